@@ -1,0 +1,39 @@
+"""The numba rooms: ndarrays in, ndarrays out, each kernel beside a plain NumPy twin (`kernels.twins`).
+
+A room is imported when it is first used, since numba takes longer to import than the rest of tensorgrad.
+
+>>> import numpy as np
+>>> from tensorgrad import kernels
+>>> x, w = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 3, 3), np.float32)
+>>> kernels.convolution.forward(x, w, None)
+array([[[[9., 9.],
+         [9., 9.]]]], dtype=float32)
+"""
+
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from types import ModuleType
+
+ROOMS = ("convolution", "pooling", "special")
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in (*ROOMS, "runtime", "twins"):
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def warmup() -> Iterator[tuple[str, float]]:
+    """Compile every kernel ahead, or load it from the cache, for float32 and float64, serial and parallel.
+
+    Yields `(name, seconds)` after each kernel, so that a caller can show how far it is.
+    """
+    runtime = import_module(f"{__name__}.runtime")
+    for room in ROOMS:
+        for dtype in ("float32", "float64"):
+            for name, call in import_module(f"{__name__}.{room}").samples(dtype):
+                start = time.perf_counter()
+                with runtime.every_variant():
+                    call()
+                yield f"{room}.{name} {dtype}", time.perf_counter() - start

@@ -1,0 +1,358 @@
+"""Max and average pooling in two dimensions, forward and backward.
+
+Max pooling remembers where each maximum stood; its backward is then a pair of linear maps, each the other's adjoint:
+`scatter` adds each gradient to the pixel that won, `gather` reads the pixels that won.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+from numba import prange
+
+from tensorgrad import memory
+from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
+from tensorgrad.geometry import Pads, Sizes, as_tuple
+from tensorgrad.kernels.runtime import check_float, driver, piece, pieces_for, ready, run
+
+NO_PADDING = ((0, 0), (0, 0))
+
+
+def max_forward(
+    x: np.ndarray,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    *,
+    output_size: Sizes,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The largest value of each window, and where it stood: x `(N, C, H, W)` -> y, indices `(N, C, OH, OW)`.
+
+    Indices are int32 positions `h · W + w` in the input plane. Of equal values the first counts, the first NaN beats
+    all numbers, padding never wins. The output size comes from `geometry.pool_output_size`.
+    Raises `ShapeError`, `ArgumentError`, `DTypeError`.
+
+    >>> max_forward(np.arange(16.0).reshape(1, 1, 4, 4), (2, 2), (2, 2), output_size=(2, 2))
+    (array([[[[ 5.,  7.],
+             [13., 15.]]]]), array([[[[ 5,  7],
+             [13, 15]]]], dtype=int32))
+    """
+    op = "max_pool2d"
+    dtype = check_float(op, x=x)
+    _check_windows(op, x.shape, kernel, stride, padding, dilation, output_size)
+    shape = (*x.shape[:2], *output_size)
+    y, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
+    planes = (_planes(ready(x)), _planes(y), _planes(indices))
+    (top, _), (left, _) = padding
+    arguments = (*planes, (*kernel, *stride, *dilation, top, left))
+    run(_max_piece, _max_driver, arguments, pieces_for(len(planes[0]), y.size * kernel[0] * kernel[1]))
+    return y, indices
+
+
+def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray:
+    """`x[n, c, indices[n, c, p, q]] += g[n, c, p, q]` on zeros: g, indices `(N, C, OH, OW)` -> x `(N, C, H, W)`.
+
+    Indices are positions in a plane of `input_size` = `(H, W)`; where one repeats, its gradients add up.
+    Raises `ShapeError`, `DTypeError`, and `RangeError` for an index outside of the plane.
+
+    >>> scatter(np.array([[[[1.0, 2.0]]]]), np.array([[[[3, 3]]]], np.int32), (2, 2))
+    array([[[[0., 0.],
+             [0., 3.]]]])
+    """
+    op = "max_pool2d_scatter"
+    dtype = check_float(op, g=g)
+    indices = _checked_indices(op, g, indices, input_size)
+    if g.shape != indices.shape:
+        raise ShapeError(restate(op, "g and indices differ in shape", g=g, indices=indices))
+    x = memory.empty((*g.shape[:2], *input_size), dtype)
+    planes = (_planes(ready(g)), _planes(indices), _planes(x))
+    run(_scatter_piece, _scatter_driver, planes, pieces_for(len(planes[0]), x.size + g.size))
+    return x
+
+
+def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """`y[n, c, p, q] = x[n, c, indices[n, c, p, q]]`: x `(N, C, H, W)`, indices `(N, C, OH, OW)` -> `(N, C, OH, OW)`.
+
+    Raises `ShapeError`, `DTypeError`, and `RangeError` for an index outside of the plane.
+
+    >>> gather(np.arange(4.0).reshape(1, 1, 2, 2), np.array([[[[3, 0]]]], np.int32))
+    array([[[[3., 0.]]]])
+    """
+    op = "max_pool2d_gather"
+    dtype = check_float(op, x=x)
+    indices = _checked_indices(op, x, indices, x.shape[2:])
+    if x.shape[:2] != indices.shape[:2]:
+        raise ShapeError(restate(op, "x and indices differ in N or C", x=x, indices=indices))
+    y = memory.empty(indices.shape, dtype)
+    planes = (_planes(ready(x)), _planes(indices), _planes(y))
+    run(_gather_piece, _gather_driver, planes, pieces_for(len(planes[0]), y.size))
+    return y
+
+
+def avg_forward(
+    x: np.ndarray,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads = NO_PADDING,
+    *,
+    output_size: Sizes,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> np.ndarray:
+    """The sum of each window over its divisor (see `divisors`): x `(N, C, H, W)` -> `(N, C, OH, OW)`.
+
+    Raises `ShapeError`, `ArgumentError`, `DTypeError`.
+
+    >>> avg_forward(np.arange(16.0).reshape(1, 1, 4, 4), (2, 2), (2, 2), output_size=(2, 2))
+    array([[[[ 2.5,  4.5],
+             [10.5, 12.5]]]])
+    """
+    dtype = check_float("avg_pool2d", x=x)
+    _check_windows("avg_pool2d", x.shape, kernel, stride, padding, (1, 1), output_size)
+    table = divisors(x.shape[2:], kernel, stride, padding, output_size, count_include_pad, divisor_override)
+    y = memory.empty((*x.shape[:2], *output_size), dtype)
+    (top, _), (left, _) = padding
+    arguments = (_planes(ready(x)), table, _planes(y), (*kernel, *stride, top, left))
+    run(_avg_piece, _avg_driver, arguments, pieces_for(x.shape[0] * x.shape[1], y.size * kernel[0] * kernel[1]))
+    return y
+
+
+def avg_backward(
+    g: np.ndarray,
+    input_size: Sizes,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads = NO_PADDING,
+    *,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> np.ndarray:
+    """The adjoint of `avg_forward`: each g over its divisor, added to every pixel of its window.
+
+    g `(N, C, OH, OW)`, input size `(H, W)` -> `(N, C, H, W)`. Raises `ShapeError`, `ArgumentError`, `DTypeError`.
+
+    >>> avg_backward(np.array([[[[4.0]]]]), (2, 3), (2, 2), (2, 2))
+    array([[[[1., 1., 0.],
+             [1., 1., 0.]]]])
+    """
+    op = "avg_pool2d_backward"
+    dtype = check_float(op, g=g)
+    output_size = g.shape[2:]
+    _check_windows(op, (*g.shape[:2], *input_size), kernel, stride, padding, (1, 1), output_size)
+    table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
+    x = memory.empty((*g.shape[:2], *input_size), dtype)
+    (top, _), (left, _) = padding
+    arguments = (_planes(ready(g)), table, _planes(x), (*kernel, *stride, top, left))
+    run(_spread_piece, _spread_driver, arguments, pieces_for(g.shape[0] * g.shape[1], g.size * kernel[0] * kernel[1]))
+    return x
+
+
+@lru_cache(maxsize=256)
+def divisors(
+    input_size: Sizes,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads,
+    output_size: Sizes,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> np.ndarray:
+    """What each window of an average pooling is divided by, `(OH, OW)`, float64, by PyTorch's rules.
+
+    The override where there is one; else the window's pixels inside the input, with `count_include_pad` those inside
+    the padded input: what hangs over the end of that (ceil mode) never counts.
+
+    >>> divisors((3, 3), (2, 2), (2, 2), ((0, 0), (0, 0)), (2, 2), True, None)
+    array([[4., 2.],
+           [2., 1.]])
+    """
+    if divisor_override is not None:
+        if divisor_override == 0:
+            raise ArgumentError(restate("avg_pool2d", "divisor_override is 0", expected="a number other than 0"))
+        return np.full(output_size, divisor_override, np.float64)
+    counts = []
+    for size, k, s, (before, after), out in zip(input_size, kernel, stride, padding, output_size, strict=True):
+        first, last = (-before, size + after) if count_include_pad else (0, size)
+        start = np.arange(out) * s - before
+        counts.append(np.minimum(start + k, last) - np.maximum(start, first))
+    # (OH, 1) · (OW,) -> (OH, OW)
+    return np.multiply(counts[0][:, None], counts[1], dtype=np.float64)
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x, indices, window = np.ones((2, 1, 2, 2), dtype), np.zeros((2, 1, 1, 1), np.int32), ((2, 2), (2, 2))
+    g = np.ones((2, 1, 1, 1), dtype)
+    yield "max_forward", lambda: max_forward(x, *window, output_size=(1, 1))
+    yield "scatter", lambda: scatter(g, indices, (2, 2))
+    yield "gather", lambda: gather(x, indices)
+    yield "avg_forward", lambda: avg_forward(x, *window, output_size=(1, 1))
+    yield "avg_backward", lambda: avg_backward(g, (2, 2), *window)
+
+
+def _planes(array: np.ndarray) -> np.ndarray:
+    # (N, C, H, W) -> (N · C, H, W)
+    return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
+
+
+@lru_cache(maxsize=256)
+def _check_windows(
+    op: str, shape: Sizes, kernel: Sizes, stride: Sizes, padding: Pads, dilation: Sizes, output_size: Sizes
+) -> None:
+    """Every window must start before the end of the input, and, by its padding, meet it: kernels rely on it."""
+    arguments = {"x": shape, "kernel_size": kernel, "stride": stride, "padding": padding, "output_size": output_size}
+    if len(shape) != 4 or len(output_size) != 2:
+        raise ShapeError(restate(op, "the wrong number of dimensions", expected="(N, C, H, W)", **arguments))
+    for name, value in (("kernel_size", kernel), ("stride", stride), ("dilation", dilation)):
+        as_tuple(value, 2, op=op, name=name, minimum=1)
+    for size, k, s, (before, after), d, out in zip(
+        shape[2:], kernel, stride, padding, dilation, output_size, strict=True
+    ):
+        starts = range(-before, (out - 1) * s - before + 1, s)
+        if size < 1 or out < 1 or min(before, after) < 0 or not all(_meets(start, k, d, size) for start in starts):
+            fix = "take the output size from geometry.pool_output_size"
+            raise ShapeError(restate(op, "a window meets no pixel", expected="each meets one", fix=fix, **arguments))
+    if shape[2] * shape[3] > np.iinfo(np.int32).max:
+        raise ShapeError(restate(op, "a plane has more pixels than int32 can count", **arguments))
+
+
+def _meets(start: int, kernel: int, dilation: int, size: int) -> bool:
+    # The first tap at or behind the first pixel.
+    first = start if start >= 0 else start + -(start // dilation) * dilation
+    return first < min(size, start + (kernel - 1) * dilation + 1)
+
+
+def _checked_indices(op: str, values: np.ndarray, indices: np.ndarray, size: Sizes) -> np.ndarray:
+    if values.ndim != 4 or indices.ndim != 4:
+        raise ShapeError(
+            restate(op, "the wrong number of dimensions", expected="(N, C, H, W)", values=values, indices=indices)
+        )
+    if indices.dtype != np.int32:
+        raise DTypeError(restate(op, "indices aren't int32", expected="those of max_forward", indices=indices))
+    if indices.size and (indices.min() < 0 or indices.max() >= size[0] * size[1]):
+        raise RangeError(restate(op, "an index is outside the plane", indices=indices, input_size=size))
+    return ready(indices)
+
+
+# ---------------------------------------------------------------------------------------------------------------- max
+
+
+@piece
+def _inside(offset, stride, size, count):
+    """The positions r of 0 … count with 0 ≤ r · stride + offset < size, as a half-open range."""
+    first = max(0, -(offset // stride))
+    return first, max(first, min(count, -((offset - size) // stride)))
+
+
+@piece
+def _max_piece(x, y, indices, numbers, index, pieces):
+    kh, kw, sh, sw, dh, dw, top, left = numbers
+    height, width = x.shape[1], x.shape[2]
+    for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        for p in range(y.shape[1]):
+            best, where = y[plane, p], indices[plane, p]
+            best[:] = -np.inf
+            # No position yet: the first pixel of a window wins whatever it is, −∞ too.
+            where[:] = -1
+            for i in range(kh):
+                h = p * sh + i * dh - top
+                if h < 0 or h >= height:
+                    continue
+                for j in range(kw):
+                    shift = j * dw - left
+                    first, last = _inside(shift, sw, width, y.shape[2])
+                    row, start = x[plane, h], np.int32(h * width)
+                    for q in range(first, last):
+                        w = q * sw + shift
+                        value, old = row[w], best[q]
+                        # `not value <= old` holds for what is larger and for NaN; a NaN that leads stays.
+                        wins = (where[q] < 0) | (not (value <= old) and old == old)
+                        best[q] = value if wins else old
+                        where[q] = np.int32(start + w) if wins else where[q]
+
+
+@driver
+def _max_driver(x, y, indices, numbers, pieces):
+    for index in prange(pieces):
+        _max_piece(x, y, indices, numbers, np.int64(index), pieces)
+
+
+@piece
+def _scatter_piece(g, indices, x, index, pieces):
+    for plane in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
+        target, values, where = x[plane].ravel(), g[plane].ravel(), indices[plane].ravel()
+        target[:] = 0
+        for q in range(values.size):
+            target[where[q]] += values[q]
+
+
+@driver
+def _scatter_driver(g, indices, x, pieces):
+    for index in prange(pieces):
+        _scatter_piece(g, indices, x, np.int64(index), pieces)
+
+
+@piece
+def _gather_piece(x, indices, y, index, pieces):
+    for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        source, target, where = x[plane].ravel(), y[plane].ravel(), indices[plane].ravel()
+        for q in range(target.size):
+            target[q] = source[where[q]]
+
+
+@driver
+def _gather_driver(x, indices, y, pieces):
+    for index in prange(pieces):
+        _gather_piece(x, indices, y, np.int64(index), pieces)
+
+
+# ------------------------------------------------------------------------------------------------------------ average
+
+
+@piece
+def _avg_piece(x, divisors, y, numbers, index, pieces):
+    kh, kw, sh, sw, top, left = numbers
+    height, width = x.shape[1], x.shape[2]
+    for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        for p in range(y.shape[1]):
+            total = y[plane, p]
+            total[:] = 0
+            for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
+                row = x[plane, h]
+                for j in range(kw):
+                    first, last = _inside(j - left, sw, width, y.shape[2])
+                    for q in range(first, last):
+                        total[q] += row[q * sw + j - left]
+            for q in range(total.size):
+                total[q] = total[q] / divisors[p, q]
+
+
+@driver
+def _avg_driver(x, divisors, y, numbers, pieces):
+    for index in prange(pieces):
+        _avg_piece(x, divisors, y, numbers, np.int64(index), pieces)
+
+
+@piece
+def _spread_piece(g, divisors, x, numbers, index, pieces):
+    kh, kw, sh, sw, top, left = numbers
+    height, width = x.shape[1], x.shape[2]
+    share = np.empty(g.shape[2], g.dtype)
+    for plane in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
+        x[plane] = 0
+        for p in range(g.shape[1]):
+            for q in range(share.size):
+                share[q] = g[plane, p, q] / divisors[p, q]
+            for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
+                row = x[plane, h]
+                for j in range(kw):
+                    first, last = _inside(j - left, sw, width, share.size)
+                    for q in range(first, last):
+                        row[q * sw + j - left] += share[q]
+
+
+@driver
+def _spread_driver(g, divisors, x, numbers, pieces):
+    for index in prange(pieces):
+        _spread_piece(g, divisors, x, numbers, np.int64(index), pieces)

@@ -1,0 +1,227 @@
+"""How kernels are compiled, cached and run: everything about numba that isn't a loop.
+
+A kernel is two functions. The *piece* does its share of the images, `piece` of `pieces`, and is itself callable; the
+*driver* runs all pieces in one parallel region. `run` calls the driver for much work, and the piece by itself, over the
+same pieces in the same order, for little work or where threads can't be used: the bits are the same either way.
+"""
+
+import os
+import sys
+import threading
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+import numba
+import numpy as np
+import numpy.ma  # numba opens it at its first call, and a fork in the midst of an import would leave it locked
+from numba.core.caching import FunctionCache, NullCache
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
+
+from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.geometry import as_tuple
+
+# OpenMP first: it launches in 2 µs and may be entered by several Python threads at once.
+if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
+    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+
+# NaN and infinities must come through, so sums may be reordered and fused, and nothing else.
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+
+# Multiply-adds or comparisons below which a parallel region costs more than it brings.
+SMALL = 100_000
+
+
+def piece(function: Callable) -> Callable:
+    """Compile a kernel's share of the work, or a helper of one; a helper lives in the file of its kernel.
+
+    Numba's cache watches the source file of the kernel alone: edits to helpers in other files would go unseen.
+    """
+    return _cached(numba.njit(**OPTIONS)(function))
+
+
+def driver(function: Callable) -> Callable:
+    """Compile the parallel loop over a kernel's pieces, a function of its own: numba caches by function alone."""
+    return _cached(numba.njit(parallel=True, **OPTIONS)(function))
+
+
+def run(piece: Callable, driver: Callable, arguments: tuple, pieces: int) -> None:
+    """Run all `pieces` of a kernel, in parallel where there are several and threads can be used."""
+    if pieces == 1 or _serial_only or _every_variant:
+        for index in range(pieces):
+            piece(*arguments, index, pieces)
+    if _serial_only or (pieces == 1 and not _every_variant):
+        return
+    _launch_threads()
+    if numba.get_num_threads() != get_num_threads():
+        numba.set_num_threads(get_num_threads())
+    if numba.threading_layer() == "workqueue":
+        with _entrance:
+            driver(*arguments, pieces)
+    else:
+        driver(*arguments, pieces)
+
+
+def pieces_for(items: int, work: int) -> int:
+    """Into how many pieces to cut `items` images or planes that take `work` operations in all: one for little work."""
+    if work < SMALL and not _every_variant:
+        return 1
+    return max(1, min(items, get_num_threads()))
+
+
+def ready(array: np.ndarray) -> np.ndarray:
+    """`array` as kernels take it: contiguous, aligned, writable, of native byte order; copied only where it isn't.
+
+    Numba compiles a kernel again for each kind of array, read-only ones included, so all are brought to one kind.
+    """
+    if type(array) is np.ndarray and array.flags.carray and array.dtype.isnative:
+        return array
+    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True, subok=False)
+
+
+def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
+    """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
+    kinds = {array.dtype.newbyteorder("=") for array in arrays.values()}
+    dtype = kinds.pop()
+    if kinds or dtype not in (np.float32, np.float64):
+        expected = "arrays of one dtype, float32 or float64"
+        raise DTypeError(restate(op, "dtypes that kernels can't take together", expected=expected, **arrays))
+    return dtype
+
+
+# ---------------------------------------------------------------------------------------------------------- threads
+
+_threads = numba.config.NUMBA_NUM_THREADS
+_serial_only = False
+_every_variant = False
+_entrance = threading.Lock()
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel uses. At the start: all cores of this process, or `NUMBA_NUM_THREADS`."""
+    return _threads
+
+
+def set_num_threads(count: int) -> None:
+    """Use `count` threads from now on, in all Python threads. Raises `ArgumentError` beyond those there are.
+
+    >>> before = get_num_threads()
+    >>> set_num_threads(1)
+    >>> get_num_threads()
+    1
+    >>> set_num_threads(before)
+    """
+    global _threads
+    (wanted,) = as_tuple(count, 1, op="set_num_threads", name="count", minimum=1)
+    if wanted > numba.config.NUMBA_NUM_THREADS:
+        expected = f"at most {numba.config.NUMBA_NUM_THREADS}"
+        fix = "set the environment variable NUMBA_NUM_THREADS before the program starts"
+        raise ArgumentError(restate("set_num_threads", "too many threads", expected=expected, fix=fix, count=count))
+    _threads = wanted
+
+
+@contextmanager
+def every_variant() -> Iterator[None]:
+    """Within, each kernel runs serially and in parallel whatever its size: so both are compiled."""
+    global _every_variant
+    _every_variant = True
+    try:
+        yield
+    finally:
+        _every_variant = False
+
+
+def _launch_threads() -> None:
+    if not _threads_launched():
+        with _entrance:
+            numba.get_num_threads()  # chooses the threading layer and launches it
+
+
+def _threads_launched() -> bool:
+    try:
+        numba.threading_layer()
+    except ValueError:
+        return False
+    return True
+
+
+def _before_fork() -> None:
+    # A child must not inherit a lock that another thread holds, nor threads half launched. In the order of `run`.
+    _entrance.acquire()
+    global_compiler_lock.acquire()
+
+
+def _after_fork() -> None:
+    global_compiler_lock.release()
+    _entrance.release()
+
+
+def _after_fork_in_child() -> None:
+    # The threads of the parent don't exist here, and OpenMP ends a process that enters a parallel region all the same.
+    global _serial_only
+    _serial_only = _serial_only or _threads_launched()
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
+
+# ------------------------------------------------------------------------------------------------------------ cache
+
+
+class _Cache(FunctionCache):
+    """Numba's cache of compiled kernels, which must never be the reason why a program fails."""
+
+    def load_overload(self, sig, target_context):
+        try:
+            found = super().load_overload(sig, target_context)
+        except Exception as error:  # a damaged file raises whatever its bytes happen to mean
+            _warn_once(f"can't read the cache of compiled kernels in {self.cache_path} ({error!r}); compiling anew")
+            self._discard()
+            found = None
+        if found is None:
+            _tell_once()
+        return found
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            _warn_once(f"can't write the cache of compiled kernels in {self.cache_path} ({error!r}); {_FIX}")
+
+    def _discard(self) -> None:
+        with suppress(OSError):  # whether the folder can be written shows when the kernel is saved
+            self.flush()
+
+
+class _NoCache(NullCache):
+    def load_overload(self, sig, target_context):
+        _tell_once()
+
+
+_FIX = "each run will compile. Set NUMBA_CACHE_DIR to a folder that can be written"
+_told: set[str] = set()
+
+
+def _cached(dispatcher: Callable) -> Callable:
+    if not isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT leaves the Python function as it is
+        return dispatcher
+    try:
+        dispatcher._cache = _Cache(dispatcher.py_func)
+    except (RuntimeError, OSError) as error:
+        _warn_once(f"no folder for the cache of compiled kernels ({error}); {_FIX}")
+        dispatcher._cache = _NoCache()
+    return dispatcher
+
+
+def _warn_once(message: str) -> None:
+    if "warning" not in _told:
+        _told.add("warning")
+        warnings.warn(f"tensorgrad: {message}", RuntimeWarning, stacklevel=2)
+
+
+def _tell_once() -> None:
+    if "compiling" not in _told:
+        _told.add("compiling")
+        print("tensorgrad: compiling kernels for this machine, once; later runs load them", file=sys.stderr)

@@ -1,0 +1,233 @@
+import os
+import subprocess
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from tensorgrad import kernels
+from tensorgrad.errors import ArgumentError, DTypeError
+from tensorgrad.kernels import runtime
+
+NOTICE = "tensorgrad: compiling kernels for this machine, once; later runs load them\n"
+
+# One kernel that compiles in less than a second; it prints what it computed.
+GATHER = """
+import numpy as np
+from tensorgrad import kernels
+x = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
+print(kernels.pooling.gather(x, np.array([3, 0], np.int32).reshape(2, 1, 1, 1)).ravel())
+"""
+
+
+def python(code, **environment):
+    """Run code in an interpreter of its own; the test fails if that doesn't end well."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def gather(**environment):
+    done = python(GATHER, **environment)
+    assert done.stdout == "[3. 4.]\n"
+    return done.stderr
+
+
+def test_the_rooms_open_at_first_use():
+    done = python(
+        "import sys\n"
+        "from tensorgrad import kernels\n"
+        "print('numba' in sys.modules)\n"
+        "kernels.twins, kernels.convolution\n"
+        "print('numba' in sys.modules, hasattr(kernels, 'attic'))"
+    )
+    assert done.stdout.split() == ["False", "True", "False"]
+
+
+def test_compiling_is_told_once_and_a_warm_cache_says_nothing(tmp_path):
+    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == NOTICE
+    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == ""
+
+
+@pytest.mark.parametrize("suffix", ["nbi", "nbc"])
+def test_a_truncated_cache_file_is_replaced_with_one_warning(tmp_path, suffix):
+    gather(NUMBA_CACHE_DIR=str(tmp_path))
+    for file in tmp_path.glob(f"**/*gather*.{suffix}"):
+        file.write_bytes(file.read_bytes()[:50])
+    errors = gather(NUMBA_CACHE_DIR=str(tmp_path))
+    assert errors.count("RuntimeWarning") == 1 and "can't read the cache" in errors
+    assert "Traceback" not in errors
+    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == ""
+
+
+def test_without_any_folder_for_the_cache_kernels_work_with_one_warning(tmp_path):
+    (tmp_path / "file").write_text("")
+    # The one place that is left to numba is a file, so that it finds no folder at all.
+    only_here = {"NUMBA_CACHE_DIR": str(tmp_path / "file"), "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
+    errors = gather(**only_here)
+    assert errors.count("RuntimeWarning") == 1 and "NUMBA_CACHE_DIR" in errors and NOTICE in errors
+    assert "Traceback" not in errors
+
+
+def test_a_cache_that_can_not_be_written_any_more_costs_one_warning(tmp_path):
+    folder = tmp_path / "cache"
+    vanish = f"from tensorgrad import kernels; kernels.pooling; import shutil; shutil.rmtree({str(folder)!r})\n"
+    vanish += f"open({str(folder)!r}, 'w').close()\n"
+    done = python(vanish + GATHER, NUMBA_CACHE_DIR=str(folder))
+    assert done.stdout == "[3. 4.]\n"
+    assert done.stderr.count("RuntimeWarning") == 1 and "Traceback" not in done.stderr
+
+
+PARALLEL = """
+import os, signal, sys, threading
+import numpy as np
+from tensorgrad.kernels import convolution, runtime
+generator = np.random.default_rng(0)
+x = generator.standard_normal((5, 6, 16, 16)).astype(np.float32)
+w = generator.standard_normal((9, 6, 3, 3)).astype(np.float32)
+
+def trio():
+    y = convolution.forward(x, w)
+    dx, dw = convolution.grad_input(y, w, (16, 16)), convolution.grad_weight(x, y, (3, 3))
+    return [array.tobytes() for array in (y, dx, dw)]
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_forked_child_computes_the_same_bits():
+    script = """
+expected = trio()
+assert runtime.pieces_for(5, 10**9) > 1
+def child():
+    signal.alarm(60)
+    os._exit(0 if trio() == expected else 1)
+def generations():
+    signal.alarm(60)
+    pid = os.fork()
+    if pid == 0:
+        child()
+    os._exit(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+for work in (child, generations):
+    pid = os.fork()
+    if pid == 0:
+        work()
+    print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+assert trio() == expected
+"""
+    assert python(PARALLEL + script, NUMBA_NUM_THREADS="2").stdout.split() == ["0", "0"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_waits_until_no_thread_compiles(tmp_path):
+    script = """
+import os, signal, threading
+import numpy as np
+from tensorgrad.kernels import pooling, runtime
+x, indices = np.ones((1, 1, 2, 2), np.float32), np.zeros((1, 1, 1, 1), np.int32)
+compiling = threading.Event()
+runtime._tell_once = compiling.set
+thread = threading.Thread(target=pooling.gather, args=(x, indices))
+thread.start()
+compiling.wait()
+pid = os.fork()
+if pid == 0:
+    signal.alarm(60)
+    os._exit(0 if pooling.gather(x, indices) == 1 else 1)
+thread.join()
+print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+"""
+    assert python(script, NUMBA_CACHE_DIR=str(tmp_path)).stdout == "0\n"
+
+
+def test_the_layer_without_thread_safety_is_entered_by_one_thread_at_a_time():
+    script = """
+expected, wrong = trio(), []
+def work():
+    wrong.extend(1 for _ in range(30) if trio() != expected)
+threads = [threading.Thread(target=work) for _ in range(8)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+import numba
+print(numba.threading_layer(), len(wrong))
+"""
+    done = python(PARALLEL + script, NUMBA_THREADING_LAYER="workqueue", NUMBA_NUM_THREADS="2")
+    assert done.stdout.split() == ["workqueue", "0"]
+
+
+@pytest.fixture
+def record():
+    """A kernel of plain Python functions, and the calls it has had."""
+    calls = []
+    return calls, lambda *call: calls.append(("piece", *call)), lambda *call: calls.append(("driver", *call))
+
+
+def test_little_work_is_one_piece_and_much_work_one_per_thread():
+    threads = runtime.get_num_threads()
+    assert runtime.pieces_for(100, runtime.SMALL - 1) == 1
+    assert runtime.pieces_for(100, runtime.SMALL) == threads
+    assert runtime.pieces_for(1, 10**9) == runtime.pieces_for(0, 10**9) == 1
+
+
+def test_one_piece_runs_by_itself_and_several_run_in_the_driver(record):
+    calls, piece, driver = record
+    runtime.run(piece, driver, ("x",), 1)
+    runtime.run(piece, driver, ("y",), 3)
+    assert calls == [("piece", "x", 0, 1), ("driver", "y", 3)]
+
+
+def test_where_threads_can_not_be_used_the_pieces_run_one_after_the_other(record, monkeypatch):
+    calls, piece, driver = record
+    monkeypatch.setattr(runtime, "_serial_only", True)
+    runtime.run(piece, driver, ("y",), 3)
+    assert calls == [("piece", "y", index, 3) for index in range(3)]
+
+
+def test_warm_up_runs_every_variant_of_every_kernel_and_reports_it(record, monkeypatch):
+    calls, piece, driver = record
+    room = types.ModuleType("tensorgrad.kernels.room")
+    room.samples = lambda dtype: [("kernel", lambda: runtime.run(piece, driver, (dtype,), runtime.pieces_for(1, 0)))]
+    monkeypatch.setitem(sys.modules, room.__name__, room)
+    monkeypatch.setattr(kernels, "ROOMS", ("room",))
+    report = list(kernels.warmup())
+    assert [name for name, _ in report] == ["room.kernel float32", "room.kernel float64"]
+    assert all(seconds >= 0 for _, seconds in report)
+    assert calls == [
+        call for dtype in ("float32", "float64") for call in (("piece", dtype, 0, 1), ("driver", dtype, 1))
+    ]
+    runtime.run(piece, driver, ("later",), 1)
+    assert calls[-1] == ("piece", "later", 0, 1)
+
+
+def test_every_room_has_samples():
+    for room in kernels.ROOMS:
+        for dtype in ("float32", "float64"):
+            assert list(getattr(kernels, room).samples(dtype))
+
+
+def test_the_number_of_threads_is_set_and_checked():
+    before = runtime.get_num_threads()
+    try:
+        runtime.set_num_threads(1)
+        assert runtime.get_num_threads() == runtime.pieces_for(8, 10**9) == 1
+    finally:
+        runtime.set_num_threads(before)
+    for wrong, error in ((0, ArgumentError), (10**6, ArgumentError), (1.5, DTypeError), (True, DTypeError)):
+        with pytest.raises(error, match="set_num_threads"):
+            runtime.set_num_threads(wrong)
+    assert runtime.get_num_threads() == before
+    code = "from tensorgrad.kernels import runtime; print(runtime.get_num_threads())"
+    assert python(code, NUMBA_NUM_THREADS="3").stdout == "3\n"
+
+
+def test_ready_copies_only_what_kernels_can_not_take():
+    plain = np.arange(6.0).reshape(2, 3)
+    assert runtime.ready(plain) is plain
+    frozen = plain.copy()
+    frozen.setflags(write=False)
+    for other in (plain[:, ::-1], np.asfortranarray(plain), plain.astype(">f8"), frozen):
+        result = runtime.ready(other)
+        assert result.flags.carray and result.dtype.isnative and not np.shares_memory(result, other)
+        np.testing.assert_array_equal(result, other)
