@@ -1,0 +1,74 @@
+"""Whatever a user passes, as an ndarray the engine can work on: native byte order, a real dtype, float32 by default."""
+
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.errors import ArgumentError, DTypeError, restate
+
+DTypeLike = Any
+FLOATS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.float16))
+DEFAULT_FLOAT = np.dtype(np.float32)
+SCALARS = (bool, int, float, np.number, np.bool_)
+
+
+def is_float(dtype: np.dtype) -> bool:
+    """Whether gradients can be of this dtype.
+
+    >>> is_float(np.dtype("float64")), is_float(np.dtype("int64"))
+    (True, False)
+    """
+    return dtype in FLOATS
+
+
+def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+    """`value` as an ndarray; memory is shared where it can be, unless `copy`.
+
+    Arrays keep their dtype. Python floats and lists of them become float32, Python ints int64. Big-endian arrays are
+    converted, any strides and read-only memory are taken as they are.
+
+    Raises:
+        DTypeError: complex numbers, text, objects, structured dtypes.
+        ArgumentError: lists of uneven lengths.
+
+    >>> as_array([1.0, 2.0]).dtype, as_array(np.zeros(2)).dtype, as_array([1, 2]).dtype
+    (dtype('float32'), dtype('float64'), dtype('int64'))
+    """
+    try:
+        array = np.array(value, dtype) if copy else np.asarray(value, dtype)
+    except (ValueError, TypeError) as error:
+        fix = "pass numbers in a regular, box-shaped nesting"
+        raise ArgumentError(
+            restate("tensor", f"no array can be made: {error}", fix=fix, data=value, dtype=dtype)
+        ) from None
+    if dtype is None and array.dtype == np.float64 and not _has_dtype(value):
+        array = array.astype(DEFAULT_FLOAT)
+    if not array.dtype.isnative:
+        array = array.astype(array.dtype.newbyteorder("="))
+    check_dtype("tensor", array.dtype, data=array)
+    return array
+
+
+def check_dtype(call: str, dtype: np.dtype, **arguments: Any) -> None:
+    """Raise DTypeError for a dtype that tensors can't have."""
+    if not is_float(dtype) and dtype.kind not in "iub":
+        problem, expected = f"dtype {dtype} is not supported", "float32, float64, float16, an integer dtype or bool"
+        raise DTypeError(restate(call, problem, expected=expected, fix="convert it to one of these first", **arguments))
+
+
+def _has_dtype(value: Any) -> bool:
+    """Whether the caller chose a dtype: an array or NumPy scalar does, a nested list of Python floats doesn't."""
+    while isinstance(value, (list, tuple)) and value:
+        value = value[0]
+    return hasattr(value, "dtype")
+
+
+def promote(x: np.dtype, y: np.dtype) -> np.dtype:
+    """The dtype of a result: floats win over integers and keep their width, otherwise NumPy's rule.
+
+    >>> promote(np.dtype("float32"), np.dtype("int64"))
+    dtype('float32')
+    """
+    if is_float(x) != is_float(y):
+        return x if is_float(x) else y
+    return np.promote_types(x, y)

@@ -1,0 +1,216 @@
+"""The walk back through the graph: reverse-mode automatic differentiation.
+
+Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
+"""
+
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+
+from tensorgrad import engine
+from tensorgrad.engine import Hook, Node, Variable, set_grad_enabled
+from tensorgrad.errors import GraphError, ShapeError, restate
+
+
+def backward(
+    outputs: Sequence[Variable],
+    seeds: Sequence[Any],
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> None:
+    """Add ∂(Σ outputs·seeds)/∂leaf to the `.grad` of every leaf; if anything fails, nothing is added anywhere.
+
+    Args:
+        outputs: where to start.
+        seeds: per output its upstream gradient, of its shape; None stands for 1 at a scalar.
+        create_graph: record the backward pass, so that the gradients can be differentiated again.
+        retain_graph: keep what the nodes saved, so that backward can run again; by default the value of `create_graph`.
+
+    Raises:
+        GraphError: no graph, a graph already freed, a non-scalar without a seed, a saved value changed in place.
+        ShapeError: a seed of a wrong shape.
+    """
+    found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
+    with set_grad_enabled(create_graph):
+        for tensor, gradient in found.items():
+            # A gradient may alias another's (z = x + y hands one array to both), so each tensor gets its own.
+            tensor.grad = gradient.clone() if tensor.grad is None else tensor.grad + gradient
+
+
+def gradients(
+    outputs: Sequence[Variable],
+    inputs: Sequence[Variable],
+    seeds: Sequence[Any],
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> list[Variable | None]:
+    """∂(Σ outputs·seeds)/∂input per input, leaf or not; None for one outside the graph. No `.grad` changes."""
+    wanted = [x._node or x for x in inputs]
+    found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph)
+    return [found.get(key) for key in wanted]
+
+
+def _walk(
+    call: str,
+    outputs: Sequence[Variable],
+    seeds: Sequence[Any],
+    wanted: set[Any] | None,
+    create_graph: bool,
+    retain_graph: bool | None,
+) -> dict[Any, Variable]:
+    """Carry the seeds back through the graph.
+
+    Returns the gradients of all leaves and of the tensors that retain theirs, or those of the `wanted` leaves and
+    nodes.
+    """
+    retain_graph = create_graph if retain_graph is None else retain_graph
+    table = _GradientTable(keep_all=create_graph or bool(engine.observers()))
+    for output, seed in zip(outputs, seeds, strict=True):
+        table.add(output._node or output, _checked_seed(call, output, seed))
+    order = _youngest_first(x._node for x in outputs if x._node is not None)
+    useful = None if wanted is None else _leading_to(wanted, order)
+    walked = order if useful is None else {node for node in order if any(edge in useful for edge in node.edges)}
+    _check_alive(call, walked)
+
+    found: dict[Any, Variable] = {}
+    with set_grad_enabled(create_graph):
+        for node in order:
+            grad = table.pop(node)
+            if grad is None:
+                continue
+            if node.hooks is not None:
+                grad = _run_hooks(node.hooks, grad)
+            if wanted is None:
+                if node.retained is not None and (tensor := node.retained()) is not None:
+                    found[tensor] = grad
+            elif node in wanted:
+                found[node] = grad
+            if useful is not None and node not in walked:
+                continue
+            for edge, g in node.input_gradients(grad, useful):
+                table.add(edge, g)
+            if not retain_graph:
+                node.free()
+        for leaf, grad in table.items():
+            if wanted is None or leaf in wanted:
+                found[leaf] = grad if leaf._hooks is None else _run_hooks(leaf._hooks, grad)
+    return found
+
+
+class _GradientTable:
+    """The gradients that have arrived so far, per node or leaf.
+
+    The first to arrive may belong to somebody else; the second makes a sum of the table's own, and only into such a sum
+    later ones are added in place (never when somebody may be looking at the parts: `keep_all`).
+    """
+
+    def __init__(self, keep_all: bool) -> None:
+        self._sums: dict[Any, Variable] = {}
+        self._own: set[Any] = set()
+        self._keep_all = keep_all
+        self.items = self._sums.items
+
+    def add(self, key: Any, grad: Variable) -> None:
+        have = self._sums.get(key)
+        if have is None:
+            self._sums[key] = grad
+        elif key in self._own:
+            np.add(have._data, grad._data, out=have._data)
+        else:
+            self._sums[key] = have + grad
+            if not self._keep_all:
+                self._own.add(key)
+
+    def pop(self, key: Any) -> Variable | None:
+        return self._sums.pop(key, None)
+
+
+def _youngest_first(roots: Iterable[Node]) -> list[Node]:
+    """All nodes below the roots, in reverse topological order; a loop and a sort, for graphs a million nodes deep."""
+    seen = set(roots)
+    stack = list(seen)
+    while stack:
+        for edge in stack.pop().edges:
+            if type(edge) is Node and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+    return sorted(seen, key=attrgetter("age"), reverse=True)
+
+
+def _leading_to(wanted: set[Any], order: list[Node]) -> set[Any]:
+    """The nodes and leaves on some path to the wanted ones, these included."""
+    useful = set(wanted)
+    for node in reversed(order):
+        if any(edge in useful for edge in node.edges):
+            useful.add(node)
+    return useful
+
+
+def _check_alive(call: str, nodes: Iterable[Node]) -> None:
+    for node in nodes:
+        if node.freed:
+            raise GraphError(
+                restate(
+                    call,
+                    f"the graph was freed by an earlier backward (first at op {node.op.name})",
+                    expected="a graph that still holds what its ops saved",
+                    fix="run the forward pass again, or pass retain_graph=True to the first backward()",
+                )
+            )
+
+
+def _checked_seed(call: str, output: Variable, seed: Any) -> Variable:
+    data = output._data
+    if not output._requires_grad:
+        raise GraphError(
+            restate(
+                call,
+                "the output has no graph: nothing it was computed from requires a gradient, or recording was off",
+                fix="create the inputs with requires_grad=True and compute outside no_grad()",
+                output=output,
+            )
+        )
+    if seed is None:
+        if data.size != 1:
+            raise GraphError(
+                restate(
+                    call,
+                    "an output with several elements needs an upstream gradient",
+                    expected="a scalar output, or a gradient of the output's shape",
+                    fix=f"reduce it first (.sum(), .mean()), or call {call}(gradient) with shape {data.shape}",
+                    output=output,
+                )
+            )
+        return engine.wrap(np.ones_like(data))
+    seed = seed if isinstance(seed, Variable) else engine.wrap(np.asarray(seed))
+    if seed._data.shape != data.shape:
+        raise ShapeError(
+            restate(
+                call,
+                "the upstream gradient has another shape than the output",
+                expected=f"gradient of shape {data.shape}",
+                output=output,
+                gradient=seed,
+            )
+        )
+    return seed if seed._data.dtype == data.dtype else seed.astype(data.dtype)
+
+
+def _run_hooks(hooks: dict[int, Hook], grad: Variable) -> Variable:
+    for hook in list(hooks.values()):
+        changed = hook(grad)
+        if changed is None:
+            continue
+        if not isinstance(changed, Variable) or changed._data.shape != grad._data.shape:
+            raise ShapeError(
+                restate(
+                    "hook",
+                    "a gradient hook returned something that can't replace the gradient",
+                    expected=f"None, or a tensor of shape {grad._data.shape}",
+                    returned=changed,
+                )
+            )
+        grad = changed
+    return grad

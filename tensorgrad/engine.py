@@ -1,0 +1,384 @@
+"""The one door `apply`, and the graph it records.
+
+The engine knows no particular op: the ops stand above it, and call `apply` from their gradient rules. The walk back
+through the graph is in `backward.py`.
+"""
+
+import itertools
+import threading
+import weakref
+from collections.abc import Callable, Container, Iterator
+from contextlib import ContextDecorator, contextmanager
+from typing import Any, Protocol
+
+import numpy as np
+
+from tensorgrad.errors import DTypeError, GraphError, RangeError, ShapeError, TensorgradError, restate
+from tensorgrad.op import ALL_INPUTS, OUTPUT, POSITION, RESIDUALS, Op
+
+Hook = Callable[["Variable"], "Variable | None"]
+
+
+class Variable:
+    """An array in a graph: its data, its gradient, and the node that made it. `Tensor` adds operators and methods."""
+
+    __slots__ = ("__weakref__", "_data", "_hooks", "_node", "_requires_grad", "_version", "grad", "name")
+
+    def __init__(self, data: np.ndarray, requires_grad: bool = False, node: "Node | None" = None) -> None:
+        self._data = data
+        self._requires_grad = requires_grad
+        self._node = node
+        self._version = [0]  # a list, for views of one memory share it
+        self._hooks: dict[int, Hook] | None = None
+        self.grad: Variable | None = None
+        self.name: str | None = None
+
+
+_result_class: type[Variable] = Variable
+_new = object.__new__
+
+
+def results_are(cls: type[Variable]) -> type[Variable]:
+    """Class decorator: what ops return from now on. `Tensor` stands above the engine, so it announces itself."""
+    global _result_class
+    _result_class = cls
+    return cls
+
+
+def wrap(array: np.ndarray, requires_grad: bool = False, node: "Node | None" = None) -> Any:
+    """A tensor around an array as it is, unchecked: what the engine and the ops make results with."""
+    # What Variable.__init__ does, without the call: this runs once per op.
+    tensor = _new(_result_class)
+    tensor._data = array
+    tensor._requires_grad = requires_grad
+    tensor._node = node
+    tensor._version = [0]
+    tensor._hooks = tensor.grad = tensor.name = None
+    return tensor
+
+
+# ---------------------------------------------------------------------------------------------------------------- modes
+
+
+class Observer(Protocol):
+    """Sees every op that passes through `apply` while `observe` is on: tracing, profiling, alarms."""
+
+    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+        """The op ran; `output._node` is its record if a gradient is wanted."""
+
+    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
+        """The op raised."""
+
+
+class _Mode(threading.local):
+    recording = True
+    observers: tuple[Observer, ...] = ()
+
+
+_mode = _Mode()
+
+
+class set_grad_enabled(ContextDecorator):
+    """Record (True) or don't (False) in this thread, as a context manager or a decorator; restored on the way out.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.ones(3, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     (w * 2).requires_grad
+    False
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(_mode.recording)
+        _mode.recording = self.enabled
+
+    def __exit__(self, *exc: object) -> None:
+        _mode.recording = self._before.pop()
+
+    def _recreate_cm(self) -> "set_grad_enabled":
+        # A decorated function may run in several threads at once; each call needs its own stack.
+        return set_grad_enabled(self.enabled)
+
+
+def no_grad() -> set_grad_enabled:
+    """Nothing is recorded inside: `with tg.no_grad(): ...` or `@tg.no_grad()`. Thread-local."""
+    return set_grad_enabled(False)
+
+
+def enable_grad() -> set_grad_enabled:
+    """Record again inside a `no_grad` block."""
+    return set_grad_enabled(True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops of this thread are being recorded."""
+    return _mode.recording
+
+
+def observers() -> tuple[Observer, ...]:
+    """Who is looking on in this thread."""
+    return _mode.observers
+
+
+@contextmanager
+def observe(observer: Observer) -> Iterator[Observer]:
+    """Let `observer` see every op of this thread that passes through the door, backward passes included."""
+    before = _mode.observers
+    _mode.observers = (*before, observer)
+    try:
+        yield observer
+    finally:
+        _mode.observers = before
+
+
+# ------------------------------------------------------------------------------------------------------------- the
+# graph
+
+_age = itertools.count()
+
+
+class Saved:
+    """A value kept for backward as it was then: its array, where it came from, and the version that must still hold."""
+
+    __slots__ = ("array", "count", "name", "source", "version")
+
+    def __init__(self, variable: Variable, source: "Node | Variable | None") -> None:
+        self.array = variable._data
+        self.source = source
+        self.version = variable._version
+        self.count = variable._version[0]
+        self.name = variable.name
+
+    def restore(self) -> Variable:
+        """The value as a Variable with its history, so that rules can be differentiated again."""
+        source = self.source
+        if source is None:
+            return wrap(self.array)
+        return wrap(self.array, True, source) if type(source) is Node else source
+
+
+class Node:
+    """The record of one applied op.
+
+    Attributes:
+        op: the op, with its parameters.
+        edges: per input, the Node that made it, the leaf itself, or None where no gradient flows.
+        input_shapes: per input, its shape.
+        saved: the values that the rules ask for, by position (OUTPUT for z); None once backward has freed them.
+        age: a running number. A node is younger than all it was computed from, so sorting by age is a topological
+        order. shape, dtype: of the output. The output itself isn't kept, so a graph holds no reference cycle.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "age",
+        "dtype",
+        "edges",
+        "hooks",
+        "input_shapes",
+        "name",
+        "op",
+        "retained",
+        "saved",
+        "shape",
+    )
+
+    def __init__(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+        self.op = op
+        self.age = next(_age)
+        self.shape, self.dtype = output._data.shape, output._data.dtype
+        self.name: str | None = None
+        self.hooks: dict[int, Hook] | None = None
+        self.retained: weakref.ref[Variable] | None = None
+        self.edges = tuple([(x._node or x) if x._requires_grad else None for x in inputs])
+        self.input_shapes = tuple([x._data.shape for x in inputs])
+        self.saved: dict[int, Saved] | None = {}
+        for position, edge in enumerate(self.edges):
+            if edge is not None and (rule := op.rule(position)) is not None:
+                for k in rule.wants:
+                    if k not in self.saved:
+                        self._save(k, inputs, output)
+
+    def _save(self, k: int, inputs: tuple[Variable, ...], output: Variable) -> None:
+        if k >= 0:
+            self.saved[k] = Saved(inputs[k], self.edges[k])
+        elif k == OUTPUT:
+            # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
+            self.saved[OUTPUT] = Saved(output, None)
+        elif k == ALL_INPUTS:
+            for j in range(len(inputs)):
+                self.saved[j] = Saved(inputs[j], self.edges[j])
+
+    @property
+    def freed(self) -> bool:
+        """Whether an earlier backward has dropped what this one would need."""
+        return self.saved is None
+
+    def free(self) -> None:
+        """Drop what was kept for backward; the structure stays, for drawings."""
+        self.saved = None
+        self.op.residuals = None
+
+    def value(self, k: int, position: int) -> Any:
+        """What a rule asked for under source `k`, for the input at `position`."""
+        if k == POSITION:
+            return position
+        if k == RESIDUALS:
+            return self.op.residuals
+        if k == ALL_INPUTS:
+            return tuple([self.value(j, position) for j in range(len(self.edges))])
+        saved = self.saved[k]
+        if saved.version[0] != saved.count:
+            raise GraphError(_changed_in_place(self.op, k, saved))
+        return saved.restore() if k != OUTPUT else wrap(saved.array, True, self)
+
+    def input_gradients(
+        self, grad: Variable, only: "Container[Node | Variable] | None" = None
+    ) -> Iterator[tuple["Node | Variable", Variable]]:
+        """Per input that wants one: the edge, and the vector–Jacobian product of the op for that input."""
+        op = self.op
+        for position, edge in enumerate(self.edges):
+            if edge is None or (only is not None and edge not in only) or (rule := op.rule(position)) is None:
+                continue
+            g = rule.backward(op, grad, *[self.value(k, position) for k in rule.wants])
+            shape = self.input_shapes[position]
+            if g._data.shape != shape:
+                g = _unbroadcast(op, g, shape, position)
+            yield edge, g
+
+
+def _unbroadcast(op: Op, grad: Variable, shape: tuple[int, ...], position: int) -> Variable:
+    """Sum over the axes along which an input of `shape` was broadcast."""
+    have = grad._data.shape
+    lead = len(have) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:], strict=True)):
+        raise ShapeError(
+            restate(
+                op.name,
+                f"backward_{op.input_name(position).split('[')[0]} returned a gradient that doesn't fit its input",
+                expected=f"shape {shape}, or one that {shape} broadcasts to",
+                fix="correct the op's gradient rule",
+                gradient=grad,
+            )
+        )
+    # (lead..., m...) -> (n...)
+    axes = tuple(range(lead)) + tuple(
+        lead + k for k, (n, m) in enumerate(zip(shape, have[lead:], strict=True)) if n != m
+    )
+    return grad.sum(axes, keepdims=True).reshape(shape)
+
+
+# -------------------------------------------------------------------------------------------------------------- the
+# door
+
+
+def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
+    """Run one op, and record it when a gradient is wanted. Every computation passes through here.
+
+    Args:
+        op_class: the operation.
+        inputs: tensors, of the dtypes that the op takes.
+        params: the op's keyword parameters: axes, strides, indices.
+
+    Returns:
+        The output tensor; it requires a gradient if the op is differentiable, some input does, and recording is on.
+
+    Raises:
+        ShapeError, DTypeError, RangeError: the call restated, where NumPy or a kernel refused it.
+    """
+    op = op_class(**params)
+    mode = _mode
+    needs = ()
+    if mode.recording and op.differentiable:
+        needs = tuple([x._requires_grad for x in inputs])
+        if True not in needs:
+            needs = ()
+        op.needs = needs
+    try:
+        data = op.forward(*[x._data for x in inputs])
+    except Exception as error:
+        for observer in mode.observers:
+            observer.failed(op, inputs, error)
+        if isinstance(error, TensorgradError) or type(error) not in _RESTATED:
+            raise
+        raise _restated(op, inputs, error) from error
+    if type(data) is not np.ndarray:
+        data = np.asarray(data)  # NumPy turns 0-d results into scalars
+    output = wrap(data)
+    if op.aliases and inputs and _same_memory(data, inputs[0]._data):
+        output._version = inputs[0]._version
+    if needs:
+        output._requires_grad = True
+        output._node = Node(op, inputs, output)
+    for observer in mode.observers:
+        observer.applied(op, inputs, output)
+    return output
+
+
+def _same_memory(view: np.ndarray, array: np.ndarray) -> bool:
+    return view is array or (view.base is not None and (view.base is array or view.base is array.base))
+
+
+_RESTATED = {ValueError: ShapeError, TypeError: DTypeError, IndexError: RangeError, np.exceptions.AxisError: RangeError}
+
+
+def _restated(op: Op, inputs: tuple[Variable, ...], error: Exception) -> TensorgradError:
+    arguments = {op.input_name(k): x for k, x in enumerate(inputs)} | op.params
+    return _RESTATED[type(error)](restate(op.name, str(error).replace("\n", " "), **arguments))
+
+
+def _changed_in_place(op: Op, k: int, saved: Saved) -> str:
+    what = "its output z" if k == OUTPUT else f"its input {op.input_name(k)}"
+    tensor = wrap(saved.array)
+    tensor.name = saved.name
+    return restate(
+        op.name,
+        f"backward needs {what}, which was changed in place after {op.name} used it",
+        expected=f"version {saved.count}, found version {saved.version[0]}",
+        fix="change a copy (t.clone()), or make the change after backward()",
+        tensor=tensor,
+    )
+
+
+# -----------------------------------------------------------------------------------------------------------------
+# hooks
+
+
+class HookHandle:
+    """What `register_hook` returns: call `remove()` to take the hook away."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
+        self._hooks, self._number = hooks, next(self._numbers)
+        hooks[self._number] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        self._hooks.pop(self._number, None)
+
+
+def register_hook(variable: Variable, hook: Hook) -> HookHandle:
+    """Call `hook(grad)` when the gradient of `variable` is complete; a result that isn't None replaces it."""
+    if not variable._requires_grad:
+        raise GraphError(
+            restate("register_hook", "the tensor gets no gradient", fix="set requires_grad=True first", tensor=variable)
+        )
+    owner, slot = (variable, "_hooks") if variable._node is None else (variable._node, "hooks")
+    if getattr(owner, slot) is None:
+        setattr(owner, slot, {})
+    return HookHandle(getattr(owner, slot), hook)
+
+
+def retain_grad(variable: Variable) -> None:
+    """Let backward set `.grad` on an interior tensor too; leaves get theirs anyway."""
+    if not variable._requires_grad:
+        raise GraphError(
+            restate("retain_grad", "the tensor gets no gradient", fix="set requires_grad=True first", tensor=variable)
+        )
+    if variable._node is not None:
+        variable._node.retained = weakref.ref(variable)

@@ -1,0 +1,97 @@
+"""What an operation is: one class that holds its forward, its gradient rules, and the words a drawing needs."""
+
+import inspect
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+OUTPUT, RESIDUALS, POSITION, ALL_INPUTS = -1, -2, -3, -4
+"""What a gradient rule can ask for besides an input: see `Op`."""
+
+
+class Rule(NamedTuple):
+    """The gradient rule for one input: the method, and the values it asks for by the names of its parameters."""
+
+    backward: Callable[..., Any]
+    wants: tuple[int, ...]
+
+
+class Op:
+    """One operation `z = f(x, y, …)` with a single output.
+
+    A subclass states, side by side:
+
+    - `symbol` and `formula`, and in `derivatives` the local derivative for each input, in Unicode: drawings read them;
+    - `forward(self, x, y)`: ndarrays in, one ndarray out;
+    - one rule per differentiable input, named after it: `backward_x(self, grad, ...)` returns the gradient of the loss
+    for
+      `x`, given `grad`, the gradient for `z`. Rules speak Tensors, so they can be differentiated in turn. Broadcasting
+      is undone by the engine.
+
+    The parameters of a rule after `grad` say what the graph must keep for it: the name of an input, `z` for the output,
+    or `residuals`, whatever `forward` left in `self.residuals`. Nothing else is kept. The rule of a variadic input
+    (`forward(self, *xs)`, `backward_xs`) may also ask for `i`, the position of the input, and for `xs`, all of them.
+
+    Keyword arguments of the call become attributes: `apply(Sum, x, axis=(0,))` runs with `self.axis == (0,)`; class
+    attributes give the defaults. `self.needs` tells in `forward` which inputs want a gradient, `()` when none does.
+    """
+
+    symbol: ClassVar[str] = ""
+    formula: ClassVar[str] = ""
+    derivatives: ClassVar[tuple[str, ...]] = ()
+    name: ClassVar[str] = "op"
+    differentiable: ClassVar[bool] = False
+    aliases: ClassVar[bool] = False
+    """True where the output may share memory with the first input: reshape, transpose, slices."""
+
+    inputs: ClassVar[tuple[str, ...]] = ()
+    variadic: ClassVar[bool] = False
+    rules: ClassVar[tuple[Rule | None, ...]] = ()
+
+    needs: tuple[bool, ...] = ()
+    residuals: Any = None
+
+    def __init__(self, **params: Any) -> None:
+        self.__dict__.update(params)
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "name" not in cls.__dict__:
+            cls.name = "".join("_" + c.lower() if c.isupper() else c for c in cls.__name__).lstrip("_")
+        code = inspect.unwrap(cls.forward).__code__
+        cls.variadic = bool(code.co_flags & inspect.CO_VARARGS)
+        cls.inputs = code.co_varnames[1 : code.co_argcount + cls.variadic]
+        cls.rules = tuple(cls._read_rule(name) for name in cls.inputs)
+        cls.differentiable = any(cls.rules)
+
+    @classmethod
+    def _read_rule(cls, input_name: str) -> Rule | None:
+        method = getattr(cls, f"backward_{input_name}", None)
+        if method is None:
+            return None
+        sources = {name: k for k, name in enumerate(cls.inputs)} | {"z": OUTPUT, "residuals": RESIDUALS}
+        if cls.variadic:
+            sources |= {"i": POSITION, cls.inputs[-1]: ALL_INPUTS}
+        code = method.__code__
+        return Rule(method, tuple(sources[name] for name in code.co_varnames[2 : code.co_argcount]))
+
+    @classmethod
+    def rule(cls, position: int) -> Rule | None:
+        """The gradient rule of the input at `position`; every variadic input follows the last rule."""
+        return cls.rules[min(position, len(cls.rules) - 1)]
+
+    @classmethod
+    def input_name(cls, position: int) -> str:
+        """What `forward` calls the input at `position`: `x`, or `xs[2]` for a variadic one."""
+        last = len(cls.inputs) - 1
+        return f"{cls.inputs[last]}[{position - last}]" if cls.variadic and position >= last else cls.inputs[position]
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The keyword arguments this op was applied with."""
+        return {k: v for k, v in self.__dict__.items() if k not in ("needs", "residuals")}
+
+    def forward(self, *arrays: np.ndarray) -> np.ndarray:
+        """Compute the output array from the input arrays."""
+        raise TypeError(f"{type(self).__name__} has no forward: an Op must define forward(self, x, ...)")

@@ -1,0 +1,215 @@
+"""Activation functions. Elementwise; all but relu and leaky_relu are smooth enough to be differentiated twice."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tensorgrad import kernels
+from tensorgrad.engine import apply
+from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.op import Op
+from tensorgrad.ops.arithmetic import where
+from tensorgrad.ops.operands import TensorLike, floating, for_kernel, quiet
+from tensorgrad.ops.transcendental import erf, exp
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+__all__ = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus"]
+
+
+class Relu(Op):
+    """z = max(x, 0); the derivative at 0 is taken as 0. NaN is carried."""
+
+    symbol, formula = "relu", "z = max(x, 0)"
+    derivatives = ("∂z/∂x = [x > 0]",)
+
+    def forward(self, x):
+        return np.maximum(x, 0)
+
+    def backward_x(self, grad, z):
+        # The sign of z tells that of x, and z lives on in the next layer anyway; x would have to be kept.
+        return grad * (z > 0).astype(grad.dtype)
+
+
+class LeakyRelu(Op):
+    """z = x where x > 0, else slope · x."""
+
+    symbol, formula = "leaky relu", "z = x if x > 0 else slope · x"
+    derivatives = ("∂z/∂x = 1 if x > 0 else slope",)
+    slope: float
+
+    @quiet
+    def forward(self, x):
+        return np.where(x > 0, x, x * x.dtype.type(self.slope))
+
+    def backward_x(self, grad, x):
+        return where(x > 0, grad, grad * self.slope)
+
+
+class Elu(Op):
+    """z = x where x > 0, else α(eˣ − 1)."""
+
+    symbol, formula = "elu", "z = x if x > 0 else α(eˣ − 1)"
+    derivatives = ("∂z/∂x = 1 if x > 0 else α·eˣ",)
+    alpha: float
+
+    def forward(self, x):
+        return np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * x.dtype.type(self.alpha))
+
+    def backward_x(self, grad, x):
+        return grad * where(x > 0, 1.0, exp(x.clip(high=0)) * self.alpha)
+
+
+class Sigmoid(Op):
+    """z = 1 / (1 + e⁻ˣ)."""
+
+    symbol, formula = "σ", "z = 1 / (1 + e⁻ˣ)"
+    derivatives = ("∂z/∂x = z(1 − z)",)
+
+    @quiet
+    def forward(self, x):
+        # e⁻ˣ may overflow to infinity, and 1/∞ = 0 is then the right answer.
+        return np.reciprocal(1 + np.exp(-x))
+
+    def backward_x(self, grad, z):
+        return grad * (z * (1 - z))
+
+
+class Softplus(Op):
+    """z = ln(1 + e^(βx)) / β."""
+
+    symbol, formula = "softplus", "z = ln(1 + e^(βx)) / β"
+    derivatives = ("∂z/∂x = σ(βx)",)
+    beta: float
+
+    @quiet
+    def forward(self, x):
+        beta = x.dtype.type(self.beta)
+        return np.logaddexp(x * beta, x.dtype.type(0)) / beta
+
+    def backward_x(self, grad, x):
+        return grad * sigmoid(x * self.beta)
+
+
+class Silu(Op):
+    """z = x · σ(x)."""
+
+    symbol, formula = "silu", "z = x · σ(x)"
+    derivatives = ("∂z/∂x = σ(x)(1 + x(1 − σ(x)))",)
+
+    @quiet
+    def forward(self, x):
+        return x / (1 + np.exp(-x))
+
+    def backward_x(self, grad, x):
+        s = sigmoid(x)
+        return grad * (s * (1 + x * (1 - s)))
+
+
+class Gelu(Op):
+    """z = x · Φ(x), Φ the distribution function of the standard normal."""
+
+    symbol, formula = "gelu", "z = x · Φ(x)"
+    derivatives = ("∂z/∂x = Φ(x) + x · φ(x)",)
+
+    @quiet
+    def forward(self, x):
+        half, root = x.dtype.type(0.5), x.dtype.type(math.sqrt(0.5))
+        return x * (half * (1 + kernels.special.erf(x * root)))
+
+    def backward_x(self, grad, x):
+        cumulative = 0.5 * (1 + erf(x * math.sqrt(0.5)))
+        density = exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+        return grad * (cumulative + x * density)
+
+
+def relu(x: TensorLike) -> Tensor:
+    """z = max(x, 0); ∂z/∂x = [x > 0]. NaN is carried.
+
+    Nair and Hinton, Rectified Linear Units Improve Restricted Boltzmann Machines, ICML 2010.
+
+    >>> import tensorgrad as tg
+    >>> tg.relu(tg.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+    return apply(Relu, floating(x))
+
+
+def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
+    """z = x where x > 0, else negative_slope · x.
+
+    Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, ICML 2013.
+
+    >>> import tensorgrad as tg
+    >>> tg.leaky_relu(tg.tensor([-1.0, 2.0]), 0.1)
+    tensor([-0.1,  2. ])
+    """
+    return apply(LeakyRelu, floating(x), slope=negative_slope)
+
+
+def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
+    """z = x where x > 0, else α(eˣ − 1).
+
+    Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs, ICLR 2016.
+
+    >>> import tensorgrad as tg
+    >>> tg.elu(tg.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.    ])
+    """
+    return apply(Elu, floating(x), alpha=alpha)
+
+
+def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
+    """z = x · Φ(x), Φ the distribution function of the standard normal.
+
+    `approximate="tanh"` takes ½x(1 + tanh(√(2/π)(x + 0.044715x³))) instead; other words raise ArgumentError.
+    Hendrycks and Gimpel, Gaussian Error Linear Units, arXiv:1606.08415.
+
+    >>> import tensorgrad as tg
+    >>> tg.gelu(tg.tensor([-1.0, 2.0]))
+    tensor([-0.1587,  1.9545])
+    """
+    x = floating(x)
+    if approximate == "tanh":
+        return 0.5 * x * (1 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)).tanh())
+    if approximate != "none":
+        raise ArgumentError(
+            restate("gelu", "unknown approximation", expected='"none" or "tanh"', approximate=approximate)
+        )
+    return apply(Gelu, for_kernel("gelu", x))
+
+
+def silu(x: TensorLike) -> Tensor:
+    """z = x · σ(x), also called swish.
+
+    Elfwing, Uchibe and Doya, Sigmoid-Weighted Linear Units, Neural Networks 107, 2018.
+
+    >>> import tensorgrad as tg
+    >>> tg.silu(tg.tensor([-1.0, 2.0]))
+    tensor([-0.2689,  1.7616])
+    """
+    return apply(Silu, floating(x))
+
+
+def softplus(x: TensorLike, beta: float = 1.0) -> Tensor:
+    """z = ln(1 + e^(βx)) / β, a smooth relu; exact for large |x| too.
+
+    >>> import tensorgrad as tg
+    >>> tg.softplus(tg.tensor([0.0, 100.0]))
+    tensor([  0.6931, 100.    ])
+    """
+    return apply(Softplus, floating(x), beta=beta)
+
+
+def sigmoid(x: TensorLike) -> Tensor:
+    """z = 1 / (1 + e⁻ˣ); ∂z/∂x = z(1 − z).
+
+    >>> import tensorgrad as tg
+    >>> tg.sigmoid(tg.tensor([-1e4, 0.0, 1e4]))
+    tensor([0. , 0.5, 1. ])
+    """
+    return apply(Sigmoid, floating(x))

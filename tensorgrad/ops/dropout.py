@@ -1,0 +1,54 @@
+"""Dropout."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tensorgrad.engine import apply
+from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.op import Op
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet
+from tensorgrad.random import default_generator
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+__all__ = ["dropout"]
+
+
+class Dropout(Op):
+    """z = x · m, m being 0 for what is dropped and 1/(1 − p) for what is kept."""
+
+    symbol, formula = "dropout", "z = x · m"
+    derivatives = ("∂z/∂x = m",)
+
+    @quiet
+    def forward(self, x, m):
+        return np.multiply(x, m)
+
+    def backward_x(self, grad, m):
+        return grad * m
+
+
+def dropout(
+    x: TensorLike, p: float = 0.5, training: bool = True, generator: np.random.Generator | None = None
+) -> Tensor:
+    """Each element is set to 0 with probability p, the others grow by 1/(1 − p); x itself when not training.
+
+    Srivastava et al., Dropout, JMLR 15, 2014. Raises ArgumentError for p outside [0, 1].
+
+    >>> import numpy as np, tensorgrad as tg
+    >>> tg.dropout(tg.ones(4), 0.5, generator=np.random.default_rng(0))
+    tensor([2., 2., 2., 0.])
+    """
+    x = floating(x)
+    if not 0 <= p <= 1:
+        raise ArgumentError(restate("dropout", "p is no probability", expected="0 ≤ p ≤ 1", x=x, p=p))
+    if not training or p == 0:
+        return x
+    generator = default_generator() if generator is None else generator
+    kept = generator.random(x.shape, dtype=np.float32) >= p
+    scale = 1 / (1 - p) if p < 1 else 0.0
+    return apply(Dropout, x, as_tensor(kept * x.dtype.type(scale)))

@@ -1,0 +1,211 @@
+"""Reading and writing by index: slices, integers, arrays, masks; gather and one-hot."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad.engine import Variable, apply
+from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
+from tensorgrad.op import Op
+from tensorgrad.ops.operands import TensorLike, as_tensor, quiet
+from tensorgrad.ops.reductions import normalize_axes
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+__all__ = ["gather", "one_hot"]
+
+
+class GetItem(Op):
+    """z = x[index]."""
+
+    name = "getitem"
+    symbol, formula = "[ ]", "z = x[index]"
+    derivatives = ("∂L/∂x[index] += ∂L/∂z",)
+    aliases = True
+    index: tuple
+
+    def forward(self, x):
+        self.residuals = x.shape
+        return x[self.index]
+
+    def backward_x(self, grad, residuals):
+        return apply(ScatterAdd, grad, index=self.index, shape=residuals)
+
+
+class ScatterAdd(Op):
+    """z = 0, then z[index] += x; an element that is named twice gets both. The adjoint of reading."""
+
+    symbol, formula = "[ ]+=", "z[index] += x"
+    derivatives = ("∂L/∂x = ∂L/∂z[index]",)
+    index: tuple
+    shape: tuple[int, ...]
+
+    @quiet
+    def forward(self, x):
+        z = np.zeros(self.shape, x.dtype)
+        if _names_each_once(self.index):
+            z[self.index] = x
+        else:
+            np.add.at(z, self.index, x)
+        return z
+
+    def backward_x(self, grad):
+        return grad[self.index]
+
+
+class SetItem(Op):
+    """z = x, then z[index] = v."""
+
+    name = "setitem"
+    symbol, formula = "[ ]=", "z = x, z[index] = v"
+    derivatives = ("∂L/∂x = ∂L/∂z, 0 at the index", "∂L/∂v = ∂L/∂z[index]")
+    index: tuple
+
+    def forward(self, x, v):
+        z = x.copy()
+        z[self.index] = v
+        return z
+
+    def backward_x(self, grad):
+        return apply(SetItem, grad, as_tensor(np.zeros((), grad.dtype)), index=self.index)
+
+    def backward_v(self, grad):
+        read = grad[self.index]
+        if _names_each_once(self.index):
+            return read
+        # Of several values written to one place the last one stays: only that one has a gradient.
+        order = np.arange(math.prod(read.shape)).reshape(read.shape)
+        last = np.zeros(grad.shape, np.int64)
+        last[self.index] = order
+        return read * as_tensor((last[self.index] == order).astype(grad.dtype))
+
+
+class OneHot(Op):
+    """z[…, c] = [label = c]."""
+
+    symbol, formula = "one-hot", "z[c] = [x = c]"
+    num_classes: int
+
+    def forward(self, x):
+        # (...) -> (..., C)
+        return (x[..., None] == np.arange(self.num_classes)).astype(np.int64)
+
+
+def _names_each_once(index: tuple) -> bool:
+    return not any(isinstance(k, np.ndarray) and k.dtype != np.bool_ for k in index)
+
+
+def normal_index(op: str, x: Tensor, index: Any) -> tuple:
+    """The index as a tuple of slices, ints, None, Ellipsis and arrays of our own, so that nobody changes them later."""
+    parts = []
+    for k in index if isinstance(index, tuple) else (index,):
+        if isinstance(k, (Variable, np.ndarray, list)):
+            k = np.array(k)
+            k = k.astype(np.intp) if k.size == 0 and k.dtype.kind == "f" else k
+            if k.dtype.kind not in "iub":
+                expected = "integers or bools"
+                raise DTypeError(restate(op, f"an index of dtype {k.dtype}", expected=expected, x=x, index=k))
+        parts.append(k)
+    return tuple(parts)
+
+
+def getitem(x: TensorLike, index: Any) -> Tensor:
+    """x[index], NumPy's indexing: slices, ints, None, `...`, integer arrays (repeats accumulate their gradients), bool
+    masks.
+
+    Slices share memory with x. Raises RangeError outside the axis, DTypeError for an index that isn't integer or bool.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x[[0, 0, 2]] * tg.tensor([1.0, 10.0, 100.0])).sum().backward()
+    >>> x.grad
+    tensor([ 11.,   0., 100.])
+    """
+    x = as_tensor(x)
+    return apply(GetItem, x, index=normal_index("getitem", x, index))
+
+
+def setitem(x: Tensor, index: Any, value: TensorLike) -> Tensor:
+    """A copy of x with x[index] = value; the gradient goes to both. `x[index] = value` is built on it.
+
+    >>> import tensorgrad as tg
+    >>> from tensorgrad.ops.indexing import setitem
+    >>> setitem(tg.zeros(3), 1, 5.0)
+    tensor([0., 5., 0.])
+    """
+    value = as_tensor(value)
+    value = value if value.dtype == x.dtype else value.astype(x.dtype)
+    index = normal_index("setitem", x, index)
+    try:
+        place = x.data[index]
+    except IndexError as error:
+        raise RangeError(restate("setitem", str(error), x=x, index=index, value=value)) from None
+    # NumPy lets (1, 3) be written into (3,): drop the leading ones that the place doesn't have.
+    while value.ndim > place.ndim and value.shape[0] == 1:
+        value = value.reshape(value.shape[1:])
+    return apply(SetItem, x, value, index=index)
+
+
+def write(x: Tensor, index: Any, value: Tensor) -> None:
+    """x[index] = value into the memory of x, unrecorded. Raises ShapeError, RangeError, ArgumentError (read-only)."""
+    if not x.data.flags.writeable:
+        raise ArgumentError(restate("setitem", "the memory is read-only", fix="write into t.clone()", tensor=x))
+    try:
+        x.data[normal_index("setitem", x, index)] = value.data
+    except (ValueError, IndexError) as error:
+        kind = ShapeError if isinstance(error, ValueError) else RangeError
+        raise kind(restate("setitem", str(error), tensor=x, index=index, value=value)) from None
+
+
+def gather(x: TensorLike, indices: TensorLike, axis: int) -> Tensor:
+    """z[i, j, …] = x[i, indices[i, j, …], …] along `axis`; NumPy's `take_along_axis`, PyTorch's `gather`.
+
+    The gradients of repeated indices accumulate. Raises RangeError for an index outside the axis, ShapeError where the
+    other sizes of the indices don't fit.
+
+    >>> import tensorgrad as tg
+    >>> tg.gather(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), [[1], [0]], axis=1)
+    tensor([[2.],
+            [3.]])
+    """
+    x, k = as_tensor(x), np.array(as_tensor(indices).data)
+    axis = normalize_axes("gather", x, axis)[0]
+    if k.ndim != x.ndim or any(k.shape[a] > x.shape[a] for a in range(x.ndim) if a != axis):
+        expected = "indices with as many axes as x, no longer than x outside the axis"
+        raise ShapeError(restate("gather", "the indices don't fit", expected=expected, x=x, indices=k, axis=axis))
+    if k.dtype.kind not in "iu":
+        raise DTypeError(restate("gather", "indices must be integers", x=x, indices=k))
+    index = list(np.ogrid[tuple(slice(n) for n in k.shape)])
+    index[axis] = k
+    return getitem(x, tuple(index))
+
+
+def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
+    """Integer labels `(...)` as int64 rows `(..., num_classes)` with a single 1; by default as many classes as needed.
+
+    Raises RangeError for a label outside 0 … num_classes − 1, DTypeError for labels that aren't integers.
+
+    >>> import tensorgrad as tg
+    >>> tg.one_hot(tg.tensor([0, 2]), 3)
+    tensor([[1, 0, 0],
+            [0, 0, 1]])
+    """
+    labels = as_tensor(labels)
+    if labels.dtype.kind not in "iu":
+        raise DTypeError(restate("one_hot", "labels must be integers", fix="labels.astype('int64')", labels=labels))
+    k = labels.data
+    if num_classes == -1:
+        if k.size == 0:
+            raise ArgumentError(
+                restate("one_hot", "no labels to count classes from", fix="pass num_classes", labels=labels)
+            )
+        num_classes = int(k.max()) + 1
+    if k.size and not 0 <= k.min() <= k.max() < num_classes:
+        expected = f"0 ≤ label < {num_classes}"
+        problem = f"labels run from {k.min()} to {k.max()}"
+        raise RangeError(restate("one_hot", problem, expected=expected, labels=labels, num_classes=num_classes))
+    return apply(OneHot, labels, num_classes=num_classes)

@@ -1,0 +1,137 @@
+"""Products that sum: matmul and einsum."""
+
+from __future__ import annotations
+
+import string
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tensorgrad.engine import apply
+from tensorgrad.errors import ShapeError, restate
+from tensorgrad.op import Op
+from tensorgrad.ops.operands import TensorLike, as_tensor, pair, quiet
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+__all__ = ["einsum", "matmul"]
+
+
+class MatMul(Op):
+    """z = x · y: matrices in the last two axes, all before them are batches and broadcast."""
+
+    name = "matmul"
+    symbol, formula = "@", "z = x · y"
+    derivatives = ("∂L/∂x = ∂L/∂z · yᵀ", "∂L/∂y = xᵀ · ∂L/∂z")
+
+    @quiet
+    def forward(self, x, y):
+        return np.matmul(x, y)
+
+    def backward_x(self, grad, y):
+        return grad @ y.mT
+
+    def backward_y(self, grad, x):
+        return x.mT @ grad
+
+
+class Einsum(Op):
+    """z = Σ over the labels missing from the output, of the product of all operands.
+
+    The gradient of one operand is an einsum again: of the upstream gradient, the other operands, a vector of ones for
+    each label that only this operand has at its length, and an identity matrix for each label that it repeats.
+    """
+
+    symbol, formula = "einsum", "z = Σ Π xs"
+    derivatives = ("∂L/∂xᵢ = Σ ∂L/∂z · Π of the others",)
+    aliases = True
+    subscripts: str
+
+    @quiet
+    def forward(self, *xs):
+        return np.einsum(self.subscripts, *xs, optimize=len(xs) > 2)
+
+    def backward_xs(self, grad, i, xs):
+        labels, output = self.subscripts.split("->")
+        labels = labels.split(",")
+        own = labels[i]
+        terms = [(output, grad)] + [(t, x) for k, (t, x) in enumerate(zip(labels, xs, strict=True)) if k != i]
+        known = {(label, n) for t, x in terms for label, n in zip(t, x.shape, strict=True)}
+        target = ""
+        for axis, label in enumerate(own):
+            n, dtype = xs[i].shape[axis], grad.dtype
+            if label in target:
+                fresh = next(c for c in string.ascii_letters if c not in self.subscripts + target)
+                terms.append((label + fresh, as_tensor(np.eye(n, dtype=dtype))))
+                label = fresh
+            elif (label, n) not in known:
+                terms.append((label, as_tensor(np.ones(n, dtype))))
+            target += label
+        subscripts = ",".join(t for t, _ in terms) + "->" + target
+        return apply(Einsum, *[x for _, x in terms], subscripts=subscripts)
+
+
+def matmul(x: TensorLike, y: TensorLike) -> Tensor:
+    """Matrix product `(..., M, K) · (..., K, N) -> (..., M, N)`; batches broadcast, and a vector stands for a row or
+    column.
+
+    Raises ShapeError where the inner sizes differ or an operand is a scalar.
+
+    >>> import tensorgrad as tg
+    >>> tg.matmul(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.tensor([1.0, 1.0]))
+    tensor([3., 7.])
+    """
+    x, y = pair(x, y)
+    if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+        expected = "x (..., M, K) and y (..., K, N), or vectors (K,)"
+        fix = "transpose one of them (t.mT), or use * for scalars"
+        raise ShapeError(restate("matmul", "the inner sizes differ", expected=expected, fix=fix, x=x, y=y))
+    if x.ndim > 1 and y.ndim > 1:
+        return apply(MatMul, x, y)
+    # (K,) -> (1, K) and (K,) -> (K, 1), and the 1 out of the result again
+    rows, columns = x.reshape(1, -1) if x.ndim == 1 else x, y.reshape(-1, 1) if y.ndim == 1 else y
+    z = apply(MatMul, rows, columns)
+    return z.reshape(z.shape[: -2 if x.ndim == 1 else -1] + (z.shape[-1:] if y.ndim > 1 else ()))
+
+
+def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
+    """Einstein summation, `einsum("nk,kc->nc", x, w)`: NumPy's subscripts, the ellipsis and repeated labels included.
+
+    Raises ShapeError where the subscripts don't fit the operands.
+
+    >>> import tensorgrad as tg
+    >>> tg.einsum("ii->", tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
+    tensor(5.)
+    """
+    tensors = [as_tensor(x) for x in operands]
+    for k in range(1, len(tensors)):
+        tensors[0], tensors[k] = pair(tensors[0], tensors[k])
+    tensors = [pair(x, tensors[0])[0] for x in tensors]
+    return apply(Einsum, *tensors, subscripts=_explicit(subscripts, tensors))
+
+
+def _explicit(subscripts: str, operands: list[Tensor]) -> str:
+    """The subscripts with an output, and with fresh labels in place of each ellipsis."""
+
+    def refuse(problem: str) -> ShapeError:
+        arguments = {f"operands[{k}]": x for k, x in enumerate(operands)}
+        return ShapeError(restate("einsum", problem, subscripts=subscripts, **arguments))
+
+    inputs, arrow, output = subscripts.replace(" ", "").partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(operands):
+        raise refuse(f"{len(terms)} terms for {len(operands)} operands")
+    if any(c not in string.ascii_letters for c in (inputs + output).replace("...", "").replace(",", "")):
+        raise refuse("labels must be letters")
+    hidden = [x.ndim - len(t.replace("...", "")) if "..." in t else 0 for t, x in zip(terms, operands, strict=True)]
+    if min(hidden) < 0 or any("..." not in t and len(t) != x.ndim for t, x in zip(terms, operands, strict=True)):
+        raise refuse("a term has another number of labels than its operand has axes")
+    spare = [c for c in reversed(string.ascii_letters) if c not in inputs + output][: max(hidden)][::-1]
+    fresh = "".join(spare)
+    terms = [t.replace("...", fresh[len(fresh) - h :]) for t, h in zip(terms, hidden, strict=True)]
+    if not arrow:
+        everything = "".join(terms)
+        single = sorted(c for c in set(everything) if everything.count(c) == 1 and c not in fresh)
+        output = "..." + "".join(single) if "..." in inputs else "".join(single)
+    return ",".join(terms) + "->" + output.replace("...", fresh)

@@ -1,0 +1,80 @@
+"""Losses that deserve an op of their own: cross-entropies, one number per example."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tensorgrad.engine import apply
+from tensorgrad.op import Op
+from tensorgrad.ops.arithmetic import maximum
+from tensorgrad.ops.indexing import one_hot
+from tensorgrad.ops.operands import quiet
+from tensorgrad.ops.softmax import softmax
+from tensorgrad.ops.transcendental import log, log1p
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+
+class CrossEntropy(Op):
+    """z = −ln softmax(x)[y] = ln Σⱼ e^xⱼ − x[y] per row: softmax, logarithm and picking in one."""
+
+    symbol, formula = "cross-entropy", "z = ln Σⱼ e^xⱼ − x[y]"
+    derivatives = ("∂z/∂xᵢ = softmax(x)ᵢ − [i = y]", "")
+
+    @quiet
+    def forward(self, x, y):
+        shifted = x - x.max(axis=1, keepdims=True, initial=-np.inf)
+        # (N, C) -> (N,)
+        return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(x)), y]
+
+    def backward_x(self, grad, x, y):
+        # (N,) -> (N, 1), beside the (N, C) of the classes
+        return (softmax(x, axis=1) - one_hot(y, x.shape[1])) * grad.unsqueeze(1)
+
+
+class BinaryCrossEntropy(Op):
+    """z = −(t · ln x + (1 − t) · ln(1 − x)), both logarithms at least −100."""
+
+    symbol, formula = "BCE", "z = −(t · ln x + (1 − t) · ln(1 − x))"
+    derivatives = ("∂z/∂x = (x − t) / (x(1 − x))", "∂z/∂t = ln(1 − x) − ln x")
+
+    @quiet
+    def forward(self, x, t):
+        yes, no = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
+        return -(t * yes + (1 - t) * no)
+
+    def backward_x(self, grad, x, t):
+        # The floor, PyTorch's, keeps the slope finite where the logarithms are cut off.
+        return grad * (x - t) / maximum(x * (1 - x), 1e-12)
+
+    def backward_t(self, grad, x):
+        return grad * (maximum(log1p(-x), -100) - maximum(log(x), -100))
+
+
+def cross_entropy(x: Tensor, y: Tensor) -> Tensor:
+    """z = −ln softmax(x)[y] for logits x `(N, C)` and labels y `(N,)`, integers from 0 to C − 1 -> `(N,)`.
+
+    The caller checks the labels; `tg.nn.cross_entropy` does, and takes everything else that PyTorch's does.
+
+    >>> import tensorgrad as tg
+    >>> from tensorgrad.ops.loss import cross_entropy
+    >>> cross_entropy(tg.tensor([[0.0, 0.0], [1e4, -1e4]]), tg.tensor([1, 0]))
+    tensor([0.6931, 0.    ])
+    """
+    return apply(CrossEntropy, x, y)
+
+
+def binary_cross_entropy(x: Tensor, t: Tensor) -> Tensor:
+    """z = −(t · ln x + (1 − t) · ln(1 − x)) for probabilities x and targets t of one shape and float dtype.
+
+    Both logarithms are at least −100, so that a sure mistake costs 100, not ∞.
+
+    >>> import tensorgrad as tg
+    >>> from tensorgrad.ops.loss import binary_cross_entropy
+    >>> binary_cross_entropy(tg.tensor([0.5, 0.0]), tg.tensor([1.0, 1.0]))
+    tensor([  0.6931, 100.    ])
+    """
+    return apply(BinaryCrossEntropy, x, t)

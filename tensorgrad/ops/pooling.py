@@ -1,0 +1,302 @@
+"""Pooling: the maximum or the mean of each window, and adaptive means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tensorgrad import geometry, kernels
+from tensorgrad.engine import apply
+from tensorgrad.errors import ShapeError, restate
+from tensorgrad.op import Op
+from tensorgrad.ops.convolution import Size, planes, signals
+from tensorgrad.ops.linear import einsum
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, for_kernel
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+__all__ = ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool2d", "max_pool1d", "max_pool2d"]
+
+
+def _plane(sizes: tuple, fill: object) -> tuple:
+    """Sizes per spatial dimension, for kernels that know images only: (L,) -> (1, L)."""
+    return sizes if len(sizes) == 2 else (fill, *sizes)
+
+
+class MaxPool(Op):
+    """z = the maximum of each window; a tie goes to the first, NaN is carried."""
+
+    symbol, formula = "max pool", "z = max of each window"
+    derivatives = ("∂L/∂x = ∂L/∂z, to the argmax",)
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+    output: tuple[int, ...]
+
+    def forward(self, x):
+        z, indices = kernels.pooling.max_forward(
+            planes(x),
+            _plane(self.kernel, 1),
+            _plane(self.stride, 1),
+            _plane(self.padding, (0, 0)),
+            _plane(self.dilation, 1),
+            output_size=_plane(self.output, 1),
+        )
+        self.residuals = indices, x.shape[2:]
+        return signals(z, len(self.kernel))
+
+    def backward_x(self, grad, residuals):
+        indices, size = residuals
+        return apply(MaxUnpool, grad, indices=indices, size=size)
+
+
+class MaxUnpool(Op):
+    """z = 0, then each g is added where its maximum was found."""
+
+    symbol, formula = "unpool", "z[argmax] += g"
+    derivatives = ("∂L/∂g = ∂L/∂z at the argmax",)
+    indices: np.ndarray
+    size: tuple[int, ...]
+
+    def forward(self, g):
+        return signals(kernels.pooling.scatter(planes(g), self.indices, _plane(self.size, 1)), len(self.size))
+
+    def backward_g(self, grad):
+        return apply(MaxPick, grad, indices=self.indices, size=self.size)
+
+
+class MaxPick(Op):
+    """z = x at the places where another tensor's windows had their maxima."""
+
+    symbol, formula = "pick", "z = x[argmax]"
+    derivatives = ("∂L/∂x[argmax] += ∂L/∂z",)
+    indices: np.ndarray
+    size: tuple[int, ...]
+
+    def forward(self, x):
+        return signals(kernels.pooling.gather(planes(x), self.indices), len(self.size))
+
+    def backward_x(self, grad):
+        return apply(MaxUnpool, grad, indices=self.indices, size=self.size)
+
+
+class Averaging(Op):
+    """How an averaging window moves, and what it divides by."""
+
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    output: tuple[int, ...]
+    count_include_pad: bool
+    divisor: int | None
+
+    @property
+    def windows(self) -> dict:
+        """The parameters for the kernels, which know images only."""
+        return {
+            "kernel": _plane(self.kernel, 1),
+            "stride": _plane(self.stride, 1),
+            "padding": _plane(self.padding, (0, 0)),
+            "count_include_pad": self.count_include_pad,
+            "divisor_override": self.divisor,
+        }
+
+
+class AvgPool(Averaging):
+    """z = the mean of each window."""
+
+    symbol, formula = "avg pool", "z = mean of each window"
+    derivatives = ("∂L/∂x = ∂L/∂z / n, to the whole window",)
+
+    def forward(self, x):
+        self.residuals = x.shape[2:]
+        z = kernels.pooling.avg_forward(planes(x), output_size=_plane(self.output, 1), **self.windows)
+        return signals(z, len(self.kernel))
+
+    def backward_x(self, grad, residuals):
+        return apply(AvgUnpool, grad, size=residuals, **self.params)
+
+
+class AvgUnpool(Averaging):
+    """z = each g, divided and spread over its window."""
+
+    symbol, formula = "unpool", "z = Σ g / n over the windows"
+    derivatives = ("∂L/∂g = mean of ∂L/∂z over each window",)
+    size: tuple[int, ...]
+
+    def forward(self, g):
+        z = kernels.pooling.avg_backward(planes(g), _plane(self.size, 1), **self.windows)
+        return signals(z, len(self.kernel))
+
+    def backward_g(self, grad):
+        params = {k: v for k, v in self.params.items() if k != "size"}
+        return apply(AvgPool, grad, **params)
+
+
+def max_pool1d(
+    x: TensorLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """`max_pool2d` along one axis: x `(N, C, L)` or `(C, L)`.
+
+    >>> import tensorgrad as tg
+    >>> tg.max_pool1d(tg.tensor([[[1.0, 3.0, 2.0, 0.0]]]), 2)
+    tensor([[[3., 2.]]])
+    """
+    return _max_pool("max_pool1d", 1, x, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def max_pool2d(
+    x: TensorLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    dilation: Size = 1,
+    ceil_mode: bool = False,
+) -> Tensor:
+    """The maximum of each window; its gradient goes to where the maximum was found, the first of several.
+
+    NaN is carried, and padding never wins, not even against −∞.
+
+    Args:
+        x: `(N, C, H, W)` or `(C, H, W)`, float32 or float64.
+        kernel_size, padding, dilation: one int, or one per axis; padding at most half the kernel.
+        stride: likewise; the kernel size if None.
+        ceil_mode: let a last, incomplete window count.
+
+    Returns:
+        `(N, C, OH, OW)`, OH = ⌊(H + 2·padding − dilation·(KH − 1) − 1) / stride⌋ + 1, ⌈ ⌉ in ceil mode.
+
+    Raises:
+        ShapeError: the window doesn't fit. ArgumentError, DTypeError: a bad argument.
+
+    >>> import tensorgrad as tg
+    >>> tg.max_pool2d(tg.arange(16.0).reshape(1, 1, 4, 4), 2)
+    tensor([[[[ 5.,  7.],
+              [13., 15.]]]])
+    """
+    return _max_pool("max_pool2d", 2, x, kernel_size, stride, padding, dilation, ceil_mode)
+
+
+def avg_pool1d(
+    x: TensorLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+) -> Tensor:
+    """`avg_pool2d` along one axis: x `(N, C, L)` or `(C, L)`.
+
+    >>> import tensorgrad as tg
+    >>> tg.avg_pool1d(tg.tensor([[[1.0, 3.0, 2.0, 0.0]]]), 2)
+    tensor([[[2., 1.]]])
+    """
+    return _avg_pool("avg_pool1d", 1, x, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
+
+
+def avg_pool2d(
+    x: TensorLike,
+    kernel_size: Size,
+    stride: Size | None = None,
+    padding: Size = 0,
+    ceil_mode: bool = False,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> Tensor:
+    """The mean of each window.
+
+    Args:
+        x, kernel_size, stride, padding, ceil_mode: as in `max_pool2d`.
+        count_include_pad: divide by the window's size, padding included; else by the pixels that are there.
+        divisor_override: divide by this instead.
+
+    Returns:
+        `(N, C, OH, OW)`.
+
+    Raises:
+        ShapeError: the window doesn't fit. ArgumentError, DTypeError: a bad argument.
+
+    >>> import tensorgrad as tg
+    >>> tg.avg_pool2d(tg.arange(16.0).reshape(1, 1, 4, 4), 2)
+    tensor([[[[ 2.5,  4.5],
+              [10.5, 12.5]]]])
+    """
+    return _avg_pool("avg_pool2d", 2, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
+
+
+def adaptive_avg_pool1d(x: TensorLike, output_size: Size) -> Tensor:
+    """`adaptive_avg_pool2d` along one axis: x `(N, C, L)` or `(C, L)`."""
+    return _adaptive("adaptive_avg_pool1d", 1, x, output_size)
+
+
+def adaptive_avg_pool2d(x: TensorLike, output_size: Size) -> Tensor:
+    """Means over windows that tile the image into `output_size`, whatever its size: window i covers ⌊iH/OH⌋ …
+    ⌈(i+1)H/OH⌉.
+
+    x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`. Raises ShapeError, ArgumentError.
+
+    >>> import tensorgrad as tg
+    >>> tg.adaptive_avg_pool2d(tg.arange(9.0).reshape(1, 1, 3, 3), 1)
+    tensor([[[[4.]]]])
+    """
+    return _adaptive("adaptive_avg_pool2d", 2, x, output_size)
+
+
+def _batched(op: str, rank: int, x: Tensor) -> tuple[Tensor, bool]:
+    if x.ndim not in (rank + 1, rank + 2):
+        axes = "H, W" if rank == 2 else "L"
+        expected = f"x (N, C, {axes}) or (C, {axes})"
+        raise ShapeError(restate(op, "the wrong number of axes", expected=expected, x=x))
+    return (x, False) if x.ndim == rank + 2 else (x.unsqueeze(0), True)
+
+
+def _max_pool(op, rank, x, kernel_size, stride, padding, dilation, ceil_mode):
+    x, single = _batched(op, rank, for_kernel(op, x))
+    kernel, stride, padding = _windows(op, rank, kernel_size, stride, padding)
+    dilation = geometry.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
+    output = geometry.pool_output_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode, op=op)
+    z = apply(MaxPool, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, output=output)
+    return z.squeeze(0) if single else z
+
+
+def _avg_pool(op, rank, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor):
+    x, single = _batched(op, rank, for_kernel(op, x))
+    kernel, stride, padding = _windows(op, rank, kernel_size, stride, padding)
+    output = geometry.pool_output_size(x.shape[2:], kernel, stride, padding, (1,) * rank, ceil_mode, op=op)
+    windows = {"kernel": kernel, "stride": stride, "padding": padding, "output": output}
+    z = apply(AvgPool, x, **windows, count_include_pad=count_include_pad, divisor=divisor)
+    return z.squeeze(0) if single else z
+
+
+def _windows(op, rank, kernel_size, stride, padding):
+    kernel = geometry.as_tuple(kernel_size, rank, op=op, name="kernel_size", minimum=1)
+    stride = kernel if stride is None else geometry.as_tuple(stride, rank, op=op, name="stride", minimum=1)
+    sides = geometry.as_tuple(padding, rank, op=op, name="padding", minimum=0)
+    return kernel, stride, tuple((side, side) for side in sides)
+
+
+def _adaptive(op, rank, x, output_size):
+    x, single = _batched(op, rank, floating(x))
+    sizes = geometry.as_tuple(output_size, rank, op=op, name="output_size", minimum=1)
+    if 0 in x.shape[2:]:
+        raise ShapeError(restate(op, "there is nothing to average", x=x, output_size=output_size))
+    means = [as_tensor(_window_means(n, m).astype(x.dtype)) for n, m in zip(x.shape[2:], sizes, strict=True)]
+    z = einsum("nchw,ph,qw->ncpq" if rank == 2 else "ncl,ml->ncm", x, *means)
+    return z.squeeze(0) if single else z
+
+
+def _window_means(size: int, count: int) -> np.ndarray:
+    """(count, size): row i holds the weights of the mean over window i."""
+    weights = np.zeros((count, size))
+    for i in range(count):
+        start, end = i * size // count, -(-(i + 1) * size // count)
+        weights[i, start:end] = 1 / (end - start)
+    return weights

@@ -1,0 +1,365 @@
+"""Reductions over any axes: sums, means, spreads, extremes, products; cumulative sums."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tensorgrad.arrays import is_float
+from tensorgrad.engine import apply
+from tensorgrad.errors import ArgumentError, RangeError, restate
+from tensorgrad.op import Op
+from tensorgrad.ops.arithmetic import where
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet
+from tensorgrad.ops.transcendental import exp
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+__all__ = ["all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var"]
+
+Axes = int | Sequence[int] | None
+
+
+def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
+    """`axis` as a sorted tuple of non-negative axes; None means all. Raises RangeError or ArgumentError."""
+    ndim = x.ndim
+    if axis is None:
+        return tuple(range(ndim))
+    try:
+        given = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
+        axes = tuple(sorted(int(a) + ndim if a < 0 else int(a) for a in given))
+    except TypeError:
+        expected = "an int, a tuple of ints or None"
+        raise ArgumentError(restate(op, "bad axis", expected=expected, x=x, axis=axis)) from None
+    if axes and not 0 <= axes[0] <= axes[-1] < ndim:
+        raise RangeError(restate(op, "no such axis", expected=f"axes from {-ndim} to {ndim - 1}", x=x, axis=axis))
+    if len(set(axes)) < len(axes):
+        raise ArgumentError(restate(op, "an axis is given twice", x=x, axis=axis))
+    return axes
+
+
+def accumulator(dtype: np.dtype) -> np.dtype:
+    """The dtype of a sum or product: that of the elements for floats, int64 for integers and bools."""
+    return dtype if is_float(dtype) else np.dtype(np.int64)
+
+
+class Reduction(Op):
+    """An op that folds the axes in `axis`; `keepdims` leaves them with length 1."""
+
+    axis: tuple[int, ...]
+    keepdims: bool = False
+
+    def spread(self, reduced: Tensor) -> Tensor:
+        """`reduced` with its folded axes back as length 1, so that it broadcasts against the input."""
+        if self.keepdims or not self.axis:
+            return reduced
+        shape = list(reduced.shape)
+        for a in self.axis:
+            shape.insert(a, 1)
+        return reduced.reshape(shape)
+
+
+class Sum(Reduction):
+    """z = Σ x."""
+
+    symbol, formula = "Σ", "z = Σ x"
+    derivatives = ("∂z/∂xᵢ = 1",)
+
+    @quiet
+    def forward(self, x):
+        self.residuals = x.shape
+        return x.sum(self.axis, accumulator(x.dtype), keepdims=self.keepdims)
+
+    def backward_x(self, grad, residuals):
+        return self.spread(grad).broadcast_to(residuals)
+
+
+class Mean(Reduction):
+    """z = Σ x / n."""
+
+    symbol, formula = "mean", "z = 1/n Σ x"
+    derivatives = ("∂z/∂xᵢ = 1/n",)
+
+    @quiet
+    def forward(self, x):
+        count = math.prod(x.shape[a] for a in self.axis)
+        self.residuals = x.shape, count
+        return np.divide(x.sum(self.axis, keepdims=self.keepdims), x.dtype.type(count), dtype=x.dtype)
+
+    def backward_x(self, grad, residuals):
+        shape, count = residuals
+        return self.spread(grad / builtins.max(count, 1)).broadcast_to(shape)
+
+
+class Extreme(Reduction):
+    """A maximum or minimum; elements that tie share the gradient evenly."""
+
+    derivatives = ("∂z/∂xᵢ = [xᵢ = z] / (number of ties)",)
+
+    def backward_x(self, grad, x, z):
+        hit = (x == self.spread(z)).astype(x.dtype)
+        return hit / hit.sum(self.axis, keepdims=True) * self.spread(grad)
+
+
+class Max(Extreme):
+    """z = max x."""
+
+    symbol, formula = "max", "z = max x"
+
+    def forward(self, x):
+        return x.max(self.axis, keepdims=self.keepdims)
+
+
+class Min(Extreme):
+    """z = min x."""
+
+    symbol, formula = "min", "z = min x"
+
+    def forward(self, x):
+        return x.min(self.axis, keepdims=self.keepdims)
+
+
+class Prod(Reduction):
+    """z = Π x."""
+
+    symbol, formula = "Π", "z = Π x"
+    derivatives = ("∂z/∂xᵢ = Π of the others",)
+
+    @quiet
+    def forward(self, x):
+        return x.prod(self.axis, accumulator(x.dtype), keepdims=self.keepdims)
+
+    def backward_x(self, grad, x, z):
+        grad = self.spread(grad)
+        if (x.data != 0).all():
+            return grad * self.spread(z) / x
+        return grad * _products_of_the_others(x, self.axis)
+
+
+def _products_of_the_others(x: Tensor, axes: tuple[int, ...]) -> Tensor:
+    """For each element the product of all others along `axes`, right when there are zeros. O(n²) memory."""
+    kept = tuple(a for a in range(x.ndim) if a not in axes)
+    n = math.prod(x.shape[a] for a in axes)
+    # (kept and folded axes mixed) -> (kept..., n) -> (kept..., n, n) with a 1 in place of the element left out
+    rows = x.transpose(kept + axes).reshape((*[x.shape[a] for a in kept], 1, n))
+    others = prod(where(np.eye(n, dtype=bool), 1.0, rows), axis=-1)
+    # (kept..., n) -> (kept..., folded...) -> the order of x
+    back = np.argsort(kept + axes)
+    return others.reshape([x.shape[a] for a in kept + axes]).transpose([int(a) for a in back])
+
+
+class LogSumExp(Reduction):
+    """z = ln Σ eˣ."""
+
+    name = "logsumexp"
+    symbol, formula = "ln Σ exp", "z = ln Σ eˣ"
+    derivatives = ("∂z/∂xᵢ = e^(xᵢ − z)",)
+
+    @quiet
+    def forward(self, x):
+        top = np.max(x, self.axis, keepdims=True, initial=-np.inf)
+        top = np.where(np.isfinite(top), top, x.dtype.type(0))
+        z = np.log(np.exp(x - top).sum(self.axis, keepdims=True)) + top
+        return z if self.keepdims else z.squeeze(self.axis)
+
+    def backward_x(self, grad, x, z):
+        z = self.spread(z)
+        # All of −∞: the sum is 0, its logarithm −∞, and no element has a share in it.
+        return self.spread(grad) * exp(x - where(z == -np.inf, 0.0, z))
+
+
+class CumSum(Op):
+    """zₖ = Σ of x₀ … xₖ."""
+
+    name = "cumsum"
+    symbol, formula = "cumsum", "zₖ = Σ_{i≤k} xᵢ"
+    derivatives = ("∂zₖ/∂xᵢ = [i ≤ k]",)
+    axis: int
+
+    @quiet
+    def forward(self, x):
+        return x.cumsum(self.axis, accumulator(x.dtype))
+
+    def backward_x(self, grad):
+        return grad.flip(self.axis).cumsum(self.axis).flip(self.axis)
+
+
+class ArgMax(Op):
+    """z = the position of the first maximum."""
+
+    name = "argmax"
+    symbol, formula = "argmax", "z = argmax x"
+    axis: int | None
+
+    def forward(self, x):
+        return x.argmax(self.axis)
+
+
+class ArgMin(Op):
+    """z = the position of the first minimum."""
+
+    name = "argmin"
+    symbol, formula = "argmin", "z = argmin x"
+    axis: int | None
+
+    def forward(self, x):
+        return x.argmin(self.axis)
+
+
+class All(Reduction):
+    """z = whether all x hold."""
+
+    symbol, formula = "∀", "z = ∀ x"
+
+    def forward(self, x):
+        return x.all(self.axis, keepdims=self.keepdims)
+
+
+class Any(Reduction):
+    """z = whether some x holds."""
+
+    symbol, formula = "∃", "z = ∃ x"
+
+    def forward(self, x):
+        return x.any(self.axis, keepdims=self.keepdims)
+
+
+def sum(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """z = Σ x over `axis` (an int, a tuple, or None for all axes). The sum of bools and integers is an int64.
+
+    >>> import tensorgrad as tg
+    >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    tensor([4., 6.])
+    """
+    x = as_tensor(x)
+    return apply(Sum, x, axis=normalize_axes("sum", x, axis), keepdims=keepdims)
+
+
+def mean(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """z = 1/n Σ x over `axis`; NaN where n = 0.
+
+    >>> import tensorgrad as tg
+    >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    tensor([1.5, 3.5])
+    """
+    x = floating(x)
+    return apply(Mean, x, axis=normalize_axes("mean", x, axis), keepdims=keepdims)
+
+
+def var(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    """z = Σ (x − mean)² / (n − ddof) over `axis`. As in NumPy `ddof` is 0 by default (PyTorch's default is 1).
+
+    >>> import tensorgrad as tg
+    >>> tg.var(tg.tensor([1.0, 2.0, 3.0])), tg.var(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
+    (tensor(0.6667), tensor(1.))
+    """
+    x = floating(x)
+    axes = normalize_axes("var", x, axis)
+    count = math.prod(x.shape[a] for a in axes)
+    centred = x - mean(x, axes, keepdims=True)
+    return sum(centred * centred, axes, keepdims) / float(builtins.max(count - ddof, 0))
+
+
+def std(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+    """z = √var(x): the standard deviation over `axis`, `ddof` as in `var`.
+
+    >>> import tensorgrad as tg
+    >>> tg.std(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
+    tensor(1.)
+    """
+    x = floating(x)
+    return var(x, normalize_axes("std", x, axis), ddof, keepdims).sqrt()
+
+
+def max(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """z = max x over `axis`; NaN is carried. Elements that tie share the gradient evenly. ShapeError where nothing is
+    left.
+
+    >>> import tensorgrad as tg
+    >>> tg.max(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
+    tensor([5., 4.])
+    """
+    x = as_tensor(x)
+    return apply(Max, x, axis=normalize_axes("max", x, axis), keepdims=keepdims)
+
+
+def min(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """z = min x over `axis`; NaN is carried. Elements that tie share the gradient evenly. ShapeError where nothing is
+    left.
+
+    >>> import tensorgrad as tg
+    >>> tg.min(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
+    tensor([1., 3.])
+    """
+    x = as_tensor(x)
+    return apply(Min, x, axis=normalize_axes("min", x, axis), keepdims=keepdims)
+
+
+def prod(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """z = Π x over `axis`; its gradient is right where there are zeros too.
+
+    >>> import tensorgrad as tg
+    >>> tg.prod(tg.tensor([2.0, 3.0, 4.0]))
+    tensor(24.)
+    """
+    x = as_tensor(x)
+    return apply(Prod, x, axis=normalize_axes("prod", x, axis), keepdims=keepdims)
+
+
+def logsumexp(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """z = ln Σ eˣ over `axis`, stable: the largest exponent is taken out first.
+
+    >>> import tensorgrad as tg
+    >>> tg.logsumexp(tg.tensor([1e4, 1e4]))
+    tensor(10000.693)
+    """
+    x = floating(x)
+    return apply(LogSumExp, x, axis=normalize_axes("logsumexp", x, axis), keepdims=keepdims)
+
+
+def cumsum(x: TensorLike, axis: int = -1) -> Tensor:
+    """zₖ = x₀ + … + xₖ along `axis`. Same shape as x.
+
+    >>> import tensorgrad as tg
+    >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]))
+    tensor([1., 3., 6.])
+    """
+    x = as_tensor(x)
+    return apply(CumSum, x, axis=normalize_axes("cumsum", x, axis)[0])
+
+
+def argmax(x: TensorLike, axis: int | None = None) -> Tensor:
+    """The position of the first maximum along `axis`, int64; of the flattened tensor for None. No gradient.
+
+    >>> import tensorgrad as tg
+    >>> tg.argmax(tg.tensor([[1.0, 5.0], [7.0, 4.0]]), axis=1)
+    tensor([1, 0])
+    """
+    return apply(ArgMax, as_tensor(x), axis=axis)
+
+
+def argmin(x: TensorLike, axis: int | None = None) -> Tensor:
+    """The position of the first minimum along `axis`, int64; of the flattened tensor for None. No gradient.
+
+    >>> import tensorgrad as tg
+    >>> tg.argmin(tg.tensor([3.0, 1.0, 2.0]))
+    tensor(1)
+    """
+    return apply(ArgMin, as_tensor(x), axis=axis)
+
+
+def all(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """Whether all elements over `axis` are true (not 0)."""
+    x = as_tensor(x)
+    return apply(All, x, axis=normalize_axes("all", x, axis), keepdims=keepdims)
+
+
+def any(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
+    """Whether some element over `axis` is true (not 0)."""
+    x = as_tensor(x)
+    return apply(Any, x, axis=normalize_axes("any", x, axis), keepdims=keepdims)

@@ -1,0 +1,384 @@
+"""Ops that move elements without changing them: reshape, transpose, broadcast, join, split, pad, flip."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tensorgrad.engine import apply
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
+from tensorgrad.op import Op
+from tensorgrad.ops.operands import TensorLike, as_tensor, pair
+from tensorgrad.ops.reductions import normalize_axes
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+__all__ = [
+    "broadcast_to",
+    "clone",
+    "concatenate",
+    "expand",
+    "flatten",
+    "flip",
+    "pad",
+    "reshape",
+    "split",
+    "squeeze",
+    "stack",
+    "swapaxes",
+    "transpose",
+    "unsqueeze",
+]
+
+
+class Clone(Op):
+    """z = x, in memory of its own."""
+
+    symbol, formula = "clone", "z = x"
+    derivatives = ("∂z/∂x = 1",)
+
+    def forward(self, x):
+        return x.copy()
+
+    def backward_x(self, grad):
+        return grad
+
+
+class Reshape(Op):
+    """z = x, read in another shape."""
+
+    symbol, formula = "reshape", "z = x, reshaped"
+    derivatives = ("∂L/∂x = ∂L/∂z, reshaped back",)
+    aliases = True
+    shape: tuple[int, ...]
+
+    def forward(self, x):
+        self.residuals = x.shape
+        return x.reshape(self.shape)
+
+    def backward_x(self, grad, residuals):
+        return grad.reshape(residuals)
+
+
+class Transpose(Op):
+    """z = x with its axes in another order."""
+
+    symbol, formula = "transpose", "z = xᵀ"
+    derivatives = ("∂L/∂x = (∂L/∂z)ᵀ",)
+    aliases = True
+    axes: tuple[int, ...]
+
+    def forward(self, x):
+        return x.transpose(self.axes)
+
+    def backward_x(self, grad):
+        return grad.transpose(tuple(self.axes.index(a) for a in range(len(self.axes))))
+
+
+class BroadcastTo(Op):
+    """z = x, repeated along new axes and those of length 1."""
+
+    symbol, formula = "broadcast", "z = x, repeated"
+    derivatives = ("∂L/∂x = Σ ∂L/∂z over the repeats",)
+    aliases = True
+    shape: tuple[int, ...]
+
+    def forward(self, x):
+        return np.broadcast_to(x, self.shape)
+
+    def backward_x(self, grad):
+        return grad  # the engine sums over broadcast axes
+
+
+class Flip(Op):
+    """z = x with its elements reversed along the axes."""
+
+    symbol, formula = "flip", "z = x, reversed"
+    derivatives = ("∂L/∂x = ∂L/∂z, reversed",)
+    aliases = True
+    axis: tuple[int, ...]
+
+    def forward(self, x):
+        return np.flip(x, self.axis)
+
+    def backward_x(self, grad):
+        return grad.flip(self.axis)
+
+
+class Concatenate(Op):
+    """z = the inputs, one after the other along an axis."""
+
+    symbol, formula = "concat", "z = [x₀, x₁, …]"
+    derivatives = ("∂L/∂xᵢ = its part of ∂L/∂z",)
+    axis: int
+
+    def forward(self, *xs):
+        self.residuals = np.cumsum([0] + [x.shape[self.axis] for x in xs]).tolist()
+        return np.concatenate(xs, self.axis)
+
+    def backward_xs(self, grad, i, residuals):
+        part = slice(residuals[i], residuals[i + 1])
+        return grad[(slice(None),) * self.axis + (part,)]
+
+
+class Pad(Op):
+    """z = x with constants around it."""
+
+    symbol, formula = "pad", "z = x in a frame"
+    derivatives = ("∂L/∂x = the inside of ∂L/∂z",)
+    widths: tuple[tuple[int, int], ...]
+    value: float = 0.0
+
+    def forward(self, x):
+        z = np.full([a + n + b for n, (a, b) in zip(x.shape, self.widths, strict=True)], self.value, x.dtype)
+        z[self._inside(z.shape)] = x
+        return z
+
+    def backward_x(self, grad):
+        return grad[self._inside(grad.shape)]
+
+    def _inside(self, shape: tuple[int, ...]) -> tuple[slice, ...]:
+        return tuple(slice(a, n - b) for n, (a, b) in zip(shape, self.widths, strict=True))
+
+
+def clone(x: TensorLike) -> Tensor:
+    """A copy of x in memory of its own; gradients flow through it."""
+    return apply(Clone, as_tensor(x))
+
+
+def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
+    """The elements of x in another shape, one size may be −1. Shares memory where it can. ShapeError where sizes don't
+    fit.
+
+    >>> import tensorgrad as tg
+    >>> tg.reshape(tg.arange(6), (2, -1)).shape
+    (2, 3)
+    """
+    return apply(Reshape, as_tensor(x), shape=as_shape(shape))
+
+
+def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+    """The axes from `start_dim` to `end_dim` as one: `(N, C, H, W) -> (N, C·H·W)` for `start_dim=1`.
+
+    >>> import tensorgrad as tg
+    >>> tg.flatten(tg.zeros(2, 3, 4), 1).shape
+    (2, 12)
+    """
+    x = as_tensor(x)
+    if x.ndim == 0:
+        return x.reshape(1)
+    first, last = normalize_axes("flatten", x, start_dim)[0], normalize_axes("flatten", x, end_dim)[0]
+    if first > last:
+        problem = "start_dim comes after end_dim"
+        raise ArgumentError(restate("flatten", problem, x=x, start_dim=start_dim, end_dim=end_dim))
+    return x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+
+
+def transpose(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
+    """x with its axes in the given order, reversed where none is given; PyTorch's `permute`. Shares memory.
+
+    >>> import tensorgrad as tg
+    >>> tg.transpose(tg.zeros(2, 3, 4), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
+    x, order = as_tensor(x), as_shape(axes)
+    order = order or tuple(reversed(range(x.ndim)))
+    order = tuple(a + x.ndim if a < 0 else a for a in order)
+    if sorted(order) != list(range(x.ndim)):
+        raise ArgumentError(restate("transpose", "not an order of the axes", expected="each axis once", x=x, axes=axes))
+    return apply(Transpose, x, axes=order)
+
+
+def swapaxes(x: TensorLike, a: int, b: int) -> Tensor:
+    """x with two axes exchanged. Shares memory.
+
+    >>> import tensorgrad as tg
+    >>> tg.swapaxes(tg.zeros(2, 3, 4), 0, -1).shape
+    (4, 3, 2)
+    """
+    x = as_tensor(x)
+    order = list(range(x.ndim))
+    i, j = normalize_axes("swapaxes", x, a)[0], normalize_axes("swapaxes", x, b)[0]
+    order[i], order[j] = order[j], order[i]
+    return apply(Transpose, x, axes=tuple(order))
+
+
+def broadcast_to(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
+    """x repeated to `shape` by NumPy's rule, without copying; the gradient sums over the repeats.
+
+    >>> import tensorgrad as tg
+    >>> tg.broadcast_to(tg.tensor([1.0, 2.0]), (2, 2))
+    tensor([[1., 2.],
+            [1., 2.]])
+    """
+    return apply(BroadcastTo, as_tensor(x), shape=as_shape((shape,)))
+
+
+def expand(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
+    """PyTorch's `expand`: `broadcast_to` in which −1 keeps a size.
+
+    >>> import tensorgrad as tg
+    >>> tg.expand(tg.zeros(3, 1), -1, 4).shape
+    (3, 4)
+    """
+    x, sizes = as_tensor(x), as_shape(shape)
+    lead = len(sizes) - x.ndim
+    return broadcast_to(x, [x.shape[k - lead] if n == -1 and k >= lead else n for k, n in enumerate(sizes)])
+
+
+def squeeze(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
+    """x without its axes of length 1: all of them, or those in `axis`. ShapeError where one is longer.
+
+    >>> import tensorgrad as tg
+    >>> tg.squeeze(tg.zeros(1, 3, 1)).shape
+    (3,)
+    """
+    x = as_tensor(x)
+    given = normalize_axes("squeeze", x, axis)
+    if axis is not None and any(x.shape[a] != 1 for a in given):
+        raise ShapeError(restate("squeeze", "an axis to drop is longer than 1", x=x, axis=axis))
+    return x.reshape(tuple(n for k, n in enumerate(x.shape) if not (k in given and n == 1)))
+
+
+def unsqueeze(x: TensorLike, axis: int) -> Tensor:
+    """x with a new axis of length 1 at `axis`; NumPy's `expand_dims`.
+
+    >>> import tensorgrad as tg
+    >>> tg.unsqueeze(tg.zeros(3), -1).shape
+    (3, 1)
+    """
+    x = as_tensor(x)
+    place = axis + x.ndim + 1 if axis < 0 else axis
+    if not 0 <= place <= x.ndim:
+        expected = f"an axis from {-x.ndim - 1} to {x.ndim}"
+        raise ArgumentError(restate("unsqueeze", "no such place", expected=expected, x=x, axis=axis))
+    return x.reshape((*x.shape[:place], 1, *x.shape[place:]))
+
+
+def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
+    """x with its elements reversed along `axis`, all axes for None.
+
+    >>> import tensorgrad as tg
+    >>> tg.flip(tg.tensor([1.0, 2.0, 3.0]))
+    tensor([3., 2., 1.])
+    """
+    x = as_tensor(x)
+    return apply(Flip, x, axis=normalize_axes("flip", x, axis))
+
+
+def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
+    """The tensors one after the other along an axis; their other sizes must agree. PyTorch's `cat`.
+
+    Raises ShapeError for none at all, or sizes that differ.
+
+    >>> import tensorgrad as tg
+    >>> tg.concatenate([tg.tensor([1.0]), tg.tensor([2.0, 3.0])])
+    tensor([1., 2., 3.])
+    """
+    xs = [as_tensor(x) for x in tensors]
+    if not xs:
+        raise ShapeError(restate("concatenate", "no tensors", expected="at least one", tensors=tensors))
+    for x in xs[1:]:
+        xs[0] = pair(xs[0], x)[0]
+    xs = [pair(x, xs[0])[0] for x in xs]
+    axis = normalize_axes("concatenate", xs[0], axis)[0]
+    if any(x.ndim != xs[0].ndim for x in xs):
+        arguments = {f"tensors[{k}]": x for k, x in enumerate(xs)}
+        raise ShapeError(restate("concatenate", "the numbers of axes differ", **arguments, axis=axis))
+    return apply(Concatenate, *xs, axis=axis)
+
+
+def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
+    """Tensors of one shape along a new axis.
+
+    >>> import tensorgrad as tg
+    >>> tg.stack([tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0])])
+    tensor([[1., 2.],
+            [3., 4.]])
+    """
+    xs = [as_tensor(x) for x in tensors]
+    if any(x.shape != xs[0].shape for x in xs):
+        arguments = {f"tensors[{k}]": x for k, x in enumerate(xs)}
+        raise ShapeError(restate("stack", "the shapes differ", expected="tensors of one shape", **arguments))
+    return concatenate([unsqueeze(x, axis) for x in xs], axis)
+
+
+def split(x: TensorLike, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+    """x cut along an axis into pieces of `sizes`, or of one size (the last may be smaller), as in PyTorch.
+
+    >>> import tensorgrad as tg
+    >>> [t.shape for t in tg.split(tg.zeros(5, 2), 2)]
+    [(2, 2), (2, 2), (1, 2)]
+    """
+    x = as_tensor(x)
+    axis = normalize_axes("split", x, axis)[0]
+    n = x.shape[axis]
+    if isinstance(sizes, int):
+        if sizes <= 0:
+            raise ArgumentError(restate("split", "a piece needs a positive size", x=x, sizes=sizes))
+        sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
+    if sum(sizes) != n or min(sizes, default=0) < 0:
+        expected = f"sizes that add up to {n}"
+        raise ShapeError(restate("split", "the sizes don't add up", expected=expected, x=x, sizes=sizes, axis=axis))
+    ends = np.cumsum(sizes).tolist()
+    lead = (slice(None),) * axis
+    return tuple(x[(*lead, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True))
+
+
+def pad(
+    x: TensorLike,
+    widths: int | Sequence[int] | Sequence[Sequence[int]],
+    mode: str = "constant",
+    value: float = 0.0,
+) -> Tensor:
+    """x in a frame, NumPy's argument: one `(before, after)` pair per axis, one pair for all, or one int for all.
+
+    Modes: "constant" (filled with `value`), and as in PyTorch "reflect" (mirrored without the edge), "replicate" (the
+    edge repeated) and "circular" (from the other end).
+
+    Raises:
+        ArgumentError: an unknown mode, negative or misshapen widths.
+        ShapeError: a frame wider than the mode can fill.
+
+    >>> import tensorgrad as tg
+    >>> tg.pad(tg.tensor([1.0, 2.0, 3.0]), (1, 2), mode="reflect")
+    tensor([2., 1., 2., 3., 2., 1.])
+    """
+    x = as_tensor(x)
+    try:
+        frame = [(operator.index(a), operator.index(b)) for a, b in np.broadcast_to(widths, (x.ndim, 2))]
+    except (ValueError, TypeError):
+        frame = [(-1, -1)]
+    if any(a < 0 or b < 0 for a, b in frame):
+        expected = f"an int, a pair, or {x.ndim} pairs, none negative"
+        raise ArgumentError(restate("pad", "bad widths", expected=expected, x=x, widths=widths))
+    if mode == "constant":
+        return apply(Pad, x, widths=tuple(frame), value=value)
+    numpy_mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}.get(mode)
+    if numpy_mode is None:
+        expected = '"constant", "reflect", "replicate" or "circular"'
+        raise ArgumentError(restate("pad", "unknown mode", expected=expected, x=x, mode=mode))
+    for axis, (a, b) in enumerate(frame):
+        n = x.shape[axis]
+        if max(a, b) > {"reflect": n - 1, "edge": math.inf if n else 0, "wrap": n}[numpy_mode]:
+            raise ShapeError(restate("pad", f"axis {axis} is too short for {mode} padding", x=x, widths=widths))
+        if a or b:
+            # Where each element of the frame comes from: a read with repeats, whose gradient accumulates.
+            source = np.pad(np.arange(n), (a, b), mode=numpy_mode)
+            x = x[(slice(None),) * axis + (source,)]
+    return x
+
+
+def as_shape(shape: tuple) -> tuple[int, ...]:
+    """`f(2, 3)` and `f((2, 3))` alike. Raises DTypeError for anything but whole numbers."""
+    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Iterable) else shape
+    try:
+        return tuple(operator.index(n) for n in sizes)
+    except TypeError:
+        expected = "ints or a tuple of ints"
+        raise DTypeError(restate("shape", "sizes are whole numbers", expected=expected, shape=shape)) from None

@@ -1,0 +1,569 @@
+"""The Tensor: an array with a gradient, in the language of NumPy and PyTorch. Each method is one call of an op."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Self
+
+import numpy as np
+
+from tensorgrad import engine, interop
+from tensorgrad.arrays import DTypeLike, as_array, is_float
+from tensorgrad.backward import backward
+from tensorgrad.engine import Hook, HookHandle, Variable
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.ops import activations, arithmetic, comparison, indexing, linear, operands, reductions, shapes
+from tensorgrad.ops import softmax as softmaxes
+from tensorgrad.ops import transcendental as functions
+from tensorgrad.ops.operands import TensorLike
+from tensorgrad.ops.reductions import Axes
+
+
+@engine.results_are
+class Tensor(Variable):
+    """An array that remembers how it was computed, so that `backward()` can differentiate through it.
+
+    Args:
+        data: an array, a number, nested lists of numbers, or a tensor. An array's memory is shared (`tg.tensor`
+        copies). requires_grad: whether `backward()` shall leave a gradient in `.grad`; floats only.
+        dtype: by default that of an array; float32 for Python floats, int64 for Python ints.
+        name: what errors and drawings call it.
+
+    `.grad` is None until `backward()` sets it: a tensor of the same shape and dtype.
+
+    Raises:
+        DTypeError: complex or non-numeric data, or an integer tensor that is to require a gradient.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> (x * x).sum().backward()
+    >>> x.grad
+    tensor([2., 4., 6.])
+    """
+
+    __slots__ = ()
+
+    def __init__(
+        self, data: Any, requires_grad: bool = False, *, dtype: DTypeLike = None, name: str | None = None
+    ) -> None:
+        super().__init__(as_array(data._data if isinstance(data, Variable) else data, dtype))
+        self.name = name
+        self.requires_grad = requires_grad
+
+    # ------------------------------------------------------------------------------------------------------ properties
+
+    @property
+    def data(self) -> np.ndarray:
+        """The values. What is written into this array goes unseen, unlike `t[...] = array`."""
+        return self._data
+
+    @data.setter
+    def data(self, value: TensorLike) -> None:
+        value = as_array(value)
+        if value.shape != self.shape or value.dtype != self.dtype:
+            expected = f"shape {self.shape}, dtype {self.dtype}"
+            raise ShapeError(
+                restate("data", "new data must look like the old", expected=expected, new=value, tensor=self)
+            )
+        self._data = value
+        self._version[0] += 1
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether a gradient flows to this tensor."""
+        return self._requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        if value and not is_float(self._data.dtype):
+            fix = "convert it first: t.astype('float32')"
+            raise DTypeError(restate("requires_grad", "only floats have gradients", fix=fix, tensor=self))
+        if not value and self._node is not None:
+            raise GraphError(restate("requires_grad", "this tensor was computed", fix="use t.detach()", tensor=self))
+        self._requires_grad = bool(value)
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether it was made by a user rather than by a recorded op."""
+        return self._node is None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The sizes of the axes."""
+        return self._data.shape
+
+    @property
+    def ndim(self) -> int:
+        """The number of axes."""
+        return self._data.ndim
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return self._data.size
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The NumPy dtype of the elements."""
+        return self._data.dtype
+
+    @property
+    def T(self) -> Tensor:
+        """The axes reversed."""
+        return shapes.transpose(self)
+
+    @property
+    def mT(self) -> Tensor:
+        """The last two axes exchanged."""
+        return shapes.swapaxes(self, -1, -2)
+
+    # -------------------------------------------------------------------------------------------------------- gradients
+
+    def backward(
+        self, gradient: TensorLike | None = None, retain_graph: bool | None = None, create_graph: bool = False
+    ) -> None:
+        """Add ∂self/∂leaf to the `.grad` of every leaf this tensor was computed from.
+
+        Args:
+            gradient: the upstream gradient, of this tensor's shape; 1 by default for a scalar.
+            retain_graph: keep the graph for another backward; by default only if `create_graph`.
+            create_graph: record the backward pass, so that the gradients can be differentiated again.
+
+        Raises:
+            GraphError: no graph, one already freed, no gradient for a non-scalar, a value changed in place.
+            ShapeError: a gradient of another shape.
+        """
+        backward([self], [gradient], create_graph, retain_graph)
+
+    def register_hook(self, hook: Hook) -> HookHandle:
+        """Call `hook(grad)` when this tensor's gradient is complete; a tensor it returns takes the gradient's place."""
+        return engine.register_hook(self, hook)
+
+    def retain_grad(self) -> None:
+        """Let `backward()` set `.grad` here too, though this is no leaf."""
+        engine.retain_grad(self)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Self:
+        """Set `requires_grad`; returns the tensor."""
+        self.requires_grad = requires_grad
+        return self
+
+    def detach(self) -> Tensor:
+        """The same memory without history: no gradient flows through it."""
+        tensor = engine.wrap(self._data)
+        tensor._version = self._version
+        return tensor
+
+    def clone(self) -> Tensor:
+        """A copy in memory of its own; gradients flow through it."""
+        return shapes.clone(self)
+
+    # ------------------------------------------------------------------------------------------------ out of tensorgrad
+
+    def numpy(self) -> np.ndarray:
+        """The values as an ndarray in the same memory, read-only if a gradient flows here."""
+        if not self._requires_grad:
+            return self._data
+        view = self._data.view()
+        view.flags.writeable = False
+        return view
+
+    def item(self) -> float | int | bool:
+        """The only element as a Python number. Raises ShapeError unless there is exactly one."""
+        if self._data.size != 1:
+            raise ShapeError(restate("item", "not exactly one element", fix="index or reduce it first", tensor=self))
+        return self._data.item()
+
+    def tolist(self) -> Any:
+        """The values as nested lists of Python numbers."""
+        return self._data.tolist()
+
+    def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+        return np.array(self.numpy(), dtype=dtype, copy=copy)
+
+    def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+        return interop.ufunc(function, method, inputs, kwargs)
+
+    def __array_function__(self, called: Any, types: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
+        return interop.function(called, args, kwargs)
+
+    def __dlpack__(self, **kwargs: Any) -> Any:
+        if self._requires_grad:
+            raise GraphError(restate("__dlpack__", "a gradient flows here", fix="export t.detach()", tensor=self))
+        return self._data.__dlpack__(**kwargs)
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return self._data.__dlpack_device__()
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __index__(self) -> int:
+        return self._data.__index__()
+
+    def __bool__(self) -> bool:
+        if self._data.size != 1:
+            fix = "use .any() or .all()"
+            raise ArgumentError(restate("bool", "several elements have no single truth value", fix=fix, tensor=self))
+        return bool(self._data.item())
+
+    def __format__(self, spec: str) -> str:
+        return format(self.item(), spec) if spec else str(self)
+
+    def __len__(self) -> int:
+        if self._data.ndim == 0:
+            raise DTypeError(restate("len", "a scalar has no length", tensor=self))
+        return self._data.shape[0]
+
+    def __iter__(self) -> Iterator[Tensor]:
+        return (self[k] for k in range(len(self)))
+
+    def __repr__(self) -> str:
+        text = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
+        notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
+        if self._node is not None:
+            notes.append(f"op={self._node.op.name}")
+        elif self._requires_grad:
+            notes.append("requires_grad=True")
+        if self.name is not None:
+            notes.append(f"name={self.name!r}")
+        return f"tensor({', '.join([text, *notes])})"
+
+    def __deepcopy__(self, memo: dict) -> Self:
+        if self._node is not None:
+            fix = "copy t.detach()"
+            raise GraphError(
+                restate("deepcopy", "this tensor was computed; a copy would lose its graph", fix=fix, tensor=self)
+            )
+        copy = type(self).__new__(type(self))
+        Variable.__init__(copy, self._data.copy(), self._requires_grad)
+        copy.name = self.name
+        memo[id(self)] = copy
+        if self.grad is not None:
+            copy.grad = self.grad.detach().clone()
+        return copy
+
+    def __reduce__(self) -> tuple:
+        if self._node is not None:
+            fix = "pickle t.detach()"
+            raise GraphError(
+                restate("pickle", "this tensor was computed; its graph can't travel", fix=fix, tensor=self)
+            )
+        return _rebuild, (type(self), self._data, self._requires_grad, self.name)
+
+    # -------------------------------------------------------------------------------------------------------- in place
+
+    def __setitem__(self, index: Any, value: TensorLike) -> None:
+        """Assign to a part.
+
+        Recorded if a gradient flows: t then stands for the result, and views taken earlier keep the old values.
+        Otherwise the memory is written, and a backward that still needs the old values will refuse.
+        """
+        value = value if isinstance(value, Variable) else operands.as_tensor(value)
+        if self._recording_with(value, "setitem"):
+            z = indexing.setitem(self, index, value)
+            self._data, self._node, self._version, self._requires_grad = z._data, z._node, z._version, True
+            return
+        indexing.write(self, index, value)
+        self._version[0] += 1
+
+    def _in_place(self, op: Callable[..., Tensor], other: TensorLike) -> Tensor:
+        """`t += other`: recorded as `t = t + other` if a gradient flows, else the memory is written."""
+        if self._recording_with(other, f"{op.__name__} in place"):
+            return op(self, other)
+        z = op(self.detach(), other)
+        if z.shape != self.shape or not np.can_cast(z.dtype, self.dtype, "same_kind"):
+            expected = f"a result of shape {self.shape} that fits {self.dtype}"
+            problem = f"the result would be {z.shape} {z.dtype}"
+            raise ShapeError(restate(f"{op.__name__} in place", problem, expected=expected, tensor=self, other=other))
+        self[...] = z.detach()
+        return self
+
+    def _recording_with(self, other: Any, call: str) -> bool:
+        """Whether a change by `other` has to be recorded. Raises GraphError for a leaf: its gradient would get lost."""
+        other_requires_grad = isinstance(other, Variable) and other._requires_grad
+        if not engine.is_grad_enabled() or not (self._requires_grad or other_requires_grad):
+            return False
+        if self._requires_grad and self._node is None:
+            fix = "change it under `with tg.no_grad():`, or change a copy: t = t.clone()"
+            raise GraphError(
+                restate(call, "a leaf that requires grad can't change while it is recorded", fix=fix, tensor=self)
+            )
+        return True
+
+    def __iadd__(self, other: TensorLike) -> Tensor:
+        return self._in_place(arithmetic.add, other)
+
+    def __isub__(self, other: TensorLike) -> Tensor:
+        return self._in_place(arithmetic.subtract, other)
+
+    def __imul__(self, other: TensorLike) -> Tensor:
+        return self._in_place(arithmetic.multiply, other)
+
+    def __itruediv__(self, other: TensorLike) -> Tensor:
+        return self._in_place(arithmetic.divide, other)
+
+    # ---------------------------------------------------------------------------------------------------------
+    # operators
+
+    def __add__(self, other: TensorLike) -> Tensor:
+        return arithmetic.add(self, other)
+
+    def __radd__(self, other: TensorLike) -> Tensor:
+        return arithmetic.add(other, self)
+
+    def __sub__(self, other: TensorLike) -> Tensor:
+        return arithmetic.subtract(self, other)
+
+    def __rsub__(self, other: TensorLike) -> Tensor:
+        return arithmetic.subtract(other, self)
+
+    def __mul__(self, other: TensorLike) -> Tensor:
+        return arithmetic.multiply(self, other)
+
+    def __rmul__(self, other: TensorLike) -> Tensor:
+        return arithmetic.multiply(other, self)
+
+    def __truediv__(self, other: TensorLike) -> Tensor:
+        return arithmetic.divide(self, other)
+
+    def __rtruediv__(self, other: TensorLike) -> Tensor:
+        return arithmetic.divide(other, self)
+
+    def __floordiv__(self, other: TensorLike) -> Tensor:
+        return arithmetic.floor_divide(self, other)
+
+    def __rfloordiv__(self, other: TensorLike) -> Tensor:
+        return arithmetic.floor_divide(other, self)
+
+    def __mod__(self, other: TensorLike) -> Tensor:
+        return arithmetic.remainder(self, other)
+
+    def __rmod__(self, other: TensorLike) -> Tensor:
+        return arithmetic.remainder(other, self)
+
+    def __pow__(self, other: TensorLike) -> Tensor:
+        return arithmetic.pow(self, other)
+
+    def __rpow__(self, other: TensorLike) -> Tensor:
+        return arithmetic.pow(other, self)
+
+    def __matmul__(self, other: TensorLike) -> Tensor:
+        return linear.matmul(self, other)
+
+    def __rmatmul__(self, other: TensorLike) -> Tensor:
+        return linear.matmul(other, self)
+
+    def __neg__(self) -> Tensor:
+        return arithmetic.negative(self)
+
+    def __pos__(self) -> Tensor:
+        return self
+
+    def __abs__(self) -> Tensor:
+        return arithmetic.abs(self)
+
+    def __getitem__(self, index: Any) -> Tensor:
+        return indexing.getitem(self, index)
+
+    def __eq__(self, other: object) -> Tensor:
+        return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
+
+    def __ne__(self, other: object) -> Tensor:
+        return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
+
+    __hash__ = object.__hash__
+
+    def __lt__(self, other: TensorLike) -> Tensor:
+        return comparison.less(self, other)
+
+    def __le__(self, other: TensorLike) -> Tensor:
+        return comparison.less_equal(self, other)
+
+    def __gt__(self, other: TensorLike) -> Tensor:
+        return comparison.greater(self, other)
+
+    def __ge__(self, other: TensorLike) -> Tensor:
+        return comparison.greater_equal(self, other)
+
+    def __and__(self, other: TensorLike) -> Tensor:
+        return comparison.logical_and(self, other)
+
+    def __or__(self, other: TensorLike) -> Tensor:
+        return comparison.logical_or(self, other)
+
+    def __invert__(self) -> Tensor:
+        return comparison.logical_not(self)
+
+    # -----------------------------------------------------------------------------------------------------------
+    # methods
+
+    def astype(self, dtype: DTypeLike) -> Tensor:
+        """The values in another dtype; gradients flow between floats."""
+        return operands.astype(self, dtype)
+
+    def pow(self, exponent: TensorLike) -> Tensor:
+        """zᵢ = xᵢ^exponent."""
+        return arithmetic.pow(self, exponent)
+
+    def square(self) -> Tensor:
+        """z = x²."""
+        return arithmetic.square(self)
+
+    def abs(self) -> Tensor:
+        """z = |x|."""
+        return arithmetic.abs(self)
+
+    def sign(self) -> Tensor:
+        """z = −1, 0 or 1."""
+        return arithmetic.sign(self)
+
+    def clip(self, low: TensorLike | None = None, high: TensorLike | None = None) -> Tensor:
+        """z = min(max(x, low), high)."""
+        return arithmetic.clip(self, low, high)
+
+    def exp(self) -> Tensor:
+        """z = eˣ."""
+        return functions.exp(self)
+
+    def log(self) -> Tensor:
+        """z = ln x."""
+        return functions.log(self)
+
+    def sqrt(self) -> Tensor:
+        """z = √x."""
+        return functions.sqrt(self)
+
+    def sin(self) -> Tensor:
+        """z = sin x."""
+        return functions.sin(self)
+
+    def cos(self) -> Tensor:
+        """z = cos x."""
+        return functions.cos(self)
+
+    def tanh(self) -> Tensor:
+        """z = tanh x."""
+        return functions.tanh(self)
+
+    def relu(self) -> Tensor:
+        """z = max(x, 0)."""
+        return activations.relu(self)
+
+    def sigmoid(self) -> Tensor:
+        """z = 1 / (1 + e⁻ˣ)."""
+        return activations.sigmoid(self)
+
+    def softmax(self, axis: int = -1) -> Tensor:
+        """zᵢ = e^xᵢ / Σⱼ e^xⱼ along the axis."""
+        return softmaxes.softmax(self, axis)
+
+    def log_softmax(self, axis: int = -1) -> Tensor:
+        """The logarithm of softmax along the axis."""
+        return softmaxes.log_softmax(self, axis)
+
+    def sum(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """z = Σ x over the axes."""
+        return reductions.sum(self, axis, keepdims)
+
+    def mean(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """z = 1/n Σ x over the axes."""
+        return reductions.mean(self, axis, keepdims)
+
+    def var(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """z = Σ (x − mean)² / (n − ddof) over the axes."""
+        return reductions.var(self, axis, ddof, keepdims)
+
+    def std(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
+        """z = √var over the axes."""
+        return reductions.std(self, axis, ddof, keepdims)
+
+    def max(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """The largest element over the axes."""
+        return reductions.max(self, axis, keepdims)
+
+    def min(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """The smallest element over the axes."""
+        return reductions.min(self, axis, keepdims)
+
+    def prod(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """z = Π x over the axes."""
+        return reductions.prod(self, axis, keepdims)
+
+    def logsumexp(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """z = ln Σ eˣ over the axes."""
+        return reductions.logsumexp(self, axis, keepdims)
+
+    def all(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """Whether all elements hold, over the axes."""
+        return reductions.all(self, axis, keepdims)
+
+    def any(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
+        """Whether some element holds, over the axes."""
+        return reductions.any(self, axis, keepdims)
+
+    def cumsum(self, axis: int = -1) -> Tensor:
+        """zₖ = x₀ + … + xₖ along the axis."""
+        return reductions.cumsum(self, axis)
+
+    def argmax(self, axis: int | None = None) -> Tensor:
+        """The position of the first maximum."""
+        return reductions.argmax(self, axis)
+
+    def argmin(self, axis: int | None = None) -> Tensor:
+        """The position of the first minimum."""
+        return reductions.argmin(self, axis)
+
+    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
+        """The elements in another shape; one size may be −1."""
+        return shapes.reshape(self, *shape)
+
+    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
+        """The axes from start_dim to end_dim as one."""
+        return shapes.flatten(self, start_dim, end_dim)
+
+    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
+        """The axes in the given order, reversed by default."""
+        return shapes.transpose(self, *axes)
+
+    def permute(self, *axes: int | Sequence[int]) -> Tensor:
+        """PyTorch's name for `transpose`."""
+        return shapes.transpose(self, *axes)
+
+    def swapaxes(self, a: int, b: int) -> Tensor:
+        """Two axes exchanged."""
+        return shapes.swapaxes(self, a, b)
+
+    def broadcast_to(self, shape: int | Sequence[int]) -> Tensor:
+        """Repeated to `shape` by NumPy's rule."""
+        return shapes.broadcast_to(self, shape)
+
+    def expand(self, *shape: int | Sequence[int]) -> Tensor:
+        """Repeated to `shape`; −1 keeps a size, as in PyTorch."""
+        return shapes.expand(self, *shape)
+
+    def squeeze(self, axis: int | Sequence[int] | None = None) -> Tensor:
+        """Without the axes of length 1."""
+        return shapes.squeeze(self, axis)
+
+    def unsqueeze(self, axis: int) -> Tensor:
+        """With a new axis of length 1."""
+        return shapes.unsqueeze(self, axis)
+
+    def flip(self, axis: int | Sequence[int] | None = None) -> Tensor:
+        """The elements reversed along the axes."""
+        return shapes.flip(self, axis)
+
+    def split(self, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
+        """Cut along an axis into pieces of `sizes`."""
+        return shapes.split(self, sizes, axis)
+
+
+def _rebuild(cls: type[Tensor], data: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:
+    tensor = cls.__new__(cls)
+    Variable.__init__(tensor, data, requires_grad)
+    tensor.name = name
+    return tensor

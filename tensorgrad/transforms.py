@@ -1,0 +1,206 @@
+"""Derivatives as functions: grad, vjp, hvp, jacobian, hessian; and gradcheck, the proof by finite differences."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad import engine
+from tensorgrad.arrays import is_float
+from tensorgrad.backward import gradients
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, TensorgradError, restate
+from tensorgrad.ops.operands import TensorLike
+from tensorgrad.ops.shapes import stack
+from tensorgrad.tensor import Tensor
+
+
+class GradientError(TensorgradError, AssertionError):
+    """A gradient that finite differences don't confirm."""
+
+
+def grad(
+    outputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Sequence[Tensor],
+    grad_outputs: TensorLike | Sequence[TensorLike | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    allow_unused: bool = False,
+) -> tuple[Tensor | None, ...]:
+    """∂(Σ outputs · grad_outputs)/∂input for each input, as a tuple; touches no `.grad`.
+
+    Args:
+        outputs: one tensor or several.
+        inputs: one tensor or several, leaves or interior.
+        grad_outputs: the upstream gradients, of the outputs' shapes; 1 for scalars by default.
+        retain_graph: keep the graph for another pass; by default only if `create_graph`.
+        create_graph: record this pass, so that the result can be differentiated again.
+        allow_unused: give None for an input that the outputs don't depend on, instead of raising.
+
+    Raises:
+        GraphError: no graph, freed, changed in place, or an input outside the graph.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.tensor(2.0, requires_grad=True)
+    >>> (first,) = tg.grad(x ** 3, x, create_graph=True)
+    >>> (second,) = tg.grad(first, x)
+    >>> first.item(), second.item()
+    (12.0, 12.0)
+    """
+    outputs, inputs = _sequence(outputs), _sequence(inputs)
+    seeds = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
+    if len(seeds) != len(outputs):
+        expected = f"{len(outputs)} upstream gradients, one per output"
+        raise ArgumentError(restate("grad", f"{len(seeds)} upstream gradients", expected=expected, outputs=outputs))
+    for x in inputs:
+        if not x.requires_grad:
+            raise GraphError(
+                restate("grad", "an input requires no grad", fix="x.requires_grad_() before the forward", input=x)
+            )
+    found = gradients(outputs, inputs, seeds, create_graph, retain_graph)
+    for x, g in zip(inputs, found, strict=True):
+        if g is None and not allow_unused:
+            fix = "pass allow_unused=True to get None for it"
+            raise GraphError(restate("grad", "the outputs don't depend on an input", fix=fix, input=x))
+    return tuple(found)
+
+
+def vjp(f: Callable[..., Tensor], *inputs: TensorLike) -> tuple[Tensor, Callable[[TensorLike], tuple[Tensor, ...]]]:
+    """f(*inputs), and the function v ↦ vᵀ · ∂f/∂inputs: reverse mode's building block.
+
+    >>> import tensorgrad as tg
+    >>> y, pull = tg.vjp(lambda x: x * x, tg.tensor([1.0, 2.0]))
+    >>> pull(tg.tensor([1.0, 10.0]))
+    (tensor([ 2., 40.]),)
+    """
+    xs = _fresh(inputs)
+    with engine.enable_grad():
+        output = f(*xs)
+
+    def pull(v: TensorLike) -> tuple[Tensor, ...]:
+        found = gradients([output], xs, [v], retain_graph=True) if output.requires_grad else [None] * len(xs)
+        return tuple(Tensor(np.zeros_like(x.data)) if g is None else g for x, g in zip(xs, found, strict=True))
+
+    return output.detach(), pull
+
+
+def hvp(f: Callable[[Tensor], Tensor], x: TensorLike, v: TensorLike) -> Tensor:
+    """The Hessian of the scalar f at x times v, without forming it: ∇(∇f · v). Pearlmutter, Neural Computation 6, 1994.
+
+    >>> import tensorgrad as tg
+    >>> tg.hvp(lambda x: (x ** 3).sum(), tg.tensor([1.0, 2.0]), tg.tensor([1.0, 1.0]))
+    tensor([ 6., 12.])
+    """
+    (x,) = _fresh([x])
+    with engine.enable_grad():
+        (g,) = grad(f(x), x, create_graph=True)
+        (h,) = gradients([(g * v).sum()], [x], [None]) if g.requires_grad else (None,)
+    return Tensor(np.zeros_like(x.data)) if h is None else h
+
+
+def jacobian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
+    """∂f/∂x of shape `(*f(x).shape, *x.shape)`, one backward pass per output element.
+
+    >>> import tensorgrad as tg
+    >>> tg.jacobian(lambda x: x * x, tg.tensor([1.0, 2.0]))
+    tensor([[2., 0.],
+            [0., 4.]])
+    """
+    y, pull = vjp(f, x)
+    units = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+    shape = y.shape + np.shape(x)
+    return stack([pull(unit)[0] for unit in units]).reshape(shape) if y.size else Tensor(np.zeros(shape, y.dtype))
+
+
+def hessian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
+    """The second derivatives of the scalar f at x, of shape `(*x.shape, *x.shape)`.
+
+    >>> import tensorgrad as tg
+    >>> tg.hessian(lambda x: (x ** 3).sum(), tg.tensor([1.0, 2.0]))
+    tensor([[ 6.,  0.],
+            [ 0., 12.]])
+    """
+
+    def gradient(x: Tensor) -> Tensor:
+        return grad(f(x), x, create_graph=True)[0]
+
+    return jacobian(gradient, x)
+
+
+def gradcheck(
+    f: Callable[..., Tensor],
+    inputs: Sequence[TensorLike],
+    eps: float = 1e-6,
+    atol: float = 1e-6,
+    rtol: float = 1e-4,
+    seed: int = 0,
+) -> bool:
+    """Hold the gradients of f to central differences, (f(x + ε) − f(x − ε)) / 2ε, under a random upstream gradient.
+
+    Every element of every float input that requires a gradient is moved, in float64 (Baydin et al., Automatic
+    Differentiation in Machine Learning: a Survey, JMLR 18, 2018, section 2.1).
+
+    Args:
+        f: a function of tensors with one tensor as its result; the same result for the same inputs.
+        inputs: float64 tensors; those with `requires_grad` are checked, all if none has it.
+        eps: the step. atol, rtol: |analytic − numeric| ≤ atol + rtol · |numeric| must hold.
+        seed: of the upstream gradient.
+
+    Returns:
+        True.
+
+    Raises:
+        GradientError: names the input, the worst element, and both values. DTypeError: an input that isn't float64.
+
+    >>> import numpy as np, tensorgrad as tg
+    >>> tg.gradcheck(lambda x: x.sin() * x, [np.array([0.1, 0.2])])
+    True
+    """
+    xs = [Tensor(x.data.copy() if isinstance(x, Tensor) else np.array(x)) for x in inputs]
+    asked = [isinstance(x, Tensor) and x.requires_grad for x in inputs]
+    for k, x in enumerate(xs):
+        x.requires_grad = asked[k] if any(asked) else is_float(x.dtype)
+        if x.requires_grad and x.dtype != np.float64:
+            fix = "finite differences need float64: x.astype('float64')"
+            raise DTypeError(restate("gradcheck", "an input isn't float64", fix=fix, input=x))
+    with engine.enable_grad():
+        output = f(*xs)
+    upstream = np.random.default_rng(seed).standard_normal(output.shape)
+    checked = [x for x in xs if x.requires_grad]
+    analytic = gradients([output], checked, [upstream])
+    for k, (x, g) in enumerate(zip(checked, analytic, strict=True)):
+        numeric = _central_differences(lambda: np.vdot(upstream, f(*xs).data), x, eps)
+        _compare(k, x, np.zeros(x.shape) if g is None else g.data, numeric, atol, rtol)
+    return True
+
+
+def _central_differences(f: Callable[[], Any], x: Tensor, eps: float) -> np.ndarray:
+    numeric = np.zeros(x.shape)
+    with engine.enable_grad():  # f itself may differentiate
+        for index in np.ndindex(x.shape):
+            kept = x.data[index]
+            x.data[index] = kept + eps
+            above = f()
+            x.data[index] = kept - eps
+            numeric[index] = (above - f()) / (2 * eps)
+            x.data[index] = kept
+    return numeric
+
+
+def _compare(k: int, x: Tensor, analytic: np.ndarray, numeric: np.ndarray, atol: float, rtol: float) -> None:
+    wrong = ~(np.abs(analytic - numeric) <= atol + rtol * np.abs(numeric))
+    if wrong.any():
+        error = np.where(np.isnan(analytic - numeric), np.inf, np.abs(analytic - numeric))
+        worst = np.unravel_index(np.argmax(error), error.shape)
+        at = tuple(int(i) for i in worst)
+        problem = f"{wrong.sum()} of {wrong.size} gradients of input {k} are wrong; worst at {at}"
+        values = {"analytic": float(analytic[worst]), "numeric": float(numeric[worst])}
+        raise GradientError(restate("gradcheck", problem, expected=f"atol {atol}, rtol {rtol}", input=x, **values))
+
+
+def _sequence(x: Any) -> list:
+    return list(x) if isinstance(x, (list, tuple)) else [x]
+
+
+def _fresh(inputs: Sequence[TensorLike]) -> list[Tensor]:
+    """Leaves with the inputs' values, so that nothing flows further back."""
+    return [Tensor(x.detach() if isinstance(x, Tensor) else x, requires_grad=True) for x in inputs]

@@ -1,0 +1,107 @@
+"""Several threads that train at once, and a child process forked from one that trained: the same numbers as alone.
+
+Each scenario runs in a process of its own, so that a crash or a hang would be seen as one.
+"""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+TRAINING = """
+import hashlib, os, sys, threading
+import numpy as np
+import tensorgrad as tg
+
+def train(seed, steps=4):
+    rng = np.random.default_rng(seed)
+    make = lambda *shape: tg.Tensor((rng.standard_normal(shape) * 0.1).astype(np.float32), requires_grad=True)
+    filters, bias, weight = make(16, 4, 3, 3), make(16), make(16 * 8 * 8, 10)
+    images, labels = tg.Tensor(rng.standard_normal((32, 4, 16, 16)).astype(np.float32)), rng.integers(0, 10, 32)
+    losses = []
+    for _ in range(steps):
+        h = tg.max_pool2d(tg.conv2d(images, filters, bias, padding=1).relu(), 2).flatten(1)
+        loss = -tg.gather((h @ weight).log_softmax(), labels[:, None], axis=1).mean()
+        loss.backward()
+        with tg.no_grad():
+            for p in (filters, bias, weight):
+                p -= 0.01 * p.grad
+                p.grad = None
+        losses.append(loss.item())
+    assert losses[-1] < losses[0], losses
+    return hashlib.sha256(filters.data.tobytes() + weight.data.tobytes() + np.array(losses).tobytes()).hexdigest()
+"""
+
+THREADS = """
+alone = [train(seed) for seed in range(8)]
+together = [None] * 8
+def work(seed):
+    together[seed] = train(seed)
+threads = [threading.Thread(target=work, args=(seed,)) for seed in range(8)]
+for t in threads: t.start()
+for t in threads: t.join()
+assert together == alone, (together, alone)
+print("same")
+"""
+
+FORK = """
+before = train(0)
+read, write = os.pipe()
+child = os.fork()
+if child == 0:
+    os.write(write, train(0).encode())
+    os._exit(0)
+_, status = os.waitpid(child, 0)
+assert status == 0, status
+assert os.read(read, 100).decode() == before
+assert train(0) == before
+print("same")
+"""
+
+FORK_WHILE_TRAINING = """
+alone = train(1)
+stop = threading.Event()
+def keep_training():
+    while not stop.is_set():
+        train(0, steps=2)
+thread = threading.Thread(target=keep_training)
+thread.start()
+for _ in range(3):
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if train(1) == alone else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0, status
+stop.set()
+thread.join()
+print("same")
+"""
+
+
+def run(scenario, **environment):
+    result = subprocess.run(
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", TRAINING + scenario],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ | environment,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.strip() == "same"
+
+
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_eight_threads_train_their_own_networks(layer):
+    run(THREADS, NUMBA_THREADING_LAYER=layer)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+def test_a_forked_child_trains_as_its_parent_did(layer):
+    run(FORK, NUMBA_THREADING_LAYER=layer)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forks_while_another_thread_trains():
+    run(FORK_WHILE_TRAINING)
