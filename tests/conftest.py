@@ -1,0 +1,45 @@
+"""What all tests share: the oracle's marker, and the count of op cases at the end of a run."""
+
+import importlib.util
+
+import pytest
+
+from tensorgrad.op import Op
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if importlib.util.find_spec("torch") is not None:
+        return
+    skip = pytest.mark.skip(reason="PyTorch, the oracle, is not installed")
+    for item in items:
+        if item.get_closest_marker("oracle"):
+            item.add_marker(skip)
+
+
+def concrete_ops() -> set[type[Op]]:
+    """Every op class of the package that has a forward of its own."""
+    found, stack = set(), [Op]
+    while stack:
+        for cls in stack.pop().__subclasses__():
+            stack.append(cls)
+            if cls.__module__.startswith("tensorgrad.") and "forward" in cls.__dict__:
+                found.add(cls)
+    return found
+
+
+@pytest.fixture(name="concrete_ops")
+def concrete_ops_fixture() -> set[type[Op]]:
+    return concrete_ops()
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    items = getattr(terminalreporter._session, "items", [])
+    cases = {item.callspec.params["case"] for item in items if "case" in getattr(item, "callspec", _NO_PARAMS).params}
+    if cases:
+        rows = len({case.row.name for case in cases})
+        terminalreporter.write_line(f"cases: {len(cases)} from {rows} rows, {len(concrete_ops())} ops")
+
+
+class _NO_PARAMS:
+    params: dict = {}
