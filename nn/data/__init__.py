@@ -1,0 +1,34 @@
+"""Data: datasets, the batching loader, and the images that tensorgrad learns from.
+
+pooch and h5py, the packages of the extra `data`, are imported by the functions that need them.
+"""
+
+from .collate import collate
+from .dataset import Dataset, Subset, TensorDataset, TransformDataset, random_split
+from .files import DataFileError, MissingPackageError
+from .idx import read_idx
+from .load_cats import cats, cats_arrays
+from .load_mnist import mnist, mnist_arrays
+from .load_optdigits import optdigits, optdigits_arrays
+from .loader import DataLoader
+from .normalize import Normalize
+
+__all__ = [
+    "DataFileError",
+    "DataLoader",
+    "Dataset",
+    "MissingPackageError",
+    "Normalize",
+    "Subset",
+    "TensorDataset",
+    "TransformDataset",
+    "cats",
+    "cats_arrays",
+    "collate",
+    "mnist",
+    "mnist_arrays",
+    "optdigits",
+    "optdigits_arrays",
+    "random_split",
+    "read_idx",
+]

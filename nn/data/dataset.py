@@ -1,0 +1,221 @@
+"""Datasets: numbered items, and whole batches of them in one step.
+
+A dataset speaks NumPy; `DataLoader` turns its batches into tensors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.arrays import as_array
+from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
+
+from .collate import collate
+from .seeding import as_generator
+
+
+class Dataset:
+    """The base of map-style datasets: a subclass gives `len(dataset)` and `dataset[i]`, usually a tuple (x, y).
+
+    `batch(indices)` has a default made of those two. A dataset that can fetch many items faster than one by one
+    overrides it. `classes` holds the names of the labels 0, 1, 2, ... where they have names.
+
+    >>> class Squares(Dataset):
+    ...     def __len__(self):
+    ...         return 10
+    ...     def __getitem__(self, index):
+    ...         return index, index**2
+    >>> Squares().batch([2, 3])
+    (array([2, 3]), array([4, 9]))
+    """
+
+    classes: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        raise NotImplementedError(f"{type(self).__name__} must define __len__, the number of its items")
+
+    def __getitem__(self, index: int) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} must define __getitem__, one item by its index")
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> Any:
+        """The items at `indices`, stacked field by field along a new first axis."""
+        return collate([self[int(i)] for i in indices])
+
+
+class TensorDataset(Dataset):
+    """Arrays side by side: item i is `(array_0[i], array_1[i], ...)`.
+
+    Args:
+        arrays: arrays, Tensors or lists of numbers with one common first axis. An array's memory is shared, not copied.
+        classes: the names of the labels, if they have names.
+
+    A batch is one gather per array, with no loop over the items, and never shares memory with the dataset.
+
+    Raises:
+        ShapeError: the arrays don't have one common length.
+        RangeError: an index outside it.
+
+    >>> dataset = TensorDataset(np.arange(6).reshape(3, 2), np.array([0, 1, 0]), classes=("even", "odd"))
+    >>> len(dataset), dataset[1][0].tolist(), dataset.batch([2, 0])[0].tolist()
+    (3, [2, 3], [[4, 5], [0, 1]])
+    """
+
+    def __init__(self, *arrays: Any, classes: Sequence[str] | None = None) -> None:
+        self.arrays = tuple(as_array(array) for array in arrays)
+        self.classes = None if classes is None else tuple(classes)
+        if not arrays or any(a.ndim == 0 for a in self.arrays) or len({len(a) for a in self.arrays}) > 1:
+            named = {f"arrays[{i}]": array for i, array in enumerate(self.arrays)}
+            expected = "one array or more, all with the same first axis, the number of items"
+            raise ShapeError(restate("TensorDataset", "the arrays have no common length", expected=expected, **named))
+
+    def __len__(self) -> int:
+        return len(self.arrays[0])
+
+    def __getitem__(self, index: Any) -> tuple[np.ndarray, ...]:
+        try:
+            return tuple(array[index] for array in self.arrays)
+        except IndexError as error:
+            expected = f"an index of the {len(self)} items"
+            raise RangeError(restate("TensorDataset[...]", str(error), expected=expected, index=index)) from None
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, ...]:
+        """The items at `indices` as one array per field: shapes (len(indices), ...)."""
+        indices = as_indices("TensorDataset.batch", indices, len(self))
+        # `take` copies whole items, 1.2 to 1.3 times as fast as `array[indices]` on MNIST's.
+        # (N, ...) -> (len(indices), ...)
+        return tuple(np.take(array, indices, axis=0) for array in self.arrays)
+
+
+class Subset(Dataset):
+    """Some of a dataset's items, in the order of `indices`; an index may be repeated, or negative as in a list.
+
+    Raises:
+        RangeError: an index that the dataset doesn't have; at once, not when the item is read.
+        DTypeError: indices that aren't integers.
+
+    >>> Subset(TensorDataset(np.array([10, 11, 12, 13])), [3, 1]).batch([0, 1])[0].tolist()
+    [13, 11]
+    """
+
+    def __init__(self, dataset: Any, indices: Sequence[int] | np.ndarray) -> None:
+        self.dataset = dataset
+        self.indices = as_indices("Subset", indices, len(dataset))
+        self.classes = getattr(dataset, "classes", None)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __getitem__(self, index: int) -> Any:
+        return self.dataset[int(self.indices[check_index("Subset[...]", index, len(self))])]
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> Any:
+        """The items at `indices` of the subset, fetched as one batch of the dataset below."""
+        return gather(self.dataset, self.indices[as_indices("Subset.batch", indices, len(self))])
+
+
+class TransformDataset(Dataset):
+    """A dataset seen through `transform(*fields) -> fields`, applied whenever items are read.
+
+    The fields that `transform` receives always have the batch as first axis, so one function of whole arrays serves
+    batches and single items alike (a single item is a batch of one). It returns as many fields as it likes, as a tuple.
+    A transform that draws random numbers owns its generator: the state of a `DataLoader` doesn't hold it.
+
+    >>> plain = TensorDataset(np.array([[0, 255], [51, 0]], np.uint8), np.array([0, 1]))
+    >>> scaled = TransformDataset(plain, lambda x, y: (x / np.float32(255), y))
+    >>> scaled.batch([1, 0])[0].tolist() == [[np.float32(0.2), 0], [0, 1]]
+    True
+    """
+
+    def __init__(self, dataset: Any, transform: Callable[..., tuple]) -> None:
+        if not callable(transform):
+            expected = "a function of the batch's fields, such as lambda x, y: (x / 255, y)"
+            problem = "the transform can't be called"
+            raise DTypeError(restate("TransformDataset", problem, expected=expected, transform=transform))
+        self.dataset = dataset
+        self.transform = transform
+        self.classes = getattr(dataset, "classes", None)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> tuple:
+        return tuple(field[0] for field in self.batch([check_index("TransformDataset[...]", index, len(self))]))
+
+    def batch(self, indices: Sequence[int] | np.ndarray) -> tuple:
+        """The items at `indices`, transformed together."""
+        fields = gather(self.dataset, indices)
+        result = self.transform(*fields) if isinstance(fields, tuple) else self.transform(fields)
+        return result if isinstance(result, tuple) else (result,)
+
+
+def gather(dataset: Any, indices: Sequence[int] | np.ndarray) -> Any:
+    """A batch of any dataset: by its own `batch` if it is a `Dataset`, else item by item."""
+    return dataset.batch(indices) if isinstance(dataset, Dataset) else collate([dataset[int(i)] for i in indices])
+
+
+def random_split(
+    dataset: Any, lengths: Sequence[int] | Sequence[float], generator: np.random.Generator | int | None = None
+) -> list[Subset]:
+    """Split a dataset at random into parts that share no item and leave none out.
+
+    Args:
+        dataset: anything with a length and items.
+        lengths: integers that sum to `len(dataset)`, or floats that sum to 1. A fraction's length is rounded down;
+            items left over go one each to the first parts.
+        generator: a `numpy.random.Generator`, an int seed, or None for tensorgrad's own generator.
+
+    Raises:
+        ArgumentError: lengths that are negative or don't sum up.
+        DTypeError: something else in the place of the generator.
+
+    >>> [len(part) for part in random_split(range(10), [0.75, 0.25], generator=0)]
+    [8, 2]
+    """
+    lengths = _split_lengths(lengths, len(dataset))
+    order = as_generator("random_split", generator).permutation(len(dataset))
+    return [Subset(dataset, part) for part in np.split(order, np.cumsum(lengths[:-1]))]
+
+
+def _split_lengths(lengths: Sequence[int] | Sequence[float], total: int) -> list[int]:
+    """Whole lengths that sum to `total`, from lengths or fractions."""
+    parts = np.atleast_1d(np.asarray(lengths))
+    whole = parts.dtype.kind in "iu"
+    fits = parts.ndim == 1 and parts.size > 0 and parts.dtype.kind in "iuf" and bool((parts >= 0).all())
+    if not fits or not (parts.sum() == total if whole else math.isclose(parts.sum(), 1, abs_tol=1e-6)):
+        problem = f"can't split {total} items into such parts"
+        expected = f"integers ≥ 0 that sum to {total}, or floats ≥ 0 that sum to 1"
+        raise ArgumentError(restate("random_split", problem, expected=expected, lengths=lengths))
+    if whole:
+        return parts.tolist()
+    # The nudge keeps a product such as 0.29 * 100 = 28.999999999999996 from losing an item.
+    floors = [math.floor(fraction * total + 1e-9) for fraction in parts.tolist()]
+    left_over = total - sum(floors)
+    return [n + (i < left_over) for i, n in enumerate(floors)]
+
+
+def check_index(call: str, index: int, length: int) -> int:
+    """One index, or a `RangeError` that ends a `for item in dataset` loop as any IndexError does."""
+    if not -length <= index < length:
+        expected = f"an index of the {length} items"
+        raise RangeError(restate(call, "the index is out of range", expected=expected, index=index))
+    return index
+
+
+def as_indices(call: str, indices: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
+    """`indices` as a 1-D integer array, every entry in [−length, length); else an error that names the culprit."""
+    array = np.asarray(indices)
+    if array.size == 0:
+        array = array.astype(np.intp)
+    if array.ndim != 1 or array.dtype.kind not in "iu":
+        fix = "np.flatnonzero(mask) turns a mask into indices" if array.dtype.kind == "b" else ""
+        problem = "the indices aren't a list of integers"
+        raise DTypeError(restate(call, problem, expected="a 1-D sequence of integers", fix=fix, indices=array))
+    outside = (array < -length) | (array >= length)
+    if outside.any():
+        problem = f"index {array[outside][0]} is out of range"
+        raise RangeError(restate(call, problem, expected=f"indices of the {length} items", indices=array))
+    return array

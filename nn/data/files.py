@@ -1,0 +1,45 @@
+"""Where data files lie, and the errors for those that can't be had."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from tensorgrad.errors import TensorgradError, restate
+
+VARIABLE = "TENSORGRAD_DATA"
+
+
+class DataFileError(TensorgradError, OSError):
+    """A data file that is missing, damaged, or can't be downloaded."""
+
+
+class MissingPackageError(TensorgradError, ImportError):
+    """A package of the extra `data` that a call needs and that isn't installed."""
+
+
+def require(call: str, package: str) -> ModuleType:
+    """Import a package of the extra `data`, or raise `MissingPackageError` with the command that installs it."""
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        fix = f"pip install {package}, or all that data sets need: pip install 'tensorgrad-engine[data]'"
+        raise MissingPackageError(restate(call, f"the package {package} isn't installed ({error})", fix=fix)) from None
+
+
+def search_folders(root: str | os.PathLike | None, name: str) -> list[Path]:
+    """Where the data set `name` may lie: in `root`, else in $TENSORGRAD_DATA; there itself or in a folder `name`."""
+    given = root if root is not None else os.environ.get(VARIABLE) or None
+    if given is None:
+        return []
+    base = Path(given).expanduser()
+    return [base, base / name]
+
+
+def find_file(folders: Iterable[Path], names: Iterable[str]) -> Path | None:
+    """The first file of one of these names in one of these folders, or None."""
+    paths = (folder / name for folder in folders for name in names)
+    return next((path for path in paths if path.is_file()), None)

@@ -1,0 +1,67 @@
+"""Cats: 64×64 colour photographs, cat or no cat, 209 to train on and 50 to test.
+
+The files `train_catvnoncat.h5` and `test_catvnoncat.h5` come from the "Logistic Regression with a Neural Network
+mindset" exercise of the deeplearning.ai course "Neural Networks and Deep Learning". They aren't shipped with this
+package.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from tensorgrad.errors import restate
+
+from .dataset import TensorDataset, TransformDataset
+from .files import VARIABLE, DataFileError, find_file, require, search_folders
+from .normalize import Normalize
+
+
+def cats(root: str | os.PathLike | None = None, train: bool = True) -> TransformDataset:
+    """The cat pictures as batches of images (N, 3, 64, 64) float32 in [0, 1] and labels (N,) int64, 1 for a cat.
+
+    Args:
+        root: the folder with the two .h5 files, or one with a folder `cats` that holds them; else the environment
+            variable TENSORGRAD_DATA names such a folder.
+        train: the 209 training pictures, else the 50 test pictures.
+
+    Raises:
+        DataFileError: files that are missing, damaged or something else.
+        MissingPackageError: h5py isn't installed: `pip install 'tensorgrad-engine[data]'`.
+
+        images, labels = cats("data/cats").batch(range(32))  # (32, 3, 64, 64) float32, (32,) int64
+    """
+    images, labels = cats_arrays(root, train)
+    return TransformDataset(TensorDataset(images, labels, classes=("non-cat", "cat")), Normalize())
+
+
+def cats_arrays(root: str | os.PathLike | None = None, train: bool = True) -> tuple[np.ndarray, np.ndarray]:
+    """The cat pictures as stored: images (N, 3, 64, 64) uint8, labels (N,) int64; otherwise as `cats`."""
+    part = "train" if train else "test"
+    folders = search_folders(root, "cats")
+    path = find_file(folders, [f"{part}_catvnoncat.h5"])
+    if path is None:
+        looked = " or ".join(str(folder) for folder in folders) or "no folder, for none was given"
+        fix = f"give the folder with the two .h5 files as root or in the variable {VARIABLE}"
+        raise DataFileError(restate("cats", f"no {part}_catvnoncat.h5 in {looked}", fix=fix, root=root))
+    images, labels = _read(path, part)
+    # (N, H, W, C) -> (N, C, H, W)
+    return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
+
+
+def _read(path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, H, W, C) and labels (N,) of one HDF5 file."""
+    h5py = require("cats", "h5py")
+    expected = f"{part}_set_x (N, 64, 64, 3) uint8 and {part}_set_y (N,) of 0 and 1"
+    try:
+        with h5py.File(path, "r") as file:
+            images, labels = file[f"{part}_set_x"][()], file[f"{part}_set_y"][()]
+    except (OSError, KeyError) as error:
+        raise DataFileError(restate("cats", f"{path} can't be read: {error}", expected=expected)) from None
+    fits = images.shape[1:] == (64, 64, 3) and labels.shape == images.shape[:1]
+    if not fits or images.dtype != np.uint8 or not np.isin(labels, (0, 1)).all():
+        problem = f"{path} doesn't hold the cat pictures"
+        raise DataFileError(restate("cats", problem, expected=expected, images=images, labels=labels))
+    return images, labels

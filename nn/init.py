@@ -1,0 +1,154 @@
+"""Initial values of parameters. Each function fills a tensor in place, unrecorded, and returns it.
+
+Random values come from `generator`, or else from the package's generator, which `tg.manual_seed` seeds.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TypeVar
+
+import numpy as np
+
+from tensorgrad.engine import no_grad
+from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.random import default_generator
+from tensorgrad.tensor import Tensor
+
+T = TypeVar("T", bound=Tensor)
+Generator = np.random.Generator | None
+
+
+def constant_(tensor: T, value: float) -> T:
+    """Fill with one value."""
+    with no_grad():
+        tensor[...] = value
+    return tensor
+
+
+def zeros_(tensor: T) -> T:
+    """Fill with 0."""
+    return constant_(tensor, 0.0)
+
+
+def ones_(tensor: T) -> T:
+    """Fill with 1."""
+    return constant_(tensor, 1.0)
+
+
+def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
+    """Fill with values uniform on [a, b)."""
+    return constant_(tensor, _pick(generator).uniform(a, b, tensor.shape))
+
+
+def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> T:
+    """Fill with values normal around `mean` with standard deviation `std`."""
+    return constant_(tensor, _pick(generator).normal(mean, std, tensor.shape))
+
+
+def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
+    """By how much a nonlinearity's input is to be wider than its output, so that the variance stays.
+
+    1 for linear, conv1d, conv2d and sigmoid, 5/3 for tanh, √2 for relu, √(2 / (1 + param²)) for leaky_relu of slope
+    `param` (0.01 by default), 3/4 for selu; PyTorch's table.
+
+    Raises ArgumentError for another name.
+
+    >>> calculate_gain("relu") == 2**0.5
+    True
+    """
+    slope = 0.01 if param is None else param
+    gains = {
+        "linear": 1.0,
+        "conv1d": 1.0,
+        "conv2d": 1.0,
+        "sigmoid": 1.0,
+        "tanh": 5 / 3,
+        "relu": math.sqrt(2.0),
+        "leaky_relu": math.sqrt(2.0 / (1 + slope**2)),
+        "selu": 0.75,
+    }
+    if nonlinearity not in gains:
+        problem, expected = "unknown nonlinearity", f"one of {', '.join(gains)}"
+        raise ArgumentError(restate("calculate_gain", problem, expected=expected, nonlinearity=nonlinearity))
+    return gains[nonlinearity]
+
+
+def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
+    """Uniform on ±gain · √(6 / (fan_in + fan_out)): the variance stays in both directions, for tanh-like layers.
+
+    Glorot and Bengio, Understanding the Difficulty of Training Deep Feedforward Neural Networks, AISTATS 2010.
+    Raises ShapeError for a tensor with fewer than two axes.
+    """
+    fan_in, fan_out = fans("xavier_uniform_", tensor)
+    bound = gain * math.sqrt(6.0 / (fan_in + fan_out))
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
+    """Normal with standard deviation gain · √(2 / (fan_in + fan_out)); see `xavier_uniform_`."""
+    fan_in, fan_out = fans("xavier_normal_", tensor)
+    return normal_(tensor, 0.0, gain * math.sqrt(2.0 / (fan_in + fan_out)), generator)
+
+
+def kaiming_uniform_(
+    tensor: T,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator = None,
+) -> T:
+    """Uniform on ±gain · √(3 / fan): the variance stays through layers of rectifiers.
+
+    He et al., Delving Deep into Rectifiers, ICCV 2015.
+
+    Args:
+        tensor: weights `(out, in, ...)`.
+        a: the slope of leaky_relu below 0. √5 makes the bound 1/√fan_in, the default of Linear and Conv.
+        mode: "fan_in" keeps the variance forward, "fan_out" backward.
+        nonlinearity: what follows the layer, a name that `calculate_gain` knows.
+
+    Raises:
+        ShapeError: fewer than two axes. ArgumentError: an unknown mode or nonlinearity.
+    """
+    bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
+    return uniform_(tensor, -bound, bound, generator)
+
+
+def kaiming_normal_(
+    tensor: T,
+    a: float = 0.0,
+    mode: str = "fan_in",
+    nonlinearity: str = "leaky_relu",
+    generator: Generator = None,
+) -> T:
+    """Normal with standard deviation gain / √fan; see `kaiming_uniform_`."""
+    return normal_(tensor, 0.0, _kaiming_std("kaiming_normal_", tensor, a, mode, nonlinearity), generator)
+
+
+def fans(call: str, tensor: Tensor) -> tuple[int, int]:
+    """How many inputs each output has, and how many outputs each input: (in, out) times the size of the kernel.
+
+    >>> import tensorgrad as tg
+    >>> fans("conv", tg.zeros(6, 3, 5, 5))
+    (75, 150)
+    """
+    if tensor.ndim < 2:
+        expected = "weights (out, in, ...)"
+        raise ShapeError(
+            restate(call, "fewer than two axes have no fan in and fan out", expected=expected, tensor=tensor)
+        )
+    field = math.prod(tensor.shape[2:])
+    return tensor.shape[1] * field, tensor.shape[0] * field
+
+
+def _kaiming_std(call: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
+    if mode not in ("fan_in", "fan_out"):
+        raise ArgumentError(restate(call, "unknown mode", expected='"fan_in" or "fan_out"', tensor=tensor, mode=mode))
+    fan = fans(call, tensor)[mode == "fan_out"]
+    # No inputs, no values to draw.
+    return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))
+
+
+def _pick(generator: Generator) -> np.random.Generator:
+    return default_generator() if generator is None else generator

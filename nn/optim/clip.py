@@ -1,0 +1,93 @@
+"""Gradient clipping: by the norm of all gradients together, or value by value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+
+from tensorgrad.errors import ArgumentError, TensorgradError, restate
+from tensorgrad.tensor import Tensor
+
+from .options import non_negative
+from .terms import quiet
+
+
+class NonFiniteError(TensorgradError, RuntimeError):
+    """A NaN or an infinity where training can't go on."""
+
+
+@quiet
+def clip_grad_norm_(
+    parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
+) -> Tensor:
+    """Scale the gradients, in place, so that their common norm is at most `max_norm`.
+
+        g ← g · min(1, max_norm / (‖all g‖ + 10⁻⁶))
+
+    Args:
+        parameters: one tensor or several; those without a gradient are skipped.
+        max_norm: the bound, ≥ 0.
+        norm_type: p > 0 of the p-norm; `math.inf` for the largest magnitude.
+        error_if_nonfinite: raise where the norm is NaN or infinite, before any gradient is changed.
+
+    Returns:
+        The norm before clipping, a scalar tensor; 0 without any gradient.
+
+    Raises:
+        ArgumentError: a bound or a p outside its range.
+        NonFiniteError: the norm is NaN or infinite, if asked for.
+
+    Pascanu, Mikolov and Bengio, On the difficulty of training recurrent neural networks, ICML 2013.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.tensor([3.0, 4.0], requires_grad=True)
+    >>> (w * w / 2).sum().backward()
+    >>> clip_grad_norm_([w], max_norm=1.0), w.grad
+    (tensor(5.), tensor([0.6, 0.8]))
+    """
+    call = "clip_grad_norm_"
+    non_negative(call, max_norm=max_norm)
+    if not norm_type > 0:
+        raise ArgumentError(restate(call, "no such norm", expected="p > 0, or math.inf", norm_type=norm_type))
+    gradients = _gradients(parameters)
+    if not gradients:
+        return Tensor(0.0)
+    norms = [np.linalg.norm(g.data.ravel(), norm_type) for g in gradients]
+    total = float(np.linalg.norm(norms, norm_type))
+    if error_if_nonfinite and not math.isfinite(total):
+        fix = "look for the step where the loss explodes; a smaller learning rate may help"
+        raise NonFiniteError(restate(call, f"the norm of the gradients is {total}", fix=fix, norm_type=norm_type))
+    factor = max_norm / (total + 1e-6)
+    if not factor >= 1:  # so that a NaN spreads, as in PyTorch
+        for g in gradients:
+            g.data *= factor
+    return Tensor(total, dtype=gradients[0].dtype)
+
+
+def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:
+    """Bound every element of the gradients, in place: g ← min(max(g, −clip_value), clip_value).
+
+    Args:
+        parameters: one tensor or several; those without a gradient are skipped.
+        clip_value: the bound, ≥ 0.
+
+    Raises:
+        ArgumentError: a negative bound.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.tensor([3.0, -4.0], requires_grad=True)
+    >>> (w * w / 2).sum().backward()
+    >>> clip_grad_value_([w], 3.5)
+    >>> w.grad
+    tensor([ 3. , -3.5])
+    """
+    non_negative("clip_grad_value_", clip_value=clip_value)
+    for g in _gradients(parameters):
+        g.data = np.clip(g.data, -clip_value, clip_value, out=g.data)
+
+
+def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
+    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
+    return [p.grad for p in parameters if p.grad is not None]

@@ -1,0 +1,231 @@
+"""What every optimizer has in common: parameter groups, state, step, saving and loading."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.arrays import is_float
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.tensor import Tensor
+
+from .options import non_negative, plain, storable
+from .saved_state import misfits
+from .terms import quiet, scaled
+
+Schedule = Callable[[int], float]
+"""A learning rate as a function of the number of steps done: see `schedules`."""
+
+
+class Optimizer:
+    """The base of the optimizers. An optimizer is its state and one update rule; a subclass gives both:
+
+    - `slots(options)`: the names of the arrays that it keeps per parameter, zero at first;
+    - `update(w, g, state, **options)`: the rule, which changes `w` and the arrays of `state` in place. It works element
+      by element, so it holds for arrays of any shape. `state["step"]` counts this parameter's updates, this one too.
+    - `check(options)`: raises `ArgumentError` for hyper-parameters that make no sense.
+
+    Args:
+        params: tensors; or pairs (name, tensor), such as `model.named_parameters()`; or groups, dicts of `params` and
+            of the options that differ for them.
+        options: the hyper-parameters of the groups that don't give their own. `lr` is a number or a function of the
+            number of steps done; `maximize` climbs instead of descending.
+
+    Attributes:
+        param_groups: list of dicts: `params`, `names`, and every option. Options may be changed between steps.
+        state: per parameter that was updated, its `step` count and its arrays.
+        steps: how often `step()` was called.
+
+    Raises:
+        ArgumentError: no parameters, one given twice, an unknown or senseless hyper-parameter.
+        DTypeError: something that isn't a float tensor.
+        GraphError: a computed tensor: only leaves are trained.
+    """
+
+    def __init__(self, params: Iterable[Any], **options: Any) -> None:
+        self.defaults = options
+        self.param_groups: list[dict[str, Any]] = []
+        self.state: dict[Tensor, dict[str, Any]] = {}
+        self.steps = 0
+        if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
+            problem, fix = "the parameters must come as a list", "pass [w, b], or model.parameters()"
+            raise DTypeError(restate(self.name, problem, fix=fix, params=params))
+        entries = list(params)
+        groups = entries if entries and all(isinstance(entry, dict) for entry in entries) else [{"params": entries}]
+        for group in groups:
+            self.add_param_group(group)
+
+    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
+        """The names of the arrays kept per parameter under these options."""
+        raise NotImplementedError(f"{self.name} must define slots(options)")
+
+    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, Any], **options: Any) -> None:
+        """The rule: change the weights `w` in place, given the gradient `g` of the loss."""
+        raise NotImplementedError(f"{self.name} must define update(w, g, state, ...)")
+
+    def check(self, options: dict[str, Any]) -> None:
+        """Raise ArgumentError where a hyper-parameter is outside its range."""
+
+    # ------------------------------------------------------------------------------------------------------------ steps
+
+    @quiet
+    def step(self) -> None:
+        """Update every parameter that has a gradient. Nothing changes if a gradient doesn't fit its parameter.
+
+        Raises:
+            ShapeError: a gradient whose shape isn't its parameter's.
+            ArgumentError: a schedule that gave no finite learning rate ≥ 0.
+        """
+        for p, options in self._work():
+            state = self.state.setdefault(p, {"step": 0})
+            state["step"] += 1
+            w, g = p.data, p.grad.data
+            for slot in self.slots(options):
+                if slot not in state:
+                    state[slot] = np.zeros_like(w)
+            self.update(w, scaled(g, -1) if options.pop("maximize") else g, state, **options)
+            p.data = w  # the same memory: this tells the engine that its contents changed
+        self.steps += 1
+
+    def _work(self) -> list[tuple[Tensor, dict[str, Any]]]:
+        """The parameters to update, each with its options, after all the checks."""
+        work = []
+        for group, rate in self._rates():
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                if p.grad.shape != p.shape:
+                    problem = "a gradient doesn't have its parameter's shape"
+                    raise ShapeError(restate(f"{self.name}.step", problem, parameter=p, gradient=p.grad))
+                work.append((p, {key: group[key] for key in self.defaults} | {"lr": rate}))
+        return work
+
+    def _rates(self) -> Iterator[tuple[dict[str, Any], float]]:
+        """The groups, each with its learning rate for the next step."""
+        for group in self.param_groups:
+            lr = group["lr"]
+            rate = float(lr(self.steps) if callable(lr) else lr)
+            if not 0 <= rate < math.inf:
+                problem = f"no learning rate at step {self.steps}: {rate}"
+                expected = "a finite number ≥ 0, or a function of the step that gives one"
+                raise ArgumentError(restate(f"{self.name}.step", problem, expected=expected, lr=lr))
+            yield group, rate
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients: None, or zeros if not `set_to_none`."""
+        for p in self.named_parameters().values():
+            p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros_like(p.data))
+
+    @property
+    def learning_rate(self) -> float:
+        """The learning rate of the next step, in the first group."""
+        return next(self._rates())[1]
+
+    # ----------------------------------------------------------------------------------------------------------- groups
+
+    def add_param_group(self, group: dict[str, Any]) -> None:
+        """Train more parameters: `group` holds `params` and the options that differ from the optimizer's own."""
+        unknown = set(group) - set(self.defaults) - {"params", "names"}
+        if unknown or "params" not in group:
+            problem = f"unknown options {sorted(unknown)}" if unknown else "a group without 'params'"
+            expected = f"a dict of 'params' and any of {', '.join(self.defaults)}"
+            raise ArgumentError(restate(self.name, problem, expected=expected, group=sorted(group)))
+        options = self.checked({key: group.get(key, default) for key, default in self.defaults.items()})
+        entries = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        if not entries:
+            fix = "pass a list, not an iterator that was used up, of a model that has parameters"
+            raise ArgumentError(restate(self.name, "no parameters to train", fix=fix, params=entries))
+        named = self.named_parameters()
+        first = len(named)
+        for k, entry in enumerate(entries, first):
+            name, p = entry if isinstance(entry, tuple) and len(entry) == 2 else (str(k), entry)
+            self._check_parameter(p, named)
+            if name in named:
+                raise ArgumentError(restate(self.name, "two parameters have one name", name=name, parameter=p))
+            named[name] = p
+        names = list(named)[first:]
+        self.param_groups.append({"params": [named[name] for name in names], "names": names, **options})
+
+    def named_parameters(self) -> dict[str, Tensor]:
+        """The parameters of all groups by name; one that came without a name has its number."""
+        return {n: p for group in self.param_groups for n, p in zip(group["names"], group["params"], strict=True)}
+
+    def _check_parameter(self, p: Any, known: dict[str, Tensor]) -> None:
+        if not isinstance(p, Tensor) or not is_float(p.dtype):
+            expected = "float tensors, pairs (name, tensor), or dicts with 'params'"
+            raise DTypeError(restate(self.name, "this can't be trained", expected=expected, parameter=p))
+        if not p.is_leaf:
+            fix = "pass the leaf it was computed from, or p.detach().requires_grad_()"
+            raise GraphError(
+                restate(self.name, "a computed tensor can't be trained, only a leaf", fix=fix, parameter=p)
+            )
+        if not p.data.flags.writeable:
+            fix = "copy it: tg.tensor(array, requires_grad=True)"
+            raise ArgumentError(restate(self.name, "this parameter's memory is read-only", fix=fix, parameter=p))
+        if any(p is other for other in known.values()):
+            raise ArgumentError(restate(self.name, "a parameter is given twice", fix="list it once", parameter=p))
+
+    def checked(self, options: dict[str, Any]) -> dict[str, Any]:
+        """The options as plain Python values; ArgumentError where one makes no sense."""
+        options = {key: plain(value) for key, value in options.items()}
+        if not callable(options["lr"]):
+            non_negative(self.name, lr=options["lr"])
+        self.check(options)
+        return options
+
+    @property
+    def name(self) -> str:
+        """What errors and saved states call this optimizer: its class."""
+        return type(self).__name__
+
+    def __repr__(self) -> str:
+        lines = [
+            f"  {sum(p.size for p in group['params']):,} weights in {len(group['params'])} tensors: "
+            + ", ".join(f"{key}={group[key]!r}" for key in self.defaults)
+            for group in self.param_groups
+        ]
+        return "\n".join([f"{self.name}(", *lines, ")"])
+
+    # ----------------------------------------------------------------------------------------------- saving and loading
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that decides the steps to come, apart from weights and schedules: JSON can hold it, but for the arrays.
+
+        Keys: `optimizer`, the class; `steps`; `param_groups`, per group its options and its `params` by name (a
+        schedule by its repr, for it is code); `state`, per name the `step` count and the arrays, which are the
+        optimizer's own: copy them to keep them.
+        """
+        groups = [
+            {"params": list(group["names"])} | {key: storable(group[key]) for key in self.defaults}
+            for group in self.param_groups
+        ]
+        state = {name: dict(self.state[p]) for name, p in self.named_parameters().items() if p in self.state}
+        return {"optimizer": self.name, "steps": self.steps, "param_groups": groups, "state": state}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken, to the bit. Saved numbers replace this optimizer's; its schedules stay.
+
+        Raises:
+            ArgumentError: the state of another optimizer or of other parameters, with a report of all that differs.
+                This optimizer is left as it was.
+        """
+        problems = misfits(self, state)
+        if problems:
+            problem = "the state doesn't fit:" + "".join(f"\n    {line}" for line in problems)
+            fix = "build the optimizer as the saved one was built, over parameters of the same names and order"
+            raise ArgumentError(restate(f"{self.name}.load_state_dict", problem, fix=fix))
+        for group, saved in zip(self.param_groups, state["param_groups"], strict=True):
+            group.update(self.loaded_options(group, saved))
+        named = self.named_parameters()
+        self.steps = state["steps"]
+        self.state = {
+            named[name]: {key: value if key == "step" else np.array(value) for key, value in entry.items()}
+            for name, entry in state["state"].items()
+        }
+
+    def loaded_options(self, group: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+        """The options of a group after loading: the saved numbers, and the group's own schedule."""
+        return self.checked({key: group[key] if callable(group[key]) else saved[key] for key in self.defaults})

@@ -1,0 +1,42 @@
+"""Hyper-parameters: checked, and as plain Python values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.errors import ArgumentError, restate
+
+
+def non_negative(call: str, **values: Any) -> None:
+    """Raise ArgumentError unless each value is a finite number ≥ 0."""
+    for name, value in values.items():
+        if not _is_number(value) or not 0 <= value < math.inf:
+            raise ArgumentError(restate(call, f"no such {name}", expected="a finite number ≥ 0", **{name: value}))
+
+
+def fraction(call: str, **values: Any) -> None:
+    """Raise ArgumentError unless each value is a number in [0, 1)."""
+    for name, value in values.items():
+        if not _is_number(value) or not 0 <= value < 1:
+            raise ArgumentError(restate(call, f"no such {name}", expected="a number in [0, 1)", **{name: value}))
+
+
+def plain(value: Any) -> Any:
+    """NumPy scalars as Python numbers, which never widen an array; lists as tuples."""
+    if isinstance(value, list | tuple):
+        return tuple(plain(v) for v in value)
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def storable(value: Any) -> Any:
+    """An option as JSON can hold it."""
+    if callable(value):
+        return repr(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

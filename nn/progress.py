@@ -1,0 +1,102 @@
+"""Progress of training: a bar on a terminal, a line per epoch elsewhere, or nothing."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import Any
+
+from .history import Record, as_text
+
+
+class Silent:
+    """Says nothing; the others say more."""
+
+    def epoch_begins(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
+        """Epoch `epoch` of `epochs` begins, or goes on after `done` of its `batches`."""
+
+    def step(self, size: int, means: Record) -> None:
+        """A step over `size` images is done; `means` are those of the epoch so far."""
+
+    def epoch_ends(self, record: Record) -> None:
+        """The epoch's record is complete, validation included."""
+
+    def say(self, text: str) -> None:
+        """Something else the user should know."""
+
+    def close(self) -> None:
+        """Training is over, for good or for bad."""
+
+
+class Lines(Silent):
+    """One plain line per epoch on standard output."""
+
+    def epoch_begins(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
+        """Start the clock."""
+        self._title = f"epoch {epoch}/{epochs}"
+        self._images, self._start, self._seconds = 0, time.perf_counter(), 0.0
+
+    def step(self, size: int, means: Record) -> None:
+        """Count the images."""
+        self._images += size
+        self._seconds = time.perf_counter() - self._start
+
+    def epoch_ends(self, record: Record) -> None:
+        """Print the epoch."""
+        print(f"{self._title}: {as_text(record)}, {self._rate()}", flush=True)
+
+    def say(self, text: str) -> None:
+        """Print it."""
+        print(text, flush=True)
+
+    def _rate(self) -> str:
+        return f"{self._images / self._seconds:,.0f} images/s" if self._seconds else "no images"
+
+
+class Bar(Lines):
+    """A tqdm bar for the running epoch on standard error; the line of `Lines` takes its place when the epoch ends."""
+
+    _bar: Any = None
+
+    def epoch_begins(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
+        """Draw an empty bar."""
+        from tqdm import tqdm
+
+        super().epoch_begins(epoch, epochs, batches, done)
+        layout = "{desc} |{bar:12}| {n_fmt}/{total_fmt}{postfix} [{remaining}]"
+        size = shutil.get_terminal_size()  # tqdm would show nothing on a terminal that doesn't know its size
+        self._bar = tqdm(
+            total=batches,
+            initial=done,
+            desc=self._title,
+            bar_format=layout if batches else "{desc} {n_fmt}{postfix}",
+            ncols=size.columns,
+            nrows=size.lines,
+            leave=False,
+            file=sys.stderr,
+        )
+
+    def step(self, size: int, means: Record) -> None:
+        """Move the bar."""
+        super().step(size, means)
+        self._bar.set_postfix_str(f"{as_text(means)}, {self._rate()}", refresh=False)
+        self._bar.update()
+
+    def epoch_ends(self, record: Record) -> None:
+        """Print the epoch in the place of its bar."""
+        self.close()
+        super().epoch_ends(record)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+
+def reporter(progress: bool) -> Silent:
+    """What fits the place: a bar if standard error is a terminal, else lines; silence without `progress`."""
+    if not progress:
+        return Silent()
+    return Bar() if sys.stderr.isatty() else Lines()

@@ -1,0 +1,209 @@
+"""What a network is made of: layers, output shapes, parameters and memory, as records and as a table."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine import no_grad
+from tensorgrad.ops.operands import TensorLike, as_tensor
+from tensorgrad.random import default_generator
+from tensorgrad.tensor import Tensor
+
+from .module import Module
+
+
+@dataclass(frozen=True)
+class Row:
+    """One module. What it shares with a module above it in the table is counted there."""
+
+    path: str
+    layer: str
+    depth: int
+    output_shape: Any
+    """A tuple of ints; a tuple of such for several outputs; None if the module wasn't called."""
+    parameters: int
+    """Held by the module itself, not by its children."""
+    trainable: int
+    activation_bytes: int
+    """Of its outputs, all calls together; 0 for modules with children, and where the output is the input's memory."""
+
+
+@dataclass(frozen=True, repr=False)
+class Summary:
+    """What `summary` returns: a row per module, and the totals. It prints, and shows in a notebook, as a table."""
+
+    rows: tuple[Row, ...]
+    input_shape: tuple[int, ...]
+    parameters: int
+    trainable_parameters: int
+    parameter_bytes: int
+    buffer_bytes: int
+    activation_bytes: int
+
+    def __repr__(self) -> str:
+        cells = [HEADINGS, *self._cells()]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
+        lines = [
+            "  ".join(
+                c.ljust(w) if k < 2 else c.rjust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))
+            ).rstrip()
+            for row in cells
+        ]
+        rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+        return "\n".join([lines[0], rule, *lines[1:], rule, *self._totals()])
+
+    def _repr_html_(self) -> str:
+        def line(tag: str, cells: Sequence[str], indent: int = 0) -> str:
+            style = ["text-align: left", "text-align: left", *["text-align: right"] * 3]
+            style[0] += f"; padding-left: {indent + 0.5}em"
+            parts = [f'<{tag} style="{s}">{html.escape(c)}</{tag}>' for s, c in zip(style, cells, strict=True)]
+            return f"<tr>{''.join(parts)}</tr>"
+
+        body = [line("td", cells, row.depth) for row, cells in zip(self.rows, self._cells(), strict=True)]
+        totals = "".join(f"<div>{html.escape(text)}</div>" for text in self._totals())
+        return f"<table><thead>{line('th', HEADINGS)}</thead><tbody>{''.join(body)}</tbody></table>{totals}"
+
+    def _cells(self) -> list[tuple[str, ...]]:
+        return [
+            (
+                "  " * row.depth + (f"{row.path.rpartition('.')[2]}: " if row.path else "") + row.layer,
+                "not called" if row.output_shape is None else str(row.output_shape),
+                f"{row.parameters:,}" if row.parameters else "",
+                {0: "no", row.parameters: "yes"}.get(row.trainable, "in part") if row.parameters else "",
+                _in_bytes(row.activation_bytes) if row.activation_bytes else "",
+            )
+            for row in self.rows
+        ]
+
+    def _totals(self) -> list[str]:
+        frozen = self.parameters - self.trainable_parameters
+        return [
+            f"Parameters:  {self.parameters:,} ({self.trainable_parameters:,} trainable, {frozen:,} frozen)",
+            f"Memory:      {_in_bytes(self.parameter_bytes)} parameters, {_in_bytes(self.buffer_bytes)} buffers, "
+            f"{_in_bytes(self.activation_bytes)} activations for an input of {self.input_shape}",
+        ]
+
+
+HEADINGS = ("Layer", "Output shape", "Parameters", "Trainable", "Activations")
+
+
+def summary(model: Module, input: Sequence[int] | TensorLike) -> Summary:
+    """Run `model` once and report its layers, their output shapes, parameters and memory.
+
+    Args:
+        model: any module.
+        input: the shape of an input, batch included, `(1, 1, 28, 28)`: zeros are passed; or a tensor or array.
+
+    Returns:
+        A `Summary`: `.rows` and totals as plain values, a text table as its `repr`, an HTML table in notebooks.
+
+    The model runs in evaluation mode, unrecorded, and is left as it was: training flags, buffers, hooks, and the
+    package's random generator, also if it raises.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.summary(tg.nn.Sequential(tg.nn.Linear(10, 10), tg.nn.ReLU()), (1, 10))
+    Layer        Output shape  Parameters  Trainable  Activations
+    ─────────────────────────────────────────────────────────────
+    Sequential   (1, 10)
+      0: Linear  (1, 10)              110        yes         40 B
+      1: ReLU    (1, 10)                                     40 B
+    ─────────────────────────────────────────────────────────────
+    Parameters:  110 (110 trainable, 0 frozen)
+    Memory:      440 B parameters, 0 B buffers, 80 B activations for an input of (1, 10)
+    """
+    x = _example(model, input)
+    outputs: dict[Module, Any] = {}
+    activations: dict[Module, int] = {}
+
+    def record(module: Module, inputs: tuple, output: Any) -> None:
+        outputs[module] = _shape(output)
+        if next(module.children(), None) is None:
+            activations[module] = activations.get(module, 0) + _new_bytes(inputs, output)
+
+    handles = [module.register_forward_hook(record) for module in model.modules()]
+    try:
+        with _undisturbed(model):
+            model(x)
+    finally:
+        for handle in handles:
+            handle.remove()
+    rows, counted = [], set()
+    for path, module in model.named_modules():
+        own = [p for _, p in module.named_parameters(recurse=False) if p not in counted]
+        counted.update(own)
+        depth = path.count(".") + 1 if path else 0
+        sizes = sum(p.size for p in own), sum(p.size for p in own if p.requires_grad)
+        rows.append(Row(path, type(module).__name__, depth, outputs.get(module), *sizes, activations.get(module, 0)))
+    return Summary(
+        rows=tuple(rows),
+        input_shape=x.shape,
+        parameters=sum(row.parameters for row in rows),
+        trainable_parameters=sum(row.trainable for row in rows),
+        parameter_bytes=sum(p.data.nbytes for p in counted),
+        buffer_bytes=sum(b.data.nbytes for b in model.buffers()),
+        activation_bytes=sum(row.activation_bytes for row in rows),
+    )
+
+
+def _example(model: Module, input: Any) -> Tensor:
+    if isinstance(input, tuple | list) and all(isinstance(n, int | np.integer) for n in input):
+        dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
+        return Tensor(np.zeros(input, dtype))
+    return as_tensor(input)
+
+
+@contextmanager
+def _undisturbed(model: Module) -> Iterator[None]:
+    """Evaluation mode without recording; whatever a forward pass changes is put back."""
+    training = [(module, module.training) for module in model.modules()]
+    buffers = [
+        (module, name, buffer, buffer.data.copy())
+        for module in model.modules()
+        for name, buffer in module.named_buffers(recurse=False)
+    ]
+    random = default_generator().bit_generator.state
+    try:
+        with no_grad():
+            model.eval()
+            yield
+    finally:
+        default_generator().bit_generator.state = random
+        for module, flag in training:
+            module.training = flag
+        for module, name, buffer, values in buffers:
+            setattr(module, name, buffer)
+            if buffer.data.tobytes() != values.tobytes():
+                with no_grad():
+                    buffer[...] = values
+
+
+def _shape(output: Any) -> Any:
+    if isinstance(output, tuple | list):
+        return tuple(_shape(part) for part in output)
+    return getattr(output, "shape", None)
+
+
+def _new_bytes(inputs: tuple, output: Any) -> int:
+    """The memory of an output, 0 where it is the input's: Flatten and Identity cost nothing."""
+    if isinstance(output, tuple | list):
+        return sum(_new_bytes(inputs, part) for part in output)
+    if not isinstance(output, Tensor) or any(isinstance(x, Tensor) and np.may_share_memory(x, output) for x in inputs):
+        return 0
+    return output.data.nbytes
+
+
+def _in_bytes(count: float) -> str:
+    """1536 -> "1.5 KiB"."""
+    if count < 1024:
+        return f"{count} B"
+    for unit in ("KiB", "MiB", "GiB"):
+        count /= 1024
+        if count < 1024 or unit == "GiB":
+            break
+    return f"{count:.1f} {unit}"

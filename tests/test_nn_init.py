@@ -1,0 +1,114 @@
+"""Initial values: their distributions, their seeds, and what they refuse."""
+
+import math
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import nn
+
+SHAPE = (60, 40, 3, 3)  # fan in 360, fan out 540
+FAN_IN, FAN_OUT = 360, 540
+
+
+def is_uniform(values, bound):
+    """The bound is met but not passed, and the variance is that of a uniform distribution."""
+    return 0.99 * bound < np.abs(values).max() <= bound and values.std() == pytest.approx(
+        bound / math.sqrt(3), rel=0.02
+    )
+
+
+def is_normal(values, std):
+    """Right in width, and with the three-sigma tails that a uniform one lacks."""
+    tails = (np.abs(values) > 2 * std).mean()
+    return values.std() == pytest.approx(std, rel=0.02) and tails == pytest.approx(0.0455, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("fill", "holds", "width"),
+    [
+        (lambda t: nn.init.uniform_(t, -2, 2), is_uniform, 2),
+        (lambda t: nn.init.normal_(t, std=0.5), is_normal, 0.5),
+        (nn.init.xavier_uniform_, is_uniform, math.sqrt(6 / (FAN_IN + FAN_OUT))),
+        (lambda t: nn.init.xavier_normal_(t, gain=3), is_normal, 3 * math.sqrt(2 / (FAN_IN + FAN_OUT))),
+        (lambda t: nn.init.kaiming_uniform_(t, nonlinearity="relu"), is_uniform, math.sqrt(6 / FAN_IN)),
+        (lambda t: nn.init.kaiming_uniform_(t, a=math.sqrt(5)), is_uniform, 1 / math.sqrt(FAN_IN)),
+        (lambda t: nn.init.kaiming_normal_(t, mode="fan_out"), is_normal, math.sqrt(2 / FAN_OUT)),
+        (lambda t: nn.init.kaiming_normal_(t, a=0.5), is_normal, math.sqrt(2 / 1.25 / FAN_IN)),
+    ],
+)
+def test_distributions(fill, holds, width):
+    tg.manual_seed(0)
+    t = nn.Parameter(np.full(SHAPE, np.nan, np.float32))
+    assert fill(t) is t and t.is_leaf and t.requires_grad and t.dtype == np.float32
+    assert holds(t.numpy(), width)
+
+
+def test_constants_and_the_mean_of_a_normal():
+    t = tg.zeros(2000)
+    assert (nn.init.constant_(t, 3.5).data == 3.5).all() and (nn.init.ones_(t).data == 1).all()
+    assert (nn.init.zeros_(t).data == 0).all()
+    assert nn.init.normal_(t, mean=7.0, generator=np.random.default_rng(0)).mean().item() == pytest.approx(7, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("layer", "fan"),
+    [
+        (lambda: nn.Linear(300, 400), 300),
+        (lambda: nn.Conv1d(20, 400, 5), 100),
+        (lambda: nn.Conv2d(20, 600, 3, groups=2), 90),
+    ],
+)
+def test_layers_start_uniform_by_their_fan_in(layer, fan):
+    tg.manual_seed(1)
+    made = layer()
+    assert is_uniform(made.weight.numpy(), 1 / math.sqrt(fan))
+    bias = made.bias.numpy()
+    assert np.abs(bias).max() <= 1 / math.sqrt(fan) and bias.std() == pytest.approx(1 / math.sqrt(3 * fan), rel=0.1)
+
+
+def test_batch_norm_starts_as_the_identity():
+    layer = nn.BatchNorm2d(3)
+    assert layer.weight.tolist() == [1, 1, 1] and layer.bias.tolist() == [0, 0, 0]
+    assert layer.running_mean.tolist() == [0, 0, 0] and layer.running_var.tolist() == [1, 1, 1]
+
+
+def test_seeds():
+    def values(seed):
+        tg.manual_seed(seed)
+        return nn.Sequential(nn.Linear(3, 4), nn.Conv2d(1, 2, 3)).state_dict()["1.weight"].numpy()
+
+    np.testing.assert_array_equal(values(5), values(5))
+    assert (values(5) != values(6)).any()
+    state = tg.default_generator().bit_generator.state
+    layer = nn.Linear(3, 4)
+    layer.reset_parameters(np.random.default_rng(9))
+    first = layer.weight.numpy().copy()
+    tg.default_generator().bit_generator.state = state
+    layer.reset_parameters(np.random.default_rng(9))
+    np.testing.assert_array_equal(layer.weight.numpy(), first)
+    assert tg.default_generator().bit_generator.state == state  # a generator of one's own leaves the package's alone
+
+
+@pytest.mark.oracle
+def test_gains_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    for name in ("linear", "conv1d", "conv2d", "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
+        assert nn.init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name))
+    assert nn.init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
+
+
+def test_what_cannot_be_initialized():
+    with pytest.raises(tg.ShapeError, match="kaiming_normal_: fewer than two axes"):
+        nn.init.kaiming_normal_(tg.zeros(3))
+    with pytest.raises(tg.ShapeError, match="xavier_uniform_: fewer"):
+        nn.init.xavier_uniform_(tg.zeros(3))
+    with pytest.raises(tg.ArgumentError, match="unknown mode"):
+        nn.init.kaiming_uniform_(tg.zeros(3, 3), mode="fan")
+    with pytest.raises(tg.ArgumentError, match="unknown nonlinearity"):
+        nn.init.kaiming_uniform_(tg.zeros(3, 3), nonlinearity="mish")
+
+
+def test_a_layer_without_inputs_can_be_made():
+    assert nn.Linear(0, 3).weight.shape == (3, 0) and nn.Linear(0, 3)(tg.zeros(2, 0)).shape == (2, 3)

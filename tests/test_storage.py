@@ -1,0 +1,175 @@
+"""Tensors in files: bits, layouts, dtypes, files that are never half written, and PyTorch's reader and writer."""
+
+import os
+import stat
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.errors import ArgumentError, DTypeError
+from tensorgrad.storage import StorageError, load, load_metadata, save
+
+DTYPES = ["float16", "float32", "float64", "int8", "uint8", "int16", "int32", "int64", "uint64", "bool"]
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "tensors.safetensors"
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_bit_comes_back(path, dtype):
+    rng = np.random.default_rng(0)
+    array = rng.integers(0, 2 if dtype == "bool" else 100, (3, 4)).astype(dtype)
+    save({"a": array, "scalar": array[0, 0], "empty": array[:0]}, path)
+    loaded = load(path)
+    assert set(loaded) == {"a", "empty", "scalar"}
+    assert loaded["a"].dtype == dtype and np.array_equal(loaded["a"].data, array)
+    assert loaded["scalar"].shape == () and loaded["empty"].shape == (0, 4)
+
+
+def test_nan_infinities_and_negative_zero(path):
+    array = np.array([np.nan, np.inf, -np.inf, -0.0, 5e-324])
+    save({"a": array}, path)
+    assert load(path)["a"].data.tobytes() == array.tobytes()
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        lambda a: a.T,
+        lambda a: a[::-1, ::2],
+        lambda a: np.asfortranarray(a),
+        lambda a: np.broadcast_to(a[0], a.shape),
+        lambda a: a.astype(">f8"),
+    ],
+    ids=["transposed", "strided", "fortran", "broadcast", "big-endian"],
+)
+def test_any_memory_layout(path, view):
+    array = view(np.random.default_rng(1).standard_normal((4, 6)))
+    save({"a": array, "t": tg.Tensor(array)}, path)
+    loaded = load(path)
+    assert np.array_equal(loaded["a"].data, array) and np.array_equal(loaded["t"].data, array)
+
+
+def test_loaded_tensors_are_ones_own(path):
+    save({"a": np.zeros(3)}, path)
+    first = load(path)["a"]
+    first[0] = 7
+    assert load(path)["a"].tolist() == [0, 0, 0]
+
+
+def test_tensors_that_require_grad_and_parts_of_graphs(path):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    save({"w": w, "z": w * 2}, path)
+    assert load(path)["z"].tolist() == [2, 4] and not load(path)["w"].requires_grad
+
+
+def test_metadata(path):
+    save({"a": np.zeros(1)}, path, {"made by": "tensorgrad", "π": "3.14\n"})
+    assert load_metadata(path) == {"made by": "tensorgrad", "π": "3.14\n"}
+    save({}, path)
+    assert load(path) == {} and load_metadata(path) == {}
+
+
+def test_a_link_is_followed(path, tmp_path):
+    link = tmp_path / "link"
+    save({"a": np.zeros(1)}, path)
+    link.symlink_to(path)
+    save({"a": np.ones(1)}, link)
+    assert link.is_symlink() and load(path)["a"].item() == 1
+
+
+def test_the_file_has_the_usual_permissions(path, tmp_path):
+    (tmp_path / "other").write_bytes(b"")
+    save({"a": np.zeros(1)}, path)
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "other").stat().st_mode)
+
+
+# ------------------------------------------------------------------------------------------------------- crash safety
+
+
+@pytest.mark.parametrize("fails", ["fsync", "replace"])
+def test_a_failed_write_leaves_the_old_file(path, tmp_path, monkeypatch, fails):
+    save({"a": np.zeros(3)}, path)
+
+    def full_disk(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, fails, full_disk)
+    with pytest.raises(StorageError, match="No space left"):
+        save({"a": np.ones(3)}, path)
+    monkeypatch.undo()
+    assert load(path)["a"].tolist() == [0, 0, 0] and os.listdir(tmp_path) == [path.name]
+
+
+def test_a_killed_process_leaves_the_old_file(path):
+    save({"a": np.zeros(1000)}, path)
+    program = (
+        "import os, sys, numpy as np; from tensorgrad import storage\n"
+        "os.fsync = lambda _: os.kill(os.getpid(), 9)\n"
+        "storage.save({'a': np.ones(1000)}, sys.argv[1])"
+    )
+    assert subprocess.run([sys.executable, "-c", program, str(path)]).returncode == -9
+    assert not load(path)["a"].data.any()
+
+
+# ------------------------------------------------------------------------------------------------------------- errors
+
+
+@pytest.mark.parametrize(
+    ("tensors", "metadata", "error", "words"),
+    [
+        ([np.zeros(1)], None, DTypeError, "by name"),
+        ({1: np.zeros(1)}, None, DTypeError, "by name"),
+        ({"a": np.zeros(1, complex)}, None, DTypeError, "complex128"),
+        ({"a": "text"}, None, DTypeError, "not supported"),
+        ({"__metadata__": np.zeros(1)}, None, ArgumentError, "reserves"),
+        ({"a": np.zeros(1)}, {"epoch": 3}, DTypeError, "metadata"),
+    ],
+)
+def test_what_cannot_be_saved(path, tensors, metadata, error, words):
+    with pytest.raises(error, match=words):
+        save(tensors, path, metadata)
+    assert not path.exists()
+
+
+def test_a_folder_that_does_not_exist(tmp_path):
+    with pytest.raises(StorageError, match="create the folder"):
+        save({"a": np.zeros(1)}, tmp_path / "no" / "file")
+
+
+def test_files_that_cannot_be_loaded(path, tmp_path):
+    with pytest.raises(StorageError, match="No such file"):
+        load(path)
+    with pytest.raises(StorageError):
+        load(tmp_path)
+    save({"a": np.arange(100)}, path)
+    whole = path.read_bytes()
+    for length in (0, 4, 20, len(whole) - 1):
+        path.write_bytes(whole[:length])
+        for read in (load, load_metadata):
+            with pytest.raises(StorageError, match="no whole safetensors file"):
+                read(path)
+
+
+# ------------------------------------------------------------------------------------------------------------ PyTorch
+
+
+@pytest.mark.oracle
+def test_pytorch_reads_and_writes_the_same_files(path):
+    torch = pytest.importorskip("torch")
+    from safetensors.torch import load_file, save_file
+
+    array = np.random.default_rng(2).standard_normal((3, 5)).astype(np.float32)
+    save({"weight": tg.Tensor(array.T), "steps": np.int64(7)}, path)
+    theirs = load_file(path)
+    assert np.array_equal(theirs["weight"].numpy(), array.T) and theirs["steps"].item() == 7
+    save_file({"weight": torch.tensor(array) * 2}, path, metadata={"format": "pt"})
+    assert np.array_equal(load(path)["weight"].data, array * 2) and load_metadata(path) == {"format": "pt"}
+    save_file({"weight": torch.zeros(3, dtype=torch.bfloat16)}, path)
+    with pytest.raises(StorageError, match="a dtype that NumPy lacks"):
+        load(path)
