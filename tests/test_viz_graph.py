@@ -1,0 +1,319 @@
+"""The drawing: DOT text, what is folded and grouped, hostile text, and SVG and PNG that stand up to a parser."""
+
+import re
+import subprocess
+import sys
+import xml.etree.ElementTree as ElementTree
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.viz import style
+from tensorgrad.viz.dot import fold_plumbing
+from tensorgrad.viz.render import RenderError, find_program
+
+try:
+    find_program()
+except RenderError:
+    HAS_PROGRAM = False
+else:
+    HAS_PROGRAM = True
+needs_program = pytest.mark.skipif(not HAS_PROGRAM, reason="neither dot nor graphviz-pure is installed")
+
+SVG = "{http://www.w3.org/2000/svg}"
+FORWARD, BOTH = style.PALE, f"{style.GREY}:{style.VERMILION}"
+
+
+def example():
+    a, b, c = (tg.Tensor(v, requires_grad=True) for v in (2.0, -3.0, 6.5))
+    h = (a * b + c).tanh()
+    loss = (h * a).sum()
+    return tg.viz.graph(loss)
+
+
+def lenet():
+    """LeNet-5 on random images: LeCun et al., 1998, with relu and max pooling."""
+    rng = np.random.default_rng(0)
+
+    def p(name, *shape):
+        return tg.Tensor(rng.standard_normal(shape).astype(np.float32) * 0.1, requires_grad=True, name=name)
+
+    images = tg.Tensor(rng.standard_normal((4, 1, 28, 28)).astype(np.float32))
+    h = tg.max_pool2d(tg.relu(tg.conv2d(images, p("conv1.weight", 6, 1, 5, 5), p("conv1.bias", 6), padding=2)), 2)
+    h = tg.max_pool2d(tg.relu(tg.conv2d(h, p("conv2.weight", 16, 6, 5, 5), p("conv2.bias", 16))), 2)
+    h = tg.relu(tg.flatten(h, 1) @ p("fc1.weight", 120, 400).T + p("fc1.bias", 120))
+    h = tg.relu(h @ p("fc2.weight", 84, 120).T + p("fc2.bias", 84))
+    logits = h @ p("fc3.weight", 10, 84).T + p("fc3.bias", 10)
+    loss = -tg.log_softmax(logits)[np.arange(4), np.array([3, 1, 4, 1])].mean()
+    return loss, tg.viz.graph(loss)
+
+
+def text_of(label):
+    lines = (re.sub("<[^>]*>", "", line).replace("\N{NO-BREAK SPACE}", "").strip() for line in label.split("<BR/>"))
+    return " | ".join(line for line in lines if line)
+
+
+def nodes(dot):
+    found = re.findall(r"^\s*(\w+) \[label=<(.*)> color=\S+ fillcolor=\S+ shape=(\w+)", dot, re.MULTILINE)
+    return {id: (shape, text_of(label)) for id, label, shape in found}
+
+
+def edges(dot):
+    found = re.findall(r"^\s*(\w+ -> \w+) \[(?:label=<(.*)> )?color=\"([^\"]+)\"", dot, re.MULTILINE)
+    return [(ends, text_of(label), color) for ends, label, color in found]
+
+
+def test_golden_dot_of_one_op():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True, name="w")
+    body = tg.viz.graph(w * 2.5).dot.split("</TABLE>>\n")[1]
+    small, bold = '<FONT COLOR="{}" POINT-SIZE="10">{}</FONT>', '<FONT COLOR="{}" POINT-SIZE="{}"><B>{}</B></FONT>'
+    gap, pad = '<FONT POINT-SIZE="3">\N{NO-BREAK SPACE}</FONT><BR/>', 2 * "\N{NO-BREAK SPACE}"
+    assert body.split("\n") == [
+        f'\tt0 [label=<{gap}{bold.format("#222222", 12, "w")}<BR/>{small.format("#6B6B6B", "(2,)")}> color="#009E73" '
+        'fillcolor="#D8F0E7" shape=cylinder style=filled tooltip="w (2,) float32"]',
+        f'\tt1 [label=<{bold.format("#6B6B6B", 12, "2.5")}> color="#B5B5B5" '
+        'fillcolor="#FAFAFA" shape=box style="rounded,filled,dashed" tooltip="constant () float32"]',
+        f'\tt2 [label=<{small.format("#DDDDDD", "(2,)")}> color="#222222" '
+        'fillcolor="#222222" shape=box style="rounded,filled" tooltip="output (2,) float32"]',
+        f"\top0 [label=<{bold.format('#222222', 14, '×')}<BR/>{gap}{small.format('#222222', 'z = x · y')}> "
+        'color="#0072B2" fillcolor="#DCEEF8" shape=ellipse style=filled tooltip="multiply()"]',
+        "\t{",
+        "\t\tgraph [rank=same]",
+        "\t\top0",
+        "\t\tt1",
+        "\t}",
+        f"\tt0 -> op0 [label=<{small.format('#D55E00', f'{pad}∂z/∂x = y{pad}')}> "
+        'color="#6B6B6B:#D55E00" dir=both weight=1]',
+        f'\top0 -> t1 [label=<{small.format("#6B6B6B", f"{pad}y{pad}")}> color="#B5B5B5" dir=back weight=1]',
+        '\top0 -> t2 [color="#6B6B6B:#D55E00" dir=both weight=8]',
+        "}",
+        "",
+    ]
+
+
+def test_golden_nodes_and_edges_of_a_small_graph():
+    dot = example().dot
+    assert nodes(dot) == {
+        "t0": ("cylinder", "a = 2"),
+        "t1": ("cylinder", "b = −3"),
+        "t2": ("box", "scalar"),
+        "t3": ("cylinder", "c = 6.5"),
+        "t4": ("box", "scalar"),
+        "t5": ("box", "h = 0.4621"),
+        "t6": ("box", "scalar"),
+        "t7": ("box", "loss = 0.9242"),
+        "op0": ("ellipse", "× | z = x · y"),
+        "op1": ("ellipse", "+ | z = x + y"),
+        "op2": ("ellipse", "tanh | z = tanh x"),
+        "op3": ("ellipse", "× | z = x · y"),
+        "op4": ("ellipse", "Σ | z = Σ x"),
+    }
+    beside = f"{style.VERMILION}:{style.GREY}"
+    assert edges(dot) == [
+        ("t0 -> op0", "∂z/∂x = y", BOTH),
+        ("op0 -> t1", "∂z/∂y = x", beside),
+        ("t2 -> op1", "∂z/∂x = 1", BOTH),
+        ("op1 -> t3", "∂z/∂y = 1", beside),
+        ("t4 -> op2", "∂z/∂x = 1 − z²", BOTH),
+        ("t5 -> op3", "∂z/∂x = y", BOTH),
+        ("t0 -> op3", "∂z/∂y = x", BOTH),
+        ("t6 -> op4", "∂z/∂xᵢ = 1", BOTH),
+        ("op0 -> t2", "", BOTH),
+        ("op1 -> t4", "", BOTH),
+        ("op2 -> t5", "", BOTH),
+        ("op3 -> t6", "", BOTH),
+        ("op4 -> t7", "", BOTH),
+    ]
+
+
+def test_the_same_computation_gives_the_same_text_also_in_another_process():
+    code = (
+        "import tensorgrad as tg\n"
+        "a, b, c = (tg.Tensor(v, requires_grad=True) for v in (2.0, -3.0, 6.5))\n"
+        "junk = [a * 1 for _ in range(7)]\n"
+        "h = (a * b + c).tanh()\n"
+        "loss = (h * a).sum()\n"
+        "import sys; sys.stdout.buffer.write(tg.viz.graph(loss).dot.encode())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
+    assert done.stdout.decode() == example().dot == example().dot
+
+
+def test_lenet_is_grouped_by_layer_and_its_weights_come_in_untransposed():
+    _, drawing = lenet()
+    dot = drawing.dot
+    clusters = dict(re.findall(r"subgraph (cluster\d) \{(.*?)\n\t\}\n(?=\t\w|\tsubgraph)", dot, re.DOTALL))
+    members = [sorted(text for _, text in nodes(body).values()) for body in clusters.values()]
+    assert members[0] == ["conv1.bias | (6,)", "conv1.weight | (6, 1, 5, 5)", "∗ | z = x ∗ w + b"]
+    assert members[2] == ["(4, 120)", "+ | z = x + y", "@ | z = x · y", "fc1.bias | (120,)", "fc1.weight | (120, 400)"]
+    assert len(clusters) == 5
+    assert not [text for _, text in nodes(dot).values() if "transpose" in text]
+    texts = [text for _, text, _ in edges(dot)]
+    assert texts.count("∂L/∂y = xᵀ · ∂L/∂z | y = weightᵀ") == 3
+    assert texts.count("∂L/∂w = Σ patches of x · ∂L/∂z") == 2
+    assert [text for _, text, color in edges(dot) if color == FORWARD] == ["x"]
+
+
+def test_a_step_between_two_ops_of_a_layer_is_drawn_inside_it():
+    x, w, b = (tg.Tensor([2.0], requires_grad=True, name=name) for name in ("x", "norm.weight", "norm.bias"))
+    scale = x.exp() * w
+    dot = tg.viz.graph((x * scale + b).sum()).dot
+    (layer,) = re.findall(r"subgraph cluster0 \{(.*?)\n\t\}\n\t\w", dot, re.DOTALL)
+    inside = [text.split(" | ")[0] for _, text in nodes(layer).values()]
+    assert inside == ["norm.weight", "scale", "(1,)", "norm.bias", "×", "×", "+"]
+
+
+def test_folding_leaves_out_plumbing_and_nothing_else():
+    w = tg.Tensor(np.ones((2, 3), np.float32), requires_grad=True, name="w")
+    b = tg.Tensor(np.ones(2, np.float32), requires_grad=True, name="b")
+    x = tg.Tensor(np.ones((4, 3), np.float32), requires_grad=True, name="x")
+    h = (x @ w.T + b.reshape(1, 2)).reshape(4, 2)
+    mine = w.T
+    loss = (h * 2).T.reshape(8).sum() + mine.sum()
+    graph = fold_plumbing(tg.viz.graph(loss).record)
+    names = ["matmul", "add", "reshape", "transpose", "multiply", "transpose", "reshape", "sum", "sum", "add"]
+    assert [op.name for op in graph.ops] == names
+    folded = {edge.through: edge.operand for edge in graph.edges if edge.through}
+    assert folded == {("transpose",): "y", ("reshape",): "y"}
+    ids = {x.id for x in graph.tensors} | {x.id for x in graph.ops}
+    assert all(edge.tensor in ids and edge.op in ids for edge in graph.edges)
+
+
+def test_a_reshape_that_changes_nothing_is_folded():
+    x = tg.Tensor([1.0, 2.0], requires_grad=True)
+    drawn = tg.viz.graph((x * x).reshape(2).sum())
+    assert [op.name for op in fold_plumbing(drawn.record).ops] == ["multiply", "sum"]
+    assert not [e for e in fold_plumbing(drawn.record).edges if e.through]
+
+
+def test_after_backward_the_leaves_show_their_gradients():
+    a = tg.Tensor(2.0, requires_grad=True)
+    w = tg.Tensor([1.0, -1.0], requires_grad=True)
+    loss = (w * a * tg.tensor([3.0, 1.0])).sum()
+    loss.backward()
+    shown = [text for shape, text in nodes(tg.viz.graph(loss).dot).values() if shape == "cylinder"]
+    assert shown == ["w | (2,) | mean |grad| = 4", "a = 2 | grad = 2"]
+
+
+def test_names_may_be_given_and_the_notebooks_own_variables_are_passed_over():
+    w = tg.Tensor([1.0], requires_grad=True)
+    _hidden = w * 2
+    loss = _hidden * 3
+    assert [t.name for t in tg.viz.graph(loss).record.tensors if t.name] == ["w", "loss"]
+    assert [t.name for t in tg.viz.graph(loss, names={"v": w}).record.tensors if t.name] == ["v", "loss"]
+
+
+HOSTILE = [
+    'a"b',
+    "<script>alert(1)</script>",
+    "<b>bold</b>",
+    "new\nline\ttab",
+    "\n",
+    "back\\slash\\n\\l\\",
+    "\\N \\G \\E \\T \\\\N",
+    "参数.权重",
+    "עברית",
+    "&amp; & &#60;",
+    "<",
+    "nul\x00\x01",
+    "lone \ud800",
+    '}; evil [label="x"',
+    "\u202ertl",
+    "]]> <!-- %s {0}",
+]
+SHOWN = {
+    "new\nline\ttab": "new line tab",
+    "nul\x00\x01": "nul",
+    "lone \ud800": "lone",
+    "\u202ertl": "rtl",
+    "参数.权重": "参数.权重",
+}
+
+
+def hostile_drawing():
+    tensors = [tg.Tensor([1.0], requires_grad=True, name=name) for name in HOSTILE]
+    long = tg.Tensor([1.0], requires_grad=True, name="x" * 10_000)
+    layer = tg.Tensor([1.0], requires_grad=True, name='<i>"\\N.weight')
+    blank = tg.Tensor([1.0], requires_grad=True, name="\t.weight")
+    product = long * layer * blank
+    for tensor in tensors:
+        product = product * tensor
+    return tg.viz.graph(product)
+
+
+def test_hostile_names_are_cut_and_put_no_markup_into_the_dot():
+    dot = hostile_drawing().dot
+    assert "<script" not in dot and "\x00" not in dot and "\ud800" not in dot
+    assert "x" * 101 not in dot and "…" in dot
+    dot.encode()
+
+
+@needs_program
+def test_hostile_names_come_out_as_text():
+    root = ElementTree.fromstring(hostile_drawing().svg)
+    allowed = {"svg", "g", "title", "text", "path", "polygon", "ellipse", "polyline", "a"}
+    assert {element.tag.removeprefix(SVG) for element in root.iter()} <= allowed
+    texts = {element.text for element in root.iter(f"{SVG}text")}
+    expected = {SHOWN.get(name, name) for name in HOSTILE if name.strip()} | {'<i>"\\N', '<i>"\\N.weight', ".weight"}
+    assert expected <= texts, expected - texts
+    tooltips = {e.get("{http://www.w3.org/1999/xlink}title") for e in root.iter(f"{SVG}a")}
+    assert {f"{name} (1,) float32" for name in expected - {'<i>"\\N', ".weight"}} <= tooltips
+
+
+@needs_program
+def test_svg_and_png_of_lenet_before_and_after_backward():
+    loss, drawing = lenet()
+    loss.backward()
+    for drawn in (drawing, tg.viz.graph(loss)):
+        root = ElementTree.fromstring(drawn.svg)
+        classes = [g.get("class") for g in root.iter(f"{SVG}g")]
+        view = fold_plumbing(drawn.record)
+        assert classes.count("node") == len(view.ops) + len(view.tensors) == 49
+        assert classes.count("edge") == len(view.edges) + len(view.ops)
+        assert classes.count("cluster") == 5
+        fonts = {text.get("font-family") for text in root.iter(f"{SVG}text")}
+        assert fonts == {style.FONTS}
+        assert drawn._repr_svg_() == drawn.svg
+    assert drawing.png.startswith(b"\x89PNG\r\n\x1a\n")
+    assert drawing.png.endswith(b"IEND\xaeB`\x82")
+
+
+@needs_program
+@pytest.mark.parametrize(("suffix", "start"), [(".svg", b"<?xml"), (".png", b"\x89PNG")])
+def test_save_picks_the_format_by_suffix(tmp_path, suffix, start):
+    path = example().save(tmp_path / "new" / f"graph{suffix}")
+    assert path == tmp_path / "new" / f"graph{suffix}"
+    assert path.read_bytes().startswith(start)
+
+
+def test_save_writes_dot_and_refuses_what_it_cannot_write(tmp_path):
+    drawing = example()
+    for suffix in (".dot", ".gv"):
+        assert drawing.save(tmp_path / f"graph{suffix}").read_text(encoding="utf-8") == drawing.dot
+    with pytest.raises(tg.ArgumentError, match=r"no format called '\.pdf'"):
+        drawing.save(tmp_path / "graph.pdf")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.dot", "graph.gv"]
+
+
+def test_repr_is_short():
+    assert repr(example()) == "<Drawing of 5 ops and 8 tensors>"
+
+
+def test_a_refused_graph_costs_no_layout():
+    y = tg.Tensor(1.0, requires_grad=True)
+    for _ in range(2_001):
+        y = y * 1.0
+    with pytest.raises(tg.ArgumentError, match="too many for one drawing"):
+        tg.viz.graph(y)
+
+
+def test_importing_and_collecting_loads_neither_graphviz_nor_matplotlib():
+    code = (
+        "import sys, tensorgrad as tg\n"
+        "assert 'tensorgrad.viz' not in sys.modules\n"
+        "tg.viz.graph(tg.ones(2, requires_grad=True).sum())\n"
+        "print(sorted({'graphviz', 'matplotlib', 'numba', 'tensorgrad.nn'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "[]"
