@@ -1,0 +1,37 @@
+# Each target sets up what it needs, in a virtual environment beside this file: `make demo` is a way to begin.
+
+PYTHON ?= python3
+VENV = .venv
+ORACLE = .venv-oracle
+
+.PHONY: demo test test-oracle lint wheel clean
+
+demo: $(VENV)/ready ## train a CNN on real digits, draw its backprop graph
+	$(VENV)/bin/python examples/optdigits_cnn.py
+
+test: $(VENV)/ready ## every test that needs no PyTorch
+	$(VENV)/bin/python -m pytest
+
+test-oracle: $(ORACLE)/ready ## the same, and the comparisons with PyTorch
+	$(ORACLE)/bin/python -m pytest
+
+lint: $(VENV)/ready ## style
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+wheel: $(VENV)/ready ## dist/
+	$(VENV)/bin/python -m build --wheel
+
+clean: ## forget the environments and all that was built
+	rm -rf $(VENV) $(ORACLE) build dist out *.egg-info
+
+$(VENV)/ready: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+$(ORACLE)/ready: pyproject.toml
+	$(PYTHON) -m venv $(ORACLE)
+	$(ORACLE)/bin/python -m pip install --quiet torch==2.13.0
+	$(ORACLE)/bin/python -m pip install --quiet -e '.[dev]'
+	touch $@

@@ -1,0 +1,109 @@
+"""The house: imports run one way, starting up is light, the wheel holds one package."""
+
+import ast
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+# Each room may import from the rooms before it, never from those behind it.
+FLOORS = [
+    {"errors", "random"},
+    {"geometry", "memory", "arrays", "op"},
+    {"kernels"},
+    {"engine"},
+    {"backward"},
+    {"ops"},
+    {"interop"},
+    {"tensor"},
+    {"creation", "transforms", "storage"},
+    {"nn", "viz", "__main__"},
+    {"examples", "benchmarks"},
+]
+LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
+# Rooms on one floor that may not see each other.
+STRANGERS = {("viz", "nn"), ("nn", "viz")}
+
+
+def room_of(path):
+    relative = path.relative_to(ROOT)
+    return relative.parts[1].removesuffix(".py") if relative.parts[0] == "tensorgrad" else relative.parts[0]
+
+
+def modules():
+    for folder in ("tensorgrad", "nn", "viz", "examples"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if room_of(path) != "__init__":
+                yield path
+
+
+def imported_rooms(path):
+    """The rooms that a file imports at run time: what stands under `if TYPE_CHECKING` is for readers only."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+            node.body = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.level == 0:
+            names = [node.module] if node.module != "tensorgrad" else [f"tensorgrad.{a.name}" for a in node.names]
+        else:
+            continue
+        for name in names:
+            top, _, rest = name.partition(".")
+            assert top not in ("nn", "viz", "torch"), f"{path} imports {name}: there is one import name for each thing"
+            if top == "tensorgrad" and rest:
+                yield rest.split(".")[0]
+
+
+@pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_run_one_way(path):
+    here = room_of(path)
+    for there in imported_rooms(path):
+        if there not in LEVEL or there == here:
+            continue
+        assert LEVEL[there] <= LEVEL[here], f"{path.relative_to(ROOT)} ({here}) imports {there}, which stands above it"
+        assert (here, there) not in STRANGERS, f"{here} and {there} don't know each other"
+
+
+def run(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+
+
+def test_importing_is_light():
+    code = "import tensorgrad, sys; print(*sorted(sys.modules))"
+    loaded = {name.split(".")[0] for name in run(code).split()}
+    assert not loaded & {"numba", "llvmlite", "matplotlib", "graphviz", "safetensors", "tqdm", "pooch", "h5py", "torch"}
+
+
+def test_nn_and_viz_are_light_too():
+    code = "import tensorgrad.nn, tensorgrad.viz, sys; print(*sorted(sys.modules))"
+    loaded = {name.split(".")[0] for name in run(code).split()}
+    assert not loaded & {"numba", "llvmlite", "matplotlib", "pooch", "h5py", "torch"}
+
+
+def test_nothing_imports_torch_even_when_everything_is_used():
+    code = (
+        "import tensorgrad as tg, sys; x = tg.randn(2, 1, 8, 8, requires_grad=True);"
+        "tg.conv2d(x, tg.randn(3, 1, 3, 3)).sum().backward(); tg.nn, tg.viz; print('torch' in sys.modules)"
+    )
+    assert run(code).strip() == "False"
+
+
+def test_the_wheel_holds_one_top_level_package(tmp_path):
+    pytest.importorskip("setuptools", minversion="77")
+    source = tmp_path / "source"  # a build leaves files behind
+    shutil.copytree(ROOT, source, ignore=shutil.ignore_patterns(".git", ".venv*", "build", "dist", "out", "*.egg-info"))
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-w"]
+    subprocess.run([*command, str(tmp_path), str(source)], check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names}
+    assert {t for t in tops if not t.endswith(".dist-info")} == {"tensorgrad"}
+    assert {"tensorgrad/nn/data/optdigits.npz", "tensorgrad/py.typed", "tensorgrad/viz/__init__.py"} <= set(names)
