@@ -24,15 +24,18 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
 from tensorgrad.kernels.runtime import check_float, driver, piece, pieces_for, ready, run
+from tensorgrad.kernels.simd import MANY, MIDDLE, SOME, VECTOR_BYTES, WIDE, dot_tile, sum_tile
 
 NO_PADDING = ((0, 0), (0, 0))
 
 # Output pixels worked on at a time: four channels of them fit into the first-level cache beside the image.
-TILE = 1024
+TILE = 960
 # Distance of the channels in a tile. Not a multiple of 4 KiB, which would put them all into one set of the cache.
 ROW = TILE + 128
-# Lengths are rounded up to whole vectors where that is harmless, for the rest of a vectorised loop is scalar.
-LANES = 32
+# Lengths are rounded up to whole vectors, of float32 and so of float64 too.
+LANES = VECTOR_BYTES // 4
+# Bytes of images and gradients that a weight gradient works on at a time: they should stay in the second-level cache.
+BLOCK = 512 * 1024
 
 
 def forward(
@@ -97,7 +100,7 @@ def grad_input(
     dtype = check_float(op, g=g, w=w)
     x = memory.empty(x_shape, dtype)
     pieces = pieces_for(len(g), g.size * frame.offsets.size)
-    scratch = memory.empty((pieces, frame.image + w.shape[0] * frame.layout.gradient), dtype)
+    scratch = memory.empty((pieces, frame.image + w.shape[0] * frame.layout.gradient + LANES), dtype)
     # (K, C/groups, KH, KW) -> (groups, K/groups, C/groups, KH · KW) -> (groups, KH · KW, C/groups, K/groups)
     weights = w.reshape(groups, w.shape[0] // groups, w.shape[1], -1).transpose(0, 3, 2, 1)
     # -> (groups · KH · KW · C/groups, K/groups)
@@ -137,10 +140,12 @@ def grad_weight(
     _check_gradient(op, g, (len(x), filters, *frame.output), x=x, kernel_size=kernel_size)
     dtype = check_float(op, x=x, g=g)
     pieces = pieces_for(len(x), g.size * frame.offsets.size)
-    scratch = memory.empty((pieces, frame.image + filters * frame.layout.gradient), dtype)
+    length = frame.image + filters * frame.layout.gradient
+    block = max(1, min(BLOCK // (length * dtype.itemsize), -(-len(x) // pieces)))
+    scratch = memory.empty((pieces, block * length), dtype)
     sums = memory.empty((pieces, filters, frame.offsets.size), np.float64)
     arrays = (ready(x), ready(g), sums, frame.offsets, scratch)
-    run(_grad_weight_piece, _grad_weight_driver, (*arrays, frame.layout, groups), pieces)
+    run(_grad_weight_piece, _grad_weight_driver, (*arrays, frame.layout, groups, frame.image), pieces)
     # (pieces, K, taps) -> (K, C/groups, KH, KW)
     return sums.sum(axis=0).astype(dtype).reshape(w_shape)
 
@@ -314,67 +319,45 @@ def _segments(dense, g, layout):
 # ------------------------------------------------------------------------------------------------------------- forward
 
 
-@piece
-def _add_taps_4x4(sums, length, image, base, offsets, w, k, t):
-    """sums[i, q] += Σ_j w[k + i, t + j] · image[base + offsets[t + j] + q] for four channels i and four taps j."""
-    x0, x1 = image[base + offsets[t] :], image[base + offsets[t + 1] :]
-    x2, x3 = image[base + offsets[t + 2] :], image[base + offsets[t + 3] :]
-    w00, w01, w02, w03 = w[k, t], w[k, t + 1], w[k, t + 2], w[k, t + 3]
-    w10, w11, w12, w13 = w[k + 1, t], w[k + 1, t + 1], w[k + 1, t + 2], w[k + 1, t + 3]
-    w20, w21, w22, w23 = w[k + 2, t], w[k + 2, t + 1], w[k + 2, t + 2], w[k + 2, t + 3]
-    w30, w31, w32, w33 = w[k + 3, t], w[k + 3, t + 1], w[k + 3, t + 2], w[k + 3, t + 3]
-    for q in range(length):
-        a, b, c, d = x0[q], x1[q], x2[q], x3[q]
-        sums[q] += w00 * a + w01 * b + w02 * c + w03 * d
-        sums[ROW + q] += w10 * a + w11 * b + w12 * c + w13 * d
-        sums[2 * ROW + q] += w20 * a + w21 * b + w22 * c + w23 * d
-        sums[3 * ROW + q] += w30 * a + w31 * b + w32 * c + w33 * d
+_SUMS_4_WIDE, _SUMS_4_MIDDLE, _SUMS_4 = sum_tile(4, WIDE), sum_tile(4, MIDDLE), sum_tile(4, 1)
+_SUMS_2_WIDE, _SUMS_2 = sum_tile(2, WIDE), sum_tile(2, 1)
+_SUMS_1_WIDE, _SUMS_1 = sum_tile(1, WIDE), sum_tile(1, 1)
 
 
 @piece
-def _add_taps_4x1(sums, length, image, base, offsets, w, k, t):
-    x = image[base + offsets[t] :]
-    w0, w1, w2, w3 = w[k, t], w[k + 1, t], w[k + 2, t], w[k + 3, t]
-    for q in range(length):
-        a = x[q]
-        sums[q] += w0 * a
-        sums[ROW + q] += w1 * a
-        sums[2 * ROW + q] += w2 * a
-        sums[3 * ROW + q] += w3 * a
+def _rows(left):
+    """How many channels to work on at a time, where so many are left: tiles have 4 rows, 2 or 1."""
+    return 4 if left >= 4 else 2 if left >= 2 else 1
 
 
 @piece
-def _add_taps_1x4(sums, length, image, base, offsets, w, k, t):
-    x0, x1 = image[base + offsets[t] :], image[base + offsets[t + 1] :]
-    x2, x3 = image[base + offsets[t + 2] :], image[base + offsets[t + 3] :]
-    w0, w1, w2, w3 = w[k, t], w[k, t + 1], w[k, t + 2], w[k, t + 3]
-    for q in range(length):
-        sums[q] += w0 * x0[q] + w1 * x1[q] + w2 * x2[q] + w3 * x3[q]
-
-
-@piece
-def _add_taps_1x1(sums, length, image, base, offsets, w, k, t):
-    x, scale = image[base + offsets[t] :], w[k, t]
-    for q in range(length):
-        sums[q] += scale * x[q]
-
-
-@piece
-def _sum_taps(sums, block, length, image, base, offsets, w, k):
-    """sums[i, q] = Σ_t w[k + i, t] · image[base + offsets[t] + q] for `block` channels i, 4 or 1."""
-    fours = offsets.size // 4 * 4
-    for i in range(block):
-        _clear(sums[i * ROW : i * ROW + length])
-    if block == 4:
-        for t in range(0, fours, 4):
-            _add_taps_4x4(sums, length, image, base, offsets, w, k, t)
-        for t in range(fours, offsets.size):
-            _add_taps_4x1(sums, length, image, base, offsets, w, k, t)
+def _sum_taps(sums, rows, length, image, base, offsets, w, k):
+    """sums[i, q] = Σ_t w[k + i, t] · image[base + offsets[t] + q] for `rows` channels i; q runs over whole vectors."""
+    lanes, q = VECTOR_BYTES // image.itemsize, 0
+    if rows == 4:
+        while q + WIDE * lanes <= length:
+            _SUMS_4_WIDE(sums, q, ROW, image, base + q, offsets, w, k)
+            q += WIDE * lanes
+        while q + MIDDLE * lanes <= length:
+            _SUMS_4_MIDDLE(sums, q, ROW, image, base + q, offsets, w, k)
+            q += MIDDLE * lanes
+        while q < length:
+            _SUMS_4(sums, q, ROW, image, base + q, offsets, w, k)
+            q += lanes
+    elif rows == 2:
+        while q + WIDE * lanes <= length:
+            _SUMS_2_WIDE(sums, q, ROW, image, base + q, offsets, w, k)
+            q += WIDE * lanes
+        while q < length:
+            _SUMS_2(sums, q, ROW, image, base + q, offsets, w, k)
+            q += lanes
     else:
-        for t in range(0, fours, 4):
-            _add_taps_1x4(sums, length, image, base, offsets, w, k, t)
-        for t in range(fours, offsets.size):
-            _add_taps_1x1(sums, length, image, base, offsets, w, k, t)
+        while q + WIDE * lanes <= length:
+            _SUMS_1_WIDE(sums, q, ROW, image, base + q, offsets, w, k)
+            q += WIDE * lanes
+        while q < length:
+            _SUMS_1(sums, q, ROW, image, base + q, offsets, w, k)
+            q += lanes
 
 
 @piece
@@ -395,11 +378,11 @@ def _forward_tile(image, w, bias, y, offsets, sums, layout, groups, top, bottom,
         base = group * layout.group + top * layout.columns + left
         k, end = group * filters, (group + 1) * filters
         while k < end:
-            block = 4 if k + 4 <= end else 1
-            _sum_taps(sums, block, length, image, base, offsets, w, k)
-            for i in range(block):
+            rows = _rows(end - k)
+            _sum_taps(sums, rows, length, image, base, offsets, w, k)
+            for i in range(rows):
                 _store_rows(y[k + i], sums[i * ROW :], top, bottom, left, right, layout.columns, bias[k + i])
-            k += block
+            k += rows
 
 
 @piece
@@ -431,17 +414,19 @@ def _forward_driver(x, w, bias, y, offsets, scratch, layout, groups, pieces):
 def _spread_tile(g, w, image, offsets, filters, sums, layout, groups, start, length):
     """A tile of packed g times w (groups · KH · KW · C/groups, K/groups) -> added to the image where each tap read."""
     taps, channels = layout.taps, offsets.size // layout.taps
+    # Whole vectors: what is summed beyond the tile isn't added.
+    whole = -(-length // LANES) * LANES
     for group in range(groups):
         source = group * filters.size * layout.gradient + start
         target = group * layout.group + start
         for tap in range(taps):
             c = 0
             while c < channels:
-                block = 4 if c + 4 <= channels else 1
-                _sum_taps(sums, block, length, g, source, filters, w, (group * taps + tap) * channels + c)
-                for i in range(block):
+                rows = _rows(channels - c)
+                _sum_taps(sums, rows, whole, g, source, filters, w, (group * taps + tap) * channels + c)
+                for i in range(rows):
                     _add(image[target + offsets[(c + i) * taps + tap] :], sums[i * ROW :], length)
-                c += block
+                c += rows
 
 
 @piece
@@ -471,98 +456,89 @@ def _grad_input_driver(g, w, x, offsets, filters, scratch, layout, groups, dense
 # ----------------------------------------------------------------------------------------------------- weight gradient
 
 
-@piece
-def _dot_4x4(sums, k, t, g0, g1, g2, g3, x0, x1, x2, x3, length):
-    """sums[k + i, t + j] += g_i · x_j."""
-    zero = g0.dtype.type(0)
-    s00, s01, s02, s03 = zero, zero, zero, zero
-    s10, s11, s12, s13 = zero, zero, zero, zero
-    s20, s21, s22, s23 = zero, zero, zero, zero
-    s30, s31, s32, s33 = zero, zero, zero, zero
-    for q in range(length):
-        a, b, c, d = x0[q], x1[q], x2[q], x3[q]
-        e, f, g, h = g0[q], g1[q], g2[q], g3[q]
-        s00, s01, s02, s03 = s00 + e * a, s01 + e * b, s02 + e * c, s03 + e * d
-        s10, s11, s12, s13 = s10 + f * a, s11 + f * b, s12 + f * c, s13 + f * d
-        s20, s21, s22, s23 = s20 + g * a, s21 + g * b, s22 + g * c, s23 + g * d
-        s30, s31, s32, s33 = s30 + h * a, s31 + h * b, s32 + h * c, s33 + h * d
-    _add_four(sums, k, t, 0, 1, s00, s01, s02, s03)
-    _add_four(sums, k + 1, t, 0, 1, s10, s11, s12, s13)
-    _add_four(sums, k + 2, t, 0, 1, s20, s21, s22, s23)
-    _add_four(sums, k + 3, t, 0, 1, s30, s31, s32, s33)
+_DOTS_4_MANY, _DOTS_4_SOME, _DOTS_4 = dot_tile(4, MANY), dot_tile(4, SOME), dot_tile(4, 1)
+_DOTS_1_MANY, _DOTS_1 = dot_tile(1, MANY), dot_tile(1, 1)
 
 
 @piece
-def _dot_1x4(sums, k, t, step_k, step_t, values, x0, x1, x2, x3, length):
-    """sums[k + i · step_k, t + i · step_t] += values · x_i."""
-    zero = values.dtype.type(0)
-    s0, s1, s2, s3 = zero, zero, zero, zero
-    for q in range(length):
-        a = values[q]
-        s0, s1, s2, s3 = s0 + a * x0[q], s1 + a * x1[q], s2 + a * x2[q], s3 + a * x3[q]
-    _add_four(sums, k, t, step_k, step_t, s0, s1, s2, s3)
-
-
-@piece
-def _add_four(sums, k, t, step_k, step_t, s0, s1, s2, s3):
-    sums[k, t] += s0
-    sums[k + step_k, t + step_t] += s1
-    sums[k + 2 * step_k, t + 2 * step_t] += s2
-    sums[k + 3 * step_k, t + 3 * step_t] += s3
-
-
-@piece
-def _dot_1x1(sums, k, t, values, x, length):
-    total = values.dtype.type(0)
-    for q in range(length):
-        total += values[q] * x[q]
-    sums[k, t] += total
-
-
-@piece
-def _dot_tile(sums, g, image, offsets, layout, groups, start, length):
-    """A tile of packed g (K, OH, columns) times the image at each tap -> added to sums (K, taps)."""
-    filters, fours, step = sums.shape[0] // groups, offsets.size // 4 * 4, layout.gradient
+def _dot_images(sums, g, g_places, image, x_places, offsets, layout, groups):
+    """sums (K, taps) += all packed g (K, OH, columns) times their images at each tap; vectors begin at the places."""
+    filters, taps, step = sums.shape[0] // groups, offsets.size, layout.gradient
     for group in range(groups):
-        x = image[group * layout.group + start :]
-        k, end = group * filters, (group + 1) * filters
+        start, k, end = group * layout.group, group * filters, (group + 1) * filters
         while k < end:
-            block = 4 if k + 4 <= end else 1
-            g0 = g[k * step + start :]
-            g1, g2, g3 = (g0[step:], g0[2 * step :], g0[3 * step :]) if block == 4 else (g0, g0, g0)
-            for t in range(0, fours, 4):
-                x0, x1 = x[offsets[t] :], x[offsets[t + 1] :]
-                x2, x3 = x[offsets[t + 2] :], x[offsets[t + 3] :]
-                if block == 4:
-                    _dot_4x4(sums, k, t, g0, g1, g2, g3, x0, x1, x2, x3, length)
+            t, rows = 0, 4 if k + 4 <= end else 1
+            while t < taps:
+                if rows == 4 and t + MANY <= taps:
+                    _DOTS_4_MANY(sums, k, t, g, step, g_places, image, start, offsets, x_places)
+                    t += MANY
+                elif rows == 4 and t + SOME <= taps:
+                    _DOTS_4_SOME(sums, k, t, g, step, g_places, image, start, offsets, x_places)
+                    t += SOME
+                elif rows == 4:
+                    _DOTS_4(sums, k, t, g, step, g_places, image, start, offsets, x_places)
+                    t += 1
+                elif t + MANY <= taps:
+                    _DOTS_1_MANY(sums, k, t, g, step, g_places, image, start, offsets, x_places)
+                    t += MANY
                 else:
-                    _dot_1x4(sums, k, t, 0, 1, g0, x0, x1, x2, x3, length)
-            for t in range(fours, offsets.size):
-                if block == 4:
-                    _dot_1x4(sums, k, t, 1, 0, x[offsets[t] :], g0, g1, g2, g3, length)
-                else:
-                    _dot_1x1(sums, k, t, g0, x[offsets[t] :], length)
-            k += block
+                    _DOTS_1(sums, k, t, g, step, g_places, image, start, offsets, x_places)
+                    t += 1
+            k += rows
 
 
 @piece
-def _grad_weight_piece(x, g, sums, offsets, scratch, layout, groups, index, pieces):
-    split = scratch.shape[1] - g.shape[1] * layout.gradient
-    image, packed = scratch[index, :split], scratch[index, split:]
+def _dot_rows(sums, g, image, offsets, layout, groups):
+    """The same for g (K, OH, OW) of one image with something infinite, which the zeros in the gaps mustn't meet."""
+    filters = sums.shape[0] // groups
+    for k in range(sums.shape[0]):
+        start = k // filters * layout.group
+        for t in range(offsets.size):
+            total = 0.0
+            for r in range(g.shape[1]):
+                x = image[start + offsets[t] + r * layout.columns :]
+                for q in range(g.shape[2]):
+                    total += g[k, r, q] * x[q]
+            sums[k, t] += total
+
+
+@piece
+def _places(count, distance, length, lanes):
+    """Where the vectors begin of `count` stretches that are `distance` apart and `length` long."""
+    places = np.empty(count * (length // lanes), np.int64)
+    for n in range(count):
+        for v in range(length // lanes):
+            places[n * (length // lanes) + v] = n * distance + v * lanes
+    return places
+
+
+@piece
+def _grad_weight_piece(x, g, sums, offsets, scratch, layout, groups, image_length, index, pieces):
+    gradient_length = g.shape[1] * layout.gradient
+    # Images are worked on in blocks, for a tile's sums are folded once per block.
+    block = scratch.shape[1] // (image_length + gradient_length)
+    images, packed = scratch[index, : block * image_length], scratch[index, block * image_length :]
+    lanes = VECTOR_BYTES // x.itemsize
     _clear(scratch[index])
     _clear(sums[index].ravel())
-    for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
-        _pack(x[n], image, layout, False)
-        _pack_gradient(g[n], packed, layout)
-        # The zeros in the gaps of g times an infinite pixel would be NaN: the gaps are stepped over then.
-        count, step, length = _segments(_all_finite(image), g[n], layout)
-        for segment in range(count):
-            end = segment * step + length
-            for start in range(segment * step, end, TILE):
-                _dot_tile(sums[index], packed, image, offsets, layout, groups, start, min(TILE, end - start))
+    first, last = len(x) * index // pieces, len(x) * (index + 1) // pieces
+    while first < last:
+        count = min(block, last - first)
+        for n in range(count):
+            _pack(x[first + n], images[n * image_length : (n + 1) * image_length], layout, False)
+            _pack_gradient(g[first + n], packed[n * gradient_length :], layout)
+        if _all_finite(images):
+            g_places = _places(count, gradient_length, layout.gradient, lanes)
+            x_places = _places(count, image_length, layout.gradient, lanes)
+            _dot_images(sums[index], packed, g_places, images, x_places, offsets, layout, groups)
+        else:
+            for n in range(count):
+                _dot_rows(sums[index], g[first + n], images[n * image_length :], offsets, layout, groups)
+            _clear(images)
+        first += count
 
 
 @driver
-def _grad_weight_driver(x, g, sums, offsets, scratch, layout, groups, pieces):
+def _grad_weight_driver(x, g, sums, offsets, scratch, layout, groups, image_length, pieces):
     for index in prange(pieces):
-        _grad_weight_piece(x, g, sums, offsets, scratch, layout, groups, np.int64(index), pieces)
+        _grad_weight_piece(x, g, sums, offsets, scratch, layout, groups, image_length, np.int64(index), pieces)

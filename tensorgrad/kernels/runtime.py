@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 import numba
 import numpy as np
 import numpy.ma  # numba opens it at its first call, and a fork in the midst of an import would leave it locked
-from numba.core.caching import FunctionCache, NullCache
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 
@@ -25,6 +25,11 @@ from tensorgrad.geometry import as_tuple
 # OpenMP first: it launches in 2 µs and may be entered by several Python threads at once.
 if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
     numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+
+# Where threads wait for each other they soon sleep: on a busy machine the thread that is waited for may need the very
+# core that a spinning one would keep for its time slice, 4 ms for a kernel of 0.3.
+if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
+    os.environ["GOMP_SPINCOUNT"] = "1000"
 
 # NaN and infinities must come through, so sums may be reordered and fused, and nothing else.
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
@@ -172,6 +177,13 @@ if hasattr(os, "register_at_fork"):
 
 class _Cache(FunctionCache):
     """Numba's cache of compiled kernels, which must never be the reason why a program fails."""
+
+    def __init__(self, function):
+        super().__init__(function)
+        # Numba watches the kernel's own file; tiles are written in another one, whose edits must be seen too.
+        tiles = os.stat(os.path.join(os.path.dirname(__file__), "simd.py"))
+        stamp = (self._impl.locator.get_source_stamp(), tiles.st_mtime, tiles.st_size)
+        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig, target_context):
         try:
