@@ -75,7 +75,8 @@ def _walk(
     _check_alive(call, walked)
 
     found: dict[Any, Variable] = {}
-    with set_grad_enabled(create_graph):
+    # Sums of gradients may meet ∞ − ∞: a value, not a warning.
+    with set_grad_enabled(create_graph), np.errstate(all="ignore"):
         for node in order:
             grad = table.pop(node)
             if grad is None:

@@ -1,6 +1,8 @@
 """What all tests share: the oracle's marker, and the count of op cases at the end of a run."""
 
 import importlib.util
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -32,14 +34,16 @@ def concrete_ops_fixture() -> set[type[Op]]:
     return concrete_ops()
 
 
+def cases_of(items: list[pytest.Item]) -> Iterator[Any]:
+    """The cases of the table that the items run."""
+    for item in items:
+        params = item.callspec.params if hasattr(item, "callspec") else {}
+        if "case" in params and not item.get_closest_marker("skip"):
+            yield params["case"]
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    items = getattr(terminalreporter._session, "items", [])
-    cases = {item.callspec.params["case"] for item in items if "case" in getattr(item, "callspec", _NO_PARAMS).params}
-    if cases:
+    if cases := set(cases_of(getattr(terminalreporter._session, "items", []))):
         rows = len({case.row.name for case in cases})
         terminalreporter.write_line(f"cases: {len(cases)} from {rows} rows, {len(concrete_ops())} ops")
-
-
-class _NO_PARAMS:
-    params: dict = {}

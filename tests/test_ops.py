@@ -119,6 +119,12 @@ def test_dtypes_of_two_operands(row):
     assert result(k, 2) == (np.float32 if row.integers == "float" else np.int64)
 
 
+def test_infinite_gradients_add_up_to_nan_without_a_warning():
+    x = tg.ones(1, requires_grad=True)
+    (x * np.inf - x * np.inf + x + x).backward(np.ones(1))
+    assert np.isnan(x.grad.data).all()
+
+
 @pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16])
 def test_small_integers_and_bools_are_added_and_multiplied_in_int64(dtype):
     x = tg.Tensor(np.full((2, 10), 1 if dtype is bool else 100).astype(dtype))

@@ -6,7 +6,7 @@ from cases import CASES
 
 import tensorgrad as tg
 
-pytestmark = pytest.mark.oracle
+pytestmark = [pytest.mark.oracle, pytest.mark.filterwarnings("ignore::UserWarning")]  # PyTorch muses on NaN and padding
 
 # PyTorch itself is no closer: its second derivative of binary cross-entropy has 10⁻¹² added to a denominator.
 TOLERANCE = {"float64": 1e-10, "float32": 1e-5}
