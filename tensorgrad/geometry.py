@@ -78,42 +78,6 @@ def conv_output_size(
     return tuple(room // step + 1 for room, step in zip(slack, stride, strict=True))
 
 
-def conv_transpose_output_size(
-    input_size: Sizes,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: Pads,
-    output_padding: Sizes,
-    dilation: Sizes,
-    *,
-    op: str = "conv_transpose2d",
-) -> Sizes:
-    """The input size of the convolution whose output has `input_size`, the undecided rest set by `output_padding`.
-
-    `(input − 1) · stride − before − after + dilation · (kernel − 1) + output_padding + 1` per dimension. A stride maps
-    several input sizes to one output size; `output_padding`, below stride or dilation, chooses among them.
-
-    >>> conv_transpose_output_size((7, 7), (3, 3), (2, 2), ((1, 1), (1, 1)), (1, 1), (1, 1))
-    (14, 14)
-    """
-    arguments = {"input_size": input_size, "kernel_size": kernel, "stride": stride, "padding": padding}
-    if any(extra >= max(s, d) for extra, s, d in zip(output_padding, stride, dilation, strict=True)):
-        problem, expected = "output_padding is too large", "each below the stride or below the dilation"
-        raise ArgumentError(
-            restate(op, problem, expected=expected, **arguments, output_padding=output_padding, dilation=dilation)
-        )
-    sizes = tuple(
-        (size - 1) * s - before - after + d * (k - 1) + extra + 1
-        for size, k, s, (before, after), extra, d in zip(
-            input_size, kernel, stride, padding, output_padding, dilation, strict=True
-        )
-    )
-    if min(input_size) < 1 or min(sizes) < 1:
-        problem = f"the output would be {sizes}"
-        raise ShapeError(restate(op, problem, expected="at least one pixel in and out", **arguments))
-    return sizes
-
-
 def pool_output_size(
     input_size: Sizes,
     kernel: Sizes,

@@ -390,13 +390,19 @@ class Tensor(Variable):
         return comparison.greater_equal(self, other)
 
     def __and__(self, other: TensorLike) -> Tensor:
-        return comparison.logical_and(self, other)
+        return comparison.logical_and(*comparison.truths("&", self, other))
+
+    def __rand__(self, other: TensorLike) -> Tensor:
+        return self & other
+
+    def __ror__(self, other: TensorLike) -> Tensor:
+        return self | other
 
     def __or__(self, other: TensorLike) -> Tensor:
-        return comparison.logical_or(self, other)
+        return comparison.logical_or(*comparison.truths("|", self, other))
 
     def __invert__(self) -> Tensor:
-        return comparison.logical_not(self)
+        return comparison.logical_not(*comparison.truths("~", self))
 
     # -----------------------------------------------------------------------------------------------------------
     # methods

@@ -8,7 +8,6 @@ from tensorgrad.geometry import (
     as_tuple,
     conv_output_size,
     conv_padding,
-    conv_transpose_output_size,
     pool_output_size,
 )
 
@@ -78,20 +77,6 @@ def test_a_kernel_that_does_not_fit_names_the_sizes():
         conv_output_size((4, 9), (3, 3), (1, 1), ((0, 0), (0, 0)), (2, 1))
     with pytest.raises(ShapeError):
         conv_output_size((0, 5), (1, 1), (1, 1), ((1, 1), (0, 0)), (1, 1))
-
-
-def test_transposed_size_is_the_input_size_of_the_convolution():
-    for size, kernel, stride, pad, dilation in itertools.product((4, 7, 8), (1, 3), (1, 2, 3), (0, 1), (1, 2)):
-        if size + 2 * pad < dilation * (kernel - 1) + 1:
-            continue
-        shared = ((kernel,), (stride,), ((pad, pad),))
-        out = conv_output_size((size,), *shared, (dilation,))
-        extra = (size + 2 * pad - dilation * (kernel - 1) - 1) % stride
-        assert conv_transpose_output_size(out, *shared, (extra,), (dilation,)) == (size,)
-    with pytest.raises(ArgumentError, match="output_padding is too large"):
-        conv_transpose_output_size((4,), (3,), (2,), ((0, 0),), (2,), (1,))
-    with pytest.raises(ShapeError, match="the output would be"):
-        conv_transpose_output_size((1,), (1,), (1,), ((1, 1),), (0,), (1,))
 
 
 def test_ceil_mode_adds_the_windows_that_hang_over_the_end():

@@ -119,6 +119,18 @@ def test_dtypes_of_two_operands(row):
     assert result(k, 2) == (np.float32 if row.integers == "float" else np.int64)
 
 
+def test_bitwise_operators_take_truth_values_alone():
+    yes, no = tg.tensor([True, True]), tg.tensor([True, False])
+    assert ((yes & no).data.tolist(), (False | no).data.tolist(), (~no).data.tolist()) == (
+        [True, False],
+        [True, False],
+        [False, True],
+    )
+    for call in (lambda: tg.tensor([5]) & 3, lambda: 3 | tg.tensor([5]), lambda: ~tg.tensor([5])):
+        with pytest.raises(tg.DTypeError, match=r"(?s)only truth values.*logical_and"):
+            call()
+
+
 def test_infinite_gradients_add_up_to_nan_without_a_warning():
     x = tg.ones(1, requires_grad=True)
     (x * np.inf - x * np.inf + x + x).backward(np.ones(1))

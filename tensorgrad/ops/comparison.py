@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.engine import apply
+from tensorgrad.errors import DTypeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, pair
 
@@ -192,3 +193,13 @@ def isnan(x: TensorLike) -> Tensor:
 def isfinite(x: TensorLike) -> Tensor:
     """[x is neither infinite nor NaN], elementwise."""
     return apply(IsFinite, as_tensor(x))
+
+
+def truths(operator: str, *operands: TensorLike) -> tuple[Tensor, ...]:
+    """The operands of `&`, `|` and `~` as tensors, which must be bools: on numbers NumPy's operators work on bits."""
+    tensors = tuple(as_tensor(x) for x in operands)
+    if any(x.dtype != np.bool_ for x in tensors):
+        given = {f"operands[{k}]": x for k, x in enumerate(tensors)}
+        fix = "compare first, or use tg.logical_and, tg.logical_or, tg.logical_not"
+        raise DTypeError(restate(operator, "only truth values can be combined", expected="bools", fix=fix, **given))
+    return tensors
