@@ -51,6 +51,12 @@ LAYERS = {
     "groups, stride, dilation": Layer((2, 4, 9, 9), (8, 2, 3, 3), (2, 2), ((1, 1), (2, 2)), (2, 2), 2),
     "depthwise": Layer((2, 5, 6, 7), (5, 1, 3, 3), padding=same(3, 3), groups=5),
     "depthwise, two filters each": Layer((2, 3, 6, 6), (6, 1, 2, 2), groups=3),
+    "many channels": Layer((2, 17, 6, 7), (6, 17, 3, 3), padding=((1, 1), (1, 1))),
+    "many channels, padding unlike": Layer((2, 16, 6, 5), (3, 16, 3, 2), padding=((2, 0), (0, 1))),
+    "many channels, padding beyond the kernel": Layer((2, 16, 4, 4), (3, 16, 2, 2), padding=((2, 2), (1, 1))),
+    "many channels, groups, dilation": Layer(
+        (2, 32, 8, 8), (6, 16, 3, 3), padding=((1, 1), (0, 2)), dilation=(2, 1), groups=2
+    ),
     "empty batch": Layer((0, 3, 6, 6), (4, 3, 3, 3)),
     "rows longer than a tile": Layer((1, 2, 3, 2500), (5, 2, 2, 3), padding=((1, 1), (1, 1))),
     "more rows than a tile": Layer((2, 2, 90, 30), (5, 2, 3, 3), padding=((1, 1), (1, 1))),
