@@ -6,6 +6,7 @@ Max pooling remembers where each maximum stood; its backward is then a pair of l
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -44,9 +45,8 @@ def max_forward(
     shape = (*x.shape[:2], *output_size)
     y, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
     planes = (_planes(ready(x)), _planes(y), _planes(indices))
-    (top, _), (left, _) = padding
-    arguments = (*planes, (*kernel, *stride, *dilation, top, left))
-    run(_max_piece, _max_driver, arguments, pieces_for(len(planes[0]), y.size * kernel[0] * kernel[1]))
+    table = _max_table(x.shape[2:], kernel, stride, padding, dilation, output_size)
+    run(_max_piece, _max_driver, (*planes, *table), pieces_for(len(planes[0]), y.size * kernel[0] * kernel[1]))
     return y, indices
 
 
@@ -196,6 +196,43 @@ def _planes(array: np.ndarray) -> np.ndarray:
     return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
 
 
+class _MaxLayout(NamedTuple):
+    """How a plane lies in the scratch (phases, rows, columns): sorted by phase, the position modulo the stride."""
+
+    rows: int
+    columns: int
+    stride_h: int
+    stride_w: int
+    top: int
+    left: int
+
+
+@lru_cache(maxsize=256)
+def _max_table(
+    size: Sizes, kernel: Sizes, stride: Sizes, padding: Pads, dilation: Sizes, output_size: Sizes
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, _MaxLayout]:
+    """What the kernel knows of a shape: offsets and shifts of the taps; corners and first pixels of the windows; the
+    layout.
+
+    The tap t of the window at place q of the scratch reads `scratch[offsets[t] + q]`, the pixel `corners[q] +
+    shifts[t]`.
+    """
+    (kh, kw), (sh, sw), (dh, dw), (oh, ow) = kernel, stride, dilation, output_size
+    (top, _), (left, _) = padding
+    rows, columns = oh + dh * (kh - 1) // sh, ow + dw * (kw - 1) // sw
+    # (KH, 1) and (1, KW) -> (taps,)
+    i, j = dh * np.arange(kh)[:, None], dw * np.arange(kw)[None]
+    offsets = (((i % sh) * sw + j % sw) * rows + i // sh) * columns + j // sw
+    shifts = i * size[1] + j
+    # (OH, 1) and (1, columns) -> (places,): rows of windows, with gaps between them
+    h, w = (np.arange(oh) * sh - top)[:, None], (np.arange(columns) * sw - left)[None]
+    corners = h * size[1] + w
+    # The first tap inside the image: ⌈−h / dh⌉ taps down, ⌈−w / dw⌉ to the right.
+    firsts = corners + np.maximum(0, -(h // dh)) * dh * size[1] + np.maximum(0, -(w // dw)) * dw
+    tables = (offsets.astype(np.int64), *(table.astype(np.int32) for table in (shifts, corners, firsts)))
+    return *(table.ravel() for table in tables), _MaxLayout(rows, columns, sh, sw, top, left)
+
+
 @lru_cache(maxsize=256)
 def _check_windows(
     op: str, shape: Sizes, kernel: Sizes, stride: Sizes, padding: Pads, dilation: Sizes, output_size: Sizes
@@ -246,36 +283,48 @@ def _inside(offset, stride, size, count):
 
 
 @piece
-def _max_piece(x, y, indices, numbers, index, pieces):
-    kh, kw, sh, sw, dh, dw, top, left = numbers
-    height, width = x.shape[1], x.shape[2]
+def _sort_by_phase(plane, scratch, layout):
+    """Copy a plane (H, W) to its places in the scratch (phases, rows, columns); around it stays what was there."""
+    for a in range(layout.stride_h):
+        top, bottom = _inside(a - layout.top, layout.stride_h, plane.shape[0], layout.rows)
+        for b in range(layout.stride_w):
+            left, right = _inside(b - layout.left, layout.stride_w, plane.shape[1], layout.columns)
+            phase = (a * layout.stride_w + b) * layout.rows
+            for r in range(top, bottom):
+                source, target = plane[r * layout.stride_h + a - layout.top], scratch[(phase + r) * layout.columns :]
+                for c in range(left, right):
+                    target[c] = source[c * layout.stride_w + b - layout.left]
+
+
+@piece
+def _max_piece(x, y, indices, offsets, shifts, corners, firsts, layout, index, pieces):
+    scratch = np.full(layout.stride_h * layout.stride_w * layout.rows * layout.columns, -np.inf, x.dtype)
+    best, where = np.empty(corners.size, x.dtype), np.empty(corners.size, np.int32)
+    # Behind the last window its row has no columns any more.
+    places = corners.size - layout.columns + y.shape[2]
     for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        _sort_by_phase(x[plane], scratch, layout)
+        for q in range(places):
+            best[q] = -np.inf
+            where[q] = firsts[q]
+        for t in range(offsets.size):
+            taps, shift = scratch[offsets[t] :], shifts[t]
+            for q in range(places):
+                value, old = taps[q], best[q]
+                # NaN beats numbers, and no NaN beats an earlier one.
+                wins = (value > old) | ((value != value) & (old == old))
+                best[q] = value if wins else old
+                where[q] = corners[q] + shift if wins else where[q]
         for p in range(y.shape[1]):
-            best, where = y[plane, p], indices[plane, p]
-            best[:] = -np.inf
-            # No position yet: the first pixel of a window wins whatever it is, −∞ too.
-            where[:] = -1
-            for i in range(kh):
-                h = p * sh + i * dh - top
-                if h < 0 or h >= height:
-                    continue
-                for j in range(kw):
-                    shift = j * dw - left
-                    first, last = _inside(shift, sw, width, y.shape[2])
-                    row, start = x[plane, h], np.int32(h * width)
-                    for q in range(first, last):
-                        w = q * sw + shift
-                        value, old = row[w], best[q]
-                        # `not value <= old` holds for what is larger and for NaN; a NaN that leads stays.
-                        wins = (where[q] < 0) | (not (value <= old) and old == old)
-                        best[q] = value if wins else old
-                        where[q] = np.int32(start + w) if wins else where[q]
+            for q in range(y.shape[2]):
+                y[plane, p, q] = best[p * layout.columns + q]
+                indices[plane, p, q] = where[p * layout.columns + q]
 
 
 @driver
-def _max_driver(x, y, indices, numbers, pieces):
+def _max_driver(x, y, indices, offsets, shifts, corners, firsts, layout, pieces):
     for index in prange(pieces):
-        _max_piece(x, y, indices, numbers, np.int64(index), pieces)
+        _max_piece(x, y, indices, offsets, shifts, corners, firsts, layout, np.int64(index), pieces)
 
 
 @piece
