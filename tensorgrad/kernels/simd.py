@@ -138,7 +138,7 @@ class _Emitter:
         self.lanes = VECTOR_BYTES // self._bytes
         self._vector = ir.VectorType(ir.FloatType() if bits == 32 else ir.DoubleType(), self.lanes)
         kind = ir.FunctionType(self._vector, [self._vector] * 3)
-        name = f"llvm.fma.v{self.lanes}f{bits}"
+        name = f"llvm.fmuladd.v{self.lanes}f{bits}"  # fused where the host can
         self._multiply_add = cgutils.get_or_insert_function(builder.module, kind, name)
 
     def array(self, index: int):
