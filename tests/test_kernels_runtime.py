@@ -52,6 +52,15 @@ def test_compiling_is_told_once_and_a_warm_cache_says_nothing(tmp_path):
     assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == ""
 
 
+def test_an_edit_anywhere_in_the_kernels_compiles_them_anew(tmp_path):
+    edit = "from tensorgrad.kernels import runtime; runtime._sources = lambda: 'edited'\n"
+    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == NOTICE
+    done = python(edit + GATHER, NUMBA_CACHE_DIR=str(tmp_path))
+    assert (done.stdout, done.stderr) == ("[3. 4.]\n", NOTICE)
+    names = {name for name, *_ in runtime._sources()}
+    assert {"runtime.py", "simd.py", "convolution.py", "windows.py"} <= names
+
+
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 def test_a_truncated_cache_file_is_replaced_with_one_warning(tmp_path, suffix):
     gather(NUMBA_CACHE_DIR=str(tmp_path))

@@ -1,59 +1,149 @@
-"""The register tiles as machine code: whole vectors, nothing spilled inside a loop."""
-
-import platform
+import os
 import re
+import subprocess
+import sys
 
 import numba
 import numpy as np
 import pytest
 
-from tensorgrad.kernels import convolution, simd
-from tensorgrad.kernels.runtime import OPTIONS
+from tensorgrad.kernels import convolution, runtime, simd
 
-pytestmark = pytest.mark.skipif(platform.machine() not in ("x86_64", "AMD64"), reason="reads x86 assembly")
-
-REGISTER = {64: "zmm", 32: "ymm", 16: "xmm"}[simd.VECTOR_BYTES]
-EMPTY, INDICES = np.zeros(4096, np.float32), np.zeros(2, np.int64)
+FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+SIZES = [(rows, columns) for rows in range(1, simd.ROWS + 1) for columns in range(1, simd.COLUMNS + 1)]
 
 
-def assembly(kernel, *arguments):
-    """Compiled anew: what comes from the cache has no text."""
-    compiled = numba.njit(**OPTIONS)(kernel.py_func)
-    compiled(*arguments)
-    (text,) = compiled.inspect_asm().values()
-    return text.split("\n")
+@runtime.piece
+def broadcast(rows, columns, w, table, x, bias, y, last):
+    taps = w.shape[1]
+    simd.broadcast_tile(rows, columns, w, 0, taps, table, 0, taps, x, 0, bias, 0, y, 0, y.shape[1], last)
 
 
-def innermost_loops(lines):
-    """The bodies of the loops without a loop inside, as lists of instructions."""
-    labels = {m[1]: at for at, line in enumerate(lines) if (m := re.match(r"(\.LBB\w+):", line))}
-    spans = [
-        (labels[m[1]], at)
-        for at, line in enumerate(lines)
-        if (m := re.match(r"\s+j\w+\s+(\.LBB\w+)", line)) and labels.get(m[1], at) < at
-    ]
-    inner = [s for s in spans if not any(s[0] <= o[0] and o[1] <= s[1] and o != s for o in spans)]
-    return [lines[first + 1 : last + 1] for first, last in inner]
+@runtime.piece
+def dot(rows, columns, g, x, offsets, images, length, out):
+    step = g.shape[1] * g.shape[2]
+    simd.dot_tile(rows, columns, g, 0, step, g.shape[2], x, 0, offsets, 0, x.shape[1], images, length, out, 0)
 
 
-LAYOUT = convolution._frame("test", (2, 4, 8, 8), (4, 4, 3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1), 1)
+@runtime.piece
+def copy(target, count, rows, source, at, step, shift, size):
+    simd.copy_rows(target, 0, count, rows, source, at, step, shift, size)
+
+
+@FLOATS
+@pytest.mark.parametrize("taps", [1, 2, 9])
+def test_every_broadcast_tile_is_the_product_it_states_and_writes_nothing_else(dtype, taps):
+    generator, lanes = np.random.default_rng(0), simd.lanes(dtype)
+    for rows, columns in SIZES:
+        w, bias = (generator.standard_normal(shape).astype(dtype) for shape in ((rows, taps), rows))
+        x = generator.standard_normal(50 + columns * lanes).astype(dtype)
+        table = np.stack([np.arange(taps), generator.integers(0, 50, taps)], axis=1)
+        for last in {1, lanes - 1, lanes}:
+            y, length = np.full((rows, 150), np.nan, dtype), (columns - 1) * lanes + last
+            broadcast(rows, columns, w, table, x, bias, y, last)
+            lines = np.array([x[start : start + length] for start in table[:, 1]])
+            np.testing.assert_allclose(y[:, :length], bias[:, None] + w @ lines, rtol=1e-4, atol=1e-4)
+            assert np.isnan(y[:, length:]).all()
+
+
+@FLOATS
+@pytest.mark.parametrize("images", [1, 3])
+def test_every_dot_tile_is_the_product_it_states_whatever_lies_behind_its_lines(dtype, images):
+    generator, lanes = np.random.default_rng(1), simd.lanes(dtype)
+    for rows, columns in SIZES:
+        for length in {1, lanes - 1, lanes, 2 * lanes + 1}:
+            g = generator.standard_normal((rows, images, length)).astype(dtype)
+            x = np.full((images, 60 + length), np.nan, dtype)
+            offsets = np.arange(columns) * 10
+            x[:, : offsets[-1] + length] = generator.standard_normal((images, offsets[-1] + length))
+            out = np.zeros(2 * lanes * simd.ROWS * simd.COLUMNS, dtype)
+            dot(rows, columns, g, x, offsets, images, length, out)
+            lines = np.stack([x[:, start : start + length] for start in offsets])
+            expected = np.einsum("miq,niq->mn", g, lines).ravel()
+            np.testing.assert_allclose(out[: rows * columns], expected, rtol=1e-4, atol=1e-4)
+
+
+@FLOATS
+@pytest.mark.parametrize("count", [1, 5, 16, 37])
+@pytest.mark.parametrize("shift", [-40, -2, 0, 3, 40])
+def test_rows_are_copied_with_zeros_around_them(dtype, count, shift):
+    lanes, rows, size = simd.lanes(dtype), 3, 20
+    source = np.full((rows + 2, 33), np.nan, dtype)
+    source[1:-1, 5 : 5 + size] = np.arange(1, 1 + rows * size).reshape(rows, size)
+    target = np.full(rows * count + lanes, 7, dtype)
+    copy(target, count, rows, source, 33 + 5, 33, shift, size)
+    padded = np.pad(source[1:-1, 5 : 5 + size], ((0, 0), (100, 100)))
+    np.testing.assert_array_equal(target[: rows * count].reshape(rows, count), padded[:, 100 + shift :][:, :count])
+
+
 KERNELS = {
-    "sums": (convolution._sum_taps, (EMPTY, 4, 64, EMPTY, 0, LAYOUT.offsets, np.zeros((4, 36), np.float32), 0)),
-    "dots": (
-        convolution._dot_images,
-        (np.zeros((4, 36)), EMPTY, INDICES, EMPTY, INDICES, LAYOUT.offsets, LAYOUT.layout, 1),
-    ),
+    "broadcast_tile": (convolution._correlate_piece, lambda x, w, g: convolution.forward(x, w)),
+    "dot_tile": (convolution._grad_weight_piece, lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
 }
 
 
-@pytest.mark.parametrize("name", KERNELS)
-def test_tiles_stay_in_full_width_registers(name):
-    kernel, arguments = KERNELS[name]
-    tiles = [body for body in innermost_loops(assembly(kernel, *arguments)) if any("vfmadd" in line for line in body)]
-    largest = max(sum("vfmadd" in line for line in body) for body in tiles)
-    assert largest == 4 * (simd.WIDE if name == "sums" else simd.MANY)
-    for body in tiles:
-        multiplications = [line for line in body if "vfmadd" in line]
-        assert all(f"%{REGISTER}" in line for line in multiplications), "\n".join(body)
-        spills = [line for line in body if re.search(rf"%{REGISTER}", line) and "(%rsp" in line]
-        assert not spills, "\n".join(body)
+def assembly(piece, call, monkeypatch):
+    """The machine code of a kernel that its call compiles anew, as text: {function: lines}."""
+    fresh = numba.njit(**runtime.OPTIONS)(piece.py_func)
+    monkeypatch.setattr(convolution, piece.py_func.__name__, fresh)
+    call()
+    (text,) = fresh.inspect_asm().values()
+    functions = re.findall(r"^(tensorgrad\w+):\n(.*?)^\s*\.size", text, re.S | re.M)
+    return {name: body.splitlines() for name, body in functions}
+
+
+def inner_loops(lines):
+    """The stretches from a label to the jump back to it that have no label between."""
+    start, label = 0, None
+    for index, line in enumerate(lines):
+        if found := re.match(r"(\.\w+):", line):
+            start, label = index, found[1]
+        elif label and re.search(rf"\sj\w+\s+{re.escape(label)}$", line):
+            yield lines[start:index]
+
+
+@pytest.mark.skipif(simd.WIDTH < 32, reason="the registers are known by their x86 names")
+@FLOATS
+@pytest.mark.parametrize("tile", KERNELS)
+def test_the_innermost_loops_use_whole_vectors_and_never_the_stack(tile, dtype, monkeypatch):
+    piece, call = KERNELS[tile]
+    x, w, g = np.ones((2, 1, 3, 3), dtype), np.ones((1, 1, 2, 2), dtype), np.ones((2, 1, 2, 2), dtype)
+    functions = assembly(piece, lambda: call(x, w, g), monkeypatch)
+    register = {64: "zmm", 32: "ymm"}[simd.WIDTH]
+    for rows, columns in SIZES:
+        loops = [loop for loop in inner_loops(functions[f"tensorgrad_{tile}_{rows}x{columns}"]) if "vfm" in str(loop)]
+        assert loops
+        for loop in loops:
+            products = [line for line in loop if "vfm" in line]
+            assert len(products) == rows * columns and all(register in line for line in products)
+            assert not [line for line in loop if "mm" in line and "%rsp" in line]
+
+
+@pytest.mark.skipif(simd.WIDTH < 64, reason="this machine's own vectors are no wider")
+@pytest.mark.parametrize(("name", "features"), [("haswell", "+avx,+avx2,+fma"), ("generic", "")])
+def test_narrower_vectors_compute_the_same(name, features, tmp_path):
+    script = """
+import numpy as np
+from tensorgrad.kernels import convolution, simd, twins
+generator = np.random.default_rng(0)
+x, w, g = (generator.standard_normal(shape) for shape in ((3, 5, 9, 11), (7, 5, 3, 3), (3, 7, 9, 11)))
+pads = ((1, 1), (1, 1))
+for ours, twin in (
+    (convolution.forward(x, w, padding=pads), twins.conv_forward(x, w, padding=pads)),
+    (convolution.grad_input(g, w, (9, 11), padding=pads), twins.conv_grad_input(g, w, (9, 11), padding=pads)),
+    (convolution.grad_weight(x, g, (3, 3), padding=pads), twins.conv_grad_weight(x, g, (3, 3), padding=pads)),
+):
+    np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
+print(simd.WIDTH)
+"""
+    machine = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-c", script], env={**os.environ, **machine}, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == ["32" if features else "16"]
+
+
+@FLOATS
+def test_the_peak_is_measured(dtype):
+    assert simd.fma_peak(dtype, seconds=0.01) > 0

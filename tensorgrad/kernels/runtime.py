@@ -11,13 +11,17 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from pathlib import Path
 
 import numba
 import numpy as np
 import numpy.ma  # numba opens it at its first call, and a fork in the midst of an import would leave it locked
+from numba import types
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
+from numba.extending import intrinsic
 
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.geometry import as_tuple
@@ -39,16 +43,56 @@ SMALL = 100_000
 
 
 def piece(function: Callable) -> Callable:
-    """Compile a kernel's share of the work, or a helper of one; a helper lives in the file of its kernel.
-
-    Numba's cache watches the source file of the kernel alone: edits to helpers in other files would go unseen.
-    """
+    """Compile a kernel's share of the work, or a helper of one."""
     return _cached(numba.njit(**OPTIONS)(function))
 
 
 def driver(function: Callable) -> Callable:
     """Compile the parallel loop over a kernel's pieces, a function of its own: numba caches by function alone."""
     return _cached(numba.njit(parallel=True, **OPTIONS)(function))
+
+
+def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
+    """As `driver`, for a loop that takes the address of `piece` before its arguments, to `call` it.
+
+    A loop that names its piece compiles the piece again, twice, which takes seconds for a long one.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        loop, addresses = driver(function), {}
+
+        def launch(*arguments: object) -> None:
+            kinds = tuple(getattr(argument, "dtype", None) for argument in arguments)
+            if kinds not in addresses:
+                addresses[kinds] = _address(piece, arguments)
+            loop(addresses[kinds], *arguments)
+
+        return launch
+
+    return decorate
+
+
+def _address(piece: Dispatcher, arguments: tuple) -> int:
+    """Where the machine code of `piece` stands, for arguments that end with the number of pieces."""
+    kinds = (*(numba.typeof(argument) for argument in arguments[:-1]), numba.intp, numba.intp)
+    piece.compile(kinds)
+    compiled = piece.overloads[kinds]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+
+
+@intrinsic
+def call(typing, address, arguments, index, pieces):
+    """Call the piece at `address` with a tuple of arguments, in numba's own convention."""
+
+    def emit(context, builder, signature, values):
+        kinds = (*arguments.types, index, pieces)
+        function = context.call_conv.get_function_type(types.none, kinds)
+        at = builder.inttoptr(values[0], function.as_pointer())
+        unpacked = [builder.extract_value(values[1], k) for k in range(len(arguments.types))]
+        context.call_conv.call_function(builder, at, types.none, kinds, [*unpacked, *values[2:]])
+        return context.get_dummy_value()
+
+    return types.void(address, arguments, index, pieces), emit
 
 
 def run(piece: Callable, driver: Callable, arguments: tuple, pieces: int) -> None:
@@ -175,15 +219,24 @@ if hasattr(os, "register_at_fork"):
 # ------------------------------------------------------------------------------------------------------------ cache
 
 
-class _Cache(FunctionCache):
-    """Numba's cache of compiled kernels, which must never be the reason why a program fails."""
+@lru_cache(maxsize=1)
+def _sources() -> tuple[tuple[str, float, int], ...]:
+    """What changes when any file of this folder is edited."""
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
 
-    def __init__(self, function):
+
+class _Cache(FunctionCache):
+    """Numba's cache of compiled kernels, which must never be the reason why a program fails.
+
+    Numba's own watches the kernel's source file; this one watches the whole folder, for kernels call helpers and tiles
+    of other files.
+    """
+
+    def __init__(self, function: Callable) -> None:
         super().__init__(function)
-        # Numba watches the kernel's own file; tiles are written in another one, whose edits must be seen too.
-        tiles = os.stat(os.path.join(os.path.dirname(__file__), "simd.py"))
-        stamp = (self._impl.locator.get_source_stamp(), tiles.st_mtime, tiles.st_size)
-        self._cache_file = IndexDataCacheFile(self._cache_path, self._impl.filename_base, stamp)
+        base, stamp = self._impl.filename_base, (self._impl.locator.get_source_stamp(), _sources())
+        self._cache_file = IndexDataCacheFile(self._cache_path, base, stamp)
 
     def load_overload(self, sig, target_context):
         try:

@@ -1,227 +1,360 @@
-"""Register tiles: the innermost loops of convolution, in LLVM's own language.
+"""Tiles of explicit vectors: the innermost loops of the kernels, written in LLVM's language.
 
-Numba's compiler vectorises an innermost loop, but it can't be told to keep a tile of sums in registers while the loop
-runs over the taps. So these loops are written out as LLVM instructions on whole vectors: a tile of `rows` × `vectors`
-sums, each fed by one fused multiply-add per turn, with rows + vectors loads for rows · vectors multiply-adds. On
-AVX-512 a tile of 4 × 6 takes 24 of 32 registers and runs at the multiply-add rate.
+Compilers vectorise a sum over one loop; a fast matrix product needs a block of sums, rows × columns of them, that
+stays in registers while both factors stream past (Goto & van de Geijn, Anatomy of high-performance matrix
+multiplication, 2008). Numba has no vector type to write that in, so each tile is emitted as an LLVM function, one for
+each number of rows and columns up to the largest that the registers hold, and called by these intrinsics:
 
-Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, ACM TOMS 34, 2008, explains why tiles look so.
+    broadcast_tile   y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q]      q along the vectors
+    dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, summed up at the end
+    copy_rows        target[r, q] = source[r, q + shift], zero outside the source
+
+The tiles keep NaN and infinities: nothing is read as a number that isn't one of theirs, except by lanes whose results
+are thrown away.
 """
 
-from collections.abc import Callable
+import time
 
-import llvmlite.binding
+import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
 
-_features = llvmlite.binding.get_host_cpu_features()
+from tensorgrad.kernels.runtime import piece
 
-VECTOR_BYTES = 64 if _features.get("avx512f") else 32 if _features.get("avx2") and _features.get("fma") else 16
-"""The width of the host's vectors."""
-
-_MANY_REGISTERS = VECTOR_BYTES == 64
-# How many vectors of sums a row of a tile has: with the loads and a factor, four rows fit into 32 registers, or into
-# 16.
-WIDE, MIDDLE = (6, 4) if _MANY_REGISTERS else (3, 2)
-# How many taps four rows of dot products have.
-MANY, SOME = (5, 4) if _MANY_REGISTERS else (2, 2)
-
-_INT = ir.IntType(64)
+INT, HALF = ir.IntType(64), ir.IntType(32)
 
 
-def sum_tile(rows: int, vectors: int) -> Callable:
-    """The tile `sums[at + i·row + q] = Σ_t w[k + i, t] · image[start + offsets[t] + q]` for i < rows, q < vectors ·
-    lanes.
-
-    The result is called inside kernels as `tile(sums, at, row, image, start, offsets, w, k)`. Nothing is checked.
-    """
-
-    @intrinsic
-    def tile(typingctx, sums, at, row, image, start, offsets, w, k):
-        signature = types.void(sums, types.intp, types.intp, image, types.intp, offsets, w, types.intp)
-
-        def codegen(context, builder, signature, arguments):
-            emit = _Emitter(context, builder, signature, arguments)
-            image_at = emit.pointer(3, arguments[4])
-            w_struct = emit.array(6)
-            taps = builder.extract_value(w_struct.shape, 1)
-            first = builder.gep(w_struct.data, [builder.mul(arguments[7], taps)])
-            w_rows = [builder.gep(first, [builder.mul(taps, _INT(i))]) for i in range(rows)]
-            offsets_at = emit.pointer(5)
-            with emit.loop(taps, rows * vectors) as (t, totals):
-                here = builder.gep(image_at, [builder.load(builder.gep(offsets_at, [t]))])
-                pixels = [emit.load(here, n) for n in range(vectors)]
-                for i in range(rows):
-                    factor = emit.broadcast(builder.load(builder.gep(w_rows[i], [t])))
-                    for n in range(vectors):
-                        totals.add(i * vectors + n, factor, pixels[n])
-            for i in range(rows):
-                target = emit.pointer(0, builder.add(arguments[1], builder.mul(arguments[2], _INT(i))))
-                for n in range(vectors):
-                    emit.store(totals.values[i * vectors + n], target, n)
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return tile
+def _host() -> tuple[int, int, int]:
+    """Bytes of a vector, and rows and columns of vectors of the largest tile whose sums fit into the registers."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if "+avx512f" in features:
+        return 64, 4, 6  # 32 registers: 24 sums, 6 vectors of x, one broadcast
+    if "+avx2" in features and "+fma" in features:
+        return 32, 4, 3  # 16 registers: 12 sums
+    if triple.startswith(("aarch64", "arm64")):
+        return 16, 4, 6  # 32 registers
+    return 16, 4, 3
 
 
-def dot_tile(rows: int, taps: int) -> Callable:
-    """The tile `sums[k + i, t + j] += Σ_v g[(k + i)·step + v] · image[start + offsets[t + j] + v]` for i < rows, j <
-    taps.
-
-    v runs over whole vectors, which begin at the places `g_places` in g and `x_places` in the image. The result is
-    called inside kernels as `tile(sums, k, t, g, step, g_places, image, start, offsets, x_places)`. Nothing is checked.
-    """
-
-    @intrinsic
-    def tile(typingctx, sums, k, t, g, step, g_places, image, start, offsets, x_places):
-        signature = types.void(
-            sums, types.intp, types.intp, g, types.intp, g_places, image, types.intp, offsets, x_places
-        )
-
-        def codegen(context, builder, signature, arguments):
-            emit = _Emitter(context, builder, signature, arguments, scalar=3)
-            k, t, step = arguments[1], arguments[2], arguments[4]
-            g_rows = [emit.pointer(3, builder.mul(step, builder.add(k, _INT(i)))) for i in range(rows)]
-            shifts = emit.pointer(8, t)
-            x_rows = [
-                emit.pointer(6, builder.add(arguments[7], builder.load(builder.gep(shifts, [_INT(j)]))))
-                for j in range(taps)
-            ]
-            g_places, x_places = emit.pointer(5), emit.pointer(9)
-            count = emit.array(5).nitems
-            with emit.loop(count, rows * taps) as (v, totals):
-                g_at, x_at = (builder.load(builder.gep(places, [v])) for places in (g_places, x_places))
-                gradients = [emit.load(builder.gep(g_row, [g_at]), 0) for g_row in g_rows]
-                for j in range(taps):
-                    pixels = emit.load(builder.gep(x_rows[j], [x_at]), 0)
-                    for i in range(rows):
-                        totals.add(i * taps + j, gradients[i], pixels)
-            sums = emit.array(0)
-            width = builder.extract_value(sums.shape, 1)
-            for i in range(rows):
-                line = builder.gep(sums.data, [builder.add(builder.mul(width, builder.add(k, _INT(i))), t)])
-                for j in range(taps):
-                    place = builder.gep(line, [_INT(j)])
-                    total = emit.total(totals.values[i * taps + j])
-                    if total.type != ir.DoubleType():
-                        total = builder.fpext(total, ir.DoubleType())
-                    builder.store(builder.fadd(builder.load(place), total), place)
-            return context.get_dummy_value()
-
-        return signature, codegen
-
-    return tile
+WIDTH, ROWS, COLUMNS = _host()
+# What a dot tile writes, in whole vectors.
+DOTS = ROWS * COLUMNS + WIDTH // 4
 
 
-class _Totals:
-    """The sums of a tile, which the loop carries in registers."""
-
-    def __init__(self, builder: ir.IRBuilder, multiply_add: ir.Function, phis: list) -> None:
-        self._builder, self._multiply_add, self.phis, self.values = builder, multiply_add, phis, list(phis)
-
-    def add(self, index: int, x: ir.Value, y: ir.Value) -> None:
-        """sums[index] += x · y."""
-        self.values[index] = self._builder.call(self._multiply_add, [x, y, self.values[index]])
+def lanes(dtype: np.dtype) -> int:
+    """How many numbers of `dtype` a vector holds."""
+    return WIDTH // np.dtype(dtype).itemsize
 
 
-class _Emitter:
-    """Instructions on vectors of one float type, that of the array argument at `scalar`."""
+# ---------------------------------------------------------------------------------------------------- LLVM's language
 
-    def __init__(self, context, builder, signature, arguments, scalar: int = 0) -> None:
-        self._context, self._builder, self._signature, self._arguments = context, builder, signature, arguments
-        bits = signature.args[scalar].dtype.bitwidth
-        self._bytes = bits // 8
-        self.lanes = VECTOR_BYTES // self._bytes
-        self._vector = ir.VectorType(ir.FloatType() if bits == 32 else ir.DoubleType(), self.lanes)
-        kind = ir.FunctionType(self._vector, [self._vector] * 3)
-        name = f"llvm.fmuladd.v{self.lanes}f{bits}"  # fused where the host can
-        self._multiply_add = cgutils.get_or_insert_function(builder.module, kind, name)
 
-    def array(self, index: int):
-        """The array argument at `index`, as numba's struct of data, shape and so on."""
-        return self._context.make_array(self._signature.args[index])(
-            self._context, self._builder, self._arguments[index]
-        )
+def _int(value: int) -> ir.Constant:
+    return ir.Constant(INT, value)
 
-    def pointer(self, index: int, place: ir.Value | None = None) -> ir.Value:
-        """Where the array argument at `index` begins, or its element at `place` lies."""
-        data = self.array(index).data
-        return data if place is None else self._builder.gep(data, [place])
 
-    def _at(self, pointer: ir.Value, n: int) -> ir.Value:
-        place = self._builder.gep(pointer, [_INT(n * self.lanes)])
-        return self._builder.bitcast(place, self._vector.as_pointer())
+class _Writer(ir.IRBuilder):
+    """An `IRBuilder` that knows vectors of one scalar type."""
 
-    def load(self, pointer: ir.Value, n: int) -> ir.Value:
-        """The n-th vector from a pointer on, which needn't be aligned."""
-        return self._builder.load(self._at(pointer, n), align=self._bytes)
+    def __init__(self, block: ir.Block, scalar: ir.Type) -> None:
+        super().__init__(block)
+        bits = 32 if isinstance(scalar, ir.FloatType) else 64
+        self.scalar, self.lanes, self.size = scalar, WIDTH * 8 // bits, bits // 8
+        self.vector = ir.VectorType(scalar, self.lanes)
+        self.suffix = f"v{self.lanes}f{bits}"
+        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
 
-    def store(self, value: ir.Value, pointer: ir.Value, n: int) -> None:
-        """Store the n-th vector from a pointer on."""
-        self._builder.store(value, self._at(pointer, n), align=self._bytes)
+    def at(self, pointer: ir.Value, *indices: ir.Value) -> ir.Value:
+        """The address of pointer[sum of indices]."""
+        for index in indices:
+            pointer = self.gep(pointer, [index])
+        return pointer
 
-    def broadcast(self, scalar: ir.Value) -> ir.Value:
-        """A vector of one number."""
-        nothing = ir.Constant(self._vector, ir.Undefined)
-        first = self._builder.insert_element(nothing, scalar, ir.IntType(32)(0))
-        return self._builder.shuffle_vector(
-            first, nothing, ir.Constant(ir.VectorType(ir.IntType(32), self.lanes), None)
-        )
+    def _vector_at(self, pointer: ir.Value) -> ir.Value:
+        return self.bitcast(pointer, self.vector.as_pointer())
 
-    def total(self, vector: ir.Value) -> ir.Value:
-        """The sum of a vector's lanes, by halves."""
-        lanes = self.lanes
-        while lanes > 1:
-            lanes //= 2
-            low, high = (
-                self._builder.shuffle_vector(
-                    vector,
-                    ir.Constant(vector.type, ir.Undefined),
-                    ir.Constant(ir.VectorType(ir.IntType(32), lanes), list(range(start, start + lanes))),
-                )
-                for start in (0, lanes)
-            )
-            vector = self._builder.fadd(low, high)
-        return self._builder.extract_element(vector, ir.IntType(32)(0))
+    def read(self, pointer: ir.Value) -> ir.Value:
+        return self.load(self._vector_at(pointer), align=self.size)
 
-    def loop(self, count: ir.Value, sums: int) -> "_Loop":
-        """A loop over 0 … count − 1, at least once, that carries `sums` vectors, zero at first."""
-        return _Loop(self._builder, self._multiply_add, self._vector, count, sums)
+    def write(self, value: ir.Value, pointer: ir.Value) -> None:
+        self.store(value, self._vector_at(pointer), align=self.size)
+
+    def read_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
+        """The lanes that the mask selects, zero in the others, whose memory isn't touched."""
+        pointer = self._vector_at(pointer)
+        arguments = [pointer, ir.Constant(HALF, self.size), mask, self.zero]
+        name = f"llvm.masked.load.{self.suffix}.p0"
+        return self.call(self._declared(name, self.vector, arguments), arguments)
+
+    def write_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
+        pointer = self._vector_at(pointer)
+        arguments = [value, pointer, ir.Constant(HALF, self.size), mask]
+        self.call(self._declared(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments), arguments)
+
+    def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        """a · b + c, fused where the processor can."""
+        return self.call(self._declared(f"llvm.fmuladd.{self.suffix}", self.vector, [a, b, c]), [a, b, c])
+
+    def _declared(self, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Function:
+        known = self.module.globals.get(name)
+        return known or ir.Function(self.module, ir.FunctionType(result, [a.type for a in arguments]), name)
+
+    def spread(self, value: ir.Value) -> ir.Value:
+        """One scalar in all lanes."""
+        undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
+        first = self.insert_element(undefined, value, ir.Constant(HALF, 0))
+        return self.pick(first, first, [0] * self.lanes)
+
+    def pick(self, a: ir.Value, b: ir.Value, places: list[int]) -> ir.Value:
+        """The lanes of a and b, counted through, at these places."""
+        return self.shuffle_vector(a, b, ir.Constant(ir.VectorType(HALF, len(places)), places))
+
+    def first_lanes(self, count: ir.Value, shift: ir.Value | None = None) -> ir.Value:
+        """A mask of the lanes l with 0 ≤ l + shift < count."""
+        index = ir.Constant(ir.VectorType(HALF, self.lanes), list(range(self.lanes)))
+        if shift is not None:
+            index = self.add(index, self.spread(self.trunc(shift, HALF)))
+        return self.icmp_unsigned("<", index, self.spread(self.trunc(count, HALF)))
+
+    def sums(self, vectors: list[ir.Value]) -> list[ir.Value]:
+        """Vectors whose lanes are the sums over the lanes of each vector, in order: a tree of halves.
+
+        A step adds the halves of two vectors, and leaves one vector with half as many lanes for each of the two.
+        """
+        vectors = vectors + [self.zero] * (-len(vectors) % self.lanes)
+        span = self.lanes
+        while span > 1:
+            half = span // 2
+            low = [lane for lane in range(2 * self.lanes) if lane % span < half]
+            high = [lane + half for lane in low]
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors = [self.fadd(self.pick(a, b, low), self.pick(a, b, high)) for a, b in pairs]
+            span = half
+        return vectors
 
 
 class _Loop:
-    """A loop whose body is emitted inside the `with` block."""
+    """`for index in range(0, stop, step)` with values carried from one round to the next, possibly for no round."""
 
-    def __init__(self, builder, multiply_add, vector, count, sums) -> None:
-        self._builder, self._count = builder, count
-        self._before = builder.block
-        self._body = builder.append_basic_block("turns")
-        builder.branch(self._body)
-        builder.position_at_end(self._body)
-        self._index = builder.phi(_INT)
-        self._index.add_incoming(_INT(0), self._before)
-        phis = [builder.phi(vector) for _ in range(sums)]
-        for phi in phis:
-            phi.add_incoming(ir.Constant(vector, None), self._before)
-        # An instruction that must not be copied into other loops keeps LLVM from unrolling this one: it would run out
-        # of registers, and spill.
-        anchor = ir.InlineAsm(ir.FunctionType(_INT, [_INT]), "", "=r,0", side_effect=True)
-        self._index_seen = builder.call(anchor, [self._index], attrs=("convergent",))
-        self._totals = _Totals(builder, multiply_add, phis)
+    def __init__(self, build: _Writer, stop: ir.Value, step: int, carried: list[ir.Value], name: str) -> None:
+        self.build, self.step = build, step
+        self.head, self.body, self.done = (build.append_basic_block(name + part) for part in ("", ".body", ".done"))
+        before = build.block
+        build.branch(self.head)
+        build.position_at_end(self.head)
+        self.index = build.phi(INT)
+        self.index.add_incoming(_int(0), before)
+        self.carried = [build.phi(value.type) for value in carried]
+        for phi, value in zip(self.carried, carried, strict=True):
+            phi.add_incoming(value, before)
+        build.cbranch(build.icmp_unsigned("<", self.index, stop), self.body, self.done)
+        build.position_at_end(self.body)
 
-    def __enter__(self) -> tuple[ir.Value, _Totals]:
-        return self._index_seen, self._totals
+    def close(self, carried: list[ir.Value]) -> None:
+        """End the round; what is written next comes after the loop, where `self.carried` are the final values."""
+        for phi, value in zip(self.carried, carried, strict=True):
+            phi.add_incoming(value, self.build.block)
+        self.index.add_incoming(self.build.add(self.index, _int(self.step)), self.build.block)
+        self.build.branch(self.head).set_metadata("llvm.loop", self._as_written())
+        self.build.position_at_end(self.done)
 
-    def __exit__(self, *error: object) -> None:
-        builder = self._builder
-        following = builder.add(self._index, _INT(1))
-        self._index.add_incoming(following, self._body)
-        for phi, value in zip(self._totals.phis, self._totals.values, strict=True):
-            phi.add_incoming(value, self._body)
-        after = builder.append_basic_block("done")
-        builder.cbranch(builder.icmp_signed("<", following, self._count), self._body, after)
-        builder.position_at_end(after)
+    def _as_written(self) -> ir.MDValue:
+        """What tells LLVM not to unroll: two rounds together would need more registers than there are."""
+        module = self.build.module
+        node = module.add_metadata([module.add_metadata(["llvm.loop.unroll.disable"])])
+        if node.operands[0] is not node:
+            node.operands = (node, *node.operands)  # a loop's metadata begins with itself
+        return node
+
+
+def _products(build: _Writer, a: list, b: list, sums: list) -> list:
+    """sums[m, n] + a[m] · b[n] of a tile."""
+    return [build.multiply_add(p, q, sums[m * len(b) + n]) for m, p in enumerate(a) for n, q in enumerate(b)]
+
+
+# -------------------------------------------------------------------------------------------------------------- tiles
+
+
+def _broadcast_tile(build: _Writer, rows: int, columns: int, arguments: tuple) -> None:
+    w, w_step, table, taps, x, bias, y, y_step, last = arguments
+    filters = [build.at(w, build.mul(w_step, _int(m))) for m in range(rows)]
+    start = [build.spread(build.load(build.at(bias, _int(m)))) for m in range(rows)]
+    # Two numbers for each tap: where its weight stands, and where its pixels.
+    loop = _Loop(build, build.mul(taps, _int(2)), 2, [value for value in start for _ in range(columns)], "taps")
+    weight = build.load(build.at(table, loop.index))
+    pixels = build.at(x, build.load(build.at(table, loop.index, _int(1))))
+    b = [build.read(build.at(pixels, _int(n * build.lanes))) for n in range(columns)]
+    a = (build.spread(build.load(build.at(row, weight))) for row in filters)
+    loop.close(_products(build, a, b, loop.carried))
+    mask = build.first_lanes(last)
+    for m in range(rows):
+        row = build.at(y, build.mul(y_step, _int(m)))
+        for n in range(columns):
+            target, value = build.at(row, _int(n * build.lanes)), loop.carried[m * columns + n]
+            if n < columns - 1:
+                build.write(value, target)
+            else:
+                build.write_where(mask, value, target)
+
+
+def _dot_tile(build: _Writer, rows: int, columns: int, arguments: tuple) -> None:
+    g, g_step, g_image, x, offsets, x_image, images, length, out = arguments
+    places = [build.load(build.at(offsets, _int(n))) for n in range(columns)]
+    whole = build.and_(length, _int(-build.lanes))
+    rest = build.sub(length, whole)
+    mask = build.first_lanes(rest)
+    # The sums stay in registers over all images: summing up their lanes takes as long as some vectors do.
+    loop = _Loop(build, images, 1, [build.zero] * (rows * columns), "images")
+    first = build.at(g, build.mul(loop.index, g_image))
+    g_rows = [build.at(first, build.mul(g_step, _int(m))) for m in range(rows)]
+    first = build.at(x, build.mul(loop.index, x_image))
+    x_rows = [build.at(first, place) for place in places]
+    inner = _Loop(build, whole, build.lanes, loop.carried, "pixels")
+    a, b = ([build.read(build.at(row, inner.index)) for row in side] for side in (g_rows, x_rows))
+    inner.close(_products(build, a, b, inner.carried))
+    sums, full = inner.carried, build.block
+    with build.if_then(build.icmp_unsigned(">", rest, _int(0))):
+        a, b = ([build.read_where(mask, build.at(row, whole)) for row in side] for side in (g_rows, x_rows))
+        with_rest, partial = _products(build, a, b, sums), build.block
+    both = [build.phi(build.vector) for _ in sums]
+    for phi, value, more in zip(both, sums, with_rest, strict=True):
+        phi.add_incoming(value, full)
+        phi.add_incoming(more, partial)
+    loop.close(both)
+    for index, value in enumerate(build.sums(loop.carried)):
+        build.write(value, build.at(out, _int(index * build.lanes)))
+
+
+def _copy_rows(build: _Writer, rows: int, columns: int, arguments: tuple) -> None:
+    target, count, length, source, source_step, shift, size = arguments
+    last = build.and_(build.sub(count, _int(1)), _int(-build.lanes))
+    # Backwards, so that what a row's last vector overwrites of the next row is written again.
+    vectors = _Loop(build, build.add(last, _int(1)), build.lanes, [], "vectors")
+    start = build.sub(last, vectors.index)
+    place = build.add(start, shift)
+    mask = build.first_lanes(size, place)
+    row = _Loop(build, length, 1, [], "rows")
+    value = build.read_where(mask, build.at(source, build.mul(row.index, source_step), place))
+    build.write(value, build.at(target, build.mul(row.index, count), start))
+    row.close([])
+    vectors.close([])
+
+
+def _addresses(context, builder: ir.IRBuilder, signature, arguments) -> tuple[ir.Type, list[ir.Value]]:
+    """The scalar type, and the arguments with an address in place of each array and the number that follows it."""
+    scalar, values = None, []
+    for position, (kind, value) in enumerate(zip(signature.args, arguments, strict=True)):
+        if isinstance(kind, types.Array):
+            data = context.make_array(kind)(context, builder, value).data
+            values.append(builder.gep(data, [arguments[position + 1]]))
+            scalar = scalar or context.get_value_type(kind.dtype)
+        elif position == 0 or not isinstance(signature.args[position - 1], types.Array):
+            values.append(value)
+    return scalar, values
+
+
+def _emit_one(context, builder: ir.IRBuilder, signature, arguments, write) -> ir.Constant:
+    """Call what `write` writes, which has one size only."""
+    scalar, values = _addresses(context, builder, signature, arguments)
+    builder.call(_function(builder.module, write, scalar, 1, 1, values), values)
+    return context.get_dummy_value()
+
+
+def _emit_tile(context, builder: ir.IRBuilder, signature, arguments, write) -> ir.Constant:
+    """Call the tile of rows × columns, the first two arguments."""
+    scalar, (rows, columns, *values) = _addresses(context, builder, signature, arguments)
+    end = builder.append_basic_block("tile.end")
+    choice = builder.switch(builder.add(builder.mul(rows, _int(16)), columns), end)
+    for m in range(1, ROWS + 1):
+        for n in range(1, COLUMNS + 1):
+            block = builder.append_basic_block(f"tile.{m}x{n}")
+            choice.add_case(_int(16 * m + n), block)
+            builder.position_at_end(block)
+            builder.call(_function(builder.module, write, scalar, m, n, values), values)
+            builder.branch(end)
+    builder.position_at_end(end)
+    return context.get_dummy_value()
+
+
+def _function(module: ir.Module, write, scalar: ir.Type, rows: int, columns: int, arguments: list) -> ir.Function:
+    """The tile as a function of its own, so that registers are allotted for it alone."""
+    name = f"tensorgrad{write.__name__}_{rows}x{columns}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("nounwind")
+    build = _Writer(function.append_basic_block("entry"), scalar)
+    write(build, rows, columns, function.args)
+    build.ret_void()
+    return function
+
+
+@intrinsic
+def broadcast_tile(typing, rows, columns, w, w_at, w_step, table, table_at, taps, x, x_at, bias, bias_at,
+                   y, y_at, y_step, last):  # fmt: skip
+    """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for `rows` m and `columns` vectors q, of the last one `last` lanes."""
+    n = types.intp
+    signature = types.void(n, n, w, n, n, table, n, n, x, n, bias, n, y, n, n, n)
+    return signature, lambda *call: _emit_tile(*call, _broadcast_tile)
+
+
+@intrinsic
+def dot_tile(typing, rows, columns, g, g_at, g_step, g_image, x, x_at, offsets, offsets_at, x_image, images, length,
+             out, out_at):  # fmt: skip
+    """out[m, n] = Σ_i Σ_q g[m, i, q] · x[offsets[n], i, q] for `rows` m and `columns` n, `images` i, `length` q.
+
+    Row after row in one line, up to a whole vector: `DOTS` numbers at most.
+    """
+    n = types.intp
+    signature = types.void(n, n, g, n, n, n, x, n, offsets, n, n, n, n, out, n)
+    return signature, lambda *call: _emit_tile(*call, _dot_tile)
+
+
+@intrinsic
+def copy_rows(typing, target, target_at, count, rows, source, source_at, source_step, shift, size):
+    """target[r, q] = source[r · source_step + q + shift] for q < count, zero where q + shift is outside 0 … size.
+
+    What follows in target, up to a whole vector, is overwritten.
+    """
+    n = types.intp
+    return types.void(target, n, n, n, source, n, n, n, n), lambda *call: _emit_one(*call, _copy_rows)
+
+
+# --------------------------------------------------------------------------------------------------------------- peak
+
+
+def fma_peak(dtype: str = "float32", seconds: float = 0.2) -> float:
+    """What one core can do at most, measured: GFLOP/s of multiply-adds on registers alone, the best of many tries."""
+    values, rounds = np.zeros(ROWS * COLUMNS * lanes(dtype), dtype), 100_000
+    _chains(values, rounds)
+    best, end = float("inf"), time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        start = time.perf_counter()
+        _chains(values, rounds)
+        best = min(best, time.perf_counter() - start)
+    return 2 * values.size * rounds / best / 1e9
+
+
+@intrinsic
+def _chain_tile(typing, values, at, rounds):
+    return types.void(values, types.intp, types.intp), lambda *call: _emit_one(*call, _write_chains)
+
+
+def _write_chains(build: _Writer, rows: int, columns: int, arguments: tuple) -> None:
+    """As many independent chains of multiply-adds as the largest tile has, so that none waits for itself."""
+    values, rounds = arguments
+    targets = [build.at(values, _int(index * build.lanes)) for index in range(ROWS * COLUMNS)]
+    factor = build.read(values)
+    loop = _Loop(build, rounds, 1, [build.read(target) for target in targets], "rounds")
+    loop.close([build.multiply_add(value, factor, value) for value in loop.carried])
+    for value, target in zip(loop.carried, targets, strict=True):
+        build.write(value, target)
+
+
+@piece
+def _chains(values, rounds):
+    _chain_tile(values, 0, rounds)
