@@ -217,6 +217,17 @@ def test_an_empty_batch_passes_through_batch_norm_and_spoils_nothing():
     assert (layer.running_mean.data == 0).all() and (layer.running_var.data == 1).all()
 
 
+def test_batch_norm_itself_takes_an_empty_batch_and_mixed_dtypes():
+    assert tg.batch_norm(tg.zeros(0, 2), training=True).shape == (0, 2)
+    rng = np.random.default_rng(5)
+    x = tg.Tensor(rng.standard_normal((4, 2)), requires_grad=True)
+    w, b = (tg.Tensor(rng.standard_normal(2).astype("f"), requires_grad=True) for _ in range(2))
+    upstream = rng.standard_normal((4, 2))
+    tg.batch_norm(x, None, None, w, b, training=True).backward(upstream)
+    assert (x.grad.dtype, w.grad.dtype, b.grad.dtype) == (np.float64, np.float32, np.float32)
+    np.testing.assert_allclose(b.grad.data, upstream.sum(0), rtol=1e-6)
+
+
 def test_dropout_drops_in_training_only_and_from_the_seeded_generator():
     layer, x = nn.Dropout(0.25), tg.ones(20_000)
     tg.manual_seed(0)

@@ -93,13 +93,17 @@ def batch_norm(
         raise ShapeError(restate("batch_norm", "the sizes don't fit", expected=expected, x=x, **given))
     # (C,) -> (1, C, 1, ...)
     shape = (1, -1) + (1,) * (x.ndim - 2)
+    # In the dtype of x, by a recorded cast: each parameter's gradient comes back in the parameter's own.
+    given = {name: t if t.dtype == x.dtype else t.astype(x.dtype) for name, t in given.items()}
     weight = given.get("weight", as_tensor(np.ones(x.shape[1], x.dtype)))
     bias = given.get("bias", as_tensor(np.zeros(x.shape[1], x.dtype)))
+    if x.size == 0:
+        return x * weight.reshape(shape) + bias.reshape(shape)  # nothing to take statistics of
     if not training and running_mean is not None and running_var is not None:
         scale = weight / (given["running_var"] + eps).sqrt()
         return x * scale.reshape(shape) + (bias - given["running_mean"] * scale).reshape(shape)
     count = x.size // x.shape[1]
-    if training and count < 2:
+    if training and count == 1:
         fix = "use more examples, or model.eval()"
         raise ShapeError(restate("batch_norm", "training needs more than one value per channel", fix=fix, x=x))
     axes = _all_but_channels(x.ndim)
