@@ -60,6 +60,13 @@ LAYERS = {
     "empty batch": Layer((0, 3, 6, 6), (4, 3, 3, 3)),
     "rows longer than a tile": Layer((1, 2, 3, 2500), (5, 2, 2, 3), padding=((1, 1), (1, 1))),
     "more rows than a tile": Layer((2, 2, 90, 30), (5, 2, 3, 3), padding=((1, 1), (1, 1))),
+    "by tiles": Layer((4, 16, 16, 16), (17, 16, 3, 3), padding=same(3, 3)),
+    "by tiles, odd sizes": Layer((3, 18, 19, 21), (16, 18, 3, 3), padding=((1, 1), (1, 1))),
+    "by tiles, no padding": Layer((9, 16, 13, 12), (20, 16, 3, 3)),
+    "by tiles, padding unlike": Layer((6, 17, 11, 16), (19, 17, 3, 3), padding=((2, 0), (0, 1))),
+    "by tiles, padding beyond the kernel": Layer((6, 16, 8, 9), (16, 16, 3, 3), padding=((3, 4), (3, 3))),
+    "by tiles, wide": Layer((2, 16, 5, 100), (16, 16, 3, 3), padding=same(3, 3)),
+    "by tiles, narrow": Layer((8, 16, 64, 1), (16, 16, 3, 3), padding=same(3, 3)),
     "parallel": Layer((5, 6, 16, 16), (9, 6, 3, 3), padding=((1, 1), (1, 1))),
 }
 EVERY_LAYER = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
@@ -146,7 +153,15 @@ def test_the_trio_agrees_with_pytorch(layer, dtype):
     assert_close(trio(convolution, "", layer, *arrays), expected, layer, *arrays)
 
 
-NONFINITE = ["channels in fours and threes", "one row", "padding unlike on four sides", "dilation and stride", "groups"]
+NONFINITE = [
+    "channels in fours and threes",
+    "one row",
+    "padding unlike on four sides",
+    "dilation and stride",
+    "groups",
+    "by tiles, odd sizes",
+]
+PARALLEL = pytest.mark.parametrize("layer", [LAYERS["parallel"], LAYERS["by tiles"]], ids=["direct", "by tiles"])
 
 
 @pytest.mark.parametrize("which", ["x", "w", "g"])
@@ -164,8 +179,8 @@ def test_nan_and_infinity_come_through_as_in_the_twin(layer, which):
         assert np.isfinite(result).all() == (name not in reached[which])
 
 
-def test_any_layout_of_the_inputs():
-    layer = LAYERS["parallel"]
+@PARALLEL
+def test_any_layout_of_the_inputs(layer):
     x, w, bias, g = draw(layer, seed=6)
     expected = trio(convolution, "", layer, x, w, bias, g)
     frozen = [array.copy() for array in (x, w, bias, g)]
@@ -184,8 +199,8 @@ def test_any_layout_of_the_inputs():
             assert result.dtype == np.dtype(np.float64) and result.dtype.isnative
 
 
-def test_the_same_bits_in_every_run():
-    layer = LAYERS["parallel"]
+@PARALLEL
+def test_the_same_bits_in_every_run(layer):
     arrays = draw(layer, np.float32, seed=7)
     first = trio(convolution, "", layer, *arrays)
     for _ in range(20):
@@ -193,8 +208,8 @@ def test_the_same_bits_in_every_run():
             assert result.tobytes() == first[name].tobytes(), name
 
 
-def test_eight_threads_at_once_get_what_one_gets():
-    layer = LAYERS["parallel"]
+@PARALLEL
+def test_eight_threads_at_once_get_what_one_gets(layer):
     inputs = [draw(layer, np.float32, seed) for seed in range(8)]
     expected = [trio(convolution, "", layer, *arrays) for arrays in inputs]
     wrong, start = [], threading.Barrier(8)

@@ -7,7 +7,7 @@ import numba
 import numpy as np
 import pytest
 
-from tensorgrad.kernels import convolution, runtime, simd
+from tensorgrad.kernels import convolution, runtime, simd, winograd
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SIZES = [(rows, columns) for rows in range(1, simd.ROWS + 1) for columns in range(1, simd.COLUMNS + 1)]
@@ -77,15 +77,20 @@ def test_rows_are_copied_with_zeros_around_them(dtype, count, shift):
 
 
 KERNELS = {
-    "broadcast_tile": (convolution._correlate_piece, lambda x, w, g: convolution.forward(x, w)),
-    "dot_tile": (convolution._grad_weight_piece, lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
+    "broadcast_tile": (convolution, "_correlate_piece", lambda x, w, g: convolution.forward(x, w)),
+    "dot_tile": (convolution, "_grad_weight_piece", lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
+}
+WINOGRAD = {
+    "read_patches": ("_correlate_piece", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), (1, 1), (0, 0))),
+    "write_tiles": ("_correlate_piece", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), (1, 1), (0, 0))),
+    "read_gradients": ("_grad_weight_piece", lambda x, w, g: winograd.grad_weight(x, g, (0, 0))),
 }
 
 
-def assembly(piece, call, monkeypatch):
+def assembly(room, name, call, monkeypatch):
     """The machine code of a kernel that its call compiles anew, as text: {function: lines}."""
-    fresh = numba.njit(**runtime.OPTIONS)(piece.py_func)
-    monkeypatch.setattr(convolution, piece.py_func.__name__, fresh)
+    fresh = numba.njit(**runtime.OPTIONS)(getattr(room, name).py_func)
+    monkeypatch.setattr(room, name, fresh)
     call()
     (text,) = fresh.inspect_asm().values()
     functions = re.findall(r"^(tensorgrad\w+):\n(.*?)^\s*\.size", text, re.S | re.M)
@@ -106,9 +111,9 @@ def inner_loops(lines):
 @FLOATS
 @pytest.mark.parametrize("tile", KERNELS)
 def test_the_innermost_loops_use_whole_vectors_and_never_the_stack(tile, dtype, monkeypatch):
-    piece, call = KERNELS[tile]
+    room, piece, call = KERNELS[tile]
     x, w, g = np.ones((2, 1, 3, 3), dtype), np.ones((1, 1, 2, 2), dtype), np.ones((2, 1, 2, 2), dtype)
-    functions = assembly(piece, lambda: call(x, w, g), monkeypatch)
+    functions = assembly(room, piece, lambda: call(x, w, g), monkeypatch)
     register = {64: "zmm", 32: "ymm"}[simd.WIDTH]
     for rows, columns in SIZES:
         loops = [loop for loop in inner_loops(functions[f"tensorgrad_{tile}_{rows}x{columns}"]) if "vfm" in str(loop)]
@@ -119,6 +124,18 @@ def test_the_innermost_loops_use_whole_vectors_and_never_the_stack(tile, dtype, 
             assert not [line for line in loop if "mm" in line and "%rsp" in line]
 
 
+@pytest.mark.skipif(simd.WIDTH < 64, reason="fewer registers than the 16 planes of a transform")
+@FLOATS
+@pytest.mark.parametrize("transform", WINOGRAD)
+def test_winograds_transforms_stay_in_whole_registers(transform, dtype, monkeypatch):
+    piece, call = WINOGRAD[transform]
+    x, w, g = (np.ones(shape, dtype) for shape in ((2, 1, 3, 3), (1, 1, 3, 3), (2, 1, 1, 1)))
+    lines = assembly(winograd, piece, lambda: call(x, w, g), monkeypatch)[f"tensorgrad_{transform}_1x1"]
+    sums = [line for line in lines if re.search(r"\sv(add|sub|fm)\w*p[sd]\s", line)]
+    assert len(sums) >= 12 and all("zmm" in line for line in sums)
+    assert not [line for line in lines if "mm" in line and "%rsp" in line]
+
+
 @pytest.mark.skipif(simd.WIDTH < 64, reason="this machine's own vectors are no wider")
 @pytest.mark.parametrize(("name", "features"), [("haswell", "+avx,+avx2,+fma"), ("generic", "")])
 def test_narrower_vectors_compute_the_same(name, features, tmp_path):
@@ -126,14 +143,16 @@ def test_narrower_vectors_compute_the_same(name, features, tmp_path):
 import numpy as np
 from tensorgrad.kernels import convolution, simd, twins
 generator = np.random.default_rng(0)
-x, w, g = (generator.standard_normal(shape) for shape in ((3, 5, 9, 11), (7, 5, 3, 3), (3, 7, 9, 11)))
 pads = ((1, 1), (1, 1))
-for ours, twin in (
-    (convolution.forward(x, w, padding=pads), twins.conv_forward(x, w, padding=pads)),
-    (convolution.grad_input(g, w, (9, 11), padding=pads), twins.conv_grad_input(g, w, (9, 11), padding=pads)),
-    (convolution.grad_weight(x, g, (3, 3), padding=pads), twins.conv_grad_weight(x, g, (3, 3), padding=pads)),
-):
-    np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
+for count, channels, filters in ((3, 5, 7), (9, 16, 17)):
+    shapes = (count, channels, 9, 11), (filters, channels, 3, 3), (count, filters, 9, 11)
+    x, w, g = (generator.standard_normal(shape) for shape in shapes)
+    for ours, twin in (
+        (convolution.forward(x, w, padding=pads), twins.conv_forward(x, w, padding=pads)),
+        (convolution.grad_input(g, w, (9, 11), padding=pads), twins.conv_grad_input(g, w, (9, 11), padding=pads)),
+        (convolution.grad_weight(x, g, (3, 3), padding=pads), twins.conv_grad_weight(x, g, (3, 3), padding=pads)),
+    ):
+        np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 print(simd.WIDTH)
 """
     machine = {"NUMBA_CPU_NAME": name, "NUMBA_CPU_FEATURES": features, "NUMBA_CACHE_DIR": str(tmp_path)}

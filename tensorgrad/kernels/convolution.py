@@ -9,7 +9,8 @@ a line, in the order of the output's pixels q (`windows` says how). Then
 
 so one table serves every kernel size, and y and its gradient are written and read where they lie. The gradient for the
 input is that same sum once more, over the gradient, for each phase of the stride; the gradient for the weights takes
-the dot products of lines. Both run in tiles of vectors (`simd`).
+the dot products of lines. Both run in tiles of vectors (`simd`). Filters of 3×3 between many channels, the bulk of most
+networks, go another way (`winograd`).
 """
 
 from collections.abc import Callable, Iterator
@@ -21,7 +22,7 @@ from numba import prange
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
-from tensorgrad.kernels import twins, windows
+from tensorgrad.kernels import twins, windows, winograd
 from tensorgrad.kernels.runtime import call, check_float, driver_of, get_num_threads, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, lanes
 
@@ -58,9 +59,14 @@ def forward(
     if bias.shape != w.shape[:1]:
         raise ShapeError(restate("conv2d", "bias doesn't match w", expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
     check_float("conv2d", x=x, w=w, bias=bias)
+    x, w, bias = ready(x), ready(w), ready(bias)
+    if winograd.serves(x.shape, w.shape, output, stride, dilation, groups):
+        y = winograd.forward(x, w, bias, output, _before(padding))
+        if y is not None:
+            return y
     window = windows.Window(w.shape[1:], groups, output, stride, dilation, _before(padding))
     total = windows.forward_sum(len(x), w.shape[0], window, x.itemsize, get_num_threads())
-    return _correlate(ready(x), ready(w), ready(bias), total)
+    return _correlate(x, w, bias, total)
 
 
 def grad_input(
@@ -91,9 +97,13 @@ def grad_input(
         if not np.isfinite(w.sum()):
             # The zeros around g times an infinite weight would be NaN.
             return twins.conv_grad_input(ready(g), ready(w), input_size, stride, padding, dilation, groups)
+    g, w, bias = ready(g), ready(w), np.zeros(x_shape[1], dtype)
+    if winograd.serves(g.shape, w.shape, input_size, stride, dilation, groups):
+        x = winograd.grad_input(g, w, bias, input_size, _before(padding))
+        if x is not None:
+            return x
     motion = (tuple(input_size), stride, padding, dilation, groups)
     totals = windows.grad_input_sums(g.shape, w.shape, *motion, g.itemsize, get_num_threads())
-    g, w, bias = ready(g), ready(w), np.zeros(x_shape[1], dtype)
     if stride == (1, 1):
         return _correlate(g, w, bias, totals[0][1])
     x = memory.empty(x_shape, dtype)
@@ -117,7 +127,7 @@ def grad_weight(
         dw[k, c, i, j] = Σ_{n,p,q} g[n, k, p, q] · x[n, c, p·s + i·d − top, q·s + j·d − left]
 
     x `(N, C, H, W)`, g `(N, K, OH, OW)`, kernel size `(KH, KW)` -> `(K, C/groups, KH, KW)`; the images are summed in
-    float64, in an order that depends on nothing but their number and the number of threads.
+    an order that depends on nothing but their number and the number of threads.
     Raises `ShapeError`, `ArgumentError`, `DTypeError`.
 
     >>> grad_weight(np.ones((1, 1, 3, 3)), np.ones((1, 1, 2, 2)), kernel_size=(2, 2))
@@ -130,13 +140,18 @@ def grad_weight(
     output = _output_size(op, x.shape, w_shape, stride, padding, dilation, groups)
     _check_gradient(op, g, (len(x), filters, *output), x=x, kernel_size=kernel_size)
     dtype = check_float(op, x=x, g=g)
+    x, g = ready(x), ready(g)
+    if winograd.serves(x.shape, w_shape, output, stride, dilation, groups):
+        dw = winograd.grad_weight(x, g, _before(padding))
+        if dw is not None:
+            return dw
     window = windows.Window(w_shape[1:], groups, output, stride, dilation, _before(padding))
     layout, offsets, images = _dot_plan(window, len(x), dtype.itemsize, get_num_threads())
     blocks = -(-len(x) // images) * layout.bands
     pieces = pieces_for(blocks, g.size * offsets.size)
     scratch = memory.empty((pieces, images * layout.image + lanes(dtype)), dtype)
     sums = memory.empty((pieces, filters, offsets.size), np.float64)
-    run(_grad_weight_piece, _grad_weight_driver, (ready(x), ready(g), sums, offsets, scratch, layout, images), pieces)
+    run(_grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, layout, images), pieces)
     # (pieces, K, taps) -> (K, C/groups, KH, KW)
     return sums.sum(axis=0).astype(dtype).reshape(w_shape)
 

@@ -51,11 +51,12 @@ def lanes(dtype: np.dtype) -> int:
 # ---------------------------------------------------------------------------------------------------- LLVM's language
 
 
-def _int(value: int) -> ir.Constant:
+def integer(value: int) -> ir.Constant:
+    """A constant of 64 bits."""
     return ir.Constant(INT, value)
 
 
-class _Writer(ir.IRBuilder):
+class Writer(ir.IRBuilder):
     """An `IRBuilder` that knows vectors of one scalar type."""
 
     def __init__(self, block: ir.Block, scalar: ir.Type) -> None:
@@ -76,9 +77,11 @@ class _Writer(ir.IRBuilder):
         return self.bitcast(pointer, self.vector.as_pointer())
 
     def read(self, pointer: ir.Value) -> ir.Value:
+        """The vector at an address, aligned or not."""
         return self.load(self._vector_at(pointer), align=self.size)
 
     def write(self, value: ir.Value, pointer: ir.Value) -> None:
+        """Store a vector, aligned or not."""
         self.store(value, self._vector_at(pointer), align=self.size)
 
     def read_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
@@ -89,6 +92,7 @@ class _Writer(ir.IRBuilder):
         return self.call(self._declared(name, self.vector, arguments), arguments)
 
     def write_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
+        """Store the lanes that the mask selects."""
         pointer = self._vector_at(pointer)
         arguments = [value, pointer, ir.Constant(HALF, self.size), mask]
         self.call(self._declared(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments), arguments)
@@ -138,14 +142,14 @@ class _Writer(ir.IRBuilder):
 class _Loop:
     """`for index in range(0, stop, step)` with values carried from one round to the next, possibly for no round."""
 
-    def __init__(self, build: _Writer, stop: ir.Value, step: int, carried: list[ir.Value], name: str) -> None:
+    def __init__(self, build: Writer, stop: ir.Value, step: int, carried: list[ir.Value], name: str) -> None:
         self.build, self.step = build, step
         self.head, self.body, self.done = (build.append_basic_block(name + part) for part in ("", ".body", ".done"))
         before = build.block
         build.branch(self.head)
         build.position_at_end(self.head)
         self.index = build.phi(INT)
-        self.index.add_incoming(_int(0), before)
+        self.index.add_incoming(integer(0), before)
         self.carried = [build.phi(value.type) for value in carried]
         for phi, value in zip(self.carried, carried, strict=True):
             phi.add_incoming(value, before)
@@ -156,7 +160,7 @@ class _Loop:
         """End the round; what is written next comes after the loop, where `self.carried` are the final values."""
         for phi, value in zip(self.carried, carried, strict=True):
             phi.add_incoming(value, self.build.block)
-        self.index.add_incoming(self.build.add(self.index, _int(self.step)), self.build.block)
+        self.index.add_incoming(self.build.add(self.index, integer(self.step)), self.build.block)
         self.build.branch(self.head).set_metadata("llvm.loop", self._as_written())
         self.build.position_at_end(self.done)
 
@@ -169,7 +173,7 @@ class _Loop:
         return node
 
 
-def _products(build: _Writer, a: list, b: list, sums: list) -> list:
+def _products(build: Writer, a: list, b: list, sums: list) -> list:
     """sums[m, n] + a[m] · b[n] of a tile."""
     return [build.multiply_add(p, q, sums[m * len(b) + n]) for m, p in enumerate(a) for n, q in enumerate(b)]
 
@@ -177,45 +181,45 @@ def _products(build: _Writer, a: list, b: list, sums: list) -> list:
 # -------------------------------------------------------------------------------------------------------------- tiles
 
 
-def _broadcast_tile(build: _Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _broadcast_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     w, w_step, table, taps, x, bias, y, y_step, last = arguments
-    filters = [build.at(w, build.mul(w_step, _int(m))) for m in range(rows)]
-    start = [build.spread(build.load(build.at(bias, _int(m)))) for m in range(rows)]
+    filters = [build.at(w, build.mul(w_step, integer(m))) for m in range(rows)]
+    start = [build.spread(build.load(build.at(bias, integer(m)))) for m in range(rows)]
     # Two numbers for each tap: where its weight stands, and where its pixels.
-    loop = _Loop(build, build.mul(taps, _int(2)), 2, [value for value in start for _ in range(columns)], "taps")
+    loop = _Loop(build, build.mul(taps, integer(2)), 2, [value for value in start for _ in range(columns)], "taps")
     weight = build.load(build.at(table, loop.index))
-    pixels = build.at(x, build.load(build.at(table, loop.index, _int(1))))
-    b = [build.read(build.at(pixels, _int(n * build.lanes))) for n in range(columns)]
+    pixels = build.at(x, build.load(build.at(table, loop.index, integer(1))))
+    b = [build.read(build.at(pixels, integer(n * build.lanes))) for n in range(columns)]
     a = (build.spread(build.load(build.at(row, weight))) for row in filters)
     loop.close(_products(build, a, b, loop.carried))
     mask = build.first_lanes(last)
     for m in range(rows):
-        row = build.at(y, build.mul(y_step, _int(m)))
+        row = build.at(y, build.mul(y_step, integer(m)))
         for n in range(columns):
-            target, value = build.at(row, _int(n * build.lanes)), loop.carried[m * columns + n]
+            target, value = build.at(row, integer(n * build.lanes)), loop.carried[m * columns + n]
             if n < columns - 1:
                 build.write(value, target)
             else:
                 build.write_where(mask, value, target)
 
 
-def _dot_tile(build: _Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _dot_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     g, g_step, g_image, x, offsets, x_image, images, length, out = arguments
-    places = [build.load(build.at(offsets, _int(n))) for n in range(columns)]
-    whole = build.and_(length, _int(-build.lanes))
+    places = [build.load(build.at(offsets, integer(n))) for n in range(columns)]
+    whole = build.and_(length, integer(-build.lanes))
     rest = build.sub(length, whole)
     mask = build.first_lanes(rest)
     # The sums stay in registers over all images: summing up their lanes takes as long as some vectors do.
     loop = _Loop(build, images, 1, [build.zero] * (rows * columns), "images")
     first = build.at(g, build.mul(loop.index, g_image))
-    g_rows = [build.at(first, build.mul(g_step, _int(m))) for m in range(rows)]
+    g_rows = [build.at(first, build.mul(g_step, integer(m))) for m in range(rows)]
     first = build.at(x, build.mul(loop.index, x_image))
     x_rows = [build.at(first, place) for place in places]
     inner = _Loop(build, whole, build.lanes, loop.carried, "pixels")
     a, b = ([build.read(build.at(row, inner.index)) for row in side] for side in (g_rows, x_rows))
     inner.close(_products(build, a, b, inner.carried))
     sums, full = inner.carried, build.block
-    with build.if_then(build.icmp_unsigned(">", rest, _int(0))):
+    with build.if_then(build.icmp_unsigned(">", rest, integer(0))):
         a, b = ([build.read_where(mask, build.at(row, whole)) for row in side] for side in (g_rows, x_rows))
         with_rest, partial = _products(build, a, b, sums), build.block
     both = [build.phi(build.vector) for _ in sums]
@@ -224,14 +228,14 @@ def _dot_tile(build: _Writer, rows: int, columns: int, arguments: tuple) -> None
         phi.add_incoming(more, partial)
     loop.close(both)
     for index, value in enumerate(build.sums(loop.carried)):
-        build.write(value, build.at(out, _int(index * build.lanes)))
+        build.write(value, build.at(out, integer(index * build.lanes)))
 
 
-def _copy_rows(build: _Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _copy_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     target, count, length, source, source_step, shift, size = arguments
-    last = build.and_(build.sub(count, _int(1)), _int(-build.lanes))
+    last = build.and_(build.sub(count, integer(1)), integer(-build.lanes))
     # Backwards, so that what a row's last vector overwrites of the next row is written again.
-    vectors = _Loop(build, build.add(last, _int(1)), build.lanes, [], "vectors")
+    vectors = _Loop(build, build.add(last, integer(1)), build.lanes, [], "vectors")
     start = build.sub(last, vectors.index)
     place = build.add(start, shift)
     mask = build.first_lanes(size, place)
@@ -255,7 +259,7 @@ def _addresses(context, builder: ir.IRBuilder, signature, arguments) -> tuple[ir
     return scalar, values
 
 
-def _emit_one(context, builder: ir.IRBuilder, signature, arguments, write) -> ir.Constant:
+def emit_one(context, builder: ir.IRBuilder, signature, arguments, write) -> ir.Constant:
     """Call what `write` writes, which has one size only."""
     scalar, values = _addresses(context, builder, signature, arguments)
     builder.call(_function(builder.module, write, scalar, 1, 1, values), values)
@@ -266,11 +270,11 @@ def _emit_tile(context, builder: ir.IRBuilder, signature, arguments, write) -> i
     """Call the tile of rows × columns, the first two arguments."""
     scalar, (rows, columns, *values) = _addresses(context, builder, signature, arguments)
     end = builder.append_basic_block("tile.end")
-    choice = builder.switch(builder.add(builder.mul(rows, _int(16)), columns), end)
+    choice = builder.switch(builder.add(builder.mul(rows, integer(16)), columns), end)
     for m in range(1, ROWS + 1):
         for n in range(1, COLUMNS + 1):
             block = builder.append_basic_block(f"tile.{m}x{n}")
-            choice.add_case(_int(16 * m + n), block)
+            choice.add_case(integer(16 * m + n), block)
             builder.position_at_end(block)
             builder.call(_function(builder.module, write, scalar, m, n, values), values)
             builder.branch(end)
@@ -287,7 +291,7 @@ def _function(module: ir.Module, write, scalar: ir.Type, rows: int, columns: int
     function.linkage = "internal"
     function.attributes.add("noinline")
     function.attributes.add("nounwind")
-    build = _Writer(function.append_basic_block("entry"), scalar)
+    build = Writer(function.append_basic_block("entry"), scalar)
     write(build, rows, columns, function.args)
     build.ret_void()
     return function
@@ -321,7 +325,7 @@ def copy_rows(typing, target, target_at, count, rows, source, source_at, source_
     What follows in target, up to a whole vector, is overwritten.
     """
     n = types.intp
-    return types.void(target, n, n, n, source, n, n, n, n), lambda *call: _emit_one(*call, _copy_rows)
+    return types.void(target, n, n, n, source, n, n, n, n), lambda *call: emit_one(*call, _copy_rows)
 
 
 # --------------------------------------------------------------------------------------------------------------- peak
@@ -341,13 +345,13 @@ def fma_peak(dtype: str = "float32", seconds: float = 0.2) -> float:
 
 @intrinsic
 def _chain_tile(typing, values, at, rounds):
-    return types.void(values, types.intp, types.intp), lambda *call: _emit_one(*call, _write_chains)
+    return types.void(values, types.intp, types.intp), lambda *call: emit_one(*call, _write_chains)
 
 
-def _write_chains(build: _Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _write_chains(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     """As many independent chains of multiply-adds as the largest tile has, so that none waits for itself."""
     values, rounds = arguments
-    targets = [build.at(values, _int(index * build.lanes)) for index in range(ROWS * COLUMNS)]
+    targets = [build.at(values, integer(index * build.lanes)) for index in range(ROWS * COLUMNS)]
     factor = build.read(values)
     loop = _Loop(build, rounds, 1, [build.read(target) for target in targets], "rounds")
     loop.close([build.multiply_add(value, factor, value) for value in loop.carried])

@@ -1,0 +1,341 @@
+"""Convolution with 3×3 filters by Winograd's minimal filtering F(2×2, 3×3): 16 products make 4 pixels instead of 36.
+
+A 2×2 tile of the output depends on a 4×4 patch d of the image, and
+
+    tile = Aᵀ [ Σ_c (G w Gᵀ) ⊙ (Bᵀ d B) ] A
+
+    Bᵀ = 1  0 −1  0      G =  1   0   0      Aᵀ = 1  1  1  0
+         0  1  1  0           ½   ½   ½           0  1 −1 −1
+         0 −1  1  0           ½  −½   ½
+         0  1  0 −1           0   0   1
+
+so each of the 16 positions is a matrix product over the channels: filters × channels times channels × tiles. The
+gradient for the input is the same with turned filters, and the gradient for the weights is the adjoint,
+Gᵀ [ Σ_tiles (A g Aᵀ) ⊙ (Bᵀ d B) ] G.
+
+No pixel meets an output pixel whose window it lies outside of, so NaN stays where it belongs, and the rounding error is
+that of a sum over the window. Only infinities can turn into NaN: a result that isn't finite is given up, and the caller
+computes it directly.
+
+Lavin and Gray, Fast algorithms for convolutional neural networks, arXiv:1509.09308.
+"""
+
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from tensorgrad import memory
+from tensorgrad.geometry import Sizes
+from tensorgrad.kernels.patches import read_gradients, read_patches, write_tiles
+from tensorgrad.kernels.runtime import call, driver_of, get_num_threads, piece, pieces_for, run
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, broadcast_tile, dot_tile, lanes
+
+# Channels on either side, and tiles in all, from which the transforms cost less than the products they save.
+CHANNELS, TILES = 16, 256
+
+# Bytes that a thread's scratch should take, and tiles that it takes at least: fewer fill the vectors badly. The dot
+# products of a weight gradient end with a sum over lanes that takes as long as some vectors do, so they are longer.
+SCRATCH, SHORTEST = 5 << 18, 96
+DOT_SCRATCH, SHORTEST_DOT = 3 << 20, 256
+
+
+class Grid(NamedTuple):
+    """How the tiles of a batch are taken: row of tiles after row, through all images, so many rows at a time.
+
+    In the scratch the transforms stand in 16 planes for the channels (C, tiles), and in 16 for the filters (K, tiles).
+    """
+
+    top: int
+    left: int
+    rows: int  # of tiles in an image
+    columns: int  # of tiles in a row
+    total: int  # rows of tiles in the batch
+    block: int  # rows of tiles taken at a time
+    width: int  # numbers in a vector
+    line: int  # length of a line of tiles
+    channels: int  # length of a plane of channels
+    filters: int  # length of a plane of filters
+    scratch: int  # length of all
+
+
+def serves(x_shape: Sizes, w_shape: Sizes, output: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> bool:
+    """Whether this is the way to compute a convolution of x (N, C, H, W) with w (K, C, KH, KW)."""
+    tiles = x_shape[0] * -(-output[0] // 2) * -(-output[1] // 2)
+    plain = w_shape[2:] == (3, 3) and stride == dilation == (1, 1) and groups == 1
+    return plain and min(w_shape[:2]) >= CHANNELS and tiles >= TILES
+
+
+def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, output: Sizes, before: Sizes) -> np.ndarray | None:
+    """As `convolution.forward`; None where a result isn't finite. The arrays are `ready`."""
+    return _correlate(x, _transform_filters(w, turned=False), bias, output, before)
+
+
+def grad_input(g: np.ndarray, w: np.ndarray, bias: np.ndarray, output: Sizes, before: Sizes) -> np.ndarray | None:
+    """As `convolution.grad_input`, `before` being the padding of the window; None where a result isn't finite."""
+    return _correlate(g, _transform_filters(w, turned=True), bias, output, (2 - before[0], 2 - before[1]))
+
+
+def grad_weight(x: np.ndarray, g: np.ndarray, before: Sizes) -> np.ndarray | None:
+    """As `convolution.grad_weight`; None where a result isn't finite."""
+    channels, filters = x.shape[1], g.shape[1]
+    shapes = len(x), channels, filters, g.shape[2:], before
+    grid = _grid(*shapes, x.itemsize, get_num_threads(), DOT_SCRATCH, SHORTEST_DOT)
+    pieces = pieces_for(-(-grid.total // grid.block), 4 * g.size * channels)
+    scratch = memory.empty((pieces, grid.scratch), x.dtype)
+    sums = memory.empty((pieces, 16, -(-filters // ROWS), -(-channels // COLUMNS), DOTS), x.dtype)
+    _, offsets = _lines(channels, grid.line)
+    run(_grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, grid), pieces)
+    dw = np.empty((filters, channels, 3, 3), x.dtype)
+    _gather(sums, dw)
+    return dw if np.isfinite(dw).all() else None
+
+
+@lru_cache(maxsize=1024)
+def _grid(
+    count: int,
+    channels: int,
+    filters: int,
+    output: Sizes,
+    before: Sizes,
+    itemsize: int,
+    threads: int,
+    most: int,
+    shortest: int,
+) -> Grid:
+    """The grid whose scratch takes `most` bytes, or more for the `shortest` lines, with work for each thread."""
+    width = lanes(np.dtype(f"f{itemsize}"))
+    rows, columns = -(-output[0] // 2), -(-output[1] // 2)
+    tiles = max(shortest, most // (16 * (channels + filters) * itemsize))
+    total = count * rows
+    block = max(1, min(tiles // columns, -(-total // threads)))
+    blocks = -(-total // block)
+    block = -(-total // (-(-blocks // threads) * threads))  # as many for each thread
+    # Odd multiples of a vector, so that neighbours don't compete for one set of the cache.
+    line = _odd(block * columns + width, width)
+    planes = _odd(channels * line, width), _odd(filters * line, width)
+    return Grid(*before, rows, columns, total, block, width, line, *planes, 16 * sum(planes))
+
+
+def _odd(length: int, width: int) -> int:
+    return (-(-length // width) | 1) * width
+
+
+@lru_cache(maxsize=1024)
+def _lines(channels: int, line: int) -> tuple[np.ndarray, np.ndarray]:
+    """Per channel its place in a filter and the begin of its line, (C, 2), and the latter alone, (C,)."""
+    index = np.arange(channels)
+    return np.stack([index, index * line], axis=1), index * line
+
+
+@piece
+def _part(total, most, index):
+    """The begin of part `index` of `total`, cut into as few parts of at most `most` as can be, nearly alike."""
+    return total * index // -(-total // most)
+
+
+# ------------------------------------------------------------------------------------------------------------- filters
+
+
+def _transform_filters(w: np.ndarray, turned: bool) -> np.ndarray:
+    """G w Gᵀ of w (K, C, 3, 3) -> (16, K, C), or of the turned filters -> (16, C, K)."""
+    filters, channels = w.shape[:2]
+    u = memory.empty((16, channels, filters) if turned else (16, filters, channels), w.dtype)
+    run(_filters_piece, _filters_driver, (w, u, turned), pieces_for(filters, 32 * w.size))
+    return u
+
+
+@piece
+def _filters_piece(w, u, turned, index, pieces):
+    filters, channels = w.shape[:2]
+    half, h = w.dtype.type(0.5), np.empty((4, 3), w.dtype)
+    # (16, K, C) -> (16, K · C)
+    planes = u.reshape(16, -1)
+    for k in range(filters * index // pieces, filters * (index + 1) // pieces):
+        for c in range(channels):
+            place = c * filters + k if turned else k * channels + c
+            for j in range(3):
+                first, middle, last = w[k, c, 0, j], w[k, c, 1, j], w[k, c, 2, j]
+                if turned:
+                    first, last = last, first
+                h[0, j], h[3, j] = first, last
+                h[1, j], h[2, j] = half * (first + middle + last), half * (first - middle + last)
+            for i in range(4):
+                first, middle, last = h[i, 0], h[i, 1], h[i, 2]
+                if turned:
+                    first, last = last, first
+                planes[4 * i, place], planes[4 * i + 3, place] = first, last
+                planes[4 * i + 1, place] = half * (first + middle + last)
+                planes[4 * i + 2, place] = half * (first - middle + last)
+
+
+@driver_of(_filters_piece)
+def _filters_driver(address, w, u, turned, pieces):
+    for index in prange(pieces):
+        call(address, (w, u, turned), np.int64(index), pieces)
+
+
+# ------------------------------------------------------------------------------------- forward and the input gradient
+
+
+def _correlate(x: np.ndarray, u: np.ndarray, bias: np.ndarray, output: Sizes, before: Sizes) -> np.ndarray | None:
+    _, filters, channels = u.shape
+    shapes = len(x), channels, filters, output, before
+    grid = _grid(*shapes, x.itemsize, get_num_threads(), SCRATCH, SHORTEST)
+    y = memory.empty((len(x), filters, *output), x.dtype)
+    pieces = pieces_for(-(-grid.total // grid.block), 4 * y.size * channels)
+    scratch = memory.empty((pieces, grid.scratch), x.dtype)
+    table, _ = _lines(channels, grid.line)
+    # The products begin with zero; the bias joins the pixels. What isn't finite raises an alarm.
+    zeros, alarm = np.zeros(filters, x.dtype), np.zeros((pieces, grid.width), x.dtype)
+    run(_correlate_piece, _correlate_driver, (x, u, bias, zeros, y, table, scratch, alarm, grid), pieces)
+    return y if np.isfinite(alarm).all() else None
+
+
+@piece
+def _read_block(x, first, last, v, grid):
+    """The transforms of the patches of some rows of tiles -> 16 planes (C, tiles)."""
+    channels, height, width = x.shape[1], x.shape[2], x.shape[3]
+    for c in range(channels):
+        at = c * grid.line
+        for row in range(first, last):
+            n, p = row // grid.rows, row % grid.rows
+            image = (n * channels + c) * height * width
+            for q in range(0, grid.columns, grid.width):
+                read_patches(x, image, 2 * p - grid.top, height, 2 * q - grid.left, width, v, at + q, grid.channels)
+            at += grid.columns
+
+
+@piece
+def _multiply_block(u, scratch, tiles, zeros, table, grid):
+    """16 planes (C, tiles) -> behind them, 16 planes (K, tiles)."""
+    _, filters, channels = u.shape
+    vectors = -(-tiles // grid.width)
+    for f in range(16):
+        v, m = f * grid.channels, 16 * grid.channels + f * grid.filters
+        for tile in range(-(-vectors // COLUMNS)):
+            q, q_end = _part(vectors, COLUMNS, tile), _part(vectors, COLUMNS, tile + 1)
+            for block in range(-(-filters // ROWS)):
+                k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
+                broadcast_tile(
+                    k_end - k, q_end - q, u, (f * filters + k) * channels, channels, table, 0, channels,
+                    scratch, v + q * grid.width, zeros, k,
+                    scratch, m + k * grid.line + q * grid.width, grid.line, grid.width,
+                )  # fmt: skip
+
+
+@piece
+def _write_block(scratch, bias, y, first, last, alarm, grid):
+    """The tiles of some rows -> y."""
+    filters, height, width = y.shape[1], y.shape[2], y.shape[3]
+    for k in range(filters):
+        at = 16 * grid.channels + k * grid.line
+        for row in range(first, last):
+            n, p = row // grid.rows, row % grid.rows
+            pixels = ((n * filters + k) * height + 2 * p) * width
+            for q in range(0, grid.columns, grid.width):
+                m, left = at + q, 2 * q
+                write_tiles(scratch, m, grid.filters, bias, k, y, pixels, width, height - 2 * p, left, alarm, 0)
+            at += grid.columns
+
+
+@piece
+def _correlate_piece(x, u, bias, zeros, y, table, scratch, alarm, grid, index, pieces):
+    blocks = -(-grid.total // grid.block)
+    for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
+        first, last = block * grid.block, min(grid.total, (block + 1) * grid.block)
+        _read_block(x, first, last, scratch[index], grid)
+        _multiply_block(u, scratch[index], (last - first) * grid.columns, zeros, table, grid)
+        _write_block(scratch[index], bias, y, first, last, alarm[index], grid)
+
+
+@driver_of(_correlate_piece)
+def _correlate_driver(address, x, u, bias, zeros, y, table, scratch, alarm, grid, pieces):
+    for index in prange(pieces):
+        call(address, (x, u, bias, zeros, y, table, scratch, alarm, grid), np.int64(index), pieces)
+
+
+# ----------------------------------------------------------------------------------------------------- weight gradient
+
+
+@piece
+def _read_gradient_block(g, first, last, scratch, grid):
+    """The transforms of the gradient of some rows of tiles -> 16 planes (K, tiles)."""
+    filters, height, width = g.shape[1], g.shape[2], g.shape[3]
+    for k in range(filters):
+        at = 16 * grid.channels + k * grid.line
+        for row in range(first, last):
+            n, p = row // grid.rows, row % grid.rows
+            pixels = ((n * filters + k) * height + 2 * p) * width
+            for q in range(0, grid.columns, grid.width):
+                read_gradients(g, pixels, width, height - 2 * p, 2 * q, scratch, at + q, grid.filters)
+            at += grid.columns
+
+
+@piece
+def _dot_block(sums, scratch, offsets, filters, tiles, dots, grid):
+    """sums (16, blocks of filters, parts of channels, DOTS) += planes (K, tiles) · planes (C, tiles)."""
+    channels = len(offsets)
+    for f in range(16):
+        v, m = f * grid.channels, 16 * grid.channels + f * grid.filters
+        for block in range(sums.shape[1]):
+            k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
+            for part in range(sums.shape[2]):
+                c, c_end = _part(channels, COLUMNS, part), _part(channels, COLUMNS, part + 1)
+                dot_tile(
+                    k_end - k, c_end - c, scratch, m + k * grid.line, grid.line, 0,
+                    scratch, v, offsets, c, 0, 1, tiles, dots, 0,
+                )  # fmt: skip
+                for i in range(DOTS):
+                    sums[f, block, part, i] += dots[i]
+
+
+@piece
+def _grad_weight_piece(x, g, sums, offsets, scratch, grid, index, pieces):
+    dots = np.zeros(DOTS, x.dtype)
+    sums[index] = 0
+    blocks = -(-grid.total // grid.block)
+    for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
+        first, last = block * grid.block, min(grid.total, (block + 1) * grid.block)
+        _read_block(x, first, last, scratch[index], grid)
+        _read_gradient_block(g, first, last, scratch[index], grid)
+        _dot_block(sums[index], scratch[index], offsets, g.shape[1], (last - first) * grid.columns, dots, grid)
+
+
+@driver_of(_grad_weight_piece)
+def _grad_weight_driver(address, x, g, sums, offsets, scratch, grid, pieces):
+    for index in prange(pieces):
+        call(address, (x, g, sums, offsets, scratch, grid), np.int64(index), pieces)
+
+
+@piece
+def _gather(sums, dw):
+    """Gᵀ (the sum over the pieces) G, in float64, from the blocks of `_dot_block` -> dw (K, C, 3, 3)."""
+    filters, channels = dw.shape[:2]
+    u, h = np.empty((4, 4)), np.empty((3, 4))
+    for block in range(sums.shape[2]):
+        k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
+        for part in range(sums.shape[3]):
+            c, c_end = _part(channels, COLUMNS, part), _part(channels, COLUMNS, part + 1)
+            for place in range((k_end - k) * (c_end - c)):
+                for f in range(16):
+                    u[f // 4, f % 4] = 0
+                    for i in range(len(sums)):
+                        u[f // 4, f % 4] += sums[i, f, block, part, place]
+                for j in range(4):
+                    half, difference = 0.5 * (u[1, j] + u[2, j]), 0.5 * (u[1, j] - u[2, j])
+                    h[0, j], h[1, j], h[2, j] = u[0, j] + half, difference, half + u[3, j]
+                out = dw[k + place // (c_end - c), c + place % (c_end - c)]
+                for i in range(3):
+                    half, difference = 0.5 * (h[i, 1] + h[i, 2]), 0.5 * (h[i, 1] - h[i, 2])
+                    out[i, 0], out[i, 1], out[i, 2] = h[i, 0] + half, difference, half + h[i, 3]
+
+
+def samples(dtype: str):
+    """A small call of each kernel, for the warm-up."""
+    x, w, g = (np.ones(shape, dtype) for shape in ((2, 1, 3, 3), (1, 1, 3, 3), (2, 1, 1, 1)))
+    bias = np.ones(1, dtype)
+    yield "forward", lambda: forward(x, w, bias, (1, 1), (0, 0))
+    yield "grad_input", lambda: grad_input(g, w, bias, (3, 3), (0, 0))
+    yield "grad_weight", lambda: grad_weight(x, g, (0, 0))
