@@ -38,16 +38,6 @@ def _gradient(build: Writer, g: Vectors) -> Vectors:
     return [g[0], build.fadd(g[0], g[1]), build.fsub(g[0], g[1]), build.fsub(build.zero, g[1])]
 
 
-def _sorted_pixels(build: Writer, row: ir.Value, shift: ir.Value, size: ir.Value) -> Vectors:
-    """Pixels shift, shift + 2, … of a row, and those between; zero outside 0 … size."""
-    pixels = []
-    for start in (shift, build.add(shift, integer(build.lanes))):
-        mask = build.first_lanes(size, start)
-        pixels.append(build.read_where(mask, build.at(row, start)))
-    even = list(range(0, 2 * build.lanes, 2))
-    return [build.pick(*pixels, even), build.pick(*pixels, [lane + 1 for lane in even])]
-
-
 def _write_all(build: Writer, matrix: list[Vectors], target: ir.Value, plane: ir.Value) -> None:
     for index, value in enumerate(value for row in matrix for value in row):
         build.write(value, build.at(target, build.mul(plane, integer(index))))
@@ -63,7 +53,7 @@ def _read_patches(build: Writer, rows: int, columns: int, arguments: tuple) -> N
     for r in range(4):
         index = build.add(top, integer(r))
         row, size = build.at(x, build.mul(index, width)), _if(build, build.icmp_unsigned("<", index, height), width)
-        pairs = (_sorted_pixels(build, row, build.add(left, integer(shift)), size) for shift in (0, 2))
+        pairs = (build.read_pairs(row, build.add(left, integer(shift)), size) for shift in (0, 2))
         matrix.append([pixel for pair in pairs for pixel in pair])
     _write_all(build, _columns_and_rows(_patch, build, matrix), v, v_plane)
 
@@ -73,7 +63,7 @@ def _read_gradients(build: Writer, rows: int, columns: int, arguments: tuple) ->
     matrix = []
     for r in range(2):
         size = _if(build, build.icmp_unsigned("<", integer(r), height), width)
-        matrix.append(_sorted_pixels(build, build.at(g, build.mul(width, integer(r))), left, size))
+        matrix.append(build.read_pairs(build.at(g, build.mul(width, integer(r))), left, size))
     _write_all(build, _columns_and_rows(_gradient, build, matrix), m, m_plane)
 
 

@@ -14,7 +14,9 @@ from numba import prange
 from tensorgrad import memory
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple
-from tensorgrad.kernels.runtime import check_float, driver, piece, pieces_for, ready, run
+from tensorgrad.kernels.pool_tiles import max_of_pairs
+from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.simd import WIDTH
 
 NO_PADDING = ((0, 0), (0, 0))
 
@@ -45,6 +47,9 @@ def max_forward(
     shape = (*x.shape[:2], *output_size)
     y, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
     planes = (_planes(ready(x)), _planes(y), _planes(indices))
+    if kernel == stride == (2, 2) and padding == NO_PADDING and dilation == (1, 1) and _whole(x.shape[2:], output_size):
+        run(_max_of_pairs_piece, _max_of_pairs_driver, planes, pieces_for(len(planes[0]), x.size))
+        return y, indices
     table = _max_table(x.shape[2:], kernel, stride, padding, dilation, output_size)
     run(_max_piece, _max_driver, (*planes, *table), pieces_for(len(planes[0]), y.size * kernel[0] * kernel[1]))
     return y, indices
@@ -62,12 +67,15 @@ def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray
     """
     op = "max_pool2d_scatter"
     dtype = check_float(op, g=g)
-    indices = _checked_indices(op, g, indices, input_size)
+    indices = _checked_indices(op, g, indices)
     if g.shape != indices.shape:
         raise ShapeError(restate(op, "g and indices differ in shape", g=g, indices=indices))
     x = memory.empty((*g.shape[:2], *input_size), dtype)
     planes = (_planes(ready(g)), _planes(indices), _planes(x))
-    run(_scatter_piece, _scatter_driver, planes, pieces_for(len(planes[0]), x.size + g.size))
+    pieces = pieces_for(len(planes[0]), x.size + g.size)
+    strays = np.zeros(pieces, np.int64)
+    run(_scatter_piece, _scatter_driver, (*planes, strays), pieces)
+    _check_strays(op, strays, indices, input_size)
     return x
 
 
@@ -81,12 +89,15 @@ def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """
     op = "max_pool2d_gather"
     dtype = check_float(op, x=x)
-    indices = _checked_indices(op, x, indices, x.shape[2:])
+    indices = _checked_indices(op, x, indices)
     if x.shape[:2] != indices.shape[:2]:
         raise ShapeError(restate(op, "x and indices differ in N or C", x=x, indices=indices))
     y = memory.empty(indices.shape, dtype)
     planes = (_planes(ready(x)), _planes(indices), _planes(y))
-    run(_gather_piece, _gather_driver, planes, pieces_for(len(planes[0]), y.size))
+    pieces = pieces_for(len(planes[0]), y.size)
+    strays = np.zeros(pieces, np.int64)
+    run(_gather_piece, _gather_driver, (*planes, strays), pieces)
+    _check_strays(op, strays, indices, x.shape[2:])
     return y
 
 
@@ -185,6 +196,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     x, indices, window = np.ones((2, 1, 2, 2), dtype), np.zeros((2, 1, 1, 1), np.int32), ((2, 2), (2, 2))
     g = np.ones((2, 1, 1, 1), dtype)
     yield "max_forward", lambda: max_forward(x, *window, output_size=(1, 1))
+    yield "max_forward, any window", lambda: max_forward(x, (2, 2), (1, 1), output_size=(1, 1))
     yield "scatter", lambda: scatter(g, indices, (2, 2))
     yield "gather", lambda: gather(x, indices)
     yield "avg_forward", lambda: avg_forward(x, *window, output_size=(1, 1))
@@ -194,6 +206,11 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 def _planes(array: np.ndarray) -> np.ndarray:
     # (N, C, H, W) -> (N · C, H, W)
     return array.reshape(array.shape[0] * array.shape[1], *array.shape[2:])
+
+
+def _whole(size: Sizes, output_size: Sizes) -> bool:
+    """Whether no window of 2×2 hangs over the end."""
+    return all(2 * out <= n for n, out in zip(size, output_size, strict=True))
 
 
 class _MaxLayout(NamedTuple):
@@ -260,16 +277,20 @@ def _meets(start: int, kernel: int, dilation: int, size: int) -> bool:
     return first < min(size, start + (kernel - 1) * dilation + 1)
 
 
-def _checked_indices(op: str, values: np.ndarray, indices: np.ndarray, size: Sizes) -> np.ndarray:
+def _checked_indices(op: str, values: np.ndarray, indices: np.ndarray) -> np.ndarray:
     if values.ndim != 4 or indices.ndim != 4:
         raise ShapeError(
             restate(op, "the wrong number of dimensions", expected="(N, C, H, W)", values=values, indices=indices)
         )
     if indices.dtype != np.int32:
         raise DTypeError(restate(op, "indices aren't int32", expected="those of max_forward", indices=indices))
-    if indices.size and (indices.min() < 0 or indices.max() >= size[0] * size[1]):
-        raise RangeError(restate(op, "an index is outside the plane", indices=indices, input_size=size))
     return ready(indices)
+
+
+def _check_strays(op: str, strays: np.ndarray, indices: np.ndarray, size: Sizes) -> None:
+    """The kernels count the indices that they had to pass over."""
+    if strays.any():
+        raise RangeError(restate(op, "an index is outside the plane", indices=indices, input_size=size))
 
 
 # ---------------------------------------------------------------------------------------------------------------- max
@@ -321,39 +342,61 @@ def _max_piece(x, y, indices, offsets, shifts, corners, firsts, layout, index, p
                 indices[plane, p, q] = where[p * layout.columns + q]
 
 
-@driver
-def _max_driver(x, y, indices, offsets, shifts, corners, firsts, layout, pieces):
+@driver_of(_max_piece)
+def _max_driver(address, x, y, indices, offsets, shifts, corners, firsts, layout, pieces):
     for index in prange(pieces):
-        _max_piece(x, y, indices, offsets, shifts, corners, firsts, layout, np.int64(index), pieces)
+        call(address, (x, y, indices, offsets, shifts, corners, firsts, layout), np.int64(index), pieces)
 
 
 @piece
-def _scatter_piece(g, indices, x, index, pieces):
+def _max_of_pairs_piece(x, y, indices, index, pieces):
+    (height, width), (rows, columns) = x.shape[1:], y.shape[1:]
+    for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        for p in range(rows):
+            source, target = (plane * height + 2 * p) * width, (plane * rows + p) * columns
+            for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
+                max_of_pairs(x, source, width, left, y, target, indices, target, 2 * p * width, columns)
+
+
+@driver_of(_max_of_pairs_piece)
+def _max_of_pairs_driver(address, x, y, indices, pieces):
+    for index in prange(pieces):
+        call(address, (x, y, indices), np.int64(index), pieces)
+
+
+@piece
+def _scatter_piece(g, indices, x, strays, index, pieces):
     for plane in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
         target, values, where = x[plane].ravel(), g[plane].ravel(), indices[plane].ravel()
         target[:] = 0
         for q in range(values.size):
-            target[where[q]] += values[q]
+            if 0 <= where[q] < target.size:
+                target[where[q]] += values[q]
+            else:
+                strays[index] += 1
 
 
-@driver
-def _scatter_driver(g, indices, x, pieces):
+@driver_of(_scatter_piece)
+def _scatter_driver(address, g, indices, x, strays, pieces):
     for index in prange(pieces):
-        _scatter_piece(g, indices, x, np.int64(index), pieces)
+        call(address, (g, indices, x, strays), np.int64(index), pieces)
 
 
 @piece
-def _gather_piece(x, indices, y, index, pieces):
+def _gather_piece(x, indices, y, strays, index, pieces):
     for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
         source, target, where = x[plane].ravel(), y[plane].ravel(), indices[plane].ravel()
         for q in range(target.size):
-            target[q] = source[where[q]]
+            if 0 <= where[q] < source.size:
+                target[q] = source[where[q]]
+            else:
+                strays[index] += 1
 
 
-@driver
-def _gather_driver(x, indices, y, pieces):
+@driver_of(_gather_piece)
+def _gather_driver(address, x, indices, y, strays, pieces):
     for index in prange(pieces):
-        _gather_piece(x, indices, y, np.int64(index), pieces)
+        call(address, (x, indices, y, strays), np.int64(index), pieces)
 
 
 # ------------------------------------------------------------------------------------------------------------ average
@@ -377,10 +420,10 @@ def _avg_piece(x, divisors, y, numbers, index, pieces):
                 total[q] = total[q] / divisors[p, q]
 
 
-@driver
-def _avg_driver(x, divisors, y, numbers, pieces):
+@driver_of(_avg_piece)
+def _avg_driver(address, x, divisors, y, numbers, pieces):
     for index in prange(pieces):
-        _avg_piece(x, divisors, y, numbers, np.int64(index), pieces)
+        call(address, (x, divisors, y, numbers), np.int64(index), pieces)
 
 
 @piece
@@ -401,7 +444,7 @@ def _spread_piece(g, divisors, x, numbers, index, pieces):
                         row[q * sw + j - left] += share[q]
 
 
-@driver
-def _spread_driver(g, divisors, x, numbers, pieces):
+@driver_of(_spread_piece)
+def _spread_driver(address, g, divisors, x, numbers, pieces):
     for index in prange(pieces):
-        _spread_piece(g, divisors, x, numbers, np.int64(index), pieces)
+        call(address, (g, divisors, x, numbers), np.int64(index), pieces)

@@ -97,6 +97,20 @@ class Writer(ir.IRBuilder):
         arguments = [value, pointer, ir.Constant(HALF, self.size), mask]
         self.call(self._declared(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments), arguments)
 
+    def write_integers_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
+        """Store the lanes of a vector of 32-bit integers that the mask selects."""
+        pointer = self.bitcast(pointer, value.type.as_pointer())
+        arguments = [value, pointer, ir.Constant(HALF, 4), mask]
+        self.call(self._declared(f"llvm.masked.store.v{self.lanes}i32.p0", ir.VoidType(), arguments), arguments)
+
+    def read_pairs(self, row: ir.Value, shift: ir.Value, size: ir.Value) -> list[ir.Value]:
+        """The numbers at shift, shift + 2, … of a row, and those between; zero outside 0 … size."""
+        halves = []
+        for start in (shift, self.add(shift, integer(self.lanes))):
+            halves.append(self.read_where(self.first_lanes(size, start), self.at(row, start)))
+        even = list(range(0, 2 * self.lanes, 2))
+        return [self.pick(*halves, even), self.pick(*halves, [lane + 1 for lane in even])]
+
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a · b + c, fused where the processor can."""
         return self.call(self._declared(f"llvm.fmuladd.{self.suffix}", self.vector, [a, b, c]), [a, b, c])

@@ -7,7 +7,7 @@ import numpy as np
 from numba import prange
 
 from tensorgrad import memory
-from tensorgrad.kernels.runtime import check_float, driver, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
 
 # Multiply-adds that one erf costs, by a rough measurement: for the choice between serial and parallel.
 ERF_WORK = 20
@@ -36,7 +36,7 @@ def _erf_piece(x, z, index, pieces):
         z[k] = math.erf(x[k])
 
 
-@driver
-def _erf_driver(x, z, pieces):
+@driver_of(_erf_piece)
+def _erf_driver(address, x, z, pieces):
     for index in prange(pieces):
-        _erf_piece(x, z, np.int64(index), pieces)
+        call(address, (x, z), np.int64(index), pieces)

@@ -217,3 +217,21 @@ def avg_backward(
             # One tap meets each pixel at most once, so nothing is lost in the addition.
             windows[..., i, j] += share
     return _crop(x, reach, input_size)
+
+
+# ----------------------------------------------------------------------------------------------------------- pointwise
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    """Negative numbers become 0: see `pointwise.relu`."""
+    return np.where(x <= 0, np.zeros_like(x), x)
+
+
+def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The gradient passes where the rectifier let its input pass: see `pointwise.relu_gradient`."""
+    return np.where(z > 0, g, np.zeros_like(g))
+
+
+def channel_sums(x: np.ndarray) -> np.ndarray:
+    """All axes but the second are summed over: see `pointwise.channel_sums`."""
+    return x.sum(axis=(0, *range(2, x.ndim)), dtype=np.float64).astype(x.dtype)

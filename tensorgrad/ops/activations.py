@@ -28,11 +28,24 @@ class Relu(Op):
     derivatives = ("∂z/∂x = [x > 0]",)
 
     def forward(self, x):
-        return np.maximum(x, 0)
+        return np.maximum(x, 0) if x.dtype == np.float16 else kernels.pointwise.relu(x)
 
     def backward_x(self, grad, z):
         # The sign of z tells that of x, and z lives on in the next layer anyway; x would have to be kept.
-        return grad * (z > 0).astype(grad.dtype)
+        return apply(ReluGradient, grad, z.detach())
+
+
+class ReluGradient(Op):
+    """z = g where y > 0, else 0: the gradient of the rectifier for its input, y being its output."""
+
+    symbol, formula = "⊙ [y > 0]", "z = g if y > 0 else 0"
+    derivatives = ("∂z/∂g = [y > 0]", "")
+
+    def forward(self, g, y):
+        return np.where(y > 0, g, 0) if g.dtype == np.float16 else kernels.pointwise.relu_gradient(g, y)
+
+    def backward_g(self, grad, y):
+        return apply(ReluGradient, grad, y)
 
 
 class LeakyRelu(Op):

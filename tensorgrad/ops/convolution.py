@@ -70,8 +70,7 @@ class Convolution(Window):
         return apply(ConvolutionGradWeight, x, grad, size=residuals[1], **self.motion)
 
     def backward_b(self, grad):
-        # (N, K, OH, OW) -> (K,)
-        return grad.sum((0, *range(2, grad.ndim)))
+        return apply(ChannelSum, grad)
 
 
 class ConvolutionGradInput(Window):
@@ -112,6 +111,21 @@ class ConvolutionGradWeight(Window):
 
     def backward_g(self, grad, x):
         return apply(Convolution, x, grad, **self.motion)
+
+
+class ChannelSum(Op):
+    """z = Σ x over images and pixels: the gradient of a bias, which is added everywhere."""
+
+    symbol, formula = "Σ", "z[k] = Σ x[n, k, p, q]"
+    derivatives = ("∂L/∂x = ∂L/∂z everywhere",)
+
+    def forward(self, x):
+        self.residuals = x.shape
+        return kernels.pointwise.channel_sums(x)
+
+    def backward_x(self, grad, residuals):
+        # (K,) -> (1, K, 1, ...) -> (N, K, OH, OW)
+        return grad.reshape(1, -1, *[1] * (len(residuals) - 2)).expand(*residuals)
 
 
 def conv1d(

@@ -1,0 +1,95 @@
+"""One pass over memory: the rectifier and its gradient, and sums over all but the channels."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numba import prange
+
+from tensorgrad import memory
+from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    """max(x, 0) for each element, float32 or float64; NaN is carried. Any shape.
+
+    >>> relu(np.array([-1.0, 2.0, np.nan]))
+    array([ 0.,  2., nan])
+    """
+    z = memory.empty(x.shape, check_float("relu", x=x))
+    run(_relu_piece, _relu_driver, (ready(x).reshape(-1), z.reshape(-1)), pieces_for(x.size, x.size))
+    return z
+
+
+def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """g where z > 0, else 0. Arrays of one shape and dtype, float32 or float64.
+
+    >>> relu_gradient(np.array([5.0, 7.0]), np.array([0.0, 2.0]))
+    array([0., 7.])
+    """
+    x = memory.empty(g.shape, check_float("relu_gradient", g=g, z=z))
+    arguments = (ready(g).reshape(-1), ready(z).reshape(-1), x.reshape(-1))
+    run(_relu_gradient_piece, _relu_gradient_driver, arguments, pieces_for(g.size, g.size))
+    return x
+
+
+def channel_sums(x: np.ndarray) -> np.ndarray:
+    """The sum over images and pixels, x `(N, C, ...)` -> `(C,)`, float32 or float64; each channel summed in float64.
+
+    >>> channel_sums(np.ones((2, 3, 4, 4)))
+    array([32., 32., 32.])
+    """
+    dtype = check_float("channel_sums", x=x)
+    sums = np.zeros(x.shape[1], np.float64)
+    # (N, C, ...) -> (N, C, pixels)
+    planes = ready(x).reshape(*x.shape[:2], -1 if x.size else 0)
+    run(_sums_piece, _sums_driver, (planes, sums), pieces_for(x.shape[1], x.size))
+    return sums.astype(dtype)
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x = np.ones((2, 2, 2), dtype)
+    yield "relu", lambda: relu(x)
+    yield "relu_gradient", lambda: relu_gradient(x, x)
+    yield "channel_sums", lambda: channel_sums(x)
+
+
+@piece
+def _relu_piece(x, z, index, pieces):
+    for k in range(x.size * index // pieces, x.size * (index + 1) // pieces):
+        z[k] = 0 if x[k] <= 0 else x[k]
+
+
+@driver_of(_relu_piece)
+def _relu_driver(address, x, z, pieces):
+    for index in prange(pieces):
+        call(address, (x, z), np.int64(index), pieces)
+
+
+@piece
+def _relu_gradient_piece(g, z, x, index, pieces):
+    for k in range(x.size * index // pieces, x.size * (index + 1) // pieces):
+        x[k] = g[k] if z[k] > 0 else 0
+
+
+@driver_of(_relu_gradient_piece)
+def _relu_gradient_driver(address, g, z, x, pieces):
+    for index in prange(pieces):
+        call(address, (g, z, x), np.int64(index), pieces)
+
+
+@piece
+def _sums_piece(x, sums, index, pieces):
+    for c in range(len(sums) * index // pieces, len(sums) * (index + 1) // pieces):
+        for n in range(len(x)):
+            # Lanes of the array's own width over one plane, planes in float64.
+            plane, total = x[n, c], x.dtype.type(0)
+            for q in range(plane.size):
+                total += plane[q]
+            sums[c] += total
+
+
+@driver_of(_sums_piece)
+def _sums_driver(address, x, sums, pieces):
+    for index in prange(pieces):
+        call(address, (x, sums), np.int64(index), pieces)
