@@ -56,8 +56,11 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 @piece
 def _relu_piece(x, z, index, pieces):
-    for k in range(x.size * index // pieces, x.size * (index + 1) // pieces):
-        z[k] = 0 if x[k] <= 0 else x[k]
+    start, end = x.size * index // pieces, x.size * (index + 1) // pieces
+    source, target, zero = x[start:end], z[start:end], x.dtype.type(0)
+    for k in range(end - start):
+        value = source[k]
+        target[k] = zero if value <= zero else value
 
 
 @driver_of(_relu_piece)
@@ -68,8 +71,12 @@ def _relu_driver(address, x, z, pieces):
 
 @piece
 def _relu_gradient_piece(g, z, x, index, pieces):
-    for k in range(x.size * index // pieces, x.size * (index + 1) // pieces):
-        x[k] = g[k] if z[k] > 0 else 0
+    start, end = x.size * index // pieces, x.size * (index + 1) // pieces
+    upstream, output, target, zero = g[start:end], z[start:end], x[start:end], x.dtype.type(0)
+    for k in range(end - start):
+        # Both are read before one is chosen: a read under a condition isn't vectorised.
+        passing, value = upstream[k], output[k]
+        target[k] = passing if value > zero else zero
 
 
 @driver_of(_relu_gradient_piece)
