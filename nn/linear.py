@@ -7,35 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import as_tuple
-from tensorgrad.ops.operands import TensorLike, floating
+from tensorgrad.ops.linear import linear
+from tensorgrad.ops.operands import TensorLike
 from tensorgrad.tensor import Tensor
 
 from . import init
 from .module import Module
 from .parameter import Parameter
-
-
-def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
-    """z = x · wᵀ + b: x `(..., I)`, weight `(O, I)`, bias `(O,)` -> `(..., O)`.
-
-    Raises ShapeError where the sizes don't fit.
-
-    >>> import tensorgrad as tg
-    >>> tg.nn.linear(tg.tensor([1.0, 2.0]), tg.tensor([[3.0, 4.0]]), tg.tensor([0.5]))
-    tensor([11.5])
-    """
-    x, weight = floating(x), floating(weight)
-    if weight.ndim != 2 or x.ndim == 0 or x.shape[-1] != weight.shape[1]:
-        expected, fix = "x (..., I) and weight (O, I)", "flatten images first: nn.Flatten()" if x.ndim > 2 else ""
-        raise ShapeError(restate("linear", "the sizes don't fit", expected=expected, fix=fix, x=x, weight=weight))
-    # (..., I) -> (M, I): one product of matrices, not one per batch, forward and backward
-    rows = x.reshape(math.prod(x.shape[:-1]), x.shape[-1]) if x.ndim > 2 else x
-    z = rows @ weight.T
-    z = z if bias is None else z + bias
-    # (M, O) -> (..., O)
-    return z.reshape(*x.shape[:-1], weight.shape[0]) if x.ndim > 2 else z
 
 
 class Linear(Module):

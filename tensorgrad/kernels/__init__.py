@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 
-ROOMS = ("convolution", "winograd", "pooling", "pointwise", "special")
+ROOMS = ("convolution", "winograd", "matmul", "pooling", "pointwise", "special")
 
 
 def __getattr__(name: str) -> ModuleType:

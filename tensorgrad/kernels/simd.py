@@ -197,16 +197,17 @@ def _products(build: Writer, a: list, b: list, sums: list) -> list:
 
 def _broadcast_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     w, w_step, table, taps, x, bias, y, y_step, last = arguments
-    filters = [build.at(w, build.mul(w_step, integer(m))) for m in range(rows)]
+    filters, mask = [build.at(w, build.mul(w_step, integer(m))) for m in range(rows)], build.first_lanes(last)
     start = [build.spread(build.load(build.at(bias, integer(m)))) for m in range(rows)]
     # Two numbers for each tap: where its weight stands, and where its pixels.
     loop = _Loop(build, build.mul(taps, integer(2)), 2, [value for value in start for _ in range(columns)], "taps")
     weight = build.load(build.at(table, loop.index))
     pixels = build.at(x, build.load(build.at(table, loop.index, integer(1))))
-    b = [build.read(build.at(pixels, integer(n * build.lanes))) for n in range(columns)]
+    b = [build.read(build.at(pixels, integer(n * build.lanes))) for n in range(columns - 1)]
+    # Behind the last lane memory may end.
+    b.append(build.read_where(mask, build.at(pixels, integer((columns - 1) * build.lanes))))
     a = (build.spread(build.load(build.at(row, weight))) for row in filters)
     loop.close(_products(build, a, b, loop.carried))
-    mask = build.first_lanes(last)
     for m in range(rows):
         row = build.at(y, build.mul(y_step, integer(m)))
         for n in range(columns):

@@ -219,6 +219,15 @@ def avg_backward(
     return _crop(x, reach, input_size)
 
 
+# ------------------------------------------------------------------------------------------------------------- products
+
+
+def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """Row times column, plus the bias of the column: see `matmul.product`."""
+    z = np.einsum("mk,kn->mn", a, b)
+    return z if bias is None else z + bias
+
+
 # ----------------------------------------------------------------------------------------------------------- pointwise
 
 

@@ -1,21 +1,23 @@
-"""Products that sum: matmul and einsum."""
+"""Products that sum: matmul, the fully connected layer, and einsum."""
 
 from __future__ import annotations
 
+import math
 import string
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tensorgrad import kernels
 from tensorgrad.engine import apply
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.operands import TensorLike, as_tensor, pair, quiet
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
-__all__ = ["einsum", "matmul"]
+__all__ = ["einsum", "linear", "matmul"]
 
 
 class MatMul(Op):
@@ -27,13 +29,42 @@ class MatMul(Op):
 
     @quiet
     def forward(self, x, y):
-        return np.matmul(x, y)
+        return _product(x, y)
 
     def backward_x(self, grad, y):
         return grad @ y.mT
 
     def backward_y(self, grad, x):
         return x.mT @ grad
+
+
+class Linear(Op):
+    """z = x · wᵀ + b, for x (N, I), w (O, I), b (O,)."""
+
+    symbol, formula = "linear", "z = x · wᵀ + b"
+    derivatives = ("∂L/∂x = ∂L/∂z · w", "∂L/∂w = ∂L/∂zᵀ · x", "∂L/∂b = Σ ∂L/∂z")
+
+    @quiet
+    def forward(self, x, w, b=None):
+        return _product(x, w.T, b)
+
+    def backward_x(self, grad, w):
+        return grad @ w
+
+    def backward_w(self, grad, x):
+        return grad.mT @ x
+
+    def backward_b(self, grad):
+        # (N, O) -> (O,)
+        return grad.sum(0)
+
+
+def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """x · y + bias; in a kernel of ours where there are two large matrices of floats that it takes."""
+    if x.ndim == y.ndim == 2 and x.size * y.shape[1] > 4096 and x.dtype in (np.float32, np.float64):
+        return kernels.matmul.product(x, y, bias)
+    z = np.matmul(x, y)
+    return z if bias is None else z + bias
 
 
 class Einsum(Op):
@@ -93,6 +124,35 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
     rows, columns = x.reshape(1, -1) if x.ndim == 1 else x, y.reshape(-1, 1) if y.ndim == 1 else y
     z = apply(MatMul, rows, columns)
     return z.reshape(z.shape[: -2 if x.ndim == 1 else -1] + (z.shape[-1:] if y.ndim > 1 else ()))
+
+
+def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
+    """z = x · wᵀ + b: x `(..., I)`, weight `(O, I)`, bias `(O,)` -> `(..., O)`.
+
+    Raises ShapeError where the sizes don't fit.
+
+    >>> import tensorgrad as tg
+    >>> tg.linear(tg.tensor([1.0, 2.0]), tg.tensor([[3.0, 4.0]]), tg.tensor([0.5]))
+    tensor([11.5])
+    """
+    x, weight = floating_pair(x, weight)
+    if bias is not None:
+        x, bias = floating_pair(x, bias)
+        weight, bias = floating_pair(weight, bias)
+    shape = x._data.shape
+    if weight.ndim != 2 or not shape or shape[-1] != weight.shape[1]:
+        expected, fix = "x (..., I) and weight (O, I)", "flatten images first: nn.Flatten()" if x.ndim > 2 else ""
+        raise ShapeError(restate("linear", "the sizes don't fit", expected=expected, fix=fix, x=x, weight=weight))
+    if bias is not None and bias.shape != weight.shape[:1]:
+        expected = f"bias ({weight.shape[0]},)"
+        raise ShapeError(
+            restate("linear", "one bias per output is needed", expected=expected, weight=weight, bias=bias)
+        )
+    # (..., I) -> (N, I): one product of matrices, not one per batch, forward and backward
+    rows = x if len(shape) == 2 else x.reshape(math.prod(shape[:-1]), shape[-1])
+    z = apply(Linear, rows, weight) if bias is None else apply(Linear, rows, weight, bias)
+    # (N, O) -> (..., O)
+    return z if len(shape) == 2 else z.reshape(*shape[:-1], weight.shape[0])
 
 
 def einsum(subscripts: str, *operands: TensorLike) -> Tensor:

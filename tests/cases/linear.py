@@ -82,6 +82,26 @@ ROWS = [
         ],
     ),
     Row(
+        "linear",
+        tg.linear,
+        lambda x, w, b=0.0: matmul_by_hand(x, w.T) + b,
+        lambda torch, x, w, b=None: torch.nn.functional.linear(x, w, b),
+        [
+            sample((2, 3), (4, 3), (4,)),
+            sample((3,), (2, 3), (2,)),
+            sample((2, 2, 3), (4, 3), (4,)),
+            sample((2, 3), (4, 3)),
+            sample((1, 1), (1, 1), (1,)),
+            sample((0, 3), (2, 3), (2,)),
+            sample((2, 0), (3, 0), (3,)),
+        ],
+        errors=[
+            bad(lambda: tg.linear(tg.zeros(2, 3), tg.zeros(4, 2)), tg.ShapeError, "linear", "(2, 3)", "(4, 2)"),
+            bad(lambda: tg.linear(tg.zeros(2, 3, 3), tg.zeros(4, 9)), tg.ShapeError, "linear", "nn.Flatten()"),
+            bad(lambda: tg.linear(tg.zeros(2, 3), tg.zeros(4, 3), tg.zeros(3)), tg.ShapeError, "one bias", "(4,)"),
+        ],
+    ),
+    Row(
         "einsum",
         lambda *xs, subscripts: tg.einsum(subscripts, *xs),
         einsum_by_hand,
