@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -70,6 +70,13 @@ class Adam(Optimizer):
     def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
         """m and v; with amsgrad also the largest v so far."""
         return ("mean", "square_mean", "largest_square_mean") if options["amsgrad"] else ("mean", "square_mean")
+
+    kernel = "adam"
+    decoupled: ClassVar[bool] = False
+
+    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
+        """lr, β₁, β₂, ε, λ, and whether λ is decoupled."""
+        return options["lr"], *options["betas"], options["eps"], options["weight_decay"], float(self.decoupled)
 
     def update(
         self,
@@ -140,6 +147,9 @@ class AdamW(Adam):
         maximize: bool = False,
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
+
+    kernel = "adam"
+    decoupled = True
 
     def update(
         self, w: np.ndarray, g: np.ndarray, state: dict[str, Any], *, lr: float, weight_decay: float, **options: Any

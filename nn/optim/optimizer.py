@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
+from tensorgrad import kernels
 from tensorgrad.arrays import is_float
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.tensor import Tensor
@@ -15,6 +16,9 @@ from tensorgrad.tensor import Tensor
 from .options import non_negative, plain, storable
 from .saved_state import misfits
 from .terms import quiet, scaled
+
+LARGE = 4096
+"""Weights in a group from which its rule runs in a kernel: for fewer NumPy is fast enough, and numba stays unloaded."""
 
 Schedule = Callable[[int], float]
 """A learning rate as a function of the number of steps done: see `schedules`."""
@@ -45,6 +49,14 @@ class Optimizer:
         GraphError: a computed tensor: only leaves are trained.
     """
 
+    kernel: ClassVar[str | None] = None
+    """What computes the rule for all parameters in one call, in `kernels.updates`: in place of `update` for many."""
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if "update" in cls.__dict__ and "kernel" not in cls.__dict__:
+            cls.kernel = None  # another rule
+
     def __init__(self, params: Iterable[Any], **options: Any) -> None:
         self.defaults = options
         self.param_groups: list[dict[str, Any]] = []
@@ -66,6 +78,10 @@ class Optimizer:
         """The rule: change the weights `w` in place, given the gradient `g` of the loss."""
         raise NotImplementedError(f"{self.name} must define update(w, g, state, ...)")
 
+    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
+        """The options as the kernel wants them, but for the sign of the gradient, where there is a kernel."""
+        raise NotImplementedError(f"{self.name} must define numbers(options)")
+
     def check(self, options: dict[str, Any]) -> None:
         """Raise ArgumentError where a hyper-parameter is outside its range."""
 
@@ -79,28 +95,39 @@ class Optimizer:
             ShapeError: a gradient whose shape isn't its parameter's.
             ArgumentError: a schedule that gave no finite learning rate ≥ 0.
         """
-        for p, options in self._work():
-            state = self.state.setdefault(p, {"step": 0})
-            state["step"] += 1
-            w, g = p.data, p.grad.data
-            for slot in self.slots(options):
-                if slot not in state:
-                    state[slot] = np.zeros_like(w)
-            self.update(w, scaled(g, -1) if options.pop("maximize") else g, state, **options)
-            p.data = w  # the same memory: this tells the engine that its contents changed
+        for parameters, options in self._work():
+            slots, sign = self.slots(options), -1.0 if options.pop("maximize") else 1.0
+            together: dict[np.dtype, list[Tensor]] = {}
+            size = sum(p._data.size for p in parameters)
+            for p in parameters:
+                state = self.state.setdefault(p, {"step": 0})
+                state["step"] += 1
+                w, g = p._data, p.grad._data
+                for slot in slots:
+                    if slot not in state:
+                        state[slot] = np.zeros_like(w)
+                if self.kernel is not None and size >= LARGE and _fits_kernel(w, g):
+                    together.setdefault(w.dtype, []).append(p)
+                else:
+                    self.update(w, g if sign > 0 else scaled(g, -1), state, **options)
+            for chosen in together.values():
+                arrays = [(p._data, p.grad._data, *(self.state[p][slot] for slot in slots)) for p in chosen]
+                counts = [self.state[p]["step"] for p in chosen]
+                getattr(kernels.updates, self.kernel)(arrays, counts, (*self.numbers(options), sign))
+            for p in parameters:
+                p._version[0] += 1  # backward must know that the contents changed
         self.steps += 1
 
-    def _work(self) -> list[tuple[Tensor, dict[str, Any]]]:
-        """The parameters to update, each with its options, after all the checks."""
+    def _work(self) -> list[tuple[list[Tensor], dict[str, Any]]]:
+        """The parameters to update, group by group, each with its options, after all the checks."""
         work = []
         for group, rate in self._rates():
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                if p.grad.shape != p.shape:
+            parameters = [p for p in group["params"] if p.grad is not None]
+            for p in parameters:
+                if p.grad._data.shape != p._data.shape:
                     problem = "a gradient doesn't have its parameter's shape"
                     raise ShapeError(restate(f"{self.name}.step", problem, parameter=p, gradient=p.grad))
-                work.append((p, {key: group[key] for key in self.defaults} | {"lr": rate}))
+            work.append((parameters, {key: group[key] for key in self.defaults} | {"lr": rate}))
         return work
 
     def _rates(self) -> Iterator[tuple[dict[str, Any], float]]:
@@ -229,3 +256,7 @@ class Optimizer:
     def loaded_options(self, group: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
         """The options of a group after loading: the saved numbers, and the group's own schedule."""
         return self.checked({key: group[key] if callable(group[key]) else saved[key] for key in self.defaults})
+
+
+def _fits_kernel(w: np.ndarray, g: np.ndarray) -> bool:
+    return w.dtype == g.dtype and w.dtype in (np.float32, np.float64) and w.flags.carray and w.dtype.isnative

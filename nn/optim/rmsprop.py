@@ -76,6 +76,13 @@ class RMSprop(Optimizer):
         kept = {"square_mean": True, "mean": options["centered"], "momentum": options["momentum"] > 0}
         return tuple(slot for slot, needed in kept.items() if needed)
 
+    kernel = "rmsprop"
+
+    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
+        """lr, α, ε, λ, μ, and whether centered."""
+        names = ("lr", "alpha", "eps", "weight_decay", "momentum", "centered")
+        return tuple(float(options[name]) for name in names)
+
     def update(
         self,
         w: np.ndarray,

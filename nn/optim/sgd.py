@@ -75,6 +75,13 @@ class SGD(Optimizer):
         """v, where there is momentum."""
         return ("momentum",) if options["momentum"] else ()
 
+    kernel = "sgd"
+
+    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
+        """lr, μ, 1 − τ, λ, and whether Nesterov's."""
+        lr, momentum, nesterov = options["lr"], options["momentum"], float(options["nesterov"])
+        return lr, momentum, 1 - options["dampening"], options["weight_decay"], nesterov
+
     def update(
         self,
         w: np.ndarray,

@@ -33,13 +33,13 @@ if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
 # Where threads wait for each other they soon sleep: on a busy machine the thread that is waited for may need the very
 # core that a spinning one would keep for its time slice, 4 ms for a kernel of 0.3.
 if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
-    os.environ["GOMP_SPINCOUNT"] = "1000"
+    os.environ["GOMP_SPINCOUNT"] = "20000"
 
 # NaN and infinities must come through, so sums may be reordered and fused, and nothing else.
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
 
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
-SMALL = 100_000
+SMALL = 1_000_000
 
 
 def piece(function: Callable) -> Callable:

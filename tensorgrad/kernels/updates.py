@@ -1,0 +1,188 @@
+"""The rules of the optimizers, all parameters in one call and each in one pass over its memory.
+
+The kernels get a table of addresses, a row per parameter, so the parameters stay where they are. What each rule
+computes is stated, in NumPy, by `update` of its optimizer.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from math import sqrt
+
+import numpy as np
+from numba import carray, prange, types
+from numba.extending import intrinsic
+
+from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, ready, run
+
+# Multiply-adds that take as long as the update of one weight, by a rough measurement.
+WORK = 20
+
+
+def sgd(parameters: Sequence[tuple[np.ndarray, ...]], steps: list[int], numbers: tuple[float, ...]) -> None:
+    """Each parameter: w, g, and v where there is momentum. Numbers: lr, μ, 1 − τ, λ, nesterov, sign of the gradient.
+
+    Arrays of one dtype, float32 or float64, contiguous; g is only read.
+
+    >>> w = np.array([4.0])
+    >>> sgd([(w, np.array([8.0]))], [1], (0.25, 0.0, 1.0, 0.0, 0.0, 1.0))
+    >>> w
+    array([2.])
+    """
+    _run(_sgd_piece, _sgd_driver, parameters, steps, numbers)
+
+
+def adam(parameters: Sequence[tuple[np.ndarray, ...]], steps: list[int], numbers: tuple[float, ...]) -> None:
+    """Each parameter: w, g, m, v, and with amsgrad the largest v.
+
+    Numbers: lr, β₁, β₂, ε, λ, whether λ is decoupled, sign of the gradient.
+    """
+    _run(_adam_piece, _adam_driver, parameters, steps, numbers)
+
+
+def rmsprop(parameters: Sequence[tuple[np.ndarray, ...]], steps: list[int], numbers: tuple[float, ...]) -> None:
+    """Each parameter: w, g, s, then a if centered, then v if there is momentum.
+
+    Numbers: lr, α, ε, λ, μ, centered, sign of the gradient.
+    """
+    _run(_rmsprop_piece, _rmsprop_driver, parameters, steps, numbers)
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    arrays = tuple(np.ones(2, dtype) for _ in range(5))
+    yield "sgd", lambda: sgd([arrays], [1], (0.0,) * 6)
+    yield "adam", lambda: adam([arrays], [1], (0.0,) * 7)
+    yield "rmsprop", lambda: rmsprop([arrays], [1], (0.0,) * 7)
+
+
+def _run(piece: Callable, driver: Callable, parameters: Sequence, steps: list[int], numbers: tuple) -> None:
+    # What is copied here must live until the kernel has run.
+    parameters = [(w, ready(g), *state) for w, g, *state in parameters]
+    table = np.array([[w.size, *(a.__array_interface__["data"][0] for a in (w, *rest))] for w, *rest in parameters])
+    pieces = pieces_for(int(table[:, 0].sum()), WORK * int(table[:, 0].sum()))
+    like = np.empty(0, parameters[0][0].dtype)
+    run(piece, driver, (table, np.array(steps), np.array(numbers, np.float64), like), pieces)
+
+
+@intrinsic
+def _pointer(typing, address, like):
+    """An address as a pointer to the numbers of an array like `like`."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(like.dtype)(address, like), emit
+
+
+@piece
+def _share(sizes, p, index, pieces):
+    """The elements of parameter p that belong to a piece, all parameters being cut as one line."""
+    total, before = 0, 0
+    for k in range(len(sizes)):
+        before += sizes[k] if k < p else 0
+        total += sizes[k]
+    first, last = total * index // pieces - before, total * (index + 1) // pieces - before
+    return max(0, first), min(sizes[p], last)
+
+
+@piece
+def _at(table, p, column, like):
+    return carray(_pointer(table[p, column], like), table[p, 0])
+
+
+@piece
+def _decayed(gradient, decay, weight):
+    # An infinite weight without decay isn't to become NaN.
+    return gradient + decay * weight if decay != 0 else gradient
+
+
+@piece
+def _sgd_piece(table, steps, numbers, like, index, pieces):
+    number = like.dtype.type
+    lr, momentum, fresh = number(numbers[0]), number(numbers[1]), number(numbers[2])
+    decay, nesterov, sign = number(numbers[3]), numbers[4] != 0, number(numbers[5])
+    for p in range(len(table)):
+        first, last = _share(table[:, 0], p, index, pieces)
+        w, g = _at(table, p, 1, like), _at(table, p, 2, like)
+        if numbers[1] == 0:
+            for k in range(first, last):
+                w[k] -= lr * _decayed(sign * g[k], decay, w[k])
+            continue
+        v = _at(table, p, 3, like)
+        # The first step takes the gradient undampened.
+        old, new = (number(0), number(1)) if steps[p] == 1 else (momentum, fresh)
+        if steps[p] == 1:
+            v[first:last] = 0
+        for k in range(first, last):
+            gradient = _decayed(sign * g[k], decay, w[k])
+            velocity = old * v[k] + new * gradient
+            v[k] = velocity
+            w[k] -= lr * (gradient + momentum * velocity if nesterov else velocity)
+
+
+@driver_of(_sgd_piece)
+def _sgd_driver(address, table, steps, numbers, like, pieces):
+    for index in prange(pieces):
+        call(address, (table, steps, numbers, like), np.int64(index), pieces)
+
+
+@piece
+def _adam_piece(table, steps, numbers, like, index, pieces):
+    number = like.dtype.type
+    beta1, beta2, eps = number(numbers[1]), number(numbers[2]), number(numbers[3])
+    fresh1, fresh2, sign = number(1 - numbers[1]), number(1 - numbers[2]), number(numbers[6])
+    # The decay joins the gradient, or shrinks the weight.
+    decay = number(0 if numbers[5] else numbers[4])
+    kept = number(1 - numbers[0] * numbers[4] if numbers[5] else 1)
+    for p in range(len(table)):
+        first, last = _share(table[:, 0], p, index, pieces)
+        w, g, m, v = _at(table, p, 1, like), _at(table, p, 2, like), _at(table, p, 3, like), _at(table, p, 4, like)
+        lr = number(numbers[0] / (1 - numbers[1] ** steps[p]))
+        root = number(sqrt(1 - numbers[2] ** steps[p]))
+        amsgrad, largest = table.shape[1] > 5, _at(table, p, table.shape[1] - 1, like)
+        for k in range(first, last):
+            weight = kept * w[k]
+            gradient = _decayed(sign * g[k], decay, weight)
+            m[k] = beta1 * m[k] + fresh1 * gradient
+            v[k] = beta2 * v[k] + fresh2 * gradient * gradient
+            square = v[k]
+            if amsgrad:
+                # As np.maximum: NaN stays.
+                square = largest[k] if largest[k] >= square or largest[k] != largest[k] else square
+                largest[k] = square
+            w[k] = weight - lr * m[k] / (np.sqrt(square) / root + eps)
+
+
+@driver_of(_adam_piece)
+def _adam_driver(address, table, steps, numbers, like, pieces):
+    for index in prange(pieces):
+        call(address, (table, steps, numbers, like), np.int64(index), pieces)
+
+
+@piece
+def _rmsprop_piece(table, steps, numbers, like, index, pieces):
+    number = like.dtype.type
+    lr, alpha, fresh, eps = number(numbers[0]), number(numbers[1]), number(1 - numbers[1]), number(numbers[2])
+    decay, momentum, sign = number(numbers[3]), number(numbers[4]), number(numbers[6])
+    centered, moving = numbers[5] != 0, numbers[4] != 0
+    for p in range(len(table)):
+        first, last = _share(table[:, 0], p, index, pieces)
+        w, g, s = _at(table, p, 1, like), _at(table, p, 2, like), _at(table, p, 3, like)
+        a, v = _at(table, p, 4 if centered else 3, like), _at(table, p, table.shape[1] - 1 if moving else 3, like)
+        for k in range(first, last):
+            gradient = _decayed(sign * g[k], decay, w[k])
+            s[k] = alpha * s[k] + fresh * gradient * gradient
+            variance = s[k]
+            if centered:
+                a[k] = alpha * a[k] + fresh * gradient
+                variance -= a[k] * a[k]
+            step = gradient / (np.sqrt(variance) + eps)
+            if moving:
+                v[k] = momentum * v[k] + step
+                step = v[k]
+            w[k] -= lr * step
+
+
+@driver_of(_rmsprop_piece)
+def _rmsprop_driver(address, table, steps, numbers, like, pieces):
+    for index in prange(pieces):
+        call(address, (table, steps, numbers, like), np.int64(index), pieces)
