@@ -76,7 +76,8 @@ def cross_entropy(
         return reduced(losses.reshape(element_shape(x)), reduction)
     labels, counts = class_indices(call, x, target, ignore_index)
     if weight is None and label_smoothing == 0 and counts.all():
-        return reduced(loss.cross_entropy(rows, labels).reshape(target.shape), reduction)
+        losses = loss.cross_entropy(rows, labels)
+        return reduced(losses if losses.shape == target.shape else losses.reshape(target.shape), reduction)
     logs = rows.log_softmax(axis=1)
     losses, shares = _negative_log_likelihood(logs, labels, counts, weight)
     if label_smoothing:

@@ -92,14 +92,17 @@ def as_rows(x: Tensor) -> Tensor:
 def class_indices(call: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, np.ndarray]:
     """The class index of each row, 0 for those to ignore; and which rows count. RangeError outside 0 … C − 1."""
     # (N, ...) -> (M,)
-    labels = target.reshape(target.size)
-    counts = labels.data != ignore_index
-    counted, classes = labels.data[counts], class_count(x)
+    values = target._data.reshape(-1)
+    low, high, classes = (values.min(), values.max(), class_count(x)) if values.size else (0, 0, 1)
+    if low >= 0 and high < classes and not low <= ignore_index <= high:
+        return (target if target.ndim == 1 else as_tensor(values)), np.ones(values.shape, bool)
+    counts = values != ignore_index
+    counted = values[counts]
     if counted.size and not 0 <= counted.min() <= counted.max() < classes:
         problem = f"class indices run from {counted.min()} to {counted.max()}"
         expected = f"0 ≤ target < {classes}, the number of classes, or {ignore_index}, which is ignored"
         raise RangeError(restate(call, problem, expected=expected, input=x, target=target))
-    return (labels if counts.all() else as_tensor(np.where(counts, labels.data, 0))), counts
+    return as_tensor(np.where(counts, values, 0)), counts
 
 
 def class_weights(call: str, x: Tensor, weight: TensorLike | None) -> Tensor | None:

@@ -3,13 +3,14 @@
 Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
 """
 
+import sys
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from typing import Any
 
 import numpy as np
 
-from tensorgrad import engine
+from tensorgrad import engine, memory
 from tensorgrad.engine import Hook, Node, Variable, set_grad_enabled
 from tensorgrad.errors import GraphError, ShapeError, restate
 
@@ -34,9 +35,24 @@ def backward(
     """
     found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
     with set_grad_enabled(create_graph):
-        for tensor, gradient in found.items():
+        while found:
+            tensor, gradient = found.popitem()
+            if tensor.grad is not None:
+                tensor.grad = tensor.grad + gradient
             # A gradient may alias another's (z = x + y hands one array to both), so each tensor gets its own.
-            tensor.grad = gradient.clone() if tensor.grad is None else tensor.grad + gradient
+            elif sys.getrefcount(gradient) == _ONE_NAME and not create_graph and memory.owned(gradient._data):
+                tensor.grad = gradient
+            else:
+                tensor.grad = gradient.clone()
+
+
+def _names_of_one() -> int:
+    gradient = object()
+    return sys.getrefcount(gradient)
+
+
+# What `sys.getrefcount` reads for an object that one local variable holds and nothing else.
+_ONE_NAME = _names_of_one()
 
 
 def gradients(

@@ -22,6 +22,10 @@ def as_tuple(value: int | Sequence[int], rank: int, *, op: str, name: str, minim
     >>> as_tuple(3, 2, op="conv2d", name="kernel_size"), as_tuple((1, 2), 2, op="conv2d", name="stride")
     ((3, 3), (1, 2))
     """
+    usual = (value,) * rank if type(value) is int else value
+    plain = type(usual) is tuple and len(usual) == rank and all([type(item) is int for item in usual])
+    if plain and (minimum is None or min(usual) >= minimum):
+        return usual
     expected = f"an int or {rank} ints" + ("" if minimum is None else f", each at least {minimum}")
     values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * rank
     if any(isinstance(item, bool) or not hasattr(item, "__index__") for item in values):

@@ -43,6 +43,21 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     return _pool.take(shape, dtype, size)
 
 
+def owned(array: np.ndarray) -> bool:
+    """Whether nothing else refers to the memory of `array`, which one attribute of one object holds.
+
+    So it is no view of an array that somebody has, and nobody has a view of it: it can change hands without a copy.
+    """
+    base = array.base
+    if sys.getrefcount(array) != _HELD:
+        return False
+    return base is None or (base.dtype == np.uint8 and base.base is None and _references((base, 0)) == _IN_USE)
+
+
+class _Holder:
+    __slots__ = ("array",)
+
+
 def clear() -> None:
     """Let go of every buffer. Arrays in use keep their memory, which is freed with them."""
     _pool.clear()
@@ -132,5 +147,20 @@ def _size_class(size: int) -> int:
 
 
 _pool = _Pool()
+
+
+def _measured() -> tuple[int, int]:
+    """What `owned` reads for an array of the pool that one attribute holds."""
+    holder = _Holder()
+    holder.array = empty((SMALLEST,), np.uint8)
+
+    def look(array: np.ndarray) -> tuple[int, int]:
+        base = array.base
+        return sys.getrefcount(array), _references((base, 0))
+
+    return look(holder.array)
+
+
+_HELD, _IN_USE = _measured()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_pool.after_fork)

@@ -54,18 +54,17 @@ def forward(
     array([[[[4.5, 4.5],
              [4.5, 4.5]]]])
     """
-    output = _output_size("conv2d", x.shape, w.shape, stride, padding, dilation, groups)
+    motion = (stride, padding, dilation, groups)
+    output, by_tiles, total = _forward_plan(x.shape, w.shape, motion, x.itemsize, get_num_threads())
     bias = np.zeros(w.shape[0], x.dtype) if bias is None else bias
     if bias.shape != w.shape[:1]:
         raise ShapeError(restate("conv2d", "bias doesn't match w", expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
     check_float("conv2d", x=x, w=w, bias=bias)
     x, w, bias = ready(x), ready(w), ready(bias)
-    if winograd.serves(x.shape, w.shape, output, stride, dilation, groups):
+    if by_tiles:
         y = winograd.forward(x, w, bias, output, _before(padding))
         if y is not None:
             return y
-    window = windows.Window(w.shape[1:], groups, output, stride, dilation, _before(padding))
-    total = windows.forward_sum(len(x), w.shape[0], window, x.itemsize, get_num_threads())
     return _correlate(x, w, bias, total)
 
 
@@ -88,22 +87,18 @@ def grad_input(
              [2., 4., 2.],
              [1., 2., 1.]]]])
     """
-    op = "conv2d_grad_input"
-    x_shape = (*g.shape[:1], (w.shape[1] if w.ndim == 4 else 0) * groups, *input_size)
-    output = _output_size(op, x_shape, w.shape, stride, padding, dilation, groups)
-    _check_gradient(op, g, (len(g), w.shape[0], *output), w=w, input_size=input_size)
-    dtype = check_float(op, g=g, w=w)
+    motion = (tuple(input_size), stride, padding, dilation, groups)
+    x_shape, by_tiles, totals = _grad_input_plan(g.shape, w.shape, motion, g.itemsize, get_num_threads())
+    dtype = check_float("conv2d_grad_input", g=g, w=w)
     with np.errstate(invalid="ignore", over="ignore"):
         if not np.isfinite(w.sum()):
             # The zeros around g times an infinite weight would be NaN.
             return twins.conv_grad_input(ready(g), ready(w), input_size, stride, padding, dilation, groups)
     g, w, bias = ready(g), ready(w), np.zeros(x_shape[1], dtype)
-    if winograd.serves(g.shape, w.shape, input_size, stride, dilation, groups):
+    if by_tiles:
         x = winograd.grad_input(g, w, bias, input_size, _before(padding))
         if x is not None:
             return x
-    motion = (tuple(input_size), stride, padding, dilation, groups)
-    totals = windows.grad_input_sums(g.shape, w.shape, *motion, g.itemsize, get_num_threads())
     if stride == (1, 1):
         return _correlate(g, w, bias, totals[0][1])
     x = memory.empty(x_shape, dtype)
@@ -134,20 +129,16 @@ def grad_weight(
     array([[[[4., 4.],
              [4., 4.]]]])
     """
-    op = "conv2d_grad_weight"
-    filters, channels = (array.shape[1] if array.ndim == 4 else 0 for array in (g, x))
-    w_shape = (filters, channels // max(groups, 1), *kernel_size)
-    output = _output_size(op, x.shape, w_shape, stride, padding, dilation, groups)
-    _check_gradient(op, g, (len(x), filters, *output), x=x, kernel_size=kernel_size)
-    dtype = check_float(op, x=x, g=g)
+    motion = (tuple(kernel_size), stride, padding, dilation, groups)
+    plan = _grad_weight_plan(x.shape, g.shape, motion, x.itemsize, get_num_threads())
+    w_shape, by_tiles, (layout, offsets, images) = plan
+    dtype = check_float("conv2d_grad_weight", x=x, g=g)
     x, g = ready(x), ready(g)
-    if winograd.serves(x.shape, w_shape, output, stride, dilation, groups):
+    if by_tiles:
         dw = winograd.grad_weight(x, g, _before(padding))
         if dw is not None:
             return dw
-    window = windows.Window(w_shape[1:], groups, output, stride, dilation, _before(padding))
-    layout, offsets, images = _dot_plan(window, len(x), dtype.itemsize, get_num_threads())
-    blocks = -(-len(x) // images) * layout.bands
+    blocks, filters = -(-len(x) // images) * layout.bands, w_shape[0]
     pieces = pieces_for(blocks, g.size * offsets.size)
     scratch = memory.empty((pieces, images * layout.image + lanes(dtype)), dtype)
     sums = memory.empty((pieces, filters, offsets.size), np.float64)
@@ -168,7 +159,6 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 # -------------------------------------------------------------------------------------------------------------- checks
 
 
-@lru_cache(maxsize=1024)
 def _output_size(
     op: str, x_shape: Sizes, w_shape: Sizes, stride: Sizes, padding: Pads, dilation: Sizes, groups: int
 ) -> Sizes:
@@ -189,14 +179,59 @@ def _output_size(
     return conv_output_size(x_shape[2:], w_shape[2:], stride, padding, dilation, op=op)
 
 
-def _check_gradient(op: str, g: np.ndarray, shape: Sizes, **arguments: object) -> None:
-    if g.shape != shape:
-        raise ShapeError(restate(op, "g isn't shaped like the output", expected=f"g {shape}", g=g, **arguments))
+def _check_gradient(op: str, g_shape: Sizes, shape: Sizes, **arguments: object) -> None:
+    if g_shape != shape:
+        raise ShapeError(restate(op, "g isn't shaped like the output", expected=f"g {shape}", g=g_shape, **arguments))
 
 
 def _before(padding: Pads) -> Sizes:
     (top, _), (left, _) = padding
     return top, left
+
+
+# --------------------------------------------------------------------------------------------------------------- plans
+#
+# All that follows from the shapes, the checks included: looked up once per call.
+
+
+@lru_cache(maxsize=1024)
+def _forward_plan(
+    x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
+) -> tuple[Sizes, bool, windows.Sum]:
+    """The output's size, whether it is made by Winograd's tiles, and the sum that it is otherwise."""
+    stride, padding, dilation, groups = motion
+    output = _output_size("conv2d", x_shape, w_shape, *motion)
+    window = windows.Window(w_shape[1:], groups, output, stride, dilation, _before(padding))
+    by_tiles = winograd.serves(x_shape, w_shape, output, stride, dilation, groups)
+    return output, by_tiles, windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, threads)
+
+
+@lru_cache(maxsize=1024)
+def _grad_input_plan(
+    g_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
+) -> tuple[Sizes, bool, tuple]:
+    """The input's shape, whether its gradient is made by Winograd's tiles, and the sums that it is otherwise."""
+    op, (input_size, stride, padding, dilation, groups) = "conv2d_grad_input", motion
+    x_shape = (*g_shape[:1], (w_shape[1] if len(w_shape) == 4 else 0) * groups, *input_size)
+    output = _output_size(op, x_shape, w_shape, stride, padding, dilation, groups)
+    _check_gradient(op, g_shape, (g_shape[0], w_shape[0], *output), w=w_shape, input_size=input_size)
+    by_tiles = winograd.serves(g_shape, w_shape, input_size, stride, dilation, groups)
+    return x_shape, by_tiles, windows.grad_input_sums(g_shape, w_shape, *motion, itemsize, threads)
+
+
+@lru_cache(maxsize=1024)
+def _grad_weight_plan(
+    x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int
+) -> tuple[Sizes, bool, tuple[windows.Layout, np.ndarray, int]]:
+    """The weights' shape, whether their gradient is made by Winograd's tiles, and how lines are laid out otherwise."""
+    op, (kernel_size, stride, padding, dilation, groups) = "conv2d_grad_weight", motion
+    filters, channels = (shape[1] if len(shape) == 4 else 0 for shape in (g_shape, x_shape))
+    w_shape = (filters, channels // max(groups, 1), *kernel_size)
+    output = _output_size(op, x_shape, w_shape, stride, padding, dilation, groups)
+    _check_gradient(op, g_shape, (x_shape[0], filters, *output), x=x_shape, kernel_size=kernel_size)
+    window = windows.Window(w_shape[1:], groups, output, stride, dilation, _before(padding))
+    by_tiles = winograd.serves(x_shape, w_shape, output, stride, dilation, groups)
+    return w_shape, by_tiles, _dot_plan(window, x_shape[0], itemsize, threads)
 
 
 # ------------------------------------------------------------------------------------------------------------- spread
@@ -308,7 +343,6 @@ def _correlate_driver(address, x, w, bias, y, table, scratch, layout, step, grou
 # ----------------------------------------------------------------------------------------------------- weight gradient
 
 
-@lru_cache(maxsize=1024)
 def _dot_plan(
     window: windows.Window, count: int, itemsize: int, threads: int
 ) -> tuple[windows.Layout, np.ndarray, int]:

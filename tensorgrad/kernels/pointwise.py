@@ -8,6 +8,9 @@ from numba import prange
 from tensorgrad import memory
 from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
 
+# Multiply-adds that take as long as an element that passes by, by a rough measurement.
+WORK = 5
+
 
 def relu(x: np.ndarray) -> np.ndarray:
     """max(x, 0) for each element, float32 or float64; NaN is carried. Any shape.
@@ -16,7 +19,7 @@ def relu(x: np.ndarray) -> np.ndarray:
     array([ 0.,  2., nan])
     """
     z = memory.empty(x.shape, check_float("relu", x=x))
-    run(_relu_piece, _relu_driver, (ready(x).reshape(-1), z.reshape(-1)), pieces_for(x.size, x.size))
+    run(_relu_piece, _relu_driver, (ready(x).reshape(-1), z.reshape(-1)), pieces_for(x.size, WORK * x.size))
     return z
 
 
@@ -28,7 +31,7 @@ def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
     """
     x = memory.empty(g.shape, check_float("relu_gradient", g=g, z=z))
     arguments = (ready(g).reshape(-1), ready(z).reshape(-1), x.reshape(-1))
-    run(_relu_gradient_piece, _relu_gradient_driver, arguments, pieces_for(g.size, g.size))
+    run(_relu_gradient_piece, _relu_gradient_driver, arguments, pieces_for(g.size, WORK * g.size))
     return x
 
 
@@ -42,7 +45,7 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     sums = np.zeros(x.shape[1], np.float64)
     # (N, C, ...) -> (N, C, pixels)
     planes = ready(x).reshape(*x.shape[:2], -1 if x.size else 0)
-    run(_sums_piece, _sums_driver, (planes, sums), pieces_for(x.shape[1], x.size))
+    run(_sums_piece, _sums_driver, (planes, sums), pieces_for(x.shape[1], WORK * x.size))
     return sums.astype(dtype)
 
 

@@ -20,6 +20,9 @@ from tensorgrad.kernels.simd import WIDTH
 
 NO_PADDING = ((0, 0), (0, 0))
 
+# Multiply-adds that take as long as a pixel that passes by, by a rough measurement.
+WORK = 5
+
 
 def max_forward(
     x: np.ndarray,
@@ -48,10 +51,10 @@ def max_forward(
     y, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
     planes = (_planes(ready(x)), _planes(y), _planes(indices))
     if kernel == stride == (2, 2) and padding == NO_PADDING and dilation == (1, 1) and _whole(x.shape[2:], output_size):
-        run(_max_of_pairs_piece, _max_of_pairs_driver, planes, pieces_for(len(planes[0]), x.size))
+        run(_max_of_pairs_piece, _max_of_pairs_driver, planes, pieces_for(len(planes[0]), WORK * x.size))
         return y, indices
     table = _max_table(x.shape[2:], kernel, stride, padding, dilation, output_size)
-    run(_max_piece, _max_driver, (*planes, *table), pieces_for(len(planes[0]), y.size * kernel[0] * kernel[1]))
+    run(_max_piece, _max_driver, (*planes, *table), pieces_for(len(planes[0]), WORK * y.size * kernel[0] * kernel[1]))
     return y, indices
 
 
@@ -72,7 +75,7 @@ def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray
         raise ShapeError(restate(op, "g and indices differ in shape", g=g, indices=indices))
     x = memory.empty((*g.shape[:2], *input_size), dtype)
     planes = (_planes(ready(g)), _planes(indices), _planes(x))
-    pieces = pieces_for(len(planes[0]), x.size + g.size)
+    pieces = pieces_for(len(planes[0]), WORK * (x.size + g.size))
     strays = np.zeros(pieces, np.int64)
     run(_scatter_piece, _scatter_driver, (*planes, strays), pieces)
     _check_strays(op, strays, indices, input_size)
@@ -94,7 +97,7 @@ def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
         raise ShapeError(restate(op, "x and indices differ in N or C", x=x, indices=indices))
     y = memory.empty(indices.shape, dtype)
     planes = (_planes(ready(x)), _planes(indices), _planes(y))
-    pieces = pieces_for(len(planes[0]), y.size)
+    pieces = pieces_for(len(planes[0]), WORK * y.size)
     strays = np.zeros(pieces, np.int64)
     run(_gather_piece, _gather_driver, (*planes, strays), pieces)
     _check_strays(op, strays, indices, x.shape[2:])
@@ -125,7 +128,7 @@ def avg_forward(
     y = memory.empty((*x.shape[:2], *output_size), dtype)
     (top, _), (left, _) = padding
     arguments = (_planes(ready(x)), table, _planes(y), (*kernel, *stride, top, left))
-    run(_avg_piece, _avg_driver, arguments, pieces_for(x.shape[0] * x.shape[1], y.size * kernel[0] * kernel[1]))
+    run(_avg_piece, _avg_driver, arguments, pieces_for(x.shape[0] * x.shape[1], WORK * y.size * kernel[0] * kernel[1]))
     return y
 
 
@@ -155,7 +158,12 @@ def avg_backward(
     x = memory.empty((*g.shape[:2], *input_size), dtype)
     (top, _), (left, _) = padding
     arguments = (_planes(ready(g)), table, _planes(x), (*kernel, *stride, top, left))
-    run(_spread_piece, _spread_driver, arguments, pieces_for(g.shape[0] * g.shape[1], g.size * kernel[0] * kernel[1]))
+    run(
+        _spread_piece,
+        _spread_driver,
+        arguments,
+        pieces_for(g.shape[0] * g.shape[1], WORK * g.size * kernel[0] * kernel[1]),
+    )
     return x
 
 

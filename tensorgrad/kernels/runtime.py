@@ -39,7 +39,10 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
 
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
-SMALL = 1_000_000
+SMALL = 400_000
+
+
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 
 def piece(function: Callable) -> Callable:
@@ -131,9 +134,12 @@ def ready(array: np.ndarray) -> np.ndarray:
 
 def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
     """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
+    dtype, *others = [array.dtype for array in arrays.values()]
+    if dtype in _FLOATS and all([other == dtype for other in others]):
+        return dtype
     kinds = {array.dtype.newbyteorder("=") for array in arrays.values()}
     dtype = kinds.pop()
-    if kinds or dtype not in (np.float32, np.float64):
+    if kinds or dtype not in _FLOATS:
         expected = "arrays of one dtype, float32 or float64"
         raise DTypeError(restate(op, "dtypes that kernels can't take together", expected=expected, **arrays))
     return dtype

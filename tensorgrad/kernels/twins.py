@@ -244,3 +244,19 @@ def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
 def channel_sums(x: np.ndarray) -> np.ndarray:
     """All axes but the second are summed over: see `pointwise.channel_sums`."""
     return x.sum(axis=(0, *range(2, x.ndim)), dtype=np.float64).astype(x.dtype)
+
+
+# -------------------------------------------------------------------------------------------------------------- losses
+
+
+def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Softmax, and its negative logarithm at y: see `losses.cross_entropy`."""
+    shifted = x - x.max(axis=1, keepdims=True, initial=-np.inf)
+    total = np.exp(shifted).sum(axis=1, keepdims=True)
+    # (N, 1), (N, C) -> (N,)
+    return np.log(total)[:, 0] - shifted[np.arange(len(x)), y], np.exp(shifted) / total
+
+
+def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The probabilities, less 1 at y, times the upstream gradient: see `losses.cross_entropy_gradient`."""
+    return (probabilities - (np.arange(probabilities.shape[1]) == y[:, None])) * g[:, None]

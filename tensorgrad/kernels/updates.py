@@ -85,8 +85,9 @@ def _share(sizes, p, index, pieces):
 
 
 @piece
-def _at(table, p, column, like):
-    return carray(_pointer(table[p, column], like), table[p, 0])
+def _at(table, p, column, first, last, like):
+    """The elements from first to last of an array of parameter p."""
+    return carray(_pointer(table[p, column] + first * like.itemsize, like), max(0, last - first))
 
 
 @piece
@@ -102,17 +103,17 @@ def _sgd_piece(table, steps, numbers, like, index, pieces):
     decay, nesterov, sign = number(numbers[3]), numbers[4] != 0, number(numbers[5])
     for p in range(len(table)):
         first, last = _share(table[:, 0], p, index, pieces)
-        w, g = _at(table, p, 1, like), _at(table, p, 2, like)
+        w, g = _at(table, p, 1, first, last, like), _at(table, p, 2, first, last, like)
         if numbers[1] == 0:
-            for k in range(first, last):
+            for k in range(len(w)):
                 w[k] -= lr * _decayed(sign * g[k], decay, w[k])
             continue
-        v = _at(table, p, 3, like)
+        v = _at(table, p, 3, first, last, like)
         # The first step takes the gradient undampened.
         old, new = (number(0), number(1)) if steps[p] == 1 else (momentum, fresh)
         if steps[p] == 1:
-            v[first:last] = 0
-        for k in range(first, last):
+            v[:] = 0
+        for k in range(len(w)):
             gradient = _decayed(sign * g[k], decay, w[k])
             velocity = old * v[k] + new * gradient
             v[k] = velocity
@@ -135,11 +136,16 @@ def _adam_piece(table, steps, numbers, like, index, pieces):
     kept = number(1 - numbers[0] * numbers[4] if numbers[5] else 1)
     for p in range(len(table)):
         first, last = _share(table[:, 0], p, index, pieces)
-        w, g, m, v = _at(table, p, 1, like), _at(table, p, 2, like), _at(table, p, 3, like), _at(table, p, 4, like)
+        w, g, m, v = (
+            _at(table, p, 1, first, last, like),
+            _at(table, p, 2, first, last, like),
+            _at(table, p, 3, first, last, like),
+            _at(table, p, 4, first, last, like),
+        )
         lr = number(numbers[0] / (1 - numbers[1] ** steps[p]))
         root = number(sqrt(1 - numbers[2] ** steps[p]))
-        amsgrad, largest = table.shape[1] > 5, _at(table, p, table.shape[1] - 1, like)
-        for k in range(first, last):
+        amsgrad, largest = table.shape[1] > 5, _at(table, p, table.shape[1] - 1, first, last, like)
+        for k in range(len(w)):
             weight = kept * w[k]
             gradient = _decayed(sign * g[k], decay, weight)
             m[k] = beta1 * m[k] + fresh1 * gradient
@@ -166,9 +172,16 @@ def _rmsprop_piece(table, steps, numbers, like, index, pieces):
     centered, moving = numbers[5] != 0, numbers[4] != 0
     for p in range(len(table)):
         first, last = _share(table[:, 0], p, index, pieces)
-        w, g, s = _at(table, p, 1, like), _at(table, p, 2, like), _at(table, p, 3, like)
-        a, v = _at(table, p, 4 if centered else 3, like), _at(table, p, table.shape[1] - 1 if moving else 3, like)
-        for k in range(first, last):
+        w, g, s = (
+            _at(table, p, 1, first, last, like),
+            _at(table, p, 2, first, last, like),
+            _at(table, p, 3, first, last, like),
+        )
+        a, v = (
+            _at(table, p, 4 if centered else 3, first, last, like),
+            _at(table, p, table.shape[1] - 1 if moving else 3, first, last, like),
+        )
+        for k in range(len(w)):
             gradient = _decayed(sign * g[k], decay, w[k])
             s[k] = alpha * s[k] + fresh * gradient * gradient
             variance = s[k]

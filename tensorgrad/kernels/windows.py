@@ -6,7 +6,6 @@ of the output's pixels, whatever the stride, the padding and the dilation. Large
 """
 
 from collections.abc import Iterator
-from functools import lru_cache
 from math import gcd
 from typing import NamedTuple
 
@@ -85,7 +84,6 @@ def offsets(window: Window, layout: Layout) -> np.ndarray:
     return ((phase * layout.rows + h // layout.stride_h) * layout.output_w).ravel()
 
 
-@lru_cache(maxsize=1024)
 def forward_sum(count: int, filters: int, window: Window, itemsize: int, threads: int) -> Sum:
     """The sum that is a convolution of `count` images with w (K, C/groups, KH, KW)."""
     where = banded(window, count, itemsize, threads)
@@ -95,7 +93,6 @@ def forward_sum(count: int, filters: int, window: Window, itemsize: int, threads
     return Sum((count, filters, *window.output), where, table, taps, filters // window.groups * taps)
 
 
-@lru_cache(maxsize=1024)
 def grad_input_sums(
     g_shape: Sizes,
     w_shape: Sizes,

@@ -49,10 +49,10 @@ class Linear(Op):
         return _product(x, w.T, b)
 
     def backward_x(self, grad, w):
-        return grad @ w
+        return apply(MatMul, grad, w)
 
     def backward_w(self, grad, x):
-        return grad.mT @ x
+        return apply(MatMul, grad.mT, x)
 
     def backward_b(self, grad):
         # (N, O) -> (O,)

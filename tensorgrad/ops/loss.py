@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.engine import apply
+from tensorgrad import kernels
+from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.op import Op
 from tensorgrad.ops.arithmetic import maximum
 from tensorgrad.ops.indexing import one_hot
@@ -26,13 +27,25 @@ class CrossEntropy(Op):
 
     @quiet
     def forward(self, x, y):
-        shifted = x - x.max(axis=1, keepdims=True, initial=-np.inf)
-        # (N, C) -> (N,)
-        return np.log(np.exp(shifted).sum(axis=1)) - shifted[np.arange(len(x)), y]
+        kernel = kernels.twins.cross_entropy if x.dtype == np.float16 else kernels.losses.cross_entropy
+        z, self.residuals = kernel(x, y)
+        return z
 
-    def backward_x(self, grad, x, y):
-        # (N,) -> (N, 1), beside the (N, C) of the classes
+    def backward_x(self, grad, x, y, residuals):
+        if not is_grad_enabled() and x._data.dtype != np.float16:
+            return apply(CrossEntropyGradient, grad, y, probabilities=residuals)
+        # For a second derivative. (N,) -> (N, 1), beside the (N, C) of the classes
         return (softmax(x, axis=1) - one_hot(y, x.shape[1])) * grad.unsqueeze(1)
+
+
+class CrossEntropyGradient(Op):
+    """z = (softmax(x) − [i = y]) · g per row, for a backward pass that isn't differentiated in turn."""
+
+    symbol, formula = "softmax − [i = y]", "z = (softmax(x)ᵢ − [i = y]) · g"
+    probabilities: np.ndarray
+
+    def forward(self, g, y):
+        return kernels.losses.cross_entropy_gradient(g, self.probabilities, y)
 
 
 class BinaryCrossEntropy(Op):
