@@ -75,10 +75,11 @@ def cross_entropy(
         losses = -(t * weighed(call, rows.log_softmax(axis=1), weight)).sum(1)
         return reduced(losses.reshape(element_shape(x)), reduction)
     labels, counts = class_indices(call, x, target, ignore_index)
-    if weight is None and label_smoothing == 0 and counts.all():
+    if counts is None and weight is None and label_smoothing == 0:
         losses = loss.cross_entropy(rows, labels)
         return reduced(losses if losses.shape == target.shape else losses.reshape(target.shape), reduction)
     logs = rows.log_softmax(axis=1)
+    counts = np.ones(labels.shape, bool) if counts is None else counts
     losses, shares = _negative_log_likelihood(logs, labels, counts, weight)
     if label_smoothing:
         even = tg.where(counts, -weighed(call, logs, weight).sum(1), 0.0)
@@ -110,6 +111,7 @@ def nll_loss(
     check_classes(call, x, target)
     rows = as_rows(x)
     labels, counts = class_indices(call, x, target, ignore_index)
+    counts = np.ones(labels.shape, bool) if counts is None else counts
     losses, shares = _negative_log_likelihood(rows, labels, counts, class_weights(call, x, weight))
     return reduced(losses.reshape(target.shape), reduction, shares)
 

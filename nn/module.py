@@ -65,16 +65,23 @@ class Module:
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         """Run the hooks and `forward`."""
-        for hook in tuple(self._forward_pre_hooks.values()):
-            changed = hook(self, inputs)
-            if changed is not None:
-                inputs = changed if isinstance(changed, tuple) else (changed,)
+        if self._forward_pre_hooks:
+            inputs = self._run_pre_hooks(inputs)
         output = self.forward(*inputs, **kwargs)
+        if not self._forward_hooks:
+            return output
         for hook in tuple(self._forward_hooks.values()):
             changed = hook(self, inputs, output)
             if changed is not None:
                 output = changed
         return output
+
+    def _run_pre_hooks(self, inputs: tuple) -> tuple:
+        for hook in tuple(self._forward_pre_hooks.values()):
+            changed = hook(self, inputs)
+            if changed is not None:
+                inputs = changed if isinstance(changed, tuple) else (changed,)
+        return inputs
 
     # ------------------------------------------------------------------------------------------------------- attributes
 

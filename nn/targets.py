@@ -89,13 +89,16 @@ def as_rows(x: Tensor) -> Tensor:
     return last.reshape(last.size // max(x.shape[1], 1), x.shape[1])
 
 
-def class_indices(call: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, np.ndarray]:
-    """The class index of each row, 0 for those to ignore; and which rows count. RangeError outside 0 … C − 1."""
+def class_indices(call: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, np.ndarray | None]:
+    """The class index of each row, 0 for those to ignore; and which rows count, None for all.
+
+    RangeError outside 0 … C − 1.
+    """
     # (N, ...) -> (M,)
     values = target._data.reshape(-1)
     low, high, classes = (values.min(), values.max(), class_count(x)) if values.size else (0, 0, 1)
     if low >= 0 and high < classes and not low <= ignore_index <= high:
-        return (target if target.ndim == 1 else as_tensor(values)), np.ones(values.shape, bool)
+        return (target if target.ndim == 1 else as_tensor(values)), None
     counts = values != ignore_index
     counted = values[counts]
     if counted.size and not 0 <= counted.min() <= counted.max() < classes:

@@ -196,8 +196,9 @@ class Node:
         self.edges = tuple([(x._node or x) if x._requires_grad else None for x in inputs])
         self.input_shapes = tuple([x._data.shape for x in inputs])
         self.saved: dict[int, Saved] | None = {}
+        rules, last = op.rules, len(op.rules) - 1  # as op.rule(position), without the call
         for position, edge in enumerate(self.edges):
-            if edge is not None and (rule := op.rule(position)) is not None:
+            if edge is not None and (rule := rules[min(position, last)]) is not None:
                 for k in rule.wants:
                     if k not in self.saved:
                         self._save(k, inputs, output)
@@ -240,8 +241,9 @@ class Node:
     ) -> Iterator[tuple["Node | Variable", Variable]]:
         """Per input that wants one: the edge, and the vector–Jacobian product of the op for that input."""
         op = self.op
+        rules, last = op.rules, len(op.rules) - 1
         for position, edge in enumerate(self.edges):
-            if edge is None or (only is not None and edge not in only) or (rule := op.rule(position)) is None:
+            if edge is None or (only is not None and edge not in only) or (rule := rules[min(position, last)]) is None:
                 continue
             g = rule.backward(op, grad, *[self.value(k, position) for k in rule.wants])
             shape = self.input_shapes[position]

@@ -5,13 +5,31 @@ Every function works per spatial dimension, for any number of them, and names th
 """
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache, wraps
 from math import ceil
 
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 
 Sizes = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
+
+
+def remembered(function: Callable) -> Callable:
+    """Let a function of sizes work once for equal arguments, whatever users pass: what has no hash works each time."""
+    known = lru_cache(maxsize=1024, typed=True)(function)
+
+    @wraps(function)
+    def look_up(*arguments: object) -> object:
+        try:
+            hash(arguments)
+        except TypeError:
+            chosen = function  # called below, so that an error of its own isn't shown as the second of two
+        else:
+            chosen = known
+        return chosen(*arguments)
+
+    return look_up
 
 
 def as_tuple(value: int | Sequence[int], rank: int, *, op: str, name: str, minimum: int | None = None) -> Sizes:

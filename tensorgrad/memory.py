@@ -4,6 +4,7 @@ Nothing is ever given back by hand. An array from `empty` is a view whose `.base
 of it, so a buffer that nothing but the pool refers to is free; its reference count tells.
 """
 
+import ctypes
 import os
 import sys
 import threading
@@ -41,6 +42,12 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     if not SMALLEST <= size <= LIMIT // 4 or dtype.hasobject:
         return np.empty(shape, dtype)
     return _pool.take(shape, dtype, size)
+
+
+def address(array: np.ndarray) -> int:
+    """Where the first element of a writable, contiguous array stands; 0 for an empty one."""
+    # A quarter of the time of `array.ctypes.data`: an optimizer asks it for three arrays of every parameter.
+    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
 
 
 def owned(array: np.ndarray) -> bool:

@@ -53,7 +53,7 @@ class Op:
     residuals: Any = None
 
     def __init__(self, **params: Any) -> None:
-        self.__dict__.update(params)
+        self.__dict__ = params
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()

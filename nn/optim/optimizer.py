@@ -20,6 +20,8 @@ from .terms import quiet, scaled
 LARGE = 4096
 """Weights in a group from which its rule runs in a kernel: for fewer NumPy is fast enough, and numba stays unloaded."""
 
+KERNEL_DTYPES = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
+
 Schedule = Callable[[int], float]
 """A learning rate as a function of the number of steps done: see `schedules`."""
 
@@ -97,26 +99,32 @@ class Optimizer:
         """
         for parameters, options in self._work():
             slots, sign = self.slots(options), -1.0 if options.pop("maximize") else 1.0
-            together: dict[np.dtype, list[Tensor]] = {}
-            size = sum(p._data.size for p in parameters)
+            use_kernel = self.kernel is not None and sum([p._data.size for p in parameters]) >= LARGE
+            together: dict[np.dtype, tuple[list[tuple], list[int]]] = {}
             for p in parameters:
-                state = self.state.setdefault(p, {"step": 0})
+                state, w, g = self._state_of(p, slots), p._data, p.grad._data
                 state["step"] += 1
-                w, g = p._data, p.grad._data
-                for slot in slots:
-                    if slot not in state:
-                        state[slot] = np.zeros_like(w)
-                if self.kernel is not None and size >= LARGE and _fits_kernel(w, g):
-                    together.setdefault(w.dtype, []).append(p)
+                if use_kernel and _fits_kernel(w, g):
+                    arrays, counts = together.setdefault(w.dtype, ([], []))
+                    arrays.append((w, g, *[state[slot] for slot in slots]))
+                    counts.append(state["step"])
                 else:
                     self.update(w, g if sign > 0 else scaled(g, -1), state, **options)
-            for chosen in together.values():
-                arrays = [(p._data, p.grad._data, *(self.state[p][slot] for slot in slots)) for p in chosen]
-                counts = [self.state[p]["step"] for p in chosen]
+            for arrays, counts in together.values():
                 getattr(kernels.updates, self.kernel)(arrays, counts, (*self.numbers(options), sign))
             for p in parameters:
                 p._version[0] += 1  # backward must know that the contents changed
         self.steps += 1
+
+    def _state_of(self, p: Tensor, slots: tuple[str, ...]) -> dict[str, Any]:
+        """What is kept for a parameter: how many steps it took, and an array per slot, zeros at first."""
+        state = self.state.get(p)
+        if state is None:
+            state = self.state[p] = {"step": 0}
+        for slot in slots:
+            if slot not in state:
+                state[slot] = np.zeros_like(p._data)
+        return state
 
     def _work(self) -> list[tuple[list[Tensor], dict[str, Any]]]:
         """The parameters to update, group by group, each with its options, after all the checks."""
@@ -259,4 +267,4 @@ class Optimizer:
 
 
 def _fits_kernel(w: np.ndarray, g: np.ndarray) -> bool:
-    return w.dtype == g.dtype and w.dtype in (np.float32, np.float64) and w.flags.carray and w.dtype.isnative
+    return w.dtype == g.dtype and w.dtype in KERNEL_DTYPES and w.flags.carray

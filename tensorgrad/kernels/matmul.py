@@ -38,7 +38,7 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
         raise ShapeError(restate("product", "the sizes don't fit", expected=expected, a=a, b=b, bias=bias))
     (m, k), n = a.shape, b.shape[1]
     work = m * n * k
-    if work <= (ONE_THREAD_VECTOR if min(m, n) == 1 else ONE_THREAD) or min(a.size, b.size) > LARGE:
+    if work <= (ONE_THREAD_VECTOR if min(m, n, k) == 1 else ONE_THREAD) or min(a.size, b.size) > LARGE:
         z = np.multiply(a, b) if k == 1 else np.matmul(a, b)
         return z if bias is None else np.add(z, bias, out=z)
     dtype = check_float("product", a=a, b=b, **({} if bias is None else {"bias": bias}))

@@ -39,10 +39,9 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
 
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
-SMALL = 400_000
+SMALL = 500_000
 
-
-_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_FLOAT32, _FLOAT64 = {np.dtype(np.float32)}, {np.dtype(np.float64)}
 
 
 def piece(function: Callable) -> Callable:
@@ -100,10 +99,13 @@ def call(typing, address, arguments, index, pieces):
 
 def run(piece: Callable, driver: Callable, arguments: tuple, pieces: int) -> None:
     """Run all `pieces` of a kernel, in parallel where there are several and threads can be used."""
-    if pieces == 1 or _serial_only or _every_variant:
+    if pieces == 1 and not _every_variant:
+        piece(*arguments, 0, 1)
+        return
+    if _serial_only or _every_variant:
         for index in range(pieces):
             piece(*arguments, index, pieces)
-    if _serial_only or (pieces == 1 and not _every_variant):
+    if _serial_only:
         return
     _launch_threads()
     if numba.get_num_threads() != get_num_threads():
@@ -134,12 +136,12 @@ def ready(array: np.ndarray) -> np.ndarray:
 
 def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
     """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
-    dtype, *others = [array.dtype for array in arrays.values()]
-    if dtype in _FLOATS and all([other == dtype for other in others]):
-        return dtype
-    kinds = {array.dtype.newbyteorder("=") for array in arrays.values()}
+    dtypes = {array.dtype for array in arrays.values()}
+    if len(dtypes) == 1 and dtypes in (_FLOAT32, _FLOAT64):
+        return dtypes.pop()
+    kinds = {dtype.newbyteorder("=") for dtype in dtypes}
     dtype = kinds.pop()
-    if kinds or dtype not in _FLOATS:
+    if kinds or dtype not in _FLOAT32 | _FLOAT64:
         expected = "arrays of one dtype, float32 or float64"
         raise DTypeError(restate(op, "dtypes that kernels can't take together", expected=expected, **arrays))
     return dtype

@@ -12,9 +12,10 @@ from numba import carray, prange, types
 from numba.extending import intrinsic
 
 from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, ready, run
+from tensorgrad.memory import address
 
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.
-WORK = 20
+WORK = 6
 
 
 def sgd(parameters: Sequence[tuple[np.ndarray, ...]], steps: list[int], numbers: tuple[float, ...]) -> None:
@@ -57,10 +58,10 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 def _run(piece: Callable, driver: Callable, parameters: Sequence, steps: list[int], numbers: tuple) -> None:
     # What is copied here must live until the kernel has run.
     parameters = [(w, ready(g), *state) for w, g, *state in parameters]
-    table = np.array([[w.size, *(a.__array_interface__["data"][0] for a in (w, *rest))] for w, *rest in parameters])
-    pieces = pieces_for(int(table[:, 0].sum()), WORK * int(table[:, 0].sum()))
-    like = np.empty(0, parameters[0][0].dtype)
-    run(piece, driver, (table, np.array(steps), np.array(numbers, np.float64), like), pieces)
+    table = np.array([[w.size, *map(address, (w, *rest))] for w, *rest in parameters])
+    total = sum([w.size for w, *_ in parameters])
+    like = parameters[0][0].reshape(-1)
+    run(piece, driver, (table, np.array(steps), np.array(numbers, np.float64), like), pieces_for(total, WORK * total))
 
 
 @intrinsic

@@ -188,30 +188,42 @@ def _convolve(op, rank, x, weight, bias, stride, padding, dilation, groups):
     x = for_kernel(op, x)
     if bias is not None:
         bias = floating(bias)
-        bias = bias if bias.dtype == x.dtype else bias.astype(x.dtype)
-    _check(op, rank, x, weight, bias, groups)
+        bias = bias if bias._data.dtype == x._data.dtype else bias.astype(x.dtype)
+    shapes = x._data.shape, weight._data.shape, None if bias is None else bias._data.shape
+    motion = _checked_motion(op, rank, *shapes, stride, padding, dilation, groups)
+    if motion is None:
+        raise _misfit(op, rank, x, weight, bias, groups)
+    batched = len(shapes[0]) == rank + 2
+    batch = x if batched else x.unsqueeze(0)
+    z = apply(Convolution, *((batch, weight) if bias is None else (batch, weight, bias)), **motion)
+    return z if batched else z.squeeze(0)
+
+
+@geometry.remembered
+def _checked_motion(op, rank, image, filters, bias, stride, padding, dilation, groups):
+    """The parameters of the op, or None where the arrays don't fit together: `_misfit` says why."""
+    (groups,) = geometry.as_tuple(groups, 1, op=op, name="groups", minimum=1)
+    if len(image) not in (rank + 1, rank + 2) or len(filters) != rank + 2:
+        return None
+    if image[-rank - 1] != filters[1] * groups or filters[0] % groups or (bias is not None and bias != filters[:1]):
+        return None
     stride = geometry.as_tuple(stride, rank, op=op, name="stride", minimum=1)
     dilation = geometry.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
-    padding = geometry.conv_padding(padding, weight.shape[2:], stride, dilation, op=op)
-    geometry.conv_output_size(x.shape[-rank:], weight.shape[2:], stride, padding, dilation, op=op)
-    batch = x if x.ndim == rank + 2 else x.unsqueeze(0)
-    inputs = (batch, weight) if bias is None else (batch, weight, bias)
-    z = apply(Convolution, *inputs, stride=stride, padding=padding, dilation=dilation, groups=groups)
-    return z if x.ndim == rank + 2 else z.squeeze(0)
+    padding = geometry.conv_padding(padding, filters[2:], stride, dilation, op=op)
+    geometry.conv_output_size(image[-rank:], filters[2:], stride, padding, dilation, op=op)
+    return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
 
-def _check(op: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> None:
-    axes = ", H, W" if rank == 2 else ", L"
-    kernel = ", KH, KW" if rank == 2 else ", KL"
+def _misfit(op: str, rank: int, x: Tensor, weight: Tensor, bias: Tensor | None, groups: int) -> ShapeError:
+    """What to raise for arrays that don't fit together."""
     given = {"x": x, "weight": weight} | ({} if bias is None else {"bias": bias}) | {"groups": groups}
-    geometry.as_tuple(groups, 1, op=op, name="groups", minimum=1)
     if x.ndim not in (rank + 1, rank + 2) or weight.ndim != rank + 2:
+        axes, kernel = (", H, W", ", KH, KW") if rank == 2 else (", L", ", KL")
         expected = f"x (N, C{axes}) or (C{axes}), weight (K, C/groups{kernel})"
-        raise ShapeError(restate(op, "the wrong number of axes", expected=expected, **given))
+        return ShapeError(restate(op, "the wrong number of axes", expected=expected, **given))
     channels, filters = x.shape[-rank - 1], weight.shape[0]
     if channels != weight.shape[1] * groups or filters % groups:
         problem = f"x has {channels} channels, the filters take {weight.shape[1]} in each of {groups} group(s)"
         expected = "x.shape[1] == weight.shape[1] · groups, and weight.shape[0] a multiple of groups"
-        raise ShapeError(restate(op, problem, expected=expected, **given))
-    if bias is not None and bias.shape != (filters,):
-        raise ShapeError(restate(op, "one bias per filter is needed", expected=f"bias of shape ({filters},)", **given))
+        return ShapeError(restate(op, problem, expected=expected, **given))
+    return ShapeError(restate(op, "one bias per filter is needed", expected=f"bias of shape ({filters},)", **given))

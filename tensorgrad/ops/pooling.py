@@ -251,36 +251,38 @@ def adaptive_avg_pool2d(x: TensorLike, output_size: Size) -> Tensor:
 
 
 def _batched(op: str, rank: int, x: Tensor) -> tuple[Tensor, bool]:
-    if x.ndim not in (rank + 1, rank + 2):
+    if x._data.ndim == rank + 2:
+        return x, False
+    if x.ndim != rank + 1:
         axes = "H, W" if rank == 2 else "L"
         expected = f"x (N, C, {axes}) or (C, {axes})"
         raise ShapeError(restate(op, "the wrong number of axes", expected=expected, x=x))
-    return (x, False) if x.ndim == rank + 2 else (x.unsqueeze(0), True)
+    return x.unsqueeze(0), True
 
 
 def _max_pool(op, rank, x, kernel_size, stride, padding, dilation, ceil_mode):
     x, single = _batched(op, rank, for_kernel(op, x))
-    kernel, stride, padding = _windows(op, rank, kernel_size, stride, padding)
-    dilation = geometry.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
-    output = geometry.pool_output_size(x.shape[2:], kernel, stride, padding, dilation, ceil_mode, op=op)
-    z = apply(MaxPool, x, kernel=kernel, stride=stride, padding=padding, dilation=dilation, output=output)
+    z = apply(MaxPool, x, **_windows(op, rank, x._data.shape[2:], kernel_size, stride, padding, dilation, ceil_mode))
     return z.squeeze(0) if single else z
 
 
 def _avg_pool(op, rank, x, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor):
     x, single = _batched(op, rank, for_kernel(op, x))
-    kernel, stride, padding = _windows(op, rank, kernel_size, stride, padding)
-    output = geometry.pool_output_size(x.shape[2:], kernel, stride, padding, (1,) * rank, ceil_mode, op=op)
-    windows = {"kernel": kernel, "stride": stride, "padding": padding, "output": output}
+    windows = _windows(op, rank, x._data.shape[2:], kernel_size, stride, padding, 1, ceil_mode)
+    windows = {key: value for key, value in windows.items() if key != "dilation"}
     z = apply(AvgPool, x, **windows, count_include_pad=count_include_pad, divisor=divisor)
     return z.squeeze(0) if single else z
 
 
-def _windows(op, rank, kernel_size, stride, padding):
+@geometry.remembered
+def _windows(op, rank, size, kernel_size, stride, padding, dilation, ceil_mode):
     kernel = geometry.as_tuple(kernel_size, rank, op=op, name="kernel_size", minimum=1)
     stride = kernel if stride is None else geometry.as_tuple(stride, rank, op=op, name="stride", minimum=1)
     sides = geometry.as_tuple(padding, rank, op=op, name="padding", minimum=0)
-    return kernel, stride, tuple((side, side) for side in sides)
+    padding = tuple((side, side) for side in sides)
+    dilation = geometry.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
+    output = geometry.pool_output_size(size, kernel, stride, padding, dilation, ceil_mode, op=op)
+    return {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "output": output}
 
 
 def _adaptive(op, rank, x, output_size):

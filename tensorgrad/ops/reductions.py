@@ -27,9 +27,11 @@ Axes = int | Sequence[int] | None
 
 def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
     """`axis` as a sorted tuple of non-negative axes; None means all. Raises RangeError or ArgumentError."""
-    ndim = x.ndim
+    ndim = x._data.ndim
     if axis is None:
         return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
     try:
         given = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
         axes = tuple(sorted(int(a) + ndim if a < 0 else int(a) for a in given))
@@ -56,8 +58,8 @@ class Reduction(Op):
 
     def spread(self, reduced: Tensor) -> Tensor:
         """`reduced` with its folded axes back as length 1, so that it broadcasts against the input."""
-        if self.keepdims or not self.axis:
-            return reduced
+        if self.keepdims or self.axis == tuple(range(len(self.axis))):
+            return reduced  # leading axes come back by broadcasting
         shape = list(reduced.shape)
         for a in self.axis:
             shape.insert(a, 1)
@@ -87,7 +89,7 @@ class Mean(Reduction):
 
     @quiet
     def forward(self, x):
-        count = math.prod(x.shape[a] for a in self.axis)
+        count = math.prod([x.shape[a] for a in self.axis])
         self.residuals = x.shape, count
         return np.divide(x.sum(self.axis, keepdims=self.keepdims), x.dtype.type(count), dtype=x.dtype)
 

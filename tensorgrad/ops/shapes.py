@@ -176,7 +176,8 @@ def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     if first > last:
         problem = "start_dim comes after end_dim"
         raise ArgumentError(restate("flatten", problem, x=x, start_dim=start_dim, end_dim=end_dim))
-    return x.reshape(*x.shape[:first], math.prod(x.shape[first : last + 1]), *x.shape[last + 1 :])
+    shape = x._data.shape
+    return apply(Reshape, x, shape=(*shape[:first], math.prod(shape[first : last + 1]), *shape[last + 1 :]))
 
 
 def transpose(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
@@ -202,7 +203,7 @@ def swapaxes(x: TensorLike, a: int, b: int) -> Tensor:
     (4, 3, 2)
     """
     x = as_tensor(x)
-    order = list(range(x.ndim))
+    order = list(range(x._data.ndim))
     i, j = normalize_axes("swapaxes", x, a)[0], normalize_axes("swapaxes", x, b)[0]
     order[i], order[j] = order[j], order[i]
     return apply(Transpose, x, axes=tuple(order))
