@@ -18,6 +18,7 @@ from functools import lru_cache
 
 import numpy as np
 from numba import prange
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
@@ -27,6 +28,7 @@ from tensorgrad.kernels.runtime import call, check_float, driver_of, get_num_thr
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, lanes
 
 NO_PADDING = ((0, 0), (0, 0))
+LENGTHS = len(windows.Layout._fields)
 
 # Vectors that the dot products of a weight gradient have at least, where there are so many images: each ends with a
 # sum over lanes that takes as long as some of them.
@@ -131,7 +133,7 @@ def grad_weight(
     """
     motion = (tuple(kernel_size), stride, padding, dilation, groups)
     plan = _grad_weight_plan(x.shape, g.shape, motion, x.itemsize, get_num_threads())
-    w_shape, by_tiles, (layout, offsets, images) = plan
+    w_shape, by_tiles, (layout, lengths, offsets, images) = plan
     dtype = check_float("conv2d_grad_weight", x=x, g=g)
     x, g = ready(x), ready(g)
     if by_tiles:
@@ -142,7 +144,7 @@ def grad_weight(
     pieces = pieces_for(blocks, g.size * offsets.size)
     scratch = memory.empty((pieces, images * layout.image + lanes(dtype)), dtype)
     sums = memory.empty((pieces, filters, offsets.size), np.float64)
-    run(_grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, layout, images), pieces)
+    run(_grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images), pieces)
     # (pieces, K, taps) -> (K, C/groups, KH, KW)
     return sums.sum(axis=0).astype(dtype).reshape(w_shape)
 
@@ -222,7 +224,7 @@ def _grad_input_plan(
 @lru_cache(maxsize=1024)
 def _grad_weight_plan(
     x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int
-) -> tuple[Sizes, bool, tuple[windows.Layout, np.ndarray, int]]:
+) -> tuple[Sizes, bool, tuple[windows.Layout, np.ndarray, np.ndarray, int]]:
     """The weights' shape, whether their gradient is made by Winograd's tiles, and how lines are laid out otherwise."""
     op, (kernel_size, stride, padding, dilation, groups) = "conv2d_grad_weight", motion
     filters, channels = (shape[1] if len(shape) == 4 else 0 for shape in (g_shape, x_shape))
@@ -235,6 +237,12 @@ def _grad_weight_plan(
 
 
 # ------------------------------------------------------------------------------------------------------------- spread
+
+
+@piece
+def _unpacked(lengths):
+    """The layout again: a kernel takes an array in an eighth of the time that a named tuple needs."""
+    return windows.Layout(*to_fixed_tuple(lengths, LENGTHS))
 
 
 @piece
@@ -298,7 +306,7 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: windows.Su
     layout, width = total.layout, lanes(x.dtype)
     pieces = pieces_for(len(x) * layout.bands, y.size * len(total.table))
     scratch = memory.empty((pieces, layout.image + width), x.dtype)
-    arguments = (x, w.reshape(-1), bias, y, total.table, scratch, layout, total.step, total.group, width)
+    arguments = (x, w.reshape(-1), bias, y, total.table, scratch, total.lengths, total.step, total.group, width)
     run(_correlate_piece, _correlate_driver, arguments, pieces)
     return y
 
@@ -325,7 +333,8 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
 
 
 @piece
-def _correlate_piece(x, w, bias, y, table, scratch, layout, step, group_step, width, index, pieces):
+def _correlate_piece(x, w, bias, y, table, scratch, lengths, step, group_step, width, index, pieces):
+    layout = _unpacked(lengths)
     image, blocks = scratch[index], len(x) * layout.bands
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
         n, band = block // layout.bands, block % layout.bands
@@ -334,9 +343,9 @@ def _correlate_piece(x, w, bias, y, table, scratch, layout, step, group_step, wi
 
 
 @driver_of(_correlate_piece)
-def _correlate_driver(address, x, w, bias, y, table, scratch, layout, step, group_step, width, pieces):
+def _correlate_driver(address, x, w, bias, y, table, scratch, lengths, step, group_step, width, pieces):
     for index in prange(pieces):
-        arguments = (x, w, bias, y, table, scratch, layout, step, group_step, width)
+        arguments = (x, w, bias, y, table, scratch, lengths, step, group_step, width)
         call(address, arguments, np.int64(index), pieces)
 
 
@@ -345,13 +354,13 @@ def _correlate_driver(address, x, w, bias, y, table, scratch, layout, step, grou
 
 def _dot_plan(
     window: windows.Window, count: int, itemsize: int, threads: int
-) -> tuple[windows.Layout, np.ndarray, int]:
-    """The layout of an image, the offsets of its lines, and how many images to take at a time."""
+) -> tuple[windows.Layout, np.ndarray, np.ndarray, int]:
+    """The layout of an image, as a tuple and as an array, the offsets of its lines, and how many images to take at a time."""
     layout = windows.banded(window, count, itemsize, threads)
     vectors = -(-layout.band * layout.output_w // (WIDTH // itemsize))
     fitting = windows.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
     images = max(1, min(fitting, -(-LINE // vectors), count // threads))
-    return layout, windows.offsets(window, layout), images
+    return layout, np.array(layout), windows.offsets(window, layout), images
 
 
 @piece
@@ -376,7 +385,8 @@ def _dot_lines(sums, g, first, images, band, image, offsets, layout, tile):
 
 
 @piece
-def _grad_weight_piece(x, g, sums, offsets, scratch, layout, images, index, pieces):
+def _grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, index, pieces):
+    layout = _unpacked(lengths)
     image, tile = scratch[index], np.empty(DOTS, x.dtype)
     sums[index] = 0
     blocks = -(-len(x) // images) * layout.bands
@@ -389,6 +399,6 @@ def _grad_weight_piece(x, g, sums, offsets, scratch, layout, images, index, piec
 
 
 @driver_of(_grad_weight_piece)
-def _grad_weight_driver(address, x, g, sums, offsets, scratch, layout, images, pieces):
+def _grad_weight_driver(address, x, g, sums, offsets, scratch, lengths, images, pieces):
     for index in prange(pieces):
-        call(address, (x, g, sums, offsets, scratch, layout, images), np.int64(index), pieces)
+        call(address, (x, g, sums, offsets, scratch, lengths, images), np.int64(index), pieces)

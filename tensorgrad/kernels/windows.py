@@ -53,6 +53,7 @@ class Sum(NamedTuple):
 
     shape: Sizes  # y (N, K, OH, OW)
     layout: Layout
+    lengths: np.ndarray  # the layout once more, as the kernel takes it
     table: np.ndarray  # (taps, 2): place and offset, of the first group
     step: int  # in w, from one k to the next
     group: int  # in w, from one group to the next
@@ -90,7 +91,7 @@ def forward_sum(count: int, filters: int, window: Window, itemsize: int, threads
     lines = offsets(window, where)
     taps = lines.size
     table = np.stack([np.arange(taps), lines], axis=1)
-    return Sum((count, filters, *window.output), where, table, taps, filters // window.groups * taps)
+    return Sum((count, filters, *window.output), where, np.array(where), table, taps, filters // window.groups * taps)
 
 
 def grad_input_sums(
@@ -124,7 +125,7 @@ def grad_input_sums(
             places = np.arange(kernel[0])[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
             table = np.stack([places.ravel(), offsets(window, where)], axis=1)
             shape = (g_shape[0], channels * groups, *size)
-            sums.append(((a, b), Sum(shape, where, table, kh * kw, kernel[0] * itself)))
+            sums.append(((a, b), Sum(shape, where, np.array(where), table, kh * kw, kernel[0] * itself)))
     return tuple(sums)
 
 
