@@ -355,7 +355,7 @@ def _correlate_driver(address, x, w, bias, y, table, scratch, lengths, step, gro
 def _dot_plan(
     window: windows.Window, count: int, itemsize: int, threads: int
 ) -> tuple[windows.Layout, np.ndarray, np.ndarray, int]:
-    """The layout of an image, as a tuple and as an array, the offsets of its lines, and how many images to take at a time."""
+    """The layout of an image, once for Python and once for the kernel; the offsets of its lines; images at a time."""
     layout = windows.banded(window, count, itemsize, threads)
     vectors = -(-layout.band * layout.output_w // (WIDTH // itemsize))
     fitting = windows.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1

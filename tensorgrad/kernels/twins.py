@@ -260,3 +260,33 @@ def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
 def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The probabilities, less 1 at y, times the upstream gradient: see `losses.cross_entropy_gradient`."""
     return (probabilities - (np.arange(probabilities.shape[1]) == y[:, None])) * g[:, None]
+
+
+def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each channel: see `normalization.moments`."""
+    axes = (0, *range(2, x.ndim))
+    return x.mean(axes, np.float64), x.var(axes, np.float64)
+
+
+def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """x · scale + shift, per channel: see `normalization.scale_and_shift`."""
+    return x * _per_channel(scale, x) + _per_channel(shift, x)
+
+
+def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Σ g and Σ g · (x − mean), per channel: see `normalization.gradient_sums`."""
+    axes = (0, *range(2, x.ndim))
+    return g.sum(axes, np.float64), (g * (x - _per_channel(mean, x))).sum(axes, np.float64)
+
+
+def batch_norm_grad_input(
+    g: np.ndarray, x: np.ndarray, mean: np.ndarray, scale: np.ndarray, offset: np.ndarray, slope: np.ndarray
+) -> np.ndarray:
+    """scale · (g − offset − slope · (x − mean)), per channel: see `normalization.grad_input`."""
+    mean, scale, offset, slope = (_per_channel(values, x) for values in (mean, scale, offset, slope))
+    return scale * (g - offset - slope * (x - mean))
+
+
+def _per_channel(values: np.ndarray, x: np.ndarray) -> np.ndarray:
+    # (C,) -> (C, 1, ...), beside x (N, C, ...)
+    return values.reshape(-1, *[1] * (x.ndim - 2))

@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tensorgrad import kernels
 from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = ["batch_norm"]
+
+
+class ScaleAndShift(Op):
+    """z = x · w + b, with one w and one b per channel."""
+
+    symbol, formula = "scale, shift", "z = x · w + b"
+    derivatives = ("∂L/∂x = g · w", "∂L/∂w = Σ g · x", "∂L/∂b = Σ g")
+
+    @quiet
+    def forward(self, x, w, b):
+        return _room(x).scale_and_shift(x, w, b)
+
+    def backward_x(self, grad, w):
+        return apply(ScaleAndShift, grad, w, as_tensor(np.zeros_like(w._data)))
+
+    def backward_w(self, grad, x):
+        return (grad * x).sum(_all_but_channels(x.ndim))
+
+    def backward_b(self, grad):
+        return grad.sum(_all_but_channels(grad.ndim))
 
 
 class BatchNorm(Op):
@@ -26,31 +48,80 @@ class BatchNorm(Op):
     var: np.ndarray
     eps: float
 
+    @quiet
     def forward(self, x, w, b):
-        scale = w.reshape(self.mean.shape) / np.sqrt(self.var + x.dtype.type(self.eps))
-        return x * scale + (b.reshape(self.mean.shape) - self.mean * scale)
+        self.residuals = {}  # the sums of a gradient, which all three rules need
+        scale = w / np.sqrt(self.var + self.eps)
+        shift = b - self.mean * scale
+        return _room(x).scale_and_shift(x, scale.astype(x.dtype), shift.astype(x.dtype))
 
-    def backward_x(self, grad, x, w):
+    def backward_x(self, grad, x, w, residuals):
+        if not is_grad_enabled():
+            sums = self._sums(grad, x, residuals)
+            return apply(BatchNormGradient, grad, x, w, sums, mean=self.mean, var=self.var, eps=self.eps)
         x_hat, deviation = self._standardized(x)
         axes = _all_but_channels(x.ndim)
         inner = grad - grad.mean(axes, keepdims=True) - x_hat * (grad * x_hat).mean(axes, keepdims=True)
-        return inner * (w.reshape(self.mean.shape) / deviation)
+        return inner * (w.reshape(deviation.shape) / deviation)
 
-    def backward_w(self, grad, x):
+    def backward_w(self, grad, x, residuals):
+        if not is_grad_enabled():
+            return self._sums(grad, x, residuals)[1]
         return (grad * self._standardized(x)[0]).sum(_all_but_channels(x.ndim))
 
-    def backward_b(self, grad):
+    def backward_b(self, grad, x, residuals):
+        if not is_grad_enabled():
+            return self._sums(grad, x, residuals)[0]
         return grad.sum(_all_but_channels(grad.ndim))
 
+    def _sums(self, grad: Tensor, x: Tensor, residuals: dict) -> Tensor:
+        if residuals.get("grad") is not grad:
+            sums = apply(BatchNormSums, grad, x, mean=self.mean, var=self.var, eps=self.eps)
+            residuals.update(grad=grad, sums=sums)
+        return residuals["sums"]
+
     def _standardized(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x̂ and √(σ² + ε). That μ, σ² depend on x matters to a second derivative alone; otherwise they are at hand."""
-        if is_grad_enabled():
-            axes = _all_but_channels(x.ndim)
-            mean, var = x.mean(axes, keepdims=True), x.var(axes, keepdims=True)
-        else:
-            mean, var = as_tensor(self.mean), as_tensor(self.var)
-        deviation = (var + self.eps).sqrt()
-        return (x - mean) / deviation, deviation
+        """x̂ and √(σ² + ε), recorded: that μ and σ² depend on x matters to a second derivative."""
+        axes = _all_but_channels(x.ndim)
+        deviation = (x.var(axes, keepdims=True) + self.eps).sqrt()
+        return (x - x.mean(axes, keepdims=True)) / deviation, deviation
+
+
+class BatchNormSums(Op):
+    """z = (Σ g, Σ g · x̂) per channel: the gradients of shift and scale, and what that of x needs."""
+
+    symbol, formula = "Σ, Σ x̂", "z = (Σ g, Σ g · x̂)"
+    mean: np.ndarray
+    var: np.ndarray
+    eps: float
+
+    @quiet
+    def forward(self, g, x):
+        sums, products = _room(x).gradient_sums(g, x, self.mean.astype(x.dtype))
+        # (C,), (C,) -> (2, C)
+        return np.stack([sums, products / np.sqrt(self.var + self.eps)]).astype(x.dtype)
+
+
+class BatchNormGradient(Op):
+    """z = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂)), for a backward pass that isn't differentiated in turn."""
+
+    symbol, formula = "batch normᵀ", "z = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂))"
+    mean: np.ndarray
+    var: np.ndarray
+    eps: float
+
+    @quiet
+    def forward(self, g, x, w, sums):
+        count, deviation = x.size // x.shape[1], np.sqrt(self.var + self.eps)
+        offset, slope = sums[0] / count, sums[1] / (count * deviation)
+        numbers = (self.mean, w / deviation, offset, slope)
+        kernel = kernels.twins.batch_norm_grad_input if x.dtype == np.float16 else kernels.normalization.grad_input
+        return kernel(g, x, *(values.astype(x.dtype) for values in numbers))
+
+
+def _room(x: np.ndarray) -> ModuleType:
+    """Where the functions for arrays like x are: kernels don't take float16."""
+    return kernels.twins if x.dtype == np.float16 else kernels.normalization
 
 
 def batch_norm(
@@ -91,27 +162,24 @@ def batch_norm(
     if x.ndim < 2 or any(t.shape != x.shape[1:2] for t in given.values()):
         expected = "x (N, C, ...), all others (C,)"
         raise ShapeError(restate("batch_norm", "the sizes don't fit", expected=expected, x=x, **given))
-    # (C,) -> (1, C, 1, ...)
-    shape = (1, -1) + (1,) * (x.ndim - 2)
     # In the dtype of x, by a recorded cast: each parameter's gradient comes back in the parameter's own.
     given = {name: t if t.dtype == x.dtype else t.astype(x.dtype) for name, t in given.items()}
     weight = given.get("weight", as_tensor(np.ones(x.shape[1], x.dtype)))
     bias = given.get("bias", as_tensor(np.zeros(x.shape[1], x.dtype)))
     if x.size == 0:
-        return x * weight.reshape(shape) + bias.reshape(shape)  # nothing to take statistics of
+        return apply(ScaleAndShift, x, weight, bias)  # nothing to take statistics of
     if not training and running_mean is not None and running_var is not None:
         scale = weight / (given["running_var"] + eps).sqrt()
-        return x * scale.reshape(shape) + (bias - given["running_mean"] * scale).reshape(shape)
+        return apply(ScaleAndShift, x, scale, bias - given["running_mean"] * scale)
     count = x.size // x.shape[1]
     if training and count == 1:
         fix = "use more examples, or model.eval()"
         raise ShapeError(restate("batch_norm", "training needs more than one value per channel", fix=fix, x=x))
-    axes = _all_but_channels(x.ndim)
-    mean, var = x.data.mean(axes, keepdims=True), x.data.var(axes, keepdims=True)
+    mean, var = _room(x._data).moments(x._data)
     if training:
         for running, now in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
             if running is not None:
-                running[...] = running.data * (1 - momentum) + now.reshape(-1) * momentum
+                running[...] = running.data * (1 - momentum) + now * momentum
     return apply(BatchNorm, x, weight, bias, mean=mean, var=var, eps=eps)
 
 

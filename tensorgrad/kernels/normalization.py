@@ -1,0 +1,163 @@
+"""Batch normalization: statistics of each channel, and one pass over memory forward and one back.
+
+All take images or vectors `(N, C, ...)`, float32 or float64, and one number per channel, `(C,)`. Sums run in the
+array's own dtype along a plane and in float64 over the planes.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numba import prange
+
+from tensorgrad import memory
+from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+
+# Multiply-adds that take as long as an element that passes by, by a rough measurement.
+WORK = 5
+
+
+def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance (not the unbiased one) of each channel: `(N, C, ...)` -> `(C,)`, `(C,)`, float64.
+
+    >>> moments(np.array([[1.0, 5.0], [3.0, 5.0]]))
+    (array([2., 5.]), array([1., 0.]))
+    """
+    check_float("batch_norm", x=x)
+    mean, var = np.empty(x.shape[1]), np.empty(x.shape[1])
+    run(_moments_piece, _moments_driver, (_planes(x), mean, var), pieces_for(x.shape[1], 2 * WORK * x.size))
+    return mean, var
+
+
+def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """x · scale[c] + shift[c], all of one dtype: x `(N, C, ...)`, scale and shift `(C,)`.
+
+    >>> scale_and_shift(np.array([[1.0, 2.0]]), np.array([2.0, 3.0]), np.array([0.5, 0.0]))
+    array([[2.5, 6. ]])
+    """
+    z = memory.empty(x.shape, check_float("batch_norm", x=x, scale=scale, shift=shift))
+    arguments = (_planes(x), ready(scale), ready(shift), _planes(z))
+    run(_scale_piece, _scale_driver, arguments, pieces_for(x.shape[0], WORK * x.size))
+    return z
+
+
+def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Σ g and Σ g · (x − mean[c]) of each channel: g and x `(N, C, ...)` -> `(C,)`, `(C,)`, float64.
+
+    >>> gradient_sums(np.array([[1.0], [2.0]]), np.array([[5.0], [7.0]]), np.array([6.0]))
+    (array([3.]), array([1.]))
+    """
+    check_float("batch_norm", g=g, x=x, mean=mean)
+    sums, products = np.empty(x.shape[1]), np.empty(x.shape[1])
+    arguments = (_planes(g), _planes(x), ready(mean), sums, products)
+    run(_sums_piece, _sums_driver, arguments, pieces_for(x.shape[1], 2 * WORK * x.size))
+    return sums, products
+
+
+def grad_input(
+    g: np.ndarray, x: np.ndarray, mean: np.ndarray, scale: np.ndarray, offset: np.ndarray, slope: np.ndarray
+) -> np.ndarray:
+    """scale[c] · (g − offset[c] − slope[c] · (x − mean[c])), all of one dtype.
+
+    g and x `(N, C, ...)`, the others `(C,)` -> `(N, C, ...)`.
+
+    >>> one = np.array([1.0])
+    >>> grad_input(np.array([[5.0]]), np.array([[3.0]]), one, 2 * one, one, 0.5 * one)
+    array([[6.]])
+    """
+    dtype = check_float("batch_norm", g=g, x=x, mean=mean, scale=scale, offset=offset, slope=slope)
+    dx = memory.empty(x.shape, dtype)
+    numbers = (ready(mean), ready(scale), ready(offset), ready(slope))
+    arguments = (_planes(g), _planes(x), *numbers, _planes(dx))
+    run(_gradient_piece, _gradient_driver, arguments, pieces_for(x.shape[0], 2 * WORK * x.size))
+    return dx
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x, one = np.ones((2, 2, 2), dtype), np.ones(2, dtype)
+    yield "moments", lambda: moments(x)
+    yield "scale_and_shift", lambda: scale_and_shift(x, one, one)
+    yield "gradient_sums", lambda: gradient_sums(x, x, one)
+    yield "grad_input", lambda: grad_input(x, x, one, one, one, one)
+
+
+def _planes(array: np.ndarray) -> np.ndarray:
+    # (N, C, ...) -> (N, C, pixels)
+    return ready(array).reshape(*array.shape[:2], -1 if array.size else 0)
+
+
+@piece
+def _moments_piece(x, mean, var, index, pieces):
+    for c in range(len(mean) * index // pieces, len(mean) * (index + 1) // pieces):
+        count, total, squares = len(x) * x.shape[2], 0.0, 0.0
+        for n in range(len(x)):
+            plane, part = x[n, c], x.dtype.type(0)
+            for q in range(plane.size):
+                part += plane[q]
+            total += part
+        mean[c] = total / count
+        # The mean first, then the squares around it: squares around 0 would lose what a large mean leaves of them.
+        center = x.dtype.type(mean[c])
+        for n in range(len(x)):
+            plane, part = x[n, c], x.dtype.type(0)
+            for q in range(plane.size):
+                part += (plane[q] - center) * (plane[q] - center)
+            squares += part
+        # Less what the rounding of the center to the array's dtype added.
+        var[c] = max(0.0, squares / count - (mean[c] - center) ** 2) if squares == squares else squares
+
+
+@driver_of(_moments_piece)
+def _moments_driver(address, x, mean, var, pieces):
+    for index in prange(pieces):
+        call(address, (x, mean, var), np.int64(index), pieces)
+
+
+@piece
+def _scale_piece(x, scale, shift, z, index, pieces):
+    for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        for c in range(len(scale)):
+            source, target, factor, term = x[n, c], z[n, c], scale[c], shift[c]
+            for q in range(source.size):
+                target[q] = source[q] * factor + term
+
+
+@driver_of(_scale_piece)
+def _scale_driver(address, x, scale, shift, z, pieces):
+    for index in prange(pieces):
+        call(address, (x, scale, shift, z), np.int64(index), pieces)
+
+
+@piece
+def _sums_piece(g, x, mean, sums, products, index, pieces):
+    for c in range(len(mean) * index // pieces, len(mean) * (index + 1) // pieces):
+        sums[c], products[c], center = 0, 0, mean[c]
+        for n in range(len(x)):
+            upstream, plane, total, product = g[n, c], x[n, c], x.dtype.type(0), x.dtype.type(0)
+            for q in range(plane.size):
+                total += upstream[q]
+                product += upstream[q] * (plane[q] - center)
+            sums[c] += total
+            products[c] += product
+
+
+@driver_of(_sums_piece)
+def _sums_driver(address, g, x, mean, sums, products, pieces):
+    for index in prange(pieces):
+        call(address, (g, x, mean, sums, products), np.int64(index), pieces)
+
+
+@piece
+def _gradient_piece(g, x, mean, scale, offset, slope, dx, index, pieces):
+    for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        for c in range(len(mean)):
+            upstream, source, target = g[n, c], x[n, c], dx[n, c]
+            center, factor, term, incline = mean[c], scale[c], offset[c], slope[c]
+            for q in range(source.size):
+                target[q] = factor * (upstream[q] - term - incline * (source[q] - center))
+
+
+@driver_of(_gradient_piece)
+def _gradient_driver(address, g, x, mean, scale, offset, slope, dx, pieces):
+    for index in prange(pieces):
+        call(address, (g, x, mean, scale, offset, slope, dx), np.int64(index), pieces)
