@@ -64,7 +64,7 @@ def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
         loop, addresses = driver(function), {}
 
         def launch(*arguments: object) -> None:
-            kinds = tuple(getattr(argument, "dtype", None) for argument in arguments)
+            kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
             if kinds not in addresses:
                 addresses[kinds] = _address(piece, arguments)
             loop(addresses[kinds], *arguments)
@@ -107,10 +107,11 @@ def run(piece: Callable, driver: Callable, arguments: tuple, pieces: int) -> Non
             piece(*arguments, index, pieces)
     if _serial_only:
         return
-    _launch_threads()
-    if numba.get_num_threads() != get_num_threads():
-        numba.set_num_threads(get_num_threads())
-    if numba.threading_layer() == "workqueue":
+    if not _threads_launched():
+        _launch_threads()
+    if numba.get_num_threads() != _threads:
+        numba.set_num_threads(_threads)
+    if _layer == "workqueue":
         with _entrance:
             driver(*arguments, pieces)
     else:
@@ -151,6 +152,7 @@ def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
 
 _threads = numba.config.NUMBA_NUM_THREADS
 _serial_only = False
+_layer: str | None = None  # the threading layer, once threads are launched
 _every_variant = False
 _entrance = threading.Lock()
 
@@ -190,17 +192,16 @@ def every_variant() -> Iterator[None]:
 
 
 def _launch_threads() -> None:
-    if not _threads_launched():
-        with _entrance:
-            numba.get_num_threads()  # chooses the threading layer and launches it
+    with _entrance:
+        numba.get_num_threads()  # chooses the threading layer and launches it
 
 
 def _threads_launched() -> bool:
-    try:
-        numba.threading_layer()
-    except ValueError:
-        return False
-    return True
+    global _layer
+    if _layer is None:
+        with suppress(ValueError):  # also launched by other people's numba code
+            _layer = numba.threading_layer()
+    return _layer is not None
 
 
 def _before_fork() -> None:
