@@ -46,7 +46,8 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
     if a_turned and b_turned:
         a, a_turned = np.ascontiguousarray(a), False
     z = memory.empty((m, n), dtype)
-    pieces = pieces_for(-(-m // ROWS) * -(-n // COLUMNS), work)
+    # Where one of them is a vector, memory is the limit: each number of the other is used once.
+    pieces = pieces_for(-(-m // ROWS) * -(-n // COLUMNS), 4 * work if min(m, n, k) == 1 else work)
     if b_turned:
         bias = _zeros(n, dtype) if bias is None else ready(bias)
         run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z), pieces)

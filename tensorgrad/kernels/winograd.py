@@ -69,12 +69,12 @@ def serves(x_shape: Sizes, w_shape: Sizes, output: Sizes, stride: Sizes, dilatio
 
 def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, output: Sizes, before: Sizes) -> np.ndarray | None:
     """As `convolution.forward`; None where a result isn't finite. The arrays are `ready`."""
-    return _correlate(x, _transform_filters(w, turned=False), bias, output, before)
+    return _correlate(x, _transform_filters(w, turned=False), w.shape[0], bias, output, before)
 
 
 def grad_input(g: np.ndarray, w: np.ndarray, bias: np.ndarray, output: Sizes, before: Sizes) -> np.ndarray | None:
     """As `convolution.grad_input`, `before` being the padding of the window; None where a result isn't finite."""
-    return _correlate(g, _transform_filters(w, turned=True), bias, output, (2 - before[0], 2 - before[1]))
+    return _correlate(g, _transform_filters(w, turned=True), w.shape[1], bias, output, (2 - before[0], 2 - before[1]))
 
 
 def grad_weight(x: np.ndarray, g: np.ndarray, before: Sizes) -> np.ndarray | None:
@@ -84,11 +84,11 @@ def grad_weight(x: np.ndarray, g: np.ndarray, before: Sizes) -> np.ndarray | Non
     grid = _grid(*shapes, x.itemsize, get_num_threads(), DOT_SCRATCH, SHORTEST_DOT)
     pieces = pieces_for(-(-grid.total // grid.block), 4 * g.size * channels)
     scratch = memory.empty((pieces, grid.scratch), x.dtype)
-    sums = memory.empty((pieces, 16, -(-filters // ROWS), -(-channels // COLUMNS), DOTS), x.dtype)
+    sums = memory.empty((pieces, 16, _odd(-(-filters // ROWS) * -(-channels // COLUMNS) * DOTS, grid.width)), x.dtype)
     _, offsets = _lines(channels, grid.line)
     run(_grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, grid), pieces)
     dw = np.empty((filters, channels, 3, 3), x.dtype)
-    _gather(sums, dw)
+    run(_gather_piece, _gather_driver, (sums, dw), pieces_for(-(-filters // ROWS), 32 * dw.size))
     return dw if np.isfinite(dw).all() else None
 
 
@@ -139,48 +139,59 @@ def _part(total, most, index):
 
 
 def _transform_filters(w: np.ndarray, turned: bool) -> np.ndarray:
-    """G w Gᵀ of w (K, C, 3, 3) -> (16, K, C), or of the turned filters -> (16, C, K)."""
+    """G w Gᵀ of w (K, C, 3, 3) -> 16 planes (K, C), or of the turned filters -> 16 planes (C, K)."""
     filters, channels = w.shape[:2]
-    u = memory.empty((16, channels, filters) if turned else (16, filters, channels), w.dtype)
-    run(_filters_piece, _filters_driver, (w, u, turned), pieces_for(filters, 32 * w.size))
+    u = memory.empty((16, _odd(filters * channels, lanes(w.dtype))), w.dtype)
+    # (K, C, 3, 3) -> (K, C, 9), or turned (C, K, 9), views both
+    taps = w.reshape(filters, channels, 9)
+    taps = taps.transpose(1, 0, 2)[:, :, ::-1] if turned else taps
+    strides = tuple([step // w.itemsize for step in taps.strides])
+    start = 8 if turned else 0
+    arguments = (w.reshape(-1), u, start, *strides, *taps.shape[:2])
+    run(_filters_piece, _filters_driver, arguments, pieces_for(len(taps), 32 * w.size))
     return u
 
 
 @piece
-def _filters_piece(w, u, turned, index, pieces):
-    filters, channels = w.shape[:2]
-    half, h = w.dtype.type(0.5), np.empty((4, 3), w.dtype)
-    # (16, K, C) -> (16, K · C)
-    planes = u.reshape(16, -1)
-    for k in range(filters * index // pieces, filters * (index + 1) // pieces):
-        for c in range(channels):
-            place = c * filters + k if turned else k * channels + c
-            for j in range(3):
-                first, middle, last = w[k, c, 0, j], w[k, c, 1, j], w[k, c, 2, j]
-                if turned:
-                    first, last = last, first
-                h[0, j], h[3, j] = first, last
-                h[1, j], h[2, j] = half * (first + middle + last), half * (first - middle + last)
-            for i in range(4):
-                first, middle, last = h[i, 0], h[i, 1], h[i, 2]
-                if turned:
-                    first, last = last, first
-                planes[4 * i, place], planes[4 * i + 3, place] = first, last
-                planes[4 * i + 1, place] = half * (first + middle + last)
-                planes[4 * i + 2, place] = half * (first - middle + last)
+def _spread(first, middle, last):
+    """G times a column of three."""
+    half, outer = type(first)(0.5), first + last
+    return first, half * (outer + middle), half * (outer - middle), last
+
+
+@piece
+def _write_line(planes, f, place, first, middle, last):
+    planes[f, place], planes[f + 1, place], planes[f + 2, place], planes[f + 3, place] = _spread(first, middle, last)
+
+
+@piece
+def _filters_piece(w, planes, start, row, column, step, rows, columns, index, pieces):
+    for m in range(rows * index // pieces, rows * (index + 1) // pieces):
+        for n in range(columns):
+            t, place = start + m * row + n * column, m * columns + n
+            # Columns of four, then lines of four, all in registers.
+            a = _spread(w[t], w[t + 3 * step], w[t + 6 * step])
+            b = _spread(w[t + step], w[t + 4 * step], w[t + 7 * step])
+            c = _spread(w[t + 2 * step], w[t + 5 * step], w[t + 8 * step])
+            _write_line(planes, 0, place, a[0], b[0], c[0])
+            _write_line(planes, 4, place, a[1], b[1], c[1])
+            _write_line(planes, 8, place, a[2], b[2], c[2])
+            _write_line(planes, 12, place, a[3], b[3], c[3])
 
 
 @driver_of(_filters_piece)
-def _filters_driver(address, w, u, turned, pieces):
+def _filters_driver(address, w, planes, start, row, column, step, rows, columns, pieces):
     for index in prange(pieces):
-        call(address, (w, u, turned), np.int64(index), pieces)
+        call(address, (w, planes, start, row, column, step, rows, columns), np.int64(index), pieces)
 
 
 # ------------------------------------------------------------------------------------- forward and the input gradient
 
 
-def _correlate(x: np.ndarray, u: np.ndarray, bias: np.ndarray, output: Sizes, before: Sizes) -> np.ndarray | None:
-    _, filters, channels = u.shape
+def _correlate(
+    x: np.ndarray, u: np.ndarray, filters: int, bias: np.ndarray, output: Sizes, before: Sizes
+) -> np.ndarray | None:
+    channels = x.shape[1]
     shapes = len(x), channels, filters, output, before
     grid = _grid(*shapes, x.itemsize, get_num_threads(), SCRATCH, SHORTEST)
     y = memory.empty((len(x), filters, *output), x.dtype)
@@ -210,7 +221,7 @@ def _read_block(x, first, last, v, grid):
 @piece
 def _multiply_block(u, scratch, tiles, zeros, table, grid):
     """16 planes (C, tiles) -> behind them, 16 planes (K, tiles)."""
-    _, filters, channels = u.shape
+    filters, channels = len(zeros), len(table)
     vectors = -(-tiles // grid.width)
     for f in range(16):
         v, m = f * grid.channels, 16 * grid.channels + f * grid.filters
@@ -219,7 +230,7 @@ def _multiply_block(u, scratch, tiles, zeros, table, grid):
             for block in range(-(-filters // ROWS)):
                 k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
                 broadcast_tile(
-                    k_end - k, q_end - q, u, (f * filters + k) * channels, channels, table, 0, channels,
+                    k_end - k, q_end - q, u, f * u.shape[1] + k * channels, channels, table, 0, channels,
                     scratch, v + q * grid.width, zeros, k,
                     scratch, m + k * grid.line + q * grid.width, grid.line, grid.width,
                 )  # fmt: skip
@@ -275,20 +286,22 @@ def _read_gradient_block(g, first, last, scratch, grid):
 
 @piece
 def _dot_block(sums, scratch, offsets, filters, tiles, dots, grid):
-    """sums (16, blocks of filters, parts of channels, DOTS) += planes (K, tiles) · planes (C, tiles)."""
+    """sums (16, blocks of filters · parts of channels · DOTS) += planes (K, tiles) · planes (C, tiles)."""
     channels = len(offsets)
+    blocks, parts = -(-filters // ROWS), -(-channels // COLUMNS)
     for f in range(16):
         v, m = f * grid.channels, 16 * grid.channels + f * grid.filters
-        for block in range(sums.shape[1]):
+        for block in range(blocks):
             k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
-            for part in range(sums.shape[2]):
+            for part in range(parts):
                 c, c_end = _part(channels, COLUMNS, part), _part(channels, COLUMNS, part + 1)
                 dot_tile(
                     k_end - k, c_end - c, scratch, m + k * grid.line, grid.line, 0,
                     scratch, v, offsets, c, 0, 1, tiles, dots, 0,
                 )  # fmt: skip
+                total = sums[f, (block * parts + part) * DOTS :]
                 for i in range(DOTS):
-                    sums[f, block, part, i] += dots[i]
+                    total[i] += dots[i]
 
 
 @piece
@@ -310,26 +323,47 @@ def _grad_weight_driver(address, x, g, sums, offsets, scratch, grid, pieces):
 
 
 @piece
-def _gather(sums, dw):
-    """Gᵀ (the sum over the pieces) G, in float64, from the blocks of `_dot_block` -> dw (K, C, 3, 3)."""
+def _fold(first, second, third, last):
+    """Gᵀ times a column of four."""
+    half = 0.5 * (second + third)
+    return first + half, 0.5 * (second - third), half + last
+
+
+@piece
+def _fold_column(sums, place, f):
+    """Gᵀ times a column of the sums over the pieces, which begins at position f; in float64."""
+    a, b, c, d = 0.0, 0.0, 0.0, 0.0
+    for i in range(len(sums)):
+        a += sums[i, f, place]
+        b += sums[i, f + 4, place]
+        c += sums[i, f + 8, place]
+        d += sums[i, f + 12, place]
+    return _fold(a, b, c, d)
+
+
+@piece
+def _gather_piece(sums, dw, index, pieces):
+    """Gᵀ (the sum over the pieces) G, from the blocks of `_dot_block` -> dw (K, C, 3, 3)."""
     filters, channels = dw.shape[:2]
-    u, h = np.empty((4, 4)), np.empty((3, 4))
-    for block in range(sums.shape[2]):
+    blocks, parts = -(-filters // ROWS), -(-channels // COLUMNS)
+    for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
         k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
-        for part in range(sums.shape[3]):
+        for part in range(parts):
             c, c_end = _part(channels, COLUMNS, part), _part(channels, COLUMNS, part + 1)
-            for place in range((k_end - k) * (c_end - c)):
-                for f in range(16):
-                    u[f // 4, f % 4] = 0
-                    for i in range(len(sums)):
-                        u[f // 4, f % 4] += sums[i, f, block, part, place]
-                for j in range(4):
-                    half, difference = 0.5 * (u[1, j] + u[2, j]), 0.5 * (u[1, j] - u[2, j])
-                    h[0, j], h[1, j], h[2, j] = u[0, j] + half, difference, half + u[3, j]
-                out = dw[k + place // (c_end - c), c + place % (c_end - c)]
-                for i in range(3):
-                    half, difference = 0.5 * (h[i, 1] + h[i, 2]), 0.5 * (h[i, 1] - h[i, 2])
-                    out[i, 0], out[i, 1], out[i, 2] = h[i, 0] + half, difference, half + h[i, 3]
+            place = (block * parts + part) * DOTS
+            for m in range(k, k_end):
+                for n in range(c, c_end):
+                    first, second = _fold_column(sums, place, 0), _fold_column(sums, place, 1)
+                    third, last = _fold_column(sums, place, 2), _fold_column(sums, place, 3)
+                    for i in range(3):
+                        dw[m, n, i, 0], dw[m, n, i, 1], dw[m, n, i, 2] = _fold(first[i], second[i], third[i], last[i])
+                    place += 1
+
+
+@driver_of(_gather_piece)
+def _gather_driver(address, sums, dw, pieces):
+    for index in prange(pieces):
+        call(address, (sums, dw), np.int64(index), pieces)
 
 
 def samples(dtype: str):
