@@ -3,8 +3,9 @@
 PYTHON ?= python3
 VENV = .venv
 ORACLE = .venv-oracle
+BENCH = .venv-bench
 
-.PHONY: demo test test-oracle lint wheel clean
+.PHONY: demo test test-oracle bench lint wheel clean
 
 demo: $(VENV)/ready ## train a CNN on real digits, draw its backprop graph
 	$(VENV)/bin/python examples/optdigits_cnn.py
@@ -15,6 +16,9 @@ test: $(VENV)/ready ## every test that needs no PyTorch
 test-oracle: $(ORACLE)/ready ## the same, and the comparisons with PyTorch
 	$(ORACLE)/bin/python -m pytest
 
+bench: $(BENCH)/ready ## tensorgrad beside PyTorch and other peers: out/bench.json; QUICK=1 for two minutes of it
+	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick)
+
 lint: $(VENV)/ready ## style
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -23,7 +27,7 @@ wheel: $(VENV)/ready ## dist/
 	$(VENV)/bin/python -m build --wheel
 
 clean: ## forget the environments and all that was built
-	rm -rf $(VENV) $(ORACLE) build dist out *.egg-info
+	rm -rf $(VENV) $(ORACLE) $(BENCH) build dist out *.egg-info
 
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -34,4 +38,9 @@ $(ORACLE)/ready: pyproject.toml
 	$(PYTHON) -m venv $(ORACLE)
 	$(ORACLE)/bin/python -m pip install --quiet torch==2.13.0
 	$(ORACLE)/bin/python -m pip install --quiet -e '.[dev]'
+	touch $@
+
+$(BENCH)/ready: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet -e '.[bench]'
 	touch $@

@@ -1,176 +1,129 @@
-"""`python -m benchmarks`: tensorgrad beside every peer that is installed, on this machine, in one run."""
-
-from __future__ import annotations
+"""Measure tensorgrad, and beside it each peer that is installed: times, ratios, start-up, memory, and the targets."""
 
 import argparse
-import datetime
-import importlib.util
 import json
-import os
 import platform
-import subprocess
+import signal
 import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from benchmarks import fresh, report
-from benchmarks.cases import Case, kernel_cases, overhead_cases, step_cases
-from benchmarks.libraries import NAMES
-from benchmarks.processes import Process, WorkerError, environment
-from benchmarks.rounds import measure
-from benchmarks.targets import verdicts
-
-PACKAGES = {
-    "tensorgrad": "tensorgrad",
-    "pytorch": "torch",
-    "pytorch_compiled": "torch",
-    "jax_jit": "jax",
-    "tinygrad_jit": "tinygrad",
-    "mygrad_eager": "mygrad",
-}
-SECTIONS = ("kernels", "steps", "overhead", "startup", "memory")
+from benchmarks import report, sections
+from benchmarks.idle import Others
+from benchmarks.processes import confine, usable_cores
+from benchmarks.results import Results
+from benchmarks.targets import TARGETS
+from benchmarks.workers import OURS, PEERS
 
 
-def main() -> None:
-    """Measure, print, write."""
-    options = arguments()
-    installed = [
-        n for n in NAMES if importlib.util.find_spec(PACKAGES[n]) and (not options.peers or n in options.peers)
-    ]
-    installed = ["tensorgrad", *(n for n in installed if n != "tensorgrad")]
-    variables = environment(options.threads)
-    workers, absent = start(installed, variables, options.timeout)
-    try:
-        peak = workers["tensorgrad"].ask(do="peak")["gflops"] * options.threads
-        machine = describe(options, workers, peak)
-        print(heading(machine), absent, sep="\n\n" if absent else "", flush=True)
-        results = []
-        for chosen in cases(options):
-            results += (found := measure(chosen, workers, options.rounds, options.seconds))
-            for section in dict.fromkeys(r.case.section for r in found):
-                print(f"\n{report.table(section, found, peak)}", flush=True)
-    finally:
-        for worker in workers.values():
-            worker.close()
-    processes = new_processes(options, installed, variables)
-    if processes:
-        print(f"\n{report.fresh_table(processes)}")
-    found = verdicts(results, peak, processes)
-    print(f"\n{report.target_table(found)}")
-    for line in report.notes(results):
-        print(f"\nnote: {line}")
-    write(options.out, machine, results, processes, found)
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the workers are ended too
+    confine(options.threads)
+    results = Results(options.threads, describe_machine())
+    settings = sections.QUICK if options.quick else sections.Settings()
+    given = {name: value for name in ("rounds", "turn", "cases") if (value := getattr(options, name))}
+    measure(options.only, installed(options.peers), replace(settings, **given), results)
+    print(report.report(results))
+    write(results, options.out)
 
 
-def arguments() -> argparse.Namespace:
-    """The command line."""
+def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    parser.add_argument("--quick", action="store_true", help="under two minutes: fewer and shorter turns")
-    parser.add_argument(
-        "--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION", help=", ".join(SECTIONS)
-    )
-    parser.add_argument("--peers", nargs="*", choices=list(NAMES), metavar="PEER", help=", ".join(list(NAMES)[1:]))
-    parser.add_argument(
-        "--threads", type=int, default=usable, help="for every library (default: all cores, %(default)s)"
-    )
-    parser.add_argument("--rounds", type=int, help="turns per library and case")
-    parser.add_argument("--seconds", type=float, help="length of a turn")
-    parser.add_argument("--timeout", type=float, help="seconds after which a library is given up")
+    parser.add_argument("--quick", action="store_true", help="under two minutes of measuring")
+    parser.add_argument("--only", nargs="+", choices=sections.SECTIONS, default=sections.SECTIONS, metavar="SECTION")
+    peers = [name for name in PEERS if name != OURS]
+    parser.add_argument("--peers", nargs="*", choices=peers, default=peers, metavar="NAME", help=", ".join(peers))
+    parser.add_argument("--threads", type=positive, default=usable_cores(), help="for every library; all usable cores")
+    parser.add_argument("--cases", nargs="+", default=[""], metavar="TEXT", help='those named so: "LeNet-5, training"')
+    parser.add_argument("--rounds", type=positive, help="turns of each library in each cell")
+    parser.add_argument("--turn", type=float, metavar="SECONDS", help="how long each turn is")
     parser.add_argument("--out", type=Path, default=Path("out/bench.json"))
-    options = parser.parse_args()
-    defaults = (
-        {"rounds": 3, "seconds": 0.06, "timeout": 20.0}
-        if options.quick
-        else {"rounds": 7, "seconds": 0.25, "timeout": 120.0}
-    )
-    for name, value in defaults.items():
-        if getattr(options, name) is None:
-            setattr(options, name, value)
-    return options
+    return parser.parse_args(arguments)
 
 
-def cases(options: argparse.Namespace) -> list[list[Case]]:
-    """The cases of the chosen sections, section by section."""
-    chosen = {"kernels": kernel_cases, "steps": lambda: step_cases(options.quick), "overhead": overhead_cases}
-    return [make() for name, make in chosen.items() if name in options.only]
+def positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number
 
 
-def start(libraries: list[str], variables: dict[str, str], timeout: float) -> tuple[dict[str, Process], str]:
-    """A worker for each library, and why some have none."""
-    workers, absent = {}, []
-    for name in libraries:
-        try:
-            workers[name] = Process(name, variables, timeout)
-        except WorkerError as error:
-            absent.append(f"{NAMES[name]} doesn't start: {error}")
-    if "tensorgrad" not in workers:
-        sys.exit("\n".join(absent))
-    return workers, "\n".join(absent)
+def measure(only: Sequence[str], libraries: Sequence[str], settings: sections.Settings, results: Results) -> None:
+    """The sections one after another, into `results`."""
+    team, others = sections.Team(libraries, settings, results), Others()
+    try:
+        with progress() as say:
+            for name in only:
+                sections.run(name, team, say)
+    except KeyboardInterrupt:
+        results.note("Interrupted", "not all is measured")
+    finally:
+        team.stop()
+    results.machine["others"] = others.cores()
 
 
-def new_processes(options: argparse.Namespace, installed: list[str], variables: dict[str, str]) -> dict[str, Any]:
-    """What `fresh` measures, of tensorgrad and of PyTorch."""
-    pair = [n for n in ("tensorgrad", "pytorch") if n in installed]
-    count, found = 3 if options.quick else 5, {}
-    if "startup" in options.only:
-        found["startup"] = {n: fresh.runs(n, "startup", variables, count) for n in pair}
-        if not options.quick:
-            found["startup"]["tensorgrad, empty cache"] = fresh.cold(variables)
-    if "memory" in options.only:
-        found["memory"] = {n: fresh.runs(n, "memory", variables, 1 if options.quick else 3) for n in pair}
-    return found
+def installed(peers: list[str]) -> list[str]:
+    """tensorgrad and those of its peers that can be imported here."""
+    return [OURS, *(name for name in peers if find_spec(PEERS[name].package))]
 
 
-def describe(options: argparse.Namespace, workers: dict[str, Process], peak: float) -> dict[str, Any]:
-    """Where and with what this run was made."""
+@contextmanager
+def progress() -> Iterator[sections.Say]:
+    """What is done so far: a bar on a terminal, plain lines elsewhere."""
+    if not sys.stderr.isatty():
+        start = time.monotonic()
+        yield lambda line: print(f"{time.monotonic() - start:5.0f} s  {line}", file=sys.stderr, flush=True)
+        return
+    from tqdm import tqdm
+
+    with tqdm(unit=" cells", file=sys.stderr, bar_format="{n_fmt}{unit} in {elapsed}  {postfix}") as bar:
+
+        def say(line: str) -> None:
+            bar.set_postfix_str(line, refresh=False)
+            bar.update()
+
+        yield say
+
+
+def describe_machine() -> dict[str, Any]:
     return {
-        "processor": processor(),
-        "threads": options.threads,
-        "peak_gflops": peak,
-        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "date": datetime.date.today().isoformat(),
-        "versions": {name: worker.version for name, worker in workers.items()},
-        "rounds": options.rounds,
-        "seconds": options.seconds,
+        "cpu": cpu_model(),
+        "cores": usable_cores(),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "numpy": version("numpy"),
+        "numba": version("numba"),
+        "date": datetime.now().astimezone().isoformat(timespec="minutes"),
     }
 
 
-def processor() -> str:
-    """The processor's name, as the system tells it."""
+def cpu_model() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-        return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
-        return platform.processor() or "unknown processor"
+        return platform.processor() or platform.machine()
 
 
-def heading(machine: dict[str, Any]) -> str:
-    """The first lines of the report."""
-    versions = ", ".join(f"{NAMES[name]} {version}" for name, version in machine["versions"].items())
-    return (
-        f"{machine['processor']}, {machine['threads']} threads, "
-        f"FMA peak {machine['peak_gflops']:.0f} GFLOP/s (one core's, times threads), {machine['date']}\n"
-        f"{machine['system']}: {versions}\n"
-        f"{machine['rounds']} turns of {machine['seconds']:g} s each, medians; a ratio is the peer's time over ours"
-    )
-
-
-def write(path: Path, machine: dict[str, Any], results: list, processes: dict[str, Any], found: list) -> None:
-    """All figures, as JSON."""
+def write(results: Results, path: Path) -> None:
+    """The results, the targets among them, as JSON."""
+    verdicts = []
+    for target in TARGETS:
+        measured, passed = target.verdict(results)
+        goal = {"name": target.name, "goal": target.goal, "at_most": target.at_most, "unit": target.unit}
+        verdicts.append(goal | {"measured": measured, "passed": passed})
     path.parent.mkdir(parents=True, exist_ok=True)
-    report_data = {
-        "machine": machine,
-        "results": [result.as_dict() for result in results],
-        "new_processes": processes,
-        "targets": [{**vars(v), "reached": v.reached} for v in found],
-    }
-    path.write_text(json.dumps(report_data, indent=1, ensure_ascii=False) + "\n")
-    print(f"\nall figures: {path}")
+    text = json.dumps(results.as_json() | {"targets": verdicts}, indent=1, ensure_ascii=False)
+    path.write_text(text + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except subprocess.CalledProcessError as error:
-        sys.exit(f"{' '.join(error.cmd)} failed:\n{error.stderr.decode()}")
+    main()

@@ -1,87 +1,108 @@
-"""Workers as seen from the run: started with the same threads, asked one at a time, stopped while they wait."""
-
-from __future__ import annotations
+"""Workers as seen from the driver: started, asked, waited for so long, held still, ended."""
 
 import json
 import os
-import select
+import selectors
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
-TIMEOUT = 120.0
-"""Seconds that one answer may take."""
+ROOT = Path(__file__).resolve().parent.parent
 
 
-class WorkerError(Exception):
-    """A worker died, took too long, or said that it can't."""
-
-
-class Process:
-    """A worker. Between two questions it is stopped, so that no thread pool of its own spins beside the others."""
-
-    def __init__(self, library: str, environment: dict[str, str], timeout: float = TIMEOUT) -> None:
-        self.library, self.timeout = library, timeout
-        command = [sys.executable, "-m", "benchmarks.worker", library]
-        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.DEVNULL}
-        self._process = subprocess.Popen(command, env=environment, **pipes)
-        try:
-            self.version = self._read()["version"]
-            self._signal("SIGSTOP")
-        except BaseException:
-            self.close()
-            raise
-
-    def ask(self, **request: Any) -> dict[str, Any]:
-        """The answer to a request. Raises WorkerError."""
-        self._signal("SIGCONT")
-        try:
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-            self._process.stdin.flush()
-            answer = self._read()
-        except BrokenPipeError:
-            raise WorkerError(self._death()) from None
-        self._signal("SIGSTOP")
-        if "error" in answer:
-            raise WorkerError(answer["error"])
-        return answer
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still answers."""
-        return self._process.poll() is None
-
-    def close(self) -> None:
-        """End it, however it is."""
-        self._process.kill()
-        self._process.wait()
-        for pipe in (self._process.stdin, self._process.stdout):
-            pipe.close()
-
-    def _read(self) -> dict[str, Any]:
-        output, line, end = self._process.stdout, b"", time.monotonic() + self.timeout
-        while not line.endswith(b"\n"):
-            if not select.select([output], [], [], max(0.0, end - time.monotonic()))[0]:
-                self.close()
-                raise WorkerError(f"no answer within {self.timeout:g} s")
-            piece = os.read(output.fileno(), 65536)
-            if not piece:
-                raise WorkerError(self._death())
-            line += piece
-        return json.loads(line)
-
-    def _death(self) -> str:
-        return f"the process ended with status {self._process.wait()}"
-
-    def _signal(self, name: str) -> None:
-        if hasattr(signal, name) and self.alive:
-            self._process.send_signal(getattr(signal, name))
+class Died(Exception):
+    """The worker ended, or had to be ended; the reason is the message."""
 
 
 def environment(threads: int) -> dict[str, str]:
-    """This process's own, with the same number of threads for every library."""
-    count = str(threads)
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS", "NPROC")
-    return os.environ | dict.fromkeys(names, count) | {"JAX_PLATFORMS": "cpu", "CPU": "1", "TQDM_DISABLE": "1"}
+    """What tells each library how many threads to take, and to stay on the CPU; all else stays as they have it."""
+    names = ("NUMBA_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NPROC")
+    return os.environ | dict.fromkeys(names, str(threads)) | {"JAX_PLATFORMS": "cpu", "DEV": "CPU"}
+
+
+def confine(threads: int) -> None:
+    """Keep this process, and those it starts, on so many cores: for libraries that count cores and ask nobody."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
+
+
+def usable_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def command(name: str, threads: int, *once: str) -> list[str]:
+    """What starts a worker: see `protocol`."""
+    return [sys.executable, "-m", "benchmarks.protocol", name, str(threads), *once]
+
+
+class Process:
+    """A worker's process. It stands still (SIGSTOP) whenever it isn't asked anything.
+
+    A library's idle threads may spin for a while, waiting for the next parallel region: on two cores that would halve
+    what the others measure.
+    """
+
+    def __init__(self, command: list[str], threads: int, env: dict[str, str] | None = None) -> None:
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115 - open as long as the process
+        self._buffer = b""
+        # A group of its own, so that the workers of a library are held and ended with it.
+        self._process = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(threads) | (env or {}),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            bufsize=0,
+            process_group=0,
+        )
+
+    def ask(self, limit: float, **request: Any) -> dict[str, Any]:
+        """Send a request and wait for its reply. Raises Died where there is none within `limit` seconds."""
+        self._signal(signal.SIGCONT)
+        try:
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._died() from None
+        return self.reply(limit)
+
+    def reply(self, limit: float) -> dict[str, Any]:
+        """The next line that the worker says. Raises Died."""
+        end = time.monotonic() + limit
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while b"\n" not in self._buffer:
+                if not selector.select(max(end - time.monotonic(), 0)):
+                    self.stop()
+                    raise Died(f"no answer within {limit:g} s")
+                if not (data := os.read(self._process.stdout.fileno(), 1 << 16)):
+                    raise self._died()
+                self._buffer += data
+        self._signal(signal.SIGSTOP)
+        line, _, self._buffer = self._buffer.partition(b"\n")
+        return json.loads(line)
+
+    def stop(self) -> None:
+        """End it, whatever it does."""
+        self._signal(signal.SIGKILL)
+        self._process.wait()
+        for file in (self._process.stdin, self._process.stdout, self._errors):
+            file.close()
+
+    def _died(self) -> Died:
+        code = self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read().decode(errors="replace").split("\n")
+        said = next((line.strip() for line in reversed(lines) if line.strip()), "nothing said")
+        self.stop()
+        return Died(f"ended with code {code}: {said[:200]}")
+
+    def _signal(self, number: int) -> None:
+        with suppress(ProcessLookupError):  # it ended by itself; the next reading says so
+            os.killpg(self._process.pid, number)

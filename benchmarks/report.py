@@ -1,112 +1,167 @@
-"""The figures of a run as tables of plain text."""
+"""Results as aligned text, at most 120 columns wide."""
 
-from __future__ import annotations
+from collections.abc import Iterable, Iterator, Sequence
 
-from typing import Any
+from benchmarks.idle import BUSY
+from benchmarks.results import Results
+from benchmarks.targets import TARGETS, Target
+from benchmarks.workers import MAIN, OURS, PEERS
+from benchmarks.workloads import Case
 
-from benchmarks.libraries import NAMES
-from benchmarks.rounds import Result
-from benchmarks.targets import Verdict, share
-
-Row = list[str]
-HEADINGS = {
-    "kernels": "Convolution alone, batch 64, float32",
-    "layers": "Layers, forward and backward, batch 64",
-    "steps": "A training step: forward, cross-entropy, backward, SGD with momentum",
-    "inference": "Inference, no_grad",
-    "overhead": "A chain of 1000 additions of 8 numbers, per op",
-}
+WIDTH = 120
+NONE = "—"
 
 
-def duration(seconds: float | None) -> str:
-    """Three digits and a unit."""
-    if seconds is None:
-        return "—"
-    for factor, unit in ((1.0, "s"), (1e3, "ms"), (1e6, "µs")):
-        if seconds * factor >= 1 or unit == "µs":
-            value = seconds * factor
-            return f"{value:.{max(0, 2 - len(str(int(value))) + 1)}f} {unit}"
-    raise AssertionError(seconds)
+def report(results: Results) -> str:
+    """All tables of a run, and its notes."""
+    parts = [machine(results)]
+    for section, title in (
+        ("kernels", f"Kernels · batch 64, float32 · {_peak(results)}"),
+        ("steps", "Steps · training: forward, cross-entropy, zero_grad, backward, SGD with momentum"),
+        ("overhead", "Overhead · one op of a chain of 1000, on tensors too small to matter"),
+    ):
+        if cases := [case for case in results.cells if case.section == section]:
+            parts.append(cells(title, cases, results))
+    if results.startup:
+        parts.append(startup(results))
+    if results.memory:
+        parts.append(memory(results))
+    parts.append(targets(results))
+    parts += [notes(results)] if results.notes else []
+    return "\n\n".join(parts) + "\n"
 
 
-def ratio(value: float | None) -> str:
-    """As in 1.44×."""
-    return "—" if value is None else f"{value:.2f}×"
-
-
-def aligned(rows: list[Row], rule_after: int = 1) -> str:
-    """Columns of equal width, the first to the left and the others to the right, a rule below the heading."""
-    widths = [max(len(row[k]) for row in rows) for k in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [row[0].ljust(widths[0]), *(cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))]
-        lines.append("  ".join(cells).rstrip())
-    lines.insert(rule_after, "─" * (sum(widths) + 2 * (len(widths) - 1)))
+def machine(results: Results) -> str:
+    found = ", ".join(f"{PEERS[name].title} {version}" for name, version in results.versions.items())
+    cpu, date = results.machine.get("cpu", "?"), results.machine.get("date", "?")
+    lines = [f"{cpu}, {results.machine.get('cores', '?')} cores, {results.threads} threads each · {date}", found]
+    if busy(results):
+        others = results.machine["others"]
+        lines.append(f"WARNING: other programs used {others:.1f} cores meanwhile: measure on an idle machine.")
+    lines.append("Ratios: a library's median time over tensorgrad's; above 1×, tensorgrad is faster.")
     return "\n".join(lines)
 
 
-def table(section: str, results: list[Result], peak: float | None) -> str:
-    """One section: our time and every peer's, with its ratio; for convolutions GFLOP/s and the share of the peak."""
-    chosen = [r for r in results if r.case.section == section]
-    peers = [n for n in NAMES if n != "tensorgrad" and any(r.seconds(n) is not None for r in chosen)]
-    flops = any(r.case.flops for r in chosen)
-    heading = ["", "tensorgrad", *(["GFLOP/s", "of peak"] if flops else [])]
-    rows = [heading + [cell for n in peers for cell in (NAMES[n], "ratio")]]
-    for r in chosen:
-        row = [r.case.name, duration(_per_op(r, "tensorgrad"))]
-        if flops:
-            part = share(r, peak)
-            mine = r.seconds("tensorgrad")
-            row += [f"{r.case.flops / mine / 1e9:.0f}" if mine else "—", f"{part:.0%}" if part else "—"]
-        for n in peers:
-            row += [duration(_per_op(r, n)), ratio(r.ratio(n))]
-        rows.append(row)
-    return f"{HEADINGS[section]}\n\n{aligned(rows)}"
+def busy(results: Results) -> bool:
+    """Whether other programs took so much that ratios say little."""
+    return (results.machine.get("others") or 0) > BUSY
 
 
-def _per_op(result: Result, library: str) -> float | None:
-    seconds = result.seconds(library)
-    return None if seconds is None else seconds / result.case.options.get("length", 1)
+def cells(title: str, cases: Sequence[Case], results: Results) -> str:
+    """A row per case: our time and rate, PyTorch's time, everybody's ratio."""
+    measured = {name for case in cases for name, cell in results.cells[case].items() if cell.rounds}
+    peers = [name for name in PEERS if name in measured and name not in (OURS, MAIN)]
+    rates, main = cases[0].section != "overhead", MAIN in measured
+    head = ["", "", PEERS[OURS].title]
+    head += ["GFLOP/s", "of peak"] if rates else []
+    head += [PEERS[MAIN].title, "ratio"] if main else []
+    rows, before = [], ""
+    for case in cases:
+        row = ["" if case.name == before else case.name, case.part, _time(results, case, OURS)]
+        row += [number(results.rate(case)), percent(results.share(case.key))] if rates else []
+        row += [_time(results, case, MAIN), times(results.ratio(case.key))] if main else []
+        rows.append(row + [times(results.ratio(case.key, peer)) for peer in peers])
+        before = case.name
+    return table(title, [*head, *(PEERS[name].title for name in peers)], rows, left=2)
 
 
-def fresh_table(fresh: dict[str, Any]) -> str:
-    """What new processes showed."""
-    parts = []
-    if fresh.get("startup"):
-        rows = [["", "import", "to the end of the first step"]]
-        rows += [
-            [NAMES.get(n, n), duration(v["import"]), duration(v["first_step"])] for n, v in fresh["startup"].items()
-        ]
-        parts.append(f"A new process, LeNet-5, batch 64\n\n{aligned(rows)}")
-    if fresh.get("memory"):
-        rows = [["", "peak", "above the import", "page faults per step"]]
-        for n, v in fresh["memory"].items():
-            rows.append([NAMES[n], f"{v['peak']:.0f} MiB", f"{v['above_import']:.0f} MiB", f"{v['faults']:.0f}"])
-        parts.append(f"Memory, training the MNIST CNN, batch 256\n\n{aligned(rows)}")
-    return "\n\n".join(parts)
-
-
-def target_table(verdicts: list[Verdict]) -> str:
-    """Each target with its mark."""
-    rows = [["Targets, against PyTorch", "goal", "found", ""]]
-    for v in verdicts:
-        sign = "≤" if v.at_most else "≥"
-        found = "—" if v.found is None else f"{v.found:.2f}{v.unit}"
-        mark = {True: "✓", False: "✗", None: ""}[v.reached]
-        rows.append([v.name, f"{sign} {v.goal:g}{v.unit}", found, mark])
-    return aligned(rows)
-
-
-def notes(results: list[Result]) -> list[str]:
-    """What a reader must know: cases that failed, and libraries that computed something else."""
-    lines = []
-    for r in results:
-        lines += [f"{r.case.name}: {NAMES[n]} computes another loss than tensorgrad" for n in r.disagreements()]
-    reasons: dict[str, list[str]] = {}
-    for r in results:
-        for n, why in r.failures.items():
-            if not why.startswith("Unsupported"):
-                reasons.setdefault(f"{NAMES[n]}: {why}", []).append(r.case.name)
-    return lines + [
-        f"{why} ({names[0]}{f' and {len(names) - 1} more' if names[1:] else ''})" for why, names in reasons.items()
+def startup(results: Results) -> str:
+    head = ["", "import", "to the end of the first step", "with an empty kernel cache"]
+    rows = [
+        [PEERS[name].title, *(duration(found.get(key)) for key in ("import", "first step", "empty cache"))]
+        for name, found in results.startup.items()
     ]
+    return table("Start-up · a fresh process, LeNet-5 at batch 64, from the start of the import", head, rows)
+
+
+def memory(results: Results) -> str:
+    head = ["", "peak", "beyond the import", "page faults per step"]
+    rows = [
+        [PEERS[name].title, f"{found['peak']:.0f} MiB", f"{found['training']:.0f} MiB", f"{found['faults']:.0f}"]
+        for name, found in results.memory.items()
+    ]
+    return table("Memory · training the MNIST CNN at batch 256, a fresh process", head, rows)
+
+
+def targets(results: Results) -> str:
+    """The goals, what was measured, and which are met."""
+    rows, met, judged = [], 0, 0
+    for target in TARGETS:
+        measured, passed = target.verdict(results)
+        met, judged = met + (passed is True), judged + (passed is not None)
+        goal = f"{'≤' if target.at_most else '≥'} {_figure(target, target.goal)}"
+        rows.append([target.name, goal, _figure(target, measured), {True: "✓", False: "✗", None: NONE}[passed]])
+    title = f"Targets · {met} of {judged} measured are met{', on a busy machine' * busy(results)}"
+    return table(title, ["", "goal", "measured", ""], rows)
+
+
+def notes(results: Results) -> str:
+    """What was left out, and why."""
+    lines = ["Notes"]
+    for what, places in results.notes.items():
+        more = f" and {len(places) - 1} more" if len(places) > 1 else ""
+        lines.append(f"  {what} ({places[0]}{more})"[:WIDTH])
+    return "\n".join(lines)
+
+
+# ----------------------------------------------------------------------------------------------------------- the parts
+
+
+def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
+    """Columns under their heads, a rule between; the first `left` columns flush left, the others right."""
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+
+    def line(cells: Iterable[str]) -> str:
+        return "  ".join(_aligned(cells, widths, left)).rstrip()
+
+    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+    return "\n".join([title, rule, line(head), rule, *map(line, rows), rule])
+
+
+def _aligned(cells: Iterable[str], widths: Sequence[int], left: int) -> Iterator[str]:
+    for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
+        yield cell.ljust(width) if i < left else cell.rjust(width)
+
+
+def duration(seconds: float | None) -> str:
+    """Three digits and a unit that suits: 1.23 s, 45.6 ms, 789 µs."""
+    if seconds is None:
+        return NONE
+    for unit, size in (("s", 1), ("ms", 1e-3), ("µs", 1e-6)):
+        if seconds >= size or unit == "µs":
+            return f"{number(seconds / size)} {unit}"
+    raise AssertionError("the last unit takes all")
+
+
+def number(value: float | None) -> str:
+    """Three digits."""
+    if value is None:
+        return NONE
+    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f}"
+
+
+def times(value: float | None) -> str:
+    return NONE if value is None else f"{number(value)}×"
+
+
+def percent(value: float | None) -> str:
+    return NONE if value is None else f"{value:.0%}"
+
+
+def _figure(target: Target, value: float | None) -> str:
+    if value is None:
+        return NONE
+    shown = {"×": times, "%": percent, "s": duration, "": lambda v: f"{v:.0f}"}
+    return shown[target.unit](value)
+
+
+def _time(results: Results, case: Case, name: str) -> str:
+    seconds = results.seconds(case.key, name)
+    return duration(seconds and seconds / case.repeats)
+
+
+def _peak(results: Results) -> str:
+    if results.peak is None:
+        return "peak not measured"
+    peak = f"peak {results.threads} × {results.core_peak:.0f} = {results.peak:.0f} GFLOP/s"
+    return f"{peak}, of direct arithmetic: Winograd's saves some and may pass 100%"

@@ -1,104 +1,108 @@
-"""What we hold ourselves to, as data, and whether a run got there. Ratios: PyTorch's time over ours."""
+"""What tensorgrad is held to, as data: ratios are PyTorch's median time over tensorgrad's, above 1 is faster."""
 
-from __future__ import annotations
-
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from math import exp, log
 
-from benchmarks.cases import CONVOLUTIONS, PARTS
-from benchmarks.rounds import Result
+from benchmarks.results import Results
+from benchmarks.workers import MAIN, OURS
+from benchmarks.workloads import CONVOLUTIONS, conv_name
 
-STEPS = {
-    ("LeNet-5", 1): 3.0,
-    ("LeNet-5", 8): 3.0,
-    ("LeNet-5", 64): 4.0,
-    ("LeNet-5", 256): 4.0,
-    ("MNIST CNN", 1): 2.0,
-    ("MNIST CNN", 8): 2.0,
-    ("MNIST CNN", 64): 2.2,
-    ("MNIST CNN", 256): 2.2,
-    ("small VGG", 64): 1.4,
-}
-INFERENCE = {("LeNet-5", 1): 4.0, ("MNIST CNN", 1): 2.0}
-EACH, MEAN = 1.0, 1.6
-PEAK = {"forward": 0.70, "input gradient": 0.60, "weight gradient": 0.60}
-MANY_CHANNELS = 32
+FEW_FAULTS = 16
+"""Page faults per step that count as next to none: PyTorch has thousands."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """One target: what was asked, what was found (None: not measured), and whether it is reached."""
+class Target:
+    """A goal: the measured figure must be at least, or at most, so much."""
 
     name: str
     goal: float
-    found: float | None
-    unit: str = "×"
+    unit: str
+    measure: Callable[[Results], float | None]
     at_most: bool = False
 
-    @property
-    def reached(self) -> bool | None:
-        """None where nothing was measured."""
-        if self.found is None:
-            return None
-        return self.found <= self.goal if self.at_most else self.found >= self.goal
+    def verdict(self, results: Results) -> tuple[float | None, bool | None]:
+        """The figure, and whether it meets the goal; None where it wasn't measured."""
+        measured = self.measure(results)
+        if measured is None:
+            return None, None
+        return measured, measured <= self.goal if self.at_most else measured >= self.goal
 
 
-def verdicts(results: list[Result], peak: float | None, fresh: dict[str, Any]) -> list[Verdict]:
-    """All targets against a run. `peak` in GFLOP/s of all threads; `fresh` as `__main__` collects it."""
-    return [*_networks(results), *_convolutions(results, peak), *_processes(fresh)]
+def ratio(key: str) -> Callable[[Results], float | None]:
+    return lambda results: results.ratio(key)
 
 
-def _networks(results: list[Result]) -> Iterator[Verdict]:
-    for kind, goals in (("step", STEPS), ("inference", INFERENCE)):
-        found = {(r.case.options["net"], r.case.options["batch"]): r for r in results if r.case.kind == kind}
-        for (net, batch), goal in goals.items():
-            result = found.get((net, batch))
-            yield Verdict(f"{kind}: {net}, batch {batch}", goal, result and result.ratio("pytorch"))
+def share(key: str) -> Callable[[Results], float | None]:
+    return lambda results: results.share(key)
 
 
-def _convolutions(results: list[Result], peak: float | None) -> Iterator[Verdict]:
-    found = [r for r in results if r.case.kind == "conv"]
-    for part, label in ((PARTS[0], "forward"), (PARTS[3], "forward and gradients")):
-        ratios = [r.ratio("pytorch") for r in found if r.case.options["part"] == part]
-        known = [ratio for ratio in ratios if ratio is not None]
-        complete = known if len(known) == len(CONVOLUTIONS) else []
-        yield Verdict(f"convolution {label}: the slowest", EACH, min(complete, default=None))
-        yield Verdict(f"convolution {label}: geometric mean", MEAN, _or_none(geometric_mean, complete))
-    for part, goal in PEAK.items():
-        chosen = [r for r in found if r.case.options["part"] == part and _many_channels(r)]
-        shares = [share(r, peak) for r in chosen]
-        lowest = min((s for s in shares if s is not None), default=None)
-        yield Verdict(f"convolution {part}, 32 channels and more: least share of the peak", goal, lowest, "")
+def geometric_mean(keys: list[str]) -> Callable[[Results], float | None]:
+    def measure(results: Results) -> float | None:
+        ratios = [results.ratio(key) for key in keys]
+        return None if None in ratios else exp(sum(map(log, ratios)) / len(ratios))
+
+    return measure
 
 
-def _processes(fresh: dict[str, Any]) -> Iterator[Verdict]:
-    ours, theirs = fresh.get("memory", {}).get("tensorgrad"), fresh.get("memory", {}).get("pytorch")
-    yield Verdict("peak memory over PyTorch's", 1.0, ours and theirs and ours["peak"] / theirs["peak"], at_most=True)
-    yield Verdict("page faults per step", 10, ours and ours["faults"], "", at_most=True)
-    ours, theirs = fresh.get("startup", {}).get("tensorgrad"), fresh.get("startup", {}).get("pytorch")
-    yield Verdict("first step, kernels cached", 1.5, ours and ours["first_step"], " s", at_most=True)
-    relative = ours and theirs and ours["first_step"] / theirs["first_step"]
-    yield Verdict("first step over PyTorch's", 1.0, relative, at_most=True)
-    cold = fresh.get("startup", {}).get("tensorgrad, empty cache")
-    yield Verdict("first step, empty cache", 20.0, cold and cold["first_step"], " s", at_most=True)
+def startup(library: str, what: str) -> Callable[[Results], float | None]:
+    return lambda results: results.startup.get(library, {}).get(what)
 
 
-def share(result: Result, peak: float | None) -> float | None:
-    """The fraction of the peak that our time means."""
-    seconds = result.seconds("tensorgrad")
-    return None if not peak or not seconds else result.case.flops / seconds / 1e9 / peak
+def memory(what: str) -> Callable[[Results], float | None]:
+    return lambda results: results.memory.get(OURS, {}).get(what)
 
 
-def geometric_mean(values: list[float]) -> float:
-    """(Π values)^(1/n)."""
-    return math.exp(math.fsum(map(math.log, values)) / len(values))
+def memory_ratio(results: Results) -> float | None:
+    ours, theirs = (results.memory.get(name, {}).get("peak") for name in (OURS, MAIN))
+    return theirs / ours if ours and theirs else None
 
 
-def _many_channels(result: Result) -> bool:
-    return min(result.case.options["filters"][:2]) >= MANY_CHANNELS
+def startup_ratio(results: Results) -> float | None:
+    ours, theirs = (results.startup.get(name, {}).get("first step") for name in (OURS, MAIN))
+    return theirs / ours if ours and theirs else None
 
 
-def _or_none(function: Callable, values: list[float]) -> float | None:
-    return function(values) if values else None
+def conv_key(shape: tuple, part: str) -> str:
+    c, k, side, size, _ = shape
+    return f"kernels: {conv_name(c, k, side, size)}, {part}"
+
+
+STEPS = {
+    "LeNet-5": {1: 3, 8: 3, 64: 4, 256: 4},
+    "MNIST CNN": {1: 2, 8: 2, 64: 2.2, 256: 2.2},
+    "small VGG": {64: 1.4},
+}
+WIDE = [shape for shape in CONVOLUTIONS if min(shape[:2]) >= 32]
+
+TARGETS = (
+    *(
+        Target(f"training {network}, batch {batch}", goal, "×", ratio(f"steps: {network}, training, batch {batch}"))
+        for network, goals in STEPS.items()
+        for batch, goal in goals.items()
+    ),
+    *(
+        Target(f"{conv_key(shape, part)[9:]}", 1, "×", ratio(conv_key(shape, part)))
+        for part in ("forward", "with both")
+        for shape in CONVOLUTIONS
+    ),
+    *(
+        Target(
+            f"convolution {part}, geometric mean", 1.6, "×", geometric_mean([conv_key(s, part) for s in CONVOLUTIONS])
+        )
+        for part in ("forward", "with both")
+    ),
+    *(
+        Target(f"share of peak, {conv_key(shape, part)[9:]}", goal, "%", share(conv_key(shape, part)))
+        for part, goal in (("forward", 0.7), ("input gradient", 0.6), ("weight gradient", 0.6))
+        for shape in WIDE
+    ),
+    Target("inference LeNet-5, batch 1", 4, "×", ratio("steps: LeNet-5, inference, batch 1")),
+    Target("inference MNIST CNN, batch 1", 2, "×", ratio("steps: MNIST CNN, inference, batch 1")),
+    Target("peak memory, MNIST CNN, batch 256", 1, "×", memory_ratio),
+    Target("page faults per training step", FEW_FAULTS, "", memory("faults"), at_most=True),
+    Target("first step, warm cache", 1.5, "s", startup(OURS, "first step"), at_most=True),
+    Target("first step, warm cache, beside PyTorch", 1, "×", startup_ratio),
+    Target("first step, empty cache", 20, "s", startup(OURS, "empty cache"), at_most=True),
+)

@@ -1,0 +1,90 @@
+"""What was measured, and the figures that follow from it."""
+
+from dataclasses import asdict, dataclass, field
+from statistics import median
+from typing import Any
+
+from benchmarks.workers import MAIN, OURS
+from benchmarks.workloads import Case
+
+
+@dataclass
+class Cell:
+    """One library at one case: seconds per call in each round, or why there are none."""
+
+    rounds: list[float] = field(default_factory=list)
+    number: float | None = None
+    skipped: str = ""
+    preparing: float = 0.0
+    """Seconds to build the case, compile and warm up."""
+
+    @property
+    def seconds(self) -> float | None:
+        return median(self.rounds) if self.rounds else None
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"median": self.seconds}
+
+
+@dataclass
+class Results:
+    """All that a run found out."""
+
+    threads: int
+    machine: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    cells: dict[Case, dict[str, Cell]] = field(default_factory=dict)
+    startup: dict[str, dict[str, float]] = field(default_factory=dict)
+    memory: dict[str, dict[str, float]] = field(default_factory=dict)
+    core_peak: float | None = None
+    """GFLOP/s of one core, multiply-adds on registers."""
+    notes: dict[str, list[str]] = field(default_factory=dict)
+    """What went another way than planned, and where."""
+
+    def note(self, what: str, where: str) -> None:
+        self.notes.setdefault(what, []).append(where)
+
+    @property
+    def peak(self) -> float | None:
+        """GFLOP/s of all threads."""
+        return self.core_peak * self.threads if self.core_peak else None
+
+    def seconds(self, key: str, library: str) -> float | None:
+        """The median of a cell; None where it wasn't measured."""
+        for case, cells in self.cells.items():
+            if case.key == key and library in cells:
+                return cells[library].seconds
+        return None
+
+    def ratio(self, key: str, peer: str = MAIN) -> float | None:
+        """How many times as long the peer takes as tensorgrad."""
+        ours, theirs = self.seconds(key, OURS), self.seconds(key, peer)
+        return theirs / ours if ours and theirs else None
+
+    def rate(self, case: Case) -> float | None:
+        """tensorgrad's GFLOP/s of direct arithmetic."""
+        ours = self.seconds(case.key, OURS)
+        return case.flops / ours / 1e9 if ours and case.flops else None
+
+    def share(self, key: str) -> float | None:
+        """tensorgrad's part of the peak of all threads."""
+        case = next((case for case in self.cells if case.key == key), None)
+        rate = self.rate(case) if case else None
+        return rate / self.peak if rate and self.peak else None
+
+    def as_json(self) -> dict[str, Any]:
+        cells = [
+            {"section": case.section, "name": case.name, "part": case.part, "flops": case.flops}
+            | {"repeats": case.repeats, "libraries": {name: cell.as_json() for name, cell in found.items()}}
+            for case, found in self.cells.items()
+        ]
+        return {
+            "machine": self.machine,
+            "threads": self.threads,
+            "versions": self.versions,
+            "fma_peak_gflops_per_core": self.core_peak,
+            "cells": cells,
+            "startup": self.startup,
+            "memory": self.memory,
+            "notes": self.notes,
+        }

@@ -1,0 +1,173 @@
+"""Who measures what, and when: libraries take turns, round after round, and one works at a time."""
+
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.processes import Died, Process, command
+from benchmarks.results import Cell, Results
+from benchmarks.workers import MAIN, OURS, PEERS
+from benchmarks.workloads import CASES, Case
+
+CLOSE = 1e-3
+"""How far the libraries' numbers may lie apart, as a part of them."""
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How long and how often; seconds."""
+
+    turn: float = 0.25
+    rounds: int = 5
+    warmup: float = 0.2
+    longest: float = 3.0
+    """A library that takes longer for one call is left out of the cell."""
+    limit: float = 90.0
+    """One that doesn't answer for so long is ended."""
+    processes: int = 5
+    """Fresh processes, whose median is taken, for start-up."""
+    cases: Sequence[str] = ("",)
+    """Texts: the cases whose key has one of them are measured."""
+    quick: bool = False
+
+
+QUICK = Settings(turn=0.1, rounds=3, warmup=0.05, longest=1.0, limit=40.0, processes=3, quick=True)
+
+
+class Team:
+    """The workers of a run, each started when it is first needed."""
+
+    def __init__(self, names: Iterable[str], settings: Settings, results: Results) -> None:
+        self.names, self.settings, self.results = tuple(names), settings, results
+        self._running: dict[str, Process] = {}
+        self._absent: set[tuple[str, str]] = set()
+
+    def ask(self, name: str, **request: object) -> dict:
+        """A worker's reply; `{"skip": reason}` where there is none."""
+        try:
+            return self._worker(name).ask(self.settings.limit, **request)
+        except Died as death:
+            self._running.pop(name, None)
+            return {"skip": str(death), "died": True}
+
+    def measure(self, case: Case) -> dict[str, Cell]:
+        """Every library's rounds at one case."""
+        cells: dict[str, Cell] = {}
+        work = {"kind": case.kind, "params": case.params}
+        waits = {"seconds": self.settings.warmup, "longest": self.settings.longest}
+        for name in self.names:
+            if not self._takes_part(name, case):
+                continue
+            start = time.monotonic()
+            reply = self.ask(name, do="prepare", **work, **waits)
+            cells[name] = Cell(number=reply.get("number"), skipped=self._skipped(name, case, reply))
+            cells[name].preparing = time.monotonic() - start
+        for _ in range(self.settings.rounds):
+            for name, cell in cells.items():
+                if not cell.skipped:
+                    reply = self.ask(name, do="turn", seconds=self.settings.turn)
+                    cell.skipped = self._skipped(name, case, reply)
+                    if not cell.skipped:
+                        cell.rounds.append(reply["median"])
+        self._compare(case, cells)
+        return cells
+
+    def stop(self) -> None:
+        while self._running:
+            self._running.popitem()[1].stop()
+
+    def _worker(self, name: str) -> Process:
+        if name not in self._running:
+            threads = self.results.threads
+            self._running[name] = process = Process(command(name, threads), threads)
+            self.results.versions[name] = process.reply(self.settings.limit)["version"]
+        return self._running[name]
+
+    def _takes_part(self, name: str, case: Case) -> bool:
+        if case.section not in PEERS[name].sections or (name, case.section) in self._absent:
+            return False
+        if name in (OURS, MAIN):
+            return True
+        return case.always if self.settings.quick else case.slow_too or not PEERS[name].slow
+
+    def _skipped(self, name: str, case: Case, reply: dict) -> str:
+        """The reason, noted; who dies once is left out of the section, so that nobody waits for it again."""
+        if reason := reply.get("skip", ""):
+            self.results.note(f"{PEERS[name].title}: {reason}", case.key)
+        if reply.get("died"):
+            self._absent.add((name, case.section))
+        return reason
+
+    def _compare(self, case: Case, cells: dict[str, Cell]) -> None:
+        ours = cells[OURS].number if OURS in cells else None
+        for name, cell in cells.items():
+            if None not in (ours, cell.number) and not abs(cell.number - ours) <= CLOSE * abs(ours):
+                problem = f"WARNING: {PEERS[name].title} computes {cell.number:.6g}, tensorgrad {ours:.6g}: other work"
+                self.results.note(problem, case.key)
+
+
+def timed(section: str, team: Team, say: Say) -> None:
+    """The cases of a section."""
+    if OURS in team.names and not team.results.core_peak:
+        team.results.core_peak = team.ask(OURS, do="peak").get("peak")
+    for case in CASES[section]():
+        if not any(text in case.key for text in team.settings.cases):
+            continue
+        cells = team.measure(case)
+        team.results.cells[case] = cells
+        times = (f"{name} {cell.seconds * 1e3:.3g} ms" for name, cell in cells.items() if cell.seconds)
+        say(f"{case.key}: {', '.join(times)}")
+
+
+def startup(team: Team, say: Say) -> None:
+    """Import, and import to the end of the first training step, in fresh processes; the median of some."""
+    count = team.settings.processes
+    for name in _fresh(team, "startup"):
+        runs = [_once(team, name, "first-step") for _ in range(count)]
+        if runs := [run for run in runs if run]:
+            found = team.results.startup[name] = {key: median(run[key] for run in runs) for key in runs[0]}
+            say(f"start-up: {name}, first step after {found['first step']:.2f} s")
+    if OURS in team.names and not team.settings.quick:
+        with tempfile.TemporaryDirectory() as empty:
+            if run := _once(team, OURS, "first-step", env={"NUMBA_CACHE_DIR": empty}):
+                team.results.startup.setdefault(OURS, {})["empty cache"] = run["first step"]
+                say(f"start-up: {OURS} with an empty cache, first step after {run['first step']:.1f} s")
+
+
+def memory(team: Team, say: Say) -> None:
+    """Peak memory and page faults of a training loop, each library in a fresh process."""
+    for name in _fresh(team, "memory"):
+        if run := _once(team, name, "memory"):
+            team.results.memory[name] = run
+            say(f"memory: {name}, {run['peak']:.0f} MiB at the peak")
+
+
+def _fresh(team: Team, section: str) -> list[str]:
+    names = (OURS, MAIN) if team.settings.quick else tuple(PEERS)
+    return [name for name in names if name in team.names and section in PEERS[name].sections]
+
+
+def _once(team: Team, name: str, what: str, env: dict[str, str] | None = None) -> dict[str, float] | None:
+    process = Process(command(name, team.results.threads, what), team.results.threads, env)
+    try:
+        return process.reply(team.settings.limit)
+    except Died as death:
+        team.results.note(f"{PEERS[name].title}: {death}", what)
+        return None
+    finally:
+        process.stop()
+
+
+def run(section: str, team: Team, say: Say) -> None:
+    """Measure one section, by its name."""
+    if section in CASES:
+        timed(section, team, say)
+    else:
+        {"startup": startup, "memory": memory}[section](team, say)
+
+
+SECTIONS = (*CASES, "startup", "memory")

@@ -1,0 +1,151 @@
+"""The work in tensorgrad."""
+
+import numpy as np
+
+import tensorgrad as tg
+from benchmarks import inputs
+from benchmarks.workers.library import ADAM_LR, LR, MOMENTUM, Call, Library
+from tensorgrad import nn
+
+
+class Tensorgrad(Library):
+    def array(self, value):
+        return np.asarray(value.detach() if isinstance(value, tg.Tensor) else value)
+
+    def peak(self) -> float:
+        from tensorgrad.kernels import simd
+
+        return simd.fma_peak()
+
+    def conv(self, x, w, padding, part) -> Call:
+        convolution, size, kernel = tg.kernels.convolution, tuple(x[2:]), tuple(w[2:])
+        image, filters = inputs.normal(x), inputs.normal(w, seed=1)
+        x, w, b = tg.tensor(image), tg.tensor(filters), tg.tensor(inputs.normal(w[:1], seed=2))
+        motion = {"padding": ((padding, padding), (padding, padding))}
+
+        @tg.no_grad()
+        def forward():
+            return tg.conv2d(x, w, b, padding=padding)
+
+        g = inputs.normal(forward().shape, seed=3)
+
+        def input_gradient():
+            return convolution.grad_input(g, filters, size, **motion)
+
+        def weight_gradient():
+            return convolution.grad_weight(image, g, kernel, **motion)
+
+        def with_both():
+            return forward(), input_gradient(), weight_gradient()
+
+        return {
+            "forward": forward,
+            "input gradient": input_gradient,
+            "weight gradient": weight_gradient,
+            "with both": with_both,
+        }[part]
+
+    def layer(self, layer, x) -> Call:
+        model = build([layer])
+        x = tg.tensor(inputs.normal(x), requires_grad=True)
+        g = tg.tensor(inputs.normal(model(x).shape, seed=1))
+        leaves = [x, *model.parameters()]
+
+        def call():
+            for leaf in leaves:
+                leaf.grad = None
+            y = model(x)
+            y.backward(g)
+            return [y, *(leaf.grad for leaf in leaves)]
+
+        return call
+
+    def loss(self, x) -> Call:
+        y = inputs.labels(x[0], x[1])
+        x = tg.tensor(inputs.normal(x), requires_grad=True)
+
+        def call():
+            x.grad = None
+            loss = nn.cross_entropy(x, y)
+            loss.backward()
+            return loss, x.grad
+
+        return call
+
+    def matmul(self, n) -> Call:
+        a, b = (tg.tensor(inputs.normal((n, n), seed)) for seed in (1, 2))
+        return lambda: a @ b
+
+    def update(self, network, rule) -> Call:
+        model = build(network)
+        parameters = list(model.parameters())
+        optimizer = optimizer_of(rule, parameters)
+        for parameter in parameters:
+            parameter.grad = tg.tensor(inputs.normal(parameter.shape))
+
+        def call():
+            optimizer.step()
+            return parameters
+
+        return call
+
+    def step(self, layers, x) -> Call:
+        model, labels = build(layers), inputs.labels(x[0])
+        optimizer, x = optimizer_of("sgd", model.parameters()), tg.tensor(inputs.normal(x))
+
+        def call():
+            loss = nn.cross_entropy(model(x), labels)
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            return loss
+
+        return call
+
+    def inference(self, layers, x) -> Call:
+        model, x = build(layers).eval(), tg.tensor(inputs.normal(x))
+
+        @tg.no_grad()
+        def call():
+            return model(x)
+
+        return call
+
+    def chain(self, op, shape, length, backward) -> Call:
+        x, w = (tg.tensor(start, requires_grad=True) for start in inputs.chain(shape))
+        once = {"add": lambda y: y + x, "relu": tg.relu, "linear": lambda y: tg.linear(y, w)}[op]
+
+        def call():
+            y = x
+            for _ in range(length):
+                y = once(y)
+            if not backward:
+                return y
+            x.grad = w.grad = None
+            y.sum().backward()
+            return x.grad
+
+        return call
+
+
+def optimizer_of(rule, parameters):
+    if rule == "adam":
+        return nn.optim.Adam(parameters, lr=ADAM_LR)
+    return nn.optim.SGD(parameters, lr=LR, momentum=MOMENTUM)
+
+
+def build(layers) -> nn.Module:
+    makers = {
+        "conv": lambda c, k, size, padding: nn.Conv2d(c, k, size, padding=padding),
+        "relu": nn.ReLU,
+        "maxpool": nn.MaxPool2d,
+        "batchnorm": nn.BatchNorm2d,
+        "flatten": nn.Flatten,
+        "linear": nn.Linear,
+    }
+    model = nn.Sequential(*(makers[kind](*sizes) for kind, *sizes in layers))
+    with_weights = [module for module in model if getattr(module, "weight", None) is not None]
+    with tg.no_grad():
+        for module, (w, b) in zip(with_weights, inputs.weights(layers), strict=True):
+            module.weight.data[...], module.bias.data[...] = w, b
+    return model
