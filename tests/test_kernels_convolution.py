@@ -67,6 +67,10 @@ LAYERS = {
     "by tiles, padding beyond the kernel": Layer((6, 16, 8, 9), (16, 16, 3, 3), padding=((3, 4), (3, 3))),
     "by tiles, wide": Layer((2, 16, 5, 100), (16, 16, 3, 3), padding=same(3, 3)),
     "by tiles, narrow": Layer((8, 16, 64, 1), (16, 16, 3, 3), padding=same(3, 3)),
+    "by columns": Layer((5, 6, 14, 14), (16, 6, 5, 5)),
+    "by columns, padding unlike, dilation": Layer((2, 3, 20, 13), (9, 3, 3, 4), (1, 1), ((1, 0), (0, 2)), (3, 2)),
+    "by columns, rows and pixels that no tap reaches": Layer((2, 2, 9, 40), (8, 2, 2, 3), dilation=(6, 17)),
+    "by columns, one pixel of output": Layer((3, 7, 5, 4), (30, 7, 5, 4)),
     "parallel": Layer((5, 6, 16, 16), (9, 6, 3, 3), padding=((1, 1), (1, 1))),
 }
 EVERY_LAYER = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
@@ -160,8 +164,9 @@ NONFINITE = [
     "dilation and stride",
     "groups",
     "by tiles, odd sizes",
+    "by columns, padding unlike, dilation",
 ]
-PARALLEL = pytest.mark.parametrize("layer", [LAYERS["parallel"], LAYERS["by tiles"]], ids=["direct", "by tiles"])
+PARALLEL = pytest.mark.parametrize("layer", [LAYERS[name] for name in ("parallel", "by tiles", "by columns")])
 
 
 @pytest.mark.parametrize("which", ["x", "w", "g"])

@@ -7,6 +7,7 @@ import numba
 import numpy as np
 import pytest
 
+from tensorgrad.kernels import columns as columns_room
 from tensorgrad.kernels import convolution, runtime, simd, winograd
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -28,6 +29,11 @@ def dot(rows, columns, g, x, offsets, images, length, out):
 @runtime.piece
 def copy(target, count, rows, source, at, step, shift, size):
     simd.copy_rows(target, 0, count, rows, source, at, step, shift, size)
+
+
+@runtime.piece
+def fold(target, size, source, at, i_count, i_step, j_count, j_step, dilation, shift, count):
+    simd.fold_row(target, 0, size, source, at, i_count, i_step, j_count, j_step, dilation, shift, count)
 
 
 @FLOATS
@@ -76,6 +82,21 @@ def test_rows_are_copied_with_zeros_around_them(dtype, count, shift):
     np.testing.assert_array_equal(target[: rows * count].reshape(rows, count), padded[:, 100 + shift :][:, :count])
 
 
+@FLOATS
+@pytest.mark.parametrize("count", [1, 5, 16, 20])
+@pytest.mark.parametrize(("shift", "dilation"), [(0, 1), (2, 3), (-1, 1), (7, 0)])
+def test_lines_are_folded_with_zeros_around_them(dtype, count, shift, dilation):
+    generator, size = np.random.default_rng(2), 37
+    source = np.full((2, 3, 70), np.nan, dtype)
+    source[:, :, 30 : 30 + count] = generator.standard_normal((2, 3, count))
+    target = np.full(size + simd.lanes(dtype), np.nan, dtype)
+    fold(target, size, source, 30, 2, 210, 3, 70, dilation, shift, count)
+    padded = np.pad(source[:, :, 30 : 30 + count], ((0, 0), (0, 0), (50, 50)))
+    expected = sum(padded[:, j, 50 + shift - j * dilation :][:, :size] for j in range(3)).sum(0)
+    np.testing.assert_allclose(target[:size], expected, rtol=1e-5, atol=1e-6)
+    assert np.isnan(target[size:]).all()
+
+
 KERNELS = {
     "broadcast_tile": (convolution, "_correlate_piece", lambda x, w, g: convolution.forward(x, w)),
     "dot_tile": (convolution, "_grad_weight_piece", lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
@@ -122,6 +143,20 @@ def test_the_innermost_loops_use_whole_vectors_and_never_the_stack(tile, dtype, 
             products = [line for line in loop if "vfm" in line]
             assert len(products) == rows * columns and all(register in line for line in products)
             assert not [line for line in loop if "mm" in line and "%rsp" in line]
+
+
+@pytest.mark.skipif(simd.WIDTH < 64, reason="narrower vectors have no masked loads of their own")
+@FLOATS
+def test_the_innermost_loop_that_folds_columns_uses_whole_vectors_and_never_the_stack(dtype, monkeypatch):
+    g, w = np.ones((2, 1, 1, 1), dtype), np.ones((1, 1, 2, 2), dtype)
+    functions = assembly(
+        columns_room, "_columns_piece", lambda: columns_room.grad_input(g, w, (2, 2), (0, 0), (1, 1)), monkeypatch
+    )
+    loops = [loop for loop in inner_loops(functions["tensorgrad_fold_row_1x1"]) if "vadd" in str(loop)]
+    assert loops
+    for loop in loops:
+        assert all("zmm" in line for line in loop if "vadd" in line and "p" in line.split()[0])
+        assert not [line for line in loop if "mm" in line and "%rsp" in line]
 
 
 @pytest.mark.skipif(simd.WIDTH < 64, reason="fewer registers than the 16 planes of a transform")

@@ -15,7 +15,18 @@ from collections.abc import Iterator
 from importlib import import_module
 from types import ModuleType
 
-ROOMS = ("convolution", "winograd", "matmul", "pooling", "pointwise", "losses", "normalization", "updates", "special")
+ROOMS = (
+    "convolution",
+    "winograd",
+    "columns",
+    "matmul",
+    "pooling",
+    "pointwise",
+    "losses",
+    "normalization",
+    "updates",
+    "special",
+)
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -10,7 +10,7 @@ a line, in the order of the output's pixels q (`windows` says how). Then
 so one table serves every kernel size, and y and its gradient are written and read where they lie. The gradient for the
 input is that same sum once more, over the gradient, for each phase of the stride; the gradient for the weights takes
 the dot products of lines. Both run in tiles of vectors (`simd`). Filters of 3×3 between many channels, the bulk of most
-networks, go another way (`winograd`).
+networks, go another way (`winograd`), and so do input gradients of windows without padding (`columns`).
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
-from tensorgrad.kernels import twins, windows, winograd
+from tensorgrad.kernels import columns, twins, windows, winograd
 from tensorgrad.kernels.runtime import call, check_float, driver_of, get_num_threads, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, lanes
 
@@ -90,14 +90,16 @@ def grad_input(
              [1., 2., 1.]]]])
     """
     motion = (tuple(input_size), stride, padding, dilation, groups)
-    x_shape, by_tiles, totals = _grad_input_plan(g.shape, w.shape, motion, g.itemsize, get_num_threads())
+    x_shape, way, totals = _grad_input_plan(g.shape, w.shape, motion, g.itemsize, get_num_threads())
     dtype = check_float("conv2d_grad_input", g=g, w=w)
     with np.errstate(invalid="ignore", over="ignore"):
         if not np.isfinite(w.sum()):
             # The zeros around g times an infinite weight would be NaN.
             return twins.conv_grad_input(ready(g), ready(w), input_size, stride, padding, dilation, groups)
     g, w, bias = ready(g), ready(w), np.zeros(x_shape[1], dtype)
-    if by_tiles:
+    if way == "columns":
+        return columns.grad_input(g, w, input_size, _before(padding), dilation)
+    if way == "winograd":
         x = winograd.grad_input(g, w, bias, input_size, _before(padding))
         if x is not None:
             return x
@@ -211,14 +213,18 @@ def _forward_plan(
 @lru_cache(maxsize=1024)
 def _grad_input_plan(
     g_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
-) -> tuple[Sizes, bool, tuple]:
-    """The input's shape, whether its gradient is made by Winograd's tiles, and the sums that it is otherwise."""
+) -> tuple[Sizes, str, tuple]:
+    """The input's shape, the way in which its gradient is computed, and the sums that it is."""
     op, (input_size, stride, padding, dilation, groups) = "conv2d_grad_input", motion
     x_shape = (*g_shape[:1], (w_shape[1] if len(w_shape) == 4 else 0) * groups, *input_size)
     output = _output_size(op, x_shape, w_shape, stride, padding, dilation, groups)
     _check_gradient(op, g_shape, (g_shape[0], w_shape[0], *output), w=w_shape, input_size=input_size)
-    by_tiles = winograd.serves(g_shape, w_shape, input_size, stride, dilation, groups)
-    return x_shape, by_tiles, windows.grad_input_sums(g_shape, w_shape, *motion, itemsize, threads)
+    way = "sums"
+    if winograd.serves(g_shape, w_shape, input_size, stride, dilation, groups):
+        way = "winograd"
+    elif columns.serves(g_shape, w_shape, input_size, stride, groups, itemsize):
+        way = "columns"
+    return x_shape, way, windows.grad_input_sums(g_shape, w_shape, *motion, itemsize, threads)
 
 
 @lru_cache(maxsize=1024)

@@ -8,6 +8,7 @@ each number of rows and columns up to the largest that the registers hold, and c
     broadcast_tile   y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q]      q along the vectors
     dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, summed up at the end
     copy_rows        target[r, q] = source[r, q + shift], zero outside the source
+    fold_row         target[q] = Σ_{i, j} source[i, j, q + shift − j · d], zero outside the source
 
 The tiles keep NaN and infinities: nothing is read as a number that isn't one of theirs, except by lanes whose results
 are thrown away.
@@ -261,6 +262,22 @@ def _copy_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None
     vectors.close([])
 
 
+def _fold_row(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    target, size, source, i_count, i_step, j_count, j_step, dilation, shift, count = arguments
+    vectors = _Loop(build, size, build.lanes, [], "vectors")
+    start = build.add(vectors.index, shift)
+    i = _Loop(build, i_count, 1, [build.zero], "i")
+    j = _Loop(build, j_count, 1, i.carried, "j")
+    place = build.sub(start, build.mul(j.index, dilation))
+    tap = build.at(source, build.mul(i.index, i_step), build.mul(j.index, j_step))
+    value = build.read_where(build.first_lanes(count, place), build.at(tap, place))
+    j.close([build.fadd(j.carried[0], value)])
+    i.close(j.carried)
+    mask = build.first_lanes(build.sub(size, vectors.index))
+    build.write_where(mask, i.carried[0], build.at(target, vectors.index))
+    vectors.close([])
+
+
 def _addresses(context, builder: ir.IRBuilder, signature, arguments) -> tuple[ir.Type, list[ir.Value]]:
     """The scalar type, and the arguments with an address in place of each array and the number that follows it."""
     scalar, values = None, []
@@ -341,6 +358,18 @@ def copy_rows(typing, target, target_at, count, rows, source, source_at, source_
     """
     n = types.intp
     return types.void(target, n, n, n, source, n, n, n, n), lambda *call: emit_one(*call, _copy_rows)
+
+
+@intrinsic
+def fold_row(typing, target, target_at, size, source, source_at, i_count, i_step, j_count, j_step, dilation, shift,
+             count):  # fmt: skip
+    """target[q] = Σ_i Σ_j source[i · i_step + j · j_step + q + shift − j · dilation] for q < size.
+
+    Where q + shift − j · dilation is outside 0 … count, the source counts as zero.
+    """
+    n = types.intp
+    signature = types.void(target, n, n, source, *[n] * 8)
+    return signature, lambda *call: emit_one(*call, _fold_row)
 
 
 # --------------------------------------------------------------------------------------------------------------- peak

@@ -1,0 +1,113 @@
+"""The input gradient of a convolution whose output is much smaller than its input: products first, then their sums.
+
+As a sum over taps (see `convolution`) each pixel of the input multiplies by every tap, also where no window puts it
+there: for 5×5 filters without padding on 14×14 pixels half of all products are with zeros. Here only pixels of the
+output are multiplied,
+
+    columns[c, i, j, q] = Σ_k w[k, c, i, j] · g[k, q]
+
+and each pixel of the input is the sum of the columns that its taps left for it. Other libraries know it as col2im.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+
+import numpy as np
+from numba import prange
+
+from tensorgrad import memory
+from tensorgrad.geometry import Sizes
+from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, run
+from tensorgrad.kernels.simd import COLUMNS, ROWS, broadcast_tile, fold_row, lanes
+from tensorgrad.kernels.windows import SCRATCH
+
+# From so many times the output's pixels in the input, and so many filters, this is faster: the sums cost an addition
+# for every `filters` multiply-adds.
+WASTE, FILTERS = 1.4, 8
+
+
+def serves(g_shape: Sizes, w_shape: Sizes, input_size: Sizes, stride: Sizes, groups: int, itemsize: int) -> bool:
+    """Whether this is the way to compute the gradient for an input of `input_size` (H, W)."""
+    pixels = g_shape[2] * g_shape[3]
+    fits = w_shape[1] * w_shape[2] * w_shape[3] * pixels * itemsize <= SCRATCH
+    wasteful = input_size[0] * input_size[1] >= WASTE * pixels
+    return stride == (1, 1) and groups == 1 and w_shape[0] >= FILTERS and fits and wasteful
+
+
+def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes, dilation: Sizes) -> np.ndarray:
+    """As `convolution.grad_input`, `before` being the padding above and to the left. The arrays are `ready`."""
+    count, filters, height, width = g.shape
+    # (K, C, KH, KW) -> (K, taps)
+    taps, pixels = w.size // filters, height * width
+    x = memory.empty((count, w.shape[1], *input_size), g.dtype)
+    pieces = pieces_for(count, g.size * taps)
+    line = pixels + lanes(g.dtype)
+    columns = memory.empty((pieces, taps * line), g.dtype)
+    numbers = np.array((*w.shape[2:], *before, *dilation))
+    arguments = (g, w.reshape(-1), x, columns, _table(filters, taps, pixels), np.zeros(ROWS, g.dtype), numbers)
+    run(_columns_piece, _columns_driver, arguments, pieces)
+    return x
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of the kernel, for the warm-up."""
+    g, w = np.ones((2, 1, 1, 1), dtype), np.ones((1, 1, 2, 2), dtype)
+    yield "grad_input", lambda: grad_input(g, w, (2, 2), (0, 0), (1, 1))
+
+
+@lru_cache(maxsize=1024)
+def _table(filters: int, taps: int, pixels: int) -> np.ndarray:
+    """Where w[k, 0] and g[k, 0] stand, (K, 2)."""
+    index = np.arange(filters)
+    return np.stack([index * taps, index * pixels], axis=1)
+
+
+@piece
+def _part(total, most, index):
+    """The begin of part `index` of `total`, cut into as few parts of at most `most` as can be, nearly alike."""
+    return total * index // -(-total // most)
+
+
+@piece
+def _multiply(g, n, w, columns, table, zeros, taps, line):
+    """columns (taps, line) = Σ_k w (K, taps) · g[n] (K, pixels)."""
+    filters, pixels = g.shape[1], g.shape[2] * g.shape[3]
+    width = line - pixels
+    vectors = -(-pixels // width)
+    for tile in range(-(-vectors // COLUMNS)):
+        v, v_end = _part(vectors, COLUMNS, tile), _part(vectors, COLUMNS, tile + 1)
+        last = min(width, pixels - (v_end - 1) * width)
+        for block in range(-(-taps // ROWS)):
+            t, t_end = _part(taps, ROWS, block), _part(taps, ROWS, block + 1)
+            broadcast_tile(
+                t_end - t, v_end - v, w, t, 1, table, 0, filters, g, n * filters * pixels + v * width, zeros, 0,
+                columns, t * line + v * width, line, last,
+            )  # fmt: skip
+
+
+@piece
+def _columns_piece(g, w, x, columns, table, zeros, numbers, index, pieces):
+    kernel_h, kernel_w, top, left, down, right = numbers
+    (_, channels, height, width), (rows, row) = x.shape, g.shape[2:]
+    taps = channels * kernel_h * kernel_w
+    line = columns.shape[1] // taps
+    products, pixels = columns[index], x.reshape(-1)
+    for n in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
+        _multiply(g, n, w, products, table, zeros, taps, line)
+        for c in range(channels):
+            for h in range(height):
+                # Tap i reads the output's row h + top − i · down, where there is one.
+                first = max(0, -((rows - 1 - h - top) // down))
+                last = min(kernel_h - 1, (h + top) // down)
+                lines = (c * kernel_h + first) * kernel_w * line + (h + top - first * down) * row
+                fold_row(
+                    pixels, ((n * channels + c) * height + h) * width, width,
+                    products, lines, max(0, last - first + 1), kernel_w * line - down * row,
+                    kernel_w, line, right, left, row,
+                )  # fmt: skip
+
+
+@driver_of(_columns_piece)
+def _columns_driver(address, g, w, x, columns, table, zeros, numbers, pieces):
+    for index in prange(pieces):
+        call(address, (g, w, x, columns, table, zeros, numbers), np.int64(index), pieces)
