@@ -73,6 +73,24 @@ def test_the_same_seed_gives_the_same_bits():
     assert not np.array_equal(run(6, drawn=0), first)
 
 
+def test_twenty_trainings_of_a_cnn_give_the_same_bits():
+    def trained():
+        tg.manual_seed(4)
+        model = nn.Sequential(
+            *(nn.Conv2d(1, 16, 5), nn.BatchNorm2d(16), nn.ReLU(), nn.MaxPool2d(2)),
+            *(nn.Conv2d(16, 24, 3, padding=1), nn.ReLU(), nn.Dropout(0.3), nn.AvgPool2d(2)),
+            *(nn.Flatten(), nn.Linear(24 * 3 * 3, 64), nn.GELU(), nn.Linear(64, 10)),
+        )
+        rng = np.random.default_rng(5)
+        # Large enough for every kernel that has threads and tiles to use them.
+        images, labels = rng.standard_normal((128, 1, 16, 16)).astype(np.float32), rng.integers(0, 10, 128)
+        loader = DataLoader(TensorDataset(images, labels), 64, shuffle=True, generator=6)
+        train(model, loader, epochs=1, optimizer=nn.optim.AdamW(model.parameters(), 1e-3))
+        return b"".join(value.numpy().tobytes() for value in model.state_dict().values())
+
+    assert len({trained() for _ in range(20)}) == 1
+
+
 def test_a_model_in_eval_mode_is_trained_in_training_mode():
     def run(mode):
         tg.manual_seed(7)
