@@ -9,9 +9,10 @@ from tensorgrad.kernels.simd import HALF, Writer, emit_one, integer
 
 def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     x, width, left, y, indices, place, count = arguments
-    pixels = [
-        value for r in (0, 1) for value in build.read_pairs(build.at(x, build.mul(width, integer(r))), left, width)
-    ]
+    pixels = []
+    for r in (0, 1):
+        row, ahead = build.at(x, build.mul(width, integer(r))), build.add(left, integer(build.lanes))
+        pixels += build.read_pairs((row, left, width), (row, ahead, width))
     # The positions in the plane: `place` for the first window's first pixel.
     steps = ir.Constant(ir.VectorType(HALF, build.lanes), list(range(0, 2 * build.lanes, 2)))
     first = build.add(steps, build.spread(build.trunc(build.add(place, left), HALF)))

@@ -104,13 +104,27 @@ class Writer(ir.IRBuilder):
         arguments = [value, pointer, ir.Constant(HALF, 4), mask]
         self.call(self._declared(f"llvm.masked.store.v{self.lanes}i32.p0", ir.VoidType(), arguments), arguments)
 
-    def read_pairs(self, row: ir.Value, shift: ir.Value, size: ir.Value) -> list[ir.Value]:
-        """The numbers at shift, shift + 2, … of a row, and those between; zero outside 0 … size."""
-        halves = []
-        for start in (shift, self.add(shift, integer(self.lanes))):
-            halves.append(self.read_where(self.first_lanes(size, start), self.at(row, start)))
+    def read_pairs(self, *halves: tuple[ir.Value, ir.Value, ir.Value]) -> list[ir.Value]:
+        """The numbers at shift, shift + 2, … of two rows, half a vector each, and those between.
+
+        A half is a row, the shift, and the row's size: outside 0 … size it counts as zero.
+        """
+        rows = [self.read_where(self.first_lanes(size, shift), self.at(row, shift)) for row, shift, size in halves]
         even = list(range(0, 2 * self.lanes, 2))
-        return [self.pick(*halves, even), self.pick(*halves, [lane + 1 for lane in even])]
+        return [self.pick(*rows, even), self.pick(*rows, [lane + 1 for lane in even])]
+
+    def read_halves(self, first: ir.Value, second: ir.Value) -> ir.Value:
+        """A vector of two halves that stand apart."""
+        half = ir.VectorType(self.scalar, self.lanes // 2)
+        low, high = (self.load(self.bitcast(p, half.as_pointer()), align=self.size) for p in (first, second))
+        return self.pick(low, high, list(range(self.lanes)))
+
+    def write_halves(self, value: ir.Value, first: ir.Value, second: ir.Value) -> None:
+        """Store the halves of a vector apart, the second half last."""
+        half = ir.VectorType(self.scalar, self.lanes // 2)
+        for start, pointer in ((0, first), (self.lanes // 2, second)):
+            lanes = self.pick(value, value, list(range(start, start + self.lanes // 2)))
+            self.store(lanes, self.bitcast(pointer, half.as_pointer()), align=self.size)
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
         """a · b + c, fused where the processor can."""

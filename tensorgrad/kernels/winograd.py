@@ -205,17 +205,39 @@ def _correlate(
 
 
 @piece
+def _step(grid):
+    """How many rows of tiles a vector takes: two if they fit, so that its halves are two rows; and how far apart."""
+    return (2, grid.columns) if 2 * grid.columns <= grid.width else (1, grid.width // 2)
+
+
+@piece
+def _tile_row(row, k, last, filters, height, width, grid):
+    """Where a row of tiles begins in channel k of (N, K, H, W); how many rows of pixels follow, none from `last`."""
+    n, p = row // grid.rows, row % grid.rows
+    return ((n * filters + k) * height + 2 * p) * width, height - 2 * p if row < last else 0
+
+
+@piece
 def _read_block(x, first, last, v, grid):
     """The transforms of the patches of some rows of tiles -> 16 planes (C, tiles)."""
     channels, height, width = x.shape[1], x.shape[2], x.shape[3]
+    step, apart = _step(grid)
     for c in range(channels):
         at = c * grid.line
-        for row in range(first, last):
-            n, p = row // grid.rows, row % grid.rows
-            image = (n * channels + c) * height * width
+        for row in range(first, last, step):
+            n, top = row // grid.rows, 2 * (row % grid.rows) - grid.top
+            a = b = (n * channels + c) * height * width
+            top_b, ahead = top, grid.width
+            if step == 2:
+                n, p = (row + 1) // grid.rows, (row + 1) % grid.rows
+                b, ahead = (n * channels + c) * height * width, 0
+                top_b = 2 * p - grid.top if row + 1 < last else height
             for q in range(0, grid.columns, grid.width):
-                read_patches(x, image, 2 * p - grid.top, height, 2 * q - grid.left, width, v, at + q, grid.channels)
-            at += grid.columns
+                left = 2 * q - grid.left
+                read_patches(
+                    x, a, top, left, x, b, top_b, left + ahead, height, width, v, at + q, grid.channels, apart
+                )  # fmt: skip
+            at += step * grid.columns
 
 
 @piece
@@ -240,15 +262,21 @@ def _multiply_block(u, scratch, tiles, zeros, table, grid):
 def _write_block(scratch, bias, y, first, last, alarm, grid):
     """The tiles of some rows -> y."""
     filters, height, width = y.shape[1], y.shape[2], y.shape[3]
+    step, apart = _step(grid)
     for k in range(filters):
         at = 16 * grid.channels + k * grid.line
-        for row in range(first, last):
-            n, p = row // grid.rows, row % grid.rows
-            pixels = ((n * filters + k) * height + 2 * p) * width
+        for row in range(first, last, step):
+            a, rows = _tile_row(row, k, last, filters, height, width, grid)
+            b, rows_b, ahead = a, rows, grid.width
+            if step == 2:
+                b, rows_b = _tile_row(row + 1, k, last, filters, height, width, grid)
+                ahead = 0
             for q in range(0, grid.columns, grid.width):
-                m, left = at + q, 2 * q
-                write_tiles(scratch, m, grid.filters, bias, k, y, pixels, width, height - 2 * p, left, alarm, 0)
-            at += grid.columns
+                write_tiles(
+                    scratch, at + q, grid.filters, apart, bias, k,
+                    y, a, rows, 2 * q, y, b, rows_b, 2 * q + ahead, width, alarm, 0,
+                )  # fmt: skip
+            at += step * grid.columns
 
 
 @piece
@@ -274,14 +302,20 @@ def _correlate_driver(address, x, u, bias, zeros, y, table, scratch, alarm, grid
 def _read_gradient_block(g, first, last, scratch, grid):
     """The transforms of the gradient of some rows of tiles -> 16 planes (K, tiles)."""
     filters, height, width = g.shape[1], g.shape[2], g.shape[3]
+    step, apart = _step(grid)
     for k in range(filters):
         at = 16 * grid.channels + k * grid.line
-        for row in range(first, last):
-            n, p = row // grid.rows, row % grid.rows
-            pixels = ((n * filters + k) * height + 2 * p) * width
+        for row in range(first, last, step):
+            a, rows = _tile_row(row, k, last, filters, height, width, grid)
+            b, rows_b, ahead = a, rows, grid.width
+            if step == 2:
+                b, rows_b = _tile_row(row + 1, k, last, filters, height, width, grid)
+                ahead = 0
             for q in range(0, grid.columns, grid.width):
-                read_gradients(g, pixels, width, height - 2 * p, 2 * q, scratch, at + q, grid.filters)
-            at += grid.columns
+                read_gradients(
+                    g, a, rows, 2 * q, g, b, rows_b, 2 * q + ahead, width, scratch, at + q, grid.filters, apart
+                )  # fmt: skip
+            at += step * grid.columns
 
 
 @piece
