@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from tensorgrad.errors import DTypeError, GraphError, RangeError, ShapeError, TensorgradError, restate
-from tensorgrad.op import ALL_INPUTS, OUTPUT, POSITION, RESIDUALS, Op
+from tensorgrad.op import ALL_INPUTS, OUTPUT, RESIDUALS, Op
 
 Hook = Callable[["Variable"], "Variable | None"]
 
@@ -193,25 +193,12 @@ class Node:
         self.name: str | None = None
         self.hooks: dict[int, Hook] | None = None
         self.retained: weakref.ref[Variable] | None = None
-        self.edges = tuple([(x._node or x) if x._requires_grad else None for x in inputs])
+        self.edges = edges = tuple([(x._node or x) if x._requires_grad else None for x in inputs])
         self.input_shapes = tuple([x._data.shape for x in inputs])
         self.saved: dict[int, Saved] | None = {}
-        rules, last = op.rules, len(op.rules) - 1  # as op.rule(position), without the call
-        for position, edge in enumerate(self.edges):
-            if edge is not None and (rule := rules[min(position, last)]) is not None:
-                for k in rule.wants:
-                    if k not in self.saved:
-                        self._save(k, inputs, output)
-
-    def _save(self, k: int, inputs: tuple[Variable, ...], output: Variable) -> None:
-        if k >= 0:
-            self.saved[k] = Saved(inputs[k], self.edges[k])
-        elif k == OUTPUT:
+        for k in op.kept(op.needs):
             # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
-            self.saved[OUTPUT] = Saved(output, None)
-        elif k == ALL_INPUTS:
-            for j in range(len(inputs)):
-                self.saved[j] = Saved(inputs[j], self.edges[j])
+            self.saved[k] = Saved(output, None) if k == OUTPUT else Saved(inputs[k], edges[k])
 
     @property
     def freed(self) -> bool:
@@ -225,25 +212,28 @@ class Node:
 
     def value(self, k: int, position: int) -> Any:
         """What a rule asked for under source `k`, for the input at `position`."""
-        if k == POSITION:
-            return position
+        if k >= 0 or k == OUTPUT:
+            saved = self.saved[k]
+            if saved.version[0] != saved.count:
+                raise GraphError(_changed_in_place(self.op, k, saved))
+            return saved.restore() if k >= 0 else wrap(saved.array, True, self)
         if k == RESIDUALS:
             return self.op.residuals
         if k == ALL_INPUTS:
             return tuple([self.value(j, position) for j in range(len(self.edges))])
-        saved = self.saved[k]
-        if saved.version[0] != saved.count:
-            raise GraphError(_changed_in_place(self.op, k, saved))
-        return saved.restore() if k != OUTPUT else wrap(saved.array, True, self)
+        return position  # POSITION
 
     def input_gradients(
         self, grad: Variable, only: "Container[Node | Variable] | None" = None
     ) -> Iterator[tuple["Node | Variable", Variable]]:
         """Per input that wants one: the edge, and the vector–Jacobian product of the op for that input."""
         op = self.op
-        rules, last = op.rules, len(op.rules) - 1
+        rules, last = op.rules, len(op.rules) - 1  # as op.rule(position), without the call
         for position, edge in enumerate(self.edges):
-            if edge is None or (only is not None and edge not in only) or (rule := rules[min(position, last)]) is None:
+            if edge is None or (only is not None and edge not in only):
+                continue
+            rule = rules[position if position < last else last]
+            if rule is None:
                 continue
             g = rule.backward(op, grad, *[self.value(k, position) for k in rule.wants])
             shape = self.input_shapes[position]
@@ -290,13 +280,9 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     Raises:
         ShapeError, DTypeError, RangeError: the call restated, where NumPy or a kernel refused it.
     """
-    op = op_class(**params)
-    mode = _mode
-    needs = ()
-    if mode.recording and op.differentiable:
-        needs = tuple([x._requires_grad for x in inputs])
-        if True not in needs:
-            needs = ()
+    op, mode = op_class(**params), _mode
+    recorded = mode.recording and op.differentiable and True in (needs := tuple([x._requires_grad for x in inputs]))
+    if recorded:
         op.needs = needs
     try:
         data = op.forward(*[x._data for x in inputs])
@@ -311,7 +297,7 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     output = wrap(data)
     if op.aliases and inputs and _same_memory(data, inputs[0]._data):
         output._version = inputs[0]._version
-    if needs:
+    if recorded:
         output._requires_grad = True
         output._node = Node(op, inputs, output)
     for observer in mode.observers:

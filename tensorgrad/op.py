@@ -48,6 +48,7 @@ class Op:
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
     rules: ClassVar[tuple[Rule | None, ...]] = ()
+    _kept: ClassVar[dict[tuple[bool, ...], tuple[int, ...]]] = {}
 
     needs: tuple[bool, ...] = ()
     residuals: Any = None
@@ -64,6 +65,7 @@ class Op:
         cls.inputs = code.co_varnames[1 : code.co_argcount + cls.variadic]
         cls.rules = tuple(cls._read_rule(name) for name in cls.inputs)
         cls.differentiable = any(cls.rules)
+        cls._kept = {}
 
     @classmethod
     def _read_rule(cls, input_name: str) -> Rule | None:
@@ -75,6 +77,17 @@ class Op:
             sources |= {"i": POSITION, cls.inputs[-1]: ALL_INPUTS}
         code = method.__code__
         return Rule(method, tuple(sources[name] for name in code.co_varnames[2 : code.co_argcount]))
+
+    @classmethod
+    def kept(cls, needs: tuple[bool, ...]) -> tuple[int, ...]:
+        """What backward needs where the inputs in `needs` want a gradient: positions of inputs, and OUTPUT for z."""
+        kept = cls._kept.get(needs)
+        if kept is None:
+            rules = [cls.rule(position) for position, needed in enumerate(needs) if needed]
+            sources = {k for rule in rules if rule is not None for k in rule.wants}
+            inputs = range(len(needs)) if ALL_INPUTS in sources else sorted(k for k in sources if k >= 0)
+            kept = cls._kept[needs] = (*inputs, OUTPUT) if OUTPUT in sources else tuple(inputs)
+        return kept
 
     @classmethod
     def rule(cls, position: int) -> Rule | None:
