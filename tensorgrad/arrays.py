@@ -8,6 +8,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, restate
 
 DTypeLike = Any
 FLOATS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.float16))
+KERNEL_FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 DEFAULT_FLOAT = np.dtype(np.float32)
 SCALARS = (bool, int, float, np.number, np.bool_)
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.arrays import is_float
+from tensorgrad.arrays import KERNEL_FLOATS, is_float
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
@@ -19,8 +19,6 @@ from .terms import quiet, scaled
 
 LARGE = 4096
 """Weights in a group from which its rule runs in a kernel: for fewer NumPy is fast enough, and numba stays unloaded."""
-
-KERNEL_DTYPES = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
 
 Schedule = Callable[[int], float]
 """A learning rate as a function of the number of steps done: see `schedules`."""
@@ -267,4 +265,4 @@ class Optimizer:
 
 
 def _fits_kernel(w: np.ndarray, g: np.ndarray) -> bool:
-    return w.dtype == g.dtype and w.dtype in KERNEL_DTYPES and w.flags.carray
+    return w.dtype == g.dtype and w.dtype in KERNEL_FLOATS and w.flags.carray

@@ -23,6 +23,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.dispatcher import Dispatcher
 from numba.extending import intrinsic
 
+from tensorgrad.arrays import KERNEL_FLOATS
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.geometry import as_tuple
 
@@ -40,8 +41,6 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contr
 
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
 SMALL = 500_000
-
-_FLOAT32, _FLOAT64 = {np.dtype(np.float32)}, {np.dtype(np.float64)}
 
 
 def piece(function: Callable) -> Callable:
@@ -137,12 +136,13 @@ def ready(array: np.ndarray) -> np.ndarray:
 
 def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
     """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
-    dtypes = {array.dtype for array in arrays.values()}
-    if len(dtypes) == 1 and dtypes in (_FLOAT32, _FLOAT64):
-        return dtypes.pop()
+    dtypes = [array.dtype for array in arrays.values()]
+    dtype = dtypes[0]
+    if dtype in KERNEL_FLOATS and dtypes.count(dtype) == len(dtypes):
+        return dtype
     kinds = {dtype.newbyteorder("=") for dtype in dtypes}
     dtype = kinds.pop()
-    if kinds or dtype not in _FLOAT32 | _FLOAT64:
+    if kinds or dtype not in KERNEL_FLOATS:
         expected = "arrays of one dtype, float32 or float64"
         raise DTypeError(restate(op, "dtypes that kernels can't take together", expected=expected, **arrays))
     return dtype

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
+from tensorgrad.arrays import KERNEL_FLOATS
 from tensorgrad.engine import apply
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
@@ -52,16 +53,33 @@ class Linear(Op):
         return apply(MatMul, grad, w)
 
     def backward_w(self, grad, x):
-        return apply(MatMul, grad.mT, x)
+        return apply(LinearGradWeight, grad, x)
 
     def backward_b(self, grad):
         # (N, O) -> (O,)
         return grad.sum(0)
 
 
+class LinearGradWeight(Op):
+    """z = gᵀ · x, for g (N, O), x (N, I): the gradient of a linear layer for its weight."""
+
+    symbol, formula = "@ʷ", "z = gᵀ · x"
+    derivatives = ("∂L/∂g = x · ∂L/∂zᵀ", "∂L/∂x = g · ∂L/∂z")
+
+    @quiet
+    def forward(self, g, x):
+        return _product(g.T, x)
+
+    def backward_g(self, grad, x):
+        return apply(Linear, x, grad)
+
+    def backward_x(self, grad, g):
+        return apply(MatMul, g, grad)
+
+
 def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
     """x · y + bias; in a kernel of ours where there are two large matrices of floats that it takes."""
-    if x.ndim == y.ndim == 2 and x.size * y.shape[1] > 4096 and x.dtype in (np.float32, np.float64):
+    if x.ndim == y.ndim == 2 and x.size * y.shape[1] > 4096 and x.dtype in KERNEL_FLOATS:
         return kernels.matmul.product(x, y, bias)
     z = np.matmul(x, y)
     return z if bias is None else z + bias
