@@ -4,7 +4,7 @@ import pytest
 from tensorgrad.kernels import losses, twins
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-SHAPES = pytest.mark.parametrize("shape", [(1, 1), (64, 10), (0, 3), (3, 1000)], ids=str)
+SHAPES = pytest.mark.parametrize("shape", [(1, 1), (64, 10), (0, 3), (5, 17), (3, 1000)], ids=str)
 
 
 def draw(shape, dtype, scale=1.0):

@@ -1,0 +1,73 @@
+import re
+
+import numpy as np
+import pytest
+
+from tensorgrad.kernels.exponential import exponential, exponentials
+from tensorgrad.kernels.runtime import piece
+
+FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+# From below the smallest denormal result to above the largest number.
+RANGE = {np.float32: (-105.0, 90.0), np.float64: (-747.0, 711.0)}
+
+
+@piece
+def each_of(x, z):
+    for k in range(x.size):
+        z[k] = exponential(x[k])
+
+
+def powers(x):
+    z = np.empty_like(x)
+    each_of(x, z)
+    return z
+
+
+@FLOATS
+def test_it_is_within_an_ulp_of_the_true_value_over_the_whole_range(dtype):
+    generator = np.random.default_rng(0)
+    near, tiny = generator.uniform(-1, 1, 200_000), generator.uniform(-1, 1, 1000) * np.finfo(dtype).eps
+    x = np.concatenate([np.linspace(*RANGE[dtype], 400_001), near, tiny]).astype(dtype)
+    true = np.exp(x.astype(np.longdouble))
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = true.astype(dtype)
+    ours, finite = powers(x), np.isfinite(rounded)
+    assert ours.dtype == dtype
+    np.testing.assert_array_equal(np.isinf(ours), ~finite)
+    error = np.abs(ours[finite] - true[finite]) / np.spacing(rounded[finite])
+    assert error.max() < (1 if np.finfo(np.longdouble).eps < np.finfo(dtype).eps else 2)
+    denormal = (rounded > 0) & (rounded < np.finfo(dtype).tiny)
+    assert denormal.sum() > 1000
+
+
+@FLOATS
+def test_what_is_not_finite_and_what_is_exact(dtype):
+    x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30], dtype)
+    np.testing.assert_array_equal(powers(x), np.array([1, 1, np.inf, 0, np.nan, np.inf, 0], dtype))
+
+
+@FLOATS
+def test_a_loop_over_it_is_vectorised(dtype):
+    powers(np.ones(1, dtype))
+    (assembly,) = [text for kinds, text in each_of.inspect_asm().items() if str(kinds[0].dtype) == np.dtype(dtype).name]
+    suffix = "ps" if dtype == np.float32 else "pd"
+    if not re.search(r"\bxmm\d", assembly):
+        pytest.skip("no x86 assembly")
+    assert len(re.findall(rf"\s(?:vmul|mul|vfn?madd\d+){suffix}\s", assembly)) > 5
+
+
+@FLOATS
+@pytest.mark.parametrize("size", [0, 1, 10, 16, 37, 1000])
+def test_the_exponentials_of_a_row_their_sum_and_the_largest(size, dtype):
+    row = np.random.default_rng(size).normal(scale=100, size=size).astype(dtype)
+    out = np.empty_like(row)
+    largest, total = exponentials(row, out)
+    assert largest == row.max(initial=-np.inf)
+    expected, eps = np.exp((row - dtype(largest)).astype(np.longdouble)), np.finfo(dtype).eps
+    np.testing.assert_allclose(out, expected, rtol=2 * eps, atol=np.finfo(dtype).smallest_subnormal)
+    np.testing.assert_allclose(total, expected.sum(), rtol=20 * eps)
+    for place in {0, size // 2, size - 1} if size else ():
+        poisoned = row.copy()
+        poisoned[place] = np.nan
+        assert np.isnan(exponentials(poisoned, out)).all()
+        assert np.isnan(out).all()
