@@ -96,6 +96,18 @@ def test_scatter_and_gather_compute_what_their_twins_state(layer, dtype):
     np.testing.assert_array_equal(pooling.gather(x, indices), twins.gather(x, indices))
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("size", [(2, 2), (5, 7), (6, 32), (7, 33), (4, 70)], ids=str)
+def test_scatter_of_pairs_and_of_indices_that_are_nearly_so(size, dtype):
+    generator, output_size = np.random.default_rng(0), (size[0] // 2, size[1] // 2)
+    x = generator.standard_normal((2, 3, *size)).astype(dtype)
+    g = generator.standard_normal((2, 3, *output_size)).astype(dtype)
+    _, indices = pooling.max_forward(x, (2, 2), (2, 2), output_size=output_size)
+    np.testing.assert_array_equal(pooling.scatter(g, indices, size), twins.scatter(g, indices, size))
+    indices[1, 1] = generator.integers(0, size[0] * size[1], output_size)  # anywhere, some of them twice
+    np.testing.assert_allclose(pooling.scatter(g, indices, size), twins.scatter(g, indices, size), rtol=1e-5)
+
+
 @MAX_LAYER
 def test_scatter_and_gather_are_adjoint(layer):
     x, g = draw(layer)

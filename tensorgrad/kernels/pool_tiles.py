@@ -1,4 +1,8 @@
-"""The maximum of 2×2 windows that don't overlap, a vector of neighbouring windows at a time: see `pooling`."""
+"""2×2 windows that don't overlap, a vector of neighbouring windows at a time: see `pooling`.
+
+max_of_pairs      the maximum of each, and where it stood
+put_in_pairs      back to where it stood, zero in the other three places
+"""
 
 from llvmlite import ir
 from numba import types
@@ -7,19 +11,23 @@ from numba.extending import intrinsic
 from tensorgrad.kernels.simd import HALF, Writer, emit_one, integer
 
 
+def _places(build: Writer, place: ir.Value, width: ir.Value) -> list[ir.Value]:
+    """The positions in the plane of each window's four pixels, `place` being the first window's first."""
+    steps = ir.Constant(ir.VectorType(HALF, build.lanes), list(range(0, 2 * build.lanes, 2)))
+    first = build.add(steps, build.spread(build.trunc(place, HALF)))
+    below = build.add(first, build.spread(build.trunc(width, HALF)))
+    one = build.spread(ir.Constant(HALF, 1))
+    return [first, build.add(first, one), below, build.add(below, one)]
+
+
 def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     x, width, left, y, indices, place, count = arguments
     pixels = []
     for r in (0, 1):
         row, ahead = build.at(x, build.mul(width, integer(r))), build.add(left, integer(build.lanes))
         pixels += build.read_pairs((row, left, width), (row, ahead, width))
-    # The positions in the plane: `place` for the first window's first pixel.
-    steps = ir.Constant(ir.VectorType(HALF, build.lanes), list(range(0, 2 * build.lanes, 2)))
-    first = build.add(steps, build.spread(build.trunc(build.add(place, left), HALF)))
-    below = build.add(first, build.spread(build.trunc(width, HALF)))
-    one = build.spread(ir.Constant(HALF, 1))
-    places = [first, build.add(first, one), below, build.add(below, one)]
-    best, where = pixels[0], first
+    places = _places(build, build.add(place, left), width)
+    best, where = pixels[0], places[0]
     for value, position in zip(pixels[1:], places[1:], strict=True):
         # NaN beats numbers, and no NaN beats an earlier one.
         wins = build.and_(build.fcmp_unordered(">", value, best), build.fcmp_ordered("==", best, best))
@@ -30,6 +38,26 @@ def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> N
     build.write_integers_where(mask, where, build.at(indices, out))
 
 
+def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    g, indices, place, count, left, x, width, alarm = arguments
+    out = build.lshr(left, integer(1))
+    mask = build.first_lanes(build.sub(count, out))
+    value = build.read_where(mask, build.at(g, out))
+    where = build.read_integers_where(mask, build.at(indices, out))
+    hits = [build.icmp_signed("==", where, position) for position in _places(build, build.add(place, left), width)]
+    strays = mask
+    for hit in hits:
+        strays = build.and_(strays, build.not_(hit))
+    build.write(build.select(strays, build.spread(ir.Constant(build.scalar, 1.0)), build.read(alarm)), alarm)
+    pixels = [build.select(hit, value, build.zero) for hit in hits]
+    for r in (0, 1):
+        for half in (0, 1):
+            lanes = [lane // 2 + half * build.lanes // 2 + lane % 2 * build.lanes for lane in range(build.lanes)]
+            start = build.add(left, integer(half * build.lanes))
+            target = build.at(x, build.mul(width, integer(r)), start)
+            build.write_where(build.first_lanes(width, start), build.pick(*pixels[2 * r : 2 * r + 2], lanes), target)
+
+
 @intrinsic
 def max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count):
     """The maxima of windows at columns left, left + 2, … of two rows of x, up to the last of `count` windows.
@@ -38,3 +66,14 @@ def max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, pla
     """
     n = types.intp
     return types.void(x, n, n, n, y, n, indices, n, n, n), lambda *call: emit_one(*call, _max_of_pairs)
+
+
+@intrinsic
+def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, alarm, alarm_at):
+    """The inverse for the windows at columns left, left + 2, …: all pixels of two rows of x, up to its `width`.
+
+    A vector of `alarm` becomes 1 where an index isn't one of its window's.
+    """
+    n = types.intp
+    signature = types.void(g, n, indices, n, n, n, n, x, n, n, alarm, n)
+    return signature, lambda *call: emit_one(*call, _put_in_pairs)

@@ -98,6 +98,13 @@ class Writer(ir.IRBuilder):
         arguments = [value, pointer, ir.Constant(HALF, self.size), mask]
         self.call(self._declared(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments), arguments)
 
+    def read_integers_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
+        """The lanes of a vector of 32-bit integers that the mask selects, zero in the others."""
+        kind = ir.VectorType(HALF, self.lanes)
+        pointer = self.bitcast(pointer, kind.as_pointer())
+        arguments = [pointer, ir.Constant(HALF, 4), mask, ir.Constant(kind, [0] * self.lanes)]
+        return self.call(self._declared(f"llvm.masked.load.v{self.lanes}i32.p0", kind, arguments), arguments)
+
     def write_integers_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
         """Store the lanes of a vector of 32-bit integers that the mask selects."""
         pointer = self.bitcast(pointer, value.type.as_pointer())
