@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections import deque
+from collections.abc import Iterable
 from math import prod
 from typing import NamedTuple
 
@@ -48,10 +49,13 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     return _pool.take(shape, dtype, size)
 
 
-def address(array: np.ndarray) -> int:
-    """Where the first element of a writable, contiguous array stands; 0 for an empty one."""
-    # A quarter of the time of `array.ctypes.data`: an optimizer asks it for three arrays of every parameter.
-    return ctypes.addressof(ctypes.c_char.from_buffer(array)) if array.size else 0
+_Start = ctypes.c_char * 0
+
+
+def addresses(arrays: Iterable[np.ndarray]) -> list[int]:
+    """Where each of some writable, contiguous arrays starts."""
+    # A fifth of the time of `array.ctypes.data`: an optimizer asks it for three arrays of every parameter.
+    return list(map(ctypes.addressof, map(_Start.from_buffer, arrays)))
 
 
 def owned(array: np.ndarray) -> bool:

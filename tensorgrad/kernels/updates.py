@@ -5,6 +5,7 @@ computes is stated, in NumPy, by `update` of its optimizer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from math import sqrt
 
 import numpy as np
@@ -12,7 +13,7 @@ from numba import carray, prange, types
 from numba.extending import intrinsic
 
 from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, ready, run
-from tensorgrad.memory import address
+from tensorgrad.memory import addresses
 
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.
 WORK = 6
@@ -58,10 +59,12 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 def _run(piece: Callable, driver: Callable, parameters: Sequence, steps: list[int], numbers: tuple) -> None:
     # What is copied here must live until the kernel has run.
     parameters = [(w, ready(g), *state) for w, g, *state in parameters]
-    table = np.array([[w.size, *map(address, (w, *rest))] for w, *rest in parameters])
-    total = sum([w.size for w, *_ in parameters])
-    like = parameters[0][0].reshape(-1)
-    run(piece, driver, (table, np.array(steps), np.array(numbers, np.float64), like), pieces_for(total, WORK * total))
+    # (parameters · arrays,) -> (parameters, arrays)
+    table = np.array(addresses(chain.from_iterable(parameters))).reshape(len(parameters), -1)
+    sizes = [arrays[0].size for arrays in parameters]
+    counts = np.array([sizes, steps])
+    like, total = parameters[0][0].reshape(-1), sum(sizes)
+    run(piece, driver, (table, counts, np.array(numbers, np.float64), like), pieces_for(total, WORK * total))
 
 
 @intrinsic
@@ -98,18 +101,19 @@ def _decayed(gradient, decay, weight):
 
 
 @piece
-def _sgd_piece(table, steps, numbers, like, index, pieces):
+def _sgd_piece(table, counts, numbers, like, index, pieces):
+    sizes, steps = counts[0], counts[1]
     number = like.dtype.type
     lr, momentum, fresh = number(numbers[0]), number(numbers[1]), number(numbers[2])
     decay, nesterov, sign = number(numbers[3]), numbers[4] != 0, number(numbers[5])
     for p in range(len(table)):
-        first, last = _share(table[:, 0], p, index, pieces)
-        w, g = _at(table, p, 1, first, last, like), _at(table, p, 2, first, last, like)
+        first, last = _share(sizes, p, index, pieces)
+        w, g = _at(table, p, 0, first, last, like), _at(table, p, 1, first, last, like)
         if numbers[1] == 0:
             for k in range(len(w)):
                 w[k] -= lr * _decayed(sign * g[k], decay, w[k])
             continue
-        v = _at(table, p, 3, first, last, like)
+        v = _at(table, p, 2, first, last, like)
         # The first step takes the gradient undampened.
         old, new = (number(0), number(1)) if steps[p] == 1 else (momentum, fresh)
         if steps[p] == 1:
@@ -122,13 +126,14 @@ def _sgd_piece(table, steps, numbers, like, index, pieces):
 
 
 @driver_of(_sgd_piece)
-def _sgd_driver(address, table, steps, numbers, like, pieces):
+def _sgd_driver(address, table, counts, numbers, like, pieces):
     for index in prange(pieces):
-        call(address, (table, steps, numbers, like), np.int64(index), pieces)
+        call(address, (table, counts, numbers, like), np.int64(index), pieces)
 
 
 @piece
-def _adam_piece(table, steps, numbers, like, index, pieces):
+def _adam_piece(table, counts, numbers, like, index, pieces):
+    sizes, steps = counts[0], counts[1]
     number = like.dtype.type
     beta1, beta2, eps = number(numbers[1]), number(numbers[2]), number(numbers[3])
     fresh1, fresh2, sign = number(1 - numbers[1]), number(1 - numbers[2]), number(numbers[6])
@@ -136,16 +141,16 @@ def _adam_piece(table, steps, numbers, like, index, pieces):
     decay = number(0 if numbers[5] else numbers[4])
     kept = number(1 - numbers[0] * numbers[4] if numbers[5] else 1)
     for p in range(len(table)):
-        first, last = _share(table[:, 0], p, index, pieces)
+        first, last = _share(sizes, p, index, pieces)
         w, g, m, v = (
+            _at(table, p, 0, first, last, like),
             _at(table, p, 1, first, last, like),
             _at(table, p, 2, first, last, like),
             _at(table, p, 3, first, last, like),
-            _at(table, p, 4, first, last, like),
         )
         lr = number(numbers[0] / (1 - numbers[1] ** steps[p]))
         root = number(sqrt(1 - numbers[2] ** steps[p]))
-        amsgrad, largest = table.shape[1] > 5, _at(table, p, table.shape[1] - 1, first, last, like)
+        amsgrad, largest = table.shape[1] > 4, _at(table, p, table.shape[1] - 1, first, last, like)
         for k in range(len(w)):
             weight = kept * w[k]
             gradient = _decayed(sign * g[k], decay, weight)
@@ -160,27 +165,28 @@ def _adam_piece(table, steps, numbers, like, index, pieces):
 
 
 @driver_of(_adam_piece)
-def _adam_driver(address, table, steps, numbers, like, pieces):
+def _adam_driver(address, table, counts, numbers, like, pieces):
     for index in prange(pieces):
-        call(address, (table, steps, numbers, like), np.int64(index), pieces)
+        call(address, (table, counts, numbers, like), np.int64(index), pieces)
 
 
 @piece
-def _rmsprop_piece(table, steps, numbers, like, index, pieces):
+def _rmsprop_piece(table, counts, numbers, like, index, pieces):
+    sizes = counts[0]
     number = like.dtype.type
     lr, alpha, fresh, eps = number(numbers[0]), number(numbers[1]), number(1 - numbers[1]), number(numbers[2])
     decay, momentum, sign = number(numbers[3]), number(numbers[4]), number(numbers[6])
     centered, moving = numbers[5] != 0, numbers[4] != 0
     for p in range(len(table)):
-        first, last = _share(table[:, 0], p, index, pieces)
+        first, last = _share(sizes, p, index, pieces)
         w, g, s = (
+            _at(table, p, 0, first, last, like),
             _at(table, p, 1, first, last, like),
             _at(table, p, 2, first, last, like),
-            _at(table, p, 3, first, last, like),
         )
         a, v = (
-            _at(table, p, 4 if centered else 3, first, last, like),
-            _at(table, p, table.shape[1] - 1 if moving else 3, first, last, like),
+            _at(table, p, 3 if centered else 2, first, last, like),
+            _at(table, p, table.shape[1] - 1 if moving else 2, first, last, like),
         )
         for k in range(len(w)):
             gradient = _decayed(sign * g[k], decay, w[k])
@@ -197,6 +203,6 @@ def _rmsprop_piece(table, steps, numbers, like, index, pieces):
 
 
 @driver_of(_rmsprop_piece)
-def _rmsprop_driver(address, table, steps, numbers, like, pieces):
+def _rmsprop_driver(address, table, counts, numbers, like, pieces):
     for index in prange(pieces):
-        call(address, (table, steps, numbers, like), np.int64(index), pieces)
+        call(address, (table, counts, numbers, like), np.int64(index), pieces)
