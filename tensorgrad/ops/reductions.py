@@ -91,7 +91,7 @@ class Mean(Reduction):
     def forward(self, x):
         count = math.prod([x.shape[a] for a in self.axis])
         self.residuals = x.shape, count
-        return np.divide(x.sum(self.axis, keepdims=self.keepdims), x.dtype.type(count), dtype=x.dtype)
+        return x.sum(self.axis, keepdims=self.keepdims) / x.dtype.type(count)
 
     def backward_x(self, grad, residuals):
         shape, count = residuals
