@@ -20,7 +20,7 @@ class ModuleSequence(Module):
 
     def __iter__(self) -> Iterator[Module]:
         # Not children(): a module may stand in several places.
-        return (module for _, module in self._own_children())
+        return iter([value for value in vars(self).values() if isinstance(value, Module)])
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):

@@ -193,8 +193,11 @@ class Node:
         self.name: str | None = None
         self.hooks: dict[int, Hook] | None = None
         self.retained: weakref.ref[Variable] | None = None
-        self.edges = edges = tuple([(x._node or x) if x._requires_grad else None for x in inputs])
-        self.input_shapes = tuple([x._data.shape for x in inputs])
+        edges, shapes = [], []
+        for x in inputs:
+            edges.append((x._node or x) if x._requires_grad else None)
+            shapes.append(x._data.shape)
+        self.edges, self.input_shapes = tuple(edges), tuple(shapes)
         self.saved: dict[int, Saved] | None = {}
         for k in op.kept(op.needs):
             # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
@@ -235,7 +238,10 @@ class Node:
             rule = rules[position if position < last else last]
             if rule is None:
                 continue
-            g = rule.backward(op, grad, *[self.value(k, position) for k in rule.wants])
+            values = []
+            for k in rule.wants:
+                values.append(self.value(k, position))
+            g = rule.backward(op, grad, *values)
             shape = self.input_shapes[position]
             if g._data.shape != shape:
                 g = _unbroadcast(op, g, shape, position)
@@ -281,11 +287,16 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         ShapeError, DTypeError, RangeError: the call restated, where NumPy or a kernel refused it.
     """
     op, mode = op_class(**params), _mode
-    recorded = mode.recording and op.differentiable and True in (needs := tuple([x._requires_grad for x in inputs]))
+    # One loop, here and in Node: before Python 3.12 a comprehension costs a call.
+    arrays, needs = [], []
+    for x in inputs:
+        arrays.append(x._data)
+        needs.append(x._requires_grad)
+    recorded = True in needs and mode.recording and op.differentiable
     if recorded:
-        op.needs = needs
+        op.needs = tuple(needs)
     try:
-        data = op.forward(*[x._data for x in inputs])
+        data = op.forward(*arrays)
     except Exception as error:
         for observer in mode.observers:
             observer.failed(op, inputs, error)
