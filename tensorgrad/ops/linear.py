@@ -132,16 +132,17 @@ def matmul(x: TensorLike, y: TensorLike) -> Tensor:
     tensor([3., 7.])
     """
     x, y = pair(x, y)
-    if x.ndim == 0 or y.ndim == 0 or x.shape[-1] != y.shape[-2 if y.ndim > 1 else 0]:
+    left, right = x._data.shape, y._data.shape
+    if not left or not right or left[-1] != right[-2 if len(right) > 1 else 0]:
         expected = "x (..., M, K) and y (..., K, N), or vectors (K,)"
         fix = "transpose one of them (t.mT), or use * for scalars"
         raise ShapeError(restate("matmul", "the inner sizes differ", expected=expected, fix=fix, x=x, y=y))
-    if x.ndim > 1 and y.ndim > 1:
+    if len(left) > 1 and len(right) > 1:
         return apply(MatMul, x, y)
     # (K,) -> (1, K) and (K,) -> (K, 1), and the 1 out of the result again
-    rows, columns = x.reshape(1, -1) if x.ndim == 1 else x, y.reshape(-1, 1) if y.ndim == 1 else y
+    rows, columns = x.reshape(1, -1) if len(left) == 1 else x, y.reshape(-1, 1) if len(right) == 1 else y
     z = apply(MatMul, rows, columns)
-    return z.reshape(z.shape[: -2 if x.ndim == 1 else -1] + (z.shape[-1:] if y.ndim > 1 else ()))
+    return z.reshape(z.shape[: -2 if len(left) == 1 else -1] + (z.shape[-1:] if len(right) > 1 else ()))
 
 
 def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) -> Tensor:
@@ -157,12 +158,12 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     if bias is not None:
         x, bias = floating_pair(x, bias)
         weight, bias = floating_pair(weight, bias)
-    shape = x._data.shape
-    if weight.ndim != 2 or not shape or shape[-1] != weight.shape[1]:
+    shape, sizes = x._data.shape, weight._data.shape
+    if len(sizes) != 2 or not shape or shape[-1] != sizes[1]:
         expected, fix = "x (..., I) and weight (O, I)", "flatten images first: nn.Flatten()" if x.ndim > 2 else ""
         raise ShapeError(restate("linear", "the sizes don't fit", expected=expected, fix=fix, x=x, weight=weight))
-    if bias is not None and bias.shape != weight.shape[:1]:
-        expected = f"bias ({weight.shape[0]},)"
+    if bias is not None and bias._data.shape != sizes[:1]:
+        expected = f"bias ({sizes[0]},)"
         raise ShapeError(
             restate("linear", "one bias per output is needed", expected=expected, weight=weight, bias=bias)
         )
@@ -170,7 +171,7 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     rows = x if len(shape) == 2 else x.reshape(math.prod(shape[:-1]), shape[-1])
     z = apply(Linear, rows, weight) if bias is None else apply(Linear, rows, weight, bias)
     # (N, O) -> (..., O)
-    return z if len(shape) == 2 else z.reshape(*shape[:-1], weight.shape[0])
+    return z if len(shape) == 2 else z.reshape(*shape[:-1], sizes[0])
 
 
 def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
