@@ -47,12 +47,12 @@ def max_forward(
     dtype = check_float("max_pool2d", x=x)
     shape, table = _max_plan(x.shape, kernel, stride, padding, dilation, output_size)
     y, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
-    planes = (_planes(ready(x)), _planes(y), _planes(indices))
+    planes = shape[0] * shape[1]
     if table is None:
-        run(_max_of_pairs_piece, _max_of_pairs_driver, planes, pieces_for(len(planes[0]), WORK * x.size))
+        run(_max_of_pairs_piece, _max_of_pairs_driver, (ready(x), y, indices), pieces_for(planes, WORK * x.size))
     else:
         work = WORK * y.size * kernel[0] * kernel[1]
-        run(_max_piece, _max_driver, (*planes, *table), pieces_for(len(planes[0]), work))
+        run(_max_piece, _max_driver, (ready(x), y, indices, *table), pieces_for(planes, work))
     return y, indices
 
 
@@ -72,10 +72,9 @@ def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray
     if g.shape != indices.shape:
         raise ShapeError(restate(op, "g and indices differ in shape", g=g, indices=indices))
     x = memory.empty(g.shape[:2] + tuple(input_size), dtype)
-    planes = (_planes(ready(g)), _planes(indices), _planes(x))
-    pieces = pieces_for(len(planes[0]), WORK * (x.size + g.size))
+    pieces = pieces_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
     strays = np.zeros(pieces, np.int64)
-    run(_scatter_piece, _scatter_driver, (*planes, strays), pieces)
+    run(_scatter_piece, _scatter_driver, (ready(g), indices, x, strays), pieces)
     _check_strays(op, strays, indices, input_size)
     return x
 
@@ -94,10 +93,9 @@ def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     if x.shape[:2] != indices.shape[:2]:
         raise ShapeError(restate(op, "x and indices differ in N or C", x=x, indices=indices))
     y = memory.empty(indices.shape, dtype)
-    planes = (_planes(ready(x)), _planes(indices), _planes(y))
-    pieces = pieces_for(len(planes[0]), WORK * y.size)
+    pieces = pieces_for(x.shape[0] * x.shape[1], WORK * y.size)
     strays = np.zeros(pieces, np.int64)
-    run(_gather_piece, _gather_driver, (*planes, strays), pieces)
+    run(_gather_piece, _gather_driver, (ready(x), indices, y, strays), pieces)
     _check_strays(op, strays, indices, x.shape[2:])
     return y
 
@@ -125,7 +123,7 @@ def avg_forward(
     table = divisors(x.shape[2:], kernel, stride, padding, output_size, count_include_pad, divisor_override)
     y = memory.empty((*x.shape[:2], *output_size), dtype)
     (top, _), (left, _) = padding
-    arguments = (_planes(ready(x)), table, _planes(y), (*kernel, *stride, top, left))
+    arguments = (ready(x), table, y, (*kernel, *stride, top, left))
     run(_avg_piece, _avg_driver, arguments, pieces_for(x.shape[0] * x.shape[1], WORK * y.size * kernel[0] * kernel[1]))
     return y
 
@@ -155,7 +153,7 @@ def avg_backward(
     table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
     x = memory.empty((*g.shape[:2], *input_size), dtype)
     (top, _), (left, _) = padding
-    arguments = (_planes(ready(g)), table, _planes(x), (*kernel, *stride, top, left))
+    arguments = (ready(g), table, x, (*kernel, *stride, top, left))
     run(
         _spread_piece,
         _spread_driver,
@@ -207,12 +205,6 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "gather", lambda: gather(x, indices)
     yield "avg_forward", lambda: avg_forward(x, *window, output_size=(1, 1))
     yield "avg_backward", lambda: avg_backward(g, (2, 2), *window)
-
-
-def _planes(array: np.ndarray) -> np.ndarray:
-    n, c, h, w = array.shape
-    # (N, C, H, W) -> (N · C, H, W)
-    return array.reshape(n * c, h, w)
 
 
 @lru_cache(maxsize=256)
@@ -312,6 +304,18 @@ def _check_strays(op: str, strays: np.ndarray, indices: np.ndarray, size: Sizes)
 
 
 @piece
+def _count(images):
+    """How many planes (H, W) there are in (N, C, H, W)."""
+    return images.shape[0] * images.shape[1]
+
+
+@piece
+def _plane(images, k):
+    """Plane k of (N, C, H, W)."""
+    return images[k // images.shape[1], k % images.shape[1]]
+
+
+@piece
 def _inside(offset, stride, size, count):
     """The positions r of 0 … count with 0 ≤ r · stride + offset < size, as a half-open range."""
     first = max(0, -(offset // stride))
@@ -337,9 +341,9 @@ def _max_piece(x, y, indices, offsets, shifts, corners, firsts, layout, index, p
     scratch = np.full(layout.stride_h * layout.stride_w * layout.rows * layout.columns, -np.inf, x.dtype)
     best, where = np.empty(corners.size, x.dtype), np.empty(corners.size, np.int32)
     # Behind the last window its row has no columns any more.
-    places = corners.size - layout.columns + y.shape[2]
-    for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
-        _sort_by_phase(x[plane], scratch, layout)
+    places = corners.size - layout.columns + y.shape[3]
+    for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
+        _sort_by_phase(_plane(x, plane), scratch, layout)
         for q in range(places):
             best[q] = -np.inf
             where[q] = firsts[q]
@@ -351,10 +355,11 @@ def _max_piece(x, y, indices, offsets, shifts, corners, firsts, layout, index, p
                 wins = (value > old) | ((value != value) & (old == old))
                 best[q] = value if wins else old
                 where[q] = corners[q] + shift if wins else where[q]
-        for p in range(y.shape[1]):
-            for q in range(y.shape[2]):
-                y[plane, p, q] = best[p * layout.columns + q]
-                indices[plane, p, q] = where[p * layout.columns + q]
+        target, positions = _plane(y, plane), _plane(indices, plane)
+        for p in range(y.shape[2]):
+            for q in range(y.shape[3]):
+                target[p, q] = best[p * layout.columns + q]
+                positions[p, q] = where[p * layout.columns + q]
 
 
 @driver_of(_max_piece)
@@ -365,8 +370,8 @@ def _max_driver(address, x, y, indices, offsets, shifts, corners, firsts, layout
 
 @piece
 def _max_of_pairs_piece(x, y, indices, index, pieces):
-    (height, width), (rows, columns) = x.shape[1:], y.shape[1:]
-    for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+    (height, width), (rows, columns) = x.shape[2:], y.shape[2:]
+    for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
         for p in range(rows):
             source, target = (plane * height + 2 * p) * width, (plane * rows + p) * columns
             for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
@@ -382,7 +387,7 @@ def _max_of_pairs_driver(address, x, y, indices, pieces):
 @piece
 def _scatter_pairs(g, indices, x, plane, alarm):
     """Whether all maxima of a plane were in windows of 2×2 side by side; if so, its gradients are where they belong."""
-    (_, rows, columns), (height, width) = g.shape, x.shape[1:]
+    (rows, columns), (height, width) = g.shape[2:], x.shape[2:]
     if rows != height // 2 or columns != width // 2:
         return False
     alarm[:] = 0
@@ -390,17 +395,18 @@ def _scatter_pairs(g, indices, x, plane, alarm):
         source, target = (plane * rows + p) * columns, (plane * height + 2 * p) * width
         for left in range(0, width, 2 * (WIDTH // x.itemsize)):
             put_in_pairs(g, source, indices, source, 2 * p * width, columns, left, x, target, width, alarm, 0)
-    x[plane, 2 * rows :] = 0
+    _plane(x, plane)[2 * rows :] = 0
     return not alarm.any()
 
 
 @piece
 def _scatter_piece(g, indices, x, strays, index, pieces):
     alarm = np.empty(WIDTH // x.itemsize, x.dtype)
-    for plane in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
+    for plane in range(_count(g) * index // pieces, _count(g) * (index + 1) // pieces):
         if _scatter_pairs(g, indices, x, plane, alarm):
             continue
-        target, values, where = x[plane].ravel(), g[plane].ravel(), indices[plane].ravel()
+        target, values = _plane(x, plane).ravel(), _plane(g, plane).ravel()
+        where = _plane(indices, plane).ravel()
         target[:] = 0
         for q in range(values.size):
             if 0 <= where[q] < target.size:
@@ -417,8 +423,9 @@ def _scatter_driver(address, g, indices, x, strays, pieces):
 
 @piece
 def _gather_piece(x, indices, y, strays, index, pieces):
-    for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
-        source, target, where = x[plane].ravel(), y[plane].ravel(), indices[plane].ravel()
+    for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
+        source, target = _plane(x, plane).ravel(), _plane(y, plane).ravel()
+        where = _plane(indices, plane).ravel()
         for q in range(target.size):
             if 0 <= where[q] < source.size:
                 target[q] = source[where[q]]
@@ -438,15 +445,16 @@ def _gather_driver(address, x, indices, y, strays, pieces):
 @piece
 def _avg_piece(x, divisors, y, numbers, index, pieces):
     kh, kw, sh, sw, top, left = numbers
-    height, width = x.shape[1], x.shape[2]
-    for plane in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
-        for p in range(y.shape[1]):
-            total = y[plane, p]
+    height, width = x.shape[2:]
+    for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
+        source, target = _plane(x, plane), _plane(y, plane)
+        for p in range(y.shape[2]):
+            total = target[p]
             total[:] = 0
             for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
-                row = x[plane, h]
+                row = source[h]
                 for j in range(kw):
-                    first, last = _inside(j - left, sw, width, y.shape[2])
+                    first, last = _inside(j - left, sw, width, y.shape[3])
                     for q in range(first, last):
                         total[q] += row[q * sw + j - left]
             for q in range(total.size):
@@ -462,15 +470,16 @@ def _avg_driver(address, x, divisors, y, numbers, pieces):
 @piece
 def _spread_piece(g, divisors, x, numbers, index, pieces):
     kh, kw, sh, sw, top, left = numbers
-    height, width = x.shape[1], x.shape[2]
-    share = np.empty(g.shape[2], g.dtype)
-    for plane in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
-        x[plane] = 0
-        for p in range(g.shape[1]):
+    height, width = x.shape[2:]
+    share = np.empty(g.shape[3], g.dtype)
+    for plane in range(_count(g) * index // pieces, _count(g) * (index + 1) // pieces):
+        source, target = _plane(g, plane), _plane(x, plane)
+        target[:] = 0
+        for p in range(g.shape[2]):
             for q in range(share.size):
-                share[q] = g[plane, p, q] / divisors[p, q]
+                share[q] = source[p, q] / divisors[p, q]
             for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
-                row = x[plane, h]
+                row = target[h]
                 for j in range(kw):
                     first, last = _inside(j - left, sw, width, share.size)
                     for q in range(first, last):
