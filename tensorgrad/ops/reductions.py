@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.arrays import is_float
+from tensorgrad.arrays import is_float, repeated
 from tensorgrad.engine import apply
 from tensorgrad.errors import ArgumentError, RangeError, restate
 from tensorgrad.op import Op
@@ -95,7 +95,23 @@ class Mean(Reduction):
 
     def backward_x(self, grad, residuals):
         shape, count = residuals
-        return self.spread(grad / builtins.max(count, 1)).broadcast_to(shape)
+        return apply(Share, self.spread(grad), shape=shape, count=builtins.max(count, 1))
+
+
+class Share(Op):
+    """z = x / n, repeated: what a mean hands back to its n elements."""
+
+    symbol, formula = "÷ n", "z = x / n, repeated"
+    derivatives = ("∂L/∂x = Σ ∂L/∂z / n over the repeats",)
+    shape: tuple[int, ...]
+    count: int
+
+    @quiet
+    def forward(self, x):
+        return repeated(np.asarray(x / x.dtype.type(self.count)), self.shape)
+
+    def backward_x(self, grad):
+        return grad / self.count  # the engine sums over broadcast axes
 
 
 class Extreme(Reduction):

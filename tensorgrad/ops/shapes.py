@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tensorgrad.arrays import repeated
 from tensorgrad.engine import apply
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.op import Op
@@ -89,12 +90,7 @@ class BroadcastTo(Op):
     shape: tuple[int, ...]
 
     def forward(self, x):
-        if x.ndim:
-            return np.broadcast_to(x, self.shape)
-        # The same for one number, as in the gradient of a mean: 0.4 µs in place of 2.3.
-        z = np.ndarray(self.shape, x.dtype, x, strides=(0,) * len(self.shape))
-        z.flags.writeable = False
-        return z
+        return repeated(x, self.shape)
 
     def backward_x(self, grad):
         return grad  # the engine sums over broadcast axes
