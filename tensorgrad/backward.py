@@ -94,7 +94,7 @@ def _walk(
     # Sums of gradients may meet ∞ − ∞: a value, not a warning.
     with set_grad_enabled(create_graph), np.errstate(all="ignore"):
         for node in order:
-            grad = table.pop(node)
+            grad = table.pop(node, None)
             if grad is None:
                 continue
             if node.hooks is not None:
@@ -127,7 +127,7 @@ class _GradientTable:
         self._sums: dict[Any, Variable] = {}
         self._own: set[Any] = set()
         self._keep_all = keep_all
-        self.items = self._sums.items
+        self.items, self.pop = self._sums.items, self._sums.pop
 
     def add(self, key: Any, grad: Variable) -> None:
         have = self._sums.get(key)
@@ -139,9 +139,6 @@ class _GradientTable:
             self._sums[key] = have + grad
             if not self._keep_all:
                 self._own.add(key)
-
-    def pop(self, key: Any) -> Variable | None:
-        return self._sums.pop(key, None)
 
 
 def _youngest_first(roots: Iterable[Node]) -> list[Node]:

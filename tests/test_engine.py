@@ -102,6 +102,21 @@ def test_a_node_keeps_only_what_the_needed_rules_ask_for():
     assert x.exp()._node.saved[-1].array is not x.data
 
 
+def test_a_node_keeps_what_the_rules_in_use_ask_for():
+    """x · y keeps y for x's gradient and x for y's: once each, in every pattern of inputs that want one."""
+
+    def kept(x_wants, y_wants):
+        x, y = (tg.tensor([2.0], requires_grad=wants) for wants in (x_wants, y_wants))
+        return sorted((x * y)._node.saved)
+
+    for _ in range(2):  # the second time from memory
+        assert kept(True, False) == [1]
+        assert kept(False, True) == [0]
+        assert kept(True, True) == [0, 1]
+    several = tg.einsum("i,i,i->", *[tg.ones(2, requires_grad=k == 1) for k in range(3)])
+    assert sorted(several._node.saved) == [0, 1, 2]
+
+
 def test_inputs_that_need_no_gradient_cost_no_rule():
     called = []
 
@@ -517,3 +532,13 @@ def test_observers_see_parts_that_later_sums_do_not_change():
         h = x * 2.0
         (h * 1.0 + h * 2.0 + h * 3.0 + h * 4.0).sum().backward()
     assert all(np.array_equal(t.data, was) for t, was in parts)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (2, 0, 3), (1, 1)])
+def test_a_repeated_number_is_a_read_only_view_of_it(shape):
+    x = tg.tensor(2.5)
+    z = x.broadcast_to(shape)
+    assert np.array_equal(z.data, np.full(shape, 2.5, np.float32)) and z.dtype == np.float32
+    assert not z.data.flags.writeable and z._version is x._version
+    x[...] = 4.0
+    assert np.array_equal(z.data, np.full(shape, 4.0, np.float32))

@@ -149,7 +149,7 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: None, or zeros if not `set_to_none`."""
-        for p in self.named_parameters().values():
+        for p in [p for group in self.param_groups for p in group["params"]]:
             p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros_like(p.data))
 
     @property

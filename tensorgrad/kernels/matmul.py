@@ -37,8 +37,8 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
         expected = "a (M, K), b (K, N), bias (N,) or None"
         raise ShapeError(restate("product", "the sizes don't fit", expected=expected, a=a, b=b, bias=bias))
     (m, k), n = a.shape, b.shape[1]
-    work = m * n * k
-    if work <= (ONE_THREAD_VECTOR if min(m, n, k) == 1 else ONE_THREAD) or min(a.size, b.size) > LARGE:
+    work, vector = m * n * k, 1 in (m, n, k)
+    if work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD) or min(a.size, b.size) > LARGE:
         z = np.multiply(a, b) if k == 1 else np.matmul(a, b)
         return z if bias is None else np.add(z, bias, out=z)
     dtype = check_float("product", a=a, b=b, **({} if bias is None else {"bias": bias}))
@@ -47,7 +47,7 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
         a, a_turned = np.ascontiguousarray(a), False
     z = memory.empty((m, n), dtype)
     # Where one of them is a vector, memory is the limit: each number of the other is used once.
-    pieces = pieces_for(-(-m // ROWS) * -(-n // COLUMNS), 4 * work if min(m, n, k) == 1 else work)
+    pieces = pieces_for(-(-m // ROWS) * -(-n // COLUMNS), 4 * work if vector else work)
     if b_turned:
         bias = _zeros(n, dtype) if bias is None else ready(bias)
         run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z), pieces)
