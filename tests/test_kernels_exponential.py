@@ -24,7 +24,7 @@ def powers(x):
 
 
 @FLOATS
-def test_it_is_within_an_ulp_of_the_true_value_over_the_whole_range(dtype):
+def test_it_is_within_two_ulp_of_the_true_value_over_the_whole_range(dtype):
     generator = np.random.default_rng(0)
     near, tiny = generator.uniform(-1, 1, 200_000), generator.uniform(-1, 1, 1000) * np.finfo(dtype).eps
     x = np.concatenate([np.linspace(*RANGE[dtype], 400_001), near, tiny]).astype(dtype)
@@ -35,7 +35,7 @@ def test_it_is_within_an_ulp_of_the_true_value_over_the_whole_range(dtype):
     assert ours.dtype == dtype
     np.testing.assert_array_equal(np.isinf(ours), ~finite)
     error = np.abs(ours[finite] - true[finite]) / np.spacing(rounded[finite])
-    assert error.max() < (1 if np.finfo(np.longdouble).eps < np.finfo(dtype).eps else 2)
+    assert error.max() < 2
     denormal = (rounded > 0) & (rounded < np.finfo(dtype).tiny)
     assert denormal.sum() > 1000
 

@@ -22,6 +22,7 @@ ROOMS = (
     "matmul",
     "pooling",
     "pointwise",
+    "softmax",
     "losses",
     "normalization",
     "updates",

@@ -11,7 +11,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numba
@@ -71,6 +71,28 @@ def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
         return launch
 
     return decorate
+
+
+def shared_driver(piece: Callable) -> Callable:
+    """The driver of a piece that needs none of its own: one loop for all pieces that take the same kinds of arrays."""
+    addresses = {}
+
+    def launch(*arguments: object) -> None:
+        kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
+        if kinds not in addresses:
+            addresses[kinds] = _address(piece, arguments)
+        _shared_loop()(addresses[kinds], arguments[:-1], arguments[-1])
+
+    return launch
+
+
+@cache
+def _shared_loop() -> Callable:
+    def loop(address, arguments, pieces):
+        for index in numba.prange(pieces):
+            call(address, arguments, np.int64(index), pieces)
+
+    return driver(loop)
 
 
 def _address(piece: Dispatcher, arguments: tuple) -> int:

@@ -262,6 +262,39 @@ def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarr
     return (probabilities - (np.arange(probabilities.shape[1]) == y[:, None])) * g[:, None]
 
 
+# ------------------------------------------------------------------------------------------------------------- softmax
+
+
+def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Exponentials over their sum: see `softmax.softmax`."""
+    e = np.exp(_shifted(x, axis))
+    return e / e.sum(axis, keepdims=True)
+
+
+def softmax_gradient(g: np.ndarray, z: np.ndarray, axis: int = -1) -> np.ndarray:
+    """The shares of what g exceeds its weighted mean by: see `softmax.softmax_gradient`."""
+    return z * (g - (g * z).sum(axis, keepdims=True))
+
+
+def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """What is left of the logits: see `softmax.log_softmax`."""
+    s = _shifted(x, axis)
+    return s - np.log(np.exp(s).sum(axis, keepdims=True))
+
+
+def log_softmax_gradient(g: np.ndarray, z: np.ndarray, axis: int = -1) -> np.ndarray:
+    """g less the shares of its sum: see `softmax.log_softmax_gradient`."""
+    return g - np.exp(z) * g.sum(axis, keepdims=True)
+
+
+def _shifted(x: np.ndarray, axis: int) -> np.ndarray:
+    """`x` less its maximum along the axis: the largest exponent is then 0."""
+    return x - np.max(x, axis, keepdims=True, initial=-np.inf)
+
+
+# ------------------------------------------------------------------------------------------------- batch normalization
+
+
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each channel: see `normalization.moments`."""
     axes = (0, *range(2, x.ndim))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.engine import apply
+from tensorgrad import kernels
+from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, floating, quiet
 from tensorgrad.ops.transcendental import exp
@@ -15,11 +18,6 @@ if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = ["log_softmax", "softmax"]
-
-
-def _shifted(x: np.ndarray, axis: int) -> np.ndarray:
-    """`x` less its maximum along the axis: the largest exponent is then 0."""
-    return x - np.max(x, axis, keepdims=True, initial=-np.inf)
 
 
 class Softmax(Op):
@@ -31,11 +29,23 @@ class Softmax(Op):
 
     @quiet
     def forward(self, x):
-        e = np.exp(_shifted(x, self.axis))
-        return e / e.sum(self.axis, keepdims=True)
+        return _function("softmax", x, self.axis)(x)
 
     def backward_x(self, grad, z):
+        if not is_grad_enabled():
+            return apply(SoftmaxGradient, grad, z, axis=self.axis)
         return z * (grad - (grad * z).sum(self.axis, keepdims=True))
+
+
+class SoftmaxGradient(Op):
+    """zᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ), y being the softmax: for a backward pass that isn't differentiated in turn."""
+
+    symbol, formula = "softmaxᵀ", "zᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ)"
+    axis: int
+
+    @quiet
+    def forward(self, g, y):
+        return _function("softmax_gradient", y, self.axis)(g, y)
 
 
 class LogSoftmax(Op):
@@ -47,11 +57,30 @@ class LogSoftmax(Op):
 
     @quiet
     def forward(self, x):
-        s = _shifted(x, self.axis)
-        return s - np.log(np.exp(s).sum(self.axis, keepdims=True))
+        return _function("log_softmax", x, self.axis)(x)
 
     def backward_x(self, grad, z):
+        if not is_grad_enabled():
+            return apply(LogSoftmaxGradient, grad, z, axis=self.axis)
         return grad - exp(z) * grad.sum(self.axis, keepdims=True)
+
+
+class LogSoftmaxGradient(Op):
+    """zᵢ = gᵢ − e^yᵢ · Σⱼ gⱼ, y being the log softmax: for a backward pass that isn't differentiated in turn."""
+
+    symbol, formula = "log softmaxᵀ", "zᵢ = gᵢ − e^yᵢ · Σⱼ gⱼ"
+    axis: int
+
+    @quiet
+    def forward(self, g, y):
+        return _function("log_softmax_gradient", y, self.axis)(g, y)
+
+
+def _function(name: str, x: np.ndarray, axis: int) -> Callable[..., np.ndarray]:
+    """The kernel, or its twin where there is none: for float16, and along other axes than the last."""
+    if axis in (-1, x.ndim - 1) and x.dtype != np.float16:
+        return getattr(kernels.softmax, name)
+    return partial(getattr(kernels.twins, name), axis=axis)
 
 
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
