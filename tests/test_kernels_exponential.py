@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from tensorgrad.kernels.exponential import exponential, exponentials
+from tensorgrad.kernels.exponential import exponential, exponential_less_one, exponentials
 from tensorgrad.kernels.runtime import piece
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -15,6 +15,12 @@ RANGE = {np.float32: (-105.0, 90.0), np.float64: (-747.0, 711.0)}
 def each_of(x, z):
     for k in range(x.size):
         z[k] = exponential(x[k])
+
+
+@piece
+def each_less_one(x, z):
+    for k in range(x.size):
+        z[k] = exponential_less_one(x[k])
 
 
 def powers(x):
@@ -44,6 +50,18 @@ def test_it_is_within_two_ulp_of_the_true_value_over_the_whole_range(dtype):
 def test_what_is_not_finite_and_what_is_exact(dtype):
     x = np.array([0.0, -0.0, np.inf, -np.inf, np.nan, 1e30, -1e30], dtype)
     np.testing.assert_array_equal(powers(x), np.array([1, 1, np.inf, 0, np.nan, np.inf, 0], dtype))
+
+
+@FLOATS
+def test_less_one_is_within_three_ulp_for_negative_numbers(dtype):
+    generator = np.random.default_rng(1)
+    x = -np.concatenate([np.geomspace(1e-30, 100, 100_001), generator.uniform(0, 2, 100_000), [0, 1e30, np.inf]])
+    x, z = x.astype(dtype), np.empty(len(x), dtype)
+    each_less_one(x, z)
+    true = np.expm1(x.astype(np.longdouble))
+    assert (np.abs(z - true) / np.spacing(np.abs(true.astype(dtype)))).max() < 3
+    each_less_one(np.full(1, np.nan, dtype), z[:1])
+    assert np.isnan(z[0])
 
 
 @FLOATS

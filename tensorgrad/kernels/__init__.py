@@ -22,6 +22,7 @@ ROOMS = (
     "matmul",
     "pooling",
     "pointwise",
+    "activations",
     "softmax",
     "losses",
     "normalization",

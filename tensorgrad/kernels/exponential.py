@@ -7,11 +7,12 @@ Cephes library: x = n · ln 2 + r with |r| ≤ ½ ln 2, so eˣ = 2ⁿ · eʳ, wh
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.extending import intrinsic, overload
+from numba.extending import intrinsic, overload, register_jitable
 
 from tensorgrad.kernels.runtime import piece
 
@@ -32,36 +33,66 @@ def exponential(x: float) -> float:
     return np.exp(x)
 
 
-def _formula(
-    dtype: type[np.floating], lowest: float, highest: float, ln2: tuple[float, float], degree: int
-) -> Callable[[float], float]:
-    """`exponential` for one dtype.
+def exponential_less_one(x: float) -> float:
+    """eˣ − 1 for x ≤ 0, exact near 0, where eˣ has lost what counts.
 
-    Below `lowest` all is 0, above `highest` all is inf; `ln2` is ln 2 in two parts, of which the first times n is
-    exact; eʳ is its Taylor series up to `degree`, which leaves less than a tenth of an ulp.
+    Outside a kernel it is NumPy's.
+
+    >>> exponential_less_one(np.array([0.0, -1.0, -np.inf]))
+    array([ 0.        , -0.63212056, -1.        ])
+    """
+    return np.expm1(x)
+
+
+class _Formulas(NamedTuple):
+    exponential: Callable[[float], float]
+    exponential_less_one: Callable[[float], float]
+
+
+def _formulas(
+    dtype: type[np.floating], lowest: float, highest: float, ln2: tuple[float, float], degree: int
+) -> _Formulas:
+    """Both functions for one dtype.
+
+    Below `lowest` eˣ is 0, above `highest` it is inf; `ln2` is ln 2 in two parts, of which the first times n is exact;
+    eʳ is its Taylor series up to `degree`, which leaves less than a tenth of an ulp.
     """
     # The constants in the dtype itself: a literal would widen float32 to float64.
-    low, high, per_ln2, half = (dtype(value) for value in (lowest, highest, 1 / math.log(2), 0.5))
+    low, high, per_ln2, half, one, vanishing = (
+        dtype(value) for value in (lowest, highest, 1 / math.log(2), 0.5, 1, -80)
+    )
     ln2_head, ln2_tail = (dtype(part) for part in ln2)
     # So large that a sum with it has no bits left behind the point: it is rounded to an integer.
     rounder = dtype(1.5 / np.finfo(dtype).eps)
-    leading, *others = (dtype(1 / math.factorial(k)) for k in range(degree, -1, -1))
+    leading, *others = (dtype(1 / math.factorial(k)) for k in range(degree, 0, -1))
     coefficients = tuple(others)
 
-    def compute(x):
-        # In this form a NaN stays; and an infinity would give ∞ − ∞ below.
-        x = low if x < low else x
-        x = high if x > high else x
+    @register_jitable(**_OPTIONS)
+    def reduced(x):
+        """n, r, and (eʳ − 1)/r."""
         n = (x * per_ln2 + rounder) - rounder
         r = (x - n * ln2_head) - n * ln2_tail
         series = leading
         for coefficient in coefficients:
             series = series * r + coefficient
+        return n, r, series
+
+    def exponential(x):
+        # In this form a NaN stays; and an infinity would give ∞ − ∞ below.
+        x = low if x < low else x
+        x = high if x > high else x
+        n, r, series = reduced(x)
         # In two halves, since 2ⁿ itself may be out of range where eˣ is not.
         m = (n * half + rounder) - rounder
-        return series * _power_of_two(m + rounder) * _power_of_two((n - m) + rounder)
+        return (series * r + one) * _power_of_two(m + rounder) * _power_of_two((n - m) + rounder)
 
-    return compute
+    def exponential_less_one(x):
+        x = vanishing if x < vanishing else x
+        n, r, series = reduced(x)
+        power = _power_of_two(n + rounder)
+        return power * (series * r) + (power - one)
+
+    return _Formulas(exponential, exponential_less_one)
 
 
 @intrinsic
@@ -77,13 +108,20 @@ def _power_of_two(typing, shifted):
     return shifted(shifted), emit
 
 
-_single = _formula(np.float32, -104.0, 89.0, (0.693359375, -2.12194440e-4), 7)
-_double = _formula(np.float64, -746.0, 710.0, (0.693145751953125, 1.42860682030941723212e-6), 13)
+_FORMULAS = {
+    types.float32: _formulas(np.float32, -104.0, 89.0, (0.693359375, -2.12194440e-4), 7),
+    types.float64: _formulas(np.float64, -746.0, 710.0, (0.693145751953125, 1.42860682030941723212e-6), 13),
+}
 
 
 @overload(exponential, jit_options=_OPTIONS)
 def _(x):
-    return {types.float32: _single, types.float64: _double}.get(x)
+    return _FORMULAS[x].exponential if x in _FORMULAS else None
+
+
+@overload(exponential_less_one, jit_options=_OPTIONS)
+def _(x):
+    return _FORMULAS[x].exponential_less_one if x in _FORMULAS else None
 
 
 @intrinsic

@@ -246,6 +246,34 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     return x.sum(axis=(0, *range(2, x.ndim)), dtype=np.float64).astype(x.dtype)
 
 
+# --------------------------------------------------------------------------------------------------------- activations
+
+# Per function: f(x), and f′ of what `activations.FUNCTIONS` says.
+_ACTIVATIONS = {
+    "sigmoid": (lambda x, _: np.reciprocal(1 + np.exp(-x)), lambda z, _: z * (1 - z)),
+    "tanh": (lambda x, _: np.tanh(x), lambda z, _: 1 - z * z),
+    "silu": (lambda x, _: x / (1 + np.exp(-x)), lambda x, _: (1 + x / (1 + np.exp(x))) / (1 + np.exp(-x))),
+    "elu": (
+        lambda x, alpha: np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha),
+        lambda x, alpha: np.where(x > 0, x.dtype.type(1), np.exp(np.minimum(x, 0)) * alpha),
+    ),
+    "leaky_relu": (
+        lambda x, slope: np.where(x > 0, x, x * slope),
+        lambda x, slope: np.where(x > 0, x.dtype.type(1), slope),
+    ),
+}
+
+
+def activation(function: str, x: np.ndarray, parameter: float = 0.0) -> np.ndarray:
+    """f(x) for each element: see `activations.activation`."""
+    return _ACTIVATIONS[function][0](x, x.dtype.type(parameter))
+
+
+def activation_gradient(function: str, g: np.ndarray, y: np.ndarray, parameter: float = 0.0) -> np.ndarray:
+    """g · f′ for each element: see `activations.activation_gradient`."""
+    return g * _ACTIVATIONS[function][1](y, y.dtype.type(parameter))
+
+
 # -------------------------------------------------------------------------------------------------------------- losses
 
 

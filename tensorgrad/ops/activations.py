@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.engine import apply
+from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.op import Op
+from tensorgrad.ops.activation import activation, activation_gradient
 from tensorgrad.ops.arithmetic import where
 from tensorgrad.ops.operands import TensorLike, floating, for_kernel, quiet
 from tensorgrad.ops.transcendental import erf, exp
@@ -55,11 +56,12 @@ class LeakyRelu(Op):
     derivatives = ("∂z/∂x = 1 if x > 0 else slope",)
     slope: float
 
-    @quiet
     def forward(self, x):
-        return np.where(x > 0, x, x * x.dtype.type(self.slope))
+        return activation("leaky_relu", x, self.slope)
 
     def backward_x(self, grad, x):
+        if not is_grad_enabled():
+            return activation_gradient("leaky_relu", grad, x, self.slope)
         return where(x > 0, grad, grad * self.slope)
 
 
@@ -71,9 +73,11 @@ class Elu(Op):
     alpha: float
 
     def forward(self, x):
-        return np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * x.dtype.type(self.alpha))
+        return activation("elu", x, self.alpha)
 
     def backward_x(self, grad, x):
+        if not is_grad_enabled():
+            return activation_gradient("elu", grad, x, self.alpha)
         return grad * where(x > 0, 1.0, exp(x.clip(high=0)) * self.alpha)
 
 
@@ -83,12 +87,12 @@ class Sigmoid(Op):
     symbol, formula = "σ", "z = 1 / (1 + e⁻ˣ)"
     derivatives = ("∂z/∂x = z(1 − z)",)
 
-    @quiet
     def forward(self, x):
-        # e⁻ˣ may overflow to infinity, and 1/∞ = 0 is then the right answer.
-        return np.reciprocal(1 + np.exp(-x))
+        return activation("sigmoid", x)
 
     def backward_x(self, grad, z):
+        if not is_grad_enabled():
+            return activation_gradient("sigmoid", grad, z)
         return grad * (z * (1 - z))
 
 
@@ -114,11 +118,12 @@ class Silu(Op):
     symbol, formula = "silu", "z = x · σ(x)"
     derivatives = ("∂z/∂x = σ(x)(1 + x(1 − σ(x)))",)
 
-    @quiet
     def forward(self, x):
-        return x / (1 + np.exp(-x))
+        return activation("silu", x)
 
     def backward_x(self, grad, x):
+        if not is_grad_enabled():
+            return activation_gradient("silu", grad, x)
         s = sigmoid(x)
         return grad * (s * (1 + x * (1 - s)))
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.engine import apply
+from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.op import Op
+from tensorgrad.ops.activation import activation, activation_gradient
 from tensorgrad.ops.operands import TensorLike, floating, for_kernel, quiet
 
 if TYPE_CHECKING:
@@ -255,11 +256,12 @@ class Tanh(Op):
     symbol, formula = "tanh", "z = tanh x"
     derivatives = ("∂z/∂x = 1 − z²",)
 
-    @quiet
     def forward(self, x):
-        return np.tanh(x)
+        return activation("tanh", x)
 
     def backward_x(self, grad, z):
+        if not is_grad_enabled():
+            return activation_gradient("tanh", grad, z)
         return grad * (1 - z * z)
 
 

@@ -1,0 +1,155 @@
+"""Activation functions but relu, element by element: one pass for the values, and one for the gradients.
+
+Each is written once as a formula for a number, and once as its derivative, in terms of x or of the value z, whichever
+is cheaper; `_values` and `_products` make the pieces. A formula takes the number, `one` of its dtype, since a literal
+would widen float32 to float64, and a parameter, which may be unused.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+from numba.extending import register_jitable
+
+from tensorgrad import memory
+from tensorgrad.kernels.exponential import exponential, exponential_less_one
+from tensorgrad.kernels.runtime import check_float, piece, pieces_for, ready, run, shared_driver
+
+# Multiply-adds that take as long as one element, by a rough measurement.
+WORK = 30
+
+
+def activation(function: str, x: np.ndarray, parameter: float = 0.0) -> np.ndarray:
+    """f(x) for each element, float32 or float64, any shape; NaN is carried. `function` is a key of `FUNCTIONS`.
+
+    >>> activation("sigmoid", np.array([-np.inf, 0.0, np.nan]))
+    array([0. , 0.5, nan])
+    """
+    z = memory.empty(x.shape, check_float(function, x=x))
+    return _run(FUNCTIONS[function].values, z, parameter, x)
+
+
+def activation_gradient(function: str, g: np.ndarray, y: np.ndarray, parameter: float = 0.0) -> np.ndarray:
+    """g · f′ for each element, arrays of one shape and dtype; y is x or f(x): see `FUNCTIONS`.
+
+    >>> activation_gradient("sigmoid", np.array([4.0]), np.array([0.5]))
+    array([1.])
+    """
+    dx = memory.empty(y.shape, check_float(function, g=g, y=y))
+    return _run(FUNCTIONS[function].products, dx, parameter, g, y)
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x = np.ones(2, dtype)
+    for name in FUNCTIONS:
+        yield name, lambda name=name: activation(name, x)
+        yield f"{name} gradient", lambda name=name: activation_gradient(name, x, x)
+
+
+class _Kernel(NamedTuple):
+    piece: Callable
+    driver: Callable
+
+
+class _Function(NamedTuple):
+    values: _Kernel
+    products: _Kernel
+
+
+def _run(kernel: _Kernel, out: np.ndarray, parameter: float, *arrays: np.ndarray) -> np.ndarray:
+    flat = [ready(array).reshape(-1) for array in (*arrays, out)]
+    run(*kernel, (*flat, out.dtype.type(parameter)), pieces_for(out.size, WORK * out.size))
+    return out
+
+
+def _values(formula: Callable) -> _Kernel:
+    """The kernel of z = f(x)."""
+
+    @piece
+    def share(x, z, parameter, index, pieces):
+        start, end = x.size * index // pieces, x.size * (index + 1) // pieces
+        source, target, one = x[start:end], z[start:end], x.dtype.type(1)
+        for k in range(end - start):
+            target[k] = formula(source[k], one, parameter)
+
+    return _Kernel(share, shared_driver(share))
+
+
+def _products(derivative: Callable) -> _Kernel:
+    """The kernel of dx = g · f′(y)."""
+
+    @piece
+    def share(g, y, dx, parameter, index, pieces):
+        start, end = g.size * index // pieces, g.size * (index + 1) // pieces
+        upstream, source, target, one = g[start:end], y[start:end], dx[start:end], g.dtype.type(1)
+        for k in range(end - start):
+            target[k] = upstream[k] * derivative(source[k], one, parameter)
+
+    return _Kernel(share, shared_driver(share))
+
+
+@register_jitable
+def _sigmoid(x, one, _):
+    return one / (one + exponential(-x))
+
+
+@register_jitable
+def _sigmoid_slope(z, one, _):
+    return z * (one - z)
+
+
+@register_jitable
+def _tanh(x, one, _):
+    # (e^−2|x| − 1) / (e^−2|x| + 1) with the sign of x
+    power = exponential_less_one(-abs(x + x))
+    size = -power / (power + (one + one))
+    return size if x > 0 else -size
+
+
+@register_jitable
+def _tanh_slope(z, one, _):
+    return one - z * z
+
+
+@register_jitable
+def _silu(x, one, _):
+    return x / (one + exponential(-x))
+
+
+@register_jitable
+def _silu_slope(x, one, _):
+    s = one / (one + exponential(-x))
+    return s * (one + x * (one - s))
+
+
+@register_jitable
+def _elu(x, one, alpha):
+    negative = alpha * exponential_less_one(x)
+    return x if x > 0 else negative
+
+
+@register_jitable
+def _elu_slope(x, one, alpha):
+    negative = alpha * exponential(x)
+    return one if x > 0 else negative
+
+
+@register_jitable
+def _leaky_relu(x, one, slope):
+    return x if x > 0 else slope * x
+
+
+@register_jitable
+def _leaky_relu_slope(x, one, slope):
+    return one if x > 0 else slope
+
+
+FUNCTIONS = {
+    "sigmoid": _Function(_values(_sigmoid), _products(_sigmoid_slope)),  # y is f(x)
+    "tanh": _Function(_values(_tanh), _products(_tanh_slope)),  # y is f(x)
+    "silu": _Function(_values(_silu), _products(_silu_slope)),
+    "elu": _Function(_values(_elu), _products(_elu_slope)),
+    "leaky_relu": _Function(_values(_leaky_relu), _products(_leaky_relu_slope)),
+}
+"""The functions there are. The y of `activation_gradient` is x, where nothing else is said."""
