@@ -5,6 +5,7 @@ is cheaper; `_values` and `_products` make the pieces. A formula takes the numbe
 would widen float32 to float64, and a parameter, which may be unused.
 """
 
+import math
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -12,8 +13,9 @@ import numpy as np
 from numba.extending import register_jitable
 
 from tensorgrad import memory
+from tensorgrad.kernels.error_function import error_function
 from tensorgrad.kernels.exponential import exponential, exponential_less_one
-from tensorgrad.kernels.runtime import check_float, piece, pieces_for, ready, run, shared_driver
+from tensorgrad.kernels.runtime import INLINE, check_float, piece, pieces_for, ready, run, shared_driver
 
 # Multiply-adds that take as long as one element, by a rough measurement.
 WORK = 30
@@ -89,17 +91,20 @@ def _products(derivative: Callable) -> _Kernel:
     return _Kernel(share, shared_driver(share))
 
 
-@register_jitable
+_formula = register_jitable(**INLINE)
+
+
+@_formula
 def _sigmoid(x, one, _):
     return one / (one + exponential(-x))
 
 
-@register_jitable
+@_formula
 def _sigmoid_slope(z, one, _):
     return z * (one - z)
 
 
-@register_jitable
+@_formula
 def _tanh(x, one, _):
     # (e^−2|x| − 1) / (e^−2|x| + 1) with the sign of x
     power = exponential_less_one(-abs(x + x))
@@ -107,48 +112,65 @@ def _tanh(x, one, _):
     return size if x > 0 else -size
 
 
-@register_jitable
+@_formula
 def _tanh_slope(z, one, _):
     return one - z * z
 
 
-@register_jitable
+@_formula
 def _silu(x, one, _):
     return x / (one + exponential(-x))
 
 
-@register_jitable
+@_formula
 def _silu_slope(x, one, _):
     s = one / (one + exponential(-x))
     return s * (one + x * (one - s))
 
 
-@register_jitable
+@_formula
 def _elu(x, one, alpha):
     negative = alpha * exponential_less_one(x)
     return x if x > 0 else negative
 
 
-@register_jitable
+@_formula
 def _elu_slope(x, one, alpha):
     negative = alpha * exponential(x)
     return one if x > 0 else negative
 
 
-@register_jitable
+@_formula
 def _leaky_relu(x, one, slope):
     return x if x > 0 else slope * x
 
 
-@register_jitable
+@_formula
 def _leaky_relu_slope(x, one, slope):
     return one if x > 0 else slope
+
+
+@_formula
+def _gelu(x, one, _):
+    return x * _normal_distribution(x)
+
+
+@_formula
+def _gelu_slope(x, one, _):
+    density = exponential(x * x * type(one)(-0.5)) * type(one)(1 / math.sqrt(2 * math.pi))
+    return _normal_distribution(x) + x * density
+
+
+@_formula
+def _normal_distribution(x):
+    return (type(x)(1) + error_function(x * type(x)(math.sqrt(0.5)))) * type(x)(0.5)
 
 
 FUNCTIONS = {
     "sigmoid": _Function(_values(_sigmoid), _products(_sigmoid_slope)),  # y is f(x)
     "tanh": _Function(_values(_tanh), _products(_tanh_slope)),  # y is f(x)
     "silu": _Function(_values(_silu), _products(_silu_slope)),
+    "gelu": _Function(_values(_gelu), _products(_gelu_slope)),
     "elu": _Function(_values(_elu), _products(_elu_slope)),
     "leaky_relu": _Function(_values(_leaky_relu), _products(_leaky_relu_slope)),
 }

@@ -14,10 +14,10 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
-from tensorgrad.kernels.runtime import piece
+from tensorgrad.kernels.runtime import INLINE, piece
 
 # Sums in a fixed order, for rounding to an integer is a sum that cancels; fused multiply-adds only help.
-_OPTIONS = {"error_model": "numpy", "fastmath": {"contract"}}
+_OPTIONS = INLINE | {"fastmath": {"contract"}}
 
 
 def exponential(x: float) -> float:

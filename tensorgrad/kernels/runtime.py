@@ -39,6 +39,9 @@ if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
 # NaN and infinities must come through, so sums may be reordered and fused, and nothing else.
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
 
+# For what innermost loops compute an element with: LLVM leaves a loop that calls a function as it is.
+INLINE = OPTIONS | {"forceinline": True}
+
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
 SMALL = 500_000
 

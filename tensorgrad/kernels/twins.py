@@ -3,6 +3,8 @@
 Same arguments, same results, no numba. Where the order of a sum is free the last bits may differ.
 """
 
+import math
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
@@ -248,11 +250,21 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
 
 # --------------------------------------------------------------------------------------------------------- activations
 
+
+def erf(x: np.ndarray) -> np.ndarray:
+    """The C library's, number by number: see `special.erf`."""
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+
+
 # Per function: f(x), and f′ of what `activations.FUNCTIONS` says.
 _ACTIVATIONS = {
     "sigmoid": (lambda x, _: np.reciprocal(1 + np.exp(-x)), lambda z, _: z * (1 - z)),
     "tanh": (lambda x, _: np.tanh(x), lambda z, _: 1 - z * z),
     "silu": (lambda x, _: x / (1 + np.exp(-x)), lambda x, _: (1 + x / (1 + np.exp(x))) / (1 + np.exp(-x))),
+    "gelu": (
+        lambda x, _: x * (erf(x * math.sqrt(0.5)) + 1) / 2,
+        lambda x, _: (erf(x * math.sqrt(0.5)) + 1) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    ),
     "elu": (
         lambda x, alpha: np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha),
         lambda x, alpha: np.where(x > 0, x.dtype.type(1), np.exp(np.minimum(x, 0)) * alpha),

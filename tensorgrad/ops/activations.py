@@ -134,12 +134,12 @@ class Gelu(Op):
     symbol, formula = "gelu", "z = x · Φ(x)"
     derivatives = ("∂z/∂x = Φ(x) + x · φ(x)",)
 
-    @quiet
     def forward(self, x):
-        half, root = x.dtype.type(0.5), x.dtype.type(math.sqrt(0.5))
-        return x * (half * (1 + kernels.special.erf(x * root)))
+        return activation("gelu", x)
 
     def backward_x(self, grad, x):
+        if not is_grad_enabled():
+            return activation_gradient("gelu", grad, x)
         cumulative = 0.5 * (1 + erf(x * math.sqrt(0.5)))
         density = exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
         return grad * (cumulative + x * density)
