@@ -1,3 +1,5 @@
+import re
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,17 @@ def test_in_parallel_and_number_by_number_the_bits_are_the_same(function, dtype)
         np.testing.assert_array_equal(parallel, compute())
         single = [compute(np.s_[:, k : k + 1]) for k in range(201)]
         np.testing.assert_array_equal(np.concatenate(single, axis=1), parallel)
+
+
+@FLOATS
+@FUNCTIONS
+def test_both_passes_are_vectorised(function, dtype):
+    x = draw((3,), dtype)
+    both(function, x, x)
+    packed = rf"\sv?(?:mul|div|fn?m(?:add|sub)\d+)p{'s' if dtype == np.float32 else 'd'}\s"
+    for kernel in activations.FUNCTIONS[function]:
+        assemblies = kernel.piece.inspect_asm().items()
+        (assembly,) = [text for kinds, text in assemblies if str(kinds[0].dtype) == np.dtype(dtype).name]
+        if "xmm" not in assembly:
+            pytest.skip("no x86 assembly")
+        assert re.search(packed, assembly)

@@ -91,6 +91,9 @@ def _products(derivative: Callable) -> _Kernel:
     return _Kernel(share, shared_driver(share))
 
 
+# artanh r = r · (1 + r²/3 + r⁴/5 + …), for r up to 0.172 to the last digit of float64; the highest power first.
+_ARTANH = tuple(1 / (2 * k + 1) for k in range(10, -1, -1))
+
 _formula = register_jitable(**INLINE)
 
 
@@ -166,6 +169,32 @@ def _normal_distribution(x):
     return (type(x)(1) + error_function(x * type(x)(math.sqrt(0.5)))) * type(x)(0.5)
 
 
+@_formula
+def _softplus(x, one, beta):
+    scaled = x * beta
+    rectified = scaled if scaled > 0 else one - one
+    return (rectified + _log_one_more(exponential(-abs(scaled)), one)) / beta
+
+
+@_formula
+def _log_one_more(u, one):
+    """ln(1 + u) for 0 ≤ u ≤ 1: 2 artanh(u/(2 + u)), and where 1 + u > √2 ln 2 + 2 artanh((u − 1)/(u + 3))."""
+    halved = u > type(one)(math.sqrt(2) - 1)
+    above = u - one if halved else u
+    below = u + type(one)(3) if halved else u + type(one)(2)
+    base = type(one)(math.log(2)) if halved else type(one)(0)
+    ratio = above / below
+    square, series = ratio * ratio, type(one)(0)
+    for coefficient in _ARTANH:
+        series = series * square + type(one)(coefficient)
+    return base + (ratio + ratio) * series
+
+
+@_formula
+def _softplus_slope(x, one, beta):
+    return one / (one + exponential(-(x * beta)))
+
+
 FUNCTIONS = {
     "sigmoid": _Function(_values(_sigmoid), _products(_sigmoid_slope)),  # y is f(x)
     "tanh": _Function(_values(_tanh), _products(_tanh_slope)),  # y is f(x)
@@ -173,5 +202,6 @@ FUNCTIONS = {
     "gelu": _Function(_values(_gelu), _products(_gelu_slope)),
     "elu": _Function(_values(_elu), _products(_elu_slope)),
     "leaky_relu": _Function(_values(_leaky_relu), _products(_leaky_relu_slope)),
+    "softplus": _Function(_values(_softplus), _products(_softplus_slope)),
 }
 """The functions there are. The y of `activation_gradient` is x, where nothing else is said."""

@@ -273,6 +273,10 @@ _ACTIVATIONS = {
         lambda x, slope: np.where(x > 0, x, x * slope),
         lambda x, slope: np.where(x > 0, x.dtype.type(1), slope),
     ),
+    "softplus": (
+        lambda x, beta: np.logaddexp(x * beta, x.dtype.type(0)) / beta,
+        lambda x, beta: np.reciprocal(1 + np.exp(-x * beta)),
+    ),
 }
 
 

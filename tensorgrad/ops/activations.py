@@ -13,7 +13,7 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.activation import activation, activation_gradient
 from tensorgrad.ops.arithmetic import where
-from tensorgrad.ops.operands import TensorLike, floating, for_kernel, quiet
+from tensorgrad.ops.operands import TensorLike, floating, for_kernel
 from tensorgrad.ops.transcendental import erf, exp
 
 if TYPE_CHECKING:
@@ -103,12 +103,12 @@ class Softplus(Op):
     derivatives = ("∂z/∂x = σ(βx)",)
     beta: float
 
-    @quiet
     def forward(self, x):
-        beta = x.dtype.type(self.beta)
-        return np.logaddexp(x * beta, x.dtype.type(0)) / beta
+        return activation("softplus", x, self.beta)
 
     def backward_x(self, grad, x):
+        if not is_grad_enabled():
+            return activation_gradient("softplus", grad, x, self.beta)
         return grad * sigmoid(x * self.beta)
 
 
