@@ -148,7 +148,7 @@ def grad_weight(
     sums = memory.empty((pieces, filters, offsets.size), np.float64)
     run(_grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images), pieces)
     # (pieces, K, taps) -> (K, C/groups, KH, KW)
-    return sums.sum(axis=0).astype(dtype).reshape(w_shape)
+    return sums.sum(axis=0).reshape(w_shape).astype(dtype)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
