@@ -2,6 +2,7 @@ import math
 
 import numpy as np
 import pytest
+from assembly import packed_arithmetic
 
 from tensorgrad.kernels import special, twins
 
@@ -27,9 +28,5 @@ def test_erf_of_any_layout_and_of_what_is_not_finite(dtype):
 
 @FLOATS
 def test_a_loop_over_erf_is_vectorised(dtype):
-    special.erf(np.ones(1, dtype))
-    assemblies = special._erf_piece.inspect_asm().items()
-    (assembly,) = [text for kinds, text in assemblies if str(kinds[0].dtype) == np.dtype(dtype).name]
-    if "xmm" not in assembly:
-        pytest.skip("no x86 assembly")
-    assert assembly.count("divps" if dtype == np.float32 else "divpd") > 1
+    x = np.ones(3, dtype)
+    assert packed_arithmetic(special._erf_piece, x, x, 0, 1) > 5

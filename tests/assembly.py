@@ -1,0 +1,24 @@
+"""What tests look for in the machine code of kernels that LLVM vectorises by itself."""
+
+import re
+from collections.abc import Callable
+
+import numba
+import numpy as np
+import pytest
+
+from tensorgrad.kernels import runtime
+
+
+def packed_arithmetic(piece: Callable, *arguments: object) -> int:
+    """How many multiplications and divisions of vectors there are in the code for arguments whose first is an array.
+
+    Compiled anew, since numba doesn't show what came from its cache. Skips the test where the code isn't for x86.
+    """
+    anew = numba.njit(**runtime.OPTIONS)(piece.py_func)
+    anew(*arguments)
+    (assembly,) = anew.inspect_asm().values()
+    if not re.search(r"%[xyz]mm\d", assembly):
+        pytest.skip("no x86 assembly")
+    suffix = "ps" if arguments[0].dtype == np.float32 else "pd"
+    return len(re.findall(rf"\sv?(?:mul|div|fn?m(?:add|sub)\d+){suffix}\s", assembly))
