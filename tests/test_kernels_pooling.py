@@ -108,6 +108,23 @@ def test_scatter_of_pairs_and_of_indices_that_are_nearly_so(size, dtype):
     np.testing.assert_allclose(pooling.scatter(g, indices, size), twins.scatter(g, indices, size), rtol=1e-5)
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+@pytest.mark.parametrize("size", [(2, 2), (5, 7), (6, 32), (7, 33), (4, 70)], ids=str)
+@pytest.mark.parametrize("divisor", [None, 3])
+def test_means_of_windows_side_by_side(size, divisor, dtype):
+    generator, output_size = np.random.default_rng(0), (size[0] // 2, size[1] // 2)
+    x = generator.standard_normal((2, 3, *size)).astype(dtype)
+    g = generator.standard_normal((2, 3, *output_size)).astype(dtype)
+    window, options = ((2, 2), (2, 2)), {"divisor_override": divisor}
+    rtol = 1e-5 if dtype == np.float32 else 1e-13
+    for result, twin in (
+        [room.avg_forward(x, *window, output_size=output_size, **options) for room in (pooling, twins)],
+        [room.avg_backward(g, size, *window, **options) for room in (pooling, twins)],
+    ):
+        assert result.dtype == dtype
+        np.testing.assert_allclose(result, twin, rtol=rtol, atol=rtol)
+
+
 @MAX_LAYER
 def test_scatter_and_gather_are_adjoint(layer):
     x, g = draw(layer)

@@ -1,7 +1,11 @@
 """2×2 windows that don't overlap, a vector of neighbouring windows at a time: see `pooling`.
 
-max_of_pairs      the maximum of each, and where it stood
-put_in_pairs      back to where it stood, zero in the other three places
+    max_of_pairs      the maximum of each, and where it stood
+    put_in_pairs      back to where it stood, zero in the other three places
+    sum_of_pairs      the sum of each
+    spread_to_pairs   one number to all four places
+
+Lane l of a vector belongs to window l: the pixels of a row are sorted into even and odd ones.
 """
 
 from llvmlite import ir
@@ -20,12 +24,28 @@ def _places(build: Writer, place: ir.Value, width: ir.Value) -> list[ir.Value]:
     return [first, build.add(first, one), below, build.add(below, one)]
 
 
-def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    x, width, left, y, indices, place, count = arguments
+def _pixels(build: Writer, x: ir.Value, width: ir.Value, left: ir.Value) -> list[ir.Value]:
+    """The four pixels of each window, row by row."""
     pixels = []
     for r in (0, 1):
         row, ahead = build.at(x, build.mul(width, integer(r))), build.add(left, integer(build.lanes))
         pixels += build.read_pairs((row, left, width), (row, ahead, width))
+    return pixels
+
+
+def _write_pixels(build: Writer, pixels: list[ir.Value], x: ir.Value, width: ir.Value, left: ir.Value) -> None:
+    """And back, up to the end of the rows."""
+    for r in (0, 1):
+        for half in (0, 1):
+            lanes = [lane // 2 + half * build.lanes // 2 + lane % 2 * build.lanes for lane in range(build.lanes)]
+            start = build.add(left, integer(half * build.lanes))
+            target = build.at(x, build.mul(width, integer(r)), start)
+            build.write_where(build.first_lanes(width, start), build.pick(*pixels[2 * r : 2 * r + 2], lanes), target)
+
+
+def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    x, width, left, y, indices, place, count = arguments
+    pixels = _pixels(build, x, width, left)
     places = _places(build, build.add(place, left), width)
     best, where = pixels[0], places[0]
     for value, position in zip(pixels[1:], places[1:], strict=True):
@@ -49,13 +69,23 @@ def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> N
     for hit in hits:
         strays = build.and_(strays, build.not_(hit))
     build.write(build.select(strays, build.spread(ir.Constant(build.scalar, 1.0)), build.read(alarm)), alarm)
-    pixels = [build.select(hit, value, build.zero) for hit in hits]
-    for r in (0, 1):
-        for half in (0, 1):
-            lanes = [lane // 2 + half * build.lanes // 2 + lane % 2 * build.lanes for lane in range(build.lanes)]
-            start = build.add(left, integer(half * build.lanes))
-            target = build.at(x, build.mul(width, integer(r)), start)
-            build.write_where(build.first_lanes(width, start), build.pick(*pixels[2 * r : 2 * r + 2], lanes), target)
+    _write_pixels(build, [build.select(hit, value, build.zero) for hit in hits], x, width, left)
+
+
+def _sum_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    x, width, left, y, count = arguments
+    total, *others = _pixels(build, x, width, left)
+    for pixel in others:
+        total = build.fadd(total, pixel)
+    out = build.lshr(left, integer(1))
+    build.write_where(build.first_lanes(build.sub(count, out)), total, build.at(y, out))
+
+
+def _spread_to_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    g, count, left, x, width = arguments
+    out = build.lshr(left, integer(1))
+    value = build.read_where(build.first_lanes(build.sub(count, out)), build.at(g, out))
+    _write_pixels(build, [value] * 4, x, width, left)
 
 
 @intrinsic
@@ -77,3 +107,17 @@ def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_
     n = types.intp
     signature = types.void(g, n, indices, n, n, n, n, x, n, n, alarm, n)
     return signature, lambda *call: emit_one(*call, _put_in_pairs)
+
+
+@intrinsic
+def sum_of_pairs(typing, x, x_at, width, left, y, y_at, count):
+    """The sums of windows at columns left, left + 2, … of two rows of x, up to the last of `count` windows."""
+    n = types.intp
+    return types.void(x, n, n, n, y, n, n), lambda *call: emit_one(*call, _sum_of_pairs)
+
+
+@intrinsic
+def spread_to_pairs(typing, g, g_at, count, left, x, x_at, width):
+    """Each g to the four pixels of its window at columns left, left + 2, …: two rows of x, up to their `width`."""
+    n = types.intp
+    return types.void(g, n, n, n, x, n, n), lambda *call: emit_one(*call, _spread_to_pairs)

@@ -14,7 +14,7 @@ from numba import prange
 from tensorgrad import memory
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple
-from tensorgrad.kernels.pool_tiles import max_of_pairs, put_in_pairs
+from tensorgrad.kernels.pool_tiles import max_of_pairs, put_in_pairs, spread_to_pairs, sum_of_pairs
 from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
@@ -120,7 +120,9 @@ def avg_forward(
     """
     dtype = check_float("avg_pool2d", x=x)
     _check_windows("avg_pool2d", x.shape, kernel, stride, padding, (1, 1), output_size)
-    table = divisors(x.shape[2:], kernel, stride, padding, output_size, count_include_pad, divisor_override)
+    table = divisors(x.shape[2:], kernel, stride, padding, output_size, count_include_pad, divisor_override).astype(
+        dtype
+    )
     y = memory.empty((*x.shape[:2], *output_size), dtype)
     (top, _), (left, _) = padding
     arguments = (ready(x), table, y, (*kernel, *stride, top, left))
@@ -150,7 +152,9 @@ def avg_backward(
     dtype = check_float(op, g=g)
     output_size = g.shape[2:]
     _check_windows(op, (*g.shape[:2], *input_size), kernel, stride, padding, (1, 1), output_size)
-    table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
+    table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override).astype(
+        dtype
+    )
     x = memory.empty((*g.shape[:2], *input_size), dtype)
     (top, _), (left, _) = padding
     arguments = (ready(g), table, x, (*kernel, *stride, top, left))
@@ -443,22 +447,41 @@ def _gather_driver(address, x, indices, y, strays, pieces):
 
 
 @piece
+def _side_by_side(numbers, size, output_size):
+    """Whether all windows are of 2×2 pixels, none over the end."""
+    (kh, kw, sh, sw, top, left), (rows, columns), (height, width) = numbers, output_size, size
+    return kh == kw == sh == sw == 2 and top == left == 0 and 2 * rows <= height and 2 * columns <= width
+
+
+@piece
+def _sum_row(source, p, numbers, total):
+    """The sums of row p of the windows."""
+    (kh, kw, sh, sw, top, left), (height, width) = numbers, source.shape
+    total[:] = 0
+    for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
+        row = source[h]
+        for j in range(kw):
+            first, last = _inside(j - left, sw, width, total.size)
+            for q in range(first, last):
+                total[q] += row[q * sw + j - left]
+
+
+@piece
 def _avg_piece(x, divisors, y, numbers, index, pieces):
-    kh, kw, sh, sw, top, left = numbers
-    height, width = x.shape[2:]
+    (rows, columns), width = y.shape[2:], x.shape[3]
+    pairs = _side_by_side(numbers, x.shape[2:], y.shape[2:])
     for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
-        source, target = _plane(x, plane), _plane(y, plane)
-        for p in range(y.shape[2]):
-            total = target[p]
-            total[:] = 0
-            for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
-                row = source[h]
-                for j in range(kw):
-                    first, last = _inside(j - left, sw, width, y.shape[3])
-                    for q in range(first, last):
-                        total[q] += row[q * sw + j - left]
-            for q in range(total.size):
-                total[q] = total[q] / divisors[p, q]
+        target = _plane(y, plane)
+        for p in range(rows):
+            if pairs:
+                source, place = (plane * x.shape[2] + 2 * p) * width, (plane * rows + p) * columns
+                for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
+                    sum_of_pairs(x, source, width, left, y, place, columns)
+            else:
+                _sum_row(_plane(x, plane), p, numbers, target[p])
+            total, counts = target[p], divisors[p]
+            for q in range(columns):
+                total[q] = total[q] / counts[q]
 
 
 @driver_of(_avg_piece)
@@ -468,22 +491,34 @@ def _avg_driver(address, x, divisors, y, numbers, pieces):
 
 
 @piece
+def _spread_row(share, p, numbers, target):
+    """Add row p of the windows' shares to all pixels of its windows."""
+    (kh, kw, sh, sw, top, left), (height, width) = numbers, target.shape
+    for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
+        row = target[h]
+        for j in range(kw):
+            first, last = _inside(j - left, sw, width, share.size)
+            for q in range(first, last):
+                row[q * sw + j - left] += share[q]
+
+
+@piece
 def _spread_piece(g, divisors, x, numbers, index, pieces):
-    kh, kw, sh, sw, top, left = numbers
-    height, width = x.shape[2:]
-    share = np.empty(g.shape[3], g.dtype)
+    (rows, columns), width = g.shape[2:], x.shape[3]
+    share, pairs = np.empty(columns, g.dtype), _side_by_side(numbers, x.shape[2:], g.shape[2:])
     for plane in range(_count(g) * index // pieces, _count(g) * (index + 1) // pieces):
         source, target = _plane(g, plane), _plane(x, plane)
-        target[:] = 0
-        for p in range(g.shape[2]):
-            for q in range(share.size):
-                share[q] = source[p, q] / divisors[p, q]
-            for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
-                row = target[h]
-                for j in range(kw):
-                    first, last = _inside(j - left, sw, width, share.size)
-                    for q in range(first, last):
-                        row[q * sw + j - left] += share[q]
+        target[2 * rows if pairs else 0 :] = 0
+        for p in range(rows):
+            upstream, counts = source[p], divisors[p]
+            for q in range(columns):
+                share[q] = upstream[q] / counts[q]
+            if pairs:
+                place = (plane * x.shape[2] + 2 * p) * width
+                for left in range(0, width, 2 * (WIDTH // x.itemsize)):
+                    spread_to_pairs(share, 0, columns, left, x, place, width)
+            else:
+                _spread_row(share, p, numbers, target)
 
 
 @driver_of(_spread_piece)
