@@ -18,7 +18,7 @@ from numba import prange
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, run
-from tensorgrad.kernels.simd import COLUMNS, ROWS, broadcast_tile, fold_row, lanes
+from tensorgrad.kernels.simd import COLUMNS, ROWS, broadcast_tile, fold_row, lanes, part_begin
 from tensorgrad.kernels.windows import SCRATCH
 
 # From so many times the output's pixels in the input, and so many filters, this is faster: the sums cost an addition
@@ -63,22 +63,16 @@ def _table(filters: int, taps: int, pixels: int) -> np.ndarray:
 
 
 @piece
-def _part(total, most, index):
-    """The begin of part `index` of `total`, cut into as few parts of at most `most` as can be, nearly alike."""
-    return total * index // -(-total // most)
-
-
-@piece
 def _multiply(g, n, w, columns, table, zeros, taps, line):
     """columns (taps, line) = Σ_k w (K, taps) · g[n] (K, pixels)."""
     filters, pixels = g.shape[1], g.shape[2] * g.shape[3]
     width = line - pixels
     vectors = -(-pixels // width)
     for tile in range(-(-vectors // COLUMNS)):
-        v, v_end = _part(vectors, COLUMNS, tile), _part(vectors, COLUMNS, tile + 1)
+        v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
         last = min(width, pixels - (v_end - 1) * width)
         for block in range(-(-taps // ROWS)):
-            t, t_end = _part(taps, ROWS, block), _part(taps, ROWS, block + 1)
+            t, t_end = part_begin(taps, ROWS, block), part_begin(taps, ROWS, block + 1)
             broadcast_tile(
                 t_end - t, v_end - v, w, t, 1, table, 0, filters, g, n * filters * pixels + v * width, zeros, 0,
                 columns, t * line + v * width, line, last,

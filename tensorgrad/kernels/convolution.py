@@ -25,7 +25,7 @@ from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
 from tensorgrad.kernels import columns, twins, windows, winograd
 from tensorgrad.kernels.runtime import call, check_float, driver_of, get_num_threads, piece, pieces_for, ready, run
-from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, lanes
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, lanes, part_begin
 
 NO_PADDING = ((0, 0), (0, 0))
 LENGTHS = len(windows.Layout._fields)
@@ -297,12 +297,6 @@ def _pick_rows(target, at, count, rows, source, row, step, shift, size, stride):
         at, row = at + count, row + step
 
 
-@piece
-def _cut(total, most, index):
-    """The begin of piece `index` of `total`, cut into as few pieces of at most `most` as can be, nearly alike."""
-    return total * index // -(-total // most)
-
-
 # ------------------------------------------------------------------------------------- forward and the input gradient
 
 
@@ -326,10 +320,10 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
     vectors = -(-pixels // width)
     for group in range(layout.groups):
         for tile in range(-(-vectors // COLUMNS)):
-            v, v_end = _cut(vectors, COLUMNS, tile), _cut(vectors, COLUMNS, tile + 1)
+            v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
             last = min(width, pixels - (v_end - 1) * width)
             for block in range(-(-filters // ROWS)):
-                k, k_end = _cut(filters, ROWS, block), _cut(filters, ROWS, block + 1)
+                k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
                 row = group * filters + k
                 broadcast_tile(
                     k_end - k, v_end - v, w, group * group_step + k * step, step, table, 0, len(table),
@@ -377,10 +371,10 @@ def _dot_lines(sums, g, first, images, band, image, offsets, layout, tile):
     pixels = min(begin + layout.band * layout.output_w, plane) - begin
     for group in range(layout.groups):
         for block in range(-(-filters // ROWS)):
-            k, k_end = _cut(filters, ROWS, block), _cut(filters, ROWS, block + 1)
+            k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
             row = group * filters + k
             for part in range(-(-offsets.size // COLUMNS)):
-                t, t_end = _cut(offsets.size, COLUMNS, part), _cut(offsets.size, COLUMNS, part + 1)
+                t, t_end = part_begin(offsets.size, COLUMNS, part), part_begin(offsets.size, COLUMNS, part + 1)
                 dot_tile(
                     k_end - k, t_end - t, g, (first * g.shape[1] + row) * plane + begin, plane, g.shape[1] * plane,
                     image, group * layout.group, offsets, t, layout.image, images, pixels, tile, 0,

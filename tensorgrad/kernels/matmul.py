@@ -13,7 +13,7 @@ from numba import prange
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
-from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, part_begin
 
 # Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector.
 ONE_THREAD, ONE_THREAD_VECTOR = 1 << 18, 9216
@@ -88,12 +88,6 @@ def _table(count: int, a_step: int, b_step: int) -> np.ndarray:
 
 
 @piece
-def _part(total, most, index):
-    """The begin of part `index` of `total`, cut into as few parts of at most `most` as can be, nearly alike."""
-    return total * index // -(-total // most)
-
-
-@piece
 def _broadcast_piece(a, b, table, zeros, z, a_step, index, pieces):
     (rows, columns), width = z.shape, WIDTH // z.itemsize
     vectors, blocks = -(-columns // width), -(-rows // ROWS)
@@ -101,8 +95,8 @@ def _broadcast_piece(a, b, table, zeros, z, a_step, index, pieces):
     for unit in range(units * index // pieces, units * (index + 1) // pieces):
         # All rows of a before the next columns of b, which stay in the cache meanwhile.
         tile, block = unit // blocks, unit % blocks
-        v, v_end = _part(vectors, COLUMNS, tile), _part(vectors, COLUMNS, tile + 1)
-        m, m_end = _part(rows, ROWS, block), _part(rows, ROWS, block + 1)
+        v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
+        m, m_end = part_begin(rows, ROWS, block), part_begin(rows, ROWS, block + 1)
         broadcast_tile(
             m_end - m, v_end - v, a, m * a_step, a_step, table, 0, len(table), b, v * width, zeros, 0,
             z, m * columns + v * width, columns, min(width, columns - (v_end - 1) * width),
@@ -122,8 +116,8 @@ def _dot_piece(a, b, offsets, bias, z, index, pieces):
     units = -(-columns // COLUMNS) * blocks
     for unit in range(units * index // pieces, units * (index + 1) // pieces):
         part, block = unit // blocks, unit % blocks
-        n, n_end = _part(columns, COLUMNS, part), _part(columns, COLUMNS, part + 1)
-        m, m_end = _part(rows, ROWS, block), _part(rows, ROWS, block + 1)
+        n, n_end = part_begin(columns, COLUMNS, part), part_begin(columns, COLUMNS, part + 1)
+        m, m_end = part_begin(rows, ROWS, block), part_begin(rows, ROWS, block + 1)
         dot_tile(m_end - m, n_end - n, a, m * length, length, 0, b, 0, offsets, n, 0, 1, length, dots, 0)
         for i in range(m, m_end):
             for j in range(n, n_end):

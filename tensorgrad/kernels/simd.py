@@ -396,6 +396,12 @@ def fold_row(typing, target, target_at, size, source, source_at, i_count, i_step
 # --------------------------------------------------------------------------------------------------------------- peak
 
 
+@piece
+def part_begin(total, most, index):
+    """The begin of part `index` of `total`, cut into as few parts of at most `most` as can be, nearly alike."""
+    return total * index // -(-total // most)
+
+
 def fma_peak(dtype: str = "float32", seconds: float = 0.2) -> float:
     """What one core can do at most, measured: GFLOP/s of multiply-adds on registers alone, the best of many tries."""
     values, rounds = np.zeros(ROWS * COLUMNS * lanes(dtype), dtype), 100_000

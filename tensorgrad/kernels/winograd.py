@@ -30,7 +30,7 @@ from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels.patches import read_gradients, read_patches, write_tiles
 from tensorgrad.kernels.runtime import call, driver_of, get_num_threads, piece, pieces_for, run
-from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, broadcast_tile, dot_tile, lanes
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, broadcast_tile, dot_tile, lanes, part_begin
 
 # Channels on either side, and tiles in all, from which the transforms cost less than the products they save.
 CHANNELS, TILES = 16, 256
@@ -127,12 +127,6 @@ def _lines(channels: int, line: int) -> tuple[np.ndarray, np.ndarray]:
     """Per channel its place in a filter and the begin of its line, (C, 2), and the latter alone, (C,)."""
     index = np.arange(channels)
     return np.stack([index, index * line], axis=1), index * line
-
-
-@piece
-def _part(total, most, index):
-    """The begin of part `index` of `total`, cut into as few parts of at most `most` as can be, nearly alike."""
-    return total * index // -(-total // most)
 
 
 # ------------------------------------------------------------------------------------------------------------- filters
@@ -248,9 +242,9 @@ def _multiply_block(u, scratch, tiles, zeros, table, grid):
     for f in range(16):
         v, m = f * grid.channels, 16 * grid.channels + f * grid.filters
         for tile in range(-(-vectors // COLUMNS)):
-            q, q_end = _part(vectors, COLUMNS, tile), _part(vectors, COLUMNS, tile + 1)
+            q, q_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
             for block in range(-(-filters // ROWS)):
-                k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
+                k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
                 broadcast_tile(
                     k_end - k, q_end - q, u, f * u.shape[1] + k * channels, channels, table, 0, channels,
                     scratch, v + q * grid.width, zeros, k,
@@ -326,9 +320,9 @@ def _dot_block(sums, scratch, offsets, filters, tiles, dots, grid):
     for f in range(16):
         v, m = f * grid.channels, 16 * grid.channels + f * grid.filters
         for block in range(blocks):
-            k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
+            k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
             for part in range(parts):
-                c, c_end = _part(channels, COLUMNS, part), _part(channels, COLUMNS, part + 1)
+                c, c_end = part_begin(channels, COLUMNS, part), part_begin(channels, COLUMNS, part + 1)
                 dot_tile(
                     k_end - k, c_end - c, scratch, m + k * grid.line, grid.line, 0,
                     scratch, v, offsets, c, 0, 1, tiles, dots, 0,
@@ -381,9 +375,9 @@ def _gather_piece(sums, dw, index, pieces):
     filters, channels = dw.shape[:2]
     blocks, parts = -(-filters // ROWS), -(-channels // COLUMNS)
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
-        k, k_end = _part(filters, ROWS, block), _part(filters, ROWS, block + 1)
+        k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
         for part in range(parts):
-            c, c_end = _part(channels, COLUMNS, part), _part(channels, COLUMNS, part + 1)
+            c, c_end = part_begin(channels, COLUMNS, part), part_begin(channels, COLUMNS, part + 1)
             place = (block * parts + part) * DOTS
             for m in range(k, k_end):
                 for n in range(c, c_end):
