@@ -66,7 +66,7 @@ def owned(array: np.ndarray) -> bool:
     base = array.base
     if sys.getrefcount(array) != _HELD:
         return False
-    return base is None or (base.dtype == np.uint8 and base.base is None and _references((base, 0)) == _IN_USE)
+    return base is None or (_pool.made(base) and _references((base, 0)) == _IN_USE)
 
 
 class _Holder:
@@ -137,6 +137,14 @@ class _Pool:
                 slots.append(slot)
                 self._held += rounded
             return np.ndarray(shape, dtype, *slot)
+
+    def made(self, buffer: object) -> bool:
+        """Whether this is one of the pool's buffers."""
+        if type(buffer) is not np.ndarray:
+            return False
+        with self._lock:
+            slots = self._classes.get(buffer.nbytes - ALIGNMENT, ())
+            return any(slot[0] is buffer for slot in slots)
 
     def _make_room(self, size: int) -> None:
         """Drop free buffers, of the classes least recently used first, until `size` more bytes fit."""

@@ -35,3 +35,16 @@ def test_what_is_not_finite_reaches_its_row_alone_as_in_the_twin(value, dtype):
     with np.errstate(invalid="ignore"):
         for result, twin in zip(losses.cross_entropy(x, y), twins.cross_entropy(x, y), strict=True):
             np.testing.assert_allclose(result, twin, rtol=1e-5)
+
+
+@FLOATS
+@pytest.mark.parametrize("label", [-1, 5, 10**9])
+@pytest.mark.parametrize("count", [1, 20_000])
+def test_a_class_that_is_not_there_is_an_error_and_no_stray_memory_is_touched(label, count, dtype):
+    x, y, g = draw((count, 5), dtype)
+    _, probabilities = losses.cross_entropy(x, y)
+    y[-1] = label
+    with pytest.raises(IndexError, match="0 ≤ y < 5"):
+        losses.cross_entropy(x, y)
+    with pytest.raises(IndexError, match="0 ≤ y < 5"):
+        losses.cross_entropy_gradient(g, probabilities, y)

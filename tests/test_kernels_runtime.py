@@ -173,6 +173,21 @@ def record():
     return calls, lambda *call: calls.append(("piece", *call)), lambda *call: calls.append(("driver", *call))
 
 
+def test_how_threads_wait_is_left_to_others_as_it_was():
+    script = """
+for _ in range(2):
+    convolution.forward(x, w)
+    print("GOMP_SPINCOUNT" in os.environ)
+"""
+    kept = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}
+    for extra, expected in (({}, "False"), ({"GOMP_SPINCOUNT": "7"}, "True")):
+        code = PARALLEL + "runtime.SMALL = 0" + script
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=kept | extra, capture_output=True, text=True, check=True, timeout=300
+        )
+        assert done.stdout.split() == [expected] * 2
+
+
 def test_little_work_is_one_piece_and_much_work_one_per_thread():
     threads = runtime.get_num_threads()
     assert runtime.pieces_for(100, runtime.SMALL - 1) == 1

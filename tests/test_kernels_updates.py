@@ -93,3 +93,20 @@ def test_a_rule_of_ones_own_has_no_kernel(monkeypatch):
     w.grad = tg.tensor([1.0])
     Halving([w], 0.1).step()
     assert w.item() == 2.0
+
+
+def test_loaded_state_of_another_layout_is_read_right(monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    gradient = np.random.default_rng(1).standard_normal((3, 4))
+    results = []
+    for layout in (np.ascontiguousarray, np.asfortranarray):
+        w = tg.tensor(np.zeros((3, 4)), requires_grad=True)
+        w.grad = tg.tensor(gradient)
+        sgd = SGD([w], 0.1, momentum=0.9)
+        sgd.step()
+        state = sgd.state_dict()
+        state["state"]["0"]["momentum"] = layout(state["state"]["0"]["momentum"])
+        sgd.load_state_dict(state)
+        sgd.step()
+        results.append(w.numpy().copy())
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-13)

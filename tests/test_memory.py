@@ -156,3 +156,32 @@ def test_no_cycles_are_needed_to_free_a_buffer():
         assert memory.statistics().created == 1
     finally:
         gc.enable()
+
+
+class Holder:
+    def __init__(self, array):
+        self.array = array
+
+
+def owned(make):
+    """Whether the array that `make` returns is; made here, for within an assert pytest would hold it too."""
+    holder = Holder(make())
+    return memory.owned(holder.array)
+
+
+def test_only_arrays_that_nobody_else_can_reach_are_owned():
+    held = []
+
+    def viewed():
+        array = memory.empty((memory.SMALLEST,), np.uint8)
+        held.append(array[:5])
+        return array
+
+    assert owned(lambda: memory.empty((memory.SMALLEST,), np.uint8)) and owned(lambda: np.zeros(3))
+    assert not owned(viewed) and not owned(lambda: held[0])
+
+
+def test_memory_of_others_is_not_owned():
+    buffer = np.zeros(16, np.uint8)
+    assert not owned(lambda: np.ndarray((4,), np.float32, buffer))
+    assert not owned(lambda: np.frombuffer(b"16 bytes of text", np.float32))

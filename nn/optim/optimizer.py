@@ -102,9 +102,10 @@ class Optimizer:
             for p in parameters:
                 state, w, g = self._state_of(p, slots), p._data, p.grad._data
                 state["step"] += 1
-                if use_kernel and _fits_kernel(w, g):
+                kept = [state[slot] for slot in slots]
+                if use_kernel and w.dtype == g.dtype and _fits_kernel(w, kept):
                     arrays, counts = together.setdefault(w.dtype, ([], []))
-                    arrays.append((w, g, *[state[slot] for slot in slots]))
+                    arrays.append((w, g, *kept))
                     counts.append(state["step"])
                 else:
                     self.update(w, g if sign > 0 else scaled(g, -1), state, **options)
@@ -264,5 +265,7 @@ class Optimizer:
         return self.checked({key: group[key] if callable(group[key]) else saved[key] for key in self.defaults})
 
 
-def _fits_kernel(w: np.ndarray, g: np.ndarray) -> bool:
-    return w.dtype == g.dtype and w.dtype in KERNEL_FLOATS and w.flags.carray
+def _fits_kernel(w: np.ndarray, kept: list[np.ndarray]) -> bool:
+    """Whether weights and what is kept for them lie in memory as a kernel takes them: it gets their addresses alone."""
+    fits = w.dtype in KERNEL_FLOATS and w.flags.carray
+    return fits and all([a.dtype == w.dtype and a.shape == w.shape and a.flags.carray for a in kept])

@@ -6,6 +6,7 @@ import numpy as np
 from numba import prange
 
 from tensorgrad import memory
+from tensorgrad.errors import RangeError, restate
 from tensorgrad.kernels.exponential import exponentials
 from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
 
@@ -16,8 +17,8 @@ WORK = 20
 def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ln Σⱼ e^xⱼ − x[y] per row, and the softmax of each row: x `(N, C)`, y `(N,)` -> `(N,)`, `(N, C)`.
 
-    x float32 or float64; y integers from 0 to C − 1, which the caller has checked. Stable for any x: the largest of a
-    row is taken off first.
+    x float32 or float64; y integers. Stable for any x: the largest of a row is taken off first. Raises `DTypeError`,
+    and `RangeError` for a class outside 0 … C − 1.
 
     >>> losses, probabilities = cross_entropy(np.zeros((1, 2)), np.array([1]))
     >>> losses, probabilities
@@ -25,20 +26,28 @@ def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """
     dtype = check_float("cross_entropy", x=x)
     losses, probabilities = memory.empty(x.shape[:1], dtype), memory.empty(x.shape, dtype)
-    arguments = (ready(x), ready(y.astype(np.int64, copy=False)), losses, probabilities)
-    run(_forward_piece, _forward_driver, arguments, pieces_for(len(x), WORK * x.size))
+    pieces = pieces_for(len(x), WORK * x.size)
+    strays = np.zeros(pieces, np.int64)
+    arguments = (ready(x), ready(y.astype(np.int64, copy=False)), losses, probabilities, strays)
+    run(_forward_piece, _forward_driver, arguments, pieces)
+    _check_strays(strays, y, x)
     return losses, probabilities
 
 
 def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(softmax(x) − [j = y]) · g per row: g `(N,)`, probabilities `(N, C)`, y `(N,)` -> `(N, C)`.
 
+    Raises `DTypeError`, and `RangeError` for a class outside 0 … C − 1: labels may have changed since the forward pass.
+
     >>> cross_entropy_gradient(np.array([2.0]), np.array([[0.5, 0.5]]), np.array([1]))
     array([[ 1., -1.]])
     """
     dx = memory.empty(probabilities.shape, check_float("cross_entropy", g=g, probabilities=probabilities))
-    arguments = (ready(g), ready(probabilities), ready(y.astype(np.int64, copy=False)), dx)
-    run(_backward_piece, _backward_driver, arguments, pieces_for(len(g), dx.size))
+    pieces = pieces_for(len(g), dx.size)
+    strays = np.zeros(pieces, np.int64)
+    arguments = (ready(g), ready(probabilities), ready(y.astype(np.int64, copy=False)), dx, strays)
+    run(_backward_piece, _backward_driver, arguments, pieces)
+    _check_strays(strays, y, probabilities)
     return dx
 
 
@@ -49,9 +58,19 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "cross_entropy_gradient", lambda: cross_entropy_gradient(x[:, 0], x, y)
 
 
+def _check_strays(strays: np.ndarray, y: np.ndarray, rows: np.ndarray) -> None:
+    """The kernels count the classes that they had to pass over."""
+    if any(strays.tolist()):
+        expected = f"0 ≤ y < {rows.shape[1]}, the number of classes"
+        raise RangeError(restate("cross_entropy", "a class index is outside", expected=expected, y=y, rows=rows))
+
+
 @piece
-def _forward_piece(x, y, losses, probabilities, index, pieces):
+def _forward_piece(x, y, losses, probabilities, strays, index, pieces):
     for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        if not 0 <= y[n] < x.shape[1]:
+            strays[index] += 1
+            continue
         row, out = x[n], probabilities[n]
         largest, total = exponentials(row, out)
         losses[n] = np.log(total) - (row[y[n]] - largest)
@@ -61,14 +80,17 @@ def _forward_piece(x, y, losses, probabilities, index, pieces):
 
 
 @driver_of(_forward_piece)
-def _forward_driver(address, x, y, losses, probabilities, pieces):
+def _forward_driver(address, x, y, losses, probabilities, strays, pieces):
     for index in prange(pieces):
-        call(address, (x, y, losses, probabilities), np.int64(index), pieces)
+        call(address, (x, y, losses, probabilities, strays), np.int64(index), pieces)
 
 
 @piece
-def _backward_piece(g, probabilities, y, dx, index, pieces):
+def _backward_piece(g, probabilities, y, dx, strays, index, pieces):
     for n in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
+        if not 0 <= y[n] < dx.shape[1]:
+            strays[index] += 1
+            continue
         source, target = probabilities[n], dx[n]
         for j in range(source.size):
             target[j] = source[j] * g[n]
@@ -76,6 +98,6 @@ def _backward_piece(g, probabilities, y, dx, index, pieces):
 
 
 @driver_of(_backward_piece)
-def _backward_driver(address, g, probabilities, y, dx, pieces):
+def _backward_driver(address, g, probabilities, y, dx, strays, pieces):
     for index in prange(pieces):
-        call(address, (g, probabilities, y, dx), np.int64(index), pieces)
+        call(address, (g, probabilities, y, dx, strays), np.int64(index), pieces)

@@ -34,8 +34,7 @@ if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
 # Where threads wait for each other they soon sleep: on a busy machine the thread that is waited for may need the very
 # core that a spinning one would keep for its time slice, 4 ms for a kernel of 0.3. Beside one busy program a step of
 # LeNet-5, batch 64, takes 9 ms with this count and 24 with four times as much; alone both take 2.
-if not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ):
-    os.environ["GOMP_SPINCOUNT"] = "5000"
+SPINS = "5000"
 
 # NaN and infinities must come through, so sums may be reordered and fused, and nothing else.
 OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
@@ -219,7 +218,15 @@ def every_variant() -> Iterator[None]:
 
 def _launch_threads() -> None:
     with _entrance:
-        numba.get_num_threads()  # chooses the threading layer and launches it
+        waits = not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ)
+        if waits:
+            os.environ["GOMP_SPINCOUNT"] = SPINS
+        try:
+            numba.get_num_threads()  # chooses the threading layer, loads it and launches it
+        finally:
+            # OpenMP has read it by now; other libraries and child processes are to wait as they like.
+            if waits:
+                del os.environ["GOMP_SPINCOUNT"]
 
 
 def _threads_launched() -> bool:
