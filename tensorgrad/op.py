@@ -25,9 +25,8 @@ class Op:
     - `symbol` and `formula`, and in `derivatives` the local derivative for each input, in Unicode: drawings read them;
     - `forward(self, x, y)`: ndarrays in, one ndarray out;
     - one rule per differentiable input, named after it: `backward_x(self, grad, ...)` returns the gradient of the loss
-    for
-      `x`, given `grad`, the gradient for `z`. Rules speak Tensors, so they can be differentiated in turn. Broadcasting
-      is undone by the engine.
+      for `x`, given `grad`, the gradient for `z`. Rules speak Tensors, so they can be differentiated in turn.
+      Broadcasting is undone by the engine.
 
     The parameters of a rule after `grad` say what the graph must keep for it: the name of an input, `z` for the output,
     or `residuals`, whatever `forward` left in `self.residuals`. Nothing else is kept. The rule of a variadic input
