@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from tensorgrad.arrays import DTypeLike, is_float
-from tensorgrad.engine import HookHandle, no_grad
+from tensorgrad.engine import HookHandle, no_grad, observers, scope
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.ops.operands import as_tensor
 from tensorgrad.tensor import Tensor
@@ -65,11 +65,14 @@ class Module:
 
     def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
         """Run the hooks and `forward`."""
-        if self._forward_pre_hooks:
-            inputs = self._run_pre_hooks(inputs)
+        if self._forward_hooks or self._forward_pre_hooks or observers():
+            with scope(self._path, type(self).__name__):
+                return self._call_with_hooks(inputs, kwargs)
+        return self.forward(*inputs, **kwargs)
+
+    def _call_with_hooks(self, inputs: tuple, kwargs: dict[str, Any]) -> Any:
+        inputs = self._run_pre_hooks(inputs)
         output = self.forward(*inputs, **kwargs)
-        if not self._forward_hooks:
-            return output
         for hook in tuple(self._forward_hooks.values()):
             changed = hook(self, inputs, output)
             if changed is not None:

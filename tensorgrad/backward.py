@@ -33,17 +33,18 @@ def backward(
         GraphError: no graph, a graph already freed, a non-scalar without a seed, a saved value changed in place.
         ShapeError: a seed of a wrong shape.
     """
-    found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
-    with set_grad_enabled(create_graph):
-        while found:
-            tensor, gradient = found.popitem()
-            if tensor.grad is not None:
-                tensor.grad = tensor.grad + gradient
-            # A gradient may alias another's (z = x + y hands one array to both), so each tensor gets its own.
-            elif sys.getrefcount(gradient) == _ONE_NAME and not create_graph and memory.owned(gradient._data):
-                tensor.grad = gradient
-            else:
-                tensor.grad = gradient.clone()
+    with engine.scope(*engine.BACKWARD):
+        found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
+        with set_grad_enabled(create_graph):
+            while found:
+                tensor, gradient = found.popitem()
+                if tensor.grad is not None:
+                    tensor.grad = tensor.grad + gradient
+                # A gradient may alias another's (z = x + y hands one array to both), so each tensor gets its own.
+                elif sys.getrefcount(gradient) == _ONE_NAME and not create_graph and memory.owned(gradient._data):
+                    tensor.grad = gradient
+                else:
+                    tensor.grad = gradient.clone()
 
 
 def _names_of_one() -> int:
@@ -64,7 +65,8 @@ def gradients(
 ) -> list[Variable | None]:
     """∂(Σ outputs·seeds)/∂input per input, leaf or not; None for one outside the graph. No `.grad` changes."""
     wanted = [x._node or x for x in inputs]
-    found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph)
+    with engine.scope(*engine.BACKWARD):
+        found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph)
     return [found.get(key) for key in wanted]
 
 
@@ -82,7 +84,8 @@ def _walk(
     nodes.
     """
     retain_graph = create_graph if retain_graph is None else retain_graph
-    table = _GradientTable(keep_all=create_graph or bool(engine.observers()))
+    watched = bool(engine.observers())
+    table = _GradientTable(keep_all=create_graph or watched)
     for output, seed in zip(outputs, seeds, strict=True):
         table.add(output._node or output, _checked_seed(call, output, seed))
     order = _youngest_first(x._node for x in outputs if x._node is not None)
@@ -106,8 +109,10 @@ def _walk(
                 found[node] = grad
             if useful is not None and node not in walked:
                 continue
-            for edge, g in node.input_gradients(grad, useful):
-                table.add(edge, g)
+            for position, g in node.input_gradients(grad, useful):
+                table.add(node.edges[position], g)
+                if watched:
+                    engine.tell("contributed", node, position, grad, g)
             if not retain_graph:
                 node.free()
         for leaf, grad in table.items():

@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Container, Iterator
 from contextlib import ContextDecorator, contextmanager
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -60,8 +60,24 @@ def wrap(array: np.ndarray, requires_grad: bool = False, node: "Node | None" = N
 # ---------------------------------------------------------------------------------------------------------------- modes
 
 
+class Scope(NamedTuple):
+    """A stretch of the computation: a module's call, by its path and the name of its class, or the walk back."""
+
+    path: str
+    kind: str
+
+
+BACKWARD = Scope("", "backward")
+
+
 class Observer(Protocol):
-    """Sees every op that passes through `apply` while `observe` is on: tracing, profiling, alarms."""
+    """Sees every op that passes through `apply` while `observe` is on: tracing, profiling, alarms.
+
+    It may have more methods: `entered(scope)` and `left(scope)` around every module's call and around the walk back;
+    `contributed(node, position, upstream, contribution)` for every step of the chain rule: the gradient that has
+    arrived at a node, and what the node hands on to its input at that position; before it `summed(node, position,
+    shape)` where that was of this larger shape, and is summed over the axes along which the input was broadcast.
+    """
 
     def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
         """The op ran; `output._node` is its record if a gradient is wanted."""
@@ -122,6 +138,30 @@ def is_grad_enabled() -> bool:
 def observers() -> tuple[Observer, ...]:
     """Who is looking on in this thread."""
     return _mode.observers
+
+
+def tell(event: str, *facts: Any) -> None:
+    """Tell the observers that have a method for it of an event that isn't an op."""
+    for observer in _mode.observers:
+        if method := getattr(observer, event, None):
+            method(*facts)
+
+
+class scope:
+    """Tell the observers when this stretch of the computation begins and ends, also if it raises."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, path: str, kind: str) -> None:
+        self._scope = Scope(path, kind)
+
+    def __enter__(self) -> None:
+        if _mode.observers:
+            tell("entered", self._scope)
+
+    def __exit__(self, *exc: object) -> None:
+        if _mode.observers:
+            tell("left", self._scope)
 
 
 @contextmanager
@@ -228,8 +268,8 @@ class Node:
 
     def input_gradients(
         self, grad: Variable, only: "Container[Node | Variable] | None" = None
-    ) -> Iterator[tuple["Node | Variable", Variable]]:
-        """Per input that wants one: the edge, and the vector–Jacobian product of the op for that input."""
+    ) -> Iterator[tuple[int, Variable]]:
+        """Per input that wants one: its position, and the vector–Jacobian product of the op for it."""
         op = self.op
         rules, last = op.rules, len(op.rules) - 1  # as op.rule(position), without the call
         for position, edge in enumerate(self.edges):
@@ -244,8 +284,9 @@ class Node:
             g = rule.backward(op, grad, *values)
             shape = self.input_shapes[position]
             if g._data.shape != shape:
+                tell("summed", self, position, g._data.shape)
                 g = _unbroadcast(op, g, shape, position)
-            yield edge, g
+            yield position, g
 
 
 def _unbroadcast(op: Op, grad: Variable, shape: tuple[int, ...], position: int) -> Variable:

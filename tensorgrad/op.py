@@ -107,3 +107,7 @@ class Op:
     def forward(self, *arrays: np.ndarray) -> np.ndarray:
         """Compute the output array from the input arrays."""
         raise TypeError(f"{type(self).__name__} has no forward: an Op must define forward(self, x, ...)")
+
+    def forward_again(self, *arrays: np.ndarray) -> np.ndarray:
+        """`forward` at other inputs, for finite differences; an op that froze some of x in its parameters redoes it."""
+        return self.forward(*arrays)

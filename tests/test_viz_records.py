@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.viz.records import EdgeRecord, GradientRecord, OpRecord, TensorRecord, collect
+from tensorgrad.viz.collect import collect
+from tensorgrad.viz.records import EdgeRecord, GradientRecord, OpRecord, TensorRecord
 
 
 def scalars(names=("a", "b", "c")):

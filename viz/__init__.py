@@ -2,5 +2,7 @@
 
 from .curves import curves, save_training_figure
 from .graph import Drawing, graph
+from .recorder import Depth
+from .trace import Trace, trace
 
-__all__ = ["Drawing", "curves", "graph", "save_training_figure"]
+__all__ = ["Depth", "Drawing", "Trace", "curves", "graph", "save_training_figure", "trace"]

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import ArgumentError, restate
 
 from . import dot
-from .records import MAX_OPS, GraphRecord, collect
+from .collect import MAX_OPS, collect
+from .records import GraphRecord
 from .render import render
 
 if TYPE_CHECKING:
