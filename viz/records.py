@@ -23,7 +23,7 @@ class Details:
 
     values: tuple[Scalar, ...]
     histogram: tuple[int, ...]
-    picture: tuple[tuple[float, ...], ...]
+    picture: tuple[tuple[float | None, ...], ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,11 +76,11 @@ def details(array: np.ndarray) -> Details:
     return Details(tuple(values), tuple(histogram.tolist()), picture(array))
 
 
-def picture(array: np.ndarray) -> tuple[tuple[float, ...], ...]:
+def picture(array: np.ndarray) -> tuple[tuple[float | None, ...], ...]:
     """An array as rows of pixels: matrices as they are, vectors as one row, of images the first.
 
-    Its channels, or images of one channel, stand side by side, a column of NaN between two; large ones are thinned out
-    to every n-th row and column.
+    Its channels, or images of one channel, stand side by side with a column of None between two; None stands for what
+    isn't finite, too. Large ones are thinned out to every n-th row and column.
     """
     if array.ndim == 0 or array.size == 0:
         return ()
@@ -93,7 +93,8 @@ def picture(array: np.ndarray) -> tuple[tuple[float, ...], ...]:
     maps = maps[:TILES, ::step, ::step].astype(np.float64)
     gap = np.full((maps.shape[1], 1), np.nan)
     tiles = [part for tile in maps for part in (tile, gap)][:-1]
-    return tuple(tuple(row) for row in np.hstack(tiles).tolist())
+    rows = np.hstack(tiles)
+    return tuple(tuple(row) for row in np.where(np.isfinite(rows), rows, None).tolist())
 
 
 def _finite(array: np.ndarray) -> np.ndarray:
