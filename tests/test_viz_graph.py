@@ -10,7 +10,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.viz import style
-from tensorgrad.viz.dot import fold_plumbing
+from tensorgrad.viz.dot import fold_plumbing, modules
 from tensorgrad.viz.render import RenderError, find_program
 
 try:
@@ -55,12 +55,14 @@ def text_of(label):
 
 
 def nodes(dot):
-    found = re.findall(r"^\s*(\w+) \[label=<(.*)> color=\S+ fillcolor=\S+ shape=(\w+)", dot, re.MULTILINE)
+    found = re.findall(
+        r"^\s*(\w+) \[label=<(.*)> class=.+? color=\S+ fillcolor=\S+ id=\S+ shape=(\w+)", dot, re.MULTILINE
+    )
     return {id: (shape, text_of(label)) for id, label, shape in found}
 
 
 def edges(dot):
-    found = re.findall(r"^\s*(\w+ -> \w+) \[(?:label=<(.*)> )?color=\"([^\"]+)\"", dot, re.MULTILINE)
+    found = re.findall(r"^\s*(\w+ -> \w+) \[(?:label=<(.*)> )?class=\w+ color=\"([^\"]+)\"", dot, re.MULTILINE)
     return [(ends, text_of(label), color) for ends, label, color in found]
 
 
@@ -70,23 +72,25 @@ def test_golden_dot_of_one_op():
     small, bold = '<FONT COLOR="{}" POINT-SIZE="10">{}</FONT>', '<FONT COLOR="{}" POINT-SIZE="{}"><B>{}</B></FONT>'
     gap, pad = '<FONT POINT-SIZE="3">\N{NO-BREAK SPACE}</FONT><BR/>', 2 * "\N{NO-BREAK SPACE}"
     assert body.split("\n") == [
-        f'\tt0 [label=<{gap}{bold.format("#222222", 12, "w")}<BR/>{small.format("#6B6B6B", "(2,)")}> color="#009E73" '
-        'fillcolor="#D8F0E7" shape=cylinder style=filled tooltip="w (2,) float32"]',
-        f'\tt1 [label=<{bold.format("#6B6B6B", 12, "2.5")}> color="#B5B5B5" '
-        'fillcolor="#FAFAFA" shape=box style="rounded,filled,dashed" tooltip="constant () float32"]',
-        f'\tt2 [label=<{small.format("#DDDDDD", "(2,)")}> color="#222222" '
-        'fillcolor="#222222" shape=box style="rounded,filled" tooltip="output (2,) float32"]',
+        f"\tt0 [label=<{gap}{bold.format('#222222', 12, 'w')}<BR/>{small.format('#6B6B6B', '(2,)')}> "
+        'class="tensor parameter" color="#009E73" fillcolor="#D8F0E7" id=t0 shape=cylinder style=filled '
+        'tooltip="w (2,) float32"]',
+        f'\tt1 [label=<{bold.format("#6B6B6B", 12, "2.5")}> class="tensor constant" color="#B5B5B5" '
+        'fillcolor="#FAFAFA" id=t1 shape=box style="rounded,filled,dashed" tooltip="constant () float32"]',
+        f'\tt2 [label=<{small.format("#DDDDDD", "(2,)")}> class="tensor output" color="#222222" '
+        'fillcolor="#222222" id=t2 shape=box style="rounded,filled" tooltip="output (2,) float32"]',
         f"\top0 [label=<{bold.format('#222222', 14, '×')}<BR/>{gap}{small.format('#222222', 'z = x · y')}> "
-        'color="#0072B2" fillcolor="#DCEEF8" shape=ellipse style=filled tooltip="multiply()"]',
+        'class=op color="#0072B2" fillcolor="#DCEEF8" id=op0 shape=ellipse style=filled tooltip="multiply()"]',
         "\t{",
         "\t\tgraph [rank=same]",
         "\t\top0",
         "\t\tt1",
         "\t}",
         f"\tt0 -> op0 [label=<{small.format('#D55E00', f'{pad}∂z/∂x = y{pad}')}> "
-        'color="#6B6B6B:#D55E00" dir=both weight=1]',
-        f'\top0 -> t1 [label=<{small.format("#6B6B6B", f"{pad}y{pad}")}> color="#B5B5B5" dir=back weight=1]',
-        '\top0 -> t2 [color="#6B6B6B:#D55E00" dir=both weight=8]',
+        'class=gradient color="#6B6B6B:#D55E00" dir=both id="edge-op0-0" weight=1]',
+        f"\top0 -> t1 [label=<{small.format('#6B6B6B', f'{pad}y{pad}')}> class=data "
+        'color="#B5B5B5" dir=back id="edge-op0-1" weight=1]',
+        '\top0 -> t2 [class=gradient color="#6B6B6B:#D55E00" dir=both id="edge-op0-out" weight=8]',
         "}",
         "",
     ]
@@ -267,7 +271,7 @@ def test_svg_and_png_of_lenet_before_and_after_backward():
     loss.backward()
     for drawn in (drawing, tg.viz.graph(loss)):
         root = ElementTree.fromstring(drawn.svg)
-        classes = [g.get("class") for g in root.iter(f"{SVG}g")]
+        classes = [g.get("class", "").split(" ")[0] for g in root.iter(f"{SVG}g")]
         view = fold_plumbing(drawn.record)
         assert classes.count("node") == len(view.ops) + len(view.tensors) == 49
         assert classes.count("edge") == len(view.edges) + len(view.ops)
@@ -317,3 +321,21 @@ def test_importing_and_collecting_loads_neither_graphviz_nor_matplotlib():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+@needs_program
+def test_groups_of_the_svg_have_the_ids_of_the_records():
+    _, drawing = lenet()
+    root = ElementTree.fromstring(drawing.svg)
+    groups = {g.get("id"): g.get("class").split(" ") for g in root.iter(f"{SVG}g") if g.get("class")}
+    view = fold_plumbing(drawing.record)
+    assert {id for id, kinds in groups.items() if "op" in kinds} == {op.id for op in view.ops}
+    assert {id for id, kinds in groups.items() if "tensor" in kinds} == {tensor.id for tensor in view.tensors}
+    assert {id: kinds[-1] for id, kinds in groups.items() if id.startswith("edge-op0-")} == {
+        "edge-op0-0": "data",
+        "edge-op0-1": "gradient",
+        "edge-op0-2": "gradient",
+        "edge-op0-out": "gradient",
+    }
+    assert modules(drawing.record) == ("conv1", "conv2", "fc1", "fc2", "fc3")
+    assert [id for id, kinds in groups.items() if "module" in kinds] == [f"module-{k}" for k in range(5)]

@@ -2,6 +2,10 @@
 
 Data flows down the grey lanes, from the inputs to the loss; the gradient flows up the vermilion ones. Beside each
 stands the local derivative of its op, which the chain rule multiplies with the gradient that has arrived there.
+
+What a program finds in the SVG: groups with the ids of the records, `t3` and `op5`; for the edges into an op
+`edge-op5-0`, `edge-op5-1`, … by position of the input, and `edge-op5-out` to its tensor; for the modules `module-0`, …,
+in the order of `modules(graph)`. Their classes are `tensor` with its kind, `op`, `gradient` or `data`, and `module`.
 """
 
 from __future__ import annotations
@@ -27,11 +31,22 @@ def write(graph: GraphRecord) -> str:
     canvas.attr(label=_legend())
     for number, name in enumerate(dict.fromkeys(layers.values())):
         with canvas.subgraph(name=f"cluster{number}") as cluster:
-            cluster.attr(label=style.label(style.run(name, style.GREY, 11, bold=True)), **style.LAYER)
+            names = _names(f"module-{number}", "module") | {"tooltip": style.tooltip(name)}
+            cluster.attr(label=style.label(style.run(name, style.GREY, 11, bold=True)), **names, **style.LAYER)
             _write_nodes(cluster, graph, beside, {id for id in layers if layers[id] == name})
     _write_nodes(canvas, graph, beside, {x.id for x in (*graph.ops, *graph.tensors)} - layers.keys())
     _write_edges(canvas, graph, beside)
     return canvas.source
+
+
+def modules(graph: GraphRecord) -> tuple[str, ...]:
+    """The paths of the modules that a drawing of this graph shows, by number."""
+    return tuple(dict.fromkeys(_layers(fold_plumbing(graph)).values()))
+
+
+def _names(id: str, kind: str) -> dict[str, str]:
+    """What a program finds a part of the SVG by."""
+    return {"id": id, "class": kind}
 
 
 def fold_plumbing(graph: GraphRecord) -> GraphRecord:
@@ -125,13 +140,13 @@ def _write_nodes(canvas: Digraph, graph: GraphRecord, beside: dict[str, list[str
     for tensor in graph.tensors:
         if tensor.id in ids:
             text = f"{tensor.name or tensor.kind} {tensor.shape} {tensor.dtype}"
-            canvas.node(
-                tensor.id, _tensor_label(tensor), tooltip=style.tooltip(text), **style.TENSORS[tensor.kind].attributes
-            )
+            look = _names(tensor.id, f"tensor {tensor.kind}") | style.TENSORS[tensor.kind].attributes
+            canvas.node(tensor.id, _tensor_label(tensor), tooltip=style.tooltip(text), **look)
     for op in graph.ops:
         if op.id in ids:
             text = f"{op.name}({', '.join(f'{key}={value}' for key, value in op.params)})"
-            canvas.node(op.id, _op_label(op), tooltip=style.tooltip(text), **style.OP.attributes)
+            look = _names(op.id, "op") | style.OP.attributes
+            canvas.node(op.id, _op_label(op), tooltip=style.tooltip(text), **look)
             if level := [id for id in beside[op.id] if id in ids]:
                 with canvas.subgraph(graph_attr={"rank": "same"}) as rank:
                     for id in (op.id, *level):
@@ -140,18 +155,20 @@ def _write_nodes(canvas: Digraph, graph: GraphRecord, beside: dict[str, list[str
 
 def _write_edges(canvas: Digraph, graph: GraphRecord, beside: dict[str, list[str]]) -> None:
     tensors = {tensor.id: tensor for tensor in graph.tensors}
-    inputs = Counter(edge.op for edge in graph.edges)
+    inputs, drawn = Counter(edge.op for edge in graph.edges), Counter()
     for edge in graph.edges:
         tensor = tensors[edge.tensor]
         text = _edge_label(edge, tensor, alone=inputs[edge.op] == 1)
-        weight = "8" if tensor.kind == "interior" else "1"
+        look = _names(f"edge-{edge.op}-{drawn[edge.op]}", "gradient" if edge.carries_gradient else "data")
+        look["weight"] = "8" if tensor.kind == "interior" else "1"
+        drawn[edge.op] += 1
         if edge.tensor in beside[edge.op][::2]:
             # Graphviz puts the head of a level edge to the right of its tail, so every other leaf goes to the right.
-            canvas.edge(edge.op, edge.tensor, text, weight=weight, **_lanes(edge.carries_gradient, upwards=True))
+            canvas.edge(edge.op, edge.tensor, text, **look, **_lanes(edge.carries_gradient, upwards=True))
         else:
-            canvas.edge(edge.tensor, edge.op, text, weight=weight, **_lanes(edge.carries_gradient))
+            canvas.edge(edge.tensor, edge.op, text, **look, **_lanes(edge.carries_gradient))
     for op in graph.ops:
-        canvas.edge(op.id, op.output, weight="8", **_lanes(True))
+        canvas.edge(op.id, op.output, weight="8", **_names(f"edge-{op.id}-out", "gradient"), **_lanes(True))
 
 
 def _lanes(gradient: bool, upwards: bool = False) -> dict[str, str]:
