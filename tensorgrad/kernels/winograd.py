@@ -212,6 +212,16 @@ def _tile_row(row, k, last, filters, height, width, grid):
 
 
 @piece
+def _halves(row, step, k, last, filters, height, width, grid):
+    """The two halves of a vector: where each begins, how many rows of pixels follow, how far the second is ahead."""
+    a, rows = _tile_row(row, k, last, filters, height, width, grid)
+    if step == 1:
+        return a, rows, a, rows, grid.width
+    b, rows_b = _tile_row(row + 1, k, last, filters, height, width, grid)
+    return a, rows, b, rows_b, 0
+
+
+@piece
 def _read_block(x, first, last, v, grid):
     """The transforms of the patches of some rows of tiles -> 16 planes (C, tiles)."""
     channels, height, width = x.shape[1], x.shape[2], x.shape[3]
@@ -260,11 +270,7 @@ def _write_block(scratch, bias, y, first, last, alarm, grid):
     for k in range(filters):
         at = 16 * grid.channels + k * grid.line
         for row in range(first, last, step):
-            a, rows = _tile_row(row, k, last, filters, height, width, grid)
-            b, rows_b, ahead = a, rows, grid.width
-            if step == 2:
-                b, rows_b = _tile_row(row + 1, k, last, filters, height, width, grid)
-                ahead = 0
+            a, rows, b, rows_b, ahead = _halves(row, step, k, last, filters, height, width, grid)
             for q in range(0, grid.columns, grid.width):
                 write_tiles(
                     scratch, at + q, grid.filters, apart, bias, k,
@@ -300,11 +306,7 @@ def _read_gradient_block(g, first, last, scratch, grid):
     for k in range(filters):
         at = 16 * grid.channels + k * grid.line
         for row in range(first, last, step):
-            a, rows = _tile_row(row, k, last, filters, height, width, grid)
-            b, rows_b, ahead = a, rows, grid.width
-            if step == 2:
-                b, rows_b = _tile_row(row + 1, k, last, filters, height, width, grid)
-                ahead = 0
+            a, rows, b, rows_b, ahead = _halves(row, step, k, last, filters, height, width, grid)
             for q in range(0, grid.columns, grid.width):
                 read_gradients(
                     g, a, rows, 2 * q, g, b, rows_b, 2 * q + ahead, width, scratch, at + q, grid.filters, apart
