@@ -8,7 +8,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.viz import curves, save_training_figure
-from tensorgrad.viz.curves import training_figure
+from tensorgrad.viz.plots.curves import training_figure
 
 pytest.importorskip("matplotlib")
 

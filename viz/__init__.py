@@ -1,7 +1,7 @@
 """Drawings: `graph(loss)` shows the chain rule at work, `curves(history)` how the training went."""
 
-from .curves import curves, save_training_figure
 from .graph import Drawing, graph
+from .plots import curves, save_training_figure
 from .recorder import Depth
 from .trace import Trace, trace
 

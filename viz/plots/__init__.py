@@ -1,0 +1,9 @@
+"""Plots on matplotlib: of a training, its weights and maps, its mistakes, its gradients, its cost.
+
+Each function takes the Axes to draw on and returns them. Without any it makes a figure of its own, `ax.figure`, aside
+from pyplot: nothing global changes, and no display is needed. Hues are told apart by colour-blind readers too.
+"""
+
+from .curves import curves, save_training_figure
+
+__all__ = ["curves", "save_training_figure"]

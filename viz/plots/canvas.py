@@ -1,0 +1,65 @@
+"""Where plots are drawn: figures aside from pyplot, colours, and axes without clutter."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tensorgrad.errors import ArgumentError, DTypeError, restate
+
+from .. import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+ORANGE, PURPLE, SKY = "#E69F00", "#CC79A7", "#56B4E9"
+LINES = (style.BLUE, style.VERMILION, style.GREEN, ORANGE, PURPLE, SKY, style.INK)
+"""Colours of lines that belong to different things, after Okabe and Ito."""
+
+PALE_BLUE = "#A6CEE8"
+GRID = "#E4E4E4"
+
+
+def new_figure(call: str, width: float, height: float) -> Figure:
+    """An empty figure of that size in inches. Raises ImportError, naming the call, where matplotlib is missing."""
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        fix = "pip install 'tensorgrad-engine[plots]'"
+        raise ImportError(restate(call, "plots need matplotlib, which isn't installed", fix=fix)) from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def axes(call: str, ax: Any, width: float = 5.2, height: float = 3.8, three_d: bool = False) -> Axes:
+    """The Axes to draw on: `ax`, or without any those of a new figure of that size in inches.
+
+    Raises:
+        DTypeError: `ax` is no Axes. ArgumentError: it is flat where three dimensions are drawn, or the other way round.
+        ImportError: matplotlib isn't installed.
+    """
+    projection = "3d" if three_d else "rectilinear"
+    if ax is None:
+        return new_figure(call, width, height).add_subplot(projection=projection)
+    if not hasattr(ax, "get_xlim"):
+        fix = "pass one Axes, such as figure.subplots(), or leave it out"
+        raise DTypeError(restate(call, "ax is no Axes of matplotlib", fix=fix, ax=ax))
+    if (ax.name == "3d") != three_d:
+        fix = f"make it with figure.add_subplot(projection={projection!r})"
+        raise ArgumentError(restate(call, f"this plot needs {projection} axes", fix=fix, ax=ax))
+    return ax
+
+
+def tidy(ax: Axes, legend: bool = True) -> None:
+    """A light grid, no box, a legend without a frame."""
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.grid(color=GRID, linewidth=0.8)
+    ax.set_axisbelow(True)
+    if legend:
+        ax.legend(frameon=False)
+
+
+def whole_numbers(ax: Axes) -> None:
+    """Ticks at whole numbers alone, for an x that counts something."""
+    from matplotlib.ticker import MaxNLocator
+
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
