@@ -5,5 +5,6 @@ from pyplot: nothing global changes, and no display is needed. Hues are told apa
 """
 
 from .curves import curves, save_training_figure
+from .pictures import feature_maps, filters, weight_pictures
 
-__all__ = ["curves", "save_training_figure"]
+__all__ = ["curves", "feature_maps", "filters", "save_training_figure", "weight_pictures"]

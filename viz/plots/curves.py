@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import style
 from . import canvas
-from .histories import Records, by_epoch, check_metric, records, shown_as
+from .histories import Records, by_epoch, missing, records, shown_as
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,7 +48,7 @@ def curves(history: Any, metric: str = "loss", ax: Axes | None = None) -> Axes:
         if any(record.get(name) is not None for record in epochs)
     ]
     if not lines:
-        check_metric("curves", metric, epochs)
+        raise missing("curves", metric, epochs)
     ax = canvas.axes("curves", ax)
     scale, figures, unit = shown_as(metric)
     if not unit:

@@ -35,11 +35,10 @@ def _rows(call: str, data: Any, history: Any) -> Records:
     raise DTypeError(restate(call, "this is no training history", expected=expected, history=history))
 
 
-def check_metric(call: str, metric: str, rows: Records, **arguments: Any) -> None:
-    """Raise ArgumentError if no epoch has the metric."""
-    if not any(row.get(metric) is not None for row in rows):
-        expected = f"one of {sorted(set().union(*rows))}" if rows else "a history of at least one epoch"
-        raise ArgumentError(restate(call, f"no epoch has {metric!r}", expected=expected, metric=metric, **arguments))
+def missing(call: str, metric: str, rows: Records, **arguments: Any) -> ArgumentError:
+    """The error for a metric that no record has."""
+    expected = f"one of {sorted(set().union(*rows))}" if rows else "a history of at least one epoch"
+    return ArgumentError(restate(call, f"no epoch has {metric!r}", expected=expected, metric=metric, **arguments))
 
 
 def by_epoch(rows: Records, metric: str) -> tuple[list[float], list[float]]:

@@ -1,0 +1,155 @@
+"""Small pictures side by side in one image."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from tensorgrad.errors import ArgumentError, restate
+
+from .. import style
+from . import canvas
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import QuadMesh
+
+NOT_FINITE = canvas.PURPLE
+"""The colour of NaN and infinite pixels, which is in none of the palettes."""
+
+
+class Mosaic(NamedTuple):
+    """Pixels and the gaps between pictures, as a grid of cells.
+
+    Attributes:
+        x, y: the edges of the cells, in pixels from the top left corner; a gap is one narrow cell.
+        cells: `(rows of cells, columns of cells)`, or RGB in one more axis; masked where there is no picture.
+        count: how many pictures there are.
+        rows, columns: places for pictures in each direction.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    cells: np.ma.MaskedArray
+    count: int
+    rows: int
+    columns: int
+
+    def centre(self, k: int) -> tuple[float, float]:
+        """Where the middle of picture `k` lies, counted row by row."""
+        row, column = divmod(k, self.columns)
+        height, width = (len(self.y) // self.rows, len(self.x) // self.columns)
+        left, top = self.x[column * width], self.y[row * height]
+        return float(left + (width - 1) / 2), float(top + (height - 1) / 2)
+
+
+def mosaic(pictures: np.ndarray, columns: int, below: float = 0.0) -> Mosaic:
+    """Lay out `(T, H, W)` pictures, or RGB ones `(T, H, W, 3)`, row by row.
+
+    Args:
+        pictures: the pictures.
+        columns: how many stand side by side.
+        below: room for a line of text under each row of pictures, in heights of a picture.
+    """
+    count, height, width, *color = pictures.shape
+    rows = -(-count // columns)
+    gap = max(height, width) * max(0.06, max(rows, columns) / 400)
+    # The last row and column of each tile are the gap after it.
+    tiles = np.ma.array(np.zeros((rows * columns, height + 1, width + 1, *color), pictures.dtype), mask=True)
+    tiles[:count, :height, :width] = pictures
+    # (rows · columns, H + 1, W + 1) -> (rows, columns, H + 1, W + 1) -> (rows, H + 1, columns, W + 1)
+    cells = tiles.reshape(rows, columns, height + 1, width + 1, *color).swapaxes(1, 2)
+    # -> (rows · (H + 1), columns · (W + 1)), without the gap after the last
+    cells = cells.reshape(rows * (height + 1), columns * (width + 1), *color)[:-1, :-1]
+    return Mosaic(_edges(columns, width, gap), _edges(rows, height, gap + below * height), cells, count, rows, columns)
+
+
+def _edges(count: int, size: int, gap: float) -> np.ndarray:
+    """The edges of the pixels of `count` pictures: `size` + 1 for each, for the gap ends where the next begins."""
+    return (np.arange(count)[:, None] * (size + gap) + np.arange(size + 1)).ravel()
+
+
+def near_square(call: str, count: int, columns: int | None, wide: float = 1.0) -> int:
+    """How many of `count` pictures to place side by side: `columns`, or about as many as below each other.
+
+    `wide` is how much wider than high the whole may be. Raises ArgumentError for `columns` below 1.
+    """
+    if columns is None:
+        ideal = math.sqrt(count * wide)
+        candidates = range(max(1, round(0.7 * ideal)), math.ceil(1.4 * ideal) + 1)
+        # As few empty places in the last row as can be, then as near to the shape wanted.
+        return min(min(candidates, key=lambda c: (-count % c, abs(c - ideal))), count)
+    if columns < 1:
+        raise ArgumentError(restate(call, "no room for a picture", expected="columns ≥ 1", columns=columns))
+    return min(columns, count)
+
+
+def size_for(layout: Mosaic, beside: float = 1.2) -> tuple[float, float]:
+    """A figure's size in inches that holds the mosaic without much white around it, and `beside` it a colour bar."""
+    across, down = float(layout.x[-1]), float(layout.y[-1])
+    longest = min(6.4, 2.0 + 0.9 * max(layout.rows, layout.columns))
+    scale = longest / max(across, down)
+    return max(scale * across, 2.2) + beside, max(scale * down, 1.8) + 0.7
+
+
+def draw(ax: Axes, layout: Mosaic, bar: str, cmap: Any, low: float, high: float) -> QuadMesh:
+    """The mosaic, rows downwards, in a `palette` from `low` to `high`, with a colour bar of that label.
+
+    NaN and infinite pixels get a colour of their own, and are counted on the colour bar.
+    """
+    bad = ~np.isfinite(layout.cells.filled(0))
+    # What lies beyond the upper end of the palette is NOT_FINITE; nothing else does.
+    cells = np.ma.array(np.where(bad, 2 * high - low, layout.cells.data), mask=layout.cells.mask)
+    mesh = _place(ax, layout, cells, cmap=cmap, vmin=low, vmax=high)
+    note = f"; {bad.sum()} NaN or infinite" if bad.any() else ""
+    ax.figure.colorbar(mesh, ax=ax, label=bar + note, shrink=0.8, extend="max" if bad.any() else "neither")
+    return mesh
+
+
+def draw_rgb(ax: Axes, layout: Mosaic) -> QuadMesh:
+    """The mosaic of RGB pictures, in [0, 1]; pixels that are NaN or infinite get a colour of their own."""
+    from matplotlib.colors import to_rgb
+
+    gap = layout.cells.mask.any(-1, keepdims=True)
+    cells = layout.cells.filled(0)
+    colors = np.where(np.isfinite(cells).all(-1, keepdims=True), cells.clip(0, 1), to_rgb(NOT_FINITE))
+    # (rows, columns, 3) -> (rows, columns, 4): gaps are transparent
+    return _place(ax, layout, np.concatenate([colors, 1.0 - gap], axis=-1))
+
+
+def _place(ax: Axes, layout: Mosaic, cells: np.ndarray, **how: Any) -> QuadMesh:
+    mesh = ax.pcolormesh(layout.x, layout.y, cells, rasterized=True, **how)
+    ax.set(xlim=(0, layout.x[-1]), ylim=(layout.y[-1], 0), aspect="equal", xticks=[], yticks=[])
+    ax.spines[:].set_visible(False)
+    return mesh
+
+
+def frame(ax: Axes, layout: Mosaic) -> None:
+    """A thin line around each picture, where white ones on white would run together."""
+    from matplotlib.collections import LineCollection
+
+    # (pictures · (size + 1),) -> (pictures, first and last edge)
+    left, right = layout.x.reshape(layout.columns, -1)[:, [0, -1]].T
+    top, bottom = layout.y.reshape(layout.rows, -1)[:, [0, -1]].T
+    boxes = [
+        [(left[c], top[r]), (right[c], top[r]), (right[c], bottom[r]), (left[c], bottom[r]), (left[c], top[r])]
+        for r, c in (divmod(k, layout.columns) for k in range(layout.count))
+    ]
+    ax.add_collection(LineCollection(boxes, colors=style.PALE, linewidths=0.5, clip_on=False), autolim=False)
+
+
+def palette(name_or_colors: str | list[str]) -> Any:
+    """A palette of matplotlib, or one between colours, that shows NaN and infinity as `NOT_FINITE`."""
+    from matplotlib import colormaps
+    from matplotlib.colors import LinearSegmentedColormap
+
+    named = isinstance(name_or_colors, str)
+    chosen = colormaps[name_or_colors] if named else LinearSegmentedColormap.from_list("own", name_or_colors)
+    return chosen.with_extremes(over=NOT_FINITE, bad=(0, 0, 0, 0))
+
+
+def largest(array: np.ndarray) -> float:
+    """The largest finite |value|, or 1 where all are zero or none is finite: half a symmetric scale."""
+    return float(np.abs(array, where=np.isfinite(array), out=np.zeros_like(array)).max()) or 1.0
