@@ -4,7 +4,21 @@ Each function takes the Axes to draw on and returns them. Without any it makes a
 from pyplot: nothing global changes, and no display is needed. Hues are told apart by colour-blind readers too.
 """
 
+from .confusion import confusion_matrix
 from .curves import curves, save_training_figure
+from .mistakes import mistakes
 from .pictures import feature_maps, filters, weight_pictures
+from .roc import Roc, roc, roc_curve
 
-__all__ = ["curves", "feature_maps", "filters", "save_training_figure", "weight_pictures"]
+__all__ = [
+    "Roc",
+    "confusion_matrix",
+    "curves",
+    "feature_maps",
+    "filters",
+    "mistakes",
+    "roc",
+    "roc_curve",
+    "save_training_figure",
+    "weight_pictures",
+]

@@ -27,7 +27,7 @@ def new_figure(call: str, width: float, height: float) -> Figure:
     except ImportError as error:
         fix = "pip install 'tensorgrad-engine[plots]'"
         raise ImportError(restate(call, "plots need matplotlib, which isn't installed", fix=fix)) from error
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout="compressed")
 
 
 def axes(call: str, ax: Any, width: float = 5.2, height: float = 3.8, three_d: bool = False) -> Axes:

@@ -37,12 +37,12 @@ class Mosaic(NamedTuple):
     rows: int
     columns: int
 
-    def centre(self, k: int) -> tuple[float, float]:
-        """Where the middle of picture `k` lies, counted row by row."""
+    def foot(self, k: int) -> tuple[float, float]:
+        """The middle of the lower edge of picture `k`, counted row by row."""
         row, column = divmod(k, self.columns)
-        height, width = (len(self.y) // self.rows, len(self.x) // self.columns)
-        left, top = self.x[column * width], self.y[row * height]
-        return float(left + (width - 1) / 2), float(top + (height - 1) / 2)
+        # (pictures · (size + 1),) -> (pictures, size + 1)
+        left, right = self.x.reshape(self.columns, -1)[column, [0, -1]]
+        return float(left + right) / 2, float(self.y.reshape(self.rows, -1)[row, -1])
 
 
 def mosaic(pictures: np.ndarray, columns: int, below: float = 0.0) -> Mosaic:
