@@ -2,11 +2,15 @@
 
 from .graph import Drawing, graph
 from .plots import (
+    GradientLog,
     Roc,
+    compare,
     confusion_matrix,
+    cost_curve,
     curves,
     feature_maps,
     filters,
+    gradient_flow,
     mistakes,
     roc,
     roc_curve,
@@ -19,12 +23,16 @@ from .trace import Trace, trace
 __all__ = [
     "Depth",
     "Drawing",
+    "GradientLog",
     "Roc",
     "Trace",
+    "compare",
     "confusion_matrix",
+    "cost_curve",
     "curves",
     "feature_maps",
     "filters",
+    "gradient_flow",
     "graph",
     "mistakes",
     "roc",

@@ -4,18 +4,25 @@ Each function takes the Axes to draw on and returns them. Without any it makes a
 from pyplot: nothing global changes, and no display is needed. Hues are told apart by colour-blind readers too.
 """
 
+from .comparison import compare
 from .confusion import confusion_matrix
+from .cost_curve import cost_curve
 from .curves import curves, save_training_figure
+from .gradient_flow import GradientLog, gradient_flow
 from .mistakes import mistakes
 from .pictures import feature_maps, filters, weight_pictures
 from .roc import Roc, roc, roc_curve
 
 __all__ = [
+    "GradientLog",
     "Roc",
+    "compare",
     "confusion_matrix",
+    "cost_curve",
     "curves",
     "feature_maps",
     "filters",
+    "gradient_flow",
     "mistakes",
     "roc",
     "roc_curve",
