@@ -2,11 +2,13 @@
 
 from .graph import Drawing, graph
 from .plots import (
+    DescentPath,
     GradientLog,
     Roc,
     compare,
     confusion_matrix,
     cost_curve,
+    cost_surface,
     curves,
     feature_maps,
     filters,
@@ -22,6 +24,7 @@ from .trace import Trace, trace
 
 __all__ = [
     "Depth",
+    "DescentPath",
     "Drawing",
     "GradientLog",
     "Roc",
@@ -29,6 +32,7 @@ __all__ = [
     "compare",
     "confusion_matrix",
     "cost_curve",
+    "cost_surface",
     "curves",
     "feature_maps",
     "filters",

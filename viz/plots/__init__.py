@@ -7,6 +7,7 @@ from pyplot: nothing global changes, and no display is needed. Hues are told apa
 from .comparison import compare
 from .confusion import confusion_matrix
 from .cost_curve import cost_curve
+from .cost_surface import DescentPath, cost_surface
 from .curves import curves, save_training_figure
 from .gradient_flow import GradientLog, gradient_flow
 from .mistakes import mistakes
@@ -14,11 +15,13 @@ from .pictures import feature_maps, filters, weight_pictures
 from .roc import Roc, roc, roc_curve
 
 __all__ = [
+    "DescentPath",
     "GradientLog",
     "Roc",
     "compare",
     "confusion_matrix",
     "cost_curve",
+    "cost_surface",
     "curves",
     "feature_maps",
     "filters",

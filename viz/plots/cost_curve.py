@@ -74,6 +74,7 @@ def cost_curve(
     if points < 2:
         raise ArgumentError(restate(call, "too few points", expected="points ≥ 2", points=points))
 
+    ax = canvas.axes(call, ax, 6.0, 4.2)
     grid = np.linspace(low, high, points)
     with restored(call, [parameter]):
         with no_grad():
@@ -83,7 +84,6 @@ def cost_curve(
         with no_grad():
             here = scalar(call, cost)
 
-    ax = canvas.axes(call, ax, 6.0, 4.2)
     ax.plot(grid, curve, color=style.BLUE, linewidth=2, label="cost")
     _limit(ax, low, high, [*curve, *steps])
     for w, (height, slope) in zip(tangents, slopes, strict=True):

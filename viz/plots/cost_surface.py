@@ -1,0 +1,316 @@
+"""The cost over a plane through the space of all parameters: hills and valleys, and the way down that training took."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad.engine import no_grad
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
+from tensorgrad.tensor import Tensor
+
+from .. import style
+from . import canvas
+from .parameters import check_cost, flat, named, restored, scalar, write
+from .plane import Plane, given_directions, principal_directions, random_directions
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+CALL = "cost_surface"
+
+SPREAD = 30.0
+"""The largest cost over the smallest, from which on heights are drawn on a log scale."""
+
+LEVELS = 24
+
+Ends = tuple[float, float]
+
+
+class DescentPath:
+    """Notes where in the space of all its parameters a training is; `cost_surface` draws the path.
+
+    Args:
+        parameters: a module, a mapping of tensors by name, or tensors.
+
+    Raises:
+        DTypeError, ArgumentError: no parameters.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.tensor([4.0, 2.0], requires_grad=True)
+    >>> path = DescentPath([w])
+    >>> path.record()
+    >>> w.data -= 1
+    >>> path.record()
+    >>> path.points
+    array([[4., 2.],
+           [3., 1.]])
+    """
+
+    def __init__(self, parameters: Any) -> None:
+        self._parameters = list(named("DescentPath", parameters).values())
+        self._points: list[np.ndarray] = []
+
+    def record(self) -> None:
+        """Note the parameters as they are: call it before the first step and after each."""
+        self._points.append(np.concatenate([p.data.ravel() for p in self._parameters]))
+
+    @property
+    def points(self) -> np.ndarray:
+        """All points `(T, P)`, each with every parameter in one vector, float64."""
+        size = sum(p.size for p in self._parameters)
+        return np.array(self._points, np.float64).reshape(-1, size)
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+
+def cost_surface(
+    cost: Callable[[], Tensor],
+    parameters: Any,
+    path: DescentPath | None = None,
+    directions: Any = "random",
+    span: float | tuple[Ends, Ends] | None = None,
+    resolution: int = 41,
+    seed: int = 0,
+    ax: Axes | None = None,
+    three_d: bool = False,
+) -> Axes:
+    """The cost over a plane through the end of the path, or without one through the parameters as they are.
+
+    The title states how much of the path lies outside the plane, as the share of its squared distance from the centre:
+    what is drawn is the path's shadow on the plane, not the path. The parameters and their gradients are put back to
+    the bit, even if `cost` raises; dropout and batch statistics are the caller's concern: call `model.eval()` first.
+
+    Args:
+        cost: computes the cost, a scalar Tensor, from the parameters as they are: `lambda: loss(model(x), y)`.
+        parameters: a module, a mapping of tensors by name, or tensors.
+        path: what a `DescentPath` of the same parameters recorded.
+        directions: "random", with filter normalisation (Li et al., Visualizing the Loss Landscape of Neural Nets,
+            NeurIPS 2018); "pca", the plane through the end that lies nearest to the path; or two directions, each one
+            vector of all values or a list of arrays shaped as the parameters.
+        span: from −span to span in both directions; or both ends for each, `((low, high), (low, high))`. In units of
+            the direction: 1 is by default the size of the weights for "random", unit distance for "pca". By default
+            what the path needs, without a path 1.
+        resolution: points in each direction; the cost is computed resolution² times, with a progress bar on a terminal.
+        seed: of the random directions.
+        ax: where to draw; with `three_d` it must be made with `projection="3d"`.
+        three_d: a surface instead of a map.
+
+    Raises:
+        ArgumentError: directions that span no plane, "pca" without a path, a bad span or resolution, a cost that is
+            nowhere finite. ShapeError: directions or a path of other parameters.
+        DTypeError: a cost that gives no number, a path that is no DescentPath, parameters that aren't of floats.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.tensor([2.0, 1.0], requires_grad=True)
+    >>> path = DescentPath([w])
+    >>> for _ in range(5):
+    ...     path.record()
+    ...     w.data *= (0.5, 0.8)
+    >>> ax = cost_surface(lambda: (w * w).sum(), [w], path, directions="pca", resolution=11)
+    >>> ax.get_title().split(chr(10))[1]
+    '0 % of the path lies outside this plane'
+    """
+    check_cost(CALL, cost)
+    tensors = list(named(CALL, parameters).values())
+    if resolution < 2:
+        raise ArgumentError(restate(CALL, "too few points", expected="resolution ≥ 2", resolution=resolution))
+    ax = canvas.axes(CALL, ax, 6.4, 5.6 if three_d else 5.0, three_d)
+    walked = _points(path, tensors)
+    plane = _plane(tensors, walked, directions, seed)
+    shadow, outside = (None, 0.0) if walked is None else plane.project(walked)
+    x, y = (np.linspace(*ends, resolution) for ends in _spans(span, shadow))
+    with restored(CALL, tensors), no_grad():
+        # (resolution²,) -> (resolution, resolution): a row per β
+        heights = _heights(cost, tensors, plane, [(a, b) for b in y for a in x]).reshape(resolution, resolution)
+        heights[~np.isfinite(heights)] = np.nan
+        along = _heights(cost, tensors, plane, shadow) if three_d and shadow is not None else None
+    if np.isnan(heights).all():
+        raise ArgumentError(restate(CALL, "the cost is nowhere finite", fix="look at the weights", span=span))
+
+    (_surface if three_d else _map)(ax, x, y, heights, shadow, along)
+    ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
+    _describe(ax, directions, heights, None if shadow is None else outside)
+    return ax
+
+
+def _points(path: DescentPath | None, tensors: list[Tensor]) -> np.ndarray | None:
+    if path is None:
+        return None
+    if not isinstance(path, DescentPath):
+        fix = "path = DescentPath(model), path.record() after each step"
+        raise DTypeError(restate(CALL, "this is no DescentPath", fix=fix, path=path))
+    points, size = path.points, sum(p.size for p in tensors)
+    if points.shape[1] != size:
+        problem = f"the path is one of {points.shape[1]} values, the parameters hold {size}"
+        raise ShapeError(restate(CALL, problem, fix="record the parameters that are drawn"))
+    if not len(points) or not np.isfinite(points).all():
+        problem = "holds NaN or infinity" if len(points) else "is empty"
+        raise ArgumentError(restate(CALL, f"the path {problem}", expected="finite points, recorded by path.record()"))
+    return points
+
+
+def _plane(tensors: list[Tensor], walked: np.ndarray | None, directions: Any, seed: int) -> Plane:
+    centre = flat(p.data for p in tensors) if walked is None else walked[-1]
+    if not np.isfinite(centre).all():
+        raise ArgumentError(restate(CALL, "the parameters hold NaN or infinity", parameters=centre))
+    if isinstance(directions, str) and directions == "random":
+        return Plane(centre, random_directions(tensors, np.random.default_rng(seed)))
+    if isinstance(directions, str) and directions == "pca":
+        if walked is None:
+            fix = "pass path=DescentPath(...), or directions='random'"
+            raise ArgumentError(restate(CALL, "principal directions of no path", fix=fix, directions=directions))
+        return Plane(centre, principal_directions(walked))
+    return Plane(centre, given_directions(directions, tensors))
+
+
+def _spans(span: Any, shadow: np.ndarray | None) -> np.ndarray:
+    """Both ends in both directions, `(2, 2)`: a row per direction."""
+    if span is None:
+        return _around(np.zeros((1, 2)) if shadow is None else shadow)
+    try:
+        ends = np.array(span, float)
+    except (ValueError, TypeError):
+        ends = np.zeros(2)
+    if ends.ndim == 0:
+        ends = np.array([[-ends, ends], [-ends, ends]])
+    if ends.shape != (2, 2) or not np.isfinite(ends).all() or (ends[:, 0] >= ends[:, 1]).any():
+        expected = "a number above 0, or ((low, high), (low, high))"
+        raise ArgumentError(restate(CALL, "this is no span", expected=expected, span=span))
+    return ends
+
+
+def _around(shadow: np.ndarray) -> np.ndarray:
+    """Ends beyond all points `(T, 2)` by a fifth of their extent; 1 around a single point."""
+    low, high = shadow.min(0), shadow.max(0)
+    # A path that runs along one direction still needs some width.
+    extent = np.maximum(high - low, 0.4 * (high - low).max())
+    half = 0.7 * extent if extent.any() else np.ones(2)
+    middle = (low + high) / 2
+    return np.array([middle - half, middle + half]).T
+
+
+def _heights(
+    cost: Callable[[], Tensor], tensors: list[Tensor], plane: Plane, places: Iterable[tuple[float, float]]
+) -> np.ndarray:
+    """The cost at each place (α, β) of the plane; the parameters stay at the last one."""
+    from tqdm import tqdm
+
+    found = []
+    # disable=None: on a terminal alone
+    for a, b in tqdm(places, desc="cost surface", leave=False, disable=None):
+        write(tensors, plane.point(a, b))
+        found.append(scalar(CALL, cost))
+    return np.array(found)
+
+
+def _norm(heights: np.ndarray) -> Any:
+    """How costs become colours: logarithmic where they differ that much."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
+    if not low < high:
+        low, high = low - 0.5, high + 0.5
+    return LogNorm(low, high) if low > 0 and high / low > SPREAD else Normalize(low, high)
+
+
+def _map(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, shadow: np.ndarray | None, along: None) -> None:
+    from matplotlib.colors import LogNorm
+    from matplotlib.ticker import MaxNLocator
+
+    norm, seen = _norm(heights), np.ma.masked_invalid(heights)
+    logarithmic = isinstance(norm, LogNorm)
+    # Enough round numbers to hold the lowest and the highest; on a log scale there are too few round ones.
+    levels = MaxNLocator(LEVELS).tick_values(norm.vmin, norm.vmax)
+    levels = np.geomspace(norm.vmin, norm.vmax, LEVELS) if logarithmic else levels
+    filled = ax.contourf(x, y, seen, levels, cmap="viridis", norm=norm)
+    ax.contour(x, y, seen, levels, colors="white", linewidths=0.4, alpha=0.5)
+    bar = ax.figure.colorbar(filled, ax=ax, label="cost")
+    if logarithmic:
+        bar.set_ticks(levels[:: LEVELS // 6], labels=[_plain(level) for level in levels[:: LEVELS // 6]])
+        bar.set_ticks([], minor=True)
+    if shadow is None:
+        ax.plot(0, 0, "*", label="the parameters now", **_mark(16))
+    else:
+        ax.plot(*shadow.T, color="white", linewidth=3.2, solid_capstyle="round")
+        _draw_path(ax, shadow.T)
+    ax.legend(loc="best", fontsize=9)
+
+
+def _surface(
+    ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, shadow: np.ndarray | None, along: np.ndarray | None
+) -> None:
+    from matplotlib import colormaps
+    from matplotlib.colors import LogNorm
+
+    norm = _norm(heights)
+    logarithmic = isinstance(norm, LogNorm)
+    # 3-D axes of matplotlib have no log scale: the logarithms are drawn, the ticks say what they mean.
+    height = np.log10 if logarithmic else np.asarray
+    colors = colormaps["viridis"](norm(heights))
+    ax.computed_zorder = False  # else the surface hides the path
+    look = {"facecolors": colors, "rcount": len(y), "ccount": len(x), "linewidth": 0, "antialiased": False}
+    ax.plot_surface(*np.meshgrid(x, y), height(heights), alpha=0.9, zorder=1, **look)
+    if shadow is not None:
+        # Between the points of the grid the cost may be far below them all, where nothing is drawn.
+        z = height(np.clip(along, norm.vmin, norm.vmax))
+        inside = ((shadow >= (x[0], y[0])) & (shadow <= (x[-1], y[-1]))).all(1)
+        _draw_path(ax, np.array([*shadow.T, np.where(inside, z, np.nan)]))
+        ax.legend(loc="upper right", fontsize=9)
+    if logarithmic:
+        ax.zaxis.set_major_formatter(lambda value, _: _plain(10**value))
+    ax.set_zlabel("cost, log scale" if logarithmic else "cost")
+    ax.view_init(elev=38, azim=-58)
+
+
+def _draw_path(ax: Axes, path: np.ndarray) -> None:
+    """The path `(2 or 3, T)`, its start and its end."""
+    ax.plot(*path, color=style.VERMILION, linewidth=1.6, marker="o", markersize=2.6, label="descent", zorder=5)
+    ax.plot(*path[:, :1], "s", label="start", **_mark(8))
+    ax.plot(*path[:, -1:], "*", label="end", **_mark(16))
+
+
+def _mark(size: float) -> dict[str, Any]:
+    """How start and end look: white with a dark edge, to be seen on every colour."""
+    return {"color": "white", "markeredgecolor": style.INK, "markersize": size, "linestyle": "none", "zorder": 6}
+
+
+def _plain(value: float) -> str:
+    """Three digits, with commas rather than an exponent where that is shorter.
+
+    >>> _plain(7123.4), _plain(0.01234), _plain(1e-9)
+    ('7,120', '0.0123', '1e−09')
+    """
+    return f"{float(f'{value:.3g}'):,.0f}" if 1e3 <= value < 1e6 else style.number(float(value), 3)
+
+
+def _describe(ax: Axes, directions: Any, heights: np.ndarray, outside: float | None) -> None:
+    kind = directions if isinstance(directions, str) else "given"
+    names = {
+        "random": "random direction {}, filter-normalised",
+        "pca": "principal direction {} of the path",
+        "given": "direction {}",
+    }
+    ax.set(xlabel=names[kind].format(1), ylabel=names[kind].format(2))
+    title = "cost over two directions"
+    bad = int(np.isnan(heights).sum())
+    title += f": NaN or infinite at {bad} of {heights.size} points" * bool(bad)
+    if outside is not None:
+        title += f"\n{share(outside)} of the path lies outside this plane"
+    ax.set_title(title, fontsize=11)
+
+
+def share(part: float) -> str:
+    """A share in percent, rounded to neither none nor all of it.
+
+    >>> share(0.0), share(1e-5), share(0.0283), share(0.4567), share(0.9999)
+    ('0 %', '< 0.1 %', '2.8 %', '46 %', '> 99.5 %')
+    """
+    if part < 1e-9:
+        return "0 %"
+    if part < 0.001:
+        return "< 0.1 %"
+    return "> 99.5 %" if 0.995 < part < 1 else f"{100 * part:.1f} %" if part < 0.1 else f"{100 * part:.0f} %"
