@@ -225,15 +225,28 @@ def test_on_the_surface_the_path_has_the_height_of_its_shadow():
     bowl = Bowl()
     path = bowl.descend(6, rate=0.005)
     d = np.array([random(8, seed=5), random(8, seed=6)])
-    ax = cost_surface(bowl.cost, bowl.parameters, path, d, span=0.3, resolution=5, three_d=True)
+    ax = cost_surface(bowl.cost, bowl.parameters, path, d, span=0.05, resolution=5, three_d=True)
     coordinates, _ = Plane(path.points[-1], d).project(path.points)
     x, y, z = ax.get_lines()[0].get_data_3d()
     np.testing.assert_allclose(np.array([x, y]).T, coordinates)
-    inside = (np.abs(coordinates) <= 0.3).all(1)
-    assert inside.any() and ax.get_zlabel() == "cost"
+    inside = (np.abs(coordinates) <= 0.05).all(1)
+    assert inside.any() and not inside.all() and ax.get_zlabel() == "cost"
     heights = [bowl.reference(path.points[-1] + c @ d) for c in coordinates]
     np.testing.assert_allclose(z[inside], np.array(heights)[inside], rtol=1e-6)
     assert np.isnan(z[~inside]).all()
+
+
+def test_a_path_that_ends_at_zero_cost_stays_on_a_surface_of_logarithms():
+    w = tg.tensor(np.array([3.0, 2.0]), requires_grad=True)
+    path = DescentPath([w])
+    for point in ([3.0, 2.0], [1.0, 1.5], [0.0, 0.0]):
+        w.data[...] = point
+        path.record()
+    heights, ax = heights_of(lambda: (w * w).sum(), [w], path, np.eye(2), span=4, resolution=10, three_d=True)
+    assert ax.get_zlabel() == "cost, log scale"
+    np.testing.assert_allclose(
+        ax.get_lines()[0].get_data_3d()[2], [np.log10(13), np.log10(3.25), min(heights.values())]
+    )
 
 
 def test_a_straight_path_has_a_plane_of_some_width():
