@@ -68,7 +68,7 @@ def test_random_directions_have_filters_as_long_as_those_of_the_network():
     tg.manual_seed(0)
     model = nn.Sequential(nn.Conv2d(3, 4, 3), nn.Flatten(), nn.Linear(36, 5))
     parameters = list(model.parameters())
-    d1, d2 = random_directions(parameters, np.random.default_rng(0))
+    d1, d2 = random_directions([p.data for p in parameters], np.random.default_rng(0))
     start = 0
     for p in parameters:
         for d in (d1, d2):
@@ -84,7 +84,7 @@ def test_random_directions_have_filters_as_long_as_those_of_the_network():
 
 def test_a_filter_of_zeros_is_not_moved():
     w = tg.tensor(np.array([[0.0, 0.0], [3.0, 4.0]]))
-    d = random_directions([w], np.random.default_rng(0)).reshape(2, 2, 2)
+    d = random_directions([w.data], np.random.default_rng(0)).reshape(2, 2, 2)
     assert not d[:, 0].any() and np.linalg.norm(d[:, 1], axis=1) == pytest.approx([5, 5])
 
 
@@ -142,7 +142,7 @@ def test_heights_are_the_cost_at_centre_plus_multiples_of_the_directions(three_d
 def test_random_directions_and_small_differences_on_a_linear_scale(three_d):
     bowl = Bowl()
     heights, ax = heights_of(bowl.cost, bowl.parameters, span=0.1, resolution=4, three_d=three_d, seed=3)
-    d = random_directions([bowl.a, bowl.b], np.random.default_rng(3))
+    d = random_directions([bowl.a.data, bowl.b.data], np.random.default_rng(3))
     for coordinates, height in heights.items():
         assert height == pytest.approx(bowl.reference(bowl.vector() + np.array(coordinates) @ d), rel=1e-6)
     assert not three_d or ax.get_zlabel() == "cost"
@@ -219,6 +219,10 @@ def test_the_centre_is_the_end_of_the_path_even_if_the_parameters_moved_on():
 
     cost_surface(cost, bowl.parameters, path, "pca", span=1, resolution=3)
     np.testing.assert_allclose(seen[4], path.points[-1], atol=1e-12)
+    cost_surface(cost, bowl.parameters, path, span=1, resolution=3)
+    step = (seen[9 + 5] - path.points[-1])[:6].reshape(2, 3)
+    lengths = np.linalg.norm(path.points[-1][:6].reshape(2, 3), axis=1)
+    np.testing.assert_allclose(np.linalg.norm(step, axis=1), lengths, err_msg="filters as long as they were then")
 
 
 def test_on_the_surface_the_path_has_the_height_of_its_shadow():

@@ -7,8 +7,9 @@ from pyplot: nothing global changes, and no display is needed. Hues are told apa
 from .comparison import compare
 from .confusion import confusion_matrix
 from .cost_curve import cost_curve
-from .cost_surface import DescentPath, cost_surface
+from .cost_surface import cost_surface
 from .curves import curves, save_training_figure
+from .descent import DescentPath
 from .gradient_flow import GradientLog, gradient_flow
 from .mistakes import mistakes
 from .pictures import feature_maps, filters, weight_pictures

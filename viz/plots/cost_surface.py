@@ -11,9 +11,10 @@ from tensorgrad.engine import no_grad
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
-from .. import style
 from . import canvas
-from .parameters import check_cost, flat, named, restored, scalar, write
+from .descent import DescentPath
+from .landscape import draw_map, draw_surface, share
+from .parameters import check_cost, flat, named, restored, scalar, shaped, write
 from .plane import Plane, given_directions, principal_directions, random_directions
 
 if TYPE_CHECKING:
@@ -21,50 +22,7 @@ if TYPE_CHECKING:
 
 CALL = "cost_surface"
 
-SPREAD = 30.0
-"""The largest cost over the smallest, from which on heights are drawn on a log scale."""
-
-LEVELS = 24
-
 Ends = tuple[float, float]
-
-
-class DescentPath:
-    """Notes where in the space of all its parameters a training is; `cost_surface` draws the path.
-
-    Args:
-        parameters: a module, a mapping of tensors by name, or tensors.
-
-    Raises:
-        DTypeError, ArgumentError: no parameters.
-
-    >>> import tensorgrad as tg
-    >>> w = tg.tensor([4.0, 2.0], requires_grad=True)
-    >>> path = DescentPath([w])
-    >>> path.record()
-    >>> w.data -= 1
-    >>> path.record()
-    >>> path.points
-    array([[4., 2.],
-           [3., 1.]])
-    """
-
-    def __init__(self, parameters: Any) -> None:
-        self._parameters = list(named("DescentPath", parameters).values())
-        self._points: list[np.ndarray] = []
-
-    def record(self) -> None:
-        """Note the parameters as they are: call it before the first step and after each."""
-        self._points.append(np.concatenate([p.data.ravel() for p in self._parameters]))
-
-    @property
-    def points(self) -> np.ndarray:
-        """All points `(T, P)`, each with every parameter in one vector, float64."""
-        size = sum(p.size for p in self._parameters)
-        return np.array(self._points, np.float64).reshape(-1, size)
-
-    def __len__(self) -> int:
-        return len(self._points)
 
 
 def cost_surface(
@@ -91,9 +49,9 @@ def cost_surface(
         directions: "random", with filter normalisation (Li et al., Visualizing the Loss Landscape of Neural Nets,
             NeurIPS 2018); "pca", the plane through the end that lies nearest to the path; or two directions, each one
             vector of all values or a list of arrays shaped as the parameters.
-        span: from −span to span in both directions; or both ends for each, `((low, high), (low, high))`. In units of
-            the direction: 1 is by default the size of the weights for "random", unit distance for "pca". By default
-            what the path needs, without a path 1.
+        span: from −span to span in both directions; or both ends for each, `((low, high), (low, high))`. A step
+            of 1 is as long as the direction: for "random" as long as each filter is, for "pca" a distance of 1. By
+            default what the path needs, without a path 1.
         resolution: points in each direction; the cost is computed resolution² times, with a progress bar on a terminal.
         seed: of the random directions.
         ax: where to draw; with `three_d` it must be made with `projection="3d"`.
@@ -131,7 +89,10 @@ def cost_surface(
     if np.isnan(heights).all():
         raise ArgumentError(restate(CALL, "the cost is nowhere finite", fix="look at the weights", span=span))
 
-    (_surface if three_d else _map)(ax, x, y, heights, shadow, along)
+    if three_d:
+        draw_surface(ax, x, y, heights, shadow, along)
+    else:
+        draw_map(ax, x, y, heights, shadow)
     ax.set(xlim=(x[0], x[-1]), ylim=(y[0], y[-1]))
     _describe(ax, directions, heights, None if shadow is None else outside)
     return ax
@@ -158,7 +119,7 @@ def _plane(tensors: list[Tensor], walked: np.ndarray | None, directions: Any, se
     if not np.isfinite(centre).all():
         raise ArgumentError(restate(CALL, "the parameters hold NaN or infinity", parameters=centre))
     if isinstance(directions, str) and directions == "random":
-        return Plane(centre, random_directions(tensors, np.random.default_rng(seed)))
+        return Plane(centre, random_directions(shaped(centre, tensors), np.random.default_rng(seed)))
     if isinstance(directions, str) and directions == "pca":
         if walked is None:
             fix = "pass path=DescentPath(...), or directions='random'"
@@ -207,86 +168,6 @@ def _heights(
     return np.array(found)
 
 
-def _norm(heights: np.ndarray) -> Any:
-    """How costs become colours: logarithmic where they differ that much."""
-    from matplotlib.colors import LogNorm, Normalize
-
-    low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
-    if not low < high:
-        low, high = low - 0.5, high + 0.5
-    return LogNorm(low, high) if low > 0 and high / low > SPREAD else Normalize(low, high)
-
-
-def _map(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, shadow: np.ndarray | None, along: None) -> None:
-    from matplotlib.colors import LogNorm
-    from matplotlib.ticker import MaxNLocator
-
-    norm, seen = _norm(heights), np.ma.masked_invalid(heights)
-    logarithmic = isinstance(norm, LogNorm)
-    # Enough round numbers to hold the lowest and the highest; on a log scale there are too few round ones.
-    levels = MaxNLocator(LEVELS).tick_values(norm.vmin, norm.vmax)
-    levels = np.geomspace(norm.vmin, norm.vmax, LEVELS) if logarithmic else levels
-    filled = ax.contourf(x, y, seen, levels, cmap="viridis", norm=norm)
-    ax.contour(x, y, seen, levels, colors="white", linewidths=0.4, alpha=0.5)
-    bar = ax.figure.colorbar(filled, ax=ax, label="cost")
-    if logarithmic:
-        bar.set_ticks(levels[:: LEVELS // 6], labels=[_plain(level) for level in levels[:: LEVELS // 6]])
-        bar.set_ticks([], minor=True)
-    if shadow is None:
-        ax.plot(0, 0, "*", label="the parameters now", **_mark(16))
-    else:
-        ax.plot(*shadow.T, color="white", linewidth=3.2, solid_capstyle="round")
-        _draw_path(ax, shadow.T)
-    ax.legend(loc="best", fontsize=9)
-
-
-def _surface(
-    ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, shadow: np.ndarray | None, along: np.ndarray | None
-) -> None:
-    from matplotlib import colormaps
-    from matplotlib.colors import LogNorm
-
-    norm = _norm(heights)
-    logarithmic = isinstance(norm, LogNorm)
-    # 3-D axes of matplotlib have no log scale: the logarithms are drawn, the ticks say what they mean.
-    height = np.log10 if logarithmic else np.asarray
-    colors = colormaps["viridis"](norm(heights))
-    ax.computed_zorder = False  # else the surface hides the path
-    look = {"facecolors": colors, "rcount": len(y), "ccount": len(x), "linewidth": 0, "antialiased": False}
-    ax.plot_surface(*np.meshgrid(x, y), height(heights), alpha=0.9, zorder=1, **look)
-    if shadow is not None:
-        # Between the points of the grid the cost may be far below them all, where nothing is drawn.
-        z = height(np.clip(along, norm.vmin, norm.vmax))
-        inside = ((shadow >= (x[0], y[0])) & (shadow <= (x[-1], y[-1]))).all(1)
-        _draw_path(ax, np.array([*shadow.T, np.where(inside, z, np.nan)]))
-        ax.legend(loc="upper right", fontsize=9)
-    if logarithmic:
-        ax.zaxis.set_major_formatter(lambda value, _: _plain(10**value))
-    ax.set_zlabel("cost, log scale" if logarithmic else "cost")
-    ax.view_init(elev=38, azim=-58)
-
-
-def _draw_path(ax: Axes, path: np.ndarray) -> None:
-    """The path `(2 or 3, T)`, its start and its end."""
-    ax.plot(*path, color=style.VERMILION, linewidth=1.6, marker="o", markersize=2.6, label="descent", zorder=5)
-    ax.plot(*path[:, :1], "s", label="start", **_mark(8))
-    ax.plot(*path[:, -1:], "*", label="end", **_mark(16))
-
-
-def _mark(size: float) -> dict[str, Any]:
-    """How start and end look: white with a dark edge, to be seen on every colour."""
-    return {"color": "white", "markeredgecolor": style.INK, "markersize": size, "linestyle": "none", "zorder": 6}
-
-
-def _plain(value: float) -> str:
-    """Three digits, with commas rather than an exponent where that is shorter.
-
-    >>> _plain(7123.4), _plain(0.01234), _plain(1e-9)
-    ('7,120', '0.0123', '1e−09')
-    """
-    return f"{float(f'{value:.3g}'):,.0f}" if 1e3 <= value < 1e6 else style.number(float(value), 3)
-
-
 def _describe(ax: Axes, directions: Any, heights: np.ndarray, outside: float | None) -> None:
     kind = directions if isinstance(directions, str) else "given"
     names = {
@@ -301,16 +182,3 @@ def _describe(ax: Axes, directions: Any, heights: np.ndarray, outside: float | N
     if outside is not None:
         title += f"\n{share(outside)} of the path lies outside this plane"
     ax.set_title(title, fontsize=11)
-
-
-def share(part: float) -> str:
-    """A share in percent, rounded to neither none nor all of it.
-
-    >>> share(0.0), share(1e-5), share(0.0283), share(0.4567), share(0.9999)
-    ('0 %', '< 0.1 %', '2.8 %', '46 %', '> 99.5 %')
-    """
-    if part < 1e-9:
-        return "0 %"
-    if part < 0.001:
-        return "< 0.1 %"
-    return "> 99.5 %" if 0.995 < part < 1 else f"{100 * part:.1f} %" if part < 0.1 else f"{100 * part:.0f} %"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -79,14 +79,20 @@ def restored(call: str, parameters: Iterable[Tensor]) -> Iterator[None]:
                 grad.data[...] = slopes
 
 
-def write(parameters: Iterable[Tensor], vector: np.ndarray) -> None:
-    """Put the values of a vector `(P,)` into the parameters, in their order."""
+def shaped(vector: np.ndarray, parameters: Iterable[Tensor]) -> Iterator[np.ndarray]:
+    """The values of a vector `(P,)` as arrays like the parameters, in their order: what `flat` made one."""
     start = 0
     for parameter in parameters:
         stop = start + parameter.size
         # (p,) -> the parameter's shape
-        parameter.data[...] = vector[start:stop].reshape(parameter.shape)
+        yield vector[start:stop].reshape(parameter.shape)
         start = stop
+
+
+def write(parameters: Sequence[Tensor], vector: np.ndarray) -> None:
+    """Put the values of a vector `(P,)` into the parameters, in their order."""
+    for parameter, values in zip(parameters, shaped(vector, parameters), strict=True):
+        parameter.data[...] = values
 
 
 def scalar(call: str, cost: Any) -> float:

@@ -57,7 +57,7 @@ class Plane:
         return coordinates, outside / total if total else 0.0
 
 
-def random_directions(parameters: Iterable[Tensor], generator: np.random.Generator) -> np.ndarray:
+def random_directions(weights: Iterable[np.ndarray], generator: np.random.Generator) -> np.ndarray:
     """Two directions `(2, P)` from a normal distribution, with filter normalisation.
 
     Each filter of a direction (a row along the first axis of a weight) is scaled to the norm of that filter in the
@@ -65,8 +65,8 @@ def random_directions(parameters: Iterable[Tensor], generator: np.random.Generat
     is scaled as a whole. Li, Xu, Taylor, Studer and Goldstein, Visualizing the Loss Landscape of Neural Nets, NeurIPS
     2018, section 4.
     """
-    parameters = list(parameters)
-    return np.array([flat(_like(p.data.astype(np.float64), generator) for p in parameters) for _ in range(2)])
+    weights = list(weights)
+    return np.array([flat(_like(weight, generator) for weight in weights) for _ in range(2)])
 
 
 def _like(weight: np.ndarray, generator: np.random.Generator) -> np.ndarray:
