@@ -107,3 +107,4 @@ def test_the_wheel_holds_one_top_level_package(tmp_path):
     tops = {name.split("/")[0] for name in names}
     assert {t for t in tops if not t.endswith(".dist-info")} == {"tensorgrad"}
     assert {"tensorgrad/nn/data/optdigits.npz", "tensorgrad/py.typed", "tensorgrad/viz/__init__.py"} <= set(names)
+    assert "tensorgrad/viz/plots/__init__.py" in names

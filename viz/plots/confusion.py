@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 MANY = 25
 """Classes beyond which the counts aren't written into the cells."""
 
+LONGEST = 16
+"""Characters of a name."""
+
 
 def confusion_matrix(
     targets: TensorLike,
@@ -53,8 +56,9 @@ def confusion_matrix(
     labels = class_names("confusion_matrix", names, count)
     # (N,), (N,) -> (C · C,) -> (C, C)
     table = np.bincount(truth * count + predicted, minlength=count**2).reshape(count, count)
-    size = min(8.0, max(3.0, 0.52 * count))
-    ax = canvas.axes("confusion_matrix", ax, size + 1.0, size + 0.9)
+    # In inches: half of one per class, and room for the names.
+    size, text = min(8.0, max(2.4, 0.52 * count)), 0.09 * min(LONGEST, max(map(len, labels)))
+    ax = canvas.axes("confusion_matrix", ax, size + 0.6 + text, size + 0.9 + 0.7 * text)
     colors = _colors(table)
     ax.imshow(colors, interpolation="nearest")
     if count <= MANY:
@@ -107,7 +111,7 @@ def _write_counts(ax: Axes, table: np.ndarray, colors: np.ndarray) -> None:
 
 def _name_classes(ax: Axes, labels: list[str]) -> None:
     step = -(-len(labels) // 40)
-    ticks, shown = range(0, len(labels), step), [style.shorten(name, 16) for name in labels[::step]]
+    ticks, shown = range(0, len(labels), step), [style.shorten(name, LONGEST) for name in labels[::step]]
     upright = max(map(len, shown)) <= 3
     ax.set_xticks(ticks, shown, rotation=0 if upright else 45, ha="center" if upright else "right")
     ax.set_yticks(ticks, shown)

@@ -176,11 +176,13 @@ def _tangent(ax: Axes, w: float, height: float, slope: float) -> None:
     x = np.array([w - half, w + half])
     ax.plot(x, height + slope * (x - w), color=style.VERMILION, linewidth=1.8, zorder=3)
     ax.plot(w, height, "o", color=style.VERMILION, markersize=5, zorder=4)
-    # On the side away from the tangent's rise, and legible where it crosses the curve.
-    side, align = (9, "left") if slope <= 0 else (-9, "right")
-    halo = [withStroke(linewidth=3, foreground="white")]
-    text, offset = f"slope {style.number(slope, 3)}", {"xytext": (side, 7), "textcoords": "offset points"}
-    ax.annotate(text, (w, height), **offset, ha=align, color=style.VERMILION, fontsize=9, path_effects=halo, zorder=5)
+    # Above, on the side away from the tangent's rise; where that would leave the plot, below on the other side.
+    rightwards, room = slope <= 0, (right - w if slope <= 0 else w - left) > 0.25 * width
+    side, rise = (9 if rightwards == room else -9), (7 if room else -7)
+    look = {"color": style.VERMILION, "fontsize": 9, "path_effects": [withStroke(linewidth=3, foreground="white")]}
+    place = {"ha": "left" if side > 0 else "right", "va": "bottom" if room else "top", "zorder": 5}
+    text = f"slope {style.number(slope, 3)}"
+    ax.annotate(text, (w, height), (side, rise), textcoords="offset points", **place, **look)
 
 
 def _descend(ax: Axes, values: list[float], heights: np.ndarray) -> None:

@@ -170,13 +170,12 @@ def _heights(
 
 def _describe(ax: Axes, directions: Any, heights: np.ndarray, outside: float | None) -> None:
     kind = directions if isinstance(directions, str) else "given"
-    names = {
-        "random": "random direction {}, filter-normalised",
-        "pca": "principal direction {} of the path",
-        "given": "direction {}",
-    }
-    ax.set(xlabel=names[kind].format(1), ylabel=names[kind].format(2))
-    title = "cost over two directions"
+    title = {
+        "random": "cost over two random directions, filter-normalised",
+        "pca": "cost over the principal directions of the path",
+        "given": "cost over two directions",
+    }[kind]
+    ax.set(xlabel="direction 1", ylabel="direction 2")
     bad = int(np.isnan(heights).sum())
     title += f": NaN or infinite at {bad} of {heights.size} points" * bool(bad)
     if outside is not None:

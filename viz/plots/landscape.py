@@ -58,6 +58,7 @@ def draw_surface(
     """The heights `(Y, X)` as a surface in 3-D axes, and on it the path `(T, 2)`, whose own heights are `along`."""
     from matplotlib import colormaps
     from matplotlib.colors import LogNorm
+    from matplotlib.ticker import MaxNLocator
 
     norm = _norm(heights)
     logarithmic = isinstance(norm, LogNorm)
@@ -74,7 +75,10 @@ def draw_surface(
         _draw_path(ax, np.array([*path.T, np.where(inside, z, np.nan)]))
         ax.legend(loc="upper right", fontsize=9)
     if logarithmic:
+        ax.zaxis.set_major_locator(MaxNLocator(6, integer=True))
         ax.zaxis.set_major_formatter(lambda value, _: _plain(10**value))
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_locator(MaxNLocator(5))
     ax.set_zlabel("cost, log scale" if logarithmic else "cost")
     ax.view_init(elev=38, azim=-58)
 
