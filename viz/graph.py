@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, restate
 
-from . import dot
+from . import dot, pictures
 from .collect import MAX_OPS, collect
+from .fold import choose_folded, fold_plumbing
+from .modules import Modules, find_modules
+from .recorder import Depth
 from .records import GraphRecord
 from .render import render
+from .trace import Trace
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -24,21 +28,25 @@ if TYPE_CHECKING:
 class Drawing:
     """A drawn graph. In a notebook it shows itself; elsewhere `save` it.
 
-    `record` holds what is drawn, as plain data. `svg` and `png` need Graphviz's `dot` or the package `graphviz-pure`,
-    and are laid out at first use.
+    `record` holds what was found out, as plain data; `folded` the paths of the modules that are drawn as one box each.
+    `svg` and `png` need Graphviz's `dot` or the package `graphviz-pure`, and are laid out at first use. `pictures` of
+    arrays, where they were asked for, are in the SVG only.
     """
 
     record: GraphRecord
+    folded: frozenset[str] = frozenset()
+    pictures: bool = False
 
     @cached_property
     def dot(self) -> str:
         """The drawing in Graphviz's DOT language."""
-        return dot.write(self.record)
+        return dot.write(self.record, self.folded, pictures.cells if self.pictures else pictures.none)
 
     @cached_property
     def svg(self) -> str:
         """The drawing as an SVG document."""
-        return render(self.dot, "svg").decode()
+        svg = render(self.dot, "svg").decode()
+        return pictures.put_in(svg, self.record) if self.pictures else svg
 
     @cached_property
     def png(self) -> bytes:
@@ -68,22 +76,43 @@ class Drawing:
         return f"<Drawing of {len(self.record.ops)} ops and {len(self.record.tensors)} tensors>"
 
 
-def graph(loss: Tensor, names: Mapping[str, Any] | None = None, max_ops: int = MAX_OPS) -> Drawing:
-    """Draw the graph behind a tensor: ops, tensors, parameters, and the local derivative on every backward edge.
+def graph(
+    source: Tensor | Trace,
+    names: Mapping[str, Any] | None = None,
+    max_ops: int = MAX_OPS,
+    *,
+    fold: str | Iterable[str] | bool | None = None,
+    unfold: str | Iterable[str] = (),
+    pictures: bool = False,
+    check: bool = False,
+) -> Drawing:
+    """Draw the chain rule on a computation: ops, tensors, parameters, and on every edge what comes back along it.
 
-    Works before and after `loss.backward()`; afterwards it shows the gradients of the leaves, while the values that
-    backward has freed (numbers and names of constants) are no longer known.
+    Each op is shown with its formula, each tensor with its shape, and its value or mean ± deviation, least … greatest.
+    On the way back each edge has the local derivative, between scalars with its number, and what flows along it: the
+    product of the chain rule between scalars, for arrays the mean |·| of their elements. The lanes of the gradient
+    are the darker and wider the longer it is. Layers whose gradient vanishes or explodes, and activations that are
+    dead or saturated, are named as such, by the rules of `tensorgrad.viz.health`.
+
+    Works before and after `loss.backward()`. What backward frees is no longer known then, and the drawing is left with
+    rules, shapes and the leaves' gradients: pass `retain_graph=True`, draw before it, or trace the step.
 
     Args:
-        loss: the result of the computation; usually a scalar, but any tensor that was recorded.
+        source: the result of a computation; usually the loss, but any tensor that was recorded. Or a `Trace`, also
+            of a computation that failed: the op that raised is drawn in red, with what it said.
         names: tensors by the names they shall have, such as `dict(model.named_parameters())`. A tensor that isn't in it
             is called by its own `.name`, or by the variable that holds it where `graph` is called.
         max_ops: refuse a larger graph.
+        fold: paths of modules to draw as one box each (`"layer1"`), True for the outermost ones, False for none; by
+            default a graph of more than 40 ops is folded, as little as needed.
+        unfold: paths of modules to draw open all the same.
+        pictures: show filters, feature maps and their gradients as small pictures, in the SVG.
+        check: tick each edge whose contribution finite differences confirm.
 
     Raises:
-        DTypeError: `loss` is no tensor.
-        GraphError: nothing was recorded for it: a leaf, or a result of `no_grad()`.
-        ArgumentError: more than `max_ops` ops.
+        DTypeError: `source` is neither.
+        GraphError: nothing was recorded for it: a leaf, or a result of `no_grad()`; nothing ran inside the trace.
+        ArgumentError: more than `max_ops` ops; no module has a path given in `fold` or `unfold`.
 
     >>> import tensorgrad as tg
     >>> w = tg.tensor([1.0, -2.0], requires_grad=True)
@@ -94,7 +123,32 @@ def graph(loss: Tensor, names: Mapping[str, Any] | None = None, max_ops: int = M
     >>> [tensor.name for tensor in drawing.record.tensors]
     ['w', '', 'loss']
     """
-    return Drawing(collect(loss, names, _variables_of(sys._getframe(1)), max_ops))
+    depth = Depth(numbers=True, closely=pictures, check=check)
+    variables = _variables_of(sys._getframe(1))
+    if isinstance(source, Trace):
+        record = source.record(None, names, variables, max_ops, depth)
+    else:
+        record = collect(source, names, variables, max_ops, depth)
+    return Drawing(record, _folded(record, fold, unfold), pictures)
+
+
+def _folded(
+    record: GraphRecord, fold: str | Iterable[str] | bool | None, unfold: str | Iterable[str]
+) -> frozenset[str]:
+    plain = fold_plumbing(record)
+    modules = find_modules(plain)
+    fold = _paths("fold", fold, modules) if not isinstance(fold, bool | None) else fold
+    return choose_folded(plain, modules, fold, _paths("unfold", unfold, modules))
+
+
+def _paths(argument: str, paths: str | Iterable[str], modules: Modules) -> list[str]:
+    paths = [paths] if isinstance(paths, str) else list(paths)
+    for path in paths:
+        if path not in modules.kinds:
+            known = ", ".join(list(modules.kinds)[:20]) or "none: no op ran in a module, no parameter's name has a dot"
+            problem, expected = f"no module called {path!r} in this graph", f"one of: {known}"
+            raise ArgumentError(restate("graph", problem, expected=expected, **{argument: paths}))
+    return paths
 
 
 def _variables_of(frame: Any) -> dict[str, Any]:

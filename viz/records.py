@@ -154,13 +154,40 @@ class EdgeRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class ModuleRecord:
+    """What a drawing folded into one box: one call of a module, or of several in a row that are built alike.
+
+    Edges lead from tensors into it as into an op.
+
+    Attributes:
+        id: `module-0`, …, by the number of the first; `module-0-1`, … for its later calls.
+        paths: of the modules, in the order they ran.
+        kind: the name of their class; `""` where only their parameters' names are known.
+        ops: the ids of the ops inside.
+        outputs: the ids of the tensors that come out.
+        parameters: how many numbers it holds.
+        gradient: of all its parameters together, where it is known.
+    """
+
+    id: str
+    paths: tuple[str, ...]
+    kind: str
+    ops: tuple[str, ...]
+    outputs: tuple[str, ...]
+    parameters: int
+    gradient: GradientRecord | None
+
+
+@dataclass(frozen=True, slots=True)
 class GraphRecord:
     """The computation behind the tensor `output`, an id: ops in the order they ran, tensors as they were first met.
 
-    Of a computation that failed, the last op is the one that raised, and `output` is `""`.
+    Of a computation that failed, the last op is the one that raised, and `output` is `""`. `modules` are what a drawing
+    folded; none as collected.
     """
 
     ops: tuple[OpRecord, ...]
     tensors: tuple[TensorRecord, ...]
     edges: tuple[EdgeRecord, ...]
     output: str
+    modules: tuple[ModuleRecord, ...] = ()

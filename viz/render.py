@@ -45,7 +45,10 @@ def render(dot: str, format: str) -> bytes:
     except (OSError, subprocess.CalledProcessError) as error:
         said = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip()
         raise RenderError(restate("render", f"the layout failed: {said}", program=program)) from error
-    return done.stdout.replace(f'font-family="{style.FONT}"'.encode(), f'font-family="{style.FONTS}"'.encode())
+    if format != "svg":
+        return done.stdout
+    svg = done.stdout.replace(f'font-family="{style.FONT}"'.encode(), f'font-family="{style.FONTS}"'.encode())
+    return svg.replace(b'<g id="graph0"', f'{style.sheet()}\n<g id="graph0"'.encode(), 1)
 
 
 def find_program() -> str:

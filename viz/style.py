@@ -7,17 +7,32 @@ green a parameter, vermilion whatever belongs to the gradient.
 from __future__ import annotations
 
 import html
+import math
+import textwrap
 import unicodedata
+from collections.abc import Sequence
 from typing import NamedTuple
 
-BLUE, GREEN, VERMILION = "#0072B2", "#009E73", "#D55E00"
+BLUE, GREEN, VERMILION, YELLOW = "#0072B2", "#009E73", "#D55E00", "#F0E442"
 INK, GREY, PALE = "#222222", "#6B6B6B", "#B5B5B5"
+
+DECADES = ("#662500", "#A03C00", "#D2601A", "#EC8F55", "#F4B48C", "#F5CDB4")
+"""Lanes of gradients, from the strongest to those 10⁻⁵ of it and less: lightness alone tells them apart."""
+
+WIDTHS = (3.0, 2.4, 1.9, 1.5, 1.2, 0.9)
+"""Of these lanes, in points. A wider one would cover the grey lane beside it."""
 
 FONT = "Arial"
 """What layouts measure text with: the one sans-serif whose widths Graphviz knows everywhere, font files or not."""
 
 FONTS = "Helvetica,Arial,sans-serif"
 """What an SVG asks its reader for; the first two are equally wide."""
+
+SMALL = 9
+"""Points of small print."""
+
+AIR = 11
+"""Points of the line that it stands on."""
 
 LONGEST = 60
 """Characters in a piece of text, before its middle is left out."""
@@ -40,6 +55,8 @@ class Look(NamedTuple):
 
 
 OP = Look("ellipse", "filled", "#DCEEF8", BLUE, INK, INK)
+FAILED = Look("octagon", "filled", "#8B0000", "#8B0000", "#FFFFFF", "#FFFFFF")
+MODULE = Look("folder", "filled", "#DCEEF8", BLUE, INK, GREY)
 TENSORS = {
     "parameter": Look("cylinder", "filled", "#D8F0E7", GREEN, INK, GREY),
     "constant": Look("box", "rounded,filled,dashed", "#FAFAFA", PALE, GREY, GREY),
@@ -63,6 +80,30 @@ NODES = {"fontname": FONT, "height": "0.1", "width": "0.1", "margin": "0.09,0.05
 EDGES = {"fontname": FONT, "arrowsize": "0.55", "penwidth": "1.1"}
 
 
+def level(ratio: float) -> int:
+    """Which of `DECADES` a gradient gets that is this part of the strongest.
+
+    >>> level(1.0), level(0.2), level(0.02), level(0.0), level(float("nan"))
+    (0, 0, 1, 5, 0)
+    """
+    if not math.isfinite(ratio):
+        return 0
+    return min(int(-math.log10(min(ratio, 1.0))), len(DECADES) - 1) if ratio > 0 else len(DECADES) - 1
+
+
+def sheet() -> str:
+    """The style sheet of an SVG: how wide each lane is."""
+    lanes = [(GREY, EDGES["penwidth"]), *zip(DECADES, WIDTHS, strict=True)]
+    rules = (f'.edge path[stroke="{colour.lower()}"]{{stroke-width:{width}}}' for colour, width in lanes)
+    return f"<style>{''.join(rules)}</style>"
+
+
+def wrapped(text: str, width: int, lines: int) -> list[str]:
+    """Text as at most so many lines; what is too long ends in `…`."""
+    text = shorten(text, 10 * width)
+    return textwrap.wrap(text, width, max_lines=lines, placeholder=" …")
+
+
 def shorten(text: str, longest: int = LONGEST) -> str:
     """The text on one line, its middle left out if it is too long, without characters that can't be seen or stored.
 
@@ -82,6 +123,43 @@ def number(value: float, digits: int = 4) -> str:
     ('−0.1235', '1e−07', '3', 'True')
     """
     return (f"{value:.{digits}g}" if isinstance(value, float) else str(value)).replace("-", "−")
+
+
+def short(value: float) -> str:
+    """A number in the least room: two or three digits, powers of ten where there would be many zeros.
+
+    >>> short(0.01234), short(-3.14159), short(5.4e-7), short(1234567.0), short(20), short(float("nan"))
+    ('0.012', '−3.14', '5.4·10⁻⁷', '1.2·10⁶', '20', 'nan')
+    """
+    if not math.isfinite(value) or value == 0 or 1e-3 <= abs(value) < 1e5:
+        return number(value, 3 if abs(value) >= 1 else 2) if abs(value) < 1e3 else f"{value:.0f}".replace("-", "−")
+    mantissa, _, exponent = f"{value:.1e}".partition("e")
+    return f"{mantissa}·10{_raised(int(exponent))}".replace("-", "−")
+
+
+def power(ratio: float) -> str:
+    """A ratio, of which the order of magnitude counts.
+
+    >>> power(0.0031), power(1e-5), power(0.25), power(431.0)
+    ('3·10⁻³', '10⁻⁵', '0.25', '431')
+    """
+    if 0.01 <= ratio < 1000:
+        return number(ratio, 3 if ratio >= 1 else 2)
+    mantissa, _, exponent = f"{ratio:.0e}".partition("e")
+    return f"{mantissa}·10{_raised(int(exponent))}".removeprefix("1·")
+
+
+def _raised(exponent: int) -> str:
+    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+
+
+def share(part: float) -> str:
+    """A share in per cent.
+
+    >>> share(0.583), share(0.004), share(1)
+    ('58 %', '0.4 %', '100 %')
+    """
+    return f"{part * 100:.{0 if part == 0 or part >= 0.01 else 1}f} %"
 
 
 def sizes(shape: tuple[int, ...]) -> str:
@@ -107,6 +185,12 @@ def run(text: str, color: str, points: int, bold: bool = False, pad: str = "") -
     return f'<FONT COLOR="{color}" POINT-SIZE="{points}">{f"<B>{escaped}</B>" if bold else escaped}</FONT>'
 
 
+def small(text: str, color: str, pad: str = "\N{NO-BREAK SPACE}", points: int = SMALL) -> str:
+    """A run of small print, between pads of a larger size that keep it off the line above."""
+    text = run(text, color, points)
+    return text and f'<FONT POINT-SIZE="{AIR}">{pad}</FONT>{text}<FONT POINT-SIZE="{AIR}">{pad}</FONT>'
+
+
 def tooltip(text: str) -> str:
     """Text for a tooltip, in which Graphviz reads entities, and escapes twice over."""
     import graphviz
@@ -114,11 +198,25 @@ def tooltip(text: str) -> str:
     return graphviz.escape(html.escape(shorten(text, 200), quote=False).replace("\\", "\\\\"))
 
 
-GAP = '<FONT POINT-SIZE="3">\N{NO-BREAK SPACE}</FONT>'
-"""An almost empty line of a label."""
+GAP, LID = (f'<FONT POINT-SIZE="{points}">\N{NO-BREAK SPACE}</FONT>' for points in (3, 12))
+"""Empty lines of a label: an almost empty one, and one of the height of a large cylinder's lid."""
 
 
-def label(*lines: str) -> str:
-    """Lines of runs as one label; empty ones are left out. Angle brackets tell Graphviz that it is HTML-like."""
+def label(*lines: str, cells: Sequence[str] = (), align: str = "CENTER") -> str:
+    """Lines of runs as one label, cells below them; empty ones are left out.
+
+    Angle brackets tell Graphviz that it is HTML-like. Text stands in a table only beside cells: without, it is smaller.
+    """
     present = [line for line in lines if line]
-    return f"<{'<BR/>'.join(present)}>" if present else ""
+    below = [cell for cell in cells if cell]
+    if not below:
+        return f"<{'<BR/>'.join(present)}>" if present else ""
+    rows = "".join(f"<TR>{cell}</TR>" for cell in [*(f'<TD ALIGN="{align}">{line}</TD>' for line in present), *below])
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
+
+
+def badge(text: str, more: str = "") -> str:
+    """A cell that catches the eye, of one line or two."""
+    lines = [run(text, INK, 10, bold=True), run(more, INK, SMALL)]
+    written = "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines if line)
+    return text and f'<TD ALIGN="LEFT" BALIGN="LEFT" BGCOLOR="{YELLOW}" CELLPADDING="3">{written}</TD>'

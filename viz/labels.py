@@ -1,0 +1,246 @@
+"""What stands on the nodes and edges of a drawing: names and rules in full size, numbers in small print."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from . import style
+from .check import FINE
+from .fold import ARRANGED
+from .health import Finding, not_finite
+from .records import EdgeRecord, GradientRecord, ModuleRecord, OpRecord, Statistics, TensorRecord
+from .wiring import Wiring
+
+MANY_ZEROS = 0.1
+"""The share of zeros from which a drawing mentions them."""
+
+FEW_PATHS = 3
+"""As many gradients are written as a sum where they meet; more are counted."""
+
+_PAD = 2 * "\N{NO-BREAK SPACE}"
+
+# ---------------------------------------------------------------------------------------------------------------- nodes
+
+
+def tensor_label(tensor: TensorRecord, wiring: Wiring, cells: Sequence[str] = ()) -> str:
+    """Name, value or shape and statistics, and the gradient; below them the cells of badges and pictures."""
+    look = style.TENSORS[tensor.kind]
+    value = "" if tensor.value is None else style.number(tensor.value)
+    title = " = ".join(part for part in (style.shorten(tensor.name), value) if part)
+    shape = "" if value else style.sizes(tensor.shape)
+    wrong = not_finite(tensor)
+    return style.label(
+        # The lid of a cylinder reaches into its face, the further the larger it is.
+        look.shape == "cylinder" and (style.LID if any(cells) else style.GAP),
+        title and style.run(title, look.ink, 12, bold=True),
+        shape and style.run(shape, look.small, 10),
+        style.small(_numbers(tensor.statistics, tensor.dtype), look.small),
+        *_gradient_lines(tensor, wiring),
+        cells=[style.badge(wrong and f"holds {wrong}"), *cells],
+    )
+
+
+def _numbers(numbers: Statistics | None, dtype: str) -> str:
+    """Mean ± deviation, least … greatest; of whole numbers the last two."""
+    if numbers is None:
+        return ""
+    if numbers.min == numbers.max:
+        return f"all {style.short(numbers.min)}"
+    extent = f"{style.short(numbers.min)} … {style.short(numbers.max)}"
+    zeros = f", {style.share(numbers.zeros)} zeros" if numbers.zeros >= MANY_ZEROS else ""
+    if not dtype.startswith("float"):
+        return extent + zeros
+    mean = numbers.mean if abs(numbers.mean) > numbers.std / 1000 else 0.0  # the rest is rounding
+    return f"{style.short(mean)} ± {style.short(numbers.std)}, {extent}{zeros}"
+
+
+def _gradient_lines(tensor: TensorRecord, wiring: Wiring) -> list[str]:
+    """The gradient, as the sum of what came along each path where several meet."""
+    gradient = tensor.gradient
+    if gradient is None:
+        return []
+    edges = [edge for op in dict.fromkeys(wiring.users[tensor.id]) for edge in wiring.edges[op]]
+    parts = [e.contribution for e in edges if e.tensor == tensor.id and e.contribution is not None]
+    terms = [part.value for part in parts if part.value is not None]
+    ink = "#FFB27A" if tensor.kind == "output" else style.VERMILION
+    if gradient.value is None:
+        lines = [_mean_gradient(gradient)]
+        if len(parts) > 1:
+            lines.append(f"Σ of {len(parts)} paths")
+    else:
+        written = _sum(terms) if len(terms) == len(parts) > 1 else ""
+        lines = [" = ".join(part for part in ("grad", written, style.number(gradient.value)) if part)]
+    return [style.small(lines[0], ink, points=10), *(style.small(line, ink) for line in lines[1:])]
+
+
+def _mean_gradient(gradient: GradientRecord | None) -> str:
+    return f"mean |grad| = {style.short(gradient.mean_abs)}" if gradient is not None else ""
+
+
+def _sum(terms: Sequence[float]) -> str:
+    """`−4.72 + 0.46`, `2 − 3`; of many terms `Σ of 7 paths`."""
+    if len(terms) > FEW_PATHS:
+        return f"Σ of {len(terms)} paths"
+    first, *rest = (style.number(term) for term in terms)
+    return first + "".join(f" − {term[1:]}" if term.startswith("−") else f" + {term}" for term in rest)
+
+
+def op_label(op: OpRecord, wiring: Wiring, findings: Sequence[Finding] = ()) -> str:
+    """Symbol and formula; of an op that failed, what it said and what it was given."""
+    if op.error:
+        return _failure(op, wiring)
+    return style.label(
+        style.run(op.symbol, style.OP.ink, 14, bold=True),
+        op.formula and style.GAP,
+        op.formula and style.run(op.formula, style.OP.small, 10),
+        cells=[style.badge(finding.text, finding.cause) for finding in findings],
+    )
+
+
+def _failure(op: OpRecord, wiring: Wiring) -> str:
+    ink = style.FAILED.ink
+    said = style.wrapped(op.error.partition("\n")[0], 44, 3)
+    given = (f"{edge.operand} {style.sizes(wiring.tensors[edge.tensor].shape)}" for edge in wiring.edges[op.id])
+    return style.label(
+        style.run(op.symbol, ink, 14, bold=True),
+        *(style.run(line, ink, 10) for line in said),
+        *(style.run(line, ink, 10, bold=True) for line in given),
+    )
+
+
+def module_label(box: ModuleRecord, findings: Sequence[Finding] = ()) -> str:
+    """Name, class, how many times, and what its parameters' gradient is like."""
+    first, last = box.paths[0], box.paths[-1]
+    title = first if first == last else f"{style.shorten(first, 28)} … {style.shorten(last, 28)}"
+    times = f"× {len(box.paths)}" if len(box.paths) > 1 else ""
+    count = f"{box.parameters:,} parameters" if box.parameters else ""
+    ops = f"{len(box.ops)} ops" if len(box.ops) > 1 else "1 op"
+    return style.label(
+        style.run(title, style.MODULE.ink, 12, bold=True),
+        style.run(" ".join(part for part in (box.kind, times) if part), style.MODULE.ink, 11),
+        style.small(", ".join(part for part in (count, ops) if part), style.MODULE.small),
+        style.small(_mean_gradient(box.gradient), style.VERMILION, points=10),
+        cells=[style.badge(finding.text, finding.cause) for finding in findings],
+    )
+
+
+def cluster_label(path: str, kind: str, findings: Sequence[Finding] = ()) -> str:
+    """Path and class of a module that is drawn open."""
+    name = style.run(path, style.GREY, 11, bold=True)
+    return style.label(
+        name + style.small(kind, style.GREY),
+        cells=[style.badge(finding.text, finding.cause) for finding in findings],
+        align="LEFT",
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- edges
+
+
+def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord | None, alone: bool) -> str:
+    """The rule for the gradient, the axes it is summed over, and what flows; without a rule, which operand this is.
+
+    Args:
+        edge: from a tensor into an op.
+        tensor: that tensor.
+        upstream: the gradient that arrived at the op's output.
+        alone: whether the op has no other input.
+    """
+    stands_for = ""
+    if edge.through:
+        name = tensor.name.rpartition(".")[2] or "parameter"
+        stands_for = f"{edge.operand} = {name}{''.join(ARRANGED[op] for op in edge.through)}"
+    rule = _rule(edge) or ("" if alone else edge.operand)
+    # The pad keeps the text off the lanes.
+    return style.label(
+        style.run(rule, style.VERMILION if edge.derivative else style.GREY, 10, pad=_PAD),
+        style.run(stands_for, style.GREY, 10, pad=_PAD),
+        style.small(_flow(edge, upstream), style.VERMILION, _PAD) + _tick(edge),
+    )
+
+
+def _rule(edge: EdgeRecord) -> str:
+    """`∂z/∂y = x`; between scalars with its number, `∂z/∂y = x = 2`."""
+    if edge.local is None:
+        return edge.derivative
+    number = style.number(edge.local)
+    return edge.derivative if edge.derivative.endswith(f"= {number}") else f"{edge.derivative} = {number}"
+
+
+def _flow(edge: EdgeRecord, upstream: GradientRecord | None) -> str:
+    """`0.79 × −3 = −2.4` between scalars; of arrays the mean size, and what is left of it where the shape is kept."""
+    gradient = edge.contribution
+    if gradient is None:
+        return ""
+    if edge.local is not None and upstream is not None and upstream.value is not None:
+        factors = f"{style.number(upstream.value)} × {style.number(edge.local)}"
+        return f"{factors} = {style.number(gradient.value)}"
+    summed = f"Σ over axes {', '.join(map(str, edge.summed))}" if edge.summed else ""
+    return ", ".join(part for part in (summed, _size(gradient, upstream)) if part)
+
+
+def _size(gradient: GradientRecord, upstream: GradientRecord | None) -> str:
+    """`mean |·| = 0.031`; where it has the shape that it came with, `mean |·|: 0.12 × 0.25 = 0.031`."""
+    if gradient.value is not None:
+        return style.number(gradient.value)
+    size = style.short(gradient.mean_abs)
+    if upstream is not None and upstream.shape == gradient.shape and 0 < upstream.mean_abs < math.inf:
+        left = gradient.mean_abs / upstream.mean_abs
+        if abs(left - 1) > 1e-3:
+            return f"mean |·|: {style.short(upstream.mean_abs)} × {style.power(left)} = {size}"
+    return f"mean |·| = {size}"
+
+
+def _tick(edge: EdgeRecord) -> str:
+    """Whether finite differences agree."""
+    if edge.checked is None:
+        return ""
+    if edge.checked <= FINE:
+        return style.run("✓", style.GREEN, 10, bold=True)
+    off = style.share(edge.checked) if edge.checked < 10 else "far off"
+    return style.run(f"✗ {off}", style.INK, 10, bold=True)
+
+
+# --------------------------------------------------------------------------------------------------------------- legend
+
+
+def legend(numbers: bool) -> str:
+    """What the shapes and colours mean; with `numbers`, the scale of the gradient's lanes below."""
+    cells = [
+        _swatch("parameter", style.TENSORS["parameter"]),
+        _swatch("input, constant", style.TENSORS["constant"]),
+        _swatch("tensor", style.TENSORS["interior"]),
+        _swatch("op", style.OP),
+        f"<TD>{style.run('↓ data', style.GREY, 10)}</TD>",
+        f"<TD>{style.run('↑ gradient, by the rule beside it', style.VERMILION, 10)}</TD>",
+    ]
+    rows = [_table(cells, spacing=6, padding=3)]
+    if numbers:
+        explained = style.run("its length √Σ g², of the longest:", style.VERMILION, 10)
+        scale = [f"<TD>{_table(_step(level), spacing=0, padding=2)}</TD>" for level in range(len(style.DECADES))]
+        rows.append(_table([f"<TD>{explained}</TD>", *scale], spacing=6, padding=0))
+    outer = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows)
+    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{outer}</TABLE>>'
+
+
+def _step(level: int) -> list[str]:
+    """A piece of a gradient's lane, and how strong it is."""
+    height = max(round(style.WIDTHS[level]), 1)
+    cell = f'<TD FIXEDSIZE="TRUE" WIDTH="20" HEIGHT="{height}" BGCOLOR="{style.DECADES[level]}"></TD>'
+    least = " and less" if level == len(style.DECADES) - 1 else ""
+    ratio = "1" if level == 0 else style.power(10.0**-level)
+    return [
+        f"<TD>{_table([cell], spacing=0, padding=0)}</TD>",
+        f"<TD>{style.run(ratio + least, style.GREY, style.SMALL)}</TD>",
+    ]
+
+
+def _table(cells: Sequence[str], spacing: int, padding: int) -> str:
+    frame = f'BORDER="0" CELLBORDER="0" CELLSPACING="{spacing}" CELLPADDING="{padding}"'
+    return f"<TABLE {frame}><TR>{''.join(cells)}</TR></TABLE>"
+
+
+def _swatch(text: str, look: style.Look) -> str:
+    frame = f'BORDER="1" STYLE="rounded" COLOR="{look.outline}" BGCOLOR="{look.face}"'
+    return f"<TD {frame}>{style.run(text, look.small, 10)}</TD>"
