@@ -167,3 +167,14 @@ def test_max_ops_is_the_largest_graph_that_is_drawn():
     assert len(collect(y * 2, max_ops=2).ops) == 2
     with pytest.raises(tg.ArgumentError, match=r"more than 1 ops(.|\n)*max_ops: 1"):
         collect(y * 2, max_ops=1)
+
+
+def test_values_that_the_graph_did_not_keep_are_computed_again():
+    a, b, c = (tg.Tensor(v, requires_grad=True) for v in (2.0, -3.0, 6.5))
+    loss = ((a * b + c).tanh() * a).sum()
+    values = [t.value for t in collect(loss, depth=tg.viz.Depth(numbers=True)).tensors if t.kind == "interior"]
+    assert values == [-6.0, 0.5, pytest.approx(np.tanh(0.5)), pytest.approx(2 * np.tanh(0.5))]
+    loss.backward()
+    assert [t.value for t in collect(loss, depth=tg.viz.Depth(numbers=True)).tensors if t.kind == "interior"] == [
+        None
+    ] * 4

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
 from typing import Any
+
+import numpy as np
 
 from tensorgrad.backward import gradients
 from tensorgrad.engine import Node, Variable, observe
@@ -35,7 +38,8 @@ def collect(
         variables: tensors by the names they have where the caller stands; they come after it.
         max_ops: refuse a larger graph.
         depth: how much to say. With `numbers`, the chain rule is walked once more, aside from every `.grad`, to see
-            what flows along each edge, if the graph still allows it: hooks run, as they do in `backward()`.
+            what flows along each edge, if the graph still allows it: hooks run, as they do in `backward()`. Then, too,
+            ops run again whose results the graph didn't keep.
 
     Raises:
         DTypeError: `output` is no tensor.
@@ -51,8 +55,11 @@ def collect(
     """
     nodes = _oldest_first(_root(output), max_ops)
     known = _what_is_known(output, nodes, names or {}, variables or {})
+    steps = [_step(node) for node in nodes]
     flows = _walk_back(output, nodes) if depth.numbers else {}
-    return Recorder(output._node, known, flows, depth).record(_step(node) for node in nodes)
+    if flows:
+        _compute_again(steps, known)
+    return Recorder(output._node, known, flows, depth).record(steps)
 
 
 def _step(node: Node) -> Step:
@@ -77,6 +84,16 @@ def _walk_back(output: Variable, nodes: Iterable[Node]) -> Mapping[tuple[Node, i
     except GraphError:
         return {}
     return flows.seen
+
+
+def _compute_again(steps: Iterable[Step], known: Mapping[Key, Known]) -> None:
+    """Find the values that the graph didn't keep by running their ops again, where all that went into them is known."""
+    for step in steps:
+        arrays = [known[key].array for key in step.inputs]
+        if known[step.output].array is None and all(array is not None for array in arrays):
+            op = copy.copy(step.op)
+            op.needs = ()
+            known[step.output].array = np.asarray(op.forward(*arrays))
 
 
 def _root(output: Any) -> Node:

@@ -29,7 +29,7 @@ HOLDER = "#fdfdfb"
 
 _BLUE, _WHITE, _VERMILION = (0, 114, 178), (255, 255, 255), (213, 94, 0)
 
-Pixels = tuple[tuple[float, ...], ...]
+Pixels = tuple[tuple[float | None, ...], ...]
 Palette = Callable[[float], tuple[int, int, int]]
 
 
@@ -91,26 +91,25 @@ def _pictures(tensor: TensorRecord) -> Iterator[tuple[str, Pixels, Palette]]:
 
 
 def tiled(pixels: Pixels) -> Pixels:
-    """Channels that stand in one row, a column of NaN between two, in rows of at most `COLUMNS`.
+    """Channels that stand in one row, a column of None between two, in rows of at most `COLUMNS`.
 
-    >>> nan = float("nan")
-    >>> tiled(((1.0, nan, 2.0, nan, 3.0, nan, 4.0, nan, 5.0),))[-1]
-    (5.0, nan, nan, nan, nan, nan, nan)
+    >>> tiled(((1.0, None, 2.0, None, 3.0, None, 4.0, None, 5.0),))[-1]
+    (5.0, None, None, None, None, None, None)
     """
-    gaps = [k for k in range(len(pixels[0])) if all(math.isnan(row[k]) for row in pixels)]
+    gaps = [k for k in range(len(pixels[0])) if all(row[k] is None for row in pixels)]
     if len(gaps) < COLUMNS:
         return pixels
     width = gaps[0] + 1  # with the gap behind it
-    rows: list[tuple[float, ...]] = []
+    rows: list[tuple[float | None, ...]] = []
     for start in range(0, len(pixels[0]), COLUMNS * width):
         strip = [row[start : start + COLUMNS * width - 1] for row in pixels]
-        missing = (math.nan,) * (COLUMNS * width - 1 - len(strip[0]))
-        rows += [(math.nan,) * (COLUMNS * width - 1)] * bool(rows) + [row + missing for row in strip]
+        missing = (None,) * (COLUMNS * width - 1 - len(strip[0]))
+        rows += [(None,) * (COLUMNS * width - 1)] * bool(rows) + [row + missing for row in strip]
     return tuple(rows)
 
 
 def _least(details: Details) -> float:
-    return min((x for row in details.picture for x in row if not math.isnan(x)), default=0.0)
+    return min((x for row in details.picture for x in row if x is not None), default=0.0)
 
 
 def _size(pixels: Pixels) -> tuple[float, float]:
@@ -125,7 +124,7 @@ def _size(pixels: Pixels) -> tuple[float, float]:
 
 def diverging(pixels: Pixels) -> Palette:
     """Blue for negative, white for 0, vermilion for positive numbers: the largest in absolute value is full colour."""
-    largest = max((abs(x) for row in pixels for x in row if math.isfinite(x)), default=0.0) or 1.0
+    largest = max((abs(x) for row in pixels for x in row if x is not None), default=0.0) or 1.0
 
     def palette(x: float) -> tuple[int, int, int]:
         part = min(abs(x) / largest, 1.0)
@@ -136,7 +135,7 @@ def diverging(pixels: Pixels) -> Palette:
 
 def grey(pixels: Pixels) -> Palette:
     """Black for the least number, white for the greatest."""
-    finite = [x for row in pixels for x in row if math.isfinite(x)]
+    finite = [x for row in pixels for x in row if x is not None]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
 
     def palette(x: float) -> tuple[int, int, int]:
@@ -150,7 +149,7 @@ def grey(pixels: Pixels) -> Palette:
 
 
 def png(pixels: Pixels, palette: Palette) -> bytes:
-    """Rows of numbers as a PNG image; NaN is transparent.
+    """Rows of numbers as a PNG image; None is transparent.
 
     PNG (Portable Network Graphics) Specification, 3rd ed., W3C 2025: 8-bit RGBA, no filter.
     """
@@ -160,8 +159,8 @@ def png(pixels: Pixels, palette: Palette) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 
-def _rgba(x: float, palette: Palette) -> bytes:
-    return bytes(4) if math.isnan(x) else bytes((*palette(x), 255))
+def _rgba(x: float | None, palette: Palette) -> bytes:
+    return bytes(4) if x is None else bytes((*palette(x), 255))
 
 
 def _chunk(kind: bytes, data: bytes) -> bytes:

@@ -1,0 +1,82 @@
+"""Make the gallery: run every example, keep its pictures, and write docs/gallery.md around them.
+
+    python docs/gallery.py [--data DIR] [NAME ...]
+
+Each example runs as a newcomer runs it, in an empty folder; `--data` is handed on through TENSORGRAD_DATA. Examples
+that aren't named keep the pictures they have.
+"""
+
+import argparse
+import ast
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import textwrap
+import time
+from pathlib import Path
+
+DOCS = Path(__file__).parent
+EXAMPLES = DOCS.parent / "examples"
+PICTURES = DOCS / "gallery"
+HEAD = """# Gallery
+
+Every picture that the examples draw, made by `make gallery` on two cores. Click one to see it whole.
+"""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="which examples to run, all by default")
+    parser.add_argument("--data", type=Path, help="where MNIST and the cats are, for the examples that use them")
+    options = parser.parse_args()
+    examples = {path.stem: path for path in sorted(EXAMPLES.glob("*.py")) if _doc(path)}
+    if unknown := set(options.names) - set(examples):
+        sys.exit(f"no such example: {', '.join(sorted(unknown))}; there are {', '.join(examples)}")
+    PICTURES.mkdir(exist_ok=True)
+    for name in options.names or examples:
+        seconds = run(examples[name], options.data)
+        print(f"{name}: {seconds:.0f} s", flush=True)
+    page = "\n".join([HEAD, *[section(path) for path in examples.values()]])
+    (DOCS / "gallery.md").write_text(page, encoding="utf-8")
+
+
+def run(example: Path, data: Path | None) -> float:
+    """Run one example in an empty folder and keep its pictures; returns the seconds it took."""
+    environment = dict(os.environ) | ({"TENSORGRAD_DATA": str(data.resolve())} if data else {})
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        done = subprocess.run([sys.executable, example], cwd=folder, env=environment, capture_output=True, text=True)
+        seconds = time.perf_counter() - start
+        if done.returncode:
+            sys.exit(f"{example.name} failed:\n{done.stderr}")
+        for old in pictures(example):
+            old.unlink()
+        for path in sorted(Path(folder, "out").glob("*")):
+            if path.suffix in (".png", ".svg"):
+                shutil.move(path, PICTURES / f"{example.stem}.{path.name.removeprefix(example.stem).lstrip('._-')}")
+    return seconds
+
+
+def section(example: Path) -> str:
+    """An example's part of the page: what it says of itself, how to run it, its pictures."""
+    title, *paragraphs = _doc(example).split("\n\n")
+    prose = [p for p in paragraphs if not p.startswith(" ")]
+    command = next((p.strip() for p in paragraphs if p.startswith("    python")), f"python examples/{example.name}")
+    shown = [f"[![{title}](gallery/{path.name})](gallery/{path.name})" for path in pictures(example)]
+    text = [f"## {' '.join(title.split()).rstrip('.')}", f"`{command}`", *prose, *shown]
+    return "\n\n".join(text) + "\n"
+
+
+def pictures(example: Path) -> list[Path]:
+    """The pictures that are kept of an example."""
+    return sorted(PICTURES.glob(f"{example.stem}.*"))
+
+
+def _doc(path: Path) -> str:
+    return textwrap.dedent(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,75 @@
+"""`python -m tensorgrad draw`: a saved model's graph from the command line."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.__main__ import main
+
+NET = """
+import tensorgrad as tg
+from tensorgrad import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        self.hidden, self.out = nn.Linear(4, 5), nn.Linear(5, 3)
+    def forward(self, x):
+        return self.out(self.hidden(x).relu())
+
+def nothing():
+    return 3
+"""
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "network.py"
+    path.write_text(NET)
+    return path
+
+
+def test_it_draws_a_saved_model(file, tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    sizes = {"hidden.weight": (5, 4), "hidden.bias": (5,), "out.weight": (3, 5), "out.bias": (3,)}
+    state = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in sizes.items()}
+    tg.save(state, tmp_path / "w.safetensors")
+    out = tmp_path / "drawn" / "graph.dot"
+    main(["draw", f"{file}:Net", str(tmp_path / "w.safetensors"), "--input", "2,4", "--label", "1", "--out", str(out)])
+    assert capsys.readouterr().out == f"wrote {out}\n"
+    dot = out.read_text()
+    assert "cross-entropy" in dot
+    assert all(name in dot for name in sizes)
+
+
+def test_as_a_program(file, tmp_path):
+    out = tmp_path / "graph.dot"
+    command = [sys.executable, "-m", "tensorgrad", "draw", f"{file}:Net", "--input", "2x4", "--out", str(out)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == f"wrote {out}\n"
+    assert "Σ" in out.read_text()
+
+
+@pytest.mark.parametrize(
+    ("model", "sizes", "complaint"),
+    [
+        ("Net", "2,4", "the model needs a place and a name"),
+        ("{file}:Missing", "2,4", "no such model"),
+        ("no.such.module:Net", "2,4", "no such model"),
+        ("{file}:nothing", "2,4", "is no model"),
+        ("{file}:Net", "2,5", "linear: the sizes don't fit"),
+    ],
+)
+def test_what_cannot_be_drawn_ends_with_one_plain_message(file, tmp_path, model, sizes, complaint):
+    with pytest.raises(SystemExit, match=complaint):
+        main(["draw", model.format(file=file), "--input", sizes, "--out", str(tmp_path / "x.dot")])
+
+
+def test_weights_that_do_not_fit_are_named(file, tmp_path):
+    tg.save({"hidden.weight": np.zeros((5, 3), np.float32)}, tmp_path / "w.safetensors")
+    with pytest.raises(SystemExit, match="wrong shape"):
+        main(
+            ["draw", f"{file}:Net", str(tmp_path / "w.safetensors"), "--input", "2,4", "--out", str(tmp_path / "x.dot")]
+        )
