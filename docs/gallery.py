@@ -27,6 +27,7 @@ Every picture that the examples draw, made by `make gallery` on two cores. Click
 
 
 def main() -> None:
+    """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="which examples to run, all by default")
     parser.add_argument("--data", type=Path, help="where MNIST and the cats are, for the examples that use them")
