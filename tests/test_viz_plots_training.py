@@ -293,6 +293,8 @@ def test_a_walk_that_left_the_finite_numbers_and_bad_arguments_are_refused():
         cost_curve(lambda: p.w, p.w, (0, 0))
     with pytest.raises(tg.DTypeError, match="no tensor of floats"):
         cost_curve(p.cost, tg.tensor([1, 2]), 0)
+    with pytest.raises(tg.DTypeError, match="no tensor of floats"):
+        cost_curve(p.cost, {"w": p.w, "v": p.v}, 0)
     with pytest.raises(tg.GraphError, match="don't depend"):
         cost_curve(lambda: (p.v * p.v).sum(), p.w, (0, 0), tangents=[0.0])
     frozen = np.ones(2)

@@ -45,7 +45,7 @@ def cost_curve(
 
     Args:
         cost: computes the cost, a scalar Tensor, from the parameter as it is: `lambda: loss(model(x), y)`.
-        parameter: a tensor of floats that requires a gradient, or of one that has a single element.
+        parameter: a tensor of floats, in writeable memory; for tangents it must require a gradient.
         index: which element, such as `(0, 1)`; can be left out where there is only one.
         low, high: the ends of the curve; by default around all values that are marked on it.
         tangents: values of w at which to draw the tangent.
@@ -66,7 +66,7 @@ def cost_curve(
     """
     call = "cost_curve"
     check_cost(call, cost)
-    ((name, parameter),) = named(call, parameter).items()
+    ((name, parameter),) = named(call, [parameter]).items()
     index = _element(parameter, index)
     tangents, descent = _values("tangents", tangents), _values("descent", descent)
     now = float(parameter.data[index])
