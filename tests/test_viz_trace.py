@@ -259,3 +259,14 @@ def test_statistics_of_strange_arrays(z):
     found = t.record(depth=ALL).tensors[0].statistics
     assert (found.nans, found.infinities) == (int(np.isnan(z).sum()), int(np.isinf(z).sum()))
     assert (found.min, found.max) == ((1.0, 1.0) if z.size else (0.0, 0.0))
+
+
+def test_a_bias_of_zeros_is_checked_and_a_kink_at_zero_is_left_open():
+    x, b = tg.randn(4, 3), tg.zeros(3, requires_grad=True)
+    with tg.viz.trace() as t:
+        ((x + b) * (x + 1.0)).sum().backward()
+        tg.zeros(3, requires_grad=True).relu().sum().backward()
+    assert t.record(depth=ALL).edges[0].checked is None
+    with tg.viz.trace() as t:
+        ((x + b) * (x + 1.0)).sum().backward()
+    assert t.record(depth=ALL).edges[1].checked < 1e-6

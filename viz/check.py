@@ -22,6 +22,7 @@ def relative_error(
     """How far a contribution is from finite differences along one random direction d.
 
     Compares ⟨contribution, d⟩ with ⟨upstream, (f(x + εd) − f(x − εd)) / 2ε⟩, relative to ‖upstream ⊙ that quotient‖.
+    What the quotient itself changes by when ε is doubled, it doesn't know better: that much difference is no error.
 
     Args:
         op: the op as it was applied; it isn't changed.
@@ -31,25 +32,37 @@ def relative_error(
         contribution: what the op's rule made of it, of the shape of x.
 
     Returns:
-        The error; 0 where both are 0, infinity where just one is finite, None for an op that can't be run again.
+        The error; 0 where both are 0, infinity where one isn't finite; None where x is 0 throughout and a kink can't be
+        told from an error.
     """
     x = np.asarray(inputs[position], np.float64)
-    direction = _direction(x, position)
-    moved = []
+    if x.size == 0:
+        return 0.0
+    if x.any():
+        return _error(op, inputs, position, upstream, contribution, _direction(x, position))
+    # Zeros alone must move; where that disagrees it may be for a kink, and nothing is known.
+    anywhere = np.random.default_rng(position).standard_normal(x.shape)
+    error = _error(op, inputs, position, upstream, contribution, anywhere)
+    return error if error < FINE else None
+
+
+def _error(
+    op: Op,
+    inputs: Sequence[np.ndarray],
+    position: int,
+    upstream: np.ndarray,
+    contribution: np.ndarray,
+    direction: np.ndarray,
+) -> float:
     with np.errstate(all="ignore"):
-        for sign in (1, -1):
-            arrays = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in inputs]
-            arrays[position] = x + sign * STEP * direction
-            again = copy.copy(op)
-            again.needs = ()
-            moved.append(np.asarray(again.forward_again(*arrays), np.float64))
-        quotient = (moved[0] - moved[1]) / (2 * STEP)
-        products = upstream.astype(np.float64) * quotient
-        expected, got = products.sum(), (contribution.astype(np.float64) * direction).sum()
-        scale = max(np.sqrt((products**2).sum()), np.sqrt(((contribution.astype(np.float64) * direction) ** 2).sum()))
+        products = upstream.astype(np.float64) * _quotient(op, inputs, position, direction, STEP)
+        coarser = upstream.astype(np.float64) * _quotient(op, inputs, position, direction, 2 * STEP)
+        parts = contribution.astype(np.float64) * direction
+        expected, got, doubt = products.sum(), parts.sum(), abs(coarser.sum() - products.sum())
+        scale = max(np.sqrt((products**2).sum()), np.sqrt((parts**2).sum()))
     if not np.isfinite(expected) or not np.isfinite(got):
         return float("inf")
-    return float(abs(expected - got) / scale) if scale else 0.0
+    return float(max(abs(expected - got) - doubt, 0.0) / scale) if scale else 0.0
 
 
 def _direction(x: np.ndarray, seed: int) -> np.ndarray:
@@ -60,3 +73,15 @@ def _direction(x: np.ndarray, seed: int) -> np.ndarray:
     values, place = np.unique(x, return_inverse=True)
     moves = np.where(values == 0, 0, np.random.default_rng(seed).standard_normal(values.size))
     return moves[place].reshape(x.shape)
+
+
+def _quotient(op: Op, inputs: Sequence[np.ndarray], position: int, direction: np.ndarray, step: float) -> np.ndarray:
+    """(f(x + εd) − f(x − εd)) / 2ε, in float64."""
+    moved = []
+    for sign in (1, -1):
+        arrays = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in inputs]
+        arrays[position] = np.asarray(arrays[position] + sign * step * direction)  # NumPy makes scalars of 0-d results
+        again = copy.copy(op)
+        again.needs = ()
+        moved.append(np.asarray(again.forward_again(*arrays), np.float64))
+    return (moved[0] - moved[1]) / (2 * step)

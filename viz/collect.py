@@ -38,8 +38,8 @@ def collect(
         variables: tensors by the names they have where the caller stands; they come after it.
         max_ops: refuse a larger graph.
         depth: how much to say. With `numbers`, the chain rule is walked once more, aside from every `.grad`, to see
-            what flows along each edge, if the graph still allows it: hooks run, as they do in `backward()`. Then, too,
-            ops run again whose results the graph didn't keep.
+            what flows along each edge, if the graph still allows it: hooks run, as they do in `backward()`. Values that
+            the graph had no need to keep are computed once more.
 
     Raises:
         DTypeError: `output` is no tensor.
@@ -87,10 +87,10 @@ def _walk_back(output: Variable, nodes: Iterable[Node]) -> Mapping[tuple[Node, i
 
 
 def _compute_again(steps: Iterable[Step], known: Mapping[Key, Known]) -> None:
-    """Find the values that the graph didn't keep by running their ops again, where all that went into them is known."""
+    """The values that the graph didn't keep, from those that it did: an op gives the same for the same inputs."""
     for step in steps:
         arrays = [known[key].array for key in step.inputs]
-        if known[step.output].array is None and all(array is not None for array in arrays):
+        if known[step.output].array is None and not any(array is None for array in arrays):
             op = copy.copy(step.op)
             op.needs = ()
             known[step.output].array = np.asarray(op.forward(*arrays))

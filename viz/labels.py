@@ -161,8 +161,8 @@ def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord 
 
 
 def _rule(edge: EdgeRecord) -> str:
-    """`∂z/∂y = x`; between scalars with its number, `∂z/∂y = x = 2`."""
-    if edge.local is None:
+    """`∂z/∂y = x`; between scalars with its number, `∂z/∂y = x = 2`. `∂L/∂x = …` is a gradient already."""
+    if edge.local is None or not edge.derivative.startswith("∂z"):
         return edge.derivative
     number = style.number(edge.local)
     return edge.derivative if edge.derivative.endswith(f"= {number}") else f"{edge.derivative} = {number}"
