@@ -1,0 +1,87 @@
+"""Each example runs as a user would run it, on a small setting and offline, and leaves its pictures."""
+
+import runpy
+import socket
+import struct
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+EXAMPLES = Path(__file__).parent.parent / "examples"
+
+
+@pytest.fixture
+def run(monkeypatch, tmp_path, capsys):
+    """Runs an example in an empty folder, without a network and without data of the user's; returns what it prints."""
+
+    def refuse(*args):
+        raise AssertionError("an example must run offline")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.delenv("TENSORGRAD_DATA", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "no cache"))
+    monkeypatch.setenv("MPLBACKEND", "agg")
+    monkeypatch.chdir(tmp_path)
+
+    def run_example(name, *arguments):
+        path = EXAMPLES / f"{name}.py"
+        monkeypatch.setattr(sys, "argv", [str(path), *arguments])
+        runpy.run_path(str(path), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run_example
+
+
+def pictures():
+    """The files under `out`, of which none may be empty."""
+    files = [path for path in Path("out").iterdir() if path.stat().st_size > 1000]
+    return {path.name for path in files}
+
+
+def write_mnist(folder, count=64):
+    """Noise in MNIST's format and under its names."""
+    rng = np.random.default_rng(0)
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        for kind, array in (
+            ("images-idx3", rng.integers(0, 256, (count, 28, 28))),
+            ("labels-idx1", np.arange(count) % 10),
+        ):
+            header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+            (folder / f"{part}-{kind}-ubyte").write_bytes(header + array.astype(np.uint8).tobytes())
+    return folder
+
+
+def test_every_example_is_run_here():
+    tested = Path(__file__).read_text(encoding="utf-8")
+    assert {path.stem for path in EXAMPLES.glob("*.py") if f'run("{path.stem}"' not in tested} == set()
+
+
+def test_chain_rule(run):
+    assert "∂loss/∂w [-1.1702" in run("chain_rule")
+    assert pictures() == {"chain_rule.svg"}
+
+
+def test_optdigits_cnn(run):
+    assert "accuracy on the 1,797 test images" in run("optdigits_cnn", "--epochs", "1")
+    assert pictures() == {"backprop.svg", "training.png", "weights.safetensors"}
+
+
+def test_mnist_cnn(run, tmp_path):
+    assert "accuracy on the 10,000 test images" in run("mnist_cnn", "--data", str(write_mnist(tmp_path / "mnist")))
+
+
+def test_lesson1_filters(run):
+    text = run("lesson1_filters")
+    assert "0 -1 0 -1 0 -2 1 -1 0 0" in text
+    assert "row 1, column 4" in text
+    assert "right about 100.0% of the pixels" in text
+    assert pictures() == {"lesson1_filters.png", "lesson1_learned.png"}
+
+
+def test_lesson1_one_pattern(run):
+    text = run("lesson1_one_pattern", "--epochs", "1")
+    assert text.count("λ = 0 ") == text.count("λ = 0.001") == 4
+    assert pictures() == {"lesson1_one_pattern.png"}
