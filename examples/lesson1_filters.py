@@ -2,7 +2,8 @@
 
     python examples/lesson1_filters.py
 
-Writes `out/lesson1_filters.png`, what the filters find, and `out/lesson1_learned.png`, a filter before and after learning.
+Writes to the folder `out`: `lesson1_filters.png`, what the filters find, and `lesson1_learned.png`, a filter before and
+after learning.
 """
 
 from pathlib import Path

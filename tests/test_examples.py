@@ -85,3 +85,17 @@ def test_lesson1_one_pattern(run):
     text = run("lesson1_one_pattern", "--epochs", "1")
     assert text.count("λ = 0 ") == text.count("λ = 0.001") == 4
     assert pictures() == {"lesson1_one_pattern.png"}
+
+
+def test_lesson1_gradient_by_hand(run):
+    text = run("lesson1_gradient_by_hand")
+    column = "   [  15.00 ]\n   [  -5.50 ]\n   [  19.00 ]\n"
+    assert text.count(column) == 2  # the product of the matrices, and w1.grad
+    assert "[15.0, -5.5, 19.0]" in text  # finite differences
+    assert pictures() == {"lesson1_gradient_by_hand.svg"}
+
+
+def test_lesson1_signal(run):
+    text = run("lesson1_signal", "--epochs", "1")
+    assert text.count("of the 1,797 test digits are read right") == 2
+    assert pictures() == {"lesson1_signal.png"}

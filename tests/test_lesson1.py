@@ -151,7 +151,7 @@ def test_the_satellite_filter_is_learned_from_examples():
     assert np.array_equal(layer(skies).numpy() > 0, labels == 1)
 
 
-# ------------------------------------------------------------------------------------- one pattern for every kind of model
+# ------------------------------------------------------------------------------------------- one pattern for all models
 
 
 def minimise(model, loss, x, y, l2=0.0, steps=3000, lr=0.3):
