@@ -99,3 +99,11 @@ def test_lesson1_signal(run):
     text = run("lesson1_signal", "--epochs", "1")
     assert text.count("of the 1,797 test digits are read right") == 2
     assert pictures() == {"lesson1_signal.png"}
+
+
+def test_lesson4_sharing(run):
+    text = run("lesson4_sharing", "--epochs", "1")
+    for figure in ("3,072", "4,704", "14,450,688", "156", "456", "9 of the 36 pixels", "used by 16 outputs"):
+        assert figure in text
+    assert "the moved feature maps of the digit: True" in text
+    assert pictures() == {"lesson4_sharing.png", "lesson4_translation.png"}
