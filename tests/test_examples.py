@@ -1,5 +1,6 @@
 """Each example runs as a user would run it, on a small setting and offline, and leaves its pictures."""
 
+import re
 import runpy
 import socket
 import struct
@@ -107,3 +108,11 @@ def test_lesson4_sharing(run):
         assert figure in text
     assert "the moved feature maps of the digit: True" in text
     assert pictures() == {"lesson4_sharing.png", "lesson4_translation.png"}
+
+
+def test_lesson3_one_weight(run):
+    text = run("lesson3_one_weight")
+    by_hand, by_backward, by_difference = re.findall(r"(-0\.\d{5})$", text, re.MULTILINE)
+    assert by_hand == by_backward == by_difference
+    assert "nothing was recorded" in text
+    assert pictures() == {"lesson3_path.svg", "lesson3_one_weight.png"}
