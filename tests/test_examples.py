@@ -116,3 +116,21 @@ def test_lesson3_one_weight(run):
     assert by_hand == by_backward == by_difference
     assert "nothing was recorded" in text
     assert pictures() == {"lesson3_path.svg", "lesson3_one_weight.png"}
+
+
+LESSON5 = {f"lesson5_{name}.png" for name in ("activations", "mistakes", "surface", "training", "weights")}
+
+
+def test_lesson5_digits(run):
+    text = run("lesson5_digits", "--epochs", "1", "--cnn-epochs", "1", "--limit", "200")
+    assert "Optdigits, for no MNIST is at hand" in text
+    assert "64 → 16 → 16 → 10 has 1,482 weights and biases" in text
+    assert pictures() == LESSON5
+
+
+def test_lesson5_digits_on_mnist(run, tmp_path):
+    folder = str(write_mnist(tmp_path / "mnist"))
+    text = run("lesson5_digits", "--data", folder, "--epochs", "1", "--cnn-epochs", "1")
+    assert "784 → 16 → 16 → 10 has 13,002 weights and biases" in text
+    assert "a vector of 13,002 numbers" in text
+    assert pictures() == LESSON5
