@@ -113,6 +113,7 @@ def main() -> None:
     for name, figure in figures.items():
         figure.savefig(options.out / f"lesson5_{name}.png", dpi=150)
     print(f"wrote the pictures {options.out}/lesson5_*.png")
+    print("Look at the weights: patches and noise, hardly the edges and loops that one might have hoped for.")
 
 
 def look_at_gradient(model: nn.Module, images: tg.Tensor, labels: tg.Tensor) -> None:
@@ -122,12 +123,10 @@ def look_at_gradient(model: nn.Module, images: tg.Tensor, labels: tg.Tensor) -> 
     gradient = tg.concatenate([parameter.grad.flatten() for parameter in model.parameters()]).numpy()
     ratio = abs(gradient).max() / np.median(abs(gradient))
     print(
-        f"The cost is {cost.item():.3f}, and its gradient ∇C a vector of {len(gradient):,} numbers, one per parameter:"
+        f"The cost is {cost.item():.3f}, and its gradient ∇C a vector of {len(gradient):,} numbers, one per parameter;"
     )
-    print(
-        f"({', '.join(f'{slope:.4f}' for slope in gradient[-5:])}) are the last five. To its most important parameter"
-    )
-    print(f"the cost answers {ratio:,.0f} times as strongly as to a middling one.\n")
+    print(f"the last five are {', '.join(f'{slope:.4f}' for slope in gradient[-5:])}.")
+    print(f"To its most important parameter the cost answers {ratio:,.0f} times as strongly as to a middling one.\n")
     model.zero_grad()
 
 
