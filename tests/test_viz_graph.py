@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad import nn
 from tensorgrad.viz import style
 from tensorgrad.viz.dot import fold_plumbing, modules
 from tensorgrad.viz.render import RenderError, find_program
@@ -351,3 +352,127 @@ def test_groups_of_the_svg_have_the_ids_of_the_records():
     }
     assert modules(drawing.record) == ("conv1", "conv2", "fc1", "fc2", "fc3")
     assert [id for id, kinds in groups.items() if "module" in kinds] == [f"module-{k}" for k in range(5)]
+
+
+# ------------------------------------------------------------------------------------------------- numbers on the edges
+
+
+def texts(drawing):
+    return {ends: text for ends, text, _ in edges(drawing.dot)}
+
+
+def test_of_arrays_the_mean_size_is_shown_what_is_left_of_it_and_the_axes_of_a_sum():
+    w = tg.Tensor(np.array([3.0, -4.0]), requires_grad=True, name="w")
+    x = tg.Tensor(np.array([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0]]), requires_grad=True, name="x")
+    drawing = tg.viz.graph((x * w * 0.25).sum())
+    assert texts(drawing)["t0 -> op0"] == "∂z/∂x = y | mean |·|: 0.25 × 3.5 = 0.88"
+    assert texts(drawing)["op0 -> t1"] == "∂z/∂y = x | Σ over axes 0, mean |·| = 1"
+    assert nodes(drawing.dot)["t0"][1] == "x | (3, 2) | 1.33 ± 0.75, 0 … 2, 17 % zeros | mean |grad| = 0.88"
+
+
+def test_where_paths_meet_their_sum_is_written():
+    a = tg.Tensor(3.0, requires_grad=True, name="a")
+    assert nodes(tg.viz.graph(a * a - a * 2).dot)["t0"][1] == "a = 3 | grad = 3 + 3 − 2 = 4"
+    v = tg.Tensor([1.0, 2.0], requires_grad=True, name="v")
+    assert nodes(tg.viz.graph((v * v).sum()).dot)["t0"][1].endswith("mean |grad| = 3 | Σ of 2 paths")
+    assert nodes(tg.viz.graph(a + a + a + a).dot)["t0"][1] == "a = 3 | grad = Σ of 4 paths = 4"
+
+
+def test_after_backward_has_freed_the_values_the_rules_are_left():
+    a = tg.Tensor(2.0, requires_grad=True, name="a")
+    loss = (a * 3.0).tanh()
+    loss.backward()
+    drawing = tg.viz.graph(loss)
+    assert texts(drawing)["t0 -> op0"] == "∂z/∂x = y"
+    assert f"{style.GREY}:{style.VERMILION}" in drawing.dot
+    assert not any(colour in drawing.dot for colour in style.DECADES)
+
+
+def test_after_a_step_the_trace_still_shows_the_values_of_its_own_time():
+    w = nn.Parameter(np.array(2.0))
+    w.name = "w"
+    with tg.viz.trace() as t:
+        loss = w * w
+        loss.backward()
+        nn.optim.SGD([w], lr=0.5).step()
+    assert w.item() == 0
+    drawing = tg.viz.graph(t)
+    assert nodes(drawing.dot)["t0"][1] == "w = 2 | grad = 2 + 2 = 4"
+    assert texts(drawing)["op0 -> t1"] == ""
+
+
+def test_lanes_are_dark_and_wide_by_decades_of_the_gradients_length():
+    x = tg.Tensor(1.0, requires_grad=True, name="x")
+    y = x
+    for _ in range(7):
+        y = y * 0.09
+    found = re.findall(r't\d+ -> op\d+ .*?color="#6B6B6B:(#\w+)".*?penwidth=([\d.]+)', tg.viz.graph(y * 1.0).dot)
+    expected = [(style.DECADES[min(k, 5)], str(min(style.WIDTHS[min(k, 5)], 2.0))) for k in (7, 6, 5, 4, 3, 2, 1, 0)]
+    assert found == expected
+    assert list(style.WIDTHS) == sorted(style.WIDTHS, reverse=True)
+    lightness = [sum(int(c[k : k + 2], 16) for k in (1, 3, 5)) for c in style.DECADES]
+    assert lightness == sorted(lightness)
+
+
+@needs_program
+def test_the_svg_sets_each_lanes_own_width():
+    svg = example().svg
+    assert f'.edge path[stroke="{style.DECADES[0].lower()}"]{{stroke-width:3.0}}' in svg
+    assert f'stroke="{style.DECADES[0].lower()}"' in svg.replace("<style>", "").partition("</style>")[2]
+
+
+# ------------------------------------------------------------------------------------------------------- what may fail
+
+
+@needs_program
+def test_a_failed_computation_is_drawn_with_the_failing_op_in_red():
+    tg.manual_seed(0)
+    net = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(5, 2))
+    with pytest.raises(tg.ShapeError), tg.viz.trace() as t:
+        net(tg.ones(16, 3))
+    drawing = tg.viz.graph(t)
+    failed = next(line for line in drawing.dot.split("\n") if 'class="op failed"' in line)
+    assert style.FAILED.face in failed
+    assert text_of(failed.partition("label=<")[2].partition("> class")[0]) == (
+        "linear | ShapeError: linear: the sizes don't fit | x (16, 4) | weight (2, 5) | bias (2,)"
+    )
+    assert modules(drawing.record) == ("0", "2")
+    groups = {g.get("id") for g in ElementTree.fromstring(drawing.svg).iter(f"{SVG}g")}
+    assert {"op0", "op1", "op2", "edge-op2-0", "edge-op2-1"} <= groups
+    assert "edge-op2-out" not in groups
+
+
+def test_a_computation_that_was_not_recorded_is_drawn_without_gradients():
+    with tg.viz.trace() as t, tg.no_grad():
+        (tg.ones(2) * 2.0).sum()
+    dot = tg.viz.graph(t).dot
+    assert [color for _, _, color in edges(dot)] == [style.PALE] * 5
+    assert "grad" not in dot.partition("</TABLE>>\n")[2].replace("backprop", "")
+
+
+def test_a_chain_of_a_million_is_refused_after_the_first_few_thousand():
+    """The walk stops early: no node beyond the limit is looked at, which would fail."""
+    y = tg.Tensor(1.0, requires_grad=True)
+    for _ in range(3_000):
+        y = y * 1.0
+    node = y._node
+    for _ in range(2_500):
+        node = node.edges[0]
+    node.edges = None  # whoever comes this far fails
+    with pytest.raises(tg.ArgumentError, match=r"more than 2,000 ops(.|\n)*draw a part(.|\n)*max_ops"):
+        tg.viz.graph(y)
+
+
+def test_hostile_modules_and_errors_are_text_too():
+    class Evil(nn.Module):
+        def forward(self, x):
+            return x @ tg.ones(7, 7)
+
+    holder = nn.Module()
+    setattr(holder, "<script>", nn.Sequential(nn.Linear(2, 2), Evil()))
+    with pytest.raises(tg.ShapeError), tg.viz.trace() as t:
+        getattr(holder, "<script>")(tg.ones(1, 2))
+    drawing = tg.viz.graph(t, fold=["<script>"], names={'"x\n</svg>': tg.ones(1)})
+    assert "<script" not in drawing.dot
+    if HAS_PROGRAM:
+        ElementTree.fromstring(drawing.svg)

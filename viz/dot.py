@@ -151,9 +151,9 @@ class _Drawing:
         if edge.tensor in self.beside.get(edge.op, ())[::2]:
             # Graphviz puts the head of a level edge to the right of its tail, so every other leaf goes to the right.
             look |= self._lanes(edge.carries_gradient, gradient, upwards=True)
-            canvas.edge(edge.op, edge.tensor, text, **look)
+            canvas.edge(edge.op, edge.tensor, text or None, **look)
         else:
-            canvas.edge(edge.tensor, edge.op, text, **look, **self._lanes(edge.carries_gradient, gradient))
+            canvas.edge(edge.tensor, edge.op, text or None, **look, **self._lanes(edge.carries_gradient, gradient))
 
     def _write_output(self, canvas: Digraph, maker: str, id: str, end: str) -> None:
         carries = id in self.carrying
@@ -168,9 +168,8 @@ class _Drawing:
         if not carries:
             return {"color": style.PALE, "dir": "back" if upwards else "forward"}
         back, look = style.VERMILION, {"dir": "both"}
-        amount = strength(gradient)
-        if amount is not None and self.strongest > 0:
-            level = style.level(amount / self.strongest)
+        if gradient is not None and self.strongest > 0:
+            level = style.level(strength(gradient) / self.strongest)
             back = style.DECADES[level]
             # Graphviz draws both lanes equally wide; in an SVG the style sheet puts that right.
             look["penwidth"] = str(min(style.WIDTHS[level], 2.0))
@@ -184,7 +183,8 @@ def _names(id: str, kind: str) -> dict[str, str]:
 
 
 def _strengths(graph: GraphRecord) -> Iterator[float]:
-    """Of the gradients that are drawn as lanes, as far as they are known and finite."""
-    gradients = (*(edge.contribution for edge in graph.edges), *(tensor.gradient for tensor in graph.tensors))
-    amounts = (strength(gradient) for gradient in gradients)
-    return (amount for amount in amounts if amount is not None and math.isfinite(amount))
+    """Of the gradients that are drawn as lanes, as far as they are finite; none where no edge's is known."""
+    gradients = [edge.contribution for edge in graph.edges if edge.contribution is not None]
+    if gradients:
+        gradients += [tensor.gradient for tensor in graph.tensors if tensor.gradient is not None]
+    return (amount for amount in map(strength, gradients) if math.isfinite(amount))

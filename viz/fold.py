@@ -68,8 +68,8 @@ def choose_folded(
         modules: those of the graph.
         fold: their paths; True for all of the outermost, False for none; None to fold as deep inside as leaves at most
             `ROOM` ops and boxes.
-        unfold: paths of modules to open, with all around them. Modules inside of them that hold further modules are
-            shown as boxes, the others open.
+        unfold: paths of modules to open, with all around them; so is whatever holds an op that failed. Modules inside
+            of them that hold further modules are shown as boxes, the others open.
     """
     if fold is None:
         chosen = _as_needed(graph, modules)
@@ -77,7 +77,8 @@ def choose_folded(
         chosen = set(modules.inside("")) if fold else set()
     else:
         chosen = set(fold)
-    for path in unfold:
+    failed = [modules.homes[op.id] for op in graph.ops if op.error]
+    for path in (*unfold, *failed):
         for opened in lineage(path):
             if opened in chosen:
                 chosen.remove(opened)
@@ -128,7 +129,7 @@ class _Box:
     def __init__(self, graph: GraphRecord, wiring: Wiring, path: str, ops: list[OpRecord]) -> None:
         self.path, self.ops = path, ops
         self.ids = {op.id for op in ops}
-        made = {op.output: number for number, op in enumerate(ops)}
+        made = {op.output: number for number, op in enumerate(ops) if op.output}
         inputs = [wiring.inputs(op.id) for op in ops]
         self.enters = {id for ids in inputs for id in ids if id not in made and id in wiring.maker}
         self.leaves = [id for id in made if id == graph.output or not self.ids.issuperset(wiring.users[id])]

@@ -42,14 +42,12 @@ class Finding:
     cause: str = ""
 
 
-def strength(gradient: GradientRecord | None) -> float | None:
-    """The length ‖g‖ = √Σ g² of a gradient, which says how much flows whatever its shape; None where it isn't known.
+def strength(gradient: GradientRecord) -> float:
+    """The length ‖g‖ = √Σ g² of a gradient, which says how much flows whatever its shape.
 
     >>> strength(GradientRecord((), 3.0, -3.0))
     3.0
     """
-    if gradient is None:
-        return None
     if gradient.statistics is None:
         # All alike is the best guess from the mean; of a scalar it is exact.
         return gradient.mean_abs * math.sqrt(math.prod(gradient.shape))

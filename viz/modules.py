@@ -48,7 +48,7 @@ def lineage(path: str) -> list[str]:
 
 def parent(path: str) -> str:
     """The path of the module around this one; `""` for none."""
-    return ["", *lineage(path)][-2]
+    return ["", "", *lineage(path)][-2]
 
 
 def shared(paths: Iterable[str]) -> str:
