@@ -7,7 +7,8 @@ BENCH = .venv-bench
 
 .PHONY: demo test test-oracle bench lint wheel clean
 
-demo: $(VENV)/ready ## train a CNN on real digits, draw its backprop graph
+demo: $(VENV)/ready ## draw the chain rule on one neuron; train a CNN on real digits, draw its backprop graph
+	$(VENV)/bin/python examples/chain_rule.py
 	$(VENV)/bin/python examples/optdigits_cnn.py
 
 test: $(VENV)/ready ## every test that needs no PyTorch

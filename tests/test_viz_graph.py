@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -476,3 +477,16 @@ def test_hostile_modules_and_errors_are_text_too():
     assert "<script" not in drawing.dot
     if HAS_PROGRAM:
         ElementTree.fromstring(drawing.svg)
+
+
+@needs_program
+@pytest.mark.parametrize("name", ["chain_rule", "vanishing_gradient"])
+def test_the_pictures_of_the_documentation_are_those_that_the_examples_draw(name, tmp_path):
+    """Every text of them; where it stands depends on the layout program."""
+    root = Path(__file__).parent.parent
+    subprocess.run([sys.executable, root / "examples" / f"{name}.py"], cwd=tmp_path, check=True, capture_output=True)
+    kept, drawn = (
+        sorted(text.text or "" for text in ElementTree.parse(folder / f"{name}.svg").iter(f"{SVG}text"))
+        for folder in (root / "docs", tmp_path / "out")
+    )
+    assert kept == drawn

@@ -186,9 +186,9 @@ def _size(gradient: GradientRecord, upstream: GradientRecord | None) -> str:
         return style.number(gradient.value)
     size = style.short(gradient.mean_abs)
     if upstream is not None and upstream.shape == gradient.shape and 0 < upstream.mean_abs < math.inf:
-        left = gradient.mean_abs / upstream.mean_abs
-        if abs(left - 1) > 1e-3:
-            return f"mean |·|: {style.short(upstream.mean_abs)} × {style.power(left)} = {size}"
+        left = style.power(gradient.mean_abs / upstream.mean_abs)
+        if left != "1":
+            return f"mean |·|: {style.short(upstream.mean_abs)} × {left} = {size}"
     return f"mean |·| = {size}"
 
 
@@ -217,7 +217,7 @@ def legend(numbers: bool) -> str:
     ]
     rows = [_table(cells, spacing=6, padding=3)]
     if numbers:
-        explained = style.run("its length √Σ g², of the longest:", style.VERMILION, 10)
+        explained = style.run("dark and wide where it is long: √Σ g², of the longest", style.VERMILION, 10)
         scale = [f"<TD>{_table(_step(level), spacing=0, padding=2)}</TD>" for level in range(len(style.DECADES))]
         rows.append(_table([f"<TD>{explained}</TD>", *scale], spacing=6, padding=0))
     outer = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows)
