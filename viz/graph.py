@@ -107,7 +107,7 @@ def graph(
             default a graph of more than 40 ops is folded, as little as needed.
         unfold: paths of modules to draw open all the same.
         pictures: show filters, feature maps and their gradients as small pictures, in the SVG.
-        check: tick each edge whose contribution finite differences confirm, as far as the op's inputs are known: a trace
+        check: tick each edge whose contribution finite differences confirm, where the op's inputs are known: a trace
             knows them all.
 
     Raises:
