@@ -108,3 +108,6 @@ def test_the_wheel_holds_one_top_level_package(tmp_path):
     assert {t for t in tops if not t.endswith(".dist-info")} == {"tensorgrad"}
     assert {"tensorgrad/nn/data/optdigits.npz", "tensorgrad/py.typed", "tensorgrad/viz/__init__.py"} <= set(names)
     assert "tensorgrad/viz/plots/__init__.py" in names
+    page = {f"tensorgrad/viz/page/{path.name}" for path in (ROOT / "viz" / "page").glob("*.*")}
+    assert any(name.endswith(".js") for name in page)
+    assert page <= set(names)

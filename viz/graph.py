@@ -4,24 +4,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, restate
 
-from . import dot, pictures
+from . import column, dot, page, pictures
 from .collect import MAX_OPS, collect
 from .fold import choose_folded, fold_plumbing
 from .modules import Modules, find_modules
 from .recorder import Depth
 from .records import GraphRecord
-from .render import render
+from .render import RenderError, find_program, render
 from .trace import Trace
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
+
+NO_PROGRAM = (
+    "This is a plain layout in one column, for nothing here can lay out graphs. "
+    "pip install graphviz-pure (no root needed), and save the page again: then modules fold, and SVG and PNG come too."
+)
+TOO_LARGE = "This is a plain layout in one column: with all its modules open, this graph is too large for Graphviz."
+
+LARGEST = 200
+"""Ops of a graph that is laid out with all its modules open, for a page; ResNet-50 has fewer."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +62,46 @@ class Drawing:
         """The drawing as a PNG image, at 144 dots per inch."""
         return render(self.dot, "png")
 
+    @cached_property
+    def html(self) -> str:
+        """The drawing as a page that steps through the pass: one file, without a network.
+
+        Where nothing can lay it out, it comes in a plain column, with a line that says so.
+        """
+        svg, note = self._all_open()
+        folded = [f"module-{k}" for k, path in enumerate(dot.modules(self.record)) if path in self.folded]
+        return page.write(self.record, svg, note, folded)
+
+    def _all_open(self) -> tuple[str, str]:
+        """An SVG in which a page can fold and unfold every module; and a note where it is a plain one."""
+        try:
+            find_program()
+        except RenderError:
+            return column.draw(self.record), NO_PROGRAM
+        try:
+            if len(self.record.ops) <= LARGEST:
+                return replace(self, folded=frozenset()).svg, ""
+        except RenderError:
+            pass
+        return column.draw(self.record), TOO_LARGE
+
     def save(self, path: str | Path) -> Path:
-        """Write the drawing, in the format that the suffix names: `.svg`, `.png`, `.dot` or `.gv`; returns the path.
+        """Write the drawing, in the format that the suffix names; returns the path.
+
+        `.html`, `.svg`, `.png`, or DOT text as `.dot` or `.gv`.
 
         Folders are made as needed. Raises ArgumentError for another suffix, RenderError where nothing can lay it out.
         """
         path = Path(path)
-        if path.suffix not in (".svg", ".png", ".dot", ".gv"):
-            expected = "a path that ends in .svg, .png, .dot or .gv"
+        formats = {".html": "html", ".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot"}
+        if path.suffix not in formats:
+            expected = "a path that ends in .html, .svg, .png, .dot or .gv"
             raise ArgumentError(
                 restate("Drawing.save", f"no format called {path.suffix!r}", expected=expected, path=path)
             )
-        content = self.png if path.suffix == ".png" else (self.svg if path.suffix == ".svg" else self.dot).encode()
+        content = getattr(self, formats[path.suffix])
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return path
 
     def _repr_svg_(self) -> str:
@@ -124,7 +159,7 @@ def graph(
     >>> [tensor.name for tensor in drawing.record.tensors]
     ['w', '', 'loss']
     """
-    depth = Depth(numbers=True, closely=pictures, check=check)
+    depth = Depth(numbers=True, closely=True, check=check)
     variables = _variables_of(sys._getframe(1))
     if isinstance(source, Trace):
         record = source.record(None, names, variables, max_ops, depth)

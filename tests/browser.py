@@ -1,0 +1,53 @@
+"""A browser for tests of pages, without a driver: a script in a copy of the page plays the reader, and reports."""
+
+import html
+import json
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+needs_browser = pytest.mark.skipif(PROGRAM is None, reason="no Chromium on this machine")
+
+# Before anything of the page runs.
+TRAP = """<script>
+const thrown = [];
+addEventListener("error", (event) => thrown.push(event.message));
+addEventListener("unhandledrejection", (event) => thrown.push(String(event.reason)));
+addEventListener("securitypolicyviolation", (event) => thrown.push(event.blockedURI));
+alert = (text) => thrown.push(`alert ${text}`);
+</script>"""
+
+# After the page has started.
+SCRIPT = """<script>
+%(reader)s
+let told = null;
+try {
+  told = (() => { %(script)s })();
+} catch (error) {
+  thrown.push(String(error));
+}
+const report = document.createElement("pre");
+report.id = "report";
+report.textContent = JSON.stringify({ told, thrown });
+document.body.append(report);
+</script>"""
+
+
+def play(page, script, folder, size="1400,900"):
+    """What `script` returns when it runs in the page, with the functions of reader.js; fails if anything threw."""
+    path = folder / "page.html"
+    copy = page.replace("<head>", f"<head>{TRAP}", 1)
+    reader = Path(__file__).with_name("reader.js").read_text(encoding="utf-8")
+    at = copy.rindex("</body>")
+    path.write_text(copy[:at] + SCRIPT % {"reader": reader, "script": script} + copy[at:], encoding="utf-8")
+    command = [PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    command += [f"--window-size={size}", "--virtual-time-budget=20000", "--dump-dom", path.as_uri()]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    (report,) = re.findall(r'<pre id="report">(.*?)</pre>', done.stdout, re.DOTALL)
+    report = json.loads(html.unescape(report))
+    assert report["thrown"] == []
+    return report["told"]

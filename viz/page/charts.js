@@ -1,0 +1,70 @@
+// Small pictures of arrays.
+
+const NO_PIXEL = 255;
+
+/** A histogram of bars between the least and the greatest value. */
+function histogram(counts, low, high, color) {
+  const [width, height] = [240, 56];
+  const most = Math.max(...counts, 1);
+  const step = width / counts.length;
+  const bars = counts.map((count, k) => {
+    const tall = count ? Math.max((count / most) * height, 1) : 0;
+    return shape("rect", { x: k * step, y: height - tall, width: step - 1, height: tall, fill: color });
+  });
+  const drawing = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "histogram" }, bars);
+  const legend = element("div", { class: "legend" }, element("span", {}, number(low, 3)), element("span", {}, number(high, 3)));
+  return element("figure", { class: "histogram" }, drawing, legend);
+}
+
+/** An array as a picture: from white to blue, or, where the sign matters, from blue over white to vermilion. */
+function picture(pixels, diverging) {
+  const { rows, columns, low, high } = pixels;
+  const canvas = element("canvas", { width: columns, height: rows, role: "img", "aria-label": "picture" });
+  canvas.style.aspectRatio = `${columns} / ${rows}`;
+  const image = new ImageData(columns, rows);
+  const color = diverging ? divergingColor(low, high) : sequentialColor;
+  [...atob(pixels.bytes)].forEach((letter, k) => {
+    const level = letter.charCodeAt(0);
+    if (level !== NO_PIXEL) image.data.set([...color(level / (NO_PIXEL - 1)), 255], 4 * k);
+  });
+  canvas.getContext("2d").putImageData(image, 0, 0);
+  return canvas;
+}
+
+/** The picture with a bar that tells what the colours mean. */
+function pictureWithLegend(pixels, diverging) {
+  const bar = { rows: 1, columns: 64, low: pixels.low, high: pixels.high, bytes: btoa(String.fromCharCode(...ramp(64))) };
+  const legend = element(
+    "div",
+    { class: "legend" },
+    element("span", {}, number(pixels.low, 3)),
+    picture(bar, diverging),
+    element("span", {}, number(pixels.high, 3)),
+  );
+  return element("figure", { class: "picture" }, picture(pixels, diverging), legend);
+}
+
+function ramp(length) {
+  return Array.from({ length }, (_, k) => Math.round((k * (NO_PIXEL - 1)) / (length - 1)));
+}
+
+const WHITE = [255, 255, 255];
+const BLUE = [0, 114, 178];
+const VERMILION = [213, 94, 0];
+
+function sequentialColor(share) {
+  return mix([247, 251, 255], [0, 52, 94], share);
+}
+
+/** White is 0; full colour is the greatest absolute value. */
+function divergingColor(low, high) {
+  const most = Math.max(Math.abs(low), Math.abs(high)) || 1;
+  return (share) => {
+    const value = (low + share * (high - low)) / most;
+    return mix(WHITE, value < 0 ? BLUE : VERMILION, Math.abs(value));
+  };
+}
+
+function mix(from, to, share) {
+  return from.map((start, k) => Math.round(start + share * (to[k] - start)));
+}

@@ -1,0 +1,145 @@
+// The panel beside the drawing: all that is known of what was clicked.
+
+function showDetails(id) {
+  const content = tensors.has(id) ? tensorDetails(tensors.get(id)) : ops.has(id) ? opDetails(ops.get(id)) : edgeDetails(id);
+  if (!content) return;
+  for (const group of drawing.querySelectorAll(".chosen")) group.classList.remove("chosen");
+  placeOf(id)?.classList.add("chosen");
+  const close = element("button", { id: "close", title: "Close (Esc)", "aria-label": "Close" }, "×");
+  close.addEventListener("click", hideDetails);
+  find("details").replaceChildren(close, ...content.filter(Boolean));
+  find("details").dataset.of = id;
+  find("details").hidden = false;
+  find("details").parentNode.scrollTop = 0;
+}
+
+function hideDetails() {
+  for (const group of drawing.querySelectorAll(".chosen")) group.classList.remove("chosen");
+  find("details").hidden = true;
+  delete find("details").dataset.of;
+}
+
+const KINDS = {
+  parameter: "parameter: it learns from its gradient",
+  constant: "constant: no gradient flows to it",
+  interior: "the result of an op",
+  output: "the output: L in the formulas",
+};
+
+function tensorDetails(tensor) {
+  const maker = makers.get(tensor.id);
+  return [
+    element("h2", {}, element("bdi", {}, title(tensor))),
+    line(KINDS[tensor.kind]),
+    facts([
+      ["shape", sizes(tensor.shape)],
+      ["dtype", tensor.dtype],
+      ["made by", maker && jump(maker.id, maker.symbol)],
+      ["used by", jumps(users.get(tensor.id).map((edge) => [edge.op, ops.get(edge.op).symbol]))],
+    ]),
+    ...arrayDetails("Value", tensor, tensor.kind === "parameter"),
+    ...gradientDetails("Gradient", tensor.gradient),
+  ];
+}
+
+function opDetails(op) {
+  return [
+    element("h2", {}, `${op.symbol} `, element("small", {}, op.name)),
+    op.formula && equation(op.formula),
+    op.error && element("p", { class: "error" }, op.error),
+    facts([
+      ["inputs", jumps(inputs.get(op.id).map((edge) => [edge.tensor, `${edge.operand} = ${title(tensors.get(edge.tensor))}`]))],
+      ["output", op.output && jump(op.output, sizes(tensors.get(op.output).shape))],
+      ...(op.params ?? []).map(([name, value]) => [name, value]),
+      ["module", op.scopes?.map(([path, kind]) => `${path || "model"} (${kind})`).join(" › ")],
+      ["source", op.source && `${op.source.file}:${op.source.number}`],
+      ["idle", op.idle === undefined ? null : `${number(100 * op.idle, 3)} % lets no gradient through`],
+    ]),
+    op.source?.text && element("pre", {}, op.source.text),
+    element("h3", {}, "Local derivatives"),
+    ...inputs.get(op.id).map((edge) => line(jump(edge.id, edge.derivative || `${edge.operand}: no gradient`))),
+  ];
+}
+
+/** Of an edge into an op; the edge out of an op has nothing of its own to tell, so its op is shown. */
+function edgeDetails(id) {
+  const edge = edges.get(id);
+  if (!edge) return ops.has(id.split("-")[1]) ? opDetails(ops.get(id.split("-")[1])) : null;
+  const [tensor, op] = [tensors.get(edge.tensor), ops.get(edge.op)];
+  return [
+    element("h2", {}, element("bdi", {}, title(tensor)), ` → ${op.symbol}`),
+    line(formula(op.formula || op.symbol), ", here ", formula(edge.operand), " is ", jump(tensor.id, title(tensor))),
+    element("h3", {}, "Local rule"),
+    edge.derivative ? equation(edge.derivative) : line("No gradient flows back along this edge."),
+    facts([
+      ["its number", edge.local === undefined ? null : number(edge.local)],
+      ["summed over", edge.summed && `axis ${edge.summed.join(", ")}, along which ${edge.operand} was broadcast`],
+      ["checked", checked(edge.checked)],
+    ]),
+    ...gradientDetails("What flows back along it", edge.contribution && { ...tensor.gradient, ...edge.contribution }),
+  ];
+}
+
+/** The verdict of finite differences. */
+function checked(error) {
+  if (error === undefined) return null;
+  return `${error < 0.01 ? "✓ agrees with" : "✗ differs from"} finite differences (relative ${number(error, 2)})`;
+}
+
+function gradientDetails(heading, record) {
+  if (!record) return [];
+  const array = { ...record, shape: record.shape ?? [] };
+  return arrayDetails(heading, array, true, record.value === undefined ? [["mean |·|", number(record.mean_abs)]] : []);
+}
+
+/** Value, statistics, values, histogram and picture of an array. */
+function arrayDetails(heading, { value, statistics, details, shape }, isSigned, more = []) {
+  if (value === undefined && !statistics && !details && !more.length) return [];
+  const values = details?.values ?? [];
+  return [
+    element("h3", {}, heading),
+    value === undefined ? null : equation(number(value, 7)),
+    facts([...more, ...statisticFacts(statistics)]),
+    details?.picture && values.length !== 1 && pictureWithLegend(details.picture, isSigned),
+    statistics && values.length !== 1 && histogram(details?.histogram ?? [], statistics.min, statistics.max, isSigned ? "var(--vermilion)" : "var(--blue)"),
+    value === undefined && values.length ? valuesTable(values, shape) : null,
+  ];
+}
+
+function statisticFacts(statistics) {
+  if (!statistics) return [];
+  const { mean, std, min, max, zeros, nans, infinities } = statistics;
+  return [
+    ["mean ± deviation", `${number(mean)} ± ${number(std)}`],
+    ["from … to", `${number(min)} … ${number(max)}`],
+    ["zeros", zeros ? `${number(100 * zeros, 3)} %` : null],
+    ["NaN", nans || null],
+    ["infinite", infinities || null],
+  ];
+}
+
+/** All values, in rows as long as the last axis. */
+function valuesTable(values, shape = []) {
+  const columns = shape.at(-1) || values.length;
+  const rows = [];
+  for (let k = 0; k < values.length; k += columns) rows.push(values.slice(k, k + columns));
+  const cells = (row) => row.map((value) => element("td", {}, number(value, 3)));
+  return element("div", { class: "values" }, element("table", {}, rows.map((row) => element("tr", {}, cells(row)))));
+}
+
+// -------------------------------------------------------------------------------------------------------------- helpers
+
+/** Pairs of a term and what there is to say; those without are left out. */
+function facts(pairs) {
+  const told = pairs.filter(([, fact]) => fact !== undefined && fact !== null && fact !== "" && fact.length !== 0);
+  return told.length ? element("dl", {}, told.flatMap(([term, fact]) => [element("dt", {}, term), element("dd", {}, fact)])) : null;
+}
+
+/** A button that leads to another part of the graph. */
+function jump(id, text) {
+  return element("button", { class: "link", "data-show": id }, nameTag(text, 40));
+}
+
+function jumps(targets) {
+  return targets.length ? element("span", {}, targets.flatMap(([id, text], k) => [k ? ", " : "", jump(id, text)])) : null;
+}

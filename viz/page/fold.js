@@ -1,0 +1,160 @@
+// Folding of modules, without a new layout: the heights that nobody uses any more are taken out of the drawing.
+
+const TITLE = 30; // the height of a folded module, and of the strip at the top of an open one
+const EDGE_OF_BOX = 12;
+
+/** The parts of the drawing as it was laid out: every node, edge and module with its box. */
+const parts = { nodes: new Map(), edges: [], modules: [] };
+const folded = new Set();
+
+function startFolding() {
+  for (const group of drawing.querySelectorAll("g.node")) {
+    parts.nodes.set(group.querySelector("title").textContent, { group, ...boxOf(group) });
+  }
+  for (const group of drawing.querySelectorAll("g.edge")) parts.edges.push(readEdge(group));
+  for (const group of drawing.querySelectorAll("g.cluster")) parts.modules.push(readModule(group));
+  // Titles of groups would pop up as tooltips that say `t0->op0`.
+  for (const title of drawing.querySelectorAll("g > title")) title.remove();
+  const begins = stage.dataset.folded.split(" ");
+  for (const module of parts.modules) if (begins.includes(module.group.id)) folded.add(module);
+  arrange();
+}
+
+function boxOf(group) {
+  const { x, y, width, height } = group.getBBox();
+  return { left: x, right: x + width, top: y, bottom: y + height };
+}
+
+/** An edge, with a broad invisible line that is easy to click. */
+function readEdge(group) {
+  const ends = group.querySelector("title").textContent.split("->");
+  const line = group.querySelector("path");
+  group.append(shape("path", { class: "reach", d: line.getAttribute("d") }));
+  const lines = [...group.querySelectorAll("path")].map((path) => ({ path, d: path.getAttribute("d") }));
+  const marks = [...group.querySelectorAll("polygon, text, ellipse")].map((mark) => ({ mark, ...boxOf(mark) }));
+  return { group, ends, lines, marks };
+}
+
+/** A module's frame and, for when it is folded, the box that takes its place. */
+function readModule(group) {
+  const box = boxOf(group);
+  const frame = group.querySelector("path, polygon");
+  const inside = [...parts.nodes].filter(([, node]) => contains(box, node)).map(([id]) => id);
+  const text = group.querySelector("text")?.textContent ?? "";
+  const count = inside.filter((id) => ops.has(id)).length;
+  const lid = shape("rect", { class: "lid", x: box.left, width: box.right - box.left, rx: 8 });
+  const label = shape("text", { class: "lid-title", x: box.left + 10 }, `▸ ${text}`);
+  const size = shape("text", { class: "lid-size", x: box.right - 10 }, count === 1 ? "1 op" : `${count} ops`);
+  const closed = shape("g", { class: "folded", id: `folded-${parts.modules.length}` }, lid, label, size);
+  return { group, closed, frame, d: frame.getAttribute("d"), points: frame.getAttribute("points"), inside, ...box, text };
+}
+
+function contains(outer, inner) {
+  const [x, y] = [(inner.left + inner.right) / 2, (inner.top + inner.bottom) / 2];
+  return outer.left <= x && x <= outer.right && outer.top <= y && y <= outer.bottom;
+}
+
+function toggle(module) {
+  if (!folded.delete(module)) folded.add(module);
+  arrange();
+}
+
+function foldAll() {
+  const open = parts.modules.filter((module) => !folded.has(module));
+  folded.clear();
+  if (open.length) parts.modules.forEach((module) => folded.add(module));
+  arrange();
+}
+
+/** The folded module that hides a node, the outermost where they are nested; undefined for a node that is seen. */
+function hiddenBy(id) {
+  return outermost().find((module) => module.inside.includes(id));
+}
+
+function outermost() {
+  return [...folded].filter((module) => ![...folded].some((other) => other !== module && contains(other, module)));
+}
+
+/** Put everything where it belongs now. */
+function arrange() {
+  const closed = outermost();
+  const hidden = new Map(closed.flatMap((module) => module.inside.map((id) => [id, module])));
+  const inSight = parts.modules.filter((module) => !closed.some((other) => other === module || contains(other, module)));
+  const move = heights(closed, inSight, hidden);
+  for (const [id, node] of parts.nodes) placeNode(node, hidden.has(id), move);
+  for (const edge of parts.edges) placeEdge(edge, hidden, move);
+  for (const module of parts.modules) placeModule(module, closed.includes(module), inSight.includes(module), move);
+  find("fold-all").textContent = folded.size < parts.modules.length ? "Fold all" : "Unfold all";
+  find("fold-all").hidden = parts.modules.length === 0;
+}
+
+/** The map from heights as laid out to heights now: it goes up, but stands still where folding left nothing to see. */
+function heights(closed, inSight, hidden) {
+  const seen = [...parts.nodes].filter(([id]) => !hidden.has(id)).map(([, node]) => node);
+  const labels = parts.edges.filter(({ ends }) => !ends.some((id) => hidden.has(id))).flatMap((edge) => edge.marks);
+  const strips = [...closed, ...inSight].map(({ top }) => ({ top, bottom: top + TITLE }));
+  const feet = inSight.map(({ bottom }) => ({ top: bottom - EDGE_OF_BOX, bottom }));
+  const kept = [...seen, ...labels, ...strips, ...feet];
+  const knots = [...closed, ...kept].flatMap(({ top, bottom }) => [top, bottom]).sort((a, b) => a - b);
+  const covers = (from, to) => (box) => box.top <= from && to <= box.bottom;
+  let lost = 0;
+  const losses = knots.map((knot, k) => {
+    const from = knots[k - 1] ?? knot;
+    if (closed.some(covers(from, knot)) && !kept.some(covers(from, knot))) lost += knot - from;
+    return lost;
+  });
+  return (y) => y - interpolate(knots, losses, y);
+}
+
+/** Piecewise linear through the knots, constant beyond them. */
+function interpolate(knots, values, y) {
+  let [low, high] = [0, knots.length - 1];
+  if (high < 0 || y <= knots[0]) return 0;
+  if (y >= knots[high]) return values[high];
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if (knots[middle] <= y) low = middle;
+    else high = middle;
+  }
+  return values[low] + ((values[high] - values[low]) * (y - knots[low])) / (knots[high] - knots[low]);
+}
+
+function placeNode(node, isHidden, move) {
+  node.group.classList.toggle("hidden", isHidden);
+  shift(node.group, node, move);
+}
+
+function shift(group, { top, bottom }, move) {
+  const middle = (top + bottom) / 2;
+  group.setAttribute("transform", `translate(0 ${move(middle) - middle})`);
+}
+
+/** An edge within a folded module is hidden; one that leads into it ends beneath its box. */
+function placeEdge(edge, hidden, move) {
+  const [from, to] = edge.ends.map((id) => hidden.get(id));
+  edge.group.classList.toggle("hidden", from !== undefined && from === to);
+  for (const { path, d } of edge.lines) path.setAttribute("d", movePath(d, move));
+  for (const mark of edge.marks) shift(mark.mark, mark, move);
+}
+
+/** The same path with other heights: every second number of absolute M, C and L commands is a y. */
+function movePath(d, move) {
+  let isX = false;
+  return d.replaceAll(/-?[\d.]+(?:e-?\d+)?/g, (text) => {
+    isX = !isX;
+    return isX ? text : move(Number(text));
+  });
+}
+
+function placeModule(module, isClosed, isInSight, move) {
+  module.group.classList.toggle("hidden", !isInSight);
+  for (const name of ["d", "points"]) if (module[name]) module.frame.setAttribute(name, movePath(module[name], move));
+  for (const text of module.group.querySelectorAll("text")) shift(text, { top: module.top, bottom: module.top }, move);
+  if (!isClosed) return module.closed.remove();
+  const [top, bottom] = [move(module.top), move(module.bottom)];
+  const [lid, ...texts] = module.closed.children;
+  lid.setAttribute("y", top);
+  lid.setAttribute("height", bottom - top);
+  for (const text of texts) text.setAttribute("y", (top + bottom) / 2 + 4);
+  module.group.parentNode.append(module.closed);
+}

@@ -1,0 +1,34 @@
+// The records of the graph, and who is connected with whom.
+
+/** Floats that JSON has no words for. */
+const FLOATS = { nan: NaN, inf: Infinity, "-inf": -Infinity };
+
+const graph = JSON.parse(find("records").textContent, (key, value) => (value && value.float ? FLOATS[value.float] : value));
+graph.ops ??= [];
+graph.tensors ??= [];
+graph.edges ??= [];
+
+const tensors = new Map(graph.tensors.map((tensor) => [tensor.id, tensor]));
+const ops = new Map(graph.ops.map((op) => [op.id, op]));
+const makers = new Map(graph.ops.map((op) => [op.output, op]));
+const inputs = new Map(graph.ops.map((op) => [op.id, []]));
+const users = new Map(graph.tensors.map((tensor) => [tensor.id, []]));
+for (const edge of graph.edges) {
+  edge.id = `edge-${edge.op}-${inputs.get(edge.op).length}`;
+  inputs.get(edge.op).push(edge);
+  users.get(edge.tensor).push(edge);
+}
+const edges = new Map(graph.edges.map((edge) => [edge.id, edge]));
+
+/** What to call a tensor: its name, or where it comes from. */
+function title(tensor) {
+  if (tensor.name) return tensor.name;
+  if (tensor.id === graph.output) return "output";
+  const maker = makers.get(tensor.id);
+  return maker ? `result of ${maker.symbol}` : tensor.kind;
+}
+
+/** Its value where it is one number, else its shape. */
+function gist(tensor) {
+  return tensor.value === undefined ? sizes(tensor.shape) : number(tensor.value);
+}

@@ -1,0 +1,28 @@
+// Search: what matches is marked, and Enter walks from one match to the next.
+
+let matches = [];
+let visited = -1;
+
+function search(query) {
+  const wanted = query.trim().toLowerCase();
+  matches = wanted ? [...graph.tensors, ...graph.ops].filter((record) => words(record).includes(wanted)) : [];
+  visited = -1;
+  for (const group of drawing.querySelectorAll(".found")) group.classList.remove("found");
+  for (const { id } of matches) placeOf(id)?.classList.add("found");
+  find("matches").textContent = wanted ? `${matches.length} found` : "";
+  if (matches.length) visit(1);
+}
+
+/** All that a tensor or an op can be found by. */
+function words(record) {
+  const modules = (record.scopes ?? []).map(([path, kind]) => `${path} ${kind}`);
+  return [record.name, record.symbol, record.kind, record.id, ...modules].join(" ").toLowerCase();
+}
+
+function visit(direction) {
+  if (!matches.length) return;
+  visited = (visited + direction + matches.length) % matches.length;
+  find("matches").textContent = `${visited + 1} of ${matches.length}`;
+  const place = placeOf(matches[visited].id);
+  if (place) reveal(place);
+}

@@ -1,0 +1,56 @@
+"""The page put together: the template, with the style, the drawing, the records and the program filled in."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterable
+from importlib.resources import files
+
+from .. import style
+from ..records import GraphRecord
+from .encoding import encode
+
+PROGRAM = ("text", "records", "walk", "charts", "view", "fold", "stepper", "details", "search", "main")
+"""The parts of the program, each on its own subject, in the order they build on each other."""
+
+
+def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = ()) -> str:
+    """A graph as a page that shows the chain rule at work, step by step.
+
+    Args:
+        graph: its records, best with `Depth(numbers=True, closely=True)`; the page says what they hold.
+        svg: its drawing, whose groups have the ids of the records.
+        note: a line to show above the drawing.
+        folded: the ids, in the SVG, of the modules that are folded to begin with.
+
+    >>> import tensorgrad as tg
+    >>> from tensorgrad.viz import column
+    >>> from tensorgrad.viz.collect import collect
+    >>> record = collect(tg.tensor([1.0, 2.0], requires_grad=True, name="w").sum())
+    >>> page = write(record, column.draw(record))
+    >>> page[:15], page.count("<script")
+    ('<!DOCTYPE html>', 2)
+    """
+    program = "\n".join(_part(f"{name}.js") for name in PROGRAM)
+    parts = {
+        "style": f"{_palette()}\n{_part('page.css')}",
+        "note": html.escape(note),
+        "folded": " ".join(folded),
+        # Without the XML prologue, which has no place inside of HTML.
+        "drawing": svg[svg.index("<svg") :],
+        "records": encode(graph),
+        "program": f'"use strict";\n(() => {{\n{program}}})();',
+    }
+    # Split first: what is filled in may hold anything, also something that looks like a place to fill.
+    pieces = _part("page.html").split("@@")
+    return "".join(parts[piece] if k % 2 else piece for k, piece in enumerate(pieces))
+
+
+def _part(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _palette() -> str:
+    """The colours of the drawing, for the rest of the page."""
+    names = ("BLUE", "GREEN", "VERMILION", "INK", "GREY", "PALE")
+    return f":root {{ {' '.join(f'--{name.lower()}: {getattr(style, name)};' for name in names)} }}"
