@@ -1,5 +1,7 @@
 """Drawings: `graph(loss)` shows the chain rule at work; the plots, the training, its weights, mistakes and cost."""
 
+from .explain import explain
+from .explain.explanation import Explanation
 from .graph import Drawing, graph
 from .plots import (
     DescentPath,
@@ -26,6 +28,7 @@ __all__ = [
     "Depth",
     "DescentPath",
     "Drawing",
+    "Explanation",
     "GradientLog",
     "Roc",
     "Trace",
@@ -34,6 +37,7 @@ __all__ = [
     "cost_curve",
     "cost_surface",
     "curves",
+    "explain",
     "feature_maps",
     "filters",
     "gradient_flow",

@@ -6,6 +6,7 @@ import copy
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from operator import attrgetter
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -53,13 +54,27 @@ def collect(
     >>> graph.ops[0].formula, [(e.operand, e.derivative) for e in graph.edges]
     ('z = x · y', [('x', '∂z/∂x = y'), ('y', '')])
     """
-    nodes = _oldest_first(_root(output), max_ops)
-    known = _what_is_known(output, nodes, names or {}, variables or {})
-    steps = [_step(node) for node in nodes]
-    flows = _walk_back(output, nodes) if depth.numbers else {}
+    steps, known = live_steps(output, names, variables, max_ops)
+    flows = _walk_back(output, [step.node for step in steps]) if depth.numbers else {}
     if flows:
         _compute_again(steps, known)
     return Recorder(output._node, known, flows, depth).record(steps)
+
+
+def live_steps(
+    output: Variable,
+    names: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    max_ops: int = MAX_OPS,
+) -> tuple[list[Step], dict[Key, Known]]:
+    """The steps that led to `output`, in the order they ran, and what is known of their tensors; see `collect`."""
+    nodes = _oldest_first(_root(output), max_ops)
+    return [_step(node) for node in nodes], _what_is_known(output, nodes, names or {}, variables or {})
+
+
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """The variables of a caller; those that begin with an underscore are a notebook's own."""
+    return {name: value for name, value in frame.f_locals.items() if not name.startswith("_")}
 
 
 def _step(node: Node) -> Step:

@@ -152,13 +152,22 @@ class Trace(Flows):
 
         Raises GraphError where nothing ran inside the block, or `output` wasn't computed there.
         """
-        last = self._last(output)
-        steps = self._leading_to(last)
+        steps, known = self.steps(output, names, variables, max_ops)
+        return Recorder(steps[-1].output, known, self.seen, depth).record(steps)
+
+    def steps(
+        self,
+        output: Variable | None = None,
+        names: Mapping[str, Any] | None = None,
+        variables: Mapping[str, Any] | None = None,
+        max_ops: int = MAX_OPS,
+    ) -> tuple[list[Step], dict[Key, Known]]:
+        """The steps that led to `output`, which the last made, and what is known of their tensors; see `record`."""
+        steps = self._leading_to(self._last(output))
         if len(steps) > max_ops:
             problem, fix = f"the graph has {len(steps):,} ops: too many for one drawing", "trace a part of it"
             raise ArgumentError(restate("trace", problem, fix=fix, max_ops=max_ops))
-        known = self._what_is_known(names or {}, variables or {})
-        return Recorder(last.output, known, self.seen, depth).record(steps)
+        return steps, self._what_is_known(names or {}, variables or {})
 
     def _last(self, output: Variable | None) -> Step:
         if not self._steps:

@@ -1,0 +1,82 @@
+"""Writes an explanation: how the computation went forward, and section by section how the gradient comes back."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .. import style
+from .checking import Check
+from .document import Block, Heading, Prose, Table
+from .expansion import Expansion
+from .explanation import Explanation
+from .notation import inline, plain
+from .routes import Routes
+from .subject import Subject
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the caller of `explain` asked for."""
+
+    cost: Callable[[], Any] | None
+    check: bool
+    max_paths: int
+    max_terms: int
+
+
+def write(subject: Subject, wishes: Wishes) -> Explanation:
+    """The document and its facts."""
+    routes = Routes(subject, wishes.max_paths)
+    # In the order of reading: names are numbered as they come up.
+    blocks = [*_title(subject), *_forward(subject, routes), *routes.each(), *routes.total()]
+    expansion = Expansion(subject, routes, wishes.max_terms)
+    blocks += expansion.blocks
+    check = Check(subject, routes.sum, wishes.cost) if wishes.check else None
+    return Explanation(
+        name=plain(subject.name),
+        index=subject.index,
+        count=routes.count,
+        paths=routes.taken,
+        gradient=subject.value(subject.gradient),
+        path_sum=None if routes.sum is None else subject.value(routes.sum),
+        terms=expansion.terms,
+        difference=check and check.difference,
+        expected=check and check.expected,
+        _blocks=(*blocks, *(check.blocks if check else ())),
+    )
+
+
+def _title(subject: Subject) -> list[Block]:
+    value, shape = subject.replay.values.get(subject.key), subject.gradient.shape
+    now = ""
+    if value is not None and subject.one_number:
+        now = f" = {style.number(float(value[subject.index or (0,) * value.ndim]))}"
+    loss = inline(f"L = {style.number(subject.loss)}")
+    text = f"How does the loss {loss} change with {inline(subject.symbol + now)}?"
+    if subject.index:
+        text += f" It is one of the {math.prod(shape):,} elements of {subject.name} {style.sizes(shape)}."
+    elif shape:
+        text += f" It holds {math.prod(shape):,} numbers, {style.sizes(shape)}; index=… explains one of them."
+    return [Heading(f"The chain rule for {inline(subject.goal)}"), Prose(text)]
+
+
+def _forward(subject: Subject, routes: Routes) -> list[Block]:
+    """The steps on the listed paths, and what else they use that the reader doesn't know by name."""
+    taken = {link.step for path in routes.paths for link in path}
+    words, rows, met = subject.words, [], {subject.key}
+    for step in subject.computation.steps:
+        if step not in taken:
+            continue
+        for key, shape in zip(step.inputs, step.input_shapes, strict=True):
+            if key not in met and words.invented(key):
+                rows.append((words[key], style.sizes(shape), words.origin(key)))
+            met.add(key)
+        met.add(step.output)
+        value = subject.replay.values.get(step.output)
+        scalar = value is not None and value.ndim == 0
+        result = f"= {style.number(value.item())}" if scalar else style.sizes(step.shape)
+        rows.append((words.definition(step), result, ""))
+    return [Heading("Forward: what was computed"), Table(("", "", ""), "ltt", tuple(rows))]

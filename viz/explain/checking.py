@@ -1,0 +1,115 @@
+"""The section that checks: backpropagation against the sum over the paths, `.grad`, and a central difference."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.engine import no_grad
+
+from .. import style
+from ..check import FINE
+from .document import Block, Heading, Prose, Table
+from .notation import inline, plain
+from .replay import STEP, slope
+from .subject import Subject
+
+COARSE_STEP = 1e-3
+"""Of a central difference in float32, relative to values above 1."""
+
+NOISE = 1e-9
+"""Smaller differences are those of rounding, however small the gradient is."""
+
+
+class Check:
+    """Other ways to the same gradient.
+
+    Attributes:
+        difference: the central difference, along the element or a random direction; None where it can't be taken.
+        expected: what backpropagation says of that derivative.
+        blocks: the section.
+    """
+
+    def __init__(self, subject: Subject, path_sum: np.ndarray | None, cost: Callable[[], Any] | None) -> None:
+        self._subject, self._cost = subject, cost
+        self._direction = _direction(subject)
+        self.expected = float((subject.gradient.astype(np.float64) * self._direction).sum())
+        others = {}
+        if path_sum is not None:
+            others["sum over the paths"] = path_sum
+        if subject.wrt.grad is not None:
+            others[f"{plain(subject.name)}.grad"] = subject.wrt.grad._data
+        rows = [("backpropagation", subject.said(subject.gradient), "")]
+        for way, found in others.items():
+            rows.append((way, subject.said(found), _verdict(subject.value(found), subject.value(subject.gradient))))
+        self.difference, how = self._central_difference()
+        if self.difference is None:
+            rows.append(("central difference", "not taken", ""))
+        else:
+            verdict = _verdict(self.difference, self.expected)
+            rows.append(("central difference", style.number(self.difference), verdict))
+            if not subject.one_number:
+                slope_there = inline(f"⟨{subject.goal}, d⟩ = {style.number(self.expected)}")
+                how += f" It is taken along a random direction d, where backpropagation has {slope_there}."
+        self.blocks: list[Block] = [Heading("Check"), Table(("", "", ""), "ttt", tuple(rows)), Prose(how)]
+
+    def _central_difference(self) -> tuple[float | None, str]:
+        """The number, and how it was found or why not."""
+        if self._cost is not None:
+            return self._by_cost(), "The central difference is that of cost()."
+        subject, replay = self._subject, self._subject.replay
+        problem = replay.missing(subject.key) or self._changed()
+        if problem:
+            return None, f"{problem}: pass cost=, or a trace of the computation, for a central difference."
+        found = slope(lambda moved: replay.loss_at(subject.key, moved), replay.values[subject.key], self._direction)
+        return found, "For the central difference the recorded ops ran twice more, in float64, with the number moved."
+
+    def _changed(self) -> str:
+        """Why the recorded ops, run again, don't give the loss that was recorded; empty if they do."""
+        key, replay = self._subject.key, self._subject.replay
+        if key not in replay.values:
+            return "The graph didn't keep its value"
+        again, loss = replay.loss_at(key, replay.values[key]), self._subject.loss
+        if math.isclose(again, loss, rel_tol=FINE, abs_tol=1e-4) or not math.isfinite(loss):
+            return ""
+        return f"The ops run again give {style.number(again)}, for a value was changed since"
+
+    def _by_cost(self) -> float:
+        """The slope of the caller's own function, with the tensor moved in its own precision, and put back."""
+        wrt, before = self._subject.wrt, self._subject.wrt._data
+
+        def cost(moved: np.ndarray) -> float:
+            wrt._data = moved.astype(before.dtype)
+            with no_grad():
+                return float(self._cost())
+
+        try:
+            step = STEP if before.dtype == np.float64 else COARSE_STEP
+            return slope(cost, before.astype(np.float64), self._direction, step)
+        finally:
+            wrt._data = before
+
+
+def _direction(subject: Subject) -> np.ndarray:
+    """Along which the loss is differentiated: the element alone, or at random."""
+    shape = subject.gradient.shape
+    if not subject.one_number:
+        return np.random.default_rng(0).standard_normal(shape)
+    direction = np.zeros(shape)
+    direction[subject.index or (0,) * len(shape)] = 1
+    return direction
+
+
+def _verdict(found: Any, expected: Any) -> str:
+    """Whether a gradient agrees with that of backpropagation, and how far they are apart."""
+    found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
+    apart = float(np.linalg.norm(found - expected))
+    scale = max(float(np.linalg.norm(found)), float(np.linalg.norm(expected)))
+    if not math.isfinite(apart):
+        return "✗ not finite"
+    if apart == 0:
+        return "✓ the same"
+    return f"✓ within {style.number(apart / scale, 1)}" if apart <= FINE * scale or apart < NOISE else "✗ differs"

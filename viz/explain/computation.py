@@ -1,0 +1,142 @@
+"""The computation to be explained: nodes that can be walked back through, and what is known of their tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorgrad.engine import Node, Variable, apply, set_grad_enabled, wrap
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
+
+from ..collect import live_steps
+from ..steps import Key, Known, Step
+from ..trace import Trace
+
+
+class Link(NamedTuple):
+    """A tensor's way into an op: one link of a path, with one local derivative."""
+
+    step: Step
+    position: int
+
+    @property
+    def node(self) -> Node:
+        """The op's record in the graph."""
+        return self.step.node
+
+
+@dataclass
+class Computation:
+    """Steps with living nodes, oldest first, the last of which made the scalar loss.
+
+    Attributes:
+        steps: all that led to the loss.
+        known: names and arrays by key; keys as in `steps`.
+        loss: the result.
+        users: per key, the links through which a gradient comes back to it.
+        copies: of a trace, by the keys that the user's tensors have, the tensors that stand for them here.
+    """
+
+    steps: list[Step]
+    known: Mapping[Key, Known]
+    loss: Variable
+    copies: Mapping[Key, Variable] = field(default_factory=dict)
+    users: dict[Key, list[Link]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.users = {}
+        for step in self.steps:
+            for position, key in enumerate(step.inputs):
+                if step.carries(position):
+                    self.users.setdefault(key, []).append(Link(step, position))
+
+    def key_of(self, tensor: Any) -> Key:
+        """What the tensor whose gradient is wanted is known by. Raises DTypeError, GraphError."""
+        if not isinstance(tensor, Variable):
+            fix = "pass the tensor itself: wrt=model.weight"
+            raise DTypeError(restate("explain", "wrt is no tensor", fix=fix, wrt=tensor))
+        key = _key(self.tensor(tensor))
+        if key is self.steps[-1].output:
+            raise GraphError(
+                restate("explain", "wrt is the loss itself: ∂L/∂L = 1", fix="pass what it was computed from")
+            )
+        if key not in self.users:
+            problem = "no gradient flows from the loss to wrt"
+            expected = "a tensor with requires_grad=True that the loss was computed from, or a step on the way"
+            raise GraphError(restate("explain", problem, expected=expected, wrt=tensor))
+        return key
+
+    def tensor(self, tensor: Variable) -> Variable:
+        """The tensor itself, or its copy in a computation that was run again."""
+        return self.copies.get(tensor._node or tensor, tensor)
+
+
+def computation(
+    loss: Variable | Trace, names: Mapping[str, Any] | None, variables: Mapping[str, Any], max_ops: int
+) -> Computation:
+    """What led to a live loss, or what a trace has seen, which is run again to bring its graph back to life.
+
+    Raises DTypeError, GraphError, ArgumentError: no tensor, no scalar, nothing recorded, freed or failed.
+    """
+    if isinstance(loss, Trace):
+        return _revived(*loss.steps(None, names, variables, max_ops))
+    if not isinstance(loss, Variable):
+        fix = "pass the loss, or the trace of a `with tg.viz.trace() as t:` block"
+        raise DTypeError(restate("explain", "only a tensor or a trace can be explained", fix=fix, loss=loss))
+    steps, known = live_steps(loss, names, variables, max_ops)
+    _check_scalar(loss)
+    if any(step.node.freed for step in steps):
+        problem = "backward() has freed the values that the rules need"
+        fix = "explain before backward(), or call backward(retain_graph=True), or pass a trace of the whole step"
+        raise GraphError(restate("explain", problem, expected="a graph that is still alive", fix=fix, loss=loss))
+    return Computation(steps, known, loss)
+
+
+def _check_scalar(loss: Variable) -> None:
+    if loss._data.size != 1:
+        fix = "reduce it first: loss.sum() or loss.mean()"
+        raise ArgumentError(restate("explain", "the loss isn't a scalar", expected="one element", fix=fix, loss=loss))
+
+
+def _revived(steps: list[Step], known: Mapping[Key, Known]) -> Computation:
+    """The traced steps, applied once more to the arrays that the trace has kept: a graph that nobody has freed."""
+    if steps[-1].error:
+        fix = "tg.viz.text(trace) and tg.viz.graph(trace) show where"
+        raise GraphError(restate("explain", f"the traced computation failed: {steps[-1].error}", fix=fix))
+    copies: dict[Key, Variable] = {}
+    alive, tensors = [], {}
+    for step in steps:
+        inputs = [_copy(copies, key, step, known) for key in step.inputs]
+        with set_grad_enabled(step.node is not None):
+            output = copies[step.output] = apply(type(step.op), *inputs, **step.op.params)
+        op = step.op if output._node is None else output._node.op
+        keys = tuple(_key(x) for x in inputs)
+        alive.append(Step(op, output._node, keys, step.input_shapes, _key(output), step.shape))
+    for old, tensor in copies.items():
+        fresh = tensors.setdefault(_key(tensor), Known())
+        fresh.learn(known[old].name if old in known else None, tensor._data)
+    if output._node is None:
+        raise GraphError(restate("explain", "nothing was recorded in the trace", fix="compute outside of no_grad()"))
+    _check_scalar(output)
+    return Computation(alive, tensors, output, copies)
+
+
+def _key(variable: Variable) -> Key:
+    """What `live_steps` would know it by."""
+    return variable._node or (variable if variable._requires_grad else id(variable._data))
+
+
+def _copy(copies: dict[Key, Variable], key: Key, step: Step, known: Mapping[Key, Known]) -> Variable:
+    """The tensor that stands for `key` in the second run; made of its array where nothing has computed it."""
+    if key not in copies:
+        array = known[key].array if key in known else None
+        if array is None:
+            problem = f"an input of {step.op.name} was changed in place after the trace saw it"
+            raise GraphError(
+                restate("explain", problem, fix="change it outside of the traced block, or explain earlier")
+            )
+        copies[key] = wrap(np.array(array), isinstance(key, Variable))
+    return copies[key]

@@ -1,0 +1,92 @@
+"""The computation once more, in float64, with one tensor moved: the central difference that checks a gradient."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+
+from tensorgrad.op import Op
+
+from ..steps import Key, Known, Step
+
+STEP = 1e-5
+"""Of the central difference, relative to values above 1: its errors, of STEP² and 1e−16 / STEP, are about equal."""
+
+
+class Replay:
+    """The values of a computation, as far as they are known or follow from others."""
+
+    def __init__(self, steps: Sequence[Step], known: Mapping[Key, Known]) -> None:
+        self._steps = steps
+        self.values: dict[Key, np.ndarray] = {
+            key: _double(entry.array) for key, entry in known.items() if entry.array is not None
+        }
+        for step in steps:
+            _find_addend(step, self.values)
+            if step.output not in self.values and all(key in self.values for key in step.inputs):
+                self.values[step.output] = _run(step.op, [self.values[key] for key in step.inputs])
+
+    def missing(self, start: Key) -> str:
+        """Why the loss can't be computed from `start` again; empty if it can."""
+        steps, made = self._after(start)
+        for step in steps:
+            for position, key in enumerate(step.inputs):
+                if key not in self.values and key not in made:
+                    return f"The graph didn't keep {step.op.input_name(position)} of {step.op.name}"
+        return ""
+
+    def loss_at(self, start: Key, array: np.ndarray) -> float:
+        """The loss with `array` in place of the tensor `start`."""
+        moved = {start: array}
+        for step in self._after(start)[0]:
+            inputs = [moved[key] if key in moved else self.values[key] for key in step.inputs]
+            moved[step.output] = _run(step.op, inputs)
+        return float(moved[self._steps[-1].output])
+
+    def _after(self, start: Key) -> tuple[list[Step], set[Key]]:
+        """The steps that depend on `start`, in the order they ran, and all that they make of it."""
+        made, steps = {start}, []
+        for step in self._steps:
+            if not made.isdisjoint(step.inputs):
+                made.add(step.output)
+                steps.append(step)
+        return steps, made
+
+
+def slope(cost: Callable[[np.ndarray], float], at: np.ndarray, direction: np.ndarray, step: float = STEP) -> float:
+    """(C(x + εd) − C(x − εd)) / 2ε, the derivative of a cost at x along d; ε is `step`, relative to values above 1."""
+    step *= max(1.0, float(np.abs(at[direction != 0]).max(initial=0)))
+    return (cost(at + step * direction) - cost(at - step * direction)) / (2 * step)
+
+
+def _find_addend(step: Step, values: dict[Key, np.ndarray]) -> None:
+    """The one unknown operand of a sum or difference, by its result: no graph keeps an addend, for no rule needs it."""
+    unknown = [position for position, key in enumerate(step.inputs) if key not in values]
+    if len(unknown) != 1 or step.output not in values or step.op.name not in ("add", "subtract"):
+        return
+    (position,) = unknown
+    z, other = values[step.output], values[step.inputs[1 - position]]
+    signs = {("add", 0): (1, -1), ("add", 1): (1, -1), ("subtract", 0): (1, 1), ("subtract", 1): (-1, 1)}
+    of_z, of_other = signs[step.op.name, position]
+    found = of_z * z + of_other * other
+    # The operand was broadcast to the shape of z: take it back, (N, O) -> (O,)
+    shape = step.input_shapes[position]
+    found = found.reshape(-1, *found.shape[found.ndim - len(shape) :])[:1]
+    for axis, n in enumerate(shape, start=1):
+        found = found if n == found.shape[axis] else found.take([0], axis)
+    values[step.inputs[position]] = found.reshape(shape)
+
+
+def _run(op: Op, arrays: Sequence[np.ndarray]) -> np.ndarray:
+    if op.name == "cast":
+        return arrays[0]  # all of it is float64 here
+    again = copy.copy(op)
+    again.needs = ()
+    with np.errstate(all="ignore"):
+        return _double(np.asarray(again.forward_again(*arrays)))
+
+
+def _double(array: np.ndarray) -> np.ndarray:
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
