@@ -22,6 +22,7 @@ from .plots import (
     weight_pictures,
 )
 from .recorder import Depth
+from .text import text
 from .trace import Trace, trace
 
 __all__ = [
@@ -46,6 +47,7 @@ __all__ = [
     "roc",
     "roc_curve",
     "save_training_figure",
+    "text",
     "trace",
     "weight_pictures",
 ]

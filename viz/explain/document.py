@@ -134,7 +134,7 @@ class Table:
                 break
             widths[widest] -= 1
             excess -= 1
-        return [self._line(row, widths).rstrip() for row in (cells if any(self.head) else cells[1:])]
+        return [cut(self._line(row, widths).rstrip(), width) for row in (cells if any(self.head) else cells[1:])]
 
     def _line(self, row: Sequence[str], widths: Sequence[int]) -> str:
         cells = zip(row, widths, self.kinds, strict=False)

@@ -16,7 +16,7 @@ _MARKS = str.maketrans("", "", NAME + END + MATH + TEXT)
 LONGEST_NAME = 28
 
 _SUPER = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ˣʸᵀʷ", "0123456789−+xyTw", strict=True))
-_SUB = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₙ", "0123456789ijkn", strict=True))
+_SUB = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₘₙ", "0123456789ijkmn", strict=True))
 _DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
 
 
@@ -165,7 +165,7 @@ def latex_name(text: str) -> str:
     if len(base) == 1 and ((base.isascii() and base.isalpha()) or (base in _SIGNS and base.isalpha())):
         letter = _SIGNS.get(base, base).strip()
         return letter + (f"_{{{''.join(_SUB[c] for c in digits)}}}" if digits else "")
-    signs = {**_SIGNS, "^": r"\wedge ", " ": r"\ ", "−": "-"}
+    signs = {**_SIGNS, "^": r"\wedge ", " ": r"\ ", "−": "-", "`": "'", '"': "''"}
     return rf"\mathrm{{{''.join(signs.get(c, c) for c in text)}}}"
 
 

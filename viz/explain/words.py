@@ -84,32 +84,11 @@ class Words:
         step, text = link.step, derivative(link.step.op, link.position)
         if step.op.variadic:
             text = text.replace("xᵢ", self[step.inputs[link.position]])
-        found = re.fullmatch(r"∂z([ᵢⱼₖ]?)/∂(\w+?)([ᵢⱼₖ]?) = (.+)", text)
-        if found is None:
-            return self._written(step, text.replace(" g", " ∂L/∂z").replace("(g", "(∂L/∂z"))
-        over, x, of, rule = found.groups()
-        head = f"∂L/∂{x}{of if of in rule else ''} = {f'Σ{over} ' if over else ''}∂L/∂z{over}"
-        if rule == "1":
-            return self._written(step, head)
-        factors = self._written(step, f"({rule})" if _is_sum(rule) else rule)
-        if of or not step.shape or re.fullmatch(r"[(−]*[\d.]+\)?", factors):
-            return f"{self._written(step, head)} · {factors}"
-        return f"{self._written(step, head)} ⊙ {factors.replace(' · ', ' ⊙ ')}"
+        return backward_rule(text, self._letters(step, None), scalar=not step.shape)
 
     def _written(self, step: Step, text: str, at: tuple[int, ...] | None = None) -> str:
-        """A formula of the op's, each letter replaced by what it stands for; by its elements for the element z[at]."""
-        text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*[ˣʸ][ˣʸ⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*", _lowered, text)
-        if "b" in step.op.inputs and len(step.inputs) < len(step.op.inputs):
-            text = text.replace(" + b", "")  # a layer without a bias
-        letters = self._letters(step, at)
-
-        def replaced(found: re.Match) -> str:
-            word, bracket = found.groups()
-            return f"{letters[word]}{' · (' if bracket else ''}" if word in letters else found[0]
-
-        # Letters and words, not those in a name or under a hat; h(1 − h) would read as a function.
-        word = r"(?<![A-Za-z_])([A-Za-z]+|[αβ])(?![A-Za-z0-9_\u0302])(\()?"
-        return re.sub(rf"{NAME}[^{END}]*{END}|{word}", replaced, text)
+        """A formula of the op's with names put in; with their elements, for the element z[at]."""
+        return put_in(text, self._letters(step, at))
 
     def _letters(self, step: Step, at: tuple[int, ...] | None) -> dict[str, str]:
         """What the letters of an op's formulas stand for: operands, result, and parameters that are numbers."""
@@ -123,6 +102,44 @@ class Words:
         if step.op.name == "mean":
             letters["n"] = str(math.prod(step.input_shapes[0]) // max(math.prod(step.shape), 1))
         return letters
+
+
+def put_in(text: str, letters: Mapping[str, str]) -> str:
+    """An op's formula, each letter replaced by what it stands for.
+
+    >>> plain(put_in("∂z/∂x = y · xʸ⁻¹", {"x": "u", "y": "2", "z": "v"}))
+    '∂v/∂u = 2 · u^(2 − 1)'
+    """
+    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*[ˣʸ][ˣʸ⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*", _lowered, text)
+    if "b" not in letters:
+        text = text.removesuffix(" + b")  # a layer without a bias
+
+    def replaced(found: re.Match) -> str:
+        word, bracket = found.groups()
+        return f"{letters[word]}{' · (' if bracket else ''}" if word in letters else found[0]
+
+    # Letters and words, not those in a name or under a hat; h(1 − h) would read as a function.
+    word = r"(?<![A-Za-z_])([A-Za-z]+|[αβ])(?![A-Za-z0-9_\u0302])(\()?"
+    return re.sub(rf"{NAME}[^{END}]*{END}|{word}", replaced, text)
+
+
+def backward_rule(text: str, letters: Mapping[str, str], scalar: bool) -> str:
+    """The rule by which the gradient for z becomes that for x, of a local derivative in the op's words.
+
+    >>> backward_rule("∂z/∂x = z(1 − z)", {"x": "u", "z": "h"}, scalar=False)
+    '∂L/∂u = ∂L/∂h ⊙ h ⊙ (1 − h)'
+    """
+    found = re.fullmatch(rf"∂z([ᵢⱼₖ]?)/∂({NAME}[^{END}]*{END}|\w+?)([ᵢⱼₖ]?) = (.+)", text)
+    if found is None:
+        return put_in(text.replace(" g", " ∂L/∂z").replace("(g", "(∂L/∂z"), letters)
+    over, x, of, rule = found.groups()
+    head = put_in(f"∂L/∂{x}{of if of in rule else ''} = {f'Σ{over} ' if over else ''}∂L/∂z{over}", letters)
+    if rule == "1":
+        return head
+    factors = put_in(f"({rule})" if _is_sum(rule) else rule, letters)
+    if of or scalar or re.fullmatch(r"[(−]*[\d.]+\)?", factors):
+        return f"{head} · {factors}"
+    return f"{head} ⊙ {factors.replace(' · ', ' ⊙ ')}"
 
 
 def derivative(op: Op, position: int) -> str:
