@@ -58,10 +58,10 @@ def balanced(text):
 
 
 MACROS = (
-    "paragraph begin end frac partial cdot times odot sum prod leq geq neq approx infty mathrm sqrt lfloor rfloor lceil "
-    "rceil ast int to ldots pm div wedge vee neg forall exists in Vert vert langle rangle sigma mu epsilon alpha beta phi "
-    "Phi pi theta delta lambda sim backslash hat tanh max min ln exp sin cos tan sinh cosh arcsin arccos arctan log Sigma "
-    "textbackslash textasciitilde textasciicircum textless textgreater dots"
+    "paragraph begin end frac partial cdot times odot sum prod leq geq neq approx infty mathrm sqrt lfloor rfloor "
+    "lceil rceil ast int to ldots pm div wedge vee neg forall exists in Vert vert langle rangle sigma mu epsilon "
+    "alpha beta phi Phi pi theta delta lambda sim backslash hat tanh max min ln exp sin cos tan sinh cosh arcsin "
+    "arccos arctan log Sigma textbackslash textasciitilde textasciicircum textless textgreater dots"
 )
 
 

@@ -1,4 +1,7 @@
-"""Drawings: `graph(loss)` shows the chain rule at work; the plots, the training, its weights, mistakes and cost."""
+"""The chain rule, drawn: on any graph, as a page that steps through it, in words, in a terminal; and plots of training.
+
+`graph(loss)` draws, `explain(loss, wrt=w)` writes it out, `text(loss)` prints it, `trace()` watches a computation run.
+"""
 
 from .explain import explain
 from .explain.explanation import Explanation

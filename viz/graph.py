@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import ArgumentError, restate
 
 from . import column, dot, page, pictures
-from .collect import MAX_OPS, collect
+from .collect import MAX_OPS, collect, variables_of
 from .fold import choose_folded, fold_plumbing
 from .modules import Modules, find_modules
 from .recorder import Depth
@@ -160,7 +160,7 @@ def graph(
     ['w', '', 'loss']
     """
     depth = Depth(numbers=True, closely=True, check=check)
-    variables = _variables_of(sys._getframe(1))
+    variables = variables_of(sys._getframe(1))
     if isinstance(source, Trace):
         record = source.record(None, names, variables, max_ops, depth)
     else:
@@ -185,8 +185,3 @@ def _paths(argument: str, paths: str | Iterable[str], modules: Modules) -> list[
             problem, expected = f"no module called {path!r} in this graph", f"one of: {known}"
             raise ArgumentError(restate("graph", problem, expected=expected, **{argument: paths}))
     return paths
-
-
-def _variables_of(frame: Any) -> dict[str, Any]:
-    """The caller's variables; those that begin with an underscore are a notebook's own."""
-    return {name: value for name, value in frame.f_locals.items() if not name.startswith("_")}

@@ -107,6 +107,7 @@ class Words:
 def put_in(text: str, letters: Mapping[str, str]) -> str:
     """An op's formula, each letter replaced by what it stands for.
 
+    >>> from tensorgrad.viz.explain.notation import plain
     >>> plain(put_in("∂z/∂x = y · xʸ⁻¹", {"x": "u", "y": "2", "z": "v"}))
     '∂v/∂u = 2 · u^(2 − 1)'
     """

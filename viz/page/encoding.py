@@ -46,7 +46,7 @@ def _plain(value: Any) -> Any:
 def _details(details: Details) -> dict[str, Any]:
     plain = {"values": _plain(details.values), "histogram": details.histogram}
     if details.picture:
-        plain["picture"] = _picture(np.array(details.picture))
+        plain["picture"] = _picture(np.array(details.picture, float))
     return plain
 
 
