@@ -72,6 +72,36 @@ def test_a_truncated_cache_file_is_replaced_with_one_warning(tmp_path, suffix):
     assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == ""
 
 
+@pytest.mark.parametrize("first", ["one", "other"])
+def test_processes_that_compile_at_once_never_exchange_their_kernels(tmp_path, first):
+    one, other = (runtime._CacheFiles(str(tmp_path), "kernel", "stamp") for _ in range(2))
+    other._load_index = dict  # it has read the index before there was anything in it
+    write = one._save_data
+
+    def write_while_the_other_saves(name, data):
+        if first == "one":
+            write(name, data)
+        other.save(("tanh",), "code of tanh")
+        if first == "other":
+            write(name, data)
+
+    one._save_data = write_while_the_other_saves
+    one.save(("sigmoid",), "code of sigmoid")
+    for process in (one, runtime._CacheFiles(str(tmp_path), "kernel", "stamp")):
+        assert process.load(("sigmoid",)) in ("code of sigmoid", None)
+        assert process.load(("tanh",)) in ("code of tanh", None)
+
+
+def test_kernels_of_older_sources_leave_the_cache(tmp_path):
+    runtime._CacheFiles(str(tmp_path), "kernel", "old").save(("sigmoid",), "old code")
+    new = runtime._CacheFiles(str(tmp_path), "kernel", "new")
+    assert new.load(("sigmoid",)) is None
+    new.save(("tanh",), "new code")
+    assert len(list(tmp_path.glob("*.nbc"))) == 1
+    new.save(("sigmoid",), "newer code")
+    assert [new.load((name,)) for name in ("tanh", "sigmoid")] == ["new code", "newer code"]
+
+
 def test_without_any_folder_for_the_cache_kernels_work_with_one_warning(tmp_path):
     (tmp_path / "file").write_text("")
     # The one place that is left to numba is a file, so that it finds no folder at all.

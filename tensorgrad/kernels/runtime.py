@@ -5,6 +5,7 @@ A kernel is two functions. The *piece* does its share of the images, `piece` of 
 same pieces in the same order, for little work or where threads can't be used: the bits are the same either way.
 """
 
+import hashlib
 import os
 import sys
 import threading
@@ -268,6 +269,27 @@ def _sources() -> tuple[tuple[str, float, int], ...]:
     return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
 
 
+class _CacheFiles(IndexDataCacheFile):
+    """Numba's index of compiled variants and their files, safe for several processes that compile at once.
+
+    Numba numbers the files, and writes them after the index: two processes could give one number to two kernels, and
+    a third would run the one for the other. Here a file's name says what it holds, and the index comes last.
+    """
+
+    def save(self, key: tuple, data: object) -> None:
+        """Add a compiled variant; those of older sources are removed."""
+        found = self._load_index()
+        if not found and Path(self._index_path).exists():
+            for old in Path(self._cache_path).glob(self._data_name("*")):
+                old.unlink(missing_ok=True)
+        name = self._data_name(hashlib.sha256(self._dump((self._source_stamp, key))).hexdigest()[:16])
+        self._save_data(name, data)
+        self._save_index(found | {key: name})
+
+    def _data_name(self, content: str) -> str:
+        return self._index_name.removesuffix("nbi") + f"{content}.nbc"
+
+
 class _Cache(FunctionCache):
     """Numba's cache of compiled kernels, which must never be the reason why a program fails.
 
@@ -278,7 +300,7 @@ class _Cache(FunctionCache):
     def __init__(self, function: Callable) -> None:
         super().__init__(function)
         base, stamp = self._impl.filename_base, (self._impl.locator.get_source_stamp(), _sources())
-        self._cache_file = IndexDataCacheFile(self._cache_path, base, stamp)
+        self._cache_file = _CacheFiles(self._cache_path, base, stamp)
 
     def load_overload(self, sig, target_context):
         try:
