@@ -219,3 +219,39 @@ def test_numbers_of_modules_do_not_depend_on_what_is_folded(resnet):
         text = dot.write(resnet, chosen)
         group = text[text.index(f'id="module-{number}"') - 600 :][:1200]
         assert "layer2.0" in group
+
+
+def test_a_module_around_one_op_without_parameters_is_not_shown():
+    tg.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Sequential(nn.Tanh(), nn.Sigmoid()))
+    with tg.viz.trace() as t:
+        h = net(tg.ones(1, 2))
+    graph = fold_plumbing(t.record(h))
+    modules = find_modules(graph)
+    assert list(modules.kinds) == ["0", "2"]
+    assert modules.homes["op1"] == ""
+    assert modules.homes["op2"] == modules.homes["op3"] == "2"
+    (box,) = folded(graph, "2").modules
+    assert box.outputs == (graph.output,)
+
+
+def test_what_holds_a_failed_op_is_never_folded_away():
+    tg.manual_seed(0)
+    net = nn.Sequential(nn.Linear(2, 2), nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Linear(3, 2))))
+    with pytest.raises(tg.ShapeError), tg.viz.trace() as t:
+        net(tg.ones(1, 2))
+    drawing = tg.viz.graph(t, fold=True)
+    assert drawing.folded == {"0"}
+    assert 'class="op failed"' in drawing.dot
+    assert fold_modules(drawing.record, find_modules(drawing.record), ["1"]).modules[0].outputs == ()
+
+
+def test_a_weight_that_others_use_too_stays_outside_of_a_box():
+    w = tg.Tensor(np.ones((2, 2)), requires_grad=True, name="a.weight")
+    v = tg.Tensor(np.ones((2, 2)), requires_grad=True, name="b.weight")
+    graph = fold_plumbing(collect((((tg.ones(1, 2, dtype="float64") @ w) @ v).relu() @ w).sum()))
+    view = folded(graph, "b")
+    assert [tensor.name for tensor in view.tensors if tensor.kind == "parameter"] == ["a.weight"]
+    shared_weight = folded(graph, "a")
+    assert [box.ops for box in shared_weight.modules] == [("op0",), ("op3",)]
+    assert "a.weight" in [tensor.name for tensor in shared_weight.tensors]

@@ -138,17 +138,15 @@ def _values_per_unit(op: OpRecord, wiring: Wiring) -> float:
 def _not_finite(graph: GraphRecord, wiring: Wiring) -> Iterator[Finding]:
     """Ops that make NaN or ∞ of finite numbers: on the way forward, or back."""
     for op in graph.ops:
-        tensors = [wiring.tensors[id] for id in wiring.inputs(op.id)]
-        output = wiring.tensors.get(op.output)
-        if output is None:
+        if not op.output or any(not_finite(wiring.tensors[id]) for id in wiring.inputs(op.id)):
             continue
-        wrong = not_finite(output)
-        if wrong and not any(not_finite(tensor) for tensor in tensors):
+        output = wiring.tensors[op.output]
+        if wrong := not_finite(output):
             yield Finding(op.id, f"{wrong} from here on")
-        arrived = output.gradient is None or math.isfinite(output.gradient.mean_abs)
-        handed_on = [edge.contribution for edge in wiring.edges[op.id] if edge.contribution is not None]
-        if arrived and not all(math.isfinite(gradient.mean_abs) for gradient in handed_on):
-            yield Finding(op.id, "its gradient isn't finite")
+        elif output.gradient is None or math.isfinite(output.gradient.mean_abs):
+            handed_on = (edge.contribution for edge in wiring.edges[op.id])
+            if any(gradient is not None and not math.isfinite(gradient.mean_abs) for gradient in handed_on):
+                yield Finding(op.id, "its gradient isn't finite")
 
 
 def not_finite(tensor: TensorRecord) -> str:
