@@ -356,6 +356,15 @@ def test_a_constant_that_no_graph_keeps_is_found_or_asked_for():
     assert tg.viz.explain(t, wrt=x).difference is not None
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (3,), (2, 1), (2, 3)], ids=str)
+@pytest.mark.parametrize("join", [lambda x, c: x + c, lambda x, c: c + x, lambda x, c: x - c, lambda x, c: c - x])
+def test_an_addend_follows_from_the_sum(join, shape):
+    rng = np.random.default_rng(17)
+    x, c = leaf(rng, 2, 3), rng.standard_normal(shape)
+    found = tg.viz.explain((join(x, c) ** 3).sum(), wrt=x, index=(1, 2), names={})
+    assert found.difference == pytest.approx(found.gradient, rel=1e-7)
+
+
 def test_explaining_changes_nothing():
     w1, loss_of = two_layers(np.random.default_rng(16))
     loss = loss_of()

@@ -58,10 +58,10 @@ def balanced(text):
 
 
 MACROS = (
-    "paragraph begin end frac partial cdot times odot sum prod leq geq neq approx infty mathrm sqrt lfloor rfloor "
-    "lceil rceil ast int to ldots pm div wedge vee neg forall exists in Vert vert langle rangle sigma mu epsilon "
-    "alpha beta phi Phi pi theta delta lambda sim backslash hat tanh max min ln exp sin cos tan sinh cosh arcsin "
-    "arccos arctan log Sigma textbackslash textasciitilde textasciicircum textless textgreater dots"
+    "paragraph begin end frac partial cdot times odot sum prod leq geq neq approx infty mathrm sqrt lfloor rfloor lceil"
+    " rceil ast int to ldots pm div wedge vee neg forall exists in Vert vert langle rangle sigma mu epsilon alpha beta"
+    " phi Phi pi theta delta lambda sim backslash hat tanh max min ln exp sin cos tan sinh cosh arcsin arccos arctan"
+    " log Sigma textbackslash textasciitilde textasciicircum textless textgreater dots"
 )
 
 
@@ -261,3 +261,21 @@ def test_the_names_of_a_model_are_used():
     found = tg.viz.explain(loss, wrt=model[0].weight, names=dict(model.named_parameters()))
     assert repr(found) == "<Explanation of ∂L/∂0.weight: 1 path>"
     assert "0.weight → linear → relu → linear → x² → mean → L" in found.text(100)
+
+
+def test_a_table_begins_where_an_earlier_paths_table_was_left():
+    """Four ways through two skips; the norms along each are those of its own product."""
+    rng = np.random.default_rng(4)
+    w = tg.Tensor(rng.standard_normal((2, 3)), requires_grad=True, name="w")
+    u = w.tanh()
+    h = u + u.sin()
+    loss = ((h + h * 0.5) * rng.standard_normal((2, 3))).sum()
+    found = tg.viz.explain(loss, wrt=w, max_paths=4)
+    tables = found.text(100).split("Path ")[1:]
+    assert len(tables) == found.count == 4
+    for path, table in zip(found.paths, tables, strict=True):
+        rows = [line.split() for line in table.split("The sum")[0].splitlines() if "∂L/∂" in line]
+        assert rows[-1][0] == "∂L/∂w"
+        assert float(rows[-1][-1]) == pytest.approx(np.linalg.norm(path.contribution), rel=1e-2)
+    begin = [re.findall(r"∂L/∂(\w+) as on path (\d)", table) for table in tables]
+    assert begin == [[], [("h", "1")], [("u₃", "1")], [("h", "3")]]

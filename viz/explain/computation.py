@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from tensorgrad.engine import Node, Variable, apply, set_grad_enabled, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 
@@ -138,5 +136,5 @@ def _copy(copies: dict[Key, Variable], key: Key, step: Step, known: Mapping[Key,
             raise GraphError(
                 restate("explain", problem, fix="change it outside of the traced block, or explain earlier")
             )
-        copies[key] = wrap(np.array(array), isinstance(key, Variable))
+        copies[key] = wrap(array, isinstance(key, Variable))
     return copies[key]

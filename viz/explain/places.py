@@ -16,7 +16,7 @@ from tensorgrad.op import Op
 
 from .computation import Link
 from .notation import element
-from .words import Words
+from .words import Words, broadcast_index
 
 Index = tuple[int, ...]
 
@@ -71,9 +71,7 @@ def _matmul(op: Op, x: str, index: Index, shapes: tuple, shape: Index, names: li
     own, other = shapes if x == "x" else shapes[::-1]
     places = []
     for batch in _batches(own[:-2], index[:-2], shape[:-2]):
-        beside = tuple(
-            0 if n == 1 else k for n, k in zip(other[:-2], batch[len(batch) - len(other[:-2]) :], strict=True)
-        )
+        beside = broadcast_index(other[:-2], shape[:-2], batch)
         if x == "x":
             m, k = index[-2:]
             places += [Place((*batch, m, n), 1, (*beside, k, n)) for n in range(shape[-1])]

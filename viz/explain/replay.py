@@ -39,7 +39,7 @@ class Replay:
 
     def loss_at(self, start: Key, array: np.ndarray) -> float:
         """The loss with `array` in place of the tensor `start`."""
-        moved = {start: array}
+        moved = {start: np.asarray(array)}  # NumPy turns 0-d results into scalars
         for step in self._after(start)[0]:
             inputs = [moved[key] if key in moved else self.values[key] for key in step.inputs]
             moved[step.output] = _run(step.op, inputs)

@@ -33,7 +33,7 @@ class Routes:
 
     def __init__(self, subject: Subject, max_paths: int) -> None:
         self._subject = subject
-        self._tables: list[Path] = []
+        self._tables: dict[int, Path] = {}  # those paths whose rules are written out, by their number
         self.count = count(subject.computation, subject.key)
         self.paths, self.sum = self._choose(max_paths)
         self.products = [gradients_along(path)[-1] for path in self.paths]
@@ -72,10 +72,10 @@ class Routes:
         for number, (path, array) in enumerate(zip(self.paths, self.products, strict=True), start=1):
             way = " → ".join([self._subject.name, *_symbols(path), "L"])
             blocks.append(Equation(way) if self.count == 1 else Prose(f"Path {number}: {inline(way)}"))
-            blocks += self._along(path, array)
+            blocks += self._along(number, path, array)
         return blocks
 
-    def _along(self, path: Path, array: np.ndarray) -> list[Block]:
+    def _along(self, number: int, path: Path, array: np.ndarray) -> list[Block]:
         """The product of the local derivatives of one path: as numbers where it is one of numbers, else as rules."""
         subject = self._subject
         if subject.one_number:
@@ -83,20 +83,21 @@ class Routes:
             if whole(turns, path):
                 left, right, value = product(turns, subject.words, subject.symbol)
                 return [Equation(left, right if len(turns) == 1 else (*right, style.number(value)))]
-        table = self._rules(path)
+        table = self._rules(number, path)
         if subject.one_number or wording.few(array):
             return [table, Equation(subject.goal, (subject.said(array),))]
         return [table]
 
-    def _rules(self, path: Path) -> Block:
+    def _rules(self, number: int, path: Path) -> Block:
         """One row for each step of the gradient from the loss to the start, less what an earlier table has shown."""
         arrays = gradients_along(path)
-        known = max((shared(path, other) for other in self._tables), default=0)
-        self._tables.append(path)
+        known, before = max(((shared(path, other), -k) for k, other in self._tables.items()), default=(0, 0))
+        self._tables[number] = path
         rows = []
         if known:
             step, position = path[-known]
-            rows.append((f"{partial('L', self._subject.words[step.inputs[position]])} as above", "", "", ""))
+            reached = partial("L", self._subject.words[step.inputs[position]])
+            rows.append((f"{reached} as on path {-before}", "", "", ""))
         for link, array in list(zip(reversed(path), arrays[1:], strict=True))[known:]:
             text = self._subject.words.backward(link) + self._broadcast(link)
             numbers = [style.number(measure(array), 3) for measure in (wording.mean, wording.norm)]

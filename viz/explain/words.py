@@ -107,8 +107,7 @@ class Words:
 def put_in(text: str, letters: Mapping[str, str]) -> str:
     """An op's formula, each letter replaced by what it stands for.
 
-    >>> from tensorgrad.viz.explain.notation import plain
-    >>> plain(put_in("∂z/∂x = y · xʸ⁻¹", {"x": "u", "y": "2", "z": "v"}))
+    >>> put_in("∂z/∂x = y · xʸ⁻¹", {"x": "u", "y": "2", "z": "v"})
     '∂v/∂u = 2 · u^(2 − 1)'
     """
     text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*[ˣʸ][ˣʸ⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*", _lowered, text)
@@ -120,7 +119,7 @@ def put_in(text: str, letters: Mapping[str, str]) -> str:
         return f"{letters[word]}{' · (' if bracket else ''}" if word in letters else found[0]
 
     # Letters and words, not those in a name or under a hat; h(1 − h) would read as a function.
-    word = r"(?<![A-Za-z_])([A-Za-z]+|[αβ])(?![A-Za-z0-9_\u0302])(\()?"
+    word = r"(?<![A-Za-z_])([αβ]|[A-Za-z]+(?![A-Za-z0-9_\u0302]))(\()?"
     return re.sub(rf"{NAME}[^{END}]*{END}|{word}", replaced, text)
 
 
