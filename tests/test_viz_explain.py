@@ -407,3 +407,22 @@ def test_errors_say_what_to_do():
         (w * w).sum() + w @ tg.zeros(3)
     with pytest.raises(tg.GraphError, match="the traced computation failed"):
         tg.viz.explain(t, wrt=w)
+
+
+def test_long_paths_are_shortened_in_the_middle():
+    x = tg.Tensor(np.float64(0.3), requires_grad=True, name="x")
+    h = x
+    for _ in range(300):
+        h = h + h.sin() * 0.001
+    found = tg.viz.explain(h, wrt=x, max_paths=2)
+    assert found.gradient == pytest.approx(found.difference, rel=1e-7)
+    lines = found.text(100).splitlines()
+    assert len(lines) < 150
+    assert any("more" in line and "…" in line for line in lines)
+    w = tg.Tensor(np.float64([1.0, 2.0]), requires_grad=True, name="w")
+    y = w
+    for _ in range(300):
+        y = y * 1.001
+    table = tg.viz.explain(y.sum(), wrt=w).text(100)
+    assert "… 241 steps more" in table
+    assert len(table.splitlines()) < 150

@@ -12,8 +12,8 @@ from .checking import Check
 from .document import Block, Heading, Prose, Table
 from .expansion import Expansion
 from .explanation import Explanation
-from .notation import inline, plain
-from .routes import Routes
+from .notation import few, inline, plain
+from .routes import STEPS, Routes
 from .subject import Subject
 
 
@@ -79,4 +79,5 @@ def _forward(subject: Subject, routes: Routes) -> list[Block]:
         scalar = value is not None and value.ndim == 0
         result = f"= {style.number(value.item())}" if scalar else style.sizes(step.shape)
         rows.append((words.definition(step), result, ""))
-    return [Heading("Forward: what was computed"), Table(("", "", ""), "ltt", tuple(rows))]
+    gap = (f"… {len(rows) - 2 * (STEPS // 2):,} more", "", "")
+    return [Heading("Forward: what was computed"), Table(("", "", ""), "ltt", tuple(few(rows, STEPS, gap)))]

@@ -8,10 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from .computation import Link
-from .notation import element, factor, partial
+from .notation import element, factor, few, partial
 from .paths import Path, column
 from .places import Index, met_label, rule
 from .words import Words
+
+FACTORS = 24
+"""Of longer products, the beginning and the end are written."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,7 @@ def product(turns: Sequence[Turn], words: Words, start: str, rest: str = "") -> 
         symbols.append(partial(z, element(x, turn.index)))
         formulas.append(_formula(turn, words, symbols[-1]))
     numbers = [factor(turn.derivative) for turn in reversed(turns)]
+    symbols, formulas, numbers = (few(factors, FACTORS) for factors in (symbols, formulas, numbers))
     rows = [" · ".join(symbols)]
     if formulas != symbols:
         rows.append(" · ".join(formulas))

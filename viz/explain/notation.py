@@ -6,6 +6,8 @@ A name that a user gave may hold anything; between its marks it is text, never p
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from typing import Any
 
 from .. import style
 
@@ -62,6 +64,16 @@ def total(values: list[str]) -> str:
     for value in values[1:]:
         text += f" − {value[1:]}" if value.startswith("−") else f" + {value}"
     return text
+
+
+def few(items: Sequence[Any], most: int, gap: Any = "…") -> list[Any]:
+    """All of up to `most` items; of more the first and the last, with a gap between.
+
+    >>> few("abcdefgh", 5)
+    ['a', 'b', '…', 'g', 'h']
+    """
+    half = most // 2
+    return list(items) if len(items) <= most else [*items[:half], gap, *items[len(items) - half :]]
 
 
 # ---------------------------------------------------------------------------------------------------------------- LaTeX

@@ -110,16 +110,21 @@ def _convolution(op: Op, x: str, index: Index, shapes: tuple, shape: Index, name
 def _weight(op: Op, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
     k, c, *taps = index
     channel = k // (shape[1] // op.groups) * shapes[1][1] + c  # each group of filters sees its own channels
+    # Per axis and place of the filter, the pixel under the tap; None in the padding.
+    pixels = []
+    for m, s, i, d, before, size in zip(
+        shape[2:], op.stride, taps, op.dilation, _befores(op), shapes[0][2:], strict=True
+    ):
+        under = [p * s + i * d - before for p in range(m)]
+        pixels.append([r if 0 <= r < size else None for r in under])
     places = []
     for n in range(shape[0]):
-        for p in np.ndindex(*shape[2:]):
-            at = tuple(q * s + i * d - before for q, s, i, d, before in _motion(op, p, taps))
-            inside = all(0 <= r < size for r, size in zip(at, shapes[0][2:], strict=True))
-            places.append(Place((n, k, *p), 0, (n, channel, *at)) if inside else Place((n, k, *p), 0, None))
+        for p, at in zip(np.ndindex(*shape[2:]), itertools.product(*pixels), strict=True):
+            places.append(Place((n, k, *p), 0, None if None in at else (n, channel, *at)))
     letters = "pq"[: len(taps)]
-    pixels = ",".join(_affine(letter, s, i * d - before) for letter, s, i, d, before in _motion(op, letters, taps))
+    met = ",".join(_affine(letter, s, i * d - before) for letter, s, i, d, before in _motion(op, letters, taps))
     everywhere = ",".join(letters)
-    text = f"Σ over n,{everywhere} of ∂L/∂{z}[n,{k},{everywhere}] · {names[0]}[n,{channel},{pixels}]"
+    text = f"Σ over n,{everywhere} of ∂L/∂{z}[n,{k},{everywhere}] · {names[0]}[n,{channel},{met}]"
     return Rule(text, tuple(places))
 
 
@@ -146,8 +151,11 @@ def _pixel(op: Op, index: Index, shapes: tuple, shape: Index, names: list[str], 
 
 def _motion(op: Op, first: Index | str, taps: Index) -> Iterator[tuple]:
     """Per axis: the first, the stride, the tap, the dilation, the padding before."""
-    befores = [before for before, _ in op.padding]
-    return zip(first, op.stride, taps, op.dilation, befores, strict=True)
+    return zip(first, op.stride, taps, op.dilation, _befores(op), strict=True)
+
+
+def _befores(op: Op) -> list[int]:
+    return [before for before, _ in op.padding]
 
 
 def _affine(letter: str, scale: int, shift: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -14,22 +15,34 @@ from ..steps import Key, Known, Step
 STEP = 1e-5
 """Of the central difference, relative to values above 1: its errors, of STEP² and 1e−16 / STEP, are about equal."""
 
+SMALL = 1000
+"""Elements of an array."""
+
 
 class Replay:
-    """The values of a computation, as far as they are known or follow from others."""
+    """The values of a computation, as far as they are known or follow from others.
+
+    At first, steps with large inputs aren't run again: it may take long, and few readers need it.
+    """
 
     def __init__(self, steps: Sequence[Step], known: Mapping[Key, Known]) -> None:
         self._steps = steps
         self.values: dict[Key, np.ndarray] = {
             key: _double(entry.array) for key, entry in known.items() if entry.array is not None
         }
-        for step in steps:
+        self._run_all(SMALL)
+
+    def _run_all(self, largest: float) -> None:
+        """Find what follows from what is known, without inputs of more than so many elements."""
+        for step in self._steps:
             _find_addend(step, self.values)
-            if step.output not in self.values and all(key in self.values for key in step.inputs):
+            small = all(math.prod(shape) <= largest for shape in step.input_shapes)
+            if step.output not in self.values and small and all(key in self.values for key in step.inputs):
                 self.values[step.output] = _run(step.op, [self.values[key] for key in step.inputs])
 
     def missing(self, start: Key) -> str:
-        """Why the loss can't be computed from `start` again; empty if it can."""
+        """Why the loss can't be computed from `start` again, with all that this needs; empty if it can."""
+        self._run_all(math.inf)
         steps, made = self._after(start)
         for step in steps:
             for position, key in enumerate(step.inputs):

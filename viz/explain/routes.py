@@ -13,12 +13,15 @@ from .chains import follow, product, whole
 from .computation import Link
 from .document import Block, Equation, Heading, Prose, Table
 from .explanation import PathTaken
-from .notation import inline, partial, total
+from .notation import few, inline, partial, total
 from .paths import Path, count, gradients_along, products, shared, shortest
 from .subject import Subject
 
 EVERY = 100
 """Up to so many paths, each is walked by itself, and the largest are listed; of more, the shortest."""
+
+STEPS = 60
+"""Of a longer path, the beginning and the end are written."""
 
 
 class Routes:
@@ -70,7 +73,7 @@ class Routes:
             which = "with the largest contributions" if self.sum is not None else "with the fewest steps"
             blocks.append(Prose(f"Here are the {listed} {which}; the sum has the other {self.count - listed:,} too."))
         for number, (path, array) in enumerate(zip(self.paths, self.products, strict=True), start=1):
-            way = " → ".join([self._subject.name, *_symbols(path), "L"])
+            way = " → ".join([self._subject.name, *few(_symbols(path), STEPS), "L"])
             blocks.append(Equation(way) if self.count == 1 else Prose(f"Path {number}: {inline(way)}"))
             blocks += self._along(number, path, array)
         return blocks
@@ -102,7 +105,8 @@ class Routes:
             text = self._subject.words.backward(link) + self._broadcast(link)
             numbers = [style.number(measure(array), 3) for measure in (wording.mean, wording.norm)]
             rows.append((text, style.sizes(array.shape), *numbers))
-        return Table(("", "shape", "mean |·|", "norm"), "ltrr", tuple(rows), spare=2)
+        gap = (f"… {len(rows) - 2 * (STEPS // 2):,} steps more", "", "", "")
+        return Table(("", "shape", "mean |·|", "norm"), "ltrr", tuple(few(rows, STEPS, gap)), spare=2)
 
     def _broadcast(self, link: Link) -> str:
         """Says over which axes a broadcast operand's gradient is summed."""

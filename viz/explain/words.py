@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Mapping
@@ -34,28 +35,29 @@ class Words:
         self._known: Mapping[Key, Known] = computation.known
         self._values = values
         self._made = {step.output for step in computation.steps}
-        self._names: dict[Key, str] = {computation.steps[-1].output: f"{NAME}L{END}"}
+        self._names: dict[Key, str] = {computation.steps[-1].output: name("L")}
+        self._taken = set(self._names.values())
+        self._numbers = {letter: itertools.count(1) for letter in "upc"}
 
     def __getitem__(self, key: Key) -> str:
         if key not in self._names:
-            self._names[key] = self._fresh(key)
+            word = self._fresh(key)
+            self._taken.add(word)
+            self._names[key] = word
         return self._names[key]
 
     def _fresh(self, key: Key) -> str:
         known = self._known.get(key)
         if known is not None and known.name:
             word = name(known.name)
-            while word in self._names.values():
+            while word in self._taken:
                 word = word[:-1] + "′" + END
             return word
-        value = self._values.get(key)
-        if key not in self._made and not isinstance(key, Variable) and value is not None and value.ndim == 0:
+        value, made = self._values.get(key), key in self._made
+        if not made and not isinstance(key, Variable) and value is not None and value.ndim == 0:
             return factor(value.item())
-        letter = "u" if key in self._made else "p" if isinstance(key, Variable) else "c"
-        number = 1
-        while numbered(letter, number) in self._names.values():
-            number += 1
-        return numbered(letter, number)
+        letter = "u" if made else "p" if isinstance(key, Variable) else "c"
+        return next(word for number in self._numbers[letter] if (word := numbered(letter, number)) not in self._taken)
 
     def invented(self, key: Key) -> bool:
         """Whether the reader has to be told what stands behind the name."""
