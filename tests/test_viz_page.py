@@ -35,6 +35,7 @@ CLOSELY = Depth(numbers=True, closely=True)
 HOSTILE = [
     "<script>alert(1)</script>",
     "</script><script>throw 1</script>",
+    "</script <b onclick=x",
     "<!--<script>",
     "\"quotes\" and 'quotes'",
     "two\nlines\r\tand \0 control",
@@ -127,6 +128,7 @@ def test_hostile_names_come_out_as_text(name):
     record = collect((w * w).sum(), depth=CLOSELY)
     text = page.write(record, column.draw(record), note=name.replace("\ud800", ""))
     text.encode()
+    assert not {"<", ">", "&"} & set(encode(record))
     assert records_of(text)["tensors"][0]["name"] == name
     harmless = page.write(collect((w.detach() * tg.ones(2, requires_grad=True)).sum()), "<svg></svg>")
     assert [tag for tag, _ in Reader(text).tags if tag == "script"] == ["script", "script"]

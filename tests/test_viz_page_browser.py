@@ -226,7 +226,12 @@ FOLDING = """
   const apart = (a, b) => aside(a, b) || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
   const boxes = () => all(".node:not(.hidden), .folded").map((part) => part.getBoundingClientRect());
   const neat = () => boxes().every((a, k) => boxes().slice(k + 1).every((b) => apart(a, b)));
-  const look = () => ({ height: height(), folded: all(".folded").length, neat: neat(), places: places() });
+  const shifts = () => new Set(all(".node:not(.hidden)").map((part) => part.transform.baseVal.consolidate().matrix.f));
+  const look = () => ({
+    height: height(), folded: all(".folded").length, neat: neat(), places: places(), shifts: [...shifts()],
+    module: $(".cluster path").getBBox().height, box: $(".folded rect")?.getBBox().height,
+    rules: all('[id^="edge-op0-"] text').filter((text) => text.getBoundingClientRect().width).length,
+  });
 """
 
 
@@ -247,7 +252,13 @@ def test_folding_takes_the_height_out_and_unfolding_gives_it_back(tmp_path):
     laid_out, one, all_folded, again = play(page_of(record, "graphviz"), script, tmp_path)
     assert laid_out["folded"] == again["folded"] == 0
     assert one["folded"] == 1 < all_folded["folded"]
-    assert all_folded["height"] < one["height"] - 30 < laid_out["height"] - 60
+    # What stands below the folded module comes up by what the module lost; what stands above stays.
+    assert one["box"] == pytest.approx(30)
+    assert sorted(one["shifts"]) == pytest.approx([one["box"] - laid_out["module"], 0], abs=1e-3)
+    assert laid_out["shifts"] == [0]
+    # The rules of a hidden op go with it.
+    assert laid_out["rules"] == again["rules"] > one["rules"] == 0
+    assert all_folded["height"] < one["height"] - 30
     assert again["places"] == laid_out["places"]
     assert [state["neat"] for state in (laid_out, one, all_folded, again)] == [True] * 4
 

@@ -163,7 +163,8 @@ def _draw_lanes(
     """A grey lane forward and, where a gradient flows, a vermilion one back, 2 units beside it."""
     group = _group(canvas, id, f"edge {'gradient' if gradient else 'data'}", "->".join(ends))
     line = {"fill": "none", "d": path}
-    ElementTree.SubElement(group, "path", line | {"stroke": style.GREY, "marker-end": "url(#forward)"})
+    color = style.GREY if gradient else style.PALE
+    ElementTree.SubElement(group, "path", line | {"stroke": color, "marker-end": "url(#forward)"})
     if gradient:
         back = {"stroke": style.VERMILION, "marker-start": "url(#back)", "transform": "translate(3 2)"}
         ElementTree.SubElement(group, "path", line | back)

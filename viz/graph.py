@@ -38,8 +38,8 @@ class Drawing:
     """A drawn graph. In a notebook it shows itself; elsewhere `save` it.
 
     `record` holds what was found out, as plain data; `folded` the paths of the modules that are drawn as one box each.
-    `svg` and `png` need Graphviz's `dot` or the package `graphviz-pure`, and are laid out at first use. `pictures` of
-    arrays, where they were asked for, are in the SVG only.
+    `svg` and `png` need Graphviz's `dot` or the package `graphviz-pure`, and are laid out at first use; `html`, a page
+    to step through, does without. `pictures` of arrays, where they were asked for, are in the SVG and on the page.
     """
 
     record: GraphRecord

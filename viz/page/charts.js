@@ -12,8 +12,7 @@ function histogram(counts, low, high, color) {
     return shape("rect", { x: k * step, y: height - tall, width: step - 1, height: tall, fill: color });
   });
   const drawing = shape("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": "histogram" }, bars);
-  const legend = element("div", { class: "legend" }, element("span", {}, number(low, 3)), element("span", {}, number(high, 3)));
-  return element("figure", { class: "histogram" }, drawing, legend);
+  return element("figure", { class: "histogram" }, drawing, legend(low, high));
 }
 
 /** An array as a picture: from white to blue, or, where the sign matters, from blue over white to vermilion. */
@@ -33,19 +32,17 @@ function picture(pixels, diverging) {
 
 /** The picture with a bar that tells what the colours mean. */
 function pictureWithLegend(pixels, diverging) {
-  const bar = { rows: 1, columns: 64, low: pixels.low, high: pixels.high, bytes: btoa(String.fromCharCode(...ramp(64))) };
-  const legend = element(
-    "div",
-    { class: "legend" },
-    element("span", {}, number(pixels.low, 3)),
-    picture(bar, diverging),
-    element("span", {}, number(pixels.high, 3)),
-  );
-  return element("figure", { class: "picture" }, picture(pixels, diverging), legend);
+  const { low, high } = pixels;
+  const ramp = Array.from({ length: 64 }, (_, k) => Math.round((k * (NO_PIXEL - 1)) / 63));
+  const bar = { rows: 1, columns: 64, low, high, bytes: btoa(String.fromCharCode(...ramp)) };
+  const between = picture(bar, diverging);
+  return element("figure", { class: "picture" }, picture(pixels, diverging), legend(low, high, between));
 }
 
-function ramp(length) {
-  return Array.from({ length }, (_, k) => Math.round((k * (NO_PIXEL - 1)) / (length - 1)));
+/** The least and the greatest value, and what stands between them. */
+function legend(low, high, between) {
+  const [from, to] = [element("span", {}, number(low, 3)), element("span", {}, number(high, 3))];
+  return element("div", { class: "legend" }, from, between, to);
 }
 
 const WHITE = [255, 255, 255];

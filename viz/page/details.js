@@ -1,7 +1,7 @@
 // The panel beside the drawing: all that is known of what was clicked.
 
 function showDetails(id) {
-  const content = tensors.has(id) ? tensorDetails(tensors.get(id)) : ops.has(id) ? opDetails(ops.get(id)) : edgeDetails(id);
+  const content = detailsOf(id);
   if (!content) return;
   for (const group of drawing.querySelectorAll(".chosen")) group.classList.remove("chosen");
   placeOf(id)?.classList.add("chosen");
@@ -11,6 +11,11 @@ function showDetails(id) {
   find("details").dataset.of = id;
   find("details").hidden = false;
   find("details").parentNode.scrollTop = 0;
+}
+
+function detailsOf(id) {
+  if (tensors.has(id)) return tensorDetails(tensors.get(id));
+  return ops.has(id) ? opDetails(ops.get(id)) : edgeDetails(id);
 }
 
 function hideDetails() {
@@ -37,18 +42,19 @@ function tensorDetails(tensor) {
       ["made by", maker && jump(maker.id, maker.symbol)],
       ["used by", jumps(users.get(tensor.id).map((edge) => [edge.op, ops.get(edge.op).symbol]))],
     ]),
-    ...arrayDetails("Value", tensor, tensor.kind === "parameter"),
+    ...arrayDetails("Value", tensor, tensor.kind === "parameter" ? LOOKS.weights : LOOKS.values),
     ...gradientDetails("Gradient", tensor.gradient),
   ];
 }
 
 function opDetails(op) {
+  const operand = (edge) => `${edge.operand} = ${title(tensors.get(edge.tensor))}`;
   return [
     element("h2", {}, `${op.symbol} `, element("small", {}, op.name)),
     op.formula && equation(op.formula),
     op.error && element("p", { class: "error" }, op.error),
     facts([
-      ["inputs", jumps(inputs.get(op.id).map((edge) => [edge.tensor, `${edge.operand} = ${title(tensors.get(edge.tensor))}`]))],
+      ["inputs", jumps(inputs.get(op.id).map((edge) => [edge.tensor, operand(edge)]))],
       ["output", op.output && jump(op.output, sizes(tensors.get(op.output).shape))],
       ...(op.params ?? []).map(([name, value]) => [name, value]),
       ["module", op.scopes?.map(([path, kind]) => `${path || "model"} (${kind})`).join(" › ")],
@@ -86,22 +92,31 @@ function checked(error) {
   return `${error < 0.01 ? "✓ agrees with" : "✗ differs from"} finite differences (relative ${number(error, 2)})`;
 }
 
+/** How an array is shown: whether its sign matters, and the colour of its histogram. */
+const LOOKS = {
+  values: { isSigned: false, color: "var(--blue)" },
+  weights: { isSigned: true, color: "var(--green)" },
+  gradient: { isSigned: true, color: "var(--vermilion)" },
+};
+
 function gradientDetails(heading, record) {
   if (!record) return [];
   const array = { ...record, shape: record.shape ?? [] };
-  return arrayDetails(heading, array, true, record.value === undefined ? [["mean |·|", number(record.mean_abs)]] : []);
+  const mean = record.value === undefined ? [["mean |·|", number(record.mean_abs)]] : [];
+  return arrayDetails(heading, array, LOOKS.gradient, mean);
 }
 
 /** Value, statistics, values, histogram and picture of an array. */
-function arrayDetails(heading, { value, statistics, details, shape }, isSigned, more = []) {
+function arrayDetails(heading, { value, statistics, details, shape }, look, more = []) {
   if (value === undefined && !statistics && !details && !more.length) return [];
   const values = details?.values ?? [];
+  const isArray = values.length !== 1;
   return [
     element("h3", {}, heading),
     value === undefined ? null : equation(number(value, 7)),
     facts([...more, ...statisticFacts(statistics)]),
-    details?.picture && values.length !== 1 && pictureWithLegend(details.picture, isSigned),
-    statistics && values.length !== 1 && histogram(details?.histogram ?? [], statistics.min, statistics.max, isSigned ? "var(--vermilion)" : "var(--blue)"),
+    isArray && details?.picture && pictureWithLegend(details.picture, look.isSigned),
+    isArray && details && statistics && histogram(details.histogram, statistics.min, statistics.max, look.color),
     value === undefined && values.length ? valuesTable(values, shape) : null,
   ];
 }
@@ -118,21 +133,22 @@ function statisticFacts(statistics) {
   ];
 }
 
-/** All values, in rows as long as the last axis. */
+/** All values, in rows as long as the last axis; a vector's in several. */
 function valuesTable(values, shape = []) {
-  const columns = shape.at(-1) || values.length;
+  const columns = shape.length > 1 ? shape.at(-1) : 6;
   const rows = [];
   for (let k = 0; k < values.length; k += columns) rows.push(values.slice(k, k + columns));
   const cells = (row) => row.map((value) => element("td", {}, number(value, 3)));
   return element("div", { class: "values" }, element("table", {}, rows.map((row) => element("tr", {}, cells(row)))));
 }
 
-// -------------------------------------------------------------------------------------------------------------- helpers
+// ------------------------------------------------------------------------------------------------------------- helpers
 
 /** Pairs of a term and what there is to say; those without are left out. */
 function facts(pairs) {
   const told = pairs.filter(([, fact]) => fact !== undefined && fact !== null && fact !== "" && fact.length !== 0);
-  return told.length ? element("dl", {}, told.flatMap(([term, fact]) => [element("dt", {}, term), element("dd", {}, fact)])) : null;
+  const pair = ([term, fact]) => [element("dt", {}, term), element("dd", {}, fact)];
+  return told.length ? element("dl", {}, told.flatMap(pair)) : null;
 }
 
 /** A button that leads to another part of the graph. */
@@ -141,5 +157,6 @@ function jump(id, text) {
 }
 
 function jumps(targets) {
-  return targets.length ? element("span", {}, targets.flatMap(([id, text], k) => [k ? ", " : "", jump(id, text)])) : null;
+  const links = targets.flatMap(([id, text], k) => [k ? ", " : "", jump(id, text)]);
+  return links.length ? element("span", {}, links) : null;
 }

@@ -1,7 +1,7 @@
 // Folding of modules, without a new layout: the heights that nobody uses any more are taken out of the drawing.
 
-const TITLE = 30; // the height of a folded module, and of the strip at the top of an open one
-const EDGE_OF_BOX = 12;
+const HALF = 15; // of the height of a folded module; as much stays free at the top and the foot of an open one
+const FORWARD = ["#6b6b6b", "#b5b5b5"]; // the colours of lanes that carry data, not gradients
 
 /** The parts of the drawing as it was laid out: every node, edge and module with its box. */
 const parts = { nodes: new Map(), edges: [], modules: [] };
@@ -31,7 +31,11 @@ function readEdge(group) {
   const line = group.querySelector("path");
   group.append(shape("path", { class: "reach", d: line.getAttribute("d") }));
   const lines = [...group.querySelectorAll("path")].map((path) => ({ path, d: path.getAttribute("d") }));
-  const marks = [...group.querySelectorAll("polygon, text, ellipse")].map((mark) => ({ mark, ...boxOf(mark) }));
+  const marks = [...group.querySelectorAll("polygon, text")].map((mark) => ({ mark, ...boxOf(mark) }));
+  for (const part of group.querySelectorAll("path:not(.reach), polygon, text")) {
+    const color = part.getAttribute("stroke") ?? part.getAttribute("fill");
+    part.classList.toggle("back", !FORWARD.includes(color?.toLowerCase()));
+  }
   return { group, ends, lines, marks };
 }
 
@@ -41,12 +45,14 @@ function readModule(group) {
   const frame = group.querySelector("path, polygon");
   const inside = [...parts.nodes].filter(([, node]) => contains(box, node)).map(([id]) => id);
   const text = group.querySelector("text")?.textContent ?? "";
+  group.append(shape("text", { class: "opener", x: box.right - 12, y: box.top + 18 }, "▾"));
   const count = inside.filter((id) => ops.has(id)).length;
   const lid = shape("rect", { class: "lid", x: box.left, width: box.right - box.left, rx: 8 });
   const label = shape("text", { class: "lid-title", x: box.left + 10 }, `▸ ${text}`);
   const size = shape("text", { class: "lid-size", x: box.right - 10 }, count === 1 ? "1 op" : `${count} ops`);
   const closed = shape("g", { class: "folded", id: `folded-${parts.modules.length}` }, lid, label, size);
-  return { group, closed, frame, d: frame.getAttribute("d"), points: frame.getAttribute("points"), inside, ...box, text };
+  const [d, points] = [frame.getAttribute("d"), frame.getAttribute("points")];
+  return { group, closed, frame, d, points, inside, ...box, text };
 }
 
 function contains(outer, inner) {
@@ -79,7 +85,8 @@ function outermost() {
 function arrange() {
   const closed = outermost();
   const hidden = new Map(closed.flatMap((module) => module.inside.map((id) => [id, module])));
-  const inSight = parts.modules.filter((module) => !closed.some((other) => other === module || contains(other, module)));
+  const isShut = (module) => closed.some((other) => other === module || contains(other, module));
+  const inSight = parts.modules.filter((module) => !isShut(module));
   const move = heights(closed, inSight, hidden);
   for (const [id, node] of parts.nodes) placeNode(node, hidden.has(id), move);
   for (const edge of parts.edges) placeEdge(edge, hidden, move);
@@ -92,9 +99,10 @@ function arrange() {
 function heights(closed, inSight, hidden) {
   const seen = [...parts.nodes].filter(([id]) => !hidden.has(id)).map(([, node]) => node);
   const labels = parts.edges.filter(({ ends }) => !ends.some((id) => hidden.has(id))).flatMap((edge) => edge.marks);
-  const strips = [...closed, ...inSight].map(({ top }) => ({ top, bottom: top + TITLE }));
-  const feet = inSight.map(({ bottom }) => ({ top: bottom - EDGE_OF_BOX, bottom }));
-  const kept = [...seen, ...labels, ...strips, ...feet];
+  // What is left of a folded module is its top and its foot: edges into it end between them, in its middle.
+  const tops = [...closed, ...inSight].map(({ top }) => ({ top, bottom: top + HALF }));
+  const feet = [...closed, ...inSight].map(({ bottom }) => ({ top: bottom - HALF, bottom }));
+  const kept = [...seen, ...labels, ...tops, ...feet];
   const knots = [...closed, ...kept].flatMap(({ top, bottom }) => [top, bottom]).sort((a, b) => a - b);
   const covers = (from, to) => (box) => box.top <= from && to <= box.bottom;
   let lost = 0;
@@ -129,12 +137,17 @@ function shift(group, { top, bottom }, move) {
   group.setAttribute("transform", `translate(0 ${move(middle) - middle})`);
 }
 
-/** An edge within a folded module is hidden; one that leads into it ends beneath its box. */
+/** An edge within a folded module is hidden; of one that leads into it, what lies beneath the box. */
 function placeEdge(edge, hidden, move) {
   const [from, to] = edge.ends.map((id) => hidden.get(id));
   edge.group.classList.toggle("hidden", from !== undefined && from === to);
+  const opIsHidden = edge.ends.some((id) => ops.has(id) && hidden.has(id));
   for (const { path, d } of edge.lines) path.setAttribute("d", movePath(d, move));
-  for (const mark of edge.marks) shift(mark.mark, mark, move);
+  for (const mark of edge.marks) {
+    const isBeneath = [from, to].some((module) => module && contains(module, mark));
+    mark.mark.classList.toggle("hidden", isBeneath || (opIsHidden && mark.mark.tagName === "text"));
+    shift(mark.mark, mark, move);
+  }
 }
 
 /** The same path with other heights: every second number of absolute M, C and L commands is a y. */

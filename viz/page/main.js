@@ -43,7 +43,8 @@ function onSearchKey(event) {
 /** What a click on some part of the drawing does. */
 function choose(target) {
   const module = parts.modules.find(({ group, closed }) => group.contains(target) || closed.contains(target));
-  if (module) {
+  // Of an open module only its title: its face is for dragging.
+  if (module && !target.matches("path, polygon")) {
     toggle(module);
     return show(position);
   }
@@ -70,7 +71,9 @@ function nameParts() {
     const record = tensors.get(id) ?? ops.get(id);
     if (record) giveRole(group, tensors.has(id) ? title(record) : record.name);
   }
-  for (const { group, closed, text } of parts.modules) for (const box of [group, closed]) giveRole(box, `module ${text}`);
+  for (const { group, closed, text } of parts.modules) {
+    for (const box of [group, closed]) giveRole(box, `module ${text}`);
+  }
 }
 
 function giveRole(group, label) {
@@ -80,7 +83,8 @@ function giveRole(group, label) {
 }
 
 function start() {
-  document.title = `The chain rule: ${shorten(graph.output ? title(tensors.get(graph.output)) : "a failed computation")}`;
+  const subject = graph.output ? shorten(title(tensors.get(graph.output))) : "a failed computation";
+  document.title = `The chain rule: ${subject}`;
   startFolding();
   startView();
   nameParts();

@@ -3,7 +3,7 @@
 /** Floats that JSON has no words for. */
 const FLOATS = { nan: NaN, inf: Infinity, "-inf": -Infinity };
 
-const graph = JSON.parse(find("records").textContent, (key, value) => (value && value.float ? FLOATS[value.float] : value));
+const graph = JSON.parse(find("records").textContent, (key, value) => (value?.float ? FLOATS[value.float] : value));
 graph.ops ??= [];
 graph.tensors ??= [];
 graph.edges ??= [];

@@ -50,3 +50,16 @@ function fill(node, attributes, children) {
 function find(id) {
   return document.getElementById(id);
 }
+
+/** A line of text; a formula that stands by itself; a formula within a line. */
+function line(...children) {
+  return element("p", {}, ...children);
+}
+
+function equation(...children) {
+  return element("p", { class: "equation" }, ...children);
+}
+
+function formula(text) {
+  return element("span", { class: "formula" }, text);
+}

@@ -15,7 +15,7 @@ function startView() {
   stage.addEventListener("pointerdown", onPress);
   fit();
   // A tall graph is better read from its top than seen as a thread.
-  if (view.scale < 0.6) fitWidth();
+  if (view.scale < 0.75) fitWidth();
 }
 
 function showView() {

@@ -4,16 +4,16 @@
 function allSteps() {
   const steps = [{ phase: "start" }, ...graph.ops.map((op) => ({ phase: op.error ? "failed" : "forward", op }))];
   const back = backwardEdges();
-  if (back.length) steps.push({ phase: "seed" }, ...back.map((edge) => ({ phase: "backward", edge })), { phase: "end" });
-  return steps;
+  if (back.length === 0) return steps;
+  return [...steps, { phase: "seed" }, ...back.map((edge) => ({ phase: "backward", edge })), { phase: "end" }];
 }
 
-/** Youngest op first, and of each op its inputs in order: the edges along which a gradient comes back from the output. */
+/** The edges along which a gradient comes back from the output: youngest op first, of each op its inputs in order. */
 function backwardEdges() {
   const known = graph.edges.some((edge) => edge.contribution);
   const reached = new Set([graph.output]);
   const walked = [];
-  for (const op of graph.ops.toReversed()) {
+  for (const op of [...graph.ops].reverse()) {
     if (!reached.has(op.output)) continue;
     for (const edge of inputs.get(op.id)) {
       if (!edge.carries_gradient || (known && !edge.contribution)) continue;

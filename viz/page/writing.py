@@ -10,7 +10,20 @@ from .. import style
 from ..records import GraphRecord
 from .encoding import encode
 
-PROGRAM = ("text", "records", "walk", "charts", "view", "fold", "stepper", "details", "search", "main")
+PROGRAM = (
+    "text",
+    "records",
+    "walk",
+    "charts",
+    "view",
+    "fold",
+    "story",
+    "table",
+    "stepper",
+    "details",
+    "search",
+    "main",
+)
 """The parts of the program, each on its own subject, in the order they build on each other."""
 
 

@@ -1,0 +1,142 @@
+// One step told in words and numbers.
+
+/** The lines that tell a step, and beside them the array that it made. */
+function tell(step, arrived) {
+  const lines = element("div", {}, ...STORIES[step.phase](step, arrived));
+  return [lines, ...thumbnail(step)];
+}
+
+function thumbnail({ op, edge }) {
+  const details = edge ? edge.contribution?.details : tensors.get(op?.output)?.details;
+  if (!details?.picture) return [];
+  const caption = element("figcaption", {}, edge ? `∂L/∂${edge.operand}` : "z");
+  return [element("figure", { class: "thumbnail" }, picture(details.picture, edge !== undefined), caption)];
+}
+
+const STORIES = {
+  start: () => [
+    headline("The whole graph", "data flows down, the gradient flows up"),
+    line("Press → : first each op runs, then the chain rule carries the gradient back, edge by edge."),
+  ],
+  forward: ({ op }) => [headline(`Forward: ${op.symbol}`, op.scopes && modulePath(op)), line(...appliedLine(op))],
+  failed: ({ op }) => [
+    headline(`Here it failed: ${op.symbol}`, op.scopes && modulePath(op)),
+    line(...operands(op)),
+    element("p", { class: "error" }, op.error),
+  ],
+  seed: () => [
+    headline("Backward begins", "at the loss, which we call L"),
+    equation("∂L/∂L = 1"),
+    line("From here each op hands the gradient on to its inputs, times its local derivative."),
+  ],
+  backward: ({ edge }, arrived) => tellBackward(edge, arrived),
+  end: () => [
+    headline("Done", "every path has been walked"),
+    line("The gradient of each parameter is the sum of what came along all its paths."),
+    line("The table shows it, and ", element("code", {}, ".grad"), " holds it."),
+  ],
+};
+
+function headline(text, aside, name) {
+  return element("h2", {}, text, name, aside ? element("small", {}, ` ${aside}`) : "");
+}
+
+function modulePath(op) {
+  const [path, kind] = op.scopes.at(-1);
+  return shorten(`in ${path || "the model"} (${kind})`);
+}
+
+/** `z = x · y with x = a = 2, y = b = −3 gives −6`. */
+function appliedLine(op) {
+  const output = tensors.get(op.output);
+  const made = element("b", {}, gist(output));
+  return [formula(op.formula || op.symbol), " with ", ...operands(op), " gives ", made, spread(output.statistics)];
+}
+
+function spread(statistics) {
+  return statistics ? `, mean ${number(statistics.mean, 3)} ± ${number(statistics.std, 3)}` : "";
+}
+
+function operands(op) {
+  return inputs.get(op.id).flatMap((edge, k) => {
+    const tensor = tensors.get(edge.tensor);
+    return [k ? ", " : "", formula(edge.operand), " = ", nameTag(title(tensor), 32), valueOrSizes(tensor)];
+  });
+}
+
+function valueOrSizes(tensor) {
+  if (tensor.value !== undefined) return ` = ${number(tensor.value)}`;
+  return tensor.shape ? ` ${sizes(tensor.shape)}` : "";
+}
+
+function tellBackward(edge, arrived) {
+  const op = ops.get(edge.op);
+  const x = edge.operand;
+  return [
+    headline(`Backward through ${op.symbol} to `, "", nameTag(title(tensors.get(edge.tensor)))),
+    line(formula(op.formula || op.symbol), " with ", ...operands(op)),
+    equation(edge.contribution ? product(edge, arrived) : rule(edge)),
+    edge.summed ? line(`${x} was broadcast: summed over axis ${edge.summed.join(", ")}.`) : "",
+    meeting(edge, arrived),
+  ];
+}
+
+/** The chain rule with its numbers: `∂L/∂x = ∂L/∂z · ∂z/∂x = 2 × −3 = −6`; of arrays the rule, and what it made. */
+function product(edge, arrived) {
+  const output = tensors.get(ops.get(edge.op).output);
+  const upstream = arrived.get(output.id);
+  const { value, mean_abs: meanAbs, shape: size } = edge.contribution;
+  if (value === undefined || upstream?.value === undefined) {
+    const [from, to] = [sizesAndMean(output.shape, upstream), sizesAndMean(size, { value, meanAbs })];
+    return element("span", {}, rule(edge), element("br"), from, " → ", to);
+  }
+  const local = edge.local === undefined ? `∂z/∂${edge.operand}` : number(edge.local);
+  const numbers = [gradient(upstream.value), ` × ${local} = `, gradient(value)];
+  return element("span", {}, `${chain(edge)} = `, ...numbers, aside(edge));
+}
+
+function chain({ operand }) {
+  return `∂L/∂${operand} = ∂L/∂z · ∂z/∂${operand}`;
+}
+
+/** Some ops state their whole rule, most their local derivative. */
+function rule(edge) {
+  const derivative = edge.derivative ?? "";
+  return derivative.startsWith("∂L") ? derivative : element("span", {}, chain(edge), aside(edge));
+}
+
+function aside({ derivative }) {
+  return derivative ? element("small", {}, `  where ${derivative}`) : "";
+}
+
+function sizesAndMean(size, { value, meanAbs } = {}) {
+  if (value !== undefined) return gradient(value);
+  const mean = meanAbs === undefined ? "?" : gradient(meanAbs, 3);
+  return element("span", {}, element("small", {}, `${sizes(size)} mean |·| `), mean);
+}
+
+function gradient(value, digits) {
+  return element("b", { class: "gradient" }, number(value, digits));
+}
+
+/** Where paths meet: what had come before, and the sum. */
+function meeting(edge, arrived) {
+  const all = expected.get(edge.tensor);
+  if (all === 1) return "";
+  const now = arrived.get(edge.tensor);
+  const before = gradientsAfter(position).get(edge.tensor);
+  const paths = `Path ${now.parts} of ${all} to `;
+  if (!before) return line(paths, nameTag(title(tensors.get(edge.tensor))), ": more will be added to this.");
+  const sum = now.value === undefined ? meanSum(edge, before, now) : scalarSum(edge, before, now);
+  return line(paths, nameTag(title(tensors.get(edge.tensor))), ": ", ...sum);
+}
+
+function scalarSum(edge, before, now) {
+  return [gradient(before.value), " so far, + ", gradient(edge.contribution.value), " → ", gradient(now.value)];
+}
+
+function meanSum(edge, before, now) {
+  const said = (mean) => (mean === undefined ? "…" : `mean |·| ${number(mean, 3)}`);
+  const sum = element("b", { class: "gradient" }, said(now.meanAbs));
+  return [`${said(before.meanAbs)} so far, + ${said(edge.contribution?.mean_abs)} → `, sum];
+}
