@@ -3,6 +3,7 @@
 `graph(loss)` draws, `explain(loss, wrt=w)` writes it out, `text(loss)` prints it, `trace()` watches a computation run.
 """
 
+from .attribution import grad_cam, input_gradient
 from .explain import explain
 from .explain.explanation import Explanation
 from .graph import Drawing, graph
@@ -44,8 +45,10 @@ __all__ = [
     "explain",
     "feature_maps",
     "filters",
+    "grad_cam",
     "gradient_flow",
     "graph",
+    "input_gradient",
     "mistakes",
     "roc",
     "roc_curve",
