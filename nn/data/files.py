@@ -21,12 +21,17 @@ class MissingPackageError(TensorgradError, ImportError):
     """A package of the extra `data` that a call needs and that isn't installed."""
 
 
-def require(call: str, package: str) -> ModuleType:
-    """Import a package of the extra `data`, or raise `MissingPackageError` with the command that installs it."""
+def require(call: str, package: str, distribution: str = "") -> ModuleType:
+    """Import a package of the extra `data`, or raise `MissingPackageError` with the command that installs it.
+
+    `distribution` is what pip calls it, where that is another name.
+    """
     try:
         return importlib.import_module(package)
     except ImportError as error:
-        fix = f"pip install {package}, or all that data sets need: pip install 'tensorgrad-engine[data]'"
+        fix = (
+            f"pip install {distribution or package}, or all that data sets need: pip install 'tensorgrad-engine[data]'"
+        )
         raise MissingPackageError(restate(call, f"the package {package} isn't installed ({error})", fix=fix)) from None
 
 

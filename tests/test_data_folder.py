@@ -1,0 +1,207 @@
+"""Pictures from folders: classes by folder, fundus photographs by label file, and a report of what can't be used."""
+
+import csv
+import sys
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.nn.data import DataFileError, MissingPackageError, fundus, image_folder
+
+Image = pytest.importorskip("PIL.Image", reason="pictures need Pillow, of the extra `data`")
+
+PICTURE = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+
+
+def save(path, pixels=PICTURE, **options):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path, **options)
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+# ---------------------------------------------------------------------------------------------- a folder for each class
+
+
+def test_a_folder_for_each_class(tmp_path):
+    save(tmp_path / "dog" / "1.png")
+    save(tmp_path / "cat" / "2.png", 255 - PICTURE)
+    save(tmp_path / "cat" / "more" / "1.PNG", PICTURE // 2)
+    (tmp_path / "cat" / "notes.txt").write_text("no picture")
+    save(tmp_path / ".hidden" / "1.png")
+    save(tmp_path / "cat" / "._1.png")
+    pictures = image_folder(tmp_path, size=8)
+    images, labels = pictures.arrays
+    assert images.shape == (3, 3, 8, 8) and images.dtype == np.uint8 and labels.dtype == np.int64
+    assert pictures.classes == ("cat", "dog") and labels.tolist() == [0, 0, 1]
+    assert pictures.files == ("cat/2.png", "cat/more/1.PNG", "dog/1.png")
+    for image, pixels in zip(images, (255 - PICTURE, PICTURE // 2, PICTURE), strict=True):
+        np.testing.assert_array_equal(image.transpose(1, 2, 0), pixels)
+    assert str(pictures.report) == f"{tmp_path}: 3 images read"
+
+
+def test_the_middle_square_is_scaled(tmp_path):
+    wide = np.zeros((4, 12, 3), np.uint8)
+    wide[:, 4:6], wide[:, 6:8] = (200, 100, 0), (0, 100, 200)
+    save(tmp_path / "a" / "wide.png", wide)
+    image = image_folder(tmp_path, size=4).arrays[0][0]
+    np.testing.assert_array_equal(image.transpose(1, 2, 0), wide[:, 4:8])
+    save(tmp_path / "a" / "wide.png", np.repeat(wide, 16, 0).repeat(16, 1))
+    np.testing.assert_allclose(image_folder(tmp_path, size=4).arrays[0][0].transpose(1, 2, 0), wide[:, 4:8], atol=20)
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGBA", "1"])
+def test_every_kind_of_picture_becomes_rgb(tmp_path, mode):
+    (tmp_path / "a").mkdir()
+    Image.new("RGB", (5, 5), "white").convert(mode).save(tmp_path / "a" / "x.png")
+    assert (image_folder(tmp_path, size=2).arrays[0] == 255).all()
+
+
+def test_a_photograph_is_turned_upright(tmp_path):
+    """Orientation 6 of EXIF: the camera was turned, the first row of the file is the right edge."""
+    exif = Image.Exif()
+    exif[274] = 6
+    save(tmp_path / "a" / "x.png", PICTURE, exif=exif)
+    image = image_folder(tmp_path, size=8).arrays[0][0].transpose(1, 2, 0)
+    np.testing.assert_array_equal(image, np.rot90(PICTURE, -1))
+
+
+def test_broken_and_stray_pictures_are_reported_and_left_out(tmp_path):
+    save(tmp_path / "a" / "good.png")
+    save(tmp_path / "a" / "half.png", np.tile(PICTURE, (50, 50, 1)))
+    truncate(tmp_path / "a" / "half.png")
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "empty.jpg").write_bytes(b"")
+    (tmp_path / "b" / "text.jpeg").write_text("no picture")
+    save(tmp_path / "stray.png")
+    pictures = image_folder(tmp_path)
+    report = pictures.report
+    assert pictures.files == ("a/good.png",) and pictures.classes == ("a", "b") and report.read == 1
+    assert [line.split(":")[0] for line in report.broken] == ["half.png", "empty.jpg", "text.jpeg"]
+    assert "truncated" in report.broken[0] and "cannot identify image file 'text.jpeg'" in report.broken[2]
+    assert report.unlabelled == ("stray.png",)
+    assert "\n  3 broken: half.png: " in str(report) and "\n  1 without a label: stray.png" in str(report)
+
+
+def test_a_long_report_names_a_few(tmp_path):
+    for k in range(8):
+        save(tmp_path / "a" / "x.png")
+        (tmp_path / "a" / f"broken{k}.png").write_bytes(b"")
+    text = str(image_folder(tmp_path).report)
+    assert "8 broken" in text and "broken4.png" in text and "broken5.png" not in text and text.endswith("and 3 more")
+
+
+def test_where_nothing_is_left(tmp_path):
+    with pytest.raises(DataFileError, match=r"no folder .*nowhere"):
+        image_folder(tmp_path / "nowhere")
+    with pytest.raises(DataFileError, match=r"no images are left(.|\n)*a folder for each class"):
+        image_folder(tmp_path)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.png").write_bytes(b"")
+    with pytest.raises(DataFileError, match=r"no images are left\n.*0 images read\n  1 broken: x\.png"):
+        image_folder(tmp_path)
+
+
+@pytest.mark.parametrize("size", [0, -1, 2.5, True, "64"])
+def test_senseless_sizes(tmp_path, size):
+    save(tmp_path / "a" / "x.png")
+    with pytest.raises(tg.ArgumentError, match="no such size"):
+        image_folder(tmp_path, size)
+
+
+def test_without_pillow(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    (tmp_path / "a").mkdir()
+    with pytest.raises(MissingPackageError, match=r"pip install pillow.*'tensorgrad-engine\[data\]'"):
+        image_folder(tmp_path)
+
+
+# ------------------------------------------------------------------------------------------------------------- fundus
+
+
+def write(path, rows):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def aptos(root, rows, names, suffix=".png", **options):
+    write(root / "train.csv", [("id_code", "diagnosis"), *rows])
+    for name in names:
+        save(root / "train_images" / f"{name}{suffix}", **options)
+
+
+def test_aptos(tmp_path):
+    aptos(tmp_path, [("b7", 2), ("a3", 0)], ["a3", "b7"])
+    photographs = fundus(tmp_path, size=8)
+    assert photographs.files == ("b7", "a3") and photographs.arrays[1].tolist() == [2, 0]
+    assert photographs.classes[2] == "moderate" and photographs.arrays[0].shape == (2, 3, 8, 8)
+    assert str(photographs.report) == f"{tmp_path}: 2 images read"
+
+
+def test_eyepacs(tmp_path):
+    write(tmp_path / "trainLabels.csv", [("image", "level"), ("10_left", 4), ("10_right", 0)])
+    for name in ("10_left", "10_right"):
+        save(tmp_path / "train" / f"{name}.jpeg", np.full((30, 40, 3), 90, np.uint8))
+    photographs = fundus(tmp_path, size=8)
+    assert photographs.files == ("10_left", "10_right") and photographs.arrays[1].tolist() == [4, 0]
+
+
+def test_the_dark_border_is_cut_off(tmp_path):
+    """A bright 20×40 patch in a dark picture fills the width; what is left of the square is black."""
+    picture = np.full((100, 100, 3), 9, np.uint8)
+    picture[30:50, 10:50] = 200
+    aptos(tmp_path, [("a", 0)], ["a"], pixels=picture)
+    image = fundus(tmp_path, size=8).arrays[0][0]
+    assert (image[:, 2:6] == 200).all() and (image[:, :2] == 0).all() and (image[:, 6:] == 0).all()
+
+
+def test_a_black_photograph_is_no_failure(tmp_path):
+    aptos(tmp_path, [("a", 0)], ["a"], pixels=np.zeros((5, 5, 3), np.uint8))
+    assert (fundus(tmp_path, size=4).arrays[0] == 0).all()
+
+
+def test_all_that_can_go_wrong_with_a_label_file(tmp_path):
+    rows = [("good", 3), ("half", 1), ("lost", 0), ("bad", "x"), ("five", 5), ("twice", 1), ("twice", 2), ("none",)]
+    rows += [(" spaced ", " 1 "), ("good", 3), ("", 1)]
+    aptos(tmp_path, rows, ["good", "half", "bad", "twice", "none", "spaced", "extra"])
+    save(tmp_path / "train_images" / "half.png", np.tile(PICTURE, (50, 50, 1)))
+    truncate(tmp_path / "train_images" / "half.png")
+    photographs = fundus(tmp_path)
+    assert photographs.files == ("good", "spaced") and photographs.arrays[1].tolist() == [3, 1]
+    report = photographs.report
+    assert report.read == 2 and [line.split(":")[0] for line in report.broken] == ["half.png"]
+    assert report.missing == ("lost",) and report.unlabelled == ("extra.png",)
+    assert report.unclear == (
+        "bad: diagnosis 'x'",
+        "five: diagnosis '5'",
+        "twice: diagnosis 1 and 2",
+        "none: diagnosis ''",
+        "line 12: no name",
+    )
+
+
+@pytest.mark.parametrize("start", ["\ufeff", ""])
+def test_a_byte_order_mark_is_no_part_of_the_header(tmp_path, start):
+    aptos(tmp_path, [], ["a"])
+    (tmp_path / "train.csv").write_text(f"{start}id_code,diagnosis\na,1\n", encoding="utf-8")
+    assert fundus(tmp_path).files == ("a",)
+
+
+def test_label_files_that_are_none(tmp_path):
+    with pytest.raises(DataFileError, match=r"no label file in(.|\n)*train\.csv(.|\n)*trainLabels\.csv"):
+        fundus(tmp_path)
+    write(tmp_path / "train.csv", [("image", "label"), ("a", 1)])
+    with pytest.raises(DataFileError, match=r"other columns(.|\n)*id_code and diagnosis"):
+        fundus(tmp_path)
+    for content in (b"", b"\xff\xfe\x00id_code"):
+        (tmp_path / "train.csv").write_bytes(content)
+        with pytest.raises(DataFileError, match=r"train\.csv"):
+            fundus(tmp_path)
+    aptos(tmp_path, [("a", 1), ("b", 7)], [])
+    with pytest.raises(
+        DataFileError, match=r"no images are left(.|\n)*1 labelled, but missing: a(.|\n)*b: diagnosis '7'"
+    ):
+        fundus(tmp_path)
