@@ -72,7 +72,7 @@ def _retina(rng: np.random.Generator, size: int) -> tuple[np.ndarray, int, np.nd
     small = _mean_of_blocks(image)
     small += rng.normal(0, 0.012, small.shape)
     pixels = (small.clip(0, 1) * 255).round().astype(np.uint8).transpose(2, 0, 1)
-    return pixels, label, _mean_of_blocks(lesions) > 0.2
+    return pixels, label, _mean_of_blocks(lesions) > 0.1
 
 
 def _background(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, fovea: tuple[float, float]) -> np.ndarray:
@@ -142,8 +142,8 @@ def _lesions(rng: np.random.Generator, x: np.ndarray, y: np.ndarray, free: np.nd
 
     severity = rng.integers(3)
     blood, exudates = np.zeros_like(x), np.zeros_like(x)
-    for _ in range(rng.integers(2, 8)):  # microaneurysms
-        blood = np.maximum(blood, spot(None, 0.018, 0.026, 1.2))
+    for _ in range(rng.integers(2, 8)):  # microaneurysms, some of them faint
+        blood = np.maximum(blood, rng.uniform(0.5, 1) * spot(None, 0.018, 0.026, 1.2))
     for _ in range(rng.integers(2, 5) if severity >= 1 else 0):  # haemorrhages
         blood = np.maximum(blood, spot(None, 0.035, 0.06, 1.8))
     for _ in range(rng.integers(1, 4) if severity == 2 else 0):
