@@ -239,7 +239,7 @@ def main(arguments: list[str] | None = None) -> float:
     print(f"{len(pictures)} pictures to learn from, {len(test)} to be tested on; classes: {', '.join(test.classes)}\n")
     draw_augmented(pictures, options.out)
 
-    print("\nFour optimizers, from the same first weights:")
+    print("\nFour optimizers, from the same first weights, some ten seconds each:")
     runs = compare_optimizers(pictures, options.compare_epochs, seed=0)
     draw_optimizers(runs, options.out)
     best = min(runs, key=lambda name: min(runs[name]["validation_loss"]))
