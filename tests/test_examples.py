@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -25,6 +26,7 @@ def run(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "no cache"))
     monkeypatch.setenv("MPLBACKEND", "agg")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(EXAMPLES)  # as it is for a script: some import what stands beside them
 
     def run_example(name, *arguments):
         path = EXAMPLES / f"{name}.py"
@@ -63,6 +65,11 @@ def test_every_example_is_run_here():
 def test_chain_rule(run):
     assert "∂loss/∂w [-1.1702" in run("chain_rule")
     assert pictures() == {"chain_rule.svg"}
+
+
+def test_vanishing_gradient(run):
+    assert "wrote" in run("vanishing_gradient")
+    assert pictures() == {"vanishing_gradient.svg"}
 
 
 def test_optdigits_cnn(run):
@@ -116,6 +123,36 @@ def test_lesson3_one_weight(run):
     assert by_hand == by_backward == by_difference
     assert "nothing was recorded" in text
     assert pictures() == {"lesson3_path.svg", "lesson3_one_weight.png"}
+
+
+def test_synthetic_fundus(run):
+    assert "synthetic" in run("synthetic_fundus")
+    assert pictures() == {"synthetic_fundus.png"}
+
+
+def test_lesson2_retina(run):
+    text = run("lesson2_retina", "--images", "40", "--epochs", "1", "--size", "32")
+    assert "synthetic" in text
+    assert "AUC" in text
+    assert pictures() == {"retina_roc.png", "retina_where.png"}
+
+
+def test_lesson2_descent(run):
+    text = run("lesson2_descent", "--images", "40", "--size", "16", "--epochs", "2")
+    assert "full batch" in text
+    assert pictures() == {"descent_valleys.png", "descent_sgd.png"}
+
+
+def test_lesson4_cats(run, tmp_path):
+    rng = np.random.default_rng(0)
+    for name in ("cat", "dog"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for k in range(6):
+            pixels = rng.integers(0, 256, (40, 40, 3)).astype(np.uint8)
+            Image.fromarray(pixels).save(tmp_path / "own" / name / f"{k}.png")
+    options = ["--pictures", str(tmp_path / "own"), "--compare-epochs", "1", "--epochs", "2", "--seeds", "1"]
+    assert "classes: cat, dog" in run("lesson4_cats", *options)
+    assert "cats_optimizers.png" in pictures()
 
 
 LESSON5 = {f"lesson5_{name}.png" for name in ("activations", "mistakes", "surface", "training", "weights")}
