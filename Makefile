@@ -5,7 +5,7 @@ VENV = .venv
 ORACLE = .venv-oracle
 BENCH = .venv-bench
 
-.PHONY: demo test test-oracle bench lint wheel clean
+.PHONY: demo test test-oracle bench gallery lint wheel clean
 
 demo: $(VENV)/ready ## draw the chain rule on one neuron; train a CNN on real digits, draw its backprop graph
 	$(VENV)/bin/python examples/chain_rule.py
@@ -19,6 +19,9 @@ test-oracle: $(ORACLE)/ready ## the same, and the comparisons with PyTorch
 
 bench: $(BENCH)/ready ## tensorgrad beside PyTorch and other peers: out/bench.json; QUICK=1 for two minutes of it
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick)
+
+gallery: $(VENV)/ready ## run every example, and put its pictures into docs/gallery.md; DATA=DIR for MNIST and the cats
+	$(VENV)/bin/python docs/gallery.py $(if $(DATA),--data $(DATA))
 
 lint: $(VENV)/ready ## style
 	$(VENV)/bin/ruff check .

@@ -3,8 +3,8 @@
     python examples/optdigits_cnn.py
 
 The digits lie inside the package; two cores need some seconds. Writes to the folder `out`: `backprop.svg`, the graph of
-the trained network's loss with the local rule of every step, `training.png`, the course of the training, and
-`weights.safetensors`.
+the trained network's loss with the local rule of every step; `backprop.html`, a page that walks through it with the
+arrow keys; `training.png`, the course of the training; and `weights.safetensors`.
 """
 
 import argparse
@@ -71,14 +71,17 @@ def draw(model: nn.Module, train: DataLoader, history: nn.History, out: Path) ->
     out.mkdir(parents=True, exist_ok=True)
     images, labels = next(iter(train))
     images.name, labels.name = "images", "labels"
-    loss = nn.cross_entropy(model(images), labels)
-    model.zero_grad()
-    loss.backward(retain_graph=True)  # keep the values, for the drawing
-    backprop, training, weights = out / "backprop.svg", out / "training.png", out / "weights.safetensors"
-    tg.viz.graph(loss).save(backprop)
-    tg.viz.save_training_figure(history, training)
+    with tg.viz.trace() as step:
+        nn.cross_entropy(model(images), labels).backward()
+    drawing = tg.viz.graph(step)
+    weights = out / "weights.safetensors"
     tg.save(model.state_dict(), weights)
-    return [backprop, training, weights]
+    return [
+        drawing.save(out / "backprop.svg"),
+        drawing.save(out / "backprop.html"),
+        tg.viz.save_training_figure(history, out / "training.png"),
+        weights,
+    ]
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def test_vanishing_gradient(run):
 
 def test_optdigits_cnn(run):
     assert "accuracy on the 1,797 test images" in run("optdigits_cnn", "--epochs", "1")
-    assert pictures() == {"backprop.svg", "training.png", "weights.safetensors"}
+    assert pictures() == {"backprop.svg", "backprop.html", "training.png", "weights.safetensors"}
 
 
 def test_mnist_cnn(run, tmp_path):

@@ -255,3 +255,18 @@ def test_a_weight_that_others_use_too_stays_outside_of_a_box():
     shared_weight = folded(graph, "a")
     assert [box.ops for box in shared_weight.modules] == [("op0",), ("op3",)]
     assert "a.weight" in [tensor.name for tensor in shared_weight.tensors]
+
+
+def test_a_leaf_of_many_users_is_drawn_beside_each_of_them():
+    w = tg.Tensor(np.eye(3, dtype=np.float32), requires_grad=True, name="w")
+    h = tg.ones(2, 3)
+    for _ in range(12):
+        h = (h @ w).tanh()
+    dot = tg.viz.graph(h.sum()).dot
+    assert dot.count("w, again") == 2 * 11  # label and tooltip
+    assert dot.count("Σ of 12 paths") == 1
+    for _ in range(3):  # no more than eight
+        h = tg.ones(2, 3)
+        for _ in range(8):
+            h = (h @ w).tanh()
+    assert "again" not in tg.viz.graph(h.sum()).dot

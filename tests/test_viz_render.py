@@ -50,6 +50,16 @@ def test_neither_program_is_an_error_that_says_how_to_get_one(bare):
     assert drawing.dot.startswith("digraph")
 
 
+def test_without_a_program_notebooks_pages_and_terminals_still_show_the_graph(bare):
+    w = tg.ones(2, requires_grad=True)
+    w.name = "w"
+    loss = (w * 3.0).sum()
+    drawing = tg.viz.graph(loss)
+    assert drawing._repr_svg_().startswith("<svg")
+    assert "w (2,)" in tg.viz.text(loss)
+    assert drawing.html.count("pip install graphviz-pure") == 1
+
+
 def test_dot_is_fed_the_text_as_it_is(bare):
     bare("dot", "exec /bin/cat")
     assert render(TINY, "svg") == render(TINY, "png") == TINY.encode()

@@ -7,7 +7,8 @@ gradient that has arrived there.
 What a program finds in the SVG: groups with the ids of the records, `t3` and `op5`; for the edges into an op
 `edge-op5-0`, `edge-op5-1`, … by position of the input, and `edge-op5-out` to its tensor; for the modules `module-0`, …,
 in the order of `modules(graph)`, whether they are drawn open or as a box (`edge-module-0-0`, `edge-module-0-out`; a
-second output's is `edge-module-0-out1`; a box for a later call of the same module is `module-0-1`).
+second output's is `edge-module-0-out1`; a box for a later call of the same module is `module-0-1`). Copies of a leaf
+that many ops use are `t3-1`, `t3-2`, ….
 Their classes are `tensor` with its kind, `op` (with `failed`), `gradient` or `data`, and `module` (with `folded`).
 """
 
@@ -20,7 +21,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import labels, style
-from .fold import fold_modules, fold_plumbing
+from .fold import fold_modules, fold_plumbing, repeat_leaves
 from .health import Finding, examine, strength
 from .modules import beside, find_modules, lineage, parent
 from .records import EdgeRecord, GradientRecord, GraphRecord, ModuleRecord, OpRecord, TensorRecord
@@ -59,7 +60,9 @@ class _Drawing:
         self.modules = find_modules(graph)
         self.findings = examine(graph, self.modules)
         self.strongest = max(_strengths(graph), default=0.0)
-        self.view = fold_modules(graph, self.modules, folded)
+        view = fold_modules(graph, self.modules, folded)
+        self.whole = Wiring(view)
+        self.view, copies = repeat_leaves(view)
         self.wiring = Wiring(self.view)
         self.beside = beside(self.view, self.wiring)
         self.upstream = {op.id: self.wiring.tensors[op.output].gradient for op in self.view.ops if op.output}
@@ -67,6 +70,7 @@ class _Drawing:
         self.carrying = {op.output for op in graph.ops if op.id in carrying}
         self.picture = picture
         self.homes = {**self.modules.homes, **{box.id: parent(box.paths[0]) for box in self.view.modules}}
+        self.homes |= {id: self.homes[leaf] for id, leaf in copies.items()}
         self.open = {path for part in (*self.view.ops, *self.view.modules) for path in lineage(self.homes[part.id])}
 
     def write(self, canvas: Digraph) -> None:
@@ -112,7 +116,7 @@ class _Drawing:
         look = _names(tensor.id, f"tensor {tensor.kind}") | style.TENSORS[tensor.kind].attributes
         badges = (style.badge(finding.text, finding.cause) for finding in self._found_at(tensor.id))
         cells = (*badges, self.picture(tensor))
-        canvas.node(tensor.id, labels.tensor_label(tensor, self.wiring, cells), tooltip=style.tooltip(text), **look)
+        canvas.node(tensor.id, labels.tensor_label(tensor, self.whole, cells), tooltip=style.tooltip(text), **look)
 
     def _write_op(self, canvas: Digraph, op: OpRecord) -> None:
         text = f"{op.name}({', '.join(f'{key}={value}' for key, value in op.params)})"

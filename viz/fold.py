@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import groupby
@@ -14,6 +14,9 @@ from .wiring import Wiring
 
 ROOM = 40
 """Ops and boxes that a reader takes in at once: a larger graph is folded."""
+
+MANY_USERS = 8
+"""Ops that a leaf is drawn to; of one that more use, each gets a copy."""
 
 ARRANGED = {"transpose": "ᵀ", "reshape": ", reshaped"}
 """How an operand is written that went through an op of this name."""
@@ -53,6 +56,28 @@ def _is_plumbing(x: TensorRecord, z: TensorRecord, op: OpRecord) -> bool:
     if z.kind == "output" or z.name:
         return False
     return x.kind == "parameter" or (op.name == "reshape" and x.shape == z.shape)
+
+
+def repeat_leaves(graph: GraphRecord) -> tuple[GraphRecord, dict[str, str]]:
+    """The graph with a copy of each leaf of many users beside each of them, and whose copy is whose, by id.
+
+    A weight that every step of a sequence uses would pull all of them together: 100 steps took a layout two minutes.
+    """
+    uses = Counter(edge.tensor for edge in graph.edges)
+    shared = {t.id: t for t in graph.tensors if t.kind in ("parameter", "constant") and uses[t.id] > MANY_USERS}
+    seen, copies, edges = Counter(), {}, []
+    for edge in graph.edges:
+        if edge.tensor in shared:
+            leaf, number = shared[edge.tensor], seen[edge.tensor]
+            seen[leaf.id] += 1
+            if number:
+                again = f"{leaf.name}, again" if leaf.name else ""
+                copy = replace(leaf, id=f"{leaf.id}-{number}", name=again, gradient=None, statistics=None, details=None)
+                copies[copy.id] = copy
+                edge = replace(edge, tensor=copy.id)
+        edges.append(edge)
+    view = replace(graph, tensors=(*graph.tensors, *copies.values()), edges=tuple(edges))
+    return view, {id: id.partition("-")[0] for id in copies}
 
 
 # -------------------------------------------------------------------------------------------------------------- modules

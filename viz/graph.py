@@ -105,7 +105,10 @@ class Drawing:
         return path
 
     def _repr_svg_(self) -> str:
-        return self.svg
+        try:
+            return self.svg
+        except RenderError:  # a notebook would show a traceback
+            return column.draw(self.record)
 
     def __repr__(self) -> str:
         return f"<Drawing of {len(self.record.ops)} ops and {len(self.record.tensors)} tensors>"
