@@ -63,8 +63,9 @@ def run(example: Path, data: Path | None) -> float:
 def section(example: Path) -> str:
     """An example's part of the page: what it says of itself, how to run it, its pictures."""
     title, *paragraphs = _doc(example).split("\n\n")
-    prose = [p for p in paragraphs if not p.startswith(" ")]
-    command = next((p.strip() for p in paragraphs if p.startswith("    python")), f"python examples/{example.name}")
+    commands = [p for p in paragraphs if p.startswith("    python")]
+    prose = [p for p in paragraphs if p not in commands]
+    command = commands[0].split("\n")[0].split("  ")[2] if commands else f"python examples/{example.name}"
     shown = [f"[![{title}](gallery/{path.name})](gallery/{path.name})" for path in pictures(example)]
     text = [f"## {' '.join(title.split()).rstrip('.')}", f"`{command}`", *prose, *shown]
     return "\n\n".join(text) + "\n"
