@@ -64,7 +64,7 @@ def main() -> None:
         resume=options.checkpoint is not None,
     )
     accuracy = history.epochs[-1]["validation_accuracy"]
-    print(f"\naccuracy on the 10,000 test images: {accuracy:.2%}, training took {history.seconds:.1f} s")
+    print(f"\naccuracy on the {len(test.dataset):,} test images: {accuracy:.2%}, training took {history.seconds:.1f} s")
 
 
 if __name__ == "__main__":
