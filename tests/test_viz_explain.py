@@ -342,7 +342,12 @@ def test_a_wrong_gradient_is_said_to_differ():
     loss = loss_of()
     loss.backward(retain_graph=True)
     loss.backward(retain_graph=True)  # .grad holds two gradients now
-    assert [line for line in tg.viz.explain(loss, wrt=w1).text(80).splitlines() if "w1.grad" in line and "✗" in line]
+    text = tg.viz.explain(loss, wrt=w1).text(80)
+    assert [line for line in text.splitlines() if "w1.grad" in line and "✗" in line]
+    assert "zero_grad()" in text
+    w1.grad = None
+    loss.backward(retain_graph=True)
+    assert "zero_grad()" not in tg.viz.explain(loss, wrt=w1).text(80)
 
 
 def test_a_constant_that_no_graph_keeps_is_found_or_asked_for():

@@ -54,6 +54,8 @@ class Check:
             if not subject.one_number:
                 slope_there = inline(f"⟨{subject.goal}, d⟩ = {style.number(self.expected)}")
                 how += f" It is taken along a random direction d, where backpropagation has {slope_there}."
+        if any(way.endswith(".grad") and verdict.startswith("✗") for way, _, verdict in rows):
+            how += " .grad adds up over all passes since it was cleared: zero_grad() before this one makes them equal."
         self.blocks: list[Block] = [Heading("Check"), Table(("", "", ""), "ttt", tuple(rows)), Prose(how)]
 
     def _central_difference(self) -> tuple[float | None, str]:
