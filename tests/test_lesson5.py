@@ -2,6 +2,7 @@
 
 import copy
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,6 +10,8 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.nn.data import DataFileError, DataLoader, mnist, optdigits
+
+REAL = Path(os.environ.get("TENSORGRAD_DATA") or Path(__file__).parents[2] / "shared" / "data")
 
 
 def network(pixels=784, seed=0):
@@ -157,10 +160,8 @@ def test_first_layer_weights_are_pictures_green_for_plus_1_black_for_0_red_for_m
 
 @pytest.fixture(scope="module")
 def digits():
-    if not os.environ.get("TENSORGRAD_DATA"):
-        pytest.skip("TENSORGRAD_DATA names no folder with MNIST")
     try:
-        return mnist(train=True, download=False), mnist(train=False, download=False)
+        return mnist(REAL, train=True, download=False), mnist(REAL, train=False, download=False)
     except DataFileError as error:
         pytest.skip(str(error))
 
