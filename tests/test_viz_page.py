@@ -264,3 +264,13 @@ def test_nothing_in_the_column_overlaps_and_results_run_down():
 
 def test_an_empty_column():
     assert groups(column.draw(GraphRecord((), (), (), ""))).keys() == {"graph0"}
+
+
+def test_the_columns_edges_of_an_operand_used_twice_run_beside_each_other():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+    h = w * w
+    svg = column.draw(tg.viz.graph((h * h).sum()).record)
+    paths = dict(re.findall(r'<g id="(edge-op[01]-[01])"[^>]*><title>[^<]*</title><path[^>]*? d="([^"]*)"', svg))
+    assert len(paths) == len(set(paths.values())) == 4
+    labels = re.findall(r'<text[^>]* x="([^"]*)" y="([^"]*)">∂z/∂[xy] = [xy]<', svg)
+    assert len(set(labels)) == 4

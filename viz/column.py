@@ -7,6 +7,7 @@ goes there along an arc on the right. Groups, ids and classes are those that `do
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections import Counter
 from typing import NamedTuple
 
 from . import style
@@ -47,14 +48,17 @@ def draw(graph: GraphRecord) -> str:
     svg = ElementTree.Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=frame)
     svg.append(_arrowheads())
     canvas = ElementTree.SubElement(svg, "g", {"id": "graph0", "class": "graph", "font-family": style.FONTS})
-    positions: dict[str, int] = {}
+    positions: Counter[str] = Counter()
+    repeats: Counter[tuple[str, str]] = Counter()
     for op in graph.ops:
         if op.output:
             path = _straight(boxes[op.id], boxes[op.output])
             _draw_lanes(canvas, f"edge-{op.id}-out", (op.id, op.output), path, True)
     for edge in graph.edges:
-        position = positions[edge.op] = positions.get(edge.op, -1) + 1
-        _draw_edge(canvas, edge, position, boxes[edge.tensor], boxes[edge.op])
+        ends = edge.tensor, edge.op
+        _draw_edge(canvas, edge, positions[edge.op], repeats[ends], *(boxes[end] for end in ends))
+        positions[edge.op] += 1
+        repeats[ends] += 1
     for tensor in graph.tensors:
         _draw_tensor(canvas, tensor, boxes[tensor.id])
     for op in graph.ops:
@@ -124,22 +128,30 @@ def _draw_node(
 # --------------------------------------------------------------------------------------------------------------- edges
 
 
-def _draw_edge(canvas: ElementTree.Element, edge: EdgeRecord, position: int, start: Box, end: Box) -> None:
-    path, place = _course(start, end)
+def _draw_edge(
+    canvas: ElementTree.Element, edge: EdgeRecord, position: int, repeated: int, start: Box, end: Box
+) -> None:
+    path, place = _course(start, end, repeated)
     group = _draw_lanes(canvas, f"edge-{edge.op}-{position}", (edge.tensor, edge.op), path, edge.carries_gradient)
     color = style.VERMILION if edge.derivative else style.GREY
     _text(group, style.shorten(edge.derivative or edge.operand), *place, color, 10)
 
 
-def _course(start: Box, end: Box) -> tuple[str, tuple[float, float, str]]:
-    """The path of an edge into an op; and the place of its label, which is level with the end that has room."""
+def _course(start: Box, end: Box, repeated: int) -> tuple[str, tuple[float, float, str]]:
+    """The path of an edge into an op; and the place of its label, which is level with the end that has room.
+
+    An edge that has been `repeated`, as x in x · x, runs beside the one before.
+    """
     near = abs(end.y - start.y) <= 1.5 * ROW
+    straight = near and start.x != LEAF
+    shift = repeated * (-WIDTH / 3 if straight else 17)
+    start, end = (box._replace(x=box.x + shift) if straight else box._replace(y=box.y + shift) for box in (start, end))
     if start.x == LEAF:
         path = _curve(LEAF + WIDTH, start.middle, RESULT, end.middle, (LEAF + WIDTH + RESULT) / 2)
         place = (LEAF + WIDTH + 8, start.middle - 8, "start") if near else (RESULT - 8, end.middle - 8, "end")
-    elif near:
+    elif straight:
         path = _straight(start, end)
-        place = (RESULT + WIDTH / 2 + 10, (start.y + HEIGHT + end.y) / 2 + 4, "start")
+        place = (start.x + WIDTH / 2 + 10, (start.y + HEIGHT + end.y) / 2 + 4, "start")
     else:
         # The longer the way, the further out, so that arcs within arcs don't cross.
         right, out = RESULT + WIDTH, min(FAR, 24 + 12 * (end.y - start.y) / ROW)
@@ -149,7 +161,7 @@ def _course(start: Box, end: Box) -> tuple[str, tuple[float, float, str]]:
 
 
 def _straight(start: Box, end: Box) -> str:
-    x = RESULT + WIDTH / 2
+    x = start.x + WIDTH / 2
     return f"M{x:g},{start.y + HEIGHT:g}L{x:g},{end.y:g}"
 
 
