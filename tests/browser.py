@@ -21,6 +21,10 @@ addEventListener("securitypolicyviolation", (event) => thrown.push(event.blocked
 alert = (text) => thrown.push(`alert ${text}`);
 </script>"""
 
+# The page's program keeps its names to itself; a test may look at what it has added up.
+SHUT = "\nstart();\n})();"
+OPEN = "\nstart();\nglobalThis.sumsNow = () => [gradientsAfter(position + 1), tensors, title];\n})();"
+
 # After the page has started.
 SCRIPT = """<script>
 %(reader)s
@@ -41,6 +45,8 @@ def play(page, script, folder, size="1400,900"):
     """What `script` returns when it runs in the page, with the functions of reader.js; fails if anything threw."""
     path = folder / "page.html"
     copy = page.replace("<head>", f"<head>{TRAP}", 1)
+    assert copy.count(SHUT) == 1
+    copy = copy.replace(SHUT, OPEN)
     reader = Path(__file__).with_name("reader.js").read_text(encoding="utf-8")
     at = copy.rindex("</body>")
     path.write_text(copy[:at] + SCRIPT % {"reader": reader, "script": script} + copy[at:], encoding="utf-8")

@@ -27,3 +27,10 @@ const toTheEnd = () => {
   }
   return presses;
 };
+
+/** The gradients as the page has added them up, all elements, by the names of their tensors. */
+const sums = () => {
+  const [arrived, tensors, title] = sumsNow();
+  const named = [...arrived].map(([id, sum]) => [title(tensors.get(id)), sum]);
+  return Object.fromEntries(named.map(([name, sum]) => [name, sum.values ?? [sum.value]]));
+};

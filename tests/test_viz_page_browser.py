@@ -65,7 +65,16 @@ def page_of(record, layout):
     return page.write(record, Drawing(record).svg if layout == "graphviz" else column.draw(record))
 
 
-RUNS = {"scalars": scalars, "two layers": two_layers, "LeNet": lenet, "ResNet": resnet}
+def shared_weight():
+    rng = np.random.default_rng(0)
+    w = tg.Tensor(rng.standard_normal((9, 9)).astype(np.float32), requires_grad=True)
+    h = tg.Tensor(rng.standard_normal((3, 9)).astype(np.float32))
+    for _ in range(4):
+        h = (h @ w).tanh()
+    return {"w": w}, (h * rng.standard_normal((3, 9)).astype(np.float32)).sum()
+
+
+RUNS = {"shared weight": shared_weight, "scalars": scalars, "two layers": two_layers, "LeNet": lenet, "ResNet": resnet}
 layouts = pytest.mark.parametrize("layout", [pytest.param("graphviz", marks=needs_layout), "column"])
 
 
@@ -73,7 +82,8 @@ layouts = pytest.mark.parametrize("layout", [pytest.param("graphviz", marks=need
 @pytest.mark.parametrize("run", RUNS.values(), ids=RUNS)
 def test_stepping_to_the_end_gives_every_parameter_its_gradient(run, layout, tmp_path):
     parameters, record = pages_record(run)
-    before, steps, after = play(page_of(record, layout), "return [rows(), toTheEnd(), rows()];", tmp_path)
+    script = "return [rows(), toTheEnd(), rows(), sums()];"
+    before, steps, after, sums = play(page_of(record, layout), script, tmp_path)
     contributions = [edge for edge in record.edges if edge.contribution]
     # Each op, then 1 at the loss, each edge, and the end.
     assert steps == len(record.ops) + 1 + len(contributions) + 1
@@ -84,6 +94,7 @@ def test_stepping_to_the_end_gives_every_parameter_its_gradient(run, layout, tmp
         row, gradient = found[name], parameter.grad.numpy()
         assert row["arrived"] == row["expected"] != "0"
         assert float(row["meanAbs"]) == pytest.approx(np.abs(gradient).mean(dtype=np.float64), rel=1e-12)
+        np.testing.assert_array_equal(sums[name], gradient.ravel())
         if gradient.ndim == 0:
             assert float(row["gradient"]) == gradient.item()
         elif gradient.size <= 64:

@@ -95,7 +95,8 @@ class Recorder:
         if flow is None:
             return record
         shape = step.input_shapes[position]
-        contribution = statistics.gradient(flow.contribution, True, self._depth.closely)
+        most = statistics.MANY if isinstance(step.inputs[position], Variable) else statistics.FEW
+        contribution = statistics.gradient(flow.contribution, True, self._depth.closely, most)
         return EdgeRecord(
             *(record.tensor, record.op, record.operand, record.derivative, True),
             local=_local(flow) if shape == step.shape == () else None,

@@ -16,7 +16,8 @@ class Details:
     """What a reader sees who looks closer at an array.
 
     Attributes:
-        values: all elements in C order, of an array of at most `statistics.FEW` elements; else none.
+        values: all elements in C order, of an array of at most `statistics.FEW` elements, of what flows into a
+            parameter `statistics.MANY`; else none.
         histogram: counts of the finite elements in equal bins between the least and the greatest.
         picture: rows of one or more channels tiled side by side, thinned out where they are large; none without axes.
     """

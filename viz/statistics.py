@@ -11,6 +11,9 @@ from .records import Details, GradientRecord, Scalar, Statistics
 FEW = 64
 """Arrays of so many elements are shown in full."""
 
+MANY = 50_000
+"""What flows into a parameter is kept in full up to so many elements, so that a page can add it up."""
+
 BINS = 24
 TILE, TILES = 28, 8
 """A picture has at most so many pixels per side of a channel, and so many channels."""
@@ -36,15 +39,15 @@ def statistics(array: np.ndarray) -> Statistics | None:
     return Statistics(mean, std, float(finite.min()), float(finite.max()), zeros, nans, infinities)
 
 
-def gradient(array: np.ndarray, numbers: bool = False, closely: bool = False) -> GradientRecord:
-    """The record of a gradient; `numbers` adds its statistics, `closely` its details."""
+def gradient(array: np.ndarray, numbers: bool = False, closely: bool = False, most: int = FEW) -> GradientRecord:
+    """The record of a gradient; `numbers` adds its statistics, `closely` its details, with `most` values."""
     mean = float(np.abs(array).mean(dtype=np.float64)) if array.size else 0.0
     return GradientRecord(
         array.shape,
         mean,
         scalar(array),
         statistics(array) if numbers else None,
-        details(array) if closely else None,
+        details(array, most) if closely else None,
     )
 
 
@@ -68,11 +71,11 @@ def idle(op: str, z: np.ndarray) -> float | None:
     return float(np.mean(slopes[op](z) < 0.05)) if op in slopes else None
 
 
-def details(array: np.ndarray) -> Details:
-    """Values, histogram and picture of an array of numbers."""
+def details(array: np.ndarray, most: int = FEW) -> Details:
+    """Values if there are at most so many, histogram and picture of an array of numbers."""
     finite = _finite(array)
     histogram = np.histogram(finite.astype(np.float64), BINS)[0] if finite.size else np.zeros(BINS, int)
-    values = array.ravel().tolist() if array.size <= FEW else []
+    values = array.ravel().tolist() if array.size <= most else []
     return Details(tuple(values), tuple(histogram.tolist()), picture(array))
 
 

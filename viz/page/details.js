@@ -92,6 +92,9 @@ function checked(error) {
   return `${error < 0.01 ? "✓ agrees with" : "✗ differs from"} finite differences (relative ${number(error, 2)})`;
 }
 
+/** So many values are shown in full; a parameter's gradient is known in full, for it is added up. */
+const FEW = 64;
+
 /** How an array is shown: whether its sign matters, and the colour of its histogram. */
 const LOOKS = {
   values: { isSigned: false, color: "var(--blue)" },
@@ -117,7 +120,7 @@ function arrayDetails(heading, { value, statistics, details, shape }, look, more
     facts([...more, ...statisticFacts(statistics)]),
     isArray && details?.picture && pictureWithLegend(details.picture, look.isSigned),
     isArray && details && statistics && histogram(details.histogram, statistics.min, statistics.max, look.color),
-    value === undefined && values.length ? valuesTable(values, shape) : null,
+    value === undefined && values.length && values.length <= FEW ? valuesTable(values, shape) : null,
   ];
 }
 

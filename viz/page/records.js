@@ -3,7 +3,19 @@
 /** Floats that JSON has no words for. */
 const FLOATS = { nan: NaN, inf: Infinity, "-inf": -Infinity };
 
-const graph = JSON.parse(find("records").textContent, (key, value) => (value?.float ? FLOATS[value.float] : value));
+/** What stands for something that JSON can't say, or not briefly: see encoding.py. */
+function revive(key, value) {
+  if (value?.float) return FLOATS[value.float];
+  if (value?.float32) return Array.from(new Float32Array(bytesOf(value.float32).buffer));
+  if (value?.float64) return Array.from(new Float64Array(bytesOf(value.float64).buffer));
+  return value;
+}
+
+function bytesOf(base64) {
+  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+}
+
+const graph = JSON.parse(find("records").textContent, revive);
 graph.ops ??= [];
 graph.tensors ??= [];
 graph.edges ??= [];

@@ -1,6 +1,6 @@
 // The table of gradients: what has arrived so far, per tensor.
 
-/** What has arrived so far, per tensor: parameters first. Attributes hold the numbers in full. */
+/** What has arrived so far, per tensor: parameters first. Attributes hold the numbers in full, of small arrays all. */
 function gradientTable(arrived, current) {
   if (!expected.size) return [line(element("small", {}, "No gradient flows in this graph."))];
   const ids = [...expected.keys()];
@@ -23,7 +23,7 @@ function gradientRow(tensor, arrived, isCurrent) {
     "data-expected": all,
     "data-gradient": arrived?.value,
     "data-mean-abs": arrived?.meanAbs,
-    "data-values": arrived?.values?.length ? JSON.stringify(arrived.values) : undefined,
+    "data-values": arrived?.values?.length <= FEW ? JSON.stringify(arrived.values) : undefined,
   };
   const jump = element("button", { class: "link", "data-show": tensor.id }, nameTag(title(tensor), 28));
   const cells = [jump, `${parts}/${all}${complete ? " ✓" : ""}`, arrivedText(arrived)];
