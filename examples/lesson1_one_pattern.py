@@ -72,7 +72,7 @@ def descend(model: nn.Module, loss: Callable, train: TensorDataset, regularizer:
     batches = DataLoader(train, batch_size=32, shuffle=True, generator=0)
     rate = nn.optim.cosine(0.05, steps=epochs * len(batches))
     sgd = nn.optim.SGD(model.parameters(), rate, momentum=0.9, weight_decay=2 * regularizer)
-    nn.fit(model, batches, loss=loss, optimizer=sgd, epochs=epochs, progress=False)
+    nn.fit(model, batches, loss=loss, optimizer=sgd, epochs=epochs, progress="bar")
 
 
 def points(count: int, seed: int) -> TensorDataset:

@@ -56,7 +56,7 @@ def main() -> None:
             optimizer=adam,
             epochs=options.epochs,
             validation=test,
-            progress=False,
+            progress="bar",
         )
         right = histories[name]["validation_accuracy"][-1]
         print(f"ink in the {name}: {right:.1%} of the 1,797 test digits are read right")

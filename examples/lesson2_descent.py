@@ -71,19 +71,14 @@ def train(retinas: Retinas, batch_size: int, epochs: int, size: int) -> tuple[Re
     model.dropout.p = 0.0  # the same risk in each step, but for the choice of images
     images = TensorDataset(local_contrast(retinas.images), retinas.labels)
 
-    def watch(record: dict) -> bool:
-        if record["epoch"] % 50 == 0:
-            print(f"  batches of {batch_size}, epoch {record['epoch']}: risk {record['loss']:.2f}", flush=True)
-        return record["loss"] < GOAL
-
     history = nn.fit(
         model,
         DataLoader(images, batch_size, shuffle=True, generator=0),
         loss=nn.soft_margin_loss,
         optimizer=nn.optim.SGD(model.parameters(), RATE),
         epochs=epochs,
-        on_epoch_end=watch,
-        progress=False,
+        on_epoch_end=lambda record: record["loss"] < GOAL,
+        progress="bar",
     )
     return model, history
 

@@ -156,7 +156,7 @@ def compare_optimizers(pictures: Dataset, epochs: int, seed: int) -> dict[str, n
             optimizer=optimizer,
             epochs=epochs,
             validation=validation,
-            progress=False,
+            progress="bar",
         )
         last = runs[name].epochs[-1]
         figures = f"loss {last['loss']:.3f}, on the validation pictures {last['validation_loss']:.3f}"
@@ -177,7 +177,7 @@ def train_detector(pictures: Dataset, optimizer: str, epochs: int, seed: int) ->
         epochs=epochs,
         validation=validation,
         on_epoch_end=stopping,
-        progress=False,
+        progress="bar",
     )
     stopping.restore()
     return model, stopping

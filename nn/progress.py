@@ -1,4 +1,4 @@
-"""Progress of training: a bar on a terminal, a line per epoch elsewhere, or nothing."""
+"""Progress of training: bars on a terminal, a line per epoch elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import shutil
 import sys
 import time
 from typing import Any
+
+from tensorgrad.errors import ArgumentError, restate
 
 from .history import Record, as_text
 
@@ -61,21 +63,8 @@ class Bar(Lines):
 
     def epoch_begins(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
         """Draw an empty bar."""
-        from tqdm import tqdm
-
         super().epoch_begins(epoch, epochs, batches, done)
-        layout = "{desc} |{bar:12}| {n_fmt}/{total_fmt}{postfix} [{remaining}]"
-        size = shutil.get_terminal_size()  # tqdm would show nothing on a terminal that doesn't know its size
-        self._bar = tqdm(
-            total=batches,
-            initial=done,
-            desc=self._title,
-            bar_format=layout if batches else "{desc} {n_fmt}{postfix}",
-            ncols=size.columns,
-            nrows=size.lines,
-            leave=False,
-            file=sys.stderr,
-        )
+        self._bar = _bar(self._title, batches, done)
 
     def step(self, size: int, means: Record) -> None:
         """Move the bar."""
@@ -95,8 +84,55 @@ class Bar(Lines):
             self._bar = None
 
 
-def reporter(progress: bool) -> Silent:
-    """What fits the place: a bar if standard error is a terminal, else lines; silence without `progress`."""
-    if not progress:
+class WholeBar(Silent):
+    """One tqdm bar for all epochs on standard error, which leaves nothing behind."""
+
+    _bar: Any = None
+
+    def epoch_begins(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
+        """Draw the bar, if it isn't there."""
+        if self._bar is None:
+            self._bar = _bar("training", epochs, epoch - 1)
+
+    def epoch_ends(self, record: Record) -> None:
+        """Move it."""
+        self._bar.set_postfix_str(as_text(record), refresh=False)
+        self._bar.update()
+
+    def say(self, text: str) -> None:
+        """Print it."""
+        print(text, flush=True)
+
+    def close(self) -> None:
+        """Take it away."""
+        if self._bar is not None:
+            self._bar.close()
+
+
+def _bar(title: str, total: int | None, done: int) -> Any:
+    from tqdm import tqdm
+
+    layout = "{desc} |{bar:12}| {n_fmt}/{total_fmt}{postfix} [{remaining}]"
+    size = shutil.get_terminal_size()  # tqdm would show nothing on a terminal that doesn't know its size
+    return tqdm(
+        total=total,
+        initial=done,
+        desc=title,
+        bar_format=layout if total else "{desc} {n_fmt}{postfix}",
+        ncols=size.columns,
+        nrows=size.lines,
+        leave=False,
+        file=sys.stderr,
+    )
+
+
+def reporter(progress: bool | str) -> Silent:
+    """What fits the place: see `fit`. Raises ArgumentError for another word than "bar"."""
+    if isinstance(progress, str) and progress != "bar":
+        raise ArgumentError(restate("fit", "no such progress", expected='True, False or "bar"', progress=progress))
+    on_terminal = sys.stderr.isatty()
+    if not progress or (progress == "bar" and not on_terminal):
         return Silent()
-    return Bar() if sys.stderr.isatty() else Lines()
+    if progress == "bar":
+        return WholeBar()
+    return Bar() if on_terminal else Lines()

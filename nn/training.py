@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
-from typing import Any
+from typing import Any, Literal
 
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.random import manual_seed
@@ -50,7 +50,7 @@ def fit(
     checkpoint_every: int | None = None,
     resume: bool = False,
     seed: int | None = None,
-    progress: bool = True,
+    progress: bool | Literal["bar"] = True,
     stop_on_nan: bool = True,
 ) -> History:
     """Train a model: per batch forget the gradients, forward, loss, backward, step; per epoch validate and save.
@@ -72,7 +72,8 @@ def fit(
             the bit what they would have been without the stop (`seconds` apart), if model, optimizer and loader are
             built alike. A loader without `state_dict` must give the same batches again.
         seed: start the package-wide random generator from it, unless resuming.
-        progress: a bar on a terminal, a line per epoch elsewhere; False for neither.
+        progress: a bar per epoch on a terminal, a line per epoch elsewhere; False for neither. With "bar" one for the
+            whole training that leaves no lines, and nothing elsewhere: for trainings among others.
         stop_on_nan: raise when the loss is NaN or infinite, before the weights are touched.
 
     Returns:

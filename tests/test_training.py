@@ -227,6 +227,22 @@ def test_a_bar_on_a_terminal(capsys, monkeypatch):
     assert "epoch 1/1 |" in captured.err and "0/7" in captured.err and captured.out.startswith("epoch 1/1: loss")
 
 
+def test_one_bar_for_a_whole_training_on_a_terminal_and_nothing_elsewhere(capsys, monkeypatch):
+    train(network(), progress="bar")
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    train(network(), progress="bar")
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "training |" in captured.err and "0/2" in captured.err
+    assert captured.err.endswith("\r")  # it leaves nothing behind
+
+
+def test_another_word_for_progress_is_refused():
+    with pytest.raises(ArgumentError, match='True, False or "bar"'):
+        train(network(), progress="lines")
+
+
 def test_silence(capsys):
     train(network(), progress=False)
     assert capsys.readouterr() == ("", "")
