@@ -8,20 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from layout import HAS_PROGRAM, needs_program
 
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz import style
 from tensorgrad.viz.dot import fold_plumbing, modules
-from tensorgrad.viz.render import RenderError, find_program
-
-try:
-    find_program()
-except RenderError:
-    HAS_PROGRAM = False
-else:
-    HAS_PROGRAM = True
-needs_program = pytest.mark.skipif(not HAS_PROGRAM, reason="neither dot nor graphviz-pure is installed")
 
 SVG = "{http://www.w3.org/2000/svg}"
 FORWARD = style.PALE

@@ -11,6 +11,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from layout import needs_program
 from networks import LeNet5, ResNet18, loss_of
 
 import tensorgrad as tg
@@ -19,17 +20,8 @@ from tensorgrad.viz.collect import collect
 from tensorgrad.viz.fold import fold_plumbing
 from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.records import Details, GraphRecord, TensorRecord
-from tensorgrad.viz.render import RenderError, find_program
 
 graph = importlib.import_module("tensorgrad.viz.graph")  # the package has a function of this name
-
-try:
-    find_program()
-except RenderError:
-    HAS_LAYOUT = False
-else:
-    HAS_LAYOUT = True
-needs_layout = pytest.mark.skipif(not HAS_LAYOUT, reason="neither dot nor graphviz-pure is installed")
 
 CLOSELY = Depth(numbers=True, closely=True)
 HOSTILE = [
@@ -168,7 +160,7 @@ def test_equal_records_give_equal_pages():
 # ------------------------------------------------------------------------------------------------------------ drawings
 
 
-@needs_layout
+@needs_program
 def test_saved_as_html_it_holds_the_drawing_that_graphviz_laid_out(tmp_path):
     _, loss = scalars()
     drawing = tg.viz.graph(loss)
@@ -180,7 +172,7 @@ def test_saved_as_html_it_holds_the_drawing_that_graphviz_laid_out(tmp_path):
     assert '<p id="note"></p>' in text
 
 
-@needs_layout
+@needs_program
 def test_a_page_begins_as_the_drawing_is_folded_but_holds_all():
     network = ResNet18(width=2)
     drawing = tg.viz.graph(loss_of(network, (2, 3, 32, 32)), names=dict(network.named_parameters()), fold="layer1")

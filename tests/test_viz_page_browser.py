@@ -5,23 +5,15 @@ import json
 import numpy as np
 import pytest
 from browser import needs_browser, play
+from layout import HAS_PROGRAM, needs_program
 from networks import LeNet5, ResNet18, loss_of
 
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz import Depth, column, page
 from tensorgrad.viz.graph import Drawing
-from tensorgrad.viz.render import RenderError, find_program
 
 pytestmark = needs_browser
-
-try:
-    find_program()
-except RenderError:
-    HAS_LAYOUT = False
-else:
-    HAS_LAYOUT = True
-needs_layout = pytest.mark.skipif(not HAS_LAYOUT, reason="neither dot nor graphviz-pure is installed")
 
 CLOSELY = Depth(numbers=True, closely=True, check=True)
 
@@ -75,7 +67,7 @@ def shared_weight():
 
 
 RUNS = {"shared weight": shared_weight, "scalars": scalars, "two layers": two_layers, "LeNet": lenet, "ResNet": resnet}
-layouts = pytest.mark.parametrize("layout", [pytest.param("graphviz", marks=needs_layout), "column"])
+layouts = pytest.mark.parametrize("layout", [pytest.param("graphviz", marks=needs_program), "column"])
 
 
 @layouts
@@ -246,7 +238,7 @@ FOLDING = """
 """
 
 
-@needs_layout
+@needs_program
 def test_folding_takes_the_height_out_and_unfolding_gives_it_back(tmp_path):
     _, record = pages_record(lenet)
     script = f"""
@@ -274,7 +266,7 @@ def test_folding_takes_the_height_out_and_unfolding_gives_it_back(tmp_path):
     assert [state["neat"] for state in (laid_out, one, all_folded, again)] == [True] * 4
 
 
-@needs_layout
+@needs_program
 def test_steps_inside_of_a_folded_module_light_its_box(tmp_path):
     parameters, record = pages_record(lenet)
     weight = next(t.id for t in record.tensors if t.name == "fc2.weight")
@@ -317,7 +309,7 @@ def test_hostile_names_are_text_in_the_browser_too(tmp_path):
       const made = [document.scripts.length, document.images.length];
       return [titles, rows().map((row) => row.name), textOf("#matches"), made];
     """
-    for layout in ("column", "graphviz") if HAS_LAYOUT else ("column",):
+    for layout in ("column", "graphviz") if HAS_PROGRAM else ("column",):
         titles, told, found, made = play(page_of(record, layout), script, tmp_path)
         assert set(names) <= set(told)
         assert set(names) <= set(titles)

@@ -8,8 +8,9 @@ import zlib
 
 import numpy as np
 import pytest
+from layout import needs_program
 from networks import LeNet5, loss_of
-from test_viz_graph import SVG, needs_program
+from test_viz_graph import SVG
 
 import tensorgrad as tg
 from tensorgrad.viz import pictures

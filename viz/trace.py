@@ -105,7 +105,7 @@ class Trace(Flows):
         arguments = [(name, frame.f_locals[name]) for name in code.co_varnames[: code.co_argcount]]
         operands = {name: value for name, value in arguments if isinstance(value, Variable)}
         inputs = tuple(operands.values())
-        step = self._step(_refused_op(code.co_name, operands), inputs, tuple(map(self._key, inputs)), None, None)
+        step = self._step(Refused(code.co_name, operands), inputs, tuple(map(self._key, inputs)), None, None)
         step.error, step.source, step.scopes = f"{type(error).__name__}: {error}", source, self._failed_in
         self._steps.append(step)
 
@@ -231,12 +231,18 @@ def trace() -> Trace:
     return Trace()
 
 
-def _refused_op(call: str, operands: Iterable[str]) -> Op:
-    """An op that stands for a call that never came to one."""
-    op = type(call, (Op,), {"name": call, "symbol": call})
-    op.inputs, op.variadic = tuple(operands), False
-    op.rules = tuple(None for _ in op.inputs)
-    return op()
+class Refused(Op):
+    """Stands for a call that never came to an op: it is called what the function was, its inputs as the arguments."""
+
+    params: dict[str, Any] = {}
+
+    def __init__(self, call: str, operands: Iterable[str]) -> None:
+        self.name = self.symbol = call
+        self.operands = tuple(operands)
+
+    def input_name(self, position: int) -> str:
+        """The name of the argument."""
+        return self.operands[position]
 
 
 def _calling_line(frame: FrameType | None) -> tuple[str, int] | None:
