@@ -9,6 +9,8 @@ import tensorgrad as tg
 from tensorgrad.viz.collect import collect
 from tensorgrad.viz.records import EdgeRecord, GradientRecord, OpRecord, TensorRecord
 
+NUMBERS = tg.viz.Depth(numbers=True)
+
 
 def scalars(names=("a", "b", "c")):
     return [tg.Tensor(v, requires_grad=True, name=n) for v, n in zip((2.0, -3.0, 6.5), names, strict=True)]
@@ -172,9 +174,24 @@ def test_max_ops_is_the_largest_graph_that_is_drawn():
 def test_values_that_the_graph_did_not_keep_are_computed_again():
     a, b, c = (tg.Tensor(v, requires_grad=True) for v in (2.0, -3.0, 6.5))
     loss = ((a * b + c).tanh() * a).sum()
-    values = [t.value for t in collect(loss, depth=tg.viz.Depth(numbers=True)).tensors if t.kind == "interior"]
+    values = [t.value for t in collect(loss, depth=NUMBERS).tensors if t.kind == "interior"]
     assert values == [-6.0, 0.5, pytest.approx(np.tanh(0.5)), pytest.approx(2 * np.tanh(0.5))]
     loss.backward()
-    assert [t.value for t in collect(loss, depth=tg.viz.Depth(numbers=True)).tensors if t.kind == "interior"] == [
-        None
-    ] * 4
+    assert [t.value for t in collect(loss, depth=NUMBERS).tensors if t.kind == "interior"] == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("end", "is_shown"),
+    [(lambda h: h.sum(), True), (lambda h: (h + 1.0).sum(), False)],
+    ids=["met by the loss", "not met, for no rule keeps the 1"],
+)
+def test_values_are_not_computed_again_from_weights_that_were_changed_since(end, is_shown):
+    w = tg.Tensor(np.array([[1.0, 2.0], [3.0, 4.0]]), requires_grad=True)
+    x = tg.Tensor(np.array([[1.0, -1.0]]))
+    loss = end(x @ w)  # no rule needs the product, nor w
+    product = collect(loss, depth=NUMBERS).tensors[2].statistics
+    assert (product is not None and product.mean == -2.0) == is_shown
+    loss.backward(retain_graph=True)
+    with tg.no_grad():
+        w[...] = w - w.grad
+    assert collect(loss, depth=NUMBERS).tensors[2].statistics is None

@@ -102,13 +102,28 @@ def _walk_back(output: Variable, nodes: Iterable[Node]) -> Mapping[tuple[Node, i
 
 
 def _compute_again(steps: Iterable[Step], known: Mapping[Key, Known]) -> None:
-    """The values that the graph didn't keep, from those that it did: an op gives the same for the same inputs."""
+    """The values that the graph didn't keep, from those that it did: an op gives the same for the same inputs.
+
+    A weight may have been changed in place since, where no rule keeps it. So what was computed again is shown only if a
+    value further on, which the graph did keep, is met by it.
+    """
+    behind: dict[Key, set[Key]] = {}  # per value computed again: it and all such that it was computed from
+    met: set[Key] = set()
     for step in steps:
-        arrays = [known[key].array for key in step.inputs]
-        if known[step.output].array is None and not any(array is None for array in arrays):
-            op = copy.copy(step.op)
-            op.needs = ()
-            known[step.output].array = np.asarray(op.forward(*arrays))
+        arrays, kept = [known[key].array for key in step.inputs], known[step.output].array
+        sources = set().union(*(behind.get(key, ()) for key in step.inputs))
+        if any(array is None for array in arrays) or (kept is not None and not sources):
+            continue
+        op = copy.copy(step.op)
+        op.needs = ()
+        again = np.asarray(op.forward(*arrays))
+        if kept is None:
+            known[step.output].array = again
+            behind[step.output] = {step.output, *sources}
+        elif np.allclose(again, kept, rtol=1e-5, equal_nan=True):
+            met |= sources
+    for key in behind.keys() - met:
+        known[key].array = None
 
 
 def _root(output: Any) -> Node:
