@@ -98,8 +98,8 @@ def test_lines_are_folded_with_zeros_around_them(dtype, count, shift, dilation):
 
 
 KERNELS = {
-    "broadcast_tile": (convolution, "_correlate_piece", lambda x, w, g: convolution.forward(x, w)),
-    "dot_tile": (convolution, "_grad_weight_piece", lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
+    "broadcast_tile": (convolution, "correlate_piece", lambda x, w, g: convolution.forward(x, w)),
+    "dot_tile": (convolution, "grad_weight_piece", lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
 }
 WINOGRAD = {
     "read_patches": ("_correlate_piece", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), (1, 1), (0, 0))),

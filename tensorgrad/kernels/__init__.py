@@ -21,6 +21,8 @@ ROOMS = (
     "columns",
     "matmul",
     "pooling",
+    "rectified_pooling",
+    "pooled_convolution",
     "pointwise",
     "activations",
     "softmax",

@@ -57,7 +57,7 @@ def forward(
              [4.5, 4.5]]]])
     """
     motion = (stride, padding, dilation, groups)
-    output, by_tiles, total = _forward_plan(x.shape, w.shape, motion, x.itemsize, get_num_threads())
+    output, by_tiles, total = forward_plan(x.shape, w.shape, motion, x.itemsize, get_num_threads())
     bias = np.zeros(w.shape[0], x.dtype) if bias is None else bias
     if bias.shape != w.shape[:1]:
         raise ShapeError(restate("conv2d", "bias doesn't match w", expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
@@ -134,7 +134,7 @@ def grad_weight(
              [4., 4.]]]])
     """
     motion = (tuple(kernel_size), stride, padding, dilation, groups)
-    plan = _grad_weight_plan(x.shape, g.shape, motion, x.itemsize, get_num_threads())
+    plan = grad_weight_plan(x.shape, g.shape, motion, x.itemsize, get_num_threads())
     w_shape, by_tiles, (layout, lengths, offsets, images) = plan
     dtype = check_float("conv2d_grad_weight", x=x, g=g)
     x, g = ready(x), ready(g)
@@ -146,7 +146,8 @@ def grad_weight(
     pieces = pieces_for(blocks, g.size * offsets.size)
     scratch = memory.empty((pieces, images * layout.image + lanes(dtype)), dtype)
     sums = memory.empty((pieces, filters, offsets.size), np.float64)
-    run(_grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images), pieces)
+    sums.fill(0)
+    run(grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images), pieces)
     # (pieces, K, taps) -> (K, C/groups, KH, KW)
     return sums.sum(axis=0).reshape(w_shape).astype(dtype)
 
@@ -199,7 +200,7 @@ def _before(padding: Pads) -> Sizes:
 
 
 @lru_cache(maxsize=1024)
-def _forward_plan(
+def forward_plan(
     x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
 ) -> tuple[Sizes, bool, windows.Sum]:
     """The output's size, whether it is made by Winograd's tiles, and the sum that it is otherwise."""
@@ -228,7 +229,7 @@ def _grad_input_plan(
 
 
 @lru_cache(maxsize=1024)
-def _grad_weight_plan(
+def grad_weight_plan(
     x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int
 ) -> tuple[Sizes, bool, tuple[windows.Layout, np.ndarray, np.ndarray, int]]:
     """The weights' shape, whether their gradient is made by Winograd's tiles, and how lines are laid out otherwise."""
@@ -307,7 +308,7 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: windows.Su
     pieces = pieces_for(len(x) * layout.bands, y.size * len(total.table))
     scratch = memory.empty((pieces, layout.image + width), x.dtype)
     arguments = (x, w.reshape(-1), bias, y, total.table, scratch, total.lengths, total.step, total.group, width)
-    run(_correlate_piece, _correlate_driver, arguments, pieces)
+    run(correlate_piece, _correlate_driver, arguments, pieces)
     return y
 
 
@@ -333,7 +334,7 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
 
 
 @piece
-def _correlate_piece(x, w, bias, y, table, scratch, lengths, step, group_step, width, index, pieces):
+def correlate_piece(x, w, bias, y, table, scratch, lengths, step, group_step, width, index, pieces):
     layout = _unpacked(lengths)
     image, blocks = scratch[index], len(x) * layout.bands
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
@@ -342,7 +343,7 @@ def _correlate_piece(x, w, bias, y, table, scratch, lengths, step, group_step, w
         _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, width)
 
 
-@driver_of(_correlate_piece)
+@driver_of(correlate_piece)
 def _correlate_driver(address, x, w, bias, y, table, scratch, lengths, step, group_step, width, pieces):
     for index in prange(pieces):
         arguments = (x, w, bias, y, table, scratch, lengths, step, group_step, width)
@@ -385,10 +386,9 @@ def _dot_lines(sums, g, first, images, band, image, offsets, layout, tile):
 
 
 @piece
-def _grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, index, pieces):
+def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, index, pieces):
     layout = _unpacked(lengths)
     image, tile = scratch[index], np.empty(DOTS, x.dtype)
-    sums[index] = 0
     blocks = -(-len(x) // images) * layout.bands
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
         first, band = block // layout.bands * images, block % layout.bands
@@ -398,7 +398,7 @@ def _grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, index, pie
         _dot_lines(sums[index], g, first, count, band, image, offsets, layout, tile)
 
 
-@driver_of(_grad_weight_piece)
+@driver_of(grad_weight_piece)
 def _grad_weight_driver(address, x, g, sums, offsets, scratch, lengths, images, pieces):
     for index in prange(pieces):
         call(address, (x, g, sums, offsets, scratch, lengths, images), np.int64(index), pieces)

@@ -45,7 +45,7 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     sums = np.zeros(x.shape[1], np.float64)
     # (N, C, ...) -> (N, C, pixels)
     planes = ready(x).reshape(*x.shape[:2], -1 if x.size else 0)
-    run(_sums_piece, _sums_driver, (planes, sums), pieces_for(x.shape[1], WORK * x.size))
+    run(sums_piece, _sums_driver, (planes, sums), pieces_for(x.shape[1], WORK * x.size))
     return sums.astype(dtype)
 
 
@@ -89,7 +89,7 @@ def _relu_gradient_driver(address, g, z, x, pieces):
 
 
 @piece
-def _sums_piece(x, sums, index, pieces):
+def sums_piece(x, sums, index, pieces):
     for c in range(len(sums) * index // pieces, len(sums) * (index + 1) // pieces):
         for n in range(len(x)):
             # Lanes of the array's own width over one plane, planes in float64.
@@ -99,7 +99,7 @@ def _sums_piece(x, sums, index, pieces):
             sums[c] += total
 
 
-@driver_of(_sums_piece)
+@driver_of(sums_piece)
 def _sums_driver(address, x, sums, pieces):
     for index in prange(pieces):
         call(address, (x, sums), np.int64(index), pieces)

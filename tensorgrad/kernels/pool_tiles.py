@@ -1,9 +1,11 @@
 """2×2 windows that don't overlap, a vector of neighbouring windows at a time: see `pooling`.
 
-    max_of_pairs      the maximum of each, and where it stood
-    put_in_pairs      back to where it stood, zero in the other three places
-    sum_of_pairs      the sum of each
-    spread_to_pairs   one number to all four places
+    max_of_pairs             the maximum of each, and where it stood
+    rectified_max_of_pairs   the same, zero instead of what isn't above zero
+    put_in_pairs             back to where it stood, zero in the other three places
+    rectified_put_in_pairs   the same, zero where the maximum isn't above zero
+    sum_of_pairs             the sum of each
+    spread_to_pairs          one number to all four places
 
 Lane l of a vector belongs to window l: the pixels of a row are sorted into even and odd ones.
 """
@@ -43,7 +45,7 @@ def _write_pixels(build: Writer, pixels: list[ir.Value], x: ir.Value, width: ir.
             build.write_where(build.first_lanes(width, start), build.pick(*pixels[2 * r : 2 * r + 2], lanes), target)
 
 
-def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple, rectified: bool = False) -> None:
     x, width, left, y, indices, place, count = arguments
     pixels = _pixels(build, x, width, left)
     places = _places(build, build.add(place, left), width)
@@ -52,17 +54,28 @@ def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> N
         # NaN beats numbers, and no NaN beats an earlier one.
         wins = build.and_(build.fcmp_unordered(">", value, best), build.fcmp_ordered("==", best, best))
         best, where = build.select(wins, value, best), build.select(wins, position, where)
+    if rectified:
+        best = build.select(build.fcmp_ordered("<=", best, build.zero), build.zero, best)
     out = build.lshr(left, integer(1))
     mask = build.first_lanes(build.sub(count, out))
     build.write_where(mask, best, build.at(y, out))
     build.write_integers_where(mask, where, build.at(indices, out))
 
 
-def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _rectified_max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    _max_of_pairs(build, rows, columns, arguments, rectified=True)
+
+
+def _put_in_pairs(
+    build: Writer, rows: int, columns: int, arguments: tuple, maxima: ir.Value | None = None
+) -> None:
     g, indices, place, count, left, x, width, alarm = arguments
     out = build.lshr(left, integer(1))
     mask = build.first_lanes(build.sub(count, out))
     value = build.read_where(mask, build.at(g, out))
+    if maxima is not None:
+        passes = build.fcmp_ordered(">", build.read_where(mask, build.at(maxima, out)), build.zero)
+        value = build.select(passes, value, build.zero)
     where = build.read_integers_where(mask, build.at(indices, out))
     hits = [build.icmp_signed("==", where, position) for position in _places(build, build.add(place, left), width)]
     strays = mask
@@ -70,6 +83,11 @@ def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> N
         strays = build.and_(strays, build.not_(hit))
     build.write(build.select(strays, build.spread(ir.Constant(build.scalar, 1.0)), build.read(alarm)), alarm)
     _write_pixels(build, [build.select(hit, value, build.zero) for hit in hits], x, width, left)
+
+
+def _rectified_put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    g, maxima, *others = arguments
+    _put_in_pairs(build, rows, columns, (g, *others), maxima)
 
 
 def _sum_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
@@ -99,6 +117,13 @@ def max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, pla
 
 
 @intrinsic
+def rectified_max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count):
+    """As `max_of_pairs`; maxima below zero, and zeros of either sign, become zero."""
+    n = types.intp
+    return types.void(x, n, n, n, y, n, indices, n, n, n), lambda *call: emit_one(*call, _rectified_max_of_pairs)
+
+
+@intrinsic
 def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, alarm, alarm_at):
     """The inverse for the windows at columns left, left + 2, …: all pixels of two rows of x, up to its `width`.
 
@@ -107,6 +132,15 @@ def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_
     n = types.intp
     signature = types.void(g, n, indices, n, n, n, n, x, n, n, alarm, n)
     return signature, lambda *call: emit_one(*call, _put_in_pairs)
+
+
+@intrinsic
+def rectified_put_in_pairs(typing, g, g_at, z, z_at, indices, indices_at, place, count, left, x, x_at, width,
+                           alarm, alarm_at):  # fmt: skip
+    """As `put_in_pairs`, with zero instead of each g whose z isn't above zero."""
+    n = types.intp
+    signature = types.void(g, n, z, n, indices, n, n, n, n, x, n, n, alarm, n)
+    return signature, lambda *call: emit_one(*call, _rectified_put_in_pairs)
 
 
 @intrinsic

@@ -45,7 +45,7 @@ def max_forward(
              [13, 15]]]], dtype=int32))
     """
     dtype = check_float("max_pool2d", x=x)
-    shape, table = _max_plan(x.shape, kernel, stride, padding, dilation, output_size)
+    shape, table = max_plan(x.shape, kernel, stride, padding, dilation, output_size)
     y, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
     planes = shape[0] * shape[1]
     if table is None:
@@ -68,14 +68,14 @@ def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray
     """
     op = "max_pool2d_scatter"
     dtype = check_float(op, g=g)
-    indices = _checked_indices(op, g, indices)
+    indices = checked_indices(op, g, indices)
     if g.shape != indices.shape:
         raise ShapeError(restate(op, "g and indices differ in shape", g=g, indices=indices))
     x = memory.empty(g.shape[:2] + tuple(input_size), dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
     strays = np.zeros(pieces, np.int64)
     run(_scatter_piece, _scatter_driver, (ready(g), indices, x, strays), pieces)
-    _check_strays(op, strays, indices, input_size)
+    check_strays(op, strays, indices, input_size)
     return x
 
 
@@ -89,14 +89,14 @@ def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     """
     op = "max_pool2d_gather"
     dtype = check_float(op, x=x)
-    indices = _checked_indices(op, x, indices)
+    indices = checked_indices(op, x, indices)
     if x.shape[:2] != indices.shape[:2]:
         raise ShapeError(restate(op, "x and indices differ in N or C", x=x, indices=indices))
     y = memory.empty(indices.shape, dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * y.size)
     strays = np.zeros(pieces, np.int64)
     run(_gather_piece, _gather_driver, (ready(x), indices, y, strays), pieces)
-    _check_strays(op, strays, indices, x.shape[2:])
+    check_strays(op, strays, indices, x.shape[2:])
     return y
 
 
@@ -212,7 +212,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 @lru_cache(maxsize=256)
-def _max_plan(
+def max_plan(
     shape: Sizes, kernel: Sizes, stride: Sizes, padding: Pads, dilation: Sizes, output_size: Sizes
 ) -> tuple[Sizes, tuple | None]:
     """The output's shape, and the table for the kernel; None for windows of 2×2 side by side, none over the end."""
@@ -288,7 +288,7 @@ def _meets(start: int, kernel: int, dilation: int, size: int) -> bool:
     return first < min(size, start + (kernel - 1) * dilation + 1)
 
 
-def _checked_indices(op: str, values: np.ndarray, indices: np.ndarray) -> np.ndarray:
+def checked_indices(op: str, values: np.ndarray, indices: np.ndarray) -> np.ndarray:
     if values.ndim != 4 or indices.ndim != 4:
         raise ShapeError(
             restate(op, "the wrong number of dimensions", expected="(N, C, H, W)", values=values, indices=indices)
@@ -298,7 +298,7 @@ def _checked_indices(op: str, values: np.ndarray, indices: np.ndarray) -> np.nda
     return ready(indices)
 
 
-def _check_strays(op: str, strays: np.ndarray, indices: np.ndarray, size: Sizes) -> None:
+def check_strays(op: str, strays: np.ndarray, indices: np.ndarray, size: Sizes) -> None:
     """The kernels count the indices that they had to pass over."""
     if any(strays.tolist()):  # a third of the time of strays.any(), and there are two or three of them
         raise RangeError(restate(op, "an index is outside the plane", indices=indices, input_size=size))

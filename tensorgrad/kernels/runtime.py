@@ -64,13 +64,10 @@ def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
     """
 
     def decorate(function: Callable) -> Callable:
-        loop, addresses = driver(function), {}
+        loop, address = driver(function), address_of(piece)
 
         def launch(*arguments: object) -> None:
-            kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
-            if kinds not in addresses:
-                addresses[kinds] = _address(piece, arguments)
-            loop(addresses[kinds], *arguments)
+            loop(address(*arguments[:-1]), *arguments)
 
         return launch
 
@@ -79,13 +76,10 @@ def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
 
 def shared_driver(piece: Callable) -> Callable:
     """The driver of a piece that needs none of its own: one loop for all pieces that take the same kinds of arrays."""
-    addresses = {}
+    address = address_of(piece)
 
     def launch(*arguments: object) -> None:
-        kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
-        if kinds not in addresses:
-            addresses[kinds] = _address(piece, arguments)
-        _shared_loop()(addresses[kinds], arguments[:-1], arguments[-1])
+        _shared_loop()(address(*arguments[:-1]), arguments[:-1], arguments[-1])
 
     return launch
 
@@ -99,9 +93,24 @@ def _shared_loop() -> Callable:
     return driver(loop)
 
 
+def address_of(piece: Dispatcher) -> Callable[..., int]:
+    """Where the machine code of `piece` stands: a function of its arguments up to `index` and `pieces`.
+
+    What takes the address can `call` a long piece of another room without compiling it once more.
+    """
+    addresses = {}
+
+    def address(*arguments: object) -> int:
+        kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
+        if kinds not in addresses:
+            addresses[kinds] = _address(piece, arguments)
+        return addresses[kinds]
+
+    return address
+
+
 def _address(piece: Dispatcher, arguments: tuple) -> int:
-    """Where the machine code of `piece` stands, for arguments that end with the number of pieces."""
-    kinds = (*(numba.typeof(argument) for argument in arguments[:-1]), numba.intp, numba.intp)
+    kinds = (*(numba.typeof(argument) for argument in arguments), numba.intp, numba.intp)
     piece.compile(kinds)
     compiled = piece.overloads[kinds]
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)

@@ -1,0 +1,204 @@
+"""Max pooling and the rectifier in one pass: forward and backward.
+
+The larger of two numbers stays the larger when what is below zero becomes zero, so the two layers can change places:
+
+    max pool(relu(x)) = relu(max pool(x))
+
+with NaN and the signs of zeros too. Backward, a gradient passes where its maximum is above zero, and goes to where that
+stood. Done apart, one of the layers reads and writes every pixel once more.
+"""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numba import prange
+
+from tensorgrad import memory
+from tensorgrad.errors import ShapeError, restate
+from tensorgrad.geometry import Pads, Sizes
+from tensorgrad.kernels import pointwise, pooling
+from tensorgrad.kernels.pool_tiles import rectified_max_of_pairs, rectified_put_in_pairs
+from tensorgrad.kernels.pooling import NO_PADDING, WORK
+from tensorgrad.kernels.runtime import address_of, call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.simd import WIDTH
+
+
+def max_forward(
+    x: np.ndarray,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    *,
+    output_size: Sizes,
+) -> tuple[np.ndarray, np.ndarray]:
+    """relu(max pool(x)), and where each maximum stood: x `(N, C, H, W)` -> z, indices `(N, C, OH, OW)`.
+
+    The bits of max pooling after the rectifier or before it. Where z > 0 the indices are those of either order, elsewhere
+    those of max pooling first; NaN is carried. In one pass where windows of 2×2 stand side by side, as `pooling` tells;
+    else the rectifier passes over what is left after pooling. Raises `ShapeError`, `ArgumentError`, `DTypeError`.
+
+    >>> max_forward(np.array([[[[-1.0, 3.0, -2.0, -5.0]]]]), (1, 2), (1, 2), output_size=(1, 2))
+    (array([[[[3., 0.]]]]), array([[[[1, 2]]]], dtype=int32))
+    """
+    dtype = check_float("max_pool2d", x=x)
+    shape, table = pooling.max_plan(x.shape, kernel, stride, padding, dilation, output_size)
+    if table is not None:
+        y, indices = pooling.max_forward(x, kernel, stride, padding, dilation, output_size=output_size)
+        return pointwise.relu(y), indices
+    z, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
+    run(max_piece, _max_driver, (ready(x), z, indices), pieces_for(shape[0] * shape[1], WORK * x.size))
+    return z, indices
+
+
+def scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray:
+    """`x[n, c, indices[n, c, p, q]] += g[n, c, p, q] if z[n, c, p, q] > 0` on zeros: the gradient of `max_forward`.
+
+    g, z, indices `(N, C, OH, OW)` -> x `(N, C, H, W)`, `input_size` = `(H, W)`; z and indices are what `max_forward`
+    returned. The bits of `pooling.scatter` and `pointwise.relu_gradient` one after the other.
+    Raises `ShapeError`, `DTypeError`, and `RangeError` for an index outside of the plane.
+
+    >>> z, indices = np.array([[[[0.0, 5.0]]]]), np.array([[[[0, 3]]]], np.int32)
+    >>> scatter(np.array([[[[1.0, 2.0]]]]), z, indices, (2, 2))
+    array([[[[0., 0.],
+             [0., 2.]]]])
+    """
+    return _scatter(g, z, indices, input_size, np.empty(0))
+
+
+def scatter_and_sums(
+    g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Sizes
+) -> tuple[np.ndarray, np.ndarray]:
+    """`scatter`, and the sum of its result over images and pixels: x `(N, C, H, W)` and `(C,)`.
+
+    The bits of `pointwise.channel_sums`, taken while a plane is in the cache. Raises as `scatter`.
+
+    >>> z, indices = np.array([[[[0.0, 5.0]]]]), np.array([[[[0, 3]]]], np.int32)
+    >>> scatter_and_sums(np.array([[[[1.0, 2.0]]]]), z, indices, (2, 2))[1]
+    array([2.])
+    """
+    sums = np.empty(g.shape[:2], np.float64)
+    x = _scatter(g, z, indices, input_size, sums.reshape(-1))
+    return x, total(sums, x.dtype)
+
+
+def total(sums: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The sums of planes over the images, in the order of `pointwise.channel_sums`: (N, C) -> (C,)."""
+    # (N, C) -> (N, C, 1)
+    return pointwise.channel_sums(sums[:, :, None]).astype(dtype)
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x, g, indices = np.ones((2, 1, 2, 2), dtype), np.ones((2, 1, 1, 1), dtype), np.zeros((2, 1, 1, 1), np.int32)
+    yield "max_forward", lambda: max_forward(x, (2, 2), (2, 2), output_size=(1, 1))
+    yield "scatter", lambda: scatter(g, g, indices, (2, 2))
+    yield "scatter_and_sums", lambda: scatter_and_sums(g, g, indices, (2, 2))
+
+
+# ------------------------------------------------------------------------------------------------------------- forward
+
+
+@piece
+def max_piece(x, z, indices, index, pieces):
+    """Windows of 2×2 side by side: x (N, C, H, W) -> z, indices (N, C, OH, OW)."""
+    (height, width), (rows, columns), planes = x.shape[2:], z.shape[2:], z.shape[0] * z.shape[1]
+    for plane in range(planes * index // pieces, planes * (index + 1) // pieces):
+        for p in range(rows):
+            source, target = (plane * height + 2 * p) * width, (plane * rows + p) * columns
+            for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
+                rectified_max_of_pairs(x, source, width, left, z, target, indices, target, 2 * p * width, columns)
+
+
+@driver_of(max_piece)
+def _max_driver(address, x, z, indices, pieces):
+    for index in prange(pieces):
+        call(address, (x, z, indices), np.int64(index), pieces)
+
+
+# ------------------------------------------------------------------------------------------------------------ gradient
+
+
+def _scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Sizes, sums: np.ndarray) -> np.ndarray:
+    """`scatter`; the sum over each plane goes to `sums` (N · C,), unless there is no room: (0,)."""
+    dtype, indices = check_scatter(g, z, indices)
+    x = memory.empty(g.shape[:2] + tuple(input_size), dtype)
+    pieces = pieces_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
+    strays = np.zeros(pieces, np.int64)
+    arguments = (ready(g), ready(z), indices, x, strays, sums, sum_planes(x, sums))
+    run(scatter_piece, _scatter_driver, arguments, pieces)
+    pooling.check_strays(OP, strays, indices, input_size)
+    return x
+
+
+OP = "rectified_max_pool2d_scatter"
+
+
+def check_scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray) -> tuple[np.dtype, np.ndarray]:
+    """The dtype of g and z, and the indices as kernels take them."""
+    dtype = check_float(OP, g=g, z=z)
+    indices = pooling.checked_indices(OP, g, indices)
+    if not g.shape == z.shape == indices.shape:
+        raise ShapeError(restate(OP, "g, z and indices differ in shape", g=g, z=z, indices=indices))
+    return dtype, indices
+
+
+_sums_address = address_of(pointwise.sums_piece)
+
+
+def sum_planes(x: np.ndarray, sums: np.ndarray) -> int:
+    """What `scatter_piece` sums the planes of x (N, C, H, W) with."""
+    # (N, C, H, W) -> (N, C, pixels), the kind of array only
+    return _sums_address(x.reshape(*x.shape[:2], -1 if x.size else 0), sums)
+
+
+@piece
+def _put_pairs(g, z, indices, x, plane, alarm):
+    """Whether all maxima of a plane were in windows of 2×2 side by side; if so, its gradients are where they belong."""
+    (rows, columns), (height, width) = g.shape[2:], x.shape[2:]
+    if rows != height // 2 or columns != width // 2:
+        return False
+    alarm[:] = 0
+    for p in range(rows):
+        source, target = (plane * rows + p) * columns, (plane * height + 2 * p) * width
+        for left in range(0, width, 2 * (WIDTH // x.itemsize)):
+            rectified_put_in_pairs(
+                g, source, z, source, indices, source, 2 * p * width, columns, left, x, target, width, alarm, 0
+            )
+    x.reshape(-1)[(plane * height + 2 * rows) * width : (plane + 1) * height * width] = 0
+    return not alarm.any()
+
+
+@piece
+def _put(g, z, where, x):
+    """x[where] += g if z > 0, on zeros, for one plane. How many indices are outside."""
+    strays = 0
+    x[:] = 0
+    for q in range(g.size):
+        if where[q] < 0 or where[q] >= x.size:
+            strays += 1
+        elif z[q] > 0:
+            x[where[q]] += g[q]
+    return strays
+
+
+@piece
+def scatter_piece(g, z, indices, x, strays, sums, sum_planes, index, pieces):
+    """g, z, indices (N, C, OH, OW) -> x (N, C, H, W); strays (pieces,) count on; sums (N · C,) or none."""
+    planes, windows, pixels = g.shape[0] * g.shape[1], g.shape[2] * g.shape[3], x.shape[2] * x.shape[3]
+    upstream, maxima, where = g.reshape(-1), z.reshape(-1), indices.reshape(-1)
+    lines = x.reshape(planes, 1, pixels)
+    alarm = np.empty(WIDTH // x.itemsize, x.dtype)
+    for plane in range(planes * index // pieces, planes * (index + 1) // pieces):
+        if not _put_pairs(g, z, indices, x, plane, alarm):
+            span = slice(plane * windows, (plane + 1) * windows)
+            strays[index] += _put(upstream[span], maxima[span], where[span], lines[plane, 0])
+        if sums.size:
+            sums[plane] = 0
+            call(sum_planes, (lines[plane : plane + 1], sums[plane : plane + 1]), 0, 1)
+
+
+@driver_of(scatter_piece)
+def _scatter_driver(address, g, z, indices, x, strays, sums, sum_planes, pieces):
+    for index in prange(pieces):
+        call(address, (g, z, indices, x, strays, sums, sum_planes), np.int64(index), pieces)
