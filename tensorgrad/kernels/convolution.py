@@ -58,11 +58,7 @@ def forward(
     """
     motion = (stride, padding, dilation, groups)
     output, by_tiles, total = forward_plan(x.shape, w.shape, motion, x.itemsize, get_num_threads())
-    bias = np.zeros(w.shape[0], x.dtype) if bias is None else bias
-    if bias.shape != w.shape[:1]:
-        raise ShapeError(restate("conv2d", "bias doesn't match w", expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
-    check_float("conv2d", x=x, w=w, bias=bias)
-    x, w, bias = ready(x), ready(w), ready(bias)
+    x, w, bias = checked(x, w, bias)
     if by_tiles:
         y = winograd.forward(x, w, bias, output, _before(padding))
         if y is not None:
@@ -182,6 +178,15 @@ def _output_size(
     if min(x_shape[1:]) < 1 or min(w_shape) < 1:
         raise ShapeError(restate(op, "a dimension is empty", expected=expected, **shapes))
     return conv_output_size(x_shape[2:], w_shape[2:], stride, padding, dilation, op=op)
+
+
+def checked(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The arrays as kernels take them, their shapes but for the bias having been looked at."""
+    bias = np.zeros(w.shape[0], x.dtype) if bias is None else bias
+    if bias.shape != w.shape[:1]:
+        raise ShapeError(restate("conv2d", "bias doesn't match w", expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
+    check_float("conv2d", x=x, w=w, bias=bias)
+    return ready(x), ready(w), ready(bias)
 
 
 def _check_gradient(op: str, g_shape: Sizes, shape: Sizes, **arguments: object) -> None:
@@ -335,6 +340,7 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
 
 @piece
 def correlate_piece(x, w, bias, y, table, scratch, lengths, step, group_step, width, index, pieces):
+    """y (N, K, OH, OW) as a sum of `windows` says; the bands of all images are shared out."""
     layout = _unpacked(lengths)
     image, blocks = scratch[index], len(x) * layout.bands
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
@@ -387,6 +393,7 @@ def _dot_lines(sums, g, first, images, band, image, offsets, layout, tile):
 
 @piece
 def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, index, pieces):
+    """sums[index] (K, taps) += the products with so many `images` at a time; their bands are shared out."""
     layout = _unpacked(lengths)
     image, tile = scratch[index], np.empty(DOTS, x.dtype)
     blocks = -(-len(x) // images) * layout.bands

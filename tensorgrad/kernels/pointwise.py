@@ -90,6 +90,7 @@ def _relu_gradient_driver(address, g, z, x, pieces):
 
 @piece
 def sums_piece(x, sums, index, pieces):
+    """sums (C,) += the sums of x (N, C, pixels)."""
     for c in range(len(sums) * index // pieces, len(sums) * (index + 1) // pieces):
         for n in range(len(x)):
             # Lanes of the array's own width over one plane, planes in float64.

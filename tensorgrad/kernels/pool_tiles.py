@@ -66,9 +66,7 @@ def _rectified_max_of_pairs(build: Writer, rows: int, columns: int, arguments: t
     _max_of_pairs(build, rows, columns, arguments, rectified=True)
 
 
-def _put_in_pairs(
-    build: Writer, rows: int, columns: int, arguments: tuple, maxima: ir.Value | None = None
-) -> None:
+def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple, maxima: ir.Value | None = None) -> None:
     g, indices, place, count, left, x, width, alarm = arguments
     out = build.lshr(left, integer(1))
     mask = build.first_lanes(build.sub(count, out))

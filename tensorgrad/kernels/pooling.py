@@ -289,6 +289,7 @@ def _meets(start: int, kernel: int, dilation: int, size: int) -> bool:
 
 
 def checked_indices(op: str, values: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """The indices as kernels take them, with the number of dimensions looked at."""
     if values.ndim != 4 or indices.ndim != 4:
         raise ShapeError(
             restate(op, "the wrong number of dimensions", expected="(N, C, H, W)", values=values, indices=indices)

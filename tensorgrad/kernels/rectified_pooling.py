@@ -34,8 +34,8 @@ def max_forward(
 ) -> tuple[np.ndarray, np.ndarray]:
     """relu(max pool(x)), and where each maximum stood: x `(N, C, H, W)` -> z, indices `(N, C, OH, OW)`.
 
-    The bits of max pooling after the rectifier or before it. Where z > 0 the indices are those of either order, elsewhere
-    those of max pooling first; NaN is carried. In one pass where windows of 2×2 stand side by side, as `pooling` tells;
+    The bits of max pooling after the rectifier or before it, NaN carried. Where z > 0 the indices are those of either
+    order, elsewhere those of max pooling first. In one pass where windows of 2×2 stand side by side, as `pooling` tells;
     else the rectifier passes over what is left after pooling. Raises `ShapeError`, `ArgumentError`, `DTypeError`.
 
     >>> max_forward(np.array([[[[-1.0, 3.0, -2.0, -5.0]]]]), (1, 2), (1, 2), output_size=(1, 2))

@@ -1,0 +1,225 @@
+"""A convolution, max pooling over 2×2 pixels and the rectifier, without the convolution's output in memory.
+
+    z = relu(max pool(conv(x, w)))
+
+A thread computes one image into planes of its own, and pools them while they are in its cache; a quarter of the pixels
+leaves it. Backward, the gradient of some images is put where the maxima stood, into such planes, and the gradient for
+the weights takes its dot products from there. The pieces are those of `convolution` and `rectified_pooling`, called
+image by image, so the bits are those of the three layers one after the other.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from math import prod
+
+import numpy as np
+from numba import prange
+
+from tensorgrad import memory
+from tensorgrad.geometry import Pads, Sizes
+from tensorgrad.kernels import convolution, pooling, rectified_pooling, windows
+from tensorgrad.kernels.convolution import NO_PADDING
+from tensorgrad.kernels.runtime import (
+    address_of,
+    call,
+    check_float,
+    driver_of,
+    get_num_threads,
+    piece,
+    pieces_for,
+    ready,
+    run,
+)
+from tensorgrad.kernels.simd import lanes
+
+PAIRS = (2, 2)
+
+# Bytes of planes that a thread fills and empties by itself: beyond the second-level cache it would save little.
+PLANES = windows.SCRATCH
+
+
+def forward(
+    x: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None = None,
+    stride: Sizes = (1, 1),
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    groups: int = 1,
+) -> tuple[np.ndarray, np.ndarray]:
+    """relu(max pool(conv(x, w) + bias)), with windows of 2×2 side by side, and where each maximum stood.
+
+    x `(N, C, H, W)`, w `(K, C/groups, KH, KW)`, bias `(K,)` or None -> z, indices `(N, K, OH // 2, OW // 2)`: the
+    bits of `convolution.forward` and `rectified_pooling.max_forward`, indices being positions in planes `(OH, OW)`.
+    Raises `ShapeError`, also where the output has one row or one column only, `ArgumentError`, `DTypeError`.
+
+    >>> forward(np.array([[[[1.0, 2.0, 0.0], [0.0, -1.0, 3.0]]]]), np.ones((1, 1, 1, 2)), np.array([0.5]))
+    (array([[[[3.5]]]]), array([[[[0]]]], dtype=int32))
+    """
+    total = _forward_plan(x.shape, w.shape, (stride, padding, dilation, groups), x.itemsize, get_num_threads())
+    if total is None:
+        y = convolution.forward(x, w, bias, stride, padding, dilation, groups)
+        output_size = (y.shape[2] // 2, y.shape[3] // 2)
+        return rectified_pooling.max_forward(y, PAIRS, PAIRS, output_size=output_size)
+    x, w, bias = convolution.checked(x, w, bias)
+    filters, height, width = total.shape[1:]
+    shape = (len(x), filters, height // 2, width // 2)
+    z, indices = memory.empty(shape, x.dtype), memory.empty(shape, np.int32)
+    pieces = pieces_for(len(x), _work(total, len(x)))
+    planes = memory.empty((pieces, filters, height, width), x.dtype)
+    image = memory.empty((pieces, total.layout.image + lanes(x.dtype)), x.dtype)
+    numbers = (total.table, image, total.lengths, total.step, total.group, lanes(x.dtype))
+    correlate = _correlate_address(x, w.reshape(-1), bias, planes, *numbers)
+    pool = _pool_address(planes, z, indices)
+    arguments = (x, w.reshape(-1), bias, z, indices, planes, *numbers, correlate, pool)
+    run(_forward_piece, _forward_driver, arguments, pieces)
+    return z, indices
+
+
+def grad_weight(
+    x: np.ndarray,
+    g: np.ndarray,
+    z: np.ndarray,
+    indices: np.ndarray,
+    kernel_size: Sizes,
+    stride: Sizes = (1, 1),
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    groups: int = 1,
+    *,
+    output_size: Sizes,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The gradients for w and bias: those of the convolution, of a gradient that is g where z > 0 had its maximum.
+
+    x `(N, C, H, W)`; g, z, indices `(N, K, OH // 2, OW // 2)`, the last two from `forward`; kernel size `(KH, KW)`, the
+    convolution's output size `(OH, OW)` -> dw `(K, C/groups, KH, KW)`, db `(K,)`: the bits of
+    `rectified_pooling.scatter`, `convolution.grad_weight` and `pointwise.channel_sums`.
+    Raises `ShapeError`, `ArgumentError`, `DTypeError`, and `RangeError` for an index outside of the plane.
+
+    >>> x, w = np.array([[[[1.0, 2.0, 0.0], [0.0, -1.0, 3.0]]]]), np.ones((1, 1, 1, 2))
+    >>> grad_weight(x, np.array([[[[10.0]]]]), *forward(x, w), (1, 2), output_size=(2, 2))
+    (array([[[[10., 20.]]]]), array([10.]))
+    """
+    motion, shape = (stride, padding, dilation, groups), (*g.shape[:2], *output_size)
+    plan = _grad_weight_plan(x.shape, shape, (tuple(kernel_size), *motion), x.itemsize, get_num_threads())
+    if plan is None:
+        full, db = rectified_pooling.scatter_and_sums(g, z, indices, output_size)
+        return convolution.grad_weight(x, full, kernel_size, *motion), db
+    w_shape, (layout, lengths, offsets, images) = plan
+    dtype, indices = rectified_pooling.check_scatter(g, z, indices)
+    check_float("conv2d_grad_weight", x=x, g=g)
+    pieces = pieces_for(-(-len(x) // images), prod(shape) * offsets.size)
+    planes = memory.empty((pieces, images, *shape[1:]), dtype)
+    scratch = memory.empty((pieces, images * layout.image + lanes(dtype)), dtype)
+    sums = memory.empty((pieces, w_shape[0], offsets.size), np.float64)
+    plane_sums, strays = np.empty(shape[:2], np.float64), np.zeros(pieces, np.int64)
+    sums.fill(0)
+    x, upstream = ready(x), (ready(g), ready(z), indices)
+    scatter = _scatter_address(*upstream, planes[0], strays, plane_sums.reshape(-1), 0)
+    numbers = (offsets, scratch, lengths, images)
+    dot = _dot_address(x, planes[0], sums, *numbers)
+    sum_planes = rectified_pooling.sum_planes(planes[0], plane_sums.reshape(-1))
+    arguments = (x, *upstream, strays, plane_sums.reshape(-1), planes, sums, *numbers, scatter, sum_planes, dot)
+    run(_grad_weight_piece, _grad_weight_driver, arguments, pieces)
+    pooling.check_strays(rectified_pooling.OP, strays, indices, output_size)
+    # (pieces, K, taps) -> (K, C/groups, KH, KW)
+    return sums.sum(axis=0).reshape(w_shape).astype(dtype), rectified_pooling.total(plane_sums, dtype)
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x, w, bias = np.ones((2, 1, 3, 3), dtype), np.ones((1, 1, 2, 2), dtype), np.ones(1, dtype)
+    g, indices = np.ones((2, 1, 1, 1), dtype), np.zeros((2, 1, 1, 1), np.int32)
+    yield "forward", lambda: forward(x, w, bias)
+    yield "grad_weight", lambda: grad_weight(x, g, g, indices, (2, 2), output_size=(2, 2))
+
+
+# --------------------------------------------------------------------------------------------------------------- plans
+
+
+@lru_cache(maxsize=1024)
+def _forward_plan(x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> windows.Sum | None:
+    """The convolution that is computed image by image; None where the layers are computed one after the other."""
+    stride, padding, dilation, groups = motion
+    (height, width), by_tiles, _ = convolution.forward_plan(x_shape, w_shape, motion, itemsize, threads)
+    # A last row that no window meets isn't computed; a last column is, for the positions that indices tell.
+    window = windows.Window(
+        w_shape[1:], groups, (height // 2 * 2, width), stride, dilation, (padding[0][0], padding[1][0])
+    )
+    fits = w_shape[0] * height * width * itemsize <= PLANES
+    if by_tiles or min(height, width) < 2 or not fits:
+        return None
+    total = windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, threads)
+    return total if _shared_out(x_shape[0], _work(total, x_shape[0]), threads) else None
+
+
+def _work(total: windows.Sum, count: int) -> int:
+    return count * prod(total.shape[1:]) * len(total.table)
+
+
+def _shared_out(count: int, work: int, threads: int) -> bool:
+    """Whether so many images, taken whole, give each thread something to do, where that is worth it."""
+    return count >= threads or pieces_for(threads, work) == 1
+
+
+@lru_cache(maxsize=1024)
+def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> tuple | None:
+    """The weights' shape and how lines are laid out; None where the layers are computed one after the other."""
+    w_shape, by_tiles, plan = convolution.grad_weight_plan(x_shape, g_shape, motion, itemsize, threads)
+    layout, _, offsets, images = plan
+    fits = images * prod(g_shape[1:]) * itemsize <= PLANES
+    # Bands that several threads share out would be summed up in another order.
+    whole = layout.bands == 1 or pieces_for(threads, prod(g_shape) * offsets.size) == 1
+    if by_tiles or not fits or not whole:
+        return None
+    return w_shape, plan
+
+
+# -------------------------------------------------------------------------------------------------------------- pieces
+
+_correlate_address = address_of(convolution.correlate_piece)
+_pool_address = address_of(rectified_pooling.max_piece)
+_scatter_address = address_of(rectified_pooling.scatter_piece)
+_dot_address = address_of(convolution.grad_weight_piece)
+
+
+@piece
+def _forward_piece(x, w, bias, z, indices, planes, table, scratch, lengths, step, group, width, correlate, pool,
+                   index, pieces):  # fmt: skip
+    y, image = planes[index : index + 1], scratch[index : index + 1]
+    for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
+        call(correlate, (x[n : n + 1], w, bias, y, table, image, lengths, step, group, width), 0, 1)
+        call(pool, (y, z[n : n + 1], indices[n : n + 1]), 0, 1)
+
+
+@driver_of(_forward_piece)
+def _forward_driver(address, x, w, bias, z, indices, planes, table, scratch, lengths, step, group, width, correlate,
+                    pool, pieces):  # fmt: skip
+    for index in prange(pieces):
+        arguments = (
+            x, w, bias, z, indices, planes, table, scratch, lengths, step, group, width, correlate, pool,
+        )  # fmt: skip
+        call(address, arguments, np.int64(index), pieces)
+
+
+@piece
+def _grad_weight_piece(x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter,
+                       sum_planes, dot, index, pieces):  # fmt: skip
+    blocks, filters, one = -(-len(x) // images), g.shape[1], slice(index, index + 1)
+    for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
+        first, end = block * images, min((block + 1) * images, len(x))
+        full, lines = planes[index][: end - first], plane_sums[first * filters : end * filters]
+        upstream = (g[first:end], z[first:end], indices[first:end])
+        call(scatter, (*upstream, full, strays[one], lines, sum_planes), 0, 1)
+        call(dot, (x[first:end], full, sums[one], offsets, scratch[one], lengths, images), 0, 1)
+
+
+@driver_of(_grad_weight_piece)
+def _grad_weight_driver(address, x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images,
+                        scatter, sum_planes, dot, pieces):  # fmt: skip
+    for index in prange(pieces):
+        arguments = (
+            x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter, sum_planes,
+            dot,
+        )  # fmt: skip
+        call(address, arguments, np.int64(index), pieces)
