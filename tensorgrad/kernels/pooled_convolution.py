@@ -9,7 +9,7 @@ image by image, so the bits are those of the three layers one after the other.
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 from math import prod
 
 import numpy as np
@@ -19,8 +19,9 @@ from tensorgrad import memory
 from tensorgrad.geometry import Pads, Sizes
 from tensorgrad.kernels import convolution, pooling, rectified_pooling, windows
 from tensorgrad.kernels.convolution import NO_PADDING
+from tensorgrad.kernels.rectified_pooling import max_piece, scatter_piece
 from tensorgrad.kernels.runtime import (
-    address_of,
+    address,
     call,
     check_float,
     driver_of,
@@ -69,9 +70,7 @@ def forward(
     planes = memory.empty((pieces, filters, height, width), x.dtype)
     image = memory.empty((pieces, total.layout.image + lanes(x.dtype)), x.dtype)
     numbers = (total.table, image, total.lengths, total.step, total.group, lanes(x.dtype))
-    correlate = _correlate_address(x, w.reshape(-1), bias, planes, *numbers)
-    pool = _pool_address(planes, z, indices)
-    arguments = (x, w.reshape(-1), bias, z, indices, planes, *numbers, correlate, pool)
+    arguments = (x, w.reshape(-1), bias, z, indices, planes, *numbers, *_forward_addresses(x.dtype))
     run(_forward_piece, _forward_driver, arguments, pieces)
     return z, indices
 
@@ -114,12 +113,10 @@ def grad_weight(
     sums = memory.empty((pieces, w_shape[0], offsets.size), np.float64)
     plane_sums, strays = np.empty(shape[:2], np.float64), np.zeros(pieces, np.int64)
     sums.fill(0)
-    x, upstream = ready(x), (ready(g), ready(z), indices)
-    scatter = _scatter_address(*upstream, planes[0], strays, plane_sums.reshape(-1), 0)
-    numbers = (offsets, scratch, lengths, images)
-    dot = _dot_address(x, planes[0], sums, *numbers)
-    sum_planes = rectified_pooling.sum_planes(planes[0], plane_sums.reshape(-1))
-    arguments = (x, *upstream, strays, plane_sums.reshape(-1), planes, sums, *numbers, scatter, sum_planes, dot)
+    arguments = (
+        ready(x), ready(g), ready(z), indices, strays, plane_sums.reshape(-1), planes, sums, offsets, scratch, lengths,
+        images, *_grad_weight_addresses(dtype),
+    )  # fmt: skip
     run(_grad_weight_piece, _grad_weight_driver, arguments, pieces)
     pooling.check_strays(rectified_pooling.OP, strays, indices, output_size)
     # (pieces, K, taps) -> (K, C/groups, KH, KW)
@@ -177,10 +174,33 @@ def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: i
 
 # -------------------------------------------------------------------------------------------------------------- pieces
 
-_correlate_address = address_of(convolution.correlate_piece)
-_pool_address = address_of(rectified_pooling.max_piece)
-_scatter_address = address_of(rectified_pooling.scatter_piece)
-_dot_address = address_of(convolution.grad_weight_piece)
+
+@cache
+def _forward_addresses(dtype: np.dtype) -> tuple[int, int]:
+    """What computes an image, and what pools it."""
+    images, positions, scratch = (
+        np.empty((0, 0, 0, 0), dtype),
+        np.empty((0, 0, 0, 0), np.int32),
+        np.empty((0, 0), dtype),
+    )
+    line, table, lengths = np.empty(0, dtype), np.empty((0, 2), np.int64), np.empty(0, np.int64)
+    correlation = (images, line, line, images, table, scratch, lengths, 0, 0, 0)
+    return address(convolution.correlate_piece, correlation), address(max_piece, (images, images, positions))
+
+
+@cache
+def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int]:
+    """What puts the gradient of some images where the maxima stood, what sums it up, and what takes the products."""
+    images, positions, scratch = (
+        np.empty((0, 0, 0, 0), dtype),
+        np.empty((0, 0, 0, 0), np.int32),
+        np.empty((0, 0), dtype),
+    )
+    counts, sums, products = np.empty(0, np.int64), np.empty(0), np.empty((0, 0, 0))
+    sum_planes = rectified_pooling.sum_planes(dtype)
+    upstream = (images, images, positions, images, counts, sums, sum_planes)
+    dots = (images, images, products, counts, scratch, counts, 0)
+    return address(scatter_piece, upstream), sum_planes, address(convolution.grad_weight_piece, dots)
 
 
 @piece

@@ -9,6 +9,7 @@ stood. Done apart, one of the layers reads and writes every pixel once more.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 
 import numpy as np
 from numba import prange
@@ -19,7 +20,7 @@ from tensorgrad.geometry import Pads, Sizes
 from tensorgrad.kernels import pointwise, pooling
 from tensorgrad.kernels.pool_tiles import rectified_max_of_pairs, rectified_put_in_pairs
 from tensorgrad.kernels.pooling import NO_PADDING, WORK
-from tensorgrad.kernels.runtime import address_of, call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import address, call, check_float, driver_of, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
 
@@ -35,7 +36,7 @@ def max_forward(
     """relu(max pool(x)), and where each maximum stood: x `(N, C, H, W)` -> z, indices `(N, C, OH, OW)`.
 
     The bits of max pooling after the rectifier or before it, NaN carried. Where z > 0 the indices are those of either
-    order, elsewhere those of max pooling first. In one pass where windows of 2×2 stand side by side, as `pooling` tells;
+    order, elsewhere those of max pooling first. In one pass where windows of 2×2 stand side by side;
     else the rectifier passes over what is left after pooling. Raises `ShapeError`, `ArgumentError`, `DTypeError`.
 
     >>> max_forward(np.array([[[[-1.0, 3.0, -2.0, -5.0]]]]), (1, 2), (1, 2), output_size=(1, 2))
@@ -125,7 +126,7 @@ def _scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Size
     x = memory.empty(g.shape[:2] + tuple(input_size), dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
     strays = np.zeros(pieces, np.int64)
-    arguments = (ready(g), ready(z), indices, x, strays, sums, sum_planes(x, sums))
+    arguments = (ready(g), ready(z), indices, x, strays, sums, sum_planes(dtype))
     run(scatter_piece, _scatter_driver, arguments, pieces)
     pooling.check_strays(OP, strays, indices, input_size)
     return x
@@ -143,13 +144,10 @@ def check_scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray) -> tuple[np
     return dtype, indices
 
 
-_sums_address = address_of(pointwise.sums_piece)
-
-
-def sum_planes(x: np.ndarray, sums: np.ndarray) -> int:
-    """What `scatter_piece` sums the planes of x (N, C, H, W) with."""
-    # (N, C, H, W) -> (N, C, pixels), the kind of array only
-    return _sums_address(x.reshape(*x.shape[:2], -1 if x.size else 0), sums)
+@cache
+def sum_planes(dtype: np.dtype) -> int:
+    """What `scatter_piece` sums planes with."""
+    return address(pointwise.sums_piece, (np.empty((0, 0, 0), dtype), np.empty(0)))
 
 
 @piece

@@ -64,10 +64,13 @@ def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
     """
 
     def decorate(function: Callable) -> Callable:
-        loop, address = driver(function), address_of(piece)
+        loop, addresses = driver(function), {}
 
         def launch(*arguments: object) -> None:
-            loop(address(*arguments[:-1]), *arguments)
+            kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
+            if kinds not in addresses:
+                addresses[kinds] = address(piece, arguments[:-1])
+            loop(addresses[kinds], *arguments)
 
         return launch
 
@@ -76,10 +79,13 @@ def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
 
 def shared_driver(piece: Callable) -> Callable:
     """The driver of a piece that needs none of its own: one loop for all pieces that take the same kinds of arrays."""
-    address = address_of(piece)
+    addresses = {}
 
     def launch(*arguments: object) -> None:
-        _shared_loop()(address(*arguments[:-1]), arguments[:-1], arguments[-1])
+        kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
+        if kinds not in addresses:
+            addresses[kinds] = address(piece, arguments[:-1])
+        _shared_loop()(addresses[kinds], arguments[:-1], arguments[-1])
 
     return launch
 
@@ -93,23 +99,11 @@ def _shared_loop() -> Callable:
     return driver(loop)
 
 
-def address_of(piece: Dispatcher) -> Callable[..., int]:
-    """Where the machine code of `piece` stands: a function of its arguments up to `index` and `pieces`.
+def address(piece: Dispatcher, arguments: tuple) -> int:
+    """Where the machine code of `piece` stands, for arguments such as these, all but `index` and `pieces`.
 
-    What takes the address can `call` a long piece of another room without compiling it once more.
+    A piece that takes the address can `call` a long one of another room without compiling it once more.
     """
-    addresses = {}
-
-    def address(*arguments: object) -> int:
-        kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
-        if kinds not in addresses:
-            addresses[kinds] = _address(piece, arguments)
-        return addresses[kinds]
-
-    return address
-
-
-def _address(piece: Dispatcher, arguments: tuple) -> int:
     kinds = (*(numba.typeof(argument) for argument in arguments), numba.intp, numba.intp)
     piece.compile(kinds)
     compiled = piece.overloads[kinds]
