@@ -35,9 +35,6 @@ from tensorgrad.kernels.simd import lanes
 
 PAIRS = (2, 2)
 
-# Bytes of planes that a thread fills and empties by itself: beyond the second-level cache it would save little.
-PLANES = windows.SCRATCH
-
 
 def forward(
     x: np.ndarray,
@@ -143,8 +140,7 @@ def _forward_plan(x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, 
     window = windows.Window(
         w_shape[1:], groups, (height // 2 * 2, width), stride, dilation, (padding[0][0], padding[1][0])
     )
-    fits = w_shape[0] * height * width * itemsize <= PLANES
-    if by_tiles or min(height, width) < 2 or not fits:
+    if by_tiles or min(height, width) < 2:
         return None
     total = windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, threads)
     return total if _shared_out(x_shape[0], _work(total, x_shape[0]), threads) else None
@@ -163,13 +159,10 @@ def _shared_out(count: int, work: int, threads: int) -> bool:
 def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> tuple | None:
     """The weights' shape and how lines are laid out; None where the layers are computed one after the other."""
     w_shape, by_tiles, plan = convolution.grad_weight_plan(x_shape, g_shape, motion, itemsize, threads)
-    layout, _, offsets, images = plan
-    fits = images * prod(g_shape[1:]) * itemsize <= PLANES
+    layout, _, offsets, _ = plan
     # Bands that several threads share out would be summed up in another order.
     whole = layout.bands == 1 or pieces_for(threads, prod(g_shape) * offsets.size) == 1
-    if by_tiles or not fits or not whole:
-        return None
-    return w_shape, plan
+    return None if by_tiles or not whole else (w_shape, plan)
 
 
 # -------------------------------------------------------------------------------------------------------------- pieces

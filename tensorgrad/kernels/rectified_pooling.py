@@ -23,6 +23,9 @@ from tensorgrad.kernels.pooling import NO_PADDING, WORK
 from tensorgrad.kernels.runtime import address, call, check_float, driver_of, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
+# Bytes of planes that are summed up at a time: what a first-level cache still holds.
+HOT = 16 * 1024
+
 
 def max_forward(
     x: np.ndarray,
@@ -185,15 +188,20 @@ def scatter_piece(g, z, indices, x, strays, sums, sum_planes, index, pieces):
     """g, z, indices (N, C, OH, OW) -> x (N, C, H, W); strays (pieces,) count on; sums (N · C,) or none."""
     planes, windows, pixels = g.shape[0] * g.shape[1], g.shape[2] * g.shape[3], x.shape[2] * x.shape[3]
     upstream, maxima, where = g.reshape(-1), z.reshape(-1), indices.reshape(-1)
-    lines = x.reshape(planes, 1, pixels)
-    alarm = np.empty(WIDTH // x.itemsize, x.dtype)
-    for plane in range(planes * index // pieces, planes * (index + 1) // pieces):
+    lines, alarm = x.reshape(planes, pixels), np.empty(WIDTH // x.itemsize, x.dtype)
+    first, end, some = planes * index // pieces, planes * (index + 1) // pieces, max(1, HOT // (pixels * x.itemsize))
+    for plane in range(first, end):
         if not _put_pairs(g, z, indices, x, plane, alarm):
             span = slice(plane * windows, (plane + 1) * windows)
-            strays[index] += _put(upstream[span], maxima[span], where[span], lines[plane, 0])
-        if sums.size:
-            sums[plane] = 0
-            call(sum_planes, (lines[plane : plane + 1], sums[plane : plane + 1]), 0, 1)
+            strays[index] += _put(upstream[span], maxima[span], where[span], lines[plane])
+        done = plane + 1 - first
+        if sums.size and (done % some == 0 or plane + 1 == end):
+            # The planes since the last sums, as one image of so many channels.
+            begin = first + (done - 1) // some * some
+            count = plane + 1 - begin
+            sums[begin : begin + count] = 0
+            hot = lines[begin : begin + count].reshape(1, count, pixels)
+            call(sum_planes, (hot, sums[begin : begin + count]), 0, 1)
 
 
 @driver_of(scatter_piece)
