@@ -29,6 +29,7 @@ class Layer(NamedTuple):
 
 LAYERS = {
     "2x2": Layer((2, 3, 6, 8), (2, 2), (2, 2)),
+    "2x2, planes of several bands": Layer((2, 3, 41, 300), (2, 2), (2, 2)),
     "overlapping": Layer((2, 3, 7, 6), (3, 3), (1, 1)),
     "overlapping, padded": Layer((2, 3, 7, 6), (3, 2), (2, 1), ((1, 1), (1, 1))),
     "gaps between windows": Layer((2, 3, 9, 10), (2, 1), (3, 4)),
@@ -97,7 +98,7 @@ def test_scatter_and_gather_compute_what_their_twins_state(layer, dtype):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
-@pytest.mark.parametrize("size", [(2, 2), (5, 7), (6, 32), (7, 33), (4, 70)], ids=str)
+@pytest.mark.parametrize("size", [(2, 2), (5, 7), (6, 32), (7, 33), (4, 70), (41, 300)], ids=str)
 def test_scatter_of_pairs_and_of_indices_that_are_nearly_so(size, dtype):
     generator, output_size = np.random.default_rng(0), (size[0] // 2, size[1] // 2)
     x = generator.standard_normal((2, 3, *size)).astype(dtype)

@@ -14,7 +14,17 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tensorgrad.kernels.simd import HALF, Writer, emit_one, integer
+from tensorgrad.kernels.runtime import piece
+from tensorgrad.kernels.simd import HALF, INT, Loop, Writer, emit_one, integer
+
+# Bytes of a band of a plane that tiles go down before they go to the right: what a first-level cache still holds.
+BAND = 16 * 1024
+
+
+@piece
+def band_of(x):
+    """How many lines of windows of x (N, C, H, W) make a band."""
+    return max(1, BAND // (2 * x.shape[3] * x.itemsize))
 
 
 def _places(build: Writer, place: ir.Value, width: ir.Value) -> list[ir.Value]:
@@ -46,9 +56,11 @@ def _write_pixels(build: Writer, pixels: list[ir.Value], x: ir.Value, width: ir.
 
 
 def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple, rectified: bool = False) -> None:
-    x, width, left, y, indices, place, count = arguments
-    pixels = _pixels(build, x, width, left)
-    places = _places(build, build.add(place, left), width)
+    x, width, left, y, indices, place, count, lines = arguments
+    line = Loop(build, lines, 1, [], "lines")
+    down = build.mul(line.index, build.mul(width, integer(2)))
+    pixels = _pixels(build, build.at(x, down), width, left)
+    places = _places(build, build.add(build.add(place, down), left), width)
     best, where = pixels[0], places[0]
     for value, position in zip(pixels[1:], places[1:], strict=True):
         # NaN beats numbers, and no NaN beats an earlier one.
@@ -57,9 +69,10 @@ def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple, rect
     if rectified:
         best = build.select(build.fcmp_ordered("<=", best, build.zero), build.zero, best)
     out = build.lshr(left, integer(1))
-    mask = build.first_lanes(build.sub(count, out))
-    build.write_where(mask, best, build.at(y, out))
-    build.write_integers_where(mask, where, build.at(indices, out))
+    mask, windows = build.first_lanes(build.sub(count, out)), build.mul(line.index, count)
+    build.write_where(mask, best, build.at(y, windows, out))
+    build.write_integers_where(mask, where, build.at(indices, windows, out))
+    line.close([])
 
 
 def _rectified_max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
@@ -67,20 +80,26 @@ def _rectified_max_of_pairs(build: Writer, rows: int, columns: int, arguments: t
 
 
 def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple, maxima: ir.Value | None = None) -> None:
-    g, indices, place, count, left, x, width, alarm = arguments
+    g, indices, place, count, left, x, width, lines, alarm = arguments
+    none = ir.Constant(ir.VectorType(ir.IntType(1), build.lanes), [False] * build.lanes)
+    line = Loop(build, lines, 1, [none], "lines")
+    down = build.mul(line.index, build.mul(width, integer(2)))
     out = build.lshr(left, integer(1))
-    mask = build.first_lanes(build.sub(count, out))
-    value = build.read_where(mask, build.at(g, out))
+    mask, windows = build.first_lanes(build.sub(count, out)), build.mul(line.index, count)
+    value = build.read_where(mask, build.at(g, windows, out))
     if maxima is not None:
-        passes = build.fcmp_ordered(">", build.read_where(mask, build.at(maxima, out)), build.zero)
+        passes = build.fcmp_ordered(">", build.read_where(mask, build.at(maxima, windows, out)), build.zero)
         value = build.select(passes, value, build.zero)
-    where = build.read_integers_where(mask, build.at(indices, out))
-    hits = [build.icmp_signed("==", where, position) for position in _places(build, build.add(place, left), width)]
+    where = build.read_integers_where(mask, build.at(indices, windows, out))
+    first = build.add(build.add(place, down), left)
+    hits = [build.icmp_signed("==", where, position) for position in _places(build, first, width)]
     strays = mask
     for hit in hits:
         strays = build.and_(strays, build.not_(hit))
-    build.write(build.select(strays, build.spread(ir.Constant(build.scalar, 1.0)), build.read(alarm)), alarm)
-    _write_pixels(build, [build.select(hit, value, build.zero) for hit in hits], x, width, left)
+    _write_pixels(build, [build.select(hit, value, build.zero) for hit in hits], build.at(x, down), width, left)
+    line.close([build.or_(strays, line.carried[0])])
+    bits = build.zext(build.bitcast(line.carried[0], ir.IntType(build.lanes)), INT)
+    build.store(build.or_(build.load(alarm), bits), alarm)
 
 
 def _rectified_put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
@@ -105,39 +124,39 @@ def _spread_to_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -
 
 
 @intrinsic
-def max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count):
-    """The maxima of windows at columns left, left + 2, … of two rows of x, up to the last of `count` windows.
+def max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
+    """The maxima of windows at columns left, left + 2, … of x, `count` windows in each of so many `lines`.
 
-    `indices` gets where each stood, the first column of the upper row being `place`.
+    `indices` gets where each stood, the first column of the first row being `place`.
     """
     n = types.intp
-    return types.void(x, n, n, n, y, n, indices, n, n, n), lambda *call: emit_one(*call, _max_of_pairs)
+    return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _max_of_pairs)
 
 
 @intrinsic
-def rectified_max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count):
+def rectified_max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
     """As `max_of_pairs`; maxima below zero, and zeros of either sign, become zero."""
     n = types.intp
-    return types.void(x, n, n, n, y, n, indices, n, n, n), lambda *call: emit_one(*call, _rectified_max_of_pairs)
+    return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _rectified_max_of_pairs)
 
 
 @intrinsic
-def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, alarm, alarm_at):
-    """The inverse for the windows at columns left, left + 2, …: all pixels of two rows of x, up to its `width`.
+def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, lines, alarm, alarm_at):
+    """The inverse for windows at columns left, left + 2, …: two rows of x for each line, up to their `width`.
 
-    A vector of `alarm` becomes 1 where an index isn't one of its window's.
+    `alarm`, 64 bits, becomes other than 0 where an index isn't one of its window's.
     """
     n = types.intp
-    signature = types.void(g, n, indices, n, n, n, n, x, n, n, alarm, n)
+    signature = types.void(g, n, indices, n, n, n, n, x, n, n, n, alarm, n)
     return signature, lambda *call: emit_one(*call, _put_in_pairs)
 
 
 @intrinsic
-def rectified_put_in_pairs(typing, g, g_at, z, z_at, indices, indices_at, place, count, left, x, x_at, width,
+def rectified_put_in_pairs(typing, g, g_at, z, z_at, indices, indices_at, place, count, left, x, x_at, width, lines,
                            alarm, alarm_at):  # fmt: skip
     """As `put_in_pairs`, with zero instead of each g whose z isn't above zero."""
     n = types.intp
-    signature = types.void(g, n, z, n, indices, n, n, n, n, x, n, n, alarm, n)
+    signature = types.void(g, n, z, n, indices, n, n, n, n, x, n, n, n, alarm, n)
     return signature, lambda *call: emit_one(*call, _rectified_put_in_pairs)
 
 

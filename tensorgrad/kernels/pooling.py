@@ -14,7 +14,7 @@ from numba import prange
 from tensorgrad import memory
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple
-from tensorgrad.kernels.pool_tiles import max_of_pairs, put_in_pairs, spread_to_pairs, sum_of_pairs
+from tensorgrad.kernels.pool_tiles import band_of, max_of_pairs, put_in_pairs, spread_to_pairs, sum_of_pairs
 from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
@@ -375,12 +375,13 @@ def _max_driver(address, x, y, indices, offsets, shifts, corners, firsts, layout
 
 @piece
 def _max_of_pairs_piece(x, y, indices, index, pieces):
-    (height, width), (rows, columns) = x.shape[2:], y.shape[2:]
+    (height, width), (rows, columns), band = x.shape[2:], y.shape[2:], band_of(x)
     for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
-        for p in range(rows):
+        for p in range(0, rows, band):
             source, target = (plane * height + 2 * p) * width, (plane * rows + p) * columns
+            place, lines = 2 * p * width, min(band, rows - p)
             for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
-                max_of_pairs(x, source, width, left, y, target, indices, target, 2 * p * width, columns)
+                max_of_pairs(x, source, width, left, y, target, indices, target, place, columns, lines)
 
 
 @driver_of(_max_of_pairs_piece)
@@ -392,21 +393,23 @@ def _max_of_pairs_driver(address, x, y, indices, pieces):
 @piece
 def _scatter_pairs(g, indices, x, plane, alarm):
     """Whether all maxima of a plane were in windows of 2×2 side by side; if so, its gradients are where they belong."""
-    (rows, columns), (height, width) = g.shape[2:], x.shape[2:]
+    (rows, columns), (height, width), band = g.shape[2:], x.shape[2:], band_of(x)
     if rows != height // 2 or columns != width // 2:
         return False
-    alarm[:] = 0
-    for p in range(rows):
+    alarm[0] = 0
+    for p in range(0, rows, band):
         source, target = (plane * rows + p) * columns, (plane * height + 2 * p) * width
+        place, lines = 2 * p * width, min(band, rows - p)
         for left in range(0, width, 2 * (WIDTH // x.itemsize)):
-            put_in_pairs(g, source, indices, source, 2 * p * width, columns, left, x, target, width, alarm, 0)
-    _plane(x, plane)[2 * rows :] = 0
-    return not alarm.any()
+            put_in_pairs(g, source, indices, source, place, columns, left, x, target, width, lines, alarm, 0)
+    if 2 * rows < height:
+        _plane(x, plane)[height - 1] = 0
+    return alarm[0] == 0
 
 
 @piece
 def _scatter_piece(g, indices, x, strays, index, pieces):
-    alarm = np.empty(WIDTH // x.itemsize, x.dtype)
+    alarm = np.empty(1, np.int64)
     for plane in range(_count(g) * index // pieces, _count(g) * (index + 1) // pieces):
         if _scatter_pairs(g, indices, x, plane, alarm):
             continue

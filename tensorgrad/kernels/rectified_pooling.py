@@ -18,7 +18,7 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes
 from tensorgrad.kernels import pointwise, pooling
-from tensorgrad.kernels.pool_tiles import rectified_max_of_pairs, rectified_put_in_pairs
+from tensorgrad.kernels.pool_tiles import band_of, rectified_max_of_pairs, rectified_put_in_pairs
 from tensorgrad.kernels.pooling import NO_PADDING, WORK
 from tensorgrad.kernels.runtime import address, call, check_float, driver_of, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
@@ -106,12 +106,13 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 @piece
 def max_piece(x, z, indices, index, pieces):
     """Windows of 2×2 side by side: x (N, C, H, W) -> z, indices (N, C, OH, OW)."""
-    (height, width), (rows, columns), planes = x.shape[2:], z.shape[2:], z.shape[0] * z.shape[1]
+    (height, width), (rows, columns), planes, band = x.shape[2:], z.shape[2:], z.shape[0] * z.shape[1], band_of(x)
     for plane in range(planes * index // pieces, planes * (index + 1) // pieces):
-        for p in range(rows):
+        for p in range(0, rows, band):
             source, target = (plane * height + 2 * p) * width, (plane * rows + p) * columns
+            place, lines = 2 * p * width, min(band, rows - p)
             for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
-                rectified_max_of_pairs(x, source, width, left, z, target, indices, target, 2 * p * width, columns)
+                rectified_max_of_pairs(x, source, width, left, z, target, indices, target, place, columns, lines)
 
 
 @driver_of(max_piece)
@@ -156,18 +157,20 @@ def sum_planes(dtype: np.dtype) -> int:
 @piece
 def _put_pairs(g, z, indices, x, plane, alarm):
     """Whether all maxima of a plane were in windows of 2×2 side by side; if so, its gradients are where they belong."""
-    (rows, columns), (height, width) = g.shape[2:], x.shape[2:]
+    (rows, columns), (height, width), band = g.shape[2:], x.shape[2:], band_of(x)
     if rows != height // 2 or columns != width // 2:
         return False
-    alarm[:] = 0
-    for p in range(rows):
+    alarm[0] = 0
+    for p in range(0, rows, band):
         source, target = (plane * rows + p) * columns, (plane * height + 2 * p) * width
+        place, lines = 2 * p * width, min(band, rows - p)
         for left in range(0, width, 2 * (WIDTH // x.itemsize)):
             rectified_put_in_pairs(
-                g, source, z, source, indices, source, 2 * p * width, columns, left, x, target, width, alarm, 0
+                g, source, z, source, indices, source, place, columns, left, x, target, width, lines, alarm, 0
             )
-    x.reshape(-1)[(plane * height + 2 * rows) * width : (plane + 1) * height * width] = 0
-    return not alarm.any()
+    if 2 * rows < height:
+        x[plane // x.shape[1], plane % x.shape[1], height - 1] = 0
+    return alarm[0] == 0
 
 
 @piece
@@ -188,7 +191,7 @@ def scatter_piece(g, z, indices, x, strays, sums, sum_planes, index, pieces):
     """g, z, indices (N, C, OH, OW) -> x (N, C, H, W); strays (pieces,) count on; sums (N · C,) or none."""
     planes, windows, pixels = g.shape[0] * g.shape[1], g.shape[2] * g.shape[3], x.shape[2] * x.shape[3]
     upstream, maxima, where = g.reshape(-1), z.reshape(-1), indices.reshape(-1)
-    lines, alarm = x.reshape(planes, pixels), np.empty(WIDTH // x.itemsize, x.dtype)
+    lines, alarm = x.reshape(planes, pixels), np.empty(1, np.int64)
     first, end, some = planes * index // pieces, planes * (index + 1) // pieces, max(1, HOT // (pixels * x.itemsize))
     for plane in range(first, end):
         if not _put_pairs(g, z, indices, x, plane, alarm):

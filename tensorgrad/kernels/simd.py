@@ -175,7 +175,7 @@ class Writer(ir.IRBuilder):
         return vectors
 
 
-class _Loop:
+class Loop:
     """`for index in range(0, stop, step)` with values carried from one round to the next, possibly for no round."""
 
     def __init__(self, build: Writer, stop: ir.Value, step: int, carried: list[ir.Value], name: str) -> None:
@@ -222,7 +222,7 @@ def _broadcast_tile(build: Writer, rows: int, columns: int, arguments: tuple) ->
     filters, mask = [build.at(w, build.mul(w_step, integer(m))) for m in range(rows)], build.first_lanes(last)
     start = [build.spread(build.load(build.at(bias, integer(m)))) for m in range(rows)]
     # Two numbers for each tap: where its weight stands, and where its pixels.
-    loop = _Loop(build, build.mul(taps, integer(2)), 2, [value for value in start for _ in range(columns)], "taps")
+    loop = Loop(build, build.mul(taps, integer(2)), 2, [value for value in start for _ in range(columns)], "taps")
     weight = build.load(build.at(table, loop.index))
     pixels = build.at(x, build.load(build.at(table, loop.index, integer(1))))
     b = [build.read(build.at(pixels, integer(n * build.lanes))) for n in range(columns - 1)]
@@ -247,12 +247,12 @@ def _dot_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     rest = build.sub(length, whole)
     mask = build.first_lanes(rest)
     # The sums stay in registers over all images: summing up their lanes takes as long as some vectors do.
-    loop = _Loop(build, images, 1, [build.zero] * (rows * columns), "images")
+    loop = Loop(build, images, 1, [build.zero] * (rows * columns), "images")
     first = build.at(g, build.mul(loop.index, g_image))
     g_rows = [build.at(first, build.mul(g_step, integer(m))) for m in range(rows)]
     first = build.at(x, build.mul(loop.index, x_image))
     x_rows = [build.at(first, place) for place in places]
-    inner = _Loop(build, whole, build.lanes, loop.carried, "pixels")
+    inner = Loop(build, whole, build.lanes, loop.carried, "pixels")
     a, b = ([build.read(build.at(row, inner.index)) for row in side] for side in (g_rows, x_rows))
     inner.close(_products(build, a, b, inner.carried))
     sums, full = inner.carried, build.block
@@ -272,11 +272,11 @@ def _copy_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None
     target, count, length, source, source_step, shift, size = arguments
     last = build.and_(build.sub(count, integer(1)), integer(-build.lanes))
     # Backwards, so that what a row's last vector overwrites of the next row is written again.
-    vectors = _Loop(build, build.add(last, integer(1)), build.lanes, [], "vectors")
+    vectors = Loop(build, build.add(last, integer(1)), build.lanes, [], "vectors")
     start = build.sub(last, vectors.index)
     place = build.add(start, shift)
     mask = build.first_lanes(size, place)
-    row = _Loop(build, length, 1, [], "rows")
+    row = Loop(build, length, 1, [], "rows")
     value = build.read_where(mask, build.at(source, build.mul(row.index, source_step), place))
     build.write(value, build.at(target, build.mul(row.index, count), start))
     row.close([])
@@ -285,10 +285,10 @@ def _copy_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None
 
 def _fold_row(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     target, size, source, i_count, i_step, j_count, j_step, dilation, shift, count = arguments
-    vectors = _Loop(build, size, build.lanes, [], "vectors")
+    vectors = Loop(build, size, build.lanes, [], "vectors")
     start = build.add(vectors.index, shift)
-    i = _Loop(build, i_count, 1, [build.zero], "i")
-    j = _Loop(build, j_count, 1, i.carried, "j")
+    i = Loop(build, i_count, 1, [build.zero], "i")
+    j = Loop(build, j_count, 1, i.carried, "j")
     place = build.sub(start, build.mul(j.index, dilation))
     tap = build.at(source, build.mul(i.index, i_step), build.mul(j.index, j_step))
     value = build.read_where(build.first_lanes(count, place), build.at(tap, place))
@@ -424,7 +424,7 @@ def _write_chains(build: Writer, rows: int, columns: int, arguments: tuple) -> N
     values, rounds = arguments
     targets = [build.at(values, integer(index * build.lanes)) for index in range(ROWS * COLUMNS)]
     factor = build.read(values)
-    loop = _Loop(build, rounds, 1, [build.read(target) for target in targets], "rounds")
+    loop = Loop(build, rounds, 1, [build.read(target) for target in targets], "rounds")
     loop.close([build.multiply_add(value, factor, value) for value in loop.carried])
     for value, target in zip(loop.carried, targets, strict=True):
         build.write(value, target)
