@@ -17,11 +17,11 @@ from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.geometry import Pads, Sizes
-from tensorgrad.kernels import convolution, pooling, rectified_pooling, windows
+from tensorgrad.kernels import convolution, pooling, rectified_pooling, runtime, windows
 from tensorgrad.kernels.convolution import NO_PADDING
 from tensorgrad.kernels.rectified_pooling import max_piece, scatter_piece
 from tensorgrad.kernels.runtime import (
-    address,
+    address_of,
     call,
     check_float,
     driver_of,
@@ -63,7 +63,7 @@ def forward(
     filters, height, width = total.shape[1:]
     shape = (len(x), filters, height // 2, width // 2)
     z, indices = memory.empty(shape, x.dtype), memory.empty(shape, np.int32)
-    pieces = pieces_for(len(x), _work(total, len(x)))
+    pieces = pieces_for(len(x), _work(total))
     planes = memory.empty((pieces, filters, height, width), x.dtype)
     image = memory.empty((pieces, total.layout.image + lanes(x.dtype)), x.dtype)
     numbers = (total.table, image, total.lengths, total.step, total.group, lanes(x.dtype))
@@ -136,23 +136,20 @@ def _forward_plan(x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, 
     """The convolution that is computed image by image; None where the layers are computed one after the other."""
     stride, padding, dilation, groups = motion
     (height, width), by_tiles, _ = convolution.forward_plan(x_shape, w_shape, motion, itemsize, threads)
+    shape = (x_shape[0], w_shape[0], height, width)
+    pooling.max_plan(shape, PAIRS, PAIRS, NO_PADDING, (1, 1), (height // 2, width // 2))
     # A last row that no window meets isn't computed; a last column is, for the positions that indices tell.
     window = windows.Window(
         w_shape[1:], groups, (height // 2 * 2, width), stride, dilation, (padding[0][0], padding[1][0])
     )
-    if by_tiles or min(height, width) < 2:
-        return None
     total = windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, threads)
-    return total if _shared_out(x_shape[0], _work(total, x_shape[0]), threads) else None
+    # Fewer images than threads, taken whole, would leave some with nothing to do.
+    shared = x_shape[0] >= threads or _work(total) < runtime.SMALL
+    return None if by_tiles or not shared else total
 
 
-def _work(total: windows.Sum, count: int) -> int:
-    return count * prod(total.shape[1:]) * len(total.table)
-
-
-def _shared_out(count: int, work: int, threads: int) -> bool:
-    """Whether so many images, taken whole, give each thread something to do, where that is worth it."""
-    return count >= threads or pieces_for(threads, work) == 1
+def _work(total: windows.Sum) -> int:
+    return prod(total.shape) * len(total.table)
 
 
 @lru_cache(maxsize=1024)
@@ -161,7 +158,7 @@ def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: i
     w_shape, by_tiles, plan = convolution.grad_weight_plan(x_shape, g_shape, motion, itemsize, threads)
     layout, _, offsets, _ = plan
     # Bands that several threads share out would be summed up in another order.
-    whole = layout.bands == 1 or pieces_for(threads, prod(g_shape) * offsets.size) == 1
+    whole = layout.bands == 1 or prod(g_shape) * offsets.size < runtime.SMALL
     return None if by_tiles or not whole else (w_shape, plan)
 
 
@@ -171,29 +168,21 @@ def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: i
 @cache
 def _forward_addresses(dtype: np.dtype) -> tuple[int, int]:
     """What computes an image, and what pools it."""
-    images, positions, scratch = (
-        np.empty((0, 0, 0, 0), dtype),
-        np.empty((0, 0, 0, 0), np.int32),
-        np.empty((0, 0), dtype),
-    )
+    images, positions, scratch = np.empty((0,) * 4, dtype), np.empty((0,) * 4, np.int32), np.empty((0, 0), dtype)
     line, table, lengths = np.empty(0, dtype), np.empty((0, 2), np.int64), np.empty(0, np.int64)
     correlation = (images, line, line, images, table, scratch, lengths, 0, 0, 0)
-    return address(convolution.correlate_piece, correlation), address(max_piece, (images, images, positions))
+    return address_of(convolution.correlate_piece, correlation), address_of(max_piece, (images, images, positions))
 
 
 @cache
 def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int]:
     """What puts the gradient of some images where the maxima stood, what sums it up, and what takes the products."""
-    images, positions, scratch = (
-        np.empty((0, 0, 0, 0), dtype),
-        np.empty((0, 0, 0, 0), np.int32),
-        np.empty((0, 0), dtype),
-    )
+    images, positions, scratch = np.empty((0,) * 4, dtype), np.empty((0,) * 4, np.int32), np.empty((0, 0), dtype)
     counts, sums, products = np.empty(0, np.int64), np.empty(0), np.empty((0, 0, 0))
     sum_planes = rectified_pooling.sum_planes(dtype)
     upstream = (images, images, positions, images, counts, sums, sum_planes)
     dots = (images, images, products, counts, scratch, counts, 0)
-    return address(scatter_piece, upstream), sum_planes, address(convolution.grad_weight_piece, dots)
+    return address_of(scatter_piece, upstream), sum_planes, address_of(convolution.grad_weight_piece, dots)
 
 
 @piece

@@ -20,7 +20,7 @@ from tensorgrad.geometry import Pads, Sizes
 from tensorgrad.kernels import pointwise, pooling
 from tensorgrad.kernels.pool_tiles import band_of, rectified_max_of_pairs, rectified_put_in_pairs
 from tensorgrad.kernels.pooling import NO_PADDING, WORK
-from tensorgrad.kernels.runtime import address, call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import address_of, call, check_float, driver_of, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
 # Bytes of planes that are summed up at a time: what a first-level cache still holds.
@@ -39,8 +39,8 @@ def max_forward(
     """relu(max pool(x)), and where each maximum stood: x `(N, C, H, W)` -> z, indices `(N, C, OH, OW)`.
 
     The bits of max pooling after the rectifier or before it, NaN carried. Where z > 0 the indices are those of either
-    order, elsewhere those of max pooling first. In one pass where windows of 2×2 stand side by side;
-    else the rectifier passes over what is left after pooling. Raises `ShapeError`, `ArgumentError`, `DTypeError`.
+    order, elsewhere those of max pooling first. In one pass where windows of 2×2 stand side by side; else
+    the rectifier passes over what is left after pooling. Raises `ShapeError`, `ArgumentError`, `DTypeError`.
 
     >>> max_forward(np.array([[[[-1.0, 3.0, -2.0, -5.0]]]]), (1, 2), (1, 2), output_size=(1, 2))
     (array([[[[3., 0.]]]]), array([[[[1, 2]]]], dtype=int32))
@@ -151,7 +151,7 @@ def check_scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray) -> tuple[np
 @cache
 def sum_planes(dtype: np.dtype) -> int:
     """What `scatter_piece` sums planes with."""
-    return address(pointwise.sums_piece, (np.empty((0, 0, 0), dtype), np.empty(0)))
+    return address_of(pointwise.sums_piece, (np.empty((0, 0, 0), dtype), np.empty(0)))
 
 
 @piece

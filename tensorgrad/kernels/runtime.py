@@ -69,7 +69,7 @@ def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
         def launch(*arguments: object) -> None:
             kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
             if kinds not in addresses:
-                addresses[kinds] = address(piece, arguments[:-1])
+                addresses[kinds] = address_of(piece, arguments[:-1])
             loop(addresses[kinds], *arguments)
 
         return launch
@@ -84,7 +84,7 @@ def shared_driver(piece: Callable) -> Callable:
     def launch(*arguments: object) -> None:
         kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
         if kinds not in addresses:
-            addresses[kinds] = address(piece, arguments[:-1])
+            addresses[kinds] = address_of(piece, arguments[:-1])
         _shared_loop()(addresses[kinds], arguments[:-1], arguments[-1])
 
     return launch
@@ -99,7 +99,7 @@ def _shared_loop() -> Callable:
     return driver(loop)
 
 
-def address(piece: Dispatcher, arguments: tuple) -> int:
+def address_of(piece: Dispatcher, arguments: tuple) -> int:
     """Where the machine code of `piece` stands, for arguments such as these, all but `index` and `pieces`.
 
     A piece that takes the address can `call` a long one of another room without compiling it once more.
