@@ -17,8 +17,8 @@ from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
-from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, run
-from tensorgrad.kernels.simd import COLUMNS, ROWS, broadcast_tile, fold_row, lanes, part_begin
+from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, run, zeros
+from tensorgrad.kernels.simd import COLUMNS, ROWS, WIDTH, broadcast_tile, fold_row, part_begin
 from tensorgrad.kernels.windows import SCRATCH
 
 # From so many times the output's pixels in the input, and so many filters, this is faster: the sums cost an addition
@@ -36,15 +36,10 @@ def serves(g_shape: Sizes, w_shape: Sizes, input_size: Sizes, stride: Sizes, gro
 
 def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes, dilation: Sizes) -> np.ndarray:
     """As `convolution.grad_input`, `before` being the padding above and to the left. The arrays are `ready`."""
-    count, filters, height, width = g.shape
-    # (K, C, KH, KW) -> (K, taps)
-    taps, pixels = w.size // filters, height * width
-    x = memory.empty((count, w.shape[1], *input_size), g.dtype)
-    pieces = pieces_for(count, g.size * taps)
-    line = pixels + lanes(g.dtype)
-    columns = memory.empty((pieces, taps * line), g.dtype)
-    numbers = np.array((*w.shape[2:], *before, *dilation))
-    arguments = (g, w.reshape(-1), x, columns, _table(filters, taps, pixels), np.zeros(ROWS, g.dtype), numbers)
+    shape, length, table, numbers, work = _plan(g.shape, w.shape, input_size, before, dilation, g.itemsize)
+    x, pieces = memory.empty(shape, g.dtype), pieces_for(shape[0], work)
+    columns = memory.empty((pieces, length), g.dtype)
+    arguments = (g, w, x, columns, table, zeros(ROWS, g.dtype), numbers)
     run(_columns_piece, _columns_driver, arguments, pieces)
     return x
 
@@ -56,10 +51,19 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 @lru_cache(maxsize=1024)
-def _table(filters: int, taps: int, pixels: int) -> np.ndarray:
-    """Where w[k, 0] and g[k, 0] stand, (K, 2)."""
+def _plan(
+    g_shape: Sizes, w_shape: Sizes, input_size: Sizes, before: Sizes, dilation: Sizes, itemsize: int
+) -> tuple[Sizes, int, np.ndarray, np.ndarray, int]:
+    """The input's shape; the length of the columns; where w[k, 0] and g[k, 0] stand, (K, 2); the numbers that the
+    kernel wants to know; multiply-adds.
+    """
+    (count, filters, height, width), channels = g_shape, w_shape[1]
+    taps, pixels = channels * w_shape[2] * w_shape[3], height * width
     index = np.arange(filters)
-    return np.stack([index * taps, index * pixels], axis=1)
+    table = np.stack([index * taps, index * pixels], axis=1)
+    numbers = np.array((*w_shape[2:], *before, *dilation))
+    length, work = taps * (pixels + WIDTH // itemsize), count * filters * pixels * taps
+    return (count, channels, *input_size), length, table, numbers, work
 
 
 @piece

@@ -24,10 +24,11 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
 from tensorgrad.kernels import columns, twins, windows, winograd
-from tensorgrad.kernels.runtime import call, check_float, driver_of, get_num_threads, piece, pieces_for, ready, run
-from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, lanes, part_begin
+from tensorgrad.kernels.runtime import call, driver_of, floats, get_num_threads, piece, pieces_for, run, zeros
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, part_begin
 
 NO_PADDING = ((0, 0), (0, 0))
+FLOAT64 = np.dtype(np.float64)
 LENGTHS = len(windows.Layout._fields)
 
 # Vectors that the dot products of a weight gradient have at least, where there are so many images: each ends with a
@@ -87,21 +88,21 @@ def grad_input(
     """
     motion = (tuple(input_size), stride, padding, dilation, groups)
     x_shape, way, totals = _grad_input_plan(g.shape, w.shape, motion, g.itemsize, get_num_threads())
-    dtype = check_float("conv2d_grad_input", g=g, w=w)
-    with np.errstate(invalid="ignore", over="ignore"):
-        if not np.isfinite(w.sum()):
-            # The zeros around g times an infinite weight would be NaN.
-            return twins.conv_grad_input(ready(g), ready(w), input_size, stride, padding, dilation, groups)
-    g, w, bias = ready(g), ready(w), np.zeros(x_shape[1], dtype)
+    g, w = floats("conv2d_grad_input", "g w", g, w)
+    if not _finite(w):
+        # The zeros around g times an infinite weight would be NaN.
+        with np.errstate(invalid="ignore", over="ignore"):
+            return twins.conv_grad_input(g, w, input_size, stride, padding, dilation, groups)
     if way == "columns":
         return columns.grad_input(g, w, input_size, _before(padding), dilation)
+    bias = zeros(x_shape[1], g.dtype)
     if way == "winograd":
         x = winograd.grad_input(g, w, bias, input_size, _before(padding))
         if x is not None:
             return x
     if stride == (1, 1):
         return _correlate(g, w, bias, totals[0][1])
-    x = memory.empty(x_shape, dtype)
+    x = memory.empty(x_shape, g.dtype)
     x.fill(0)  # where no window reaches
     for (a, b), total in totals:
         x[:, :, a :: stride[0], b :: stride[1]] = _correlate(g, w, bias, total)
@@ -131,21 +132,25 @@ def grad_weight(
     """
     motion = (tuple(kernel_size), stride, padding, dilation, groups)
     plan = grad_weight_plan(x.shape, g.shape, motion, x.itemsize, get_num_threads())
-    w_shape, by_tiles, (layout, lengths, offsets, images) = plan
-    dtype = check_float("conv2d_grad_weight", x=x, g=g)
-    x, g = ready(x), ready(g)
+    w_shape, by_tiles, (lengths, offsets, images, length, blocks, work) = plan
+    x, g = floats("conv2d_grad_weight", "x g", x, g)
     if by_tiles:
         dw = winograd.grad_weight(x, g, _before(padding))
         if dw is not None:
             return dw
-    blocks, filters = -(-len(x) // images) * layout.bands, w_shape[0]
-    pieces = pieces_for(blocks, g.size * offsets.size)
-    scratch = memory.empty((pieces, images * layout.image + lanes(dtype)), dtype)
-    sums = memory.empty((pieces, filters, offsets.size), np.float64)
+    pieces = pieces_for(blocks, work)
+    scratch = memory.empty((pieces, length), x.dtype)
+    sums = memory.empty((pieces, w_shape[0], offsets.size), FLOAT64)
     sums.fill(0)
     run(grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images), pieces)
-    # (pieces, K, taps) -> (K, C/groups, KH, KW)
-    return sums.sum(axis=0).reshape(w_shape).astype(dtype)
+    return added_up(sums, w_shape, x.dtype)
+
+
+def added_up(sums: np.ndarray, shape: Sizes, dtype: np.dtype) -> np.ndarray:
+    """What the pieces of `grad_weight_piece` found: sums (pieces, K, taps) -> dw (K, C/groups, KH, KW)."""
+    dw = memory.empty(shape, dtype)
+    run(_add_up_piece, _add_up_driver, (sums, dw), pieces_for(shape[0], sums.size))
+    return dw
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -182,11 +187,10 @@ def _output_size(
 
 def checked(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The arrays as kernels take them, their shapes but for the bias having been looked at."""
-    bias = np.zeros(w.shape[0], x.dtype) if bias is None else bias
+    bias = zeros(w.shape[0], x.dtype) if bias is None else bias
     if bias.shape != w.shape[:1]:
         raise ShapeError(restate("conv2d", "bias doesn't match w", expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
-    check_float("conv2d", x=x, w=w, bias=bias)
-    return ready(x), ready(w), ready(bias)
+    return floats("conv2d", "x w bias", x, w, bias)
 
 
 def _check_gradient(op: str, g_shape: Sizes, shape: Sizes, **arguments: object) -> None:
@@ -236,7 +240,7 @@ def _grad_input_plan(
 @lru_cache(maxsize=1024)
 def grad_weight_plan(
     x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int
-) -> tuple[Sizes, bool, tuple[windows.Layout, np.ndarray, np.ndarray, int]]:
+) -> tuple[Sizes, bool, tuple[np.ndarray, np.ndarray, int, int, int, int]]:
     """The weights' shape, whether their gradient is made by Winograd's tiles, and how lines are laid out otherwise."""
     op, (kernel_size, stride, padding, dilation, groups) = "conv2d_grad_weight", motion
     filters, channels = (shape[1] if len(shape) == 4 else 0 for shape in (g_shape, x_shape))
@@ -245,7 +249,7 @@ def grad_weight_plan(
     _check_gradient(op, g_shape, (x_shape[0], filters, *output), x=x_shape, kernel_size=kernel_size)
     window = windows.Window(w_shape[1:], groups, output, stride, dilation, _before(padding))
     by_tiles = winograd.serves(x_shape, w_shape, output, stride, dilation, groups)
-    return w_shape, by_tiles, _dot_plan(window, x_shape[0], itemsize, threads)
+    return w_shape, by_tiles, _dot_plan(window, x_shape[0], filters, itemsize, threads)
 
 
 # ------------------------------------------------------------------------------------------------------------- spread
@@ -308,13 +312,22 @@ def _pick_rows(target, at, count, rows, source, row, step, shift, size, stride):
 
 def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: windows.Sum) -> np.ndarray:
     """y (N, K, OH, OW) as `total` says. The arrays are `ready`."""
-    y = memory.empty(total.shape, x.dtype)
-    layout, width = total.layout, lanes(x.dtype)
-    pieces = pieces_for(len(x) * layout.bands, y.size * len(total.table))
+    shape, layout, lengths, table, step, group, blocks, work = total
+    y, width = memory.empty(shape, x.dtype), WIDTH // x.itemsize
+    pieces = pieces_for(blocks, work)
     scratch = memory.empty((pieces, layout.image + width), x.dtype)
-    arguments = (x, w.reshape(-1), bias, y, total.table, scratch, total.lengths, total.step, total.group, width)
+    arguments = (x, w, bias, y, table, scratch, lengths, step, group, width)
     run(correlate_piece, _correlate_driver, arguments, pieces)
     return y
+
+
+@piece
+def _finite(w):
+    """Whether all numbers are finite: 0 times another one is NaN."""
+    total, zero, numbers = w.dtype.type(0), w.dtype.type(0), w.ravel()
+    for k in range(numbers.size):
+        total += zero * numbers[k]
+    return total == zero
 
 
 @piece
@@ -360,14 +373,19 @@ def _correlate_driver(address, x, w, bias, y, table, scratch, lengths, step, gro
 
 
 def _dot_plan(
-    window: windows.Window, count: int, itemsize: int, threads: int
-) -> tuple[windows.Layout, np.ndarray, np.ndarray, int]:
-    """The layout of an image, once for Python and once for the kernel; the offsets of its lines; images at a time."""
+    window: windows.Window, count: int, filters: int, itemsize: int, threads: int
+) -> tuple[np.ndarray, np.ndarray, int, int, int, int]:
+    """The layout of an image, as the kernel takes it; the offsets of its lines; images at a time; the length of a
+    scratch; blocks of so many images, or bands of one, in all; multiply-adds.
+    """
     layout = windows.banded(window, count, itemsize, threads)
     vectors = -(-layout.band * layout.output_w // (WIDTH // itemsize))
     fitting = windows.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
     images = max(1, min(fitting, -(-LINE // vectors), count // threads))
-    return layout, np.array(layout), windows.offsets(window, layout), images
+    offsets = windows.offsets(window, layout)
+    length, blocks = images * layout.image + WIDTH // itemsize, -(-count // images) * layout.bands
+    work = count * filters * layout.output_h * layout.output_w * offsets.size
+    return np.array(layout), offsets, images, length, blocks, work
 
 
 @piece
@@ -409,3 +427,24 @@ def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, index, piec
 def _grad_weight_driver(address, x, g, sums, offsets, scratch, lengths, images, pieces):
     for index in prange(pieces):
         call(address, (x, g, sums, offsets, scratch, lengths, images), np.int64(index), pieces)
+
+
+@piece
+def _add_up_piece(sums, dw, index, pieces):
+    """sums (pieces before, K, taps), piece after piece -> dw (K, C/groups, KH, KW)."""
+    _, filters, taps = sums.shape
+    target = dw.ravel()
+    for row in range(filters * index // pieces, filters * (index + 1) // pieces):
+        total = sums[0, row]
+        for i in range(1, len(sums)):
+            others = sums[i, row]
+            for t in range(taps):
+                total[t] += others[t]
+        for t in range(taps):
+            target[row * taps + t] = total[t]
+
+
+@driver_of(_add_up_piece)
+def _add_up_driver(address, sums, dw, pieces):
+    for index in prange(pieces):
+        call(address, (sums, dw), np.int64(index), pieces)

@@ -8,10 +8,12 @@ from numba import prange
 from tensorgrad import memory
 from tensorgrad.errors import RangeError, restate
 from tensorgrad.kernels.exponential import exponentials
-from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import call, driver_of, floats, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as an exponential, by a rough measurement.
 WORK = 20
+
+INT64 = np.dtype(np.int64)
 
 
 def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -24,11 +26,11 @@ def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     >>> losses, probabilities
     (array([0.69314718]), array([[0.5, 0.5]]))
     """
-    dtype = check_float("cross_entropy", x=x)
-    losses, probabilities = memory.empty(x.shape[:1], dtype), memory.empty(x.shape, dtype)
+    (x,) = floats("cross_entropy", "x", x)
+    losses, probabilities = memory.empty(x.shape[:1], x.dtype), memory.empty(x.shape, x.dtype)
     pieces = pieces_for(len(x), WORK * x.size)
-    strays = np.zeros(pieces, np.int64)
-    arguments = (ready(x), ready(y.astype(np.int64, copy=False)), losses, probabilities, strays)
+    strays = np.zeros(pieces, INT64)
+    arguments = (x, ready(y.astype(INT64, copy=False)), losses, probabilities, strays)
     run(_forward_piece, _forward_driver, arguments, pieces)
     _check_strays(strays, y, x)
     return losses, probabilities
@@ -42,10 +44,11 @@ def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarr
     >>> cross_entropy_gradient(np.array([2.0]), np.array([[0.5, 0.5]]), np.array([1]))
     array([[ 1., -1.]])
     """
-    dx = memory.empty(probabilities.shape, check_float("cross_entropy", g=g, probabilities=probabilities))
+    g, probabilities = floats("cross_entropy", "g probabilities", g, probabilities)
+    dx = memory.empty(probabilities.shape, g.dtype)
     pieces = pieces_for(len(g), dx.size)
-    strays = np.zeros(pieces, np.int64)
-    arguments = (ready(g), ready(probabilities), ready(y.astype(np.int64, copy=False)), dx, strays)
+    strays = np.zeros(pieces, INT64)
+    arguments = (g, probabilities, ready(y.astype(INT64, copy=False)), dx, strays)
     run(_backward_piece, _backward_driver, arguments, pieces)
     _check_strays(strays, y, probabilities)
     return dx

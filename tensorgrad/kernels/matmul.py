@@ -12,7 +12,8 @@ from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
-from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.geometry import Sizes
+from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run, zeros
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, part_begin
 
 # Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector.
@@ -21,6 +22,9 @@ ONE_THREAD, ONE_THREAD_VECTOR = 1 << 18, 9216
 # Numbers in either factor above which a BLAS, which packs them, is faster: squares of 1024 took us 0.83 of OpenBLAS's
 # time, squares of 1536 took 1.12.
 LARGE = 3 << 19
+
+# Infinities and NaN are values here: no warnings. Kernels give none, so only what NumPy computes pays for this.
+_quiet = np.errstate(all="ignore")
 
 
 def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
@@ -33,29 +37,27 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
     array([[3.5, 4. ],
            [3.5, 4. ]])
     """
-    if a.ndim != 2 or b.ndim != 2 or a.shape[1] != b.shape[0] or (bias is not None and bias.shape != b.shape[1:]):
+    plan = _plan(a.shape, b.shape, None if bias is None else bias.shape)
+    if plan is None:
         expected = "a (M, K), b (K, N), bias (N,) or None"
         raise ShapeError(restate("product", "the sizes don't fit", expected=expected, a=a, b=b, bias=bias))
-    (m, k), n = a.shape, b.shape[1]
-    work, vector = m * n * k, 1 in (m, n, k)
-    if work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD) or min(a.size, b.size) > LARGE:
-        z = np.multiply(a, b) if k == 1 else np.matmul(a, b)
-        return z if bias is None else np.add(z, bias, out=z)
-    dtype = check_float("product", a=a, b=b, **({} if bias is None else {"bias": bias}))
-    a_turned, b_turned = _turned(a), _turned(b)
+    (m, k, n), blas, tiles, work = plan
+    if blas:
+        return _blas_product(a, b, bias)
+    dtype = check_float("product", a=a, b=b) if bias is None else check_float("product", a=a, b=b, bias=bias)
+    # Whether the columns lie one after the other, and the rows don't.
+    a_turned, b_turned = a.flags.fnc, b.flags.fnc
     if a_turned and b_turned:
         a, a_turned = np.ascontiguousarray(a), False
-    z = memory.empty((m, n), dtype)
-    # Where one of them is a vector, memory is the limit: each number of the other is used once.
-    pieces = pieces_for(-(-m // ROWS) * -(-n // COLUMNS), 4 * work if vector else work)
+    z, pieces = memory.empty((m, n), dtype), pieces_for(tiles, work)
     if b_turned:
-        bias = _zeros(n, dtype) if bias is None else ready(bias)
+        bias = zeros(n, dtype) if bias is None else ready(bias)
         run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z), pieces)
         return z
-    a, b, step = (ready(a.T), ready(b), 1) if a_turned else (ready(a), ready(b), k)
+    a, step = (ready(a.T), 1) if a_turned else (ready(a), k)
     table = _table(k, m if a_turned else 1, n)
-    run(_broadcast_piece, _broadcast_driver, (a.reshape(-1), b, table, _zeros(ROWS, dtype), z, step), pieces)
-    return z if bias is None else np.add(z, bias, out=z)
+    run(_broadcast_piece, _broadcast_driver, (a, ready(b), table, zeros(ROWS, dtype), z, step), pieces)
+    return z if bias is None else _plus(z, bias)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -65,14 +67,27 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "product, second factor transposed", lambda: product(a, a.T)
 
 
-def _turned(matrix: np.ndarray) -> bool:
-    """Whether the columns lie one after the other, and the rows don't."""
-    return matrix.flags.f_contiguous and not matrix.flags.c_contiguous
+@lru_cache(maxsize=1024)
+def _plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None) -> tuple[Sizes, bool, int, int] | None:
+    """`(M, K, N)`, whether a BLAS computes it, into how many tiles it falls, and its work; None for no product."""
+    if len(a_shape) != 2 or len(b_shape) != 2 or a_shape[1] != b_shape[0] or bias_shape not in (None, b_shape[1:]):
+        return None
+    sizes = m, k, n = *a_shape, b_shape[1]
+    work, vector = m * n * k, 1 in sizes
+    blas = work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD) or min(m * k, k * n) > LARGE
+    # Where one of them is a vector, memory is the limit: each number of the other is used once.
+    return sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), 4 * work if vector else work
 
 
-@lru_cache(maxsize=256)
-def _zeros(count: int, dtype: np.dtype) -> np.ndarray:
-    return np.zeros(count, dtype)
+@_quiet
+def _blas_product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    z = np.multiply(a, b) if a.shape[1] == 1 else np.matmul(a, b)
+    return z if bias is None else np.add(z, bias, out=z)
+
+
+@_quiet
+def _plus(z: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    return np.add(z, bias, out=z)
 
 
 @lru_cache(maxsize=1024)

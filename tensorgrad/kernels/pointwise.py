@@ -6,7 +6,7 @@ import numpy as np
 from numba import prange
 
 from tensorgrad import memory
-from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import call, driver_of, floats, piece, pieces_for, run
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -18,8 +18,9 @@ def relu(x: np.ndarray) -> np.ndarray:
     >>> relu(np.array([-1.0, 2.0, np.nan]))
     array([ 0.,  2., nan])
     """
-    z = memory.empty(x.shape, check_float("relu", x=x))
-    run(_relu_piece, _relu_driver, (ready(x).reshape(-1), z.reshape(-1)), pieces_for(x.size, WORK * x.size))
+    (x,) = floats("relu", "x", x)
+    z, size = memory.empty(x.shape, x.dtype), x.size
+    run(_relu_piece, _relu_driver, (x.ravel(), z.ravel()), pieces_for(size, WORK * size))
     return z
 
 
@@ -29,9 +30,9 @@ def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
     >>> relu_gradient(np.array([5.0, 7.0]), np.array([0.0, 2.0]))
     array([0., 7.])
     """
-    x = memory.empty(g.shape, check_float("relu_gradient", g=g, z=z))
-    arguments = (ready(g).reshape(-1), ready(z).reshape(-1), x.reshape(-1))
-    run(_relu_gradient_piece, _relu_gradient_driver, arguments, pieces_for(g.size, WORK * g.size))
+    g, z = floats("relu_gradient", "g z", g, z)
+    x, size = memory.empty(g.shape, g.dtype), g.size
+    run(_relu_gradient_piece, _relu_gradient_driver, (g.ravel(), z.ravel(), x.ravel()), pieces_for(size, WORK * size))
     return x
 
 
@@ -41,12 +42,13 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     >>> channel_sums(np.ones((2, 3, 4, 4)))
     array([32., 32., 32.])
     """
-    dtype = check_float("channel_sums", x=x)
-    sums = np.zeros(x.shape[1], np.float64)
+    (x,) = floats("channel_sums", "x", x)
+    (count, channels), size = x.shape[:2], x.size
+    sums = memory.empty((channels,), x.dtype)
     # (N, C, ...) -> (N, C, pixels)
-    planes = ready(x).reshape(*x.shape[:2], -1 if x.size else 0)
-    run(sums_piece, _sums_driver, (planes, sums), pieces_for(x.shape[1], WORK * x.size))
-    return sums.astype(dtype)
+    planes = x.reshape(count, channels, -1 if size else 0)
+    run(sums_piece, _sums_driver, (planes, sums), pieces_for(channels, WORK * size))
+    return sums
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -92,12 +94,14 @@ def _relu_gradient_driver(address, g, z, x, pieces):
 def sums_piece(x, sums, index, pieces):
     """sums (C,) += the sums of x (N, C, pixels)."""
     for c in range(len(sums) * index // pieces, len(sums) * (index + 1) // pieces):
+        whole = 0.0
         for n in range(len(x)):
             # Lanes of the array's own width over one plane, planes in float64.
             plane, total = x[n, c], x.dtype.type(0)
             for q in range(plane.size):
                 total += plane[q]
-            sums[c] += total
+            whole += total
+        sums[c] = whole
 
 
 @driver_of(sums_piece)

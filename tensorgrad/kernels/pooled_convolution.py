@@ -63,11 +63,11 @@ def forward(
     filters, height, width = total.shape[1:]
     shape = (len(x), filters, height // 2, width // 2)
     z, indices = memory.empty(shape, x.dtype), memory.empty(shape, np.int32)
-    pieces = pieces_for(len(x), _work(total))
+    pieces = pieces_for(len(x), total.work)
     planes = memory.empty((pieces, filters, height, width), x.dtype)
     image = memory.empty((pieces, total.layout.image + lanes(x.dtype)), x.dtype)
     numbers = (total.table, image, total.lengths, total.step, total.group, lanes(x.dtype))
-    arguments = (x, w.reshape(-1), bias, z, indices, planes, *numbers, *_forward_addresses(x.dtype))
+    arguments = (x, w, bias, z, indices, planes, *numbers, *_forward_addresses(x.dtype))
     run(_forward_piece, _forward_driver, arguments, pieces)
     return z, indices
 
@@ -101,12 +101,12 @@ def grad_weight(
     if plan is None:
         full, db = rectified_pooling.scatter_and_sums(g, z, indices, output_size)
         return convolution.grad_weight(x, full, kernel_size, *motion), db
-    w_shape, (layout, lengths, offsets, images) = plan
+    w_shape, (lengths, offsets, images, length, _, _) = plan
     dtype, indices = rectified_pooling.check_scatter(g, z, indices)
     check_float("conv2d_grad_weight", x=x, g=g)
     pieces = pieces_for(-(-len(x) // images), prod(shape) * offsets.size)
     planes = memory.empty((pieces, images, *shape[1:]), dtype)
-    scratch = memory.empty((pieces, images * layout.image + lanes(dtype)), dtype)
+    scratch = memory.empty((pieces, length), dtype)
     sums = memory.empty((pieces, w_shape[0], offsets.size), np.float64)
     plane_sums, strays = np.empty(shape[:2], np.float64), np.zeros(pieces, np.int64)
     sums.fill(0)
@@ -116,8 +116,7 @@ def grad_weight(
     )  # fmt: skip
     run(_grad_weight_piece, _grad_weight_driver, arguments, pieces)
     pooling.check_strays(rectified_pooling.OP, strays, indices, output_size)
-    # (pieces, K, taps) -> (K, C/groups, KH, KW)
-    return sums.sum(axis=0).reshape(w_shape).astype(dtype), rectified_pooling.total(plane_sums, dtype)
+    return convolution.added_up(sums, w_shape, dtype), rectified_pooling.total(plane_sums, dtype)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -144,21 +143,17 @@ def _forward_plan(x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, 
     )
     total = windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, threads)
     # Fewer images than threads, taken whole, would leave some with nothing to do.
-    shared = x_shape[0] >= threads or _work(total) < runtime.SMALL
+    shared = x_shape[0] >= threads or total.work < runtime.SMALL
     return None if by_tiles or not shared else total
-
-
-def _work(total: windows.Sum) -> int:
-    return prod(total.shape) * len(total.table)
 
 
 @lru_cache(maxsize=1024)
 def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> tuple | None:
     """The weights' shape and how lines are laid out; None where the layers are computed one after the other."""
     w_shape, by_tiles, plan = convolution.grad_weight_plan(x_shape, g_shape, motion, itemsize, threads)
-    layout, _, offsets, _ = plan
+    _, _, images, _, blocks, work = plan
     # Bands that several threads share out would be summed up in another order.
-    whole = layout.bands == 1 or prod(g_shape) * offsets.size < runtime.SMALL
+    whole = blocks == -(-x_shape[0] // images) or work < runtime.SMALL
     return None if by_tiles or not whole else (w_shape, plan)
 
 
@@ -170,7 +165,7 @@ def _forward_addresses(dtype: np.dtype) -> tuple[int, int]:
     """What computes an image, and what pools it."""
     images, positions, scratch = np.empty((0,) * 4, dtype), np.empty((0,) * 4, np.int32), np.empty((0, 0), dtype)
     line, table, lengths = np.empty(0, dtype), np.empty((0, 2), np.int64), np.empty(0, np.int64)
-    correlation = (images, line, line, images, table, scratch, lengths, 0, 0, 0)
+    correlation = (images, images, line, images, table, scratch, lengths, 0, 0, 0)
     return address_of(convolution.correlate_piece, correlation), address_of(max_piece, (images, images, positions))
 
 

@@ -15,13 +15,15 @@ from tensorgrad import memory
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple
 from tensorgrad.kernels.pool_tiles import band_of, max_of_pairs, put_in_pairs, spread_to_pairs, sum_of_pairs
-from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import call, driver_of, floats, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
 NO_PADDING = ((0, 0), (0, 0))
 
 # Multiply-adds that take as long as a pixel that passes by, by a rough measurement.
 WORK = 5
+
+INT32, INT64 = np.dtype(np.int32), np.dtype(np.int64)
 
 
 def max_forward(
@@ -44,15 +46,15 @@ def max_forward(
              [13., 15.]]]]), array([[[[ 5,  7],
              [13, 15]]]], dtype=int32))
     """
-    dtype = check_float("max_pool2d", x=x)
+    (x,) = floats("max_pool2d", "x", x)
     shape, table = max_plan(x.shape, kernel, stride, padding, dilation, output_size)
-    y, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
+    y, indices = memory.empty(shape, x.dtype), memory.empty(shape, INT32)
     planes = shape[0] * shape[1]
     if table is None:
-        run(_max_of_pairs_piece, _max_of_pairs_driver, (ready(x), y, indices), pieces_for(planes, WORK * x.size))
+        run(_max_of_pairs_piece, _max_of_pairs_driver, (x, y, indices), pieces_for(planes, WORK * x.size))
     else:
         work = WORK * y.size * kernel[0] * kernel[1]
-        run(_max_piece, _max_driver, (ready(x), y, indices, *table), pieces_for(planes, work))
+        run(_max_piece, _max_driver, (x, y, indices, *table), pieces_for(planes, work))
     return y, indices
 
 
@@ -67,14 +69,15 @@ def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray
              [0., 3.]]]])
     """
     op = "max_pool2d_scatter"
-    dtype = check_float(op, g=g)
+    (g,) = floats(op, "g", g)
     indices = checked_indices(op, g, indices)
-    if g.shape != indices.shape:
+    shape = g.shape
+    if shape != indices.shape:
         raise ShapeError(restate(op, "g and indices differ in shape", g=g, indices=indices))
-    x = memory.empty(g.shape[:2] + tuple(input_size), dtype)
-    pieces = pieces_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
-    strays = np.zeros(pieces, np.int64)
-    run(_scatter_piece, _scatter_driver, (ready(g), indices, x, strays), pieces)
+    x = memory.empty((*shape[:2], *input_size), g.dtype)
+    pieces = pieces_for(shape[0] * shape[1], WORK * (x.size + g.size))
+    strays = np.zeros(pieces, INT64)
+    run(_scatter_piece, _scatter_driver, (g, indices, x, strays), pieces)
     check_strays(op, strays, indices, input_size)
     return x
 
@@ -88,14 +91,14 @@ def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     array([[[[3., 0.]]]])
     """
     op = "max_pool2d_gather"
-    dtype = check_float(op, x=x)
+    (x,) = floats(op, "x", x)
     indices = checked_indices(op, x, indices)
     if x.shape[:2] != indices.shape[:2]:
         raise ShapeError(restate(op, "x and indices differ in N or C", x=x, indices=indices))
-    y = memory.empty(indices.shape, dtype)
+    y = memory.empty(indices.shape, x.dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * y.size)
-    strays = np.zeros(pieces, np.int64)
-    run(_gather_piece, _gather_driver, (ready(x), indices, y, strays), pieces)
+    strays = np.zeros(pieces, INT64)
+    run(_gather_piece, _gather_driver, (x, indices, y, strays), pieces)
     check_strays(op, strays, indices, x.shape[2:])
     return y
 
@@ -118,14 +121,14 @@ def avg_forward(
     array([[[[ 2.5,  4.5],
              [10.5, 12.5]]]])
     """
-    dtype = check_float("avg_pool2d", x=x)
+    (x,) = floats("avg_pool2d", "x", x)
     _check_windows("avg_pool2d", x.shape, kernel, stride, padding, (1, 1), output_size)
     table = divisors(x.shape[2:], kernel, stride, padding, output_size, count_include_pad, divisor_override).astype(
-        dtype
+        x.dtype
     )
-    y = memory.empty((*x.shape[:2], *output_size), dtype)
+    y = memory.empty((*x.shape[:2], *output_size), x.dtype)
     (top, _), (left, _) = padding
-    arguments = (ready(x), table, y, (*kernel, *stride, top, left))
+    arguments = (x, table, y, (*kernel, *stride, top, left))
     run(_avg_piece, _avg_driver, arguments, pieces_for(x.shape[0] * x.shape[1], WORK * y.size * kernel[0] * kernel[1]))
     return y
 
@@ -149,15 +152,15 @@ def avg_backward(
              [1., 1., 0.]]]])
     """
     op = "avg_pool2d_backward"
-    dtype = check_float(op, g=g)
+    (g,) = floats(op, "g", g)
     output_size = g.shape[2:]
     _check_windows(op, (*g.shape[:2], *input_size), kernel, stride, padding, (1, 1), output_size)
     table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override).astype(
-        dtype
+        g.dtype
     )
-    x = memory.empty((*g.shape[:2], *input_size), dtype)
+    x = memory.empty((*g.shape[:2], *input_size), g.dtype)
     (top, _), (left, _) = padding
-    arguments = (ready(g), table, x, (*kernel, *stride, top, left))
+    arguments = (g, table, x, (*kernel, *stride, top, left))
     run(
         _spread_piece,
         _spread_driver,
@@ -294,7 +297,7 @@ def checked_indices(op: str, values: np.ndarray, indices: np.ndarray) -> np.ndar
         raise ShapeError(
             restate(op, "the wrong number of dimensions", expected="(N, C, H, W)", values=values, indices=indices)
         )
-    if indices.dtype != np.int32:
+    if indices.dtype != INT32:
         raise DTypeError(restate(op, "indices aren't int32", expected="those of max_forward", indices=indices))
     return ready(indices)
 

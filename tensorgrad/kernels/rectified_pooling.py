@@ -202,7 +202,6 @@ def scatter_piece(g, z, indices, x, strays, sums, sum_planes, index, pieces):
             # The planes since the last sums, as one image of so many channels.
             begin = first + (done - 1) // some * some
             count = plane + 1 - begin
-            sums[begin : begin + count] = 0
             hot = lines[begin : begin + count].reshape(1, count, pixels)
             call(sum_planes, (hot, sums[begin : begin + count]), 0, 1)
 

@@ -43,6 +43,8 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contr
 # For what innermost loops compute an element with: LLVM leaves a loop that calls a function as it is.
 INLINE = OPTIONS | {"forceinline": True}
 
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
 SMALL = 500_000
 
@@ -163,11 +165,37 @@ def ready(array: np.ndarray) -> np.ndarray:
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True, subok=False)
 
 
+def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """`arrays`, each made `ready`; `names` is what the caller calls them. Raises `DTypeError` as `check_float` does.
+
+    >>> x, w = floats("conv2d", "x w", np.ones(2), np.ones(3)[::-1])
+    >>> w.flags.c_contiguous
+    True
+    """
+    dtype = arrays[0].dtype
+    if dtype is _FLOAT32 or dtype is _FLOAT64:
+        # Most calls of small networks end here, so it is made of what costs least; a dtype that is equal to one of
+        # NumPy's own without being it takes the long way, to the same end.
+        for array in arrays:
+            if array.dtype is not dtype or not array.flags.carray or type(array) is not np.ndarray:
+                break
+        else:
+            return arrays
+    check_float(op, **dict(zip(names.split(), arrays, strict=True)))
+    return tuple([ready(array) for array in arrays])
+
+
+@lru_cache(maxsize=1024)
+def zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """So many zeros that kernels only read, in place of a bias for example: made once."""
+    return np.zeros(count, dtype)
+
+
 def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
     """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
     dtypes = [array.dtype for array in arrays.values()]
     dtype = dtypes[0]
-    if dtype in KERNEL_FLOATS and dtypes.count(dtype) == len(dtypes):
+    if (dtype is _FLOAT32 or dtype is _FLOAT64) and dtypes.count(dtype) == len(dtypes):
         return dtype
     kinds = {dtype.newbyteorder("=") for dtype in dtypes}
     dtype = kinds.pop()

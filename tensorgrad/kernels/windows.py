@@ -6,7 +6,7 @@ of the output's pixels, whatever the stride, the padding and the dilation. Large
 """
 
 from collections.abc import Iterator
-from math import gcd
+from math import gcd, prod
 from typing import NamedTuple
 
 import numpy as np
@@ -57,6 +57,8 @@ class Sum(NamedTuple):
     table: np.ndarray  # (taps, 2): place and offset, of the first group
     step: int  # in w, from one k to the next
     group: int  # in w, from one group to the next
+    blocks: int  # bands of all images
+    work: int  # multiply-adds
 
 
 def layout(window: Window, bands: int) -> Layout:
@@ -91,7 +93,12 @@ def forward_sum(count: int, filters: int, window: Window, itemsize: int, threads
     lines = offsets(window, where)
     taps = lines.size
     table = np.stack([np.arange(taps), lines], axis=1)
-    return Sum((count, filters, *window.output), where, np.array(where), table, taps, filters // window.groups * taps)
+    return _sum((count, filters, *window.output), where, table, taps, filters // window.groups * taps)
+
+
+def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int) -> Sum:
+    blocks, work = shape[0] * where.bands, prod(shape) * len(table)
+    return Sum(shape, where, np.array(where), table, step, group, blocks, work)
 
 
 def grad_input_sums(
@@ -125,7 +132,7 @@ def grad_input_sums(
             places = np.arange(kernel[0])[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
             table = np.stack([places.ravel(), offsets(window, where)], axis=1)
             shape = (g_shape[0], channels * groups, *size)
-            sums.append(((a, b), Sum(shape, where, np.array(where), table, kh * kw, kernel[0] * itself)))
+            sums.append(((a, b), _sum(shape, where, table, kh * kw, kernel[0] * itself)))
     return tuple(sums)
 
 

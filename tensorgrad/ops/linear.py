@@ -28,7 +28,6 @@ class MatMul(Op):
     symbol, formula = "@", "z = x · y"
     derivatives = ("∂L/∂x = ∂L/∂z · yᵀ", "∂L/∂y = xᵀ · ∂L/∂z")
 
-    @quiet
     def forward(self, x, y):
         return _product(x, y)
 
@@ -45,7 +44,6 @@ class Linear(Op):
     symbol, formula = "linear", "z = x · wᵀ + b"
     derivatives = ("∂L/∂x = ∂L/∂z · w", "∂L/∂w = ∂L/∂zᵀ · x", "∂L/∂b = Σ ∂L/∂z")
 
-    @quiet
     def forward(self, x, w, b=None):
         return _product(x, w.T, b)
 
@@ -66,7 +64,6 @@ class LinearGradWeight(Op):
     symbol, formula = "@ʷ", "z = gᵀ · x"
     derivatives = ("∂L/∂g = x · ∂L/∂zᵀ", "∂L/∂x = g · ∂L/∂z")
 
-    @quiet
     def forward(self, g, x):
         return _product(g.T, x)
 
@@ -81,6 +78,11 @@ def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np
     """x · y + bias; in a kernel of ours where there are two large matrices of floats that it takes."""
     if x.ndim == y.ndim == 2 and x.size * y.shape[1] > 4096 and x.dtype in KERNEL_FLOATS:
         return kernels.matmul.product(x, y, bias)
+    return _numpy_product(x, y, bias)
+
+
+@quiet
+def _numpy_product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     z = np.matmul(x, y)
     return z if bias is None else z + bias
 

@@ -24,6 +24,9 @@ __all__ = ["all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean
 
 Axes = int | Sequence[int] | None
 
+FEW = 1024
+"""Numbers that are written sooner than a view of one of them is made."""
+
 
 def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
     """`axis` as a sorted tuple of non-negative axes; None means all. Raises RangeError or ArgumentError."""
@@ -89,7 +92,7 @@ class Mean(Reduction):
 
     @quiet
     def forward(self, x):
-        count = math.prod([x.shape[a] for a in self.axis])
+        count = x.size if len(self.axis) == x.ndim else math.prod([x.shape[a] for a in self.axis])
         self.residuals = x.shape, count
         return x.sum(self.axis, keepdims=self.keepdims) / x.dtype.type(count)
 
@@ -108,7 +111,14 @@ class Share(Op):
 
     @quiet
     def forward(self, x):
-        return repeated(np.asarray(x / x.dtype.type(self.count)), self.shape)
+        # x[()] makes a number of an array without axes, which NumPy divides in half the time.
+        share = np.asarray(x[()] / x.dtype.type(self.count))
+        if share.ndim or math.prod(self.shape) > FEW:
+            return repeated(share, self.shape)
+        # A view of the one number would take longer to make, and kernels would copy it.
+        z = np.empty(self.shape, x.dtype)
+        z.fill(share)
+        return z
 
     def backward_x(self, grad):
         return grad / self.count  # the engine sums over broadcast axes
