@@ -10,6 +10,7 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Iterable
+from functools import lru_cache
 from math import prod
 from typing import NamedTuple
 
@@ -163,6 +164,7 @@ class _Pool:
         self.__init__()
 
 
+@lru_cache(maxsize=4096)
 def _size_class(size: int) -> int:
     """`size` rounded up to one of eight steps per power of two: little is wasted, and near sizes share buffers."""
     step = 1 << max(size.bit_length() - 4, 0)
