@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from operator import is_
 from typing import Any, ClassVar
 
 import numpy as np
@@ -62,6 +63,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self.state: dict[Tensor, dict[str, Any]] = {}
         self.steps = 0
+        self._known_shares: dict[int, tuple[list, tuple]] = {}
         if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
             problem, fix = "the parameters must come as a list", "pass [w, b], or model.parameters()"
             raise DTypeError(restate(self.name, problem, fix=fix, params=params))
@@ -95,25 +97,39 @@ class Optimizer:
             ShapeError: a gradient whose shape isn't its parameter's.
             ArgumentError: a schedule that gave no finite learning rate ≥ 0.
         """
-        for parameters, options in self._work():
+        for number, (parameters, options) in enumerate(self._work()):
             slots, sign = self.slots(options), -1.0 if options.pop("maximize") else 1.0
-            use_kernel = self.kernel is not None and sum([p._data.size for p in parameters]) >= LARGE
-            together: dict[np.dtype, tuple[list[tuple], list[int]]] = {}
-            for p in parameters:
-                state, w, g = self._state_of(p, slots), p._data, p.grad._data
+            states = [self._state_of(p, slots) for p in parameters]
+            for state in states:
                 state["step"] += 1
-                kept = [state[slot] for slot in slots]
-                if use_kernel and w.dtype == g.dtype and _fits_kernel(w, kept):
-                    arrays, counts = together.setdefault(w.dtype, ([], []))
-                    arrays.append((w, g, *kept))
-                    counts.append(state["step"])
-                else:
-                    self.update(w, g if sign > 0 else scaled(g, -1), state, **options)
-            for arrays, counts in together.values():
-                getattr(kernels.updates, self.kernel)(arrays, counts, (*self.numbers(options), sign))
+            by_rule = range(len(parameters))
+            if self.kernel is not None and sum([p._data.size for p in parameters]) >= LARGE:
+                together, by_rule = self._shares(number, parameters, states, slots)
+                kernel, numbers = getattr(kernels.updates, self.kernel), (*self.numbers(options), sign)
+                for table, chosen in together:
+                    gradients = [parameters[k].grad._data for k in chosen]
+                    kernel(table, gradients, [states[k]["step"] for k in chosen], numbers)
+            for k in by_rule:
+                w, g = parameters[k]._data, parameters[k].grad._data
+                self.update(w, g if sign > 0 else scaled(g, -1), states[k], **options)
             for p in parameters:
                 p._version[0] += 1  # backward must know that the contents changed
         self.steps += 1
+
+    def _shares(
+        self, number: int, parameters: list[Tensor], states: list[dict[str, Any]], slots: tuple[str, ...]
+    ) -> tuple[list[tuple], list[int]]:
+        """Which parameters of a group a kernel updates together, a table and their positions for each dtype; and the
+        positions of those that no kernel takes.
+        """
+        key = []
+        for p, state in zip(parameters, states, strict=True):
+            key += p._data, p._data.flags.writeable, p.grad._data.dtype, *[state[slot] for slot in slots]
+        known = self._known_shares.get(number)
+        # The same objects as in the step before: to look at each of them again would take as long as the update.
+        if known is None or len(known[0]) != len(key) or not all(map(is_, key, known[0])):
+            known = self._known_shares[number] = key, _shares(parameters, states, slots)
+        return known[1]
 
     def _state_of(self, p: Tensor, slots: tuple[str, ...]) -> dict[str, Any]:
         """What is kept for a parameter: how many steps it took, and an array per slot, zeros at first."""
@@ -263,6 +279,18 @@ class Optimizer:
     def loaded_options(self, group: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
         """The options of a group after loading: the saved numbers, and the group's own schedule."""
         return self.checked({key: group[key] if callable(group[key]) else saved[key] for key in self.defaults})
+
+
+def _shares(
+    parameters: list[Tensor], states: list[dict[str, Any]], slots: tuple[str, ...]
+) -> tuple[list[tuple], list[int]]:
+    together: dict[np.dtype, list[int]] = {}
+    by_rule = []
+    arrays = [(p._data, *[state[slot] for slot in slots]) for p, state in zip(parameters, states, strict=True)]
+    for k, (w, *kept) in enumerate(arrays):
+        fits = w.dtype == parameters[k].grad._data.dtype and _fits_kernel(w, kept)
+        (together.setdefault(w.dtype, []) if fits else by_rule).append(k)
+    return [(kernels.updates.Table([arrays[k] for k in chosen]), chosen) for chosen in together.values()], by_rule
 
 
 def _fits_kernel(w: np.ndarray, kept: list[np.ndarray]) -> bool:

@@ -1,7 +1,7 @@
 """The rules of the optimizers, all parameters in one call and each in one pass over its memory.
 
-The kernels get a table of addresses, a row per parameter, so the parameters stay where they are. What each rule
-computes is stated, in NumPy, by `update` of its optimizer.
+The kernels get a table of addresses, a row per parameter, so the parameters stay where they are; all but the column of
+the gradients is the same in the next step. What each rule computes is stated, in NumPy, by `update` of its optimizer.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,53 +18,71 @@ from tensorgrad.memory import addresses
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.
 WORK = 6
 
+FLOAT64 = np.dtype(np.float64)
 
-def sgd(parameters: Sequence[tuple[np.ndarray, ...]], steps: list[int], numbers: tuple[float, ...]) -> None:
-    """Each parameter: w, g, and v where there is momentum. Numbers: lr, μ, 1 − τ, λ, nesterov, sign of the gradient.
 
-    Arrays of one dtype, float32 or float64, contiguous; g is only read.
+class Table:
+    """The weights of some parameters and what is kept for each: tuples (w, …) of contiguous arrays, all of one dtype."""
+
+    def __init__(self, parameters: Sequence[tuple[np.ndarray, ...]]) -> None:
+        self.parameters = parameters  # referred to here, so that the addresses stay theirs
+        # (parameters · arrays,) -> (parameters, arrays), with w once more where the gradient's address will stand
+        arrays = chain.from_iterable([(w, w, *kept) for w, *kept in parameters])
+        self.rows = np.array(addresses(arrays)).reshape(len(parameters), -1)
+        self.sizes = [w.size for w, *_ in parameters]
+        self.total, self.like = sum(self.sizes), parameters[0][0].reshape(-1)
+
+    def __reduce__(self) -> tuple:
+        return Table, (self.parameters,)  # a copy's arrays lie elsewhere
+
+
+def sgd(table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers: tuple[float, ...]) -> None:
+    """Each parameter: w, and v where there is momentum. Numbers: lr, μ, 1 − τ, λ, nesterov, sign of the gradient.
+
+    The gradients are of the dtype of the weights, float32 or float64.
 
     >>> w = np.array([4.0])
-    >>> sgd([(w, np.array([8.0]))], [1], (0.25, 0.0, 1.0, 0.0, 0.0, 1.0))
+    >>> sgd(Table([(w,)]), [np.array([8.0])], [1], (0.25, 0.0, 1.0, 0.0, 0.0, 1.0))
     >>> w
     array([2.])
     """
-    _run(_sgd_piece, _sgd_driver, parameters, steps, numbers)
+    _run(_sgd_piece, _sgd_driver, table, gradients, steps, numbers)
 
 
-def adam(parameters: Sequence[tuple[np.ndarray, ...]], steps: list[int], numbers: tuple[float, ...]) -> None:
-    """Each parameter: w, g, m, v, and with amsgrad the largest v.
+def adam(table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers: tuple[float, ...]) -> None:
+    """Each parameter: w, m, v, and with amsgrad the largest v.
 
     Numbers: lr, β₁, β₂, ε, λ, whether λ is decoupled, sign of the gradient.
     """
-    _run(_adam_piece, _adam_driver, parameters, steps, numbers)
+    _run(_adam_piece, _adam_driver, table, gradients, steps, numbers)
 
 
-def rmsprop(parameters: Sequence[tuple[np.ndarray, ...]], steps: list[int], numbers: tuple[float, ...]) -> None:
-    """Each parameter: w, g, s, then a if centered, then v if there is momentum.
+def rmsprop(table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers: tuple[float, ...]) -> None:
+    """Each parameter: w, s, then a if centered, then v if there is momentum.
 
     Numbers: lr, α, ε, λ, μ, centered, sign of the gradient.
     """
-    _run(_rmsprop_piece, _rmsprop_driver, parameters, steps, numbers)
+    _run(_rmsprop_piece, _rmsprop_driver, table, gradients, steps, numbers)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
-    arrays = tuple(np.ones(2, dtype) for _ in range(5))
-    yield "sgd", lambda: sgd([arrays], [1], (0.0,) * 6)
-    yield "adam", lambda: adam([arrays], [1], (0.0,) * 7)
-    yield "rmsprop", lambda: rmsprop([arrays], [1], (0.0,) * 7)
+    table, gradients = Table([tuple(np.ones(2, dtype) for _ in range(4))]), [np.ones(2, dtype)]
+    yield "sgd", lambda: sgd(table, gradients, [1], (0.0,) * 6)
+    yield "adam", lambda: adam(table, gradients, [1], (0.0,) * 7)
+    yield "rmsprop", lambda: rmsprop(table, gradients, [1], (0.0,) * 7)
 
 
-def _run(piece: Callable, driver: Callable, parameters: Sequence, steps: list[int], numbers: tuple) -> None:
+def _run(
+    piece: Callable, driver: Callable, table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers: tuple
+) -> None:
     # What is copied here must live until the kernel has run.
-    parameters = [(w, ready(g), *state) for w, g, *state in parameters]
-    # (parameters · arrays,) -> (parameters, arrays)
-    table = np.array(addresses(chain.from_iterable(parameters))).reshape(len(parameters), -1)
-    sizes = [arrays[0].size for arrays in parameters]
-    counts = np.array([sizes, steps])
-    like, total = parameters[0][0].reshape(-1), sum(sizes)
-    run(piece, driver, (table, counts, np.array(numbers, np.float64), like), pieces_for(total, WORK * total))
+    gradients = [ready(g) for g in gradients]
+    # A copy of the table: several threads may use it at once.
+    rows, total = table.rows.copy(), table.total
+    rows[:, 1] = addresses(gradients)
+    arguments = (rows, np.array([table.sizes, steps]), np.array(numbers, FLOAT64), table.like)
+    run(piece, driver, arguments, pieces_for(total, WORK * total))
 
 
 @intrinsic
