@@ -10,9 +10,9 @@ from math import sqrt
 
 import numpy as np
 from numba import carray, prange, types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, register_jitable
 
-from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import OPTIONS, call, driver_of, piece, pieces_for, ready, run
 from tensorgrad.memory import addresses
 
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.
@@ -22,7 +22,7 @@ FLOAT64 = np.dtype(np.float64)
 
 
 class Table:
-    """The weights of some parameters and what is kept for each: tuples (w, …) of contiguous arrays, all of one dtype."""
+    """The weights of some parameters and what is kept for each: tuples (w, …) of contiguous arrays of one dtype."""
 
     def __init__(self, parameters: Sequence[tuple[np.ndarray, ...]]) -> None:
         self.parameters = parameters  # referred to here, so that the addresses stay theirs
@@ -188,6 +188,31 @@ def _adam_driver(address, table, counts, numbers, like, pieces):
         call(address, (table, counts, numbers, like), np.int64(index), pieces)
 
 
+def _rmsprop_loop(centered: bool, moving: bool) -> Callable:
+    """The rule for one parameter, where the conditions are known: LLVM doesn't vectorise a loop that decides."""
+
+    @register_jitable(**OPTIONS)
+    def loop(w, g, s, a, v, lr, alpha, fresh, eps, decay, momentum, sign):
+        for k in range(len(w)):
+            gradient = _decayed(sign * g[k], decay, w[k])
+            s[k] = alpha * s[k] + fresh * gradient * gradient
+            variance = s[k]
+            if centered:
+                a[k] = alpha * a[k] + fresh * gradient
+                variance -= a[k] * a[k]
+            step = gradient / (np.sqrt(variance) + eps)
+            if moving:
+                v[k] = momentum * v[k] + step
+                step = v[k]
+            w[k] -= lr * step
+
+    return loop
+
+
+_plain, _moving = _rmsprop_loop(False, False), _rmsprop_loop(False, True)
+_centered, _centered_moving = _rmsprop_loop(True, False), _rmsprop_loop(True, True)
+
+
 @piece
 def _rmsprop_piece(table, counts, numbers, like, index, pieces):
     sizes = counts[0]
@@ -206,18 +231,14 @@ def _rmsprop_piece(table, counts, numbers, like, index, pieces):
             _at(table, p, 3 if centered else 2, first, last, like),
             _at(table, p, table.shape[1] - 1 if moving else 2, first, last, like),
         )
-        for k in range(len(w)):
-            gradient = _decayed(sign * g[k], decay, w[k])
-            s[k] = alpha * s[k] + fresh * gradient * gradient
-            variance = s[k]
-            if centered:
-                a[k] = alpha * a[k] + fresh * gradient
-                variance -= a[k] * a[k]
-            step = gradient / (np.sqrt(variance) + eps)
-            if moving:
-                v[k] = momentum * v[k] + step
-                step = v[k]
-            w[k] -= lr * step
+        if centered and moving:
+            _centered_moving(w, g, s, a, v, lr, alpha, fresh, eps, decay, momentum, sign)
+        elif centered:
+            _centered(w, g, s, a, v, lr, alpha, fresh, eps, decay, momentum, sign)
+        elif moving:
+            _moving(w, g, s, a, v, lr, alpha, fresh, eps, decay, momentum, sign)
+        else:
+            _plain(w, g, s, a, v, lr, alpha, fresh, eps, decay, momentum, sign)
 
 
 @driver_of(_rmsprop_piece)
