@@ -6,7 +6,7 @@ import pytest
 
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
 from tensorgrad.geometry import conv_padding
-from tensorgrad.kernels import convolution, twins
+from tensorgrad.kernels import convolution, runtime, twins
 
 
 class Layer(NamedTuple):
@@ -264,3 +264,26 @@ X, W, G = np.ones((2, 4, 5, 5)), np.ones((6, 2, 3, 3)), np.ones((2, 6, 3, 3))
 def test_errors_restate_the_call(call, error, match):
     with pytest.raises(error, match=match):
         call()
+
+
+def test_little_work_has_the_same_bits_with_any_number_of_threads():
+    rng = np.random.default_rng(5)
+    x, g = rng.standard_normal((3, 6, 14, 14), np.float32), rng.standard_normal((3, 4, 10, 10), np.float32)
+    before, results = runtime.get_num_threads(), set()
+    try:
+        for threads in {1, before}:
+            runtime.set_num_threads(threads)
+            results.add(convolution.grad_weight(x, g, (5, 5)).tobytes())
+    finally:
+        runtime.set_num_threads(before)
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_weight_that_is_not_finite_is_found_wherever_it_stands(value):
+    for size in (1, 5, 64, 1000):
+        for place in (0, size // 2, size - 1):
+            w = np.ones((1, size, 1, 1), np.float32)
+            w[0, place] = value
+            assert not convolution._finite(w)
+    assert convolution._finite(np.full((2, 3, 4, 5), np.finfo(np.float32).max, np.float32))

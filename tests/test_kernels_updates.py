@@ -1,5 +1,7 @@
 """The kernels of the optimizers against the rules that state them."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -110,3 +112,33 @@ def test_loaded_state_of_another_layout_is_read_right(monkeypatch):
         sgd.step()
         results.append(w.numpy().copy())
     np.testing.assert_allclose(results[0], results[1], rtol=1e-13)
+
+
+def test_what_is_remembered_of_memory_is_not_copied(monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    w = tg.tensor(np.ones(50_000), requires_grad=True)
+    w.grad = tg.tensor(np.ones(50_000))
+    first = SGD([w], 0.1, momentum=0.9)
+    first.step()
+    second = copy.deepcopy(first)
+    (other,) = second.param_groups[0]["params"]
+    for made in (first, second):
+        made.step()
+    assert other is not w and not np.shares_memory(other.data, w.data)
+    np.testing.assert_array_equal(other.data, w.data)
+
+
+def test_weights_moved_or_locked_between_steps_are_noticed(monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    w = tg.tensor(np.ones(6), requires_grad=True)
+    w.grad = tg.tensor(np.ones(6))
+    sgd = SGD([w], 1.0)
+    sgd.step()
+    old = w.data
+    w.data = np.full(6, 5.0)
+    sgd.step()
+    np.testing.assert_array_equal(w.data, np.full(6, 4.0))
+    np.testing.assert_array_equal(old, np.zeros(6))
+    w.data.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        sgd.step()

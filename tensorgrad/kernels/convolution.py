@@ -24,7 +24,17 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
 from tensorgrad.kernels import columns, twins, windows, winograd
-from tensorgrad.kernels.runtime import call, driver_of, floats, get_num_threads, piece, pieces_for, run, zeros
+from tensorgrad.kernels.runtime import (
+    call,
+    driver_of,
+    floats,
+    get_num_threads,
+    piece,
+    pieces_for,
+    run,
+    threads_for,
+    zeros,
+)  # fmt: skip
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, part_begin
 
 NO_PADDING = ((0, 0), (0, 0))
@@ -378,13 +388,14 @@ def _dot_plan(
     """The layout of an image, as the kernel takes it; the offsets of its lines; images at a time; the length of a
     scratch; blocks of so many images, or bands of one, in all; multiply-adds.
     """
+    work = windows.work(window, count, filters)
+    threads = threads_for(work, threads)
     layout = windows.banded(window, count, itemsize, threads)
     vectors = -(-layout.band * layout.output_w // (WIDTH // itemsize))
     fitting = windows.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
     images = max(1, min(fitting, -(-LINE // vectors), count // threads))
     offsets = windows.offsets(window, layout)
     length, blocks = images * layout.image + WIDTH // itemsize, -(-count // images) * layout.bands
-    work = count * filters * layout.output_h * layout.output_w * offsets.size
     return np.array(layout), offsets, images, length, blocks, work
 
 

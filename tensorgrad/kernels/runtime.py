@@ -155,6 +155,14 @@ def pieces_for(items: int, work: int) -> int:
     return max(1, min(items, get_num_threads()))
 
 
+def threads_for(work: int, threads: int) -> int:
+    """For how many of `threads` work is worth being laid out: for little work for one, since it runs on one.
+
+    It doesn't look at `every_variant`: a layout decides about the bits of a sum, and plans are kept.
+    """
+    return 1 if work < SMALL else threads
+
+
 def ready(array: np.ndarray) -> np.ndarray:
     """`array` as kernels take it: contiguous, aligned, writable, of native byte order; copied only where it isn't.
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tensorgrad.geometry import Pads, Sizes
+from tensorgrad.kernels.runtime import threads_for
 
 # Bytes of a scratch: three quarters of a second-level cache of 1 MiB, the rest is for the weights.
 SCRATCH = 768 * 1024
@@ -72,8 +73,13 @@ def layout(window: Window, bands: int) -> Layout:
     return Layout(groups, kw, sh, sw, dw, top, left, oh, ow, bands, band, phases, rows, group, groups * group)
 
 
+def work(window: Window, count: int, filters: int) -> int:
+    """The multiply-adds of `count` images and `filters` filters, all groups together."""
+    return count * filters * prod(window.output) * prod(window.kernel)
+
+
 def banded(window: Window, count: int, itemsize: int, threads: int) -> Layout:
-    """The layout whose scratch fits into the cache, and that gives each thread something to do."""
+    """The layout whose scratch fits into the cache, and that gives each of `threads` something to do."""
     length = layout(window, 1).image * itemsize
     return layout(window, min(window.output[0], max(-(-length // SCRATCH), -(-threads // max(count, 1)))))
 
@@ -89,7 +95,7 @@ def offsets(window: Window, layout: Layout) -> np.ndarray:
 
 def forward_sum(count: int, filters: int, window: Window, itemsize: int, threads: int) -> Sum:
     """The sum that is a convolution of `count` images with w (K, C/groups, KH, KW)."""
-    where = banded(window, count, itemsize, threads)
+    where = banded(window, count, itemsize, threads_for(work(window, count, filters), threads))
     lines = offsets(window, where)
     taps = lines.size
     table = np.stack([np.arange(taps), lines], axis=1)
@@ -97,8 +103,8 @@ def forward_sum(count: int, filters: int, window: Window, itemsize: int, threads
 
 
 def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int) -> Sum:
-    blocks, work = shape[0] * where.bands, prod(shape) * len(table)
-    return Sum(shape, where, np.array(where), table, step, group, blocks, work)
+    blocks, total = shape[0] * where.bands, prod(shape) * len(table)
+    return Sum(shape, where, np.array(where), table, step, group, blocks, total)
 
 
 def grad_input_sums(
@@ -127,7 +133,8 @@ def grad_input_sums(
                 continue
             kernel = (filters // groups, len(rows), len(columns))
             window = Window(kernel, groups, size, (1, 1), (dilation_h, dilation_w), (above, before))
-            where = banded(window, g_shape[0], itemsize, threads)
+            wanted = threads_for(work(window, g_shape[0], channels * groups), threads)
+            where = banded(window, g_shape[0], itemsize, wanted)
             # (K/groups, 1, 1), (taps of a, 1), (taps of b,) -> (taps,)
             places = np.arange(kernel[0])[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
             table = np.stack([places.ravel(), offsets(window, where)], axis=1)
