@@ -25,6 +25,10 @@ def _plane(sizes: tuple, fill: object) -> tuple:
     return sizes if len(sizes) == 2 else (fill, *sizes)
 
 
+FILLS = (1, 1, (0, 0), 1)
+"""Kernel, stride, padding and dilation of the axis that signals don't have."""
+
+
 class MaxPool(Op):
     """z = the maximum of each window; a tie goes to the first, NaN is carried."""
 
@@ -37,14 +41,10 @@ class MaxPool(Op):
     output: tuple[int, ...]
 
     def forward(self, x):
-        z, indices = kernels.pooling.max_forward(
-            planes(x),
-            _plane(self.kernel, 1),
-            _plane(self.stride, 1),
-            _plane(self.padding, (0, 0)),
-            _plane(self.dilation, 1),
-            output_size=_plane(self.output, 1),
-        )
+        windows, output = (self.kernel, self.stride, self.padding, self.dilation), self.output
+        if len(output) == 1:
+            windows, output = [_plane(sizes, fill) for sizes, fill in zip(windows, FILLS, strict=True)], (1, *output)
+        z, indices = kernels.pooling.max_forward(planes(x), *windows, output_size=output)
         self.residuals = indices, x.shape[2:]
         return signals(z, len(self.kernel))
 
