@@ -150,7 +150,9 @@ def exponentials(row, out):
     for j in range(row.size):
         largest = _maximum(largest, row[j])
     for j in range(row.size):
-        power = exponential(row[j] - largest)
-        out[j] = power
-        total += power
+        out[j] = exponential(row[j] - largest)
+    # Not in the loop before: that one runs element by element where row and out lie near to each other, so its sum
+    # would be rounded in another order there.
+    for j in range(row.size):
+        total += out[j]
     return largest, total
