@@ -10,6 +10,7 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad.arrays import is_float
+from tensorgrad.engine import holds
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, restate
 from tensorgrad.ops import loss
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating
@@ -173,7 +174,7 @@ def binary_cross_entropy(
     """
     call = "binary_cross_entropy"
     p, t = alike(call, input, target, reduction)
-    if not ((p.data >= 0) & (p.data <= 1)).all():
+    if not holds(_are_probabilities, p._data):
         fix = "apply a sigmoid first, or use binary_cross_entropy_with_logits"
         raise RangeError(restate(call, "not probabilities", expected="0 ≤ input ≤ 1", fix=fix, input=p, target=t))
     return reduced(weighed(call, loss.binary_cross_entropy(p, t), weight), reduction)
@@ -219,7 +220,15 @@ def soft_margin_loss(input: TensorLike, target: TensorLike, *, reduction: str = 
     tensor([6.9315e-01, 1.0000e+04])
     """
     x, t = alike("soft_margin_loss", input, target, reduction)
-    if not (np.abs(t.data) == 1).all():
+    if not holds(_are_signs, t._data):
         fix = "for labels 0 and 1 use 2 * target - 1, or binary_cross_entropy_with_logits"
         raise RangeError(restate("soft_margin_loss", "bad labels", expected="+1 or −1", fix=fix, input=x, target=t))
     return reduced(tg.softplus(-t * x), reduction)
+
+
+def _are_probabilities(values: np.ndarray) -> bool:
+    return bool(((values >= 0) & (values <= 1)).all())
+
+
+def _are_signs(values: np.ndarray) -> bool:
+    return bool((np.abs(values) == 1).all())

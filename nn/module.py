@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from tensorgrad.arrays import DTypeLike, is_float
-from tensorgrad.engine import HookHandle, no_grad, observers, scope
+from tensorgrad.engine import HookHandle, no_grad, observers, reconfigured, scope, tell
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.ops.operands import as_tensor
 from tensorgrad.tensor import Tensor
@@ -71,6 +71,8 @@ class Module:
         return self.forward(*inputs, **kwargs)
 
     def _call_with_hooks(self, inputs: tuple, kwargs: dict[str, Any]) -> Any:
+        if self._forward_hooks or self._forward_pre_hooks:
+            tell("bypassed", f"a hook of {type(self).__name__}", None)
         inputs = self._run_pre_hooks(inputs)
         output = self.forward(*inputs, **kwargs)
         for hook in tuple(self._forward_hooks.values()):
@@ -97,11 +99,14 @@ class Module:
             self._forget_buffer(name)
         elif value is not None:
             self._check_replacement(name, value)
+        if vars(self).get(name, self) is not value:
+            reconfigured()
         object.__setattr__(self, name, value)
         self._give_path(name, value)
 
     def __delattr__(self, name: str) -> None:
         object.__delattr__(self, name)
+        reconfigured()
         self._forget_buffer(name)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
@@ -311,6 +316,7 @@ class Module:
                 # `tensor.data = array` would refuse another dtype; the object itself must stay, for optimizers hold it.
                 tensor._data = tensor._data.astype(dtype)
                 tensor._version[0] += 1
+                reconfigured()
                 tensor.grad = None if tensor.grad is None else tensor.grad.detach().astype(dtype)
         return self
 
@@ -320,6 +326,7 @@ class Module:
         """Call `hook(module, inputs)` before each `forward`; what it returns, unless None, replaces the inputs."""
         if self._forward_pre_hooks is NO_HOOKS:
             self._forward_pre_hooks = {}
+        reconfigured()
         return HookHandle(self._forward_pre_hooks, hook)
 
     def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> HookHandle:
@@ -334,6 +341,7 @@ class Module:
         """
         if self._forward_hooks is NO_HOOKS:
             self._forward_hooks = {}
+        reconfigured()
         return HookHandle(self._forward_hooks, hook)
 
     # ------------------------------------------------------------------------------------------------------------ state

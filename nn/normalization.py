@@ -7,6 +7,7 @@ from typing import ClassVar
 import numpy as np
 
 import tensorgrad as tg
+from tensorgrad.engine import aside
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import as_tuple
 from tensorgrad.ops.operands import TensorLike, floating
@@ -67,8 +68,7 @@ class BatchNorm(Module):
             momentum = 1 / (self.num_batches_tracked.item() + 1)
         z = tg.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, learning, momentum, self.eps)
         if tracking:
-            with tg.no_grad():
-                self.num_batches_tracked += 1
+            aside(_count, self.num_batches_tracked, effect=True)
         return z
 
     def extra_repr(self) -> str:
@@ -77,6 +77,11 @@ class BatchNorm(Module):
             f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
             f"track_running_stats={self.track_running_stats}"
         )
+
+
+@tg.no_grad()
+def _count(batches: tg.Tensor) -> None:
+    batches += 1
 
 
 class BatchNorm1d(BatchNorm):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tensorgrad.arrays import is_float
+from tensorgrad.engine import holds
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating
 from tensorgrad.tensor import Tensor
@@ -98,7 +99,10 @@ def class_indices(call: str, x: Tensor, target: Tensor, ignore_index: int) -> tu
     values = target._data.reshape(-1)
     low, high, classes = (values.min(), values.max(), class_count(x)) if values.size else (0, 0, 1)
     if low >= 0 and high < classes and not low <= ignore_index <= high:
-        return (target if target.ndim == 1 else as_tensor(values)), None
+        if 0 <= ignore_index < classes or x.dtype == np.float16:
+            # The kernel refuses labels outside of the classes; others to ignore may come in a later batch.
+            holds(_all_count, target._data, ignore_index, classes)
+        return (target if target.ndim == 1 else target.reshape(-1)), None
     counts = values != ignore_index
     counted = values[counts]
     if counted.size and not 0 <= counted.min() <= counted.max() < classes:
@@ -106,6 +110,10 @@ def class_indices(call: str, x: Tensor, target: Tensor, ignore_index: int) -> tu
         expected = f"0 ≤ target < {classes}, the number of classes, or {ignore_index}, which is ignored"
         raise RangeError(restate(call, problem, expected=expected, input=x, target=target))
     return as_tensor(np.where(counts, values, 0)), counts
+
+
+def _all_count(labels: np.ndarray, ignore_index: int, classes: int) -> bool:
+    return bool(((labels >= 0) & (labels < classes) & (labels != ignore_index)).all())
 
 
 def class_weights(call: str, x: Tensor, weight: TensorLike | None) -> Tensor | None:

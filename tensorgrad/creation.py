@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays import DEFAULT_FLOAT, DTypeLike, as_array
-from tensorgrad.engine import Variable
+from tensorgrad.engine import Variable, aside, fixed
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.ops.shapes import as_shape
 from tensorgrad.random import default_generator
@@ -31,12 +31,12 @@ def tensor(data: Any, dtype: DTypeLike = None, requires_grad: bool = False, name
 
 def zeros(*shape: Shape, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = False) -> Tensor:
     """Zeros, `tg.zeros(2, 3)` or `tg.zeros((2, 3))`."""
-    return Tensor(np.zeros(as_shape(shape), dtype), requires_grad)
+    return _fixed(np.zeros(as_shape(shape), dtype), requires_grad)
 
 
 def ones(*shape: Shape, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = False) -> Tensor:
     """Ones, `tg.ones(2, 3)` or `tg.ones((2, 3))`."""
-    return Tensor(np.ones(as_shape(shape), dtype), requires_grad)
+    return _fixed(np.ones(as_shape(shape), dtype), requires_grad)
 
 
 def full(shape: Shape, value: float, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
@@ -46,22 +46,22 @@ def full(shape: Shape, value: float, dtype: DTypeLike = None, requires_grad: boo
     >>> tg.full((2,), 3.0)
     tensor([3., 3.])
     """
-    return Tensor(np.full(as_shape((shape,)), as_array(value, dtype)), requires_grad)
+    return _fixed(np.full(as_shape((shape,)), as_array(value, dtype)), requires_grad)
 
 
 def zeros_like(x: TensorLike, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
     """Zeros with the shape and dtype of x."""
-    return Tensor(np.zeros_like(_data(x), dtype), requires_grad)
+    return _fixed(np.zeros_like(_data(x), dtype), requires_grad)
 
 
 def ones_like(x: TensorLike, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
     """Ones with the shape and dtype of x."""
-    return Tensor(np.ones_like(_data(x), dtype), requires_grad)
+    return _fixed(np.ones_like(_data(x), dtype), requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = False) -> Tensor:
     """The identity matrix `(n, m)`, square by default."""
-    return Tensor(np.eye(n, m, dtype=dtype), requires_grad)
+    return _fixed(np.eye(n, m, dtype=dtype), requires_grad)
 
 
 def arange(
@@ -76,7 +76,7 @@ def arange(
     start, end = (0, start) if end is None else (start, end)
     if dtype is None and any(isinstance(k, float) for k in (start, end, step)):
         dtype = DEFAULT_FLOAT
-    return Tensor(np.arange(start, end, step, dtype), requires_grad)
+    return _fixed(np.arange(start, end, step, dtype), requires_grad)
 
 
 def linspace(
@@ -88,7 +88,7 @@ def linspace(
     >>> tg.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
-    return Tensor(np.linspace(start, end, steps, dtype=dtype), requires_grad)
+    return _fixed(np.linspace(start, end, steps, dtype=dtype), requires_grad)
 
 
 def rand(
@@ -98,7 +98,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform on [0, 1), from the package's generator (`tg.manual_seed`) unless one is given."""
-    return Tensor((generator or default_generator()).random(as_shape(shape)).astype(dtype), requires_grad)
+    return Tensor(aside(_drawn, generator or default_generator(), "random", as_shape(shape), dtype), requires_grad)
 
 
 def randn(
@@ -108,18 +108,28 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Standard normal, from the package's generator (`tg.manual_seed`) unless one is given."""
-    return Tensor((generator or default_generator()).standard_normal(as_shape(shape)).astype(dtype), requires_grad)
+    source = generator or default_generator()
+    return Tensor(aside(_drawn, source, "standard_normal", as_shape(shape), dtype), requires_grad)
 
 
 def randint(low: int, high: int, shape: Shape, generator: np.random.Generator | None = None) -> Tensor:
     """Integers from low to high − 1, int64, evenly likely."""
-    return Tensor((generator or default_generator()).integers(low, high, as_shape((shape,))))
+    source = generator or default_generator()
+    return Tensor(aside(source.integers, low, high, as_shape((shape,))))
 
 
 def randperm(n: int, generator: np.random.Generator | None = None) -> Tensor:
     """The integers 0 … n − 1 in random order, int64."""
-    return Tensor((generator or default_generator()).permutation(n))
+    return Tensor(aside((generator or default_generator()).permutation, n))
+
+
+def _drawn(generator: np.random.Generator, law: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    return getattr(generator, law)(shape).astype(dtype)
+
+
+def _fixed(array: np.ndarray, requires_grad: bool) -> Tensor:
+    return Tensor(array, True) if requires_grad else fixed(as_array(array))
 
 
 def _data(x: TensorLike) -> np.ndarray:
-    return x.data if isinstance(x, Variable) else as_array(x)
+    return x._data if isinstance(x, Variable) else as_array(x)

@@ -76,7 +76,10 @@ class Observer(Protocol):
     It may have more methods: `entered(scope)` and `left(scope)` around every module's call and around the walk back;
     `contributed(node, position, upstream, contribution)` for every step of the chain rule: the gradient that has
     arrived at a node, and what the node hands on to its input at that position; before it `summed(node, position,
-    shape)` where that was of this larger shape, and is summed over the axes along which the input was broadcast.
+    shape)` where that was of this larger shape, and is summed over the axes along which the input was broadcast;
+    `computed(function, arguments, result, effect)` for what happens beside the graph (`aside`); `decided(condition,
+    arguments, found)` (`holds`); `made(tensor)` for one that is `fixed`; `detached(tensor, alias)`;
+    `bypassed(what, tensor)` where Python sees or changes values itself.
     """
 
     def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
@@ -175,6 +178,55 @@ def observe(observer: Observer) -> Iterator[Observer]:
         _mode.observers = before
 
 
+def aside(function: Callable[..., Any], *arguments: Any, effect: bool = False) -> Any:
+    """`function(*arguments)`, of which the observers hear as a whole: what a call computes on arrays beside the graph.
+
+    A compiled function does it again in each replay: statistics, random masks. ndarrays among the arguments are those
+    that an op or another aside made; everything else is passed again as it is. With `effect` the function changes
+    tensors among its arguments in place, and returns nothing; a replay does that after all else.
+    """
+    before = _mode.observers
+    if not before:
+        return function(*arguments)
+    _mode.observers = ()
+    try:
+        result = function(*arguments)
+    finally:
+        _mode.observers = before
+    tell("computed", function, arguments, result, effect)
+    return result
+
+
+def holds(condition: Callable[..., Any], *arguments: Any) -> bool:
+    """`bool(condition(*arguments))`, by which a call decides what to do. A replay where it turns out otherwise ends."""
+    found = bool(condition(*arguments))
+    if _mode.observers:
+        tell("decided", condition, arguments, found)
+    return found
+
+
+def fixed(array: np.ndarray) -> Any:
+    """A tensor around what a call makes anew each time, and alike: numbers in the program, zeros to begin with."""
+    tensor = wrap(array)
+    if _mode.observers:
+        tell("made", tensor)
+    return tensor
+
+
+_configuration = 0
+
+
+def configuration() -> int:
+    """A number that grows whenever something other than values changes that a recording of ops may rely on."""
+    return _configuration
+
+
+def reconfigured() -> None:
+    """An attribute or the mode of a module, or which leaves want gradients, is no longer what it was."""
+    global _configuration
+    _configuration += 1
+
+
 # ------------------------------------------------------------------------------------------------------------ the graph
 
 _age = itertools.count()
@@ -271,6 +323,11 @@ class Node:
     ) -> Iterator[tuple[int, Variable]]:
         """Per input that wants one: its position, and the vector–Jacobian product of the op for it."""
         op = self.op
+        if op.together:
+            edges = enumerate(self.edges)
+            wanted = [k for k, edge in edges if edge is not None and (only is None or edge in only)]
+            yield from op.backward_together(grad, op.residuals, wanted)
+            return
         rules, last = op.rules, len(op.rules) - 1  # as op.rule(position), without the call
         for position, edge in enumerate(self.edges):
             if edge is None or (only is not None and edge not in only):

@@ -32,6 +32,9 @@ class Op:
     or `residuals`, whatever `forward` left in `self.residuals`. Nothing else is kept. The rule of a variadic input
     (`forward(self, *xs)`, `backward_xs`) may also ask for `i`, the position of the input, and for `xs`, all of them.
 
+    An op that finds the gradients for all inputs at once has, in place of rules, `backward_together(self, grad,
+    residuals, positions)`, which yields `(position, gradient)` for each of the positions.
+
     Keyword arguments of the call become attributes: `apply(Sum, x, axis=(0,))` runs with `self.axis == (0,)`; class
     attributes give the defaults. `self.needs` tells in `forward` which inputs want a gradient, `()` when none does.
     """
@@ -47,6 +50,7 @@ class Op:
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False
     rules: ClassVar[tuple[Rule | None, ...]] = ()
+    together: ClassVar[bool] = False
     _kept: ClassVar[dict[tuple[bool, ...], tuple[int, ...]]] = {}
 
     needs: tuple[bool, ...] = ()
@@ -63,7 +67,8 @@ class Op:
         cls.variadic = bool(code.co_flags & inspect.CO_VARARGS)
         cls.inputs = code.co_varnames[1 : code.co_argcount + cls.variadic]
         cls.rules = tuple(cls._read_rule(name) for name in cls.inputs)
-        cls.differentiable = any(cls.rules)
+        cls.together = hasattr(cls, "backward_together")
+        cls.differentiable = cls.together or any(cls.rules)
         cls._kept = {}
 
     @classmethod

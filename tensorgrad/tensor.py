@@ -48,18 +48,21 @@ class Tensor(Variable):
     ) -> None:
         super().__init__(as_array(data._data if isinstance(data, Variable) else data, dtype))
         self.name = name
-        self.requires_grad = requires_grad
+        if requires_grad:
+            self._check_float()
+            self._requires_grad = True
 
     # ------------------------------------------------------------------------------------------------------ properties
 
     @property
     def data(self) -> np.ndarray:
         """The values. What is written into this array goes unseen, unlike `t[...] = array`."""
-        return self._data
+        return self._seen("data")
 
     @data.setter
     def data(self, value: TensorLike) -> None:
         value = as_array(value)
+        self._seen("data = ...")
         if value.shape != self.shape or value.dtype != self.dtype:
             expected = f"shape {self.shape}, dtype {self.dtype}"
             raise ShapeError(
@@ -75,12 +78,18 @@ class Tensor(Variable):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if value and not is_float(self._data.dtype):
-            fix = "convert it first: t.astype('float32')"
-            raise DTypeError(restate("requires_grad", "only floats have gradients", fix=fix, tensor=self))
+        if value:
+            self._check_float()
         if not value and self._node is not None:
             raise GraphError(restate("requires_grad", "this tensor was computed", fix="use t.detach()", tensor=self))
-        self._requires_grad = bool(value)
+        if self._requires_grad != bool(value):
+            self._requires_grad = bool(value)
+            engine.reconfigured()
+
+    def _check_float(self) -> None:
+        if not is_float(self._data.dtype):
+            fix = "convert it first: t.astype('float32')"
+            raise DTypeError(restate("requires_grad", "only floats have gradients", fix=fix, tensor=self))
 
     @property
     def is_leaf(self) -> bool:
@@ -152,6 +161,8 @@ class Tensor(Variable):
         """The same memory without history: no gradient flows through it."""
         tensor = engine.wrap(self._data)
         tensor._version = self._version
+        if engine.observers():
+            engine.tell("detached", self, tensor)
         return tensor
 
     def clone(self) -> Tensor:
@@ -162,9 +173,10 @@ class Tensor(Variable):
 
     def numpy(self) -> np.ndarray:
         """The values as an ndarray in the same memory, read-only if a gradient flows here."""
+        values = self._seen("numpy()")
         if not self._requires_grad:
-            return self._data
-        view = self._data.view()
+            return values
+        view = values.view()
         view.flags.writeable = False
         return view
 
@@ -172,11 +184,17 @@ class Tensor(Variable):
         """The only element as a Python number. Raises ShapeError unless there is exactly one."""
         if self._data.size != 1:
             raise ShapeError(restate("item", "not exactly one element", fix="index or reduce it first", tensor=self))
-        return self._data.item()
+        return self._seen("item()").item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._data.tolist()
+        return self._seen("tolist()").tolist()
+
+    def _seen(self, call: str) -> np.ndarray:
+        """The values, and whoever records the ops hears that Python sees them: it may decide by them what to do."""
+        if engine.observers():
+            engine.tell("bypassed", call, self)
+        return self._data
 
     def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
         return np.array(self.numpy(), dtype=dtype, copy=copy)
@@ -190,7 +208,7 @@ class Tensor(Variable):
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self._requires_grad:
             raise GraphError(restate("__dlpack__", "a gradient flows here", fix="export t.detach()", tensor=self))
-        return self._data.__dlpack__(**kwargs)
+        return self._seen("__dlpack__()").__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._data.__dlpack_device__()
@@ -202,13 +220,13 @@ class Tensor(Variable):
         return int(self.item())
 
     def __index__(self) -> int:
-        return self._data.__index__()
+        return self._seen("index").__index__()
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
             fix = "use .any() or .all()"
             raise ArgumentError(restate("bool", "several elements have no single truth value", fix=fix, tensor=self))
-        return bool(self._data.item())
+        return bool(self._seen("bool").item())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -222,7 +240,7 @@ class Tensor(Variable):
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
-        text = np.array2string(self._data, precision=4, separator=", ", prefix="tensor(")
+        text = np.array2string(self._seen("repr"), precision=4, separator=", ", prefix="tensor(")
         notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
         if self._node is not None:
             notes.append(f"op={self._node.op.name}")
@@ -267,6 +285,8 @@ class Tensor(Variable):
             z = indexing.setitem(self, index, value)
             self._data, self._node, self._version, self._requires_grad = z._data, z._node, z._version, True
             return
+        if engine.observers():
+            engine.tell("bypassed", "assignment in place", self)
         indexing.write(self, index, value)
         self._version[0] += 1
 

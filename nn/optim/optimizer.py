@@ -11,6 +11,7 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays import KERNEL_FLOATS, is_float
+from tensorgrad.engine import tell
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
@@ -97,6 +98,7 @@ class Optimizer:
             ShapeError: a gradient whose shape isn't its parameter's.
             ArgumentError: a schedule that gave no finite learning rate ≥ 0.
         """
+        tell("bypassed", f"{self.name}.step()", None)
         for number, (parameters, options) in enumerate(self._work()):
             slots, sign = self.slots(options), -1.0 if options.pop("maximize") else 1.0
             states = [self._state_of(p, slots) for p in parameters]
@@ -166,6 +168,7 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: None, or zeros if not `set_to_none`."""
+        tell("bypassed", f"{self.name}.zero_grad()", None)
         for p in [p for group in self.param_groups for p in group["params"]]:
             p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros_like(p.data))
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.engine import apply
+from tensorgrad.engine import apply, aside, fixed
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
@@ -194,7 +194,7 @@ class Flat(Op):
     derivatives = ("∂z/∂x = 0",)
 
     def backward_x(self, grad):
-        return as_tensor(np.zeros_like(grad.data))
+        return fixed(np.zeros_like(grad._data))
 
 
 class Sign(Flat):
@@ -266,7 +266,11 @@ class Minimum(Op):
 
 
 def _share(wins: Tensor, ties: Tensor, grad: Tensor) -> Tensor:
-    return as_tensor((wins.data + 0.5 * ties.data).astype(grad.dtype))
+    return as_tensor(aside(_shared, wins._data, ties._data, grad.dtype))
+
+
+def _shared(wins: np.ndarray, ties: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return (wins + 0.5 * ties).astype(dtype)
 
 
 class Clip(Op):

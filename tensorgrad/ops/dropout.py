@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.engine import apply
+from tensorgrad.engine import apply, aside
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet
@@ -49,6 +49,9 @@ def dropout(
     if not training or p == 0:
         return x
     generator = default_generator() if generator is None else generator
-    kept = generator.random(x.shape, dtype=np.float32) >= p
-    scale = 1 / (1 - p) if p < 1 else 0.0
-    return apply(Dropout, x, as_tensor(kept * x.dtype.type(scale)))
+    return apply(Dropout, x, as_tensor(aside(_mask, generator, x.shape, x.dtype, p)))
+
+
+def _mask(generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, p: float) -> np.ndarray:
+    kept = generator.random(shape, dtype=np.float32) >= p
+    return kept * dtype.type(1 / (1 - p) if p < 1 else 0.0)

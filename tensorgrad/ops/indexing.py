@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.engine import Variable, apply
+from tensorgrad.engine import Variable, apply, fixed, holds
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, quiet
@@ -71,7 +71,7 @@ class SetItem(Op):
         return z
 
     def backward_x(self, grad):
-        return apply(SetItem, grad, as_tensor(np.zeros((), grad.dtype)), index=self.index)
+        return apply(SetItem, grad, fixed(np.zeros((), grad.dtype)), index=self.index)
 
     def backward_v(self, grad):
         read = grad[self.index]
@@ -81,7 +81,7 @@ class SetItem(Op):
         order = np.arange(math.prod(read.shape)).reshape(read.shape)
         last = np.zeros(grad.shape, np.int64)
         last[self.index] = order
-        return read * as_tensor((last[self.index] == order).astype(grad.dtype))
+        return read * fixed((last[self.index] == order).astype(grad.dtype))
 
 
 class OneHot(Op):
@@ -141,7 +141,7 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> Tensor:
     value = value if value.dtype == x.dtype else value.astype(x.dtype)
     index = normal_index("setitem", x, index)
     try:
-        place = x.data[index]
+        place = x._data[index]
     except IndexError as error:
         raise RangeError(restate("setitem", str(error), x=x, index=index, value=value)) from None
     # NumPy lets (1, 3) be written into (3,): drop the leading ones that the place doesn't have.
@@ -152,10 +152,10 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> Tensor:
 
 def write(x: Tensor, index: Any, value: Tensor) -> None:
     """x[index] = value into the memory of x, unrecorded. Raises ShapeError, RangeError, ArgumentError (read-only)."""
-    if not x.data.flags.writeable:
+    if not x._data.flags.writeable:
         raise ArgumentError(restate("setitem", "the memory is read-only", fix="write into t.clone()", tensor=x))
     try:
-        x.data[normal_index("setitem", x, index)] = value.data
+        x._data[normal_index("setitem", x, index)] = value._data
     except (ValueError, IndexError) as error:
         kind = ShapeError if isinstance(error, ValueError) else RangeError
         raise kind(restate("setitem", str(error), tensor=x, index=index, value=value)) from None
@@ -197,15 +197,20 @@ def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
     labels = as_tensor(labels)
     if labels.dtype.kind not in "iu":
         raise DTypeError(restate("one_hot", "labels must be integers", fix="labels.astype('int64')", labels=labels))
-    k = labels.data
+    k = labels._data
     if num_classes == -1:
+        k = labels.data
         if k.size == 0:
             raise ArgumentError(
                 restate("one_hot", "no labels to count classes from", fix="pass num_classes", labels=labels)
             )
         num_classes = int(k.max()) + 1
-    if k.size and not 0 <= k.min() <= k.max() < num_classes:
+    if not holds(_are_classes, k, num_classes):
         expected = f"0 ≤ label < {num_classes}"
         problem = f"labels run from {k.min()} to {k.max()}"
         raise RangeError(restate("one_hot", problem, expected=expected, labels=labels, num_classes=num_classes))
     return apply(OneHot, labels, num_classes=num_classes)
+
+
+def _are_classes(labels: np.ndarray, count: int) -> bool:
+    return not labels.size or 0 <= labels.min() <= labels.max() < count

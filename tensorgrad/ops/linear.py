@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays import KERNEL_FLOATS
-from tensorgrad.engine import apply
+from tensorgrad.engine import apply, fixed
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
@@ -114,10 +114,10 @@ class Einsum(Op):
             n, dtype = xs[i].shape[axis], grad.dtype
             if label in target:
                 fresh = next(c for c in string.ascii_letters if c not in self.subscripts + target)
-                terms.append((label + fresh, as_tensor(np.eye(n, dtype=dtype))))
+                terms.append((label + fresh, fixed(np.eye(n, dtype=dtype))))
                 label = fresh
             elif (label, n) not in known:
-                terms.append((label, as_tensor(np.ones(n, dtype))))
+                terms.append((label, fixed(np.ones(n, dtype))))
             target += label
         subscripts = ",".join(t for t, _ in terms) + "->" + target
         return apply(Einsum, *[x for _, x in terms], subscripts=subscripts)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.engine import apply, is_grad_enabled
+from tensorgrad.engine import apply, aside, fixed, is_grad_enabled
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet
@@ -30,7 +30,7 @@ class ScaleAndShift(Op):
         return _room(x).scale_and_shift(x, w, b)
 
     def backward_x(self, grad, w):
-        return apply(ScaleAndShift, grad, w, as_tensor(np.zeros_like(w._data)))
+        return apply(ScaleAndShift, grad, w, fixed(np.zeros_like(w._data)))
 
     def backward_w(self, grad, x):
         return (grad * x).sum(_all_but_channels(x.ndim))
@@ -168,8 +168,8 @@ def batch_norm(
         raise ShapeError(restate("batch_norm", "the sizes don't fit", expected=expected, x=x, **given))
     # In the dtype of x, by a recorded cast: each parameter's gradient comes back in the parameter's own.
     given = {name: t if t.dtype == x.dtype else t.astype(x.dtype) for name, t in given.items()}
-    weight = given.get("weight", as_tensor(np.ones(x.shape[1], x.dtype)))
-    bias = given.get("bias", as_tensor(np.zeros(x.shape[1], x.dtype)))
+    weight = given.get("weight", fixed(np.ones(x.shape[1], x.dtype)))
+    bias = given.get("bias", fixed(np.zeros(x.shape[1], x.dtype)))
     if x.size == 0:
         return apply(ScaleAndShift, x, weight, bias)  # nothing to take statistics of
     if not training and running_mean is not None and running_var is not None:
@@ -179,12 +179,17 @@ def batch_norm(
     if training and count == 1:
         fix = "use more examples, or model.eval()"
         raise ShapeError(restate("batch_norm", "training needs more than one value per channel", fix=fix, x=x))
-    mean, var = _room(x._data).moments(x._data)
+    mean, var = aside(_room(x._data).moments, x._data)
     if training:
-        for running, now in ((running_mean, mean), (running_var, var * (count / (count - 1)))):
+        for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, count / (count - 1))):
             if running is not None:
-                running[...] = running.data * (1 - momentum) + now * momentum
+                aside(_follow, running, now, factor, momentum, effect=True)
     return apply(BatchNorm, x, weight, bias, mean=mean, var=var, eps=eps)
+
+
+def _follow(running: Tensor, now: np.ndarray, factor: float, momentum: float) -> None:
+    """running ← (1 − momentum) · running + momentum · factor · now, in place."""
+    running[...] = running._data * (1 - momentum) + now * factor * momentum
 
 
 def _all_but_channels(ndim: int) -> tuple[int, ...]:

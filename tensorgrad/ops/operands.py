@@ -73,7 +73,10 @@ def as_tensor(x: TensorLike) -> Tensor:
     >>> tg.as_tensor(np.arange(3.0))
     tensor([0., 1., 2.], dtype=float64)
     """
-    return x if isinstance(x, Variable) else engine.wrap(as_array(x))
+    if isinstance(x, Variable):
+        return x
+    array = as_array(x)
+    return engine.wrap(array) if isinstance(x, np.ndarray) else engine.fixed(array)
 
 
 def floating(x: TensorLike) -> Tensor:
@@ -119,4 +122,4 @@ def _scalar(value: Any, other: Any) -> Tensor:
         dtype = DEFAULT_FLOAT
     elif dtype == np.bool_ and not isinstance(value, (bool, np.bool_)):
         dtype = np.dtype(np.int64)
-    return engine.wrap(np.asarray(value, dtype))
+    return engine.fixed(np.asarray(value, dtype))

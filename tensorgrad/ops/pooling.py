@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import geometry, kernels
-from tensorgrad.engine import apply
+from tensorgrad.engine import apply, fixed
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.convolution import Size, planes, signals
 from tensorgrad.ops.linear import einsum
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, for_kernel
+from tensorgrad.ops.operands import TensorLike, floating, for_kernel
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -290,7 +290,7 @@ def _adaptive(op, rank, x, output_size):
     sizes = geometry.as_tuple(output_size, rank, op=op, name="output_size", minimum=1)
     if 0 in x.shape[2:]:
         raise ShapeError(restate(op, "there is nothing to average", x=x, output_size=output_size))
-    means = [as_tensor(_window_means(n, m).astype(x.dtype)) for n, m in zip(x.shape[2:], sizes, strict=True)]
+    means = [fixed(_window_means(n, m).astype(x.dtype)) for n, m in zip(x.shape[2:], sizes, strict=True)]
     z = einsum("nchw,ph,qw->ncpq" if rank == 2 else "ncl,ml->ncm", x, *means)
     return z.squeeze(0) if single else z
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.arrays import is_float, repeated
-from tensorgrad.engine import apply
+from tensorgrad.engine import apply, holds
 from tensorgrad.errors import ArgumentError, RangeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.arithmetic import where
@@ -164,7 +164,7 @@ class Prod(Reduction):
 
     def backward_x(self, grad, x, z):
         grad = self.spread(grad)
-        if (x.data != 0).all():
+        if holds(np.all, x._data):
             return grad * self.spread(z) / x
         return grad * _products_of_the_others(x, self.axis)
 
