@@ -75,8 +75,7 @@ def _plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None) -> tuple[Siz
     sizes = m, k, n = *a_shape, b_shape[1]
     work, vector = m * n * k, 1 in sizes
     blas = work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD) or min(m * k, k * n) > LARGE
-    # Where one of them is a vector, memory is the limit: each number of the other is used once.
-    return sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), 4 * work if vector else work
+    return sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), work
 
 
 @_quiet
