@@ -60,6 +60,7 @@ def main() -> None:
         optimizer=adam,
         epochs=options.epochs,
         validation=test,
+        compile=True,
         checkpoint=options.checkpoint,
         resume=options.checkpoint is not None,
     )

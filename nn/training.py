@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, Literal
 
+import tensorgrad as tg
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.random import manual_seed
 from tensorgrad.tensor import Tensor
@@ -52,6 +53,7 @@ def fit(
     seed: int | None = None,
     progress: bool | Literal["bar"] = True,
     stop_on_nan: bool = True,
+    compile: bool = False,
 ) -> History:
     """Train a model: per batch forget the gradients, forward, loss, backward, step; per epoch validate and save.
 
@@ -75,6 +77,7 @@ def fit(
         progress: a bar per epoch on a terminal, a line per epoch elsewhere; False for neither. With "bar" one for the
             whole training that leaves no lines, and nothing elsewhere: for trainings among others.
         stop_on_nan: raise when the loss is NaN or infinite, before the weights are touched.
+        compile: replay forward, loss and backward as `tg.compile` records them: the same training, faster.
 
     Returns:
         The history of all steps and epochs.
@@ -101,6 +104,13 @@ def fit(
     clock = _clock(history.seconds)
     model.train()
 
+    def forward(*batch: Tensor) -> tuple[Tensor, Tensor]:
+        *inputs, target = batch
+        output = model(*inputs)
+        return loss(output, target), output.detach()
+
+    forward = tg.compile(forward) if compile else forward
+
     def ends(callback: Callback | None, record: Record, due: bool) -> bool:
         """Between two steps: call back, save if it is due or training ends here, and say whether it does."""
         end = True  # as it does when the callback raises
@@ -122,8 +132,7 @@ def fit(
             for inputs, target in _batches(train_loader, len(done)):
                 rate = optimizer.learning_rate
                 optimizer.zero_grad()
-                output = model(*inputs)
-                cost = loss(output, target)
+                cost, output = forward(*inputs, target)
                 if stop_on_nan:
                     _check_finite(cost, epoch, len(history.steps) + 1)
                 cost.backward()

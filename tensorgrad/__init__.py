@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as _np
 
+from tensorgrad.compiler import compile
 from tensorgrad.creation import (
     arange,
     eye,

@@ -109,7 +109,7 @@ def _walk(
                 found[node] = grad
             if useful is not None and node not in walked:
                 continue
-            for position, g in node.input_gradients(grad, useful):
+            for position, g in node.input_gradients(grad, useful, not retain_graph):
                 table.add(node.edges[position], g)
                 if watched:
                     engine.tell("contributed", node, position, grad, g)

@@ -319,14 +319,17 @@ class Node:
         return position  # POSITION
 
     def input_gradients(
-        self, grad: Variable, only: "Container[Node | Variable] | None" = None
+        self, grad: Variable, only: "Container[Node | Variable] | None" = None, last: bool = False
     ) -> Iterator[tuple[int, Variable]]:
-        """Per input that wants one: its position, and the vector–Jacobian product of the op for it."""
+        """Per input that wants one: its position, and the vector–Jacobian product of the op for it.
+
+        `last` says that nobody will ask again: what was kept may be let go on the way.
+        """
         op = self.op
         if op.together:
             edges = enumerate(self.edges)
             wanted = [k for k, edge in edges if edge is not None and (only is None or edge in only)]
-            yield from op.backward_together(grad, op.residuals, wanted)
+            yield from op.backward_together(grad, op.residuals, wanted, last)
             return
         rules, last = op.rules, len(op.rules) - 1  # as op.rule(position), without the call
         for position, edge in enumerate(self.edges):

@@ -21,7 +21,7 @@ FLOORS = [
     {"ops"},
     {"interop"},
     {"tensor"},
-    {"creation", "transforms", "storage"},
+    {"creation", "transforms", "storage", "compiler"},
     {"nn", "viz", "__main__"},
     {"examples", "benchmarks"},
 ]

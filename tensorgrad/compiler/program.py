@@ -1,0 +1,121 @@
+"""From steps to a program: Python source, one line per step, that computes on arrays and forgets them when it can."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.compiler.recording import Step
+from tensorgrad.op import Op
+from tensorgrad.ops.operands import quiet
+
+
+def function_of(
+    name: str,
+    parameters: Sequence[str],
+    steps: Sequence[Step],
+    results: Sequence[str],
+    constants: dict[str, np.ndarray],
+    effects: Sequence[Step] = (),
+    kept: Sequence[str] = (),
+) -> Callable[..., tuple]:
+    """A function of the arrays named in `parameters` that does the steps and returns the `results`, a tuple.
+
+    With `kept`, a last parameter is a list of arrays of these names, which it empties. The function's text is in
+    `function.source`. Each name is let go after its last use, so that its memory serves again.
+    """
+    known: dict[str, Any] = {}
+    lines = [_line(step, known) for step in (*steps, *effects)]
+    for number, names in _last_uses((*steps, *effects), results, kept).items():
+        if names:
+            lines[number] += f"; {' = '.join(names)} = None"
+    if kept:
+        parameters, lines = (*parameters, "kept"), [f"{', '.join(kept)}, = kept; kept.clear()", *lines]
+    used = {word for line in (*lines, ", ".join(results)) for word in re.findall(r"\w+", line)}
+    known |= {key: value for key, value in constants.items() if key in used}
+    body = [*lines, f"return {', '.join(results)}{',' if len(results) == 1 else ''}" if results else "return ()"]
+    source = f"def {name}({', '.join(parameters)}):\n" + "".join(f"    {line}\n" for line in body)
+    exec(compile(source, f"<tensorgrad.compile: {name}>", "exec"), known)
+    function = quiet(known[name])
+    function.source = source
+    return function
+
+
+def live(steps: Sequence[Step], wanted: Iterable[str]) -> list[Step]:
+    """The steps that the `wanted` names depend on, and what runs beside the ops: a random mask moves the generator."""
+    needed, kept = set(wanted), []
+    for step in reversed(steps):
+        if not isinstance(step.function, type) or needed.intersection(step.outputs):
+            needed.update(step.takes)
+            kept.append(step)
+    return kept[::-1]
+
+
+def _line(step: Step, known: dict[str, Any]) -> str:
+    """The step as a line of source; what it calls, and with which settings, goes into `known`."""
+    number = len(known) + 1
+    if isinstance(step.function, type):
+        name, run = step.function.name, _run_of(step)
+        arguments = list(step.takes)
+    else:
+        name, run = step.function.__name__.strip("_"), step.function
+        places: dict[int, str] = dict(step.arrays)
+        for position, value in step.settings.items():
+            if _is_plain(value):
+                places[position] = repr(value)
+            else:
+                places[position] = f"{name}_{number}_setting_{position}"
+                known[places[position]] = value
+        arguments = [*step.inputs, *(places[position] for position in sorted(places))]
+    called = f"run_{name}_{number}"
+    known[called] = run
+    left = f"{', '.join(step.outputs)} = " if step.outputs else ""
+    return f"{left}{called}({', '.join(arguments)})"
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether the value is best written out: a number, or sizes and paddings."""
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int)
+
+
+def _run_of(step: Step) -> Callable[..., Any]:
+    """The forward of an op as a function of arrays alone, which returns what later steps need of it."""
+    op, settings, keys, parts = step.function, step.settings, tuple(step.arrays), step.parts
+    # Without what silences NumPy's warnings for each op: a program is run with that on as a whole.
+    forward = inspect.unwrap(op.forward)
+    if not keys and not parts and not step.scalar:
+        return forward.__get__(op(**settings))
+    count = len(step.inputs)
+
+    def run(*arrays: np.ndarray) -> Any:
+        # An op of its own for each run: it holds arrays, and several threads may be here.
+        applied = op(**settings, **dict(zip(keys, arrays[count:], strict=True)))
+        z = forward(applied, *arrays[:count])
+        z = np.asarray(z) if step.scalar else z
+        return (z, *_residuals(applied, parts)) if parts else z
+
+    return run
+
+
+def _residuals(op: Op, parts: tuple[int | None, ...]) -> list[np.ndarray]:
+    return [op.residuals if part is None else op.residuals[part] for part in parts]
+
+
+def _last_uses(steps: Sequence[Step], results: Sequence[str], kept: Sequence[str]) -> dict[int, list[str]]:
+    """Per step, the names that nobody reads after it."""
+    last: dict[str, int] = {}
+    for number, step in enumerate(steps):
+        for name in (*step.outputs, *step.takes):
+            last[name] = number
+    found: dict[int, list[str]] = {}
+    for name, number in last.items():
+        # Parameters are somebody else's; constants aren't even local.
+        if name not in results and (name in kept or any(name in step.outputs for step in steps)):
+            found.setdefault(number, []).append(name)
+    return found

@@ -1,0 +1,239 @@
+"""What a function did, as a list of steps on named arrays: written down by an observer while it runs once."""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import re
+import weakref
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tensorgrad.engine import BACKWARD, Scope, Variable
+from tensorgrad.op import Op
+
+
+class Step(NamedTuple):
+    """One computation: an op's forward, or a function that ran beside the ops (`engine.aside`)."""
+
+    function: type[Op] | Callable[..., Any]
+    settings: dict[Any, Any]
+    """An op's parameters, or a function's arguments by position, that aren't arrays."""
+    inputs: tuple[str, ...]
+    """The names of the arrays that it takes."""
+    arrays: dict[Any, str]
+    """Parameters or positions that are arrays too, made by earlier steps."""
+    outputs: tuple[str, ...]
+    """The names of what it makes: of an op its output, then the arrays that its forward left in `residuals`."""
+    parts: tuple[int | None, ...] = ()
+    """Where in the residuals these are; None where they are the array themselves."""
+    scalar: bool = False
+    """Whether an op's output has no axes: NumPy may turn that into a number."""
+
+    @property
+    def takes(self) -> tuple[str, ...]:
+        """All names that it reads."""
+        return (*self.inputs, *self.arrays.values())
+
+
+class Recording:
+    """An observer (`engine.Observer`) of one call. Arrays get names; the same call gives the same names again.
+
+    Attributes:
+        steps: in the order in which they happened.
+        effects: those that change tensors in place, to be done after the steps.
+        leaves: tensors that were there before, by name.
+        constants: arrays that the call makes anew each time, always alike, by name.
+        shapes: of all arrays, by name.
+        problem: why the steps alone would not do what the call does; None if they would.
+    """
+
+    def __init__(self, inputs: Sequence[Variable]) -> None:
+        self.steps: list[Step] = []
+        self.effects: list[Step] = []
+        self.leaves: dict[str, Variable] = {}
+        self.constants: dict[str, np.ndarray] = {}
+        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.problem: str | None = None
+        self._names: dict[int, str] = {}  # by the identity of an array
+        self._kept: list[Any] = []  # so that no other array gets one's identity meanwhile
+        self._numbers = itertools.count(1)
+        self._origins: dict[int, Variable] = {}  # what an alias was detached from, by the alias's identity
+        self._interior: list[weakref.ref[Variable]] = []
+        self._finished = False
+        self._given = {id(x) for x in inputs}  # the inputs, and their aliases
+        self.inputs = tuple(self.introduce(x._data, f"input_{k}") for k, x in enumerate(inputs, 1))
+        if len(self._names) < len(inputs):
+            self.refuse("two of the inputs are one array")
+
+    # --------------------------------------------------------------------------------------------------- what is told
+
+    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+        """An op ran."""
+        settings, arrays = {}, {}
+        for key, value in op.params.items():
+            if isinstance(value, np.ndarray):
+                arrays[key] = self._name_of_array(value, f"{op.name}'s {key}")
+            else:
+                settings[key] = value
+        names = tuple([self.name_of(x) for x in inputs])
+        number = next(self._numbers)
+        if output._data is inputs[0]._data and id(inputs[0]) in self._given:
+            self._given.add(id(output))
+        outputs, parts = [self.introduce(output._data, f"{op.name}_{number}")], []
+        left = op.residuals if isinstance(op.residuals, tuple) else (op.residuals,)
+        for k, part in enumerate(left):
+            if isinstance(part, np.ndarray):
+                parts.append(k if isinstance(op.residuals, tuple) else None)
+                outputs.append(self.introduce(part, f"{op.name}_{number}_kept_{k}"))
+        self.steps.append(Step(type(op), settings, names, arrays, tuple(outputs), tuple(parts), not output._data.ndim))
+        self._interior.append(weakref.ref(output))
+        if output._node is not None:
+            self._kept.append(output._node)
+
+    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
+        """An op raised: whatever the function does about it, a replay would not."""
+        self.refuse(f"{op.name} raised {type(error).__name__}")
+
+    def computed(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
+        """A function ran beside the ops."""
+        settings, arrays = {}, {}
+        for position, value in enumerate(arguments):
+            if isinstance(value, np.ndarray):
+                arrays[position] = self._name_of_array(value, f"an argument of {function.__name__}")
+            else:
+                settings[position] = value
+        made = () if effect else result if isinstance(result, tuple) else (result,)
+        number = next(self._numbers)
+        name = function.__name__.strip("_")
+        outputs = tuple([self.introduce(part, f"{name}_{number}_{k}") for k, part in enumerate(made)])
+        (self.effects if effect else self.steps).append(Step(function, settings, (), arrays, outputs))
+
+    def decided(self, condition: Callable, arguments: tuple, found: bool) -> None:
+        """What follows depends on a condition. In a walk back there is no way to begin anew."""
+        if self._finished:
+            self.refuse(f"a gradient depends on a condition ({condition.__name__})")
+        self.computed(insist, (condition, found, *arguments), (), False)
+
+    def made(self, tensor: Variable) -> None:
+        """A constant."""
+        name = f"constant_{len(self.constants) + 1}"
+        self.constants[self.introduce(tensor._data, name)] = tensor._data
+
+    def detached(self, tensor: Variable, alias: Variable) -> None:
+        """Two tensors, one array, which the leaf may exchange for another."""
+        if id(tensor) in self._given:
+            self._given.add(id(alias))
+            self._kept.append(alias)
+        elif id(tensor._data) not in self._names:
+            self._origins[id(alias)] = self._origins.get(id(tensor), tensor)
+            self._kept.append(alias)
+
+    def bypassed(self, what: str, tensor: Variable | None) -> None:
+        """Python saw or changed values."""
+        name = "" if tensor is None else f" of {tensor.name or 'a tensor'}"
+        self.refuse(f"{what}{name}, which no op records")
+
+    def entered(self, scope: Scope) -> None:
+        """A module's call, or the walk back."""
+        if scope == BACKWARD and not self._finished:
+            self.refuse("gradients are taken inside; take them of what the function returns")
+
+    # ---------------------------------------------------------------------------------------------------- afterwards
+
+    def finish(self, returned: Sequence[Variable]) -> None:
+        """The call is over: look for what a replay would forget."""
+        mine = {id(tensor) for tensor in returned}
+        alive = [tensor for reference in self._interior if (tensor := reference()) is not None]
+        if any(id(tensor) not in mine for tensor in alive):
+            self.refuse("a tensor computed inside is kept somewhere, and a replay would not renew it")
+        nodes = [item for item in self._kept if hasattr(item, "hooks")]
+        if any(node.hooks or node.retained for node in nodes):
+            self.refuse("a hook or retain_grad() on a tensor computed inside")
+        self._finished = True
+
+    def name_of(self, tensor: Variable) -> str:
+        """The name of the array of a tensor; one that was there before is introduced as a leaf."""
+        tensor = self._origins.get(id(tensor), tensor)
+        name = self._names.get(id(tensor._data))
+        if name is None:
+            name = self.introduce(tensor._data, self._name_of_leaf(tensor))
+            self.leaves[name] = tensor
+        elif name in self.inputs and id(tensor) not in self._given and not self._finished:
+            self.refuse("an input is also a tensor that the function knows by itself")
+        return name
+
+    def agrees_with(self, other: Recording) -> bool:
+        """Whether both calls did the same, on the same leaves: then a third will, too."""
+        return (
+            _same((self.inputs, self.steps, self.effects), (other.inputs, other.steps, other.effects))
+            and _same(self.constants, other.constants)
+            and self.leaves.keys() == other.leaves.keys()
+            and all(_same_leaf(leaf, other.leaves[name]) for name, leaf in self.leaves.items())
+        )
+
+    # ---------------------------------------------------------------------------------------------------------- names
+
+    def introduce(self, array: np.ndarray, name: str) -> str:
+        """Give an array its name."""
+        self._names[id(array)] = name
+        self.shapes[name] = array.shape
+        self._kept.append(array)
+        return name
+
+    def _name_of_leaf(self, tensor: Variable) -> str:
+        """What the tensor is called, as Python takes it: `conv1_weight`."""
+        name = re.sub(r"\W", "_", tensor.name or "", flags=re.ASCII)
+        name = name if name.isidentifier() else f"leaf_{name}"
+        # Numbers at the end are for what steps make.
+        taken = keyword.iskeyword(name) or name in self.shapes or not name[-1].isalpha()
+        return f"leaf_{len(self.leaves) + 1}" if taken else name
+
+    def _name_of_array(self, array: np.ndarray, what: str) -> str:
+        name = self._names.get(id(array))
+        if name is None:
+            self.refuse(f"{what} is an array that no op made")
+            name = self.introduce(array, "unknown")
+        return name
+
+    def refuse(self, problem: str) -> None:
+        """Note the first reason why a replay won't do."""
+        self.problem = self.problem or problem
+
+    def forget(self) -> None:
+        """Let go of the arrays and of the graph: what is left is text, and the leaves."""
+        self._kept.clear()
+        self._names.clear()
+        self._origins.clear()
+        self._interior.clear()
+
+
+class Departed(Exception):
+    """A condition isn't what it was when the call was recorded."""
+
+
+def insist(condition: Callable[..., Any], found: bool, *arguments: Any) -> None:
+    """Raise `Departed` unless the condition turns out as it did."""
+    if bool(condition(*arguments)) is not found:
+        raise Departed
+
+
+def _same_leaf(one: Variable, other: Variable) -> bool:
+    return one is other or (one._data is other._data and not (one._requires_grad or other._requires_grad))
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality, of arrays within tuples, lists and dicts too."""
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+    if isinstance(one, tuple | list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
+    return bool(one == other)

@@ -1,0 +1,195 @@
+"""A recorded call as one op: forward runs the program of its steps, backward that of its gradients."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.backward import gradients
+from tensorgrad.compiler.fusion import fused
+from tensorgrad.compiler.program import function_of, live
+from tensorgrad.compiler.recording import Recording, Step
+from tensorgrad.engine import Variable, apply, is_grad_enabled, observe, wrap
+from tensorgrad.errors import GraphError, restate
+from tensorgrad.op import Op
+
+
+class Plan:
+    """What to compute for a call like the one recorded, and what for each output's gradient.
+
+    Args:
+        recording: of the forward pass; the gradients of what was returned are recorded here, by a dry run.
+        inputs: the tensors that the call was given.
+        outputs: the tensors that it returned.
+    """
+
+    def __init__(self, recording: Recording, inputs: Sequence[Variable], outputs: Sequence[Variable]) -> None:
+        self.recording = recording
+        self.outputs = tuple(recording.name_of(tensor) for tensor in outputs)
+        self.forward = tuple(recording.steps)
+        self.backward: dict[int, tuple[str, tuple[Step, ...], tuple[str | None, ...]]] = {}
+        variables = (*inputs, *recording.leaves.values())
+        for k, output in enumerate(outputs):
+            if output._requires_grad and output._node is not None:
+                self.backward[k] = self._dry_run(k, output, variables)
+
+    def _dry_run(self, k: int, output: Variable, variables: Sequence[Variable]) -> tuple[str, tuple, tuple]:
+        """The name of the upstream gradient, the steps from there on, and the names of the gradients found."""
+        recording, before = self.recording, len(self.recording.steps)
+        seed = wrap(np.ones_like(output._data))
+        upstream = recording.introduce(seed._data, f"grad_{k + 1}")
+        wanted = [x for x in variables if x._requires_grad]
+        with observe(recording):
+            found = iter(gradients([output], wanted, [seed], retain_graph=True))
+        per_variable = [next(found) if x._requires_grad else None for x in variables]
+        names = tuple(None if g is None else recording.name_of(g) for g in per_variable)
+        return upstream, tuple(recording.steps[before:]), names
+
+    def agrees_with(self, other: Plan) -> bool:
+        """Whether both calls did the same."""
+        return (
+            self.outputs == other.outputs
+            and self.backward.keys() == other.backward.keys()
+            # The steps are compared below: all of them are the recording's.
+            and all(walk[::2] == other.backward[k][::2] for k, walk in self.backward.items())
+            and self.recording.agrees_with(other.recording)
+        )
+
+
+class Program:
+    """A plan as functions of arrays.
+
+    Attributes:
+        leaves: the tensors that the calls read beside their inputs, parameters above all.
+        forward: a function of the arrays of inputs and leaves: the outputs, then what the gradients need.
+        moves: what it does beside the ops: masks that it draws, statistics that it updates.
+        count: how many outputs there are.
+        backward: per output that has a gradient: a function of the upstream gradient and of what forward kept for it,
+            where that stands in what forward kept, and per input and leaf where its gradient stands in the result.
+        source: the text of all of them.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        recording, constants = plan.recording, plan.recording.constants
+        self.leaves, self.count = tuple(recording.leaves.values()), len(plan.outputs)
+        parameters, effects = (*recording.inputs, *recording.leaves), tuple(recording.effects)
+        self.moves = ", ".join(dict.fromkeys(_besides_ops((*plan.forward, *effects))))
+
+        gradients = {k: tuple(n for n in names if n is not None) for k, (_, _, names) in plan.backward.items()}
+        ends = (*plan.outputs, *_taken_by(effects))
+        found = (name for names in gradients.values() for name in names)
+        walks = {k: steps for k, (_, steps, _) in plan.backward.items()}
+        forward, walks = fused(plan.forward, walks, (*ends, *found), recording.shapes)
+        walks = {k: live(steps, gradients[k]) for k, steps in walks.items()}
+
+        made = {name for step in forward for name in step.outputs}.union(parameters)
+        read = {k: dict.fromkeys((*_taken_by(steps), *gradients[k])) for k, steps in walks.items()}
+        kept_by = {k: tuple(name for name in names if name in made) for k, names in read.items()}
+        kept = tuple(dict.fromkeys(name for names in kept_by.values() for name in names))
+        steps, results = live(forward, (*ends, *kept)), (*plan.outputs, *kept)
+        self.forward = function_of("forward", parameters, steps, results, constants, effects)
+
+        self.backward: dict[int, tuple[Callable, tuple[int, ...], tuple[int | None, ...]]] = {}
+        for k, steps in walks.items():
+            upstream, _, names = plan.backward[k]
+            run = function_of(f"backward_{k + 1}", (upstream,), steps, gradients[k], constants, kept=kept_by[k])
+            places = tuple(None if name is None else gradients[k].index(name) for name in names)
+            self.backward[k] = run, tuple(kept.index(name) for name in kept_by[k]), places
+        functions = (self.forward, *(run for run, _, _ in self.backward.values()))
+        self.source = "\n".join(function.source for function in functions)
+
+
+def _taken_by(steps: Sequence[Step]) -> list[str]:
+    return [name for step in steps for name in step.takes]
+
+
+def _besides_ops(steps: Sequence[Step]) -> list[str]:
+    return [step.function.__name__.strip("_") for step in steps if not isinstance(step.function, type)]
+
+
+class Run:
+    """One call of a program: its outputs, and what it keeps for backward."""
+
+    __slots__ = ("again", "kept", "outputs", "program", "variables", "versions")
+
+    def __init__(self, program: Program, variables: Sequence[Variable], again: Callable) -> None:
+        self.program, self.variables, self.again = program, variables, again
+        results = program.forward(*[x._data for x in variables])
+        self.outputs = [np.asarray(array) for array in results[: program.count]]
+        self.kept = results[program.count :]
+        self.versions = [x._version[0] for x in variables] if program.backward else ()
+
+    def gradients(self, k: int, grad: Variable, positions: Sequence[int], last: bool) -> Iterator[tuple[int, Variable]]:
+        """∂L/∂(input at each position), given ∂L/∂(output k)."""
+        self._check_versions()
+        walk, places, names = self.program.backward[k]
+        kept = [self.kept[place] for place in places]
+        if last and len(self.program.backward) == 1:
+            self.kept = ()  # the walk alone holds it now, and lets it go piece by piece
+        found = walk(grad._data, kept) if kept else walk(grad._data)
+        for position in positions:
+            if (place := names[position]) is not None:
+                yield position, wrap(found[place])
+
+    def differentiable_gradients(
+        self, k: int, grad: Variable, positions: Sequence[int]
+    ) -> Iterator[tuple[int, Variable]]:
+        """The same, recorded, for a second derivative: the function itself runs once more, op by op."""
+        if self.program.moves:
+            problem = "a gradient of a gradient needs the function itself once more, which wouldn't do the same again"
+            fix = "call the function, not the compiled one, where create_graph=True"
+            raise GraphError(restate("compiled", problem, fix=fix, besides=self.program.moves))
+        wanted = [self.variables[position] for position in positions]
+        found = gradients([self.again()[k]], wanted, [grad], create_graph=True)
+        return ((position, g) for position, g in zip(positions, found, strict=True) if g is not None)
+
+    def _check_versions(self) -> None:
+        for tensor, count in zip(self.variables, self.versions, strict=True):
+            if tensor._version[0] != count:
+                raise GraphError(
+                    restate(
+                        "compiled",
+                        "backward needs a tensor that was changed in place after the compiled function used it",
+                        expected=f"version {count}, found version {tensor._version[0]}",
+                        fix="change a copy (t.clone()), or make the change after backward()",
+                        tensor=tensor,
+                    )
+                )
+
+
+class Compiled(Op):
+    """z = f(xs): a recorded function, replayed; xs are its inputs and the parameters that it uses."""
+
+    symbol, formula = "f", "z = f(xs)"
+    derivatives = ("∂L/∂xᵢ by the recorded rules",)
+    run: Run | None
+    output: int
+
+    def forward(self, *xs):
+        """What the program has computed by now."""
+        # Not among the parameters any longer: those stay with the node when backward frees what it kept.
+        self.residuals = self.__dict__.pop("run")
+        return self.residuals.outputs[self.output]
+
+    def backward_together(
+        self, grad: Variable, residuals: Run, positions: Sequence[int], last: bool
+    ) -> Iterator[tuple[int, Variable]]:
+        """What the walk back through the program gives."""
+        if is_grad_enabled():
+            return residuals.differentiable_gradients(self.output, grad, positions)
+        return residuals.gradients(self.output, grad, positions, last)
+
+
+def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> list[Any]:
+    """Run the program on the inputs: the outputs, as tensors through which gradients flow."""
+    variables = (*inputs, *program.leaves)
+    run = Run(program, variables, again)
+    outputs = []
+    for k in range(program.count):
+        if k in program.backward:
+            outputs.append(apply(Compiled, *variables, run=run, output=k))
+        else:
+            outputs.append(wrap(run.outputs[k]))
+    return outputs
