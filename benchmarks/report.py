@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from benchmarks.idle import BUSY
 from benchmarks.results import Results
 from benchmarks.targets import TARGETS, Target
-from benchmarks.workers import MAIN, OURS, PEERS
+from benchmarks.workers import MAIN, OURS, PEERS, REPLAYED
 from benchmarks.workloads import Case
 
 WIDTH = 120
@@ -48,18 +48,22 @@ def busy(results: Results) -> bool:
 
 
 def cells(title: str, cases: Sequence[Case], results: Results) -> str:
-    """A row per case: our time and rate, PyTorch's time, everybody's ratio."""
+    """A row per case: our times and rate, PyTorch's time, everybody's ratio; PyTorch's to our compiled function too."""
     measured = {name for case in cases for name, cell in results.cells[case].items() if cell.rounds}
-    peers = [name for name in PEERS if name in measured and name not in (OURS, MAIN)]
-    rates, main = cases[0].section != "overhead", MAIN in measured
+    peers = [name for name in PEERS if name in measured and name not in (OURS, REPLAYED, MAIN)]
+    rates, main, replayed = cases[0].section == "kernels", MAIN in measured, REPLAYED in measured
     head = ["", "", PEERS[OURS].title]
+    head += [PEERS[REPLAYED].title] if replayed else []
     head += ["GFLOP/s", "of peak"] if rates else []
     head += [PEERS[MAIN].title, "ratio"] if main else []
+    head += ["compiled"] if main and replayed else []
     rows, before = [], ""
     for case in cases:
         row = ["" if case.name == before else case.name, case.part, _time(results, case, OURS)]
+        row += [_time(results, case, REPLAYED)] if replayed else []
         row += [number(results.rate(case)), percent(results.share(case.key))] if rates else []
         row += [_time(results, case, MAIN), times(results.ratio(case.key))] if main else []
+        row += [times(results.ratio(case.key, ours=REPLAYED))] if main and replayed else []
         rows.append(row + [times(results.ratio(case.key, peer)) for peer in peers])
         before = case.name
     return table(title, [*head, *(PEERS[name].title for name in peers)], rows, left=2)
@@ -91,7 +95,8 @@ def targets(results: Results) -> str:
         met, judged = met + (passed is True), judged + (passed is not None)
         goal = f"{'≤' if target.at_most else '≥'} {_figure(target, target.goal)}"
         rows.append([target.name, goal, _figure(target, measured), {True: "✓", False: "✗", None: NONE}[passed]])
-    title = f"Targets · {met} of {judged} measured are met{', on a busy machine' * busy(results)}"
+    busily = ", on a busy machine" * busy(results)
+    title = f"Targets · steps with tg.compile where that is faster · {met} of {judged} measured are met{busily}"
     return table(title, ["", "goal", "measured", ""], rows)
 
 

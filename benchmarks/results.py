@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
-from benchmarks.workers import MAIN, OURS
+from benchmarks.workers import MAIN, OURS, REPLAYED
 from benchmarks.workloads import Case
 
 
@@ -56,10 +56,15 @@ class Results:
                 return cells[library].seconds
         return None
 
-    def ratio(self, key: str, peer: str = MAIN) -> float | None:
+    def ratio(self, key: str, peer: str = MAIN, ours: str = OURS) -> float | None:
         """How many times as long the peer takes as tensorgrad."""
-        ours, theirs = self.seconds(key, OURS), self.seconds(key, peer)
-        return theirs / ours if ours and theirs else None
+        mine, theirs = self.seconds(key, ours), self.seconds(key, peer)
+        return theirs / mine if mine and theirs else None
+
+    def best_ratio(self, key: str) -> float | None:
+        """How many times as long PyTorch takes as the faster of tensorgrad op by op and its compiled function."""
+        ratios = [ratio for ours in (OURS, REPLAYED) if (ratio := self.ratio(key, ours=ours))]
+        return max(ratios, default=None)
 
     def rate(self, case: Case) -> float | None:
         """tensorgrad's GFLOP/s of direct arithmetic."""

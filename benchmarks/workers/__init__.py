@@ -19,13 +19,21 @@ class Peer:
 
 PEERS = {
     "tensorgrad": Peer("tensorgrad", "tensorgrad", "tensorgrad_worker:Tensorgrad", distribution="tensorgrad-engine"),
+    "replayed": Peer(
+        "tg.compile",
+        "tensorgrad",
+        "tensorgrad_worker:Compiled",
+        ("steps", "memory"),
+        distribution="tensorgrad-engine",
+    ),
     "pytorch": Peer("PyTorch", "torch", "pytorch:PyTorch"),
-    "compiled": Peer("compiled", "torch", "pytorch:Compiled", ("steps",), slow=True),
+    "compiled": Peer("Inductor", "torch", "pytorch:Compiled", ("steps",), slow=True),
     "jax": Peer("JAX jit", "jax", "jax_worker:Jax"),
     "tinygrad": Peer("tinygrad", "tinygrad", "tinygrad_worker:Tinygrad", ("steps",), slow=True),
     "mygrad": Peer("MyGrad", "mygrad", "mygrad_worker:MyGrad"),
 }
-OURS, MAIN = "tensorgrad", "pytorch"
+OURS, REPLAYED, MAIN = "tensorgrad", "replayed", "pytorch"
+"""tensorgrad op by op, tensorgrad's compiled functions, and what both are measured against."""
 
 
 class Unsupported(Exception):

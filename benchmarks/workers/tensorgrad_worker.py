@@ -89,12 +89,17 @@ class Tensorgrad(Library):
 
         return call
 
+    def compiled(self, function):
+        """As it is."""
+        return function
+
     def step(self, layers, x) -> Call:
         model, labels = build(layers), inputs.labels(x[0])
         optimizer, x = optimizer_of("sgd", model.parameters()), tg.tensor(inputs.normal(x))
+        forward = self.compiled(lambda x, labels: nn.cross_entropy(model(x), labels))
 
         def call():
-            loss = nn.cross_entropy(model(x), labels)
+            loss = forward(x, labels)
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -103,7 +108,7 @@ class Tensorgrad(Library):
         return call
 
     def inference(self, layers, x) -> Call:
-        model, x = build(layers).eval(), tg.tensor(inputs.normal(x))
+        model, x = self.compiled(build(layers).eval()), tg.tensor(inputs.normal(x))
 
         @tg.no_grad()
         def call():
@@ -126,6 +131,11 @@ class Tensorgrad(Library):
             return x.grad
 
         return call
+
+
+class Compiled(Tensorgrad):
+    def compiled(self, function):
+        return tg.compile(function)
 
 
 def optimizer_of(rule, parameters):
