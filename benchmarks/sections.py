@@ -8,7 +8,7 @@ from statistics import median
 
 from benchmarks.processes import Died, Process, command
 from benchmarks.results import Cell, Results
-from benchmarks.workers import MAIN, OURS, PEERS
+from benchmarks.workers import MAIN, OURS, PEERS, REPLAYED
 from benchmarks.workloads import CASES, Case
 
 CLOSE = 1e-3
@@ -90,7 +90,7 @@ class Team:
     def _takes_part(self, name: str, case: Case) -> bool:
         if case.section not in PEERS[name].sections or (name, case.section) in self._absent:
             return False
-        if name in (OURS, MAIN):
+        if name in (OURS, REPLAYED, MAIN):
             return True
         return case.always if self.settings.quick else case.slow_too or not PEERS[name].slow
 

@@ -485,6 +485,28 @@ def test_in_the_midst_of_a_graph():
     assert compiled.replays == 2
 
 
+def test_recording_switched_inside():
+    w = weight()
+
+    @tg.enable_grad()
+    def on(x):
+        return (w * x).sum()
+
+    def off(x):
+        with tg.no_grad():
+            factor = w * 2
+        return (factor * w * x).sum()
+
+    for function, expected in ((on, [1.0, 3.0]), (off, [4.0, -18.0])):
+        w.grad, compiled = None, tg.compile(function)
+        for _ in range(3):
+            with tg.no_grad() if function is on else tg.enable_grad():
+                loss = compiled(tg.tensor([1.0, 3.0]))
+        loss.backward()
+        assert w.grad.tolist() == expected and compiled.replays == 1
+    assert not ready_made(off, tg.ones(2)).problems
+
+
 def test_second_derivatives():
     w = weight()
     function = lambda x: (w * x).exp().sum()  # noqa: E731

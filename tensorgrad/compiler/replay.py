@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from tensorgrad.backward import gradients
 from tensorgrad.compiler.fusion import fused
 from tensorgrad.compiler.program import function_of, live
 from tensorgrad.compiler.recording import Recording, Step
-from tensorgrad.engine import Variable, apply, is_grad_enabled, observe, wrap
+from tensorgrad.engine import Variable, apply, enable_grad, is_grad_enabled, observe, wrap
 from tensorgrad.errors import GraphError, restate
 from tensorgrad.op import Op
 
@@ -188,8 +189,9 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
     run = Run(program, variables, again)
     outputs = []
     for k in range(program.count):
-        if k in program.backward:
-            outputs.append(apply(Compiled, *variables, run=run, output=k))
-        else:
+        if k not in program.backward:
             outputs.append(wrap(run.outputs[k]))
+            continue
+        with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did inside
+            outputs.append(apply(Compiled, *variables, run=run, output=k))
     return outputs
