@@ -460,6 +460,47 @@ def test_a_parameter_changed_before_going_back_is_noticed():
     assert "named 'w'" in str(refused.value)
 
 
+@pytest.mark.parametrize("shown", [lambda y: y, lambda y: y.detach(), lambda y: y.detach().reshape(1, 2)])
+def test_an_output_changed_before_going_back_is_noticed(shown):
+    w = weight()
+
+    def function(x):
+        y = (w * x).exp()
+        return (y * y).sum(), shown(y)
+
+    compiled = ready_made(function, tg.ones(2))
+    for f in (function, compiled):
+        loss, y = f(tg.ones(2))
+        with tg.no_grad():
+            y += 1
+        with pytest.raises(tg.GraphError, match="changed in place"):
+            loss.backward()
+    assert compiled.replays == 1
+
+
+def test_an_output_that_backward_does_without_may_change():
+    w = weight()
+    compiled = ready_made(lambda x: ((w * x).sum(), (x + 1).detach()), tg.ones(2))
+    loss, y = compiled(tg.ones(2))
+    y += 1
+    loss.backward()
+    assert w.grad.tolist() == [1.0, 1.0] and compiled.replays == 1
+
+
+@pytest.mark.parametrize("function", [lambda w, x: tg.zeros(2), lambda w, x: w, lambda w, x: x])
+def test_what_is_returned_as_it_is_stays_itself(function):
+    w = weight()
+    compiled = tg.compile(lambda x: function(w, x))
+    with pytest.warns(RuntimeWarning, match="as it is"):
+        for _ in range(3):
+            x = tg.ones(2, requires_grad=True)
+            y = compiled(x)
+            assert y.tolist() == function(w, x).tolist() and (y is w or y is x or y.tolist() == [0.0, 0.0])
+            if not y.requires_grad:
+                y += 1
+    assert compiled.replays == 0
+
+
 def test_a_gradient_for_an_input_and_of_a_non_scalar():
     w = weight()
     function = lambda x: (w * x).tanh()  # noqa: E731

@@ -80,7 +80,7 @@ class Recording:
                 settings[key] = value
         names = tuple([self.name_of(x) for x in inputs])
         number = next(self._numbers)
-        if output._data is inputs[0]._data and id(inputs[0]) in self._given:
+        if inputs and output._data is inputs[0]._data and id(inputs[0]) in self._given:
             self._given.add(id(output))
         outputs, parts = [self.introduce(output._data, f"{op.name}_{number}")], []
         left = op.residuals if isinstance(op.residuals, tuple) else (op.residuals,)
@@ -152,6 +152,9 @@ class Recording:
         nodes = [item for item in self._kept if hasattr(item, "hooks")]
         if any(node.hooks or node.retained for node in nodes):
             self.refuse("a hook or retain_grad() on a tensor computed inside")
+        for tensor in returned:
+            if self.name_of(tensor) in self.constants or (tensor._requires_grad and tensor._node is None):
+                self.refuse("it returns a constant or a leaf as it is, and a replay would return another tensor")
         self._finished = True
 
     def name_of(self, tensor: Variable) -> str:

@@ -65,6 +65,7 @@ class Program:
     Attributes:
         leaves: the tensors that the calls read beside their inputs, parameters above all.
         forward: a function of the arrays of inputs and leaves: the outputs, then what the gradients need.
+        watched: the outputs whose memory backward needs.
         moves: what it does beside the ops: masks that it draws, statistics that it updates.
         count: how many outputs there are.
         backward: per output that has a gradient: a function of the upstream gradient and of what forward kept for it,
@@ -91,6 +92,8 @@ class Program:
         kept = tuple(dict.fromkeys(name for names in kept_by.values() for name in names))
         steps, results = live(forward, (*ends, *kept)), (*plan.outputs, *kept)
         self.forward = function_of("forward", parameters, steps, results, constants, effects)
+        roots = {_root(name, plan.forward) for name in kept}
+        self.watched = tuple(k for k, name in enumerate(plan.outputs) if _root(name, plan.forward) in roots)
 
         self.backward: dict[int, tuple[Callable, tuple[int, ...], tuple[int | None, ...]]] = {}
         for k, steps in walks.items():
@@ -100,6 +103,14 @@ class Program:
             self.backward[k] = run, tuple(kept.index(name) for name in kept_by[k]), places
         functions = (self.forward, *(run for run, _, _ in self.backward.values()))
         self.source = "\n".join(function.source for function in functions)
+
+
+def _root(name: str, steps: Sequence[Step]) -> str:
+    """The array whose memory this one may share."""
+    for step in reversed(steps):
+        if name in step.outputs[:1] and isinstance(step.function, type) and step.function.aliases:
+            name = step.inputs[0]
+    return name
 
 
 def _taken_by(steps: Sequence[Step]) -> list[str]:
@@ -113,13 +124,14 @@ def _besides_ops(steps: Sequence[Step]) -> list[str]:
 class Run:
     """One call of a program: its outputs, and what it keeps for backward."""
 
-    __slots__ = ("again", "kept", "outputs", "program", "variables", "versions")
+    __slots__ = ("again", "kept", "outputs", "program", "shown", "variables", "versions")
 
     def __init__(self, program: Program, variables: Sequence[Variable], again: Callable) -> None:
         self.program, self.variables, self.again = program, variables, again
         results = program.forward(*[x._data for x in variables])
         self.outputs = [np.asarray(array) for array in results[: program.count]]
         self.kept = results[program.count :]
+        self.shown: list[list[int]] = []  # versions of the watched outputs; the outputs themselves would be a cycle
         self.versions = [x._version[0] for x in variables] if program.backward else ()
 
     def gradients(self, k: int, grad: Variable, positions: Sequence[int], last: bool) -> Iterator[tuple[int, Variable]]:
@@ -147,6 +159,10 @@ class Run:
         return ((position, g) for position, g in zip(positions, found, strict=True) if g is not None)
 
     def _check_versions(self) -> None:
+        if any(version[0] for version in self.shown):
+            problem = "backward needs what the compiled function returned, which was changed in place"
+            fix = "change a copy (t.clone()), or make the change after backward()"
+            raise GraphError(restate("compiled", problem, fix=fix))
         for tensor, count in zip(self.variables, self.versions, strict=True):
             if tensor._version[0] != count:
                 raise GraphError(
@@ -194,4 +210,5 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
             continue
         with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did inside
             outputs.append(apply(Compiled, *variables, run=run, output=k))
+    run.shown = [outputs[k]._version for k in program.watched]
     return outputs
