@@ -279,6 +279,42 @@ def test_little_work_has_the_same_bits_with_any_number_of_threads():
     assert len(results) == 1
 
 
+def test_a_weight_gradient_of_one_image_has_the_same_bits_with_any_number_of_threads():
+    rng = np.random.default_rng(6)
+    x, g = rng.standard_normal((1, 32, 14, 14), np.float32), rng.standard_normal((1, 64, 14, 14), np.float32)
+    before, results = runtime.get_num_threads(), set()
+    try:
+        for threads in {1, before}:
+            runtime.set_num_threads(threads)
+            results.add(convolution.grad_weight(x, g, (3, 3), padding=((1, 1), (1, 1))).tobytes())
+    finally:
+        runtime.set_num_threads(before)
+    assert len(results) == 1
+
+
+@pytest.mark.parametrize("threads", [2, 3, 5, 8])
+@pytest.mark.parametrize(("count", "groups"), [(1, 1), (1, 2), (2, 1), (3, 4)])
+def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups, threads):
+    rng = np.random.default_rng(7)
+    x, g = rng.standard_normal((count, 8, 9, 9)), rng.standard_normal((count, 40, 7, 7))
+    shared = []
+
+    def one_after_the_other(piece, driver, arguments, pieces):
+        shared.append(pieces)
+        for index in range(pieces):
+            piece(*arguments, index, pieces)
+
+    monkeypatch.setattr(runtime, "SMALL", 0)
+    monkeypatch.setattr(convolution, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(runtime, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(convolution, "run", one_after_the_other)
+    convolution.grad_weight_plan.cache_clear()
+    dw = convolution.grad_weight(x, g, (3, 3), groups=groups)
+    convolution.grad_weight_plan.cache_clear()
+    np.testing.assert_allclose(dw, twins.conv_grad_weight(x, g, (3, 3), groups=groups), rtol=1e-12, atol=1e-12)
+    assert shared[0] == threads
+
+
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 def test_one_weight_that_is_not_finite_is_found_wherever_it_stands(value):
     for size in (1, 5, 64, 1000):

@@ -142,22 +142,23 @@ def grad_weight(
     """
     motion = (tuple(kernel_size), stride, padding, dilation, groups)
     plan = grad_weight_plan(x.shape, g.shape, motion, x.itemsize, get_num_threads())
-    w_shape, by_tiles, (lengths, offsets, images, length, blocks, work) = plan
+    w_shape, by_tiles, (lengths, offsets, images, length, blocks, cuts, work) = plan
     x, g = floats("conv2d_grad_weight", "x g", x, g)
     if by_tiles:
         dw = winograd.grad_weight(x, g, _before(padding))
         if dw is not None:
             return dw
-    pieces = pieces_for(blocks, work)
+    pieces = pieces_for(blocks * cuts, work)
     scratch = memory.empty((pieces, length), x.dtype)
-    sums = memory.empty((pieces, w_shape[0], offsets.size), FLOAT64)
+    # Of one block each piece has filters of its own.
+    sums = memory.empty((pieces if blocks > 1 else 1, w_shape[0], offsets.size), FLOAT64)
     sums.fill(0)
-    run(grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images), pieces)
+    run(grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images, cuts), pieces)
     return added_up(sums, w_shape, x.dtype)
 
 
 def added_up(sums: np.ndarray, shape: Sizes, dtype: np.dtype) -> np.ndarray:
-    """What the pieces of `grad_weight_piece` found: sums (pieces, K, taps) -> dw (K, C/groups, KH, KW)."""
+    """What the pieces of `grad_weight_piece` found: sums (pieces or 1, K, taps) -> dw (K, C/groups, KH, KW)."""
     dw = memory.empty(shape, dtype)
     run(_add_up_piece, _add_up_driver, (sums, dw), pieces_for(shape[0], sums.size))
     return dw
@@ -250,7 +251,7 @@ def _grad_input_plan(
 @lru_cache(maxsize=1024)
 def grad_weight_plan(
     x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int
-) -> tuple[Sizes, bool, tuple[np.ndarray, np.ndarray, int, int, int, int]]:
+) -> tuple[Sizes, bool, tuple[np.ndarray, np.ndarray, int, int, int, int, int]]:
     """The weights' shape, whether their gradient is made by Winograd's tiles, and how lines are laid out otherwise."""
     op, (kernel_size, stride, padding, dilation, groups) = "conv2d_grad_weight", motion
     filters, channels = (shape[1] if len(shape) == 4 else 0 for shape in (g_shape, x_shape))
@@ -384,60 +385,65 @@ def _correlate_driver(address, x, w, bias, y, table, scratch, lengths, step, gro
 
 def _dot_plan(
     window: windows.Window, count: int, filters: int, itemsize: int, threads: int
-) -> tuple[np.ndarray, np.ndarray, int, int, int, int]:
+) -> tuple[np.ndarray, np.ndarray, int, int, int, int, int]:
     """The layout of an image, as the kernel takes it; the offsets of its lines; images at a time; the length of a
-    scratch; blocks of so many images, or bands of one, in all; multiply-adds.
+    scratch; blocks of so many images, or bands of one, in all; into how many shares their filters are cut, where there
+    are fewer blocks than threads; multiply-adds.
     """
     work = windows.work(window, count, filters)
     threads = threads_for(work, threads)
-    layout = windows.banded(window, count, itemsize, threads)
+    # Bands for the threads would make short lines and sums to add up; only where there are few filters.
+    few = window.groups * -(-filters // window.groups // ROWS) < threads
+    layout = windows.banded(window, count, itemsize, threads if few else 1)
     vectors = -(-layout.band * layout.output_w // (WIDTH // itemsize))
     fitting = windows.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
     images = max(1, min(fitting, -(-LINE // vectors), count // threads))
     offsets = windows.offsets(window, layout)
     length, blocks = images * layout.image + WIDTH // itemsize, -(-count // images) * layout.bands
-    return np.array(layout), offsets, images, length, blocks, work
+    cuts = 1 if few else -(-threads // max(blocks, 1))
+    return np.array(layout), offsets, images, length, blocks, cuts, work
 
 
 @piece
-def _dot_lines(sums, g, first, images, band, image, offsets, layout, tile):
-    """sums (K, taps) += g (N, K, OH, OW) · lines, for a band of so many images from the first on."""
+def _dot_lines(sums, g, first, images, band, cut, cuts, image, offsets, layout, tile):
+    """sums (K, taps) += g (N, K, OH, OW) · lines, for a band of so many images from the first on, and a cut of K."""
     filters, plane = g.shape[1] // layout.groups, layout.output_h * layout.output_w
-    begin = band * layout.band * layout.output_w
+    begin, blocks = band * layout.band * layout.output_w, -(-filters // ROWS)
     pixels = min(begin + layout.band * layout.output_w, plane) - begin
-    for group in range(layout.groups):
-        for block in range(-(-filters // ROWS)):
-            k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
-            row = group * filters + k
-            for part in range(-(-offsets.size // COLUMNS)):
-                t, t_end = part_begin(offsets.size, COLUMNS, part), part_begin(offsets.size, COLUMNS, part + 1)
-                dot_tile(
-                    k_end - k, t_end - t, g, (first * g.shape[1] + row) * plane + begin, plane, g.shape[1] * plane,
-                    image, group * layout.group, offsets, t, layout.image, images, pixels, tile, 0,
-                )  # fmt: skip
-                for m in range(k_end - k):
-                    for n in range(t_end - t):
-                        sums[row + m, t + n] += tile[m * (t_end - t) + n]
+    for unit in range(layout.groups * blocks * cut // cuts, layout.groups * blocks * (cut + 1) // cuts):
+        group, block = unit // blocks, unit % blocks
+        k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
+        row = group * filters + k
+        for part in range(-(-offsets.size // COLUMNS)):
+            t, t_end = part_begin(offsets.size, COLUMNS, part), part_begin(offsets.size, COLUMNS, part + 1)
+            dot_tile(
+                k_end - k, t_end - t, g, (first * g.shape[1] + row) * plane + begin, plane, g.shape[1] * plane,
+                image, group * layout.group, offsets, t, layout.image, images, pixels, tile, 0,
+            )  # fmt: skip
+            for m in range(k_end - k):
+                for n in range(t_end - t):
+                    sums[row + m, t + n] += tile[m * (t_end - t) + n]
 
 
 @piece
-def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, index, pieces):
-    """sums[index] (K, taps) += the products with so many `images` at a time; their bands are shared out."""
+def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, cuts, index, pieces):
+    """sums[index] (K, taps) += the products with so many `images` at a time; their bands and cuts are shared out."""
     layout = _unpacked(lengths)
     image, tile = scratch[index], np.empty(DOTS, x.dtype)
-    blocks = -(-len(x) // images) * layout.bands
-    for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
+    units = -(-len(x) // images) * layout.bands * cuts
+    for unit in range(units * index // pieces, units * (index + 1) // pieces):
+        block, cut = unit // cuts, unit % cuts
         first, band = block // layout.bands * images, block % layout.bands
         count = min(images, len(x) - first)
         for i in range(count):
             _spread(x, first + i, band, image, i * layout.image, layout)
-        _dot_lines(sums[index], g, first, count, band, image, offsets, layout, tile)
+        _dot_lines(sums[index % len(sums)], g, first, count, band, cut, cuts, image, offsets, layout, tile)
 
 
 @driver_of(grad_weight_piece)
-def _grad_weight_driver(address, x, g, sums, offsets, scratch, lengths, images, pieces):
+def _grad_weight_driver(address, x, g, sums, offsets, scratch, lengths, images, cuts, pieces):
     for index in prange(pieces):
-        call(address, (x, g, sums, offsets, scratch, lengths, images), np.int64(index), pieces)
+        call(address, (x, g, sums, offsets, scratch, lengths, images, cuts), np.int64(index), pieces)
 
 
 @piece

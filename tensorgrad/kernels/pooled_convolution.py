@@ -101,7 +101,7 @@ def grad_weight(
     if plan is None:
         full, db = rectified_pooling.scatter_and_sums(g, z, indices, output_size)
         return convolution.grad_weight(x, full, kernel_size, *motion), db
-    w_shape, (lengths, offsets, images, length, _, _) = plan
+    w_shape, (lengths, offsets, images, length, *_) = plan
     dtype, indices = rectified_pooling.check_scatter(g, z, indices)
     check_float("conv2d_grad_weight", x=x, g=g)
     pieces = pieces_for(-(-len(x) // images), prod(shape) * offsets.size)
@@ -151,9 +151,9 @@ def _forward_plan(x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, 
 def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> tuple | None:
     """The weights' shape and how lines are laid out; None where the layers are computed one after the other."""
     w_shape, by_tiles, plan = convolution.grad_weight_plan(x_shape, g_shape, motion, itemsize, threads)
-    _, _, images, _, blocks, work = plan
-    # Bands that several threads share out would be summed up in another order.
-    whole = blocks == -(-x_shape[0] // images) or work < runtime.SMALL
+    _, _, images, _, blocks, cuts, work = plan
+    # Bands that several threads share out would be summed up in another order; filters that they share out, by one.
+    whole = (blocks == -(-x_shape[0] // images) and cuts == 1) or work < runtime.SMALL
     return None if by_tiles or not whole else (w_shape, plan)
 
 
@@ -176,7 +176,7 @@ def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int]:
     counts, sums, products = np.empty(0, np.int64), np.empty(0), np.empty((0, 0, 0))
     sum_planes = rectified_pooling.sum_planes(dtype)
     upstream = (images, images, positions, images, counts, sums, sum_planes)
-    dots = (images, images, products, counts, scratch, counts, 0)
+    dots = (images, images, products, counts, scratch, counts, 0, 0)
     return address_of(scatter_piece, upstream), sum_planes, address_of(convolution.grad_weight_piece, dots)
 
 
@@ -208,7 +208,7 @@ def _grad_weight_piece(x, g, z, indices, strays, plane_sums, planes, sums, offse
         full, lines = planes[index][: end - first], plane_sums[first * filters : end * filters]
         upstream = (g[first:end], z[first:end], indices[first:end])
         call(scatter, (*upstream, full, strays[one], lines, sum_planes), 0, 1)
-        call(dot, (x[first:end], full, sums[one], offsets, scratch[one], lengths, images), 0, 1)
+        call(dot, (x[first:end], full, sums[one], offsets, scratch[one], lengths, images, 1), 0, 1)
 
 
 @driver_of(_grad_weight_piece)
