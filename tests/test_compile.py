@@ -675,7 +675,7 @@ def joined(function, shape=(2, 1, 12, 12), grad=True):
     """What the programs call in the place of single ops."""
     compiled = ready_made(function, tg.ones(*shape, requires_grad=grad))
     assert compiled.problems == []
-    words = ("convolve", "grad_weight", "pool", "spread", "spread_and_sum")
+    words = ("convolve", "grad_weight", "pool", "spread", "spread_and_sum", "linear_gradients")
     return [word for word in words if re.search(rf" = run_{word}_\d", compiled.source)]
 
 
@@ -738,3 +738,49 @@ def test_joined_steps_give_the_same_bits(first, side, ceil_mode):
             results.append([numbers(z), *(numbers(g) for g in tg.grad(z, [w, b], upstream))])
         assert_same(*results)
     assert compiled.replays == 2
+
+
+def layer(outputs, inputs, seed=0):
+    rng = np.random.default_rng(seed)
+    return [
+        tg.tensor(rng.standard_normal(s).astype(np.float32), requires_grad=True)
+        for s in ((outputs, inputs), (outputs,))
+    ]
+
+
+def test_the_gradients_of_a_linear_layer_are_joined():
+    w, b = layer(6, 12)
+    linear, of_x = tg.linear, {"shape": (5, 12)}
+    assert joined(lambda x: linear(x, w, b).relu().sum(), **of_x) == ["linear_gradients"]
+    assert joined(lambda x: linear(x, w).sum(), **of_x) == ["linear_gradients"]
+    # The first layer's input wants no gradient, a frozen weight neither.
+    assert joined(lambda x: linear(x, w, b).relu().sum(), grad=False, **of_x) == []
+    assert joined(lambda x: linear(x, w.detach(), b).relu().sum(), **of_x) == []
+
+
+@pytest.mark.parametrize("count", [1, 3, 70])
+@pytest.mark.parametrize("kind", ["plain", "without bias", "no rectifier", "shared gradient", "read besides"])
+def test_joined_gradients_of_linear_layers_give_the_same_bits(count, kind):
+    (w, b), (v, c), rng = layer(60, 90), layer(60, 90, seed=1), np.random.default_rng(3)
+
+    def function(x):
+        y = tg.linear(x, w, None if kind == "without bias" else b)
+        if kind == "shared gradient":
+            y = y + tg.linear(x * 2, v, c)
+        if kind == "no rectifier":
+            return y
+        z = y.relu()
+        return z + y.exp().sum(0) if kind == "read besides" else z
+
+    compiled = tg.compile(function)
+    for k in range(4):
+        values = rng.standard_normal((count, 90)).astype(np.float32)
+        values[0, k] = [0.0, np.inf, -np.inf, np.nan][k]
+        x = tg.tensor(values, requires_grad=True)
+        upstream, results = tg.tensor(rng.standard_normal((count, 60)).astype(np.float32)), []
+        wanted = [x, w] if kind == "without bias" else [x, w, b, v, c] if kind == "shared gradient" else [x, w, b]
+        for f in (function, compiled):
+            z = f(x)
+            results.append([numbers(z), *(numbers(g) for g in tg.grad(z, wanted, upstream))])
+        assert_same(*results)
+    assert compiled.replays == 2 and "linear_gradients" in compiled.source

@@ -20,6 +20,7 @@ ROOMS = (
     "winograd",
     "columns",
     "matmul",
+    "linear",
     "pooling",
     "rectified_pooling",
     "pooled_convolution",

@@ -6,6 +6,7 @@ ours a step of LeNet-5 took half as long again. So products that a BLAS would cu
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 from numba import prange
@@ -37,11 +38,11 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
     array([[3.5, 4. ],
            [3.5, 4. ]])
     """
-    plan = _plan(a.shape, b.shape, None if bias is None else bias.shape)
-    if plan is None:
+    how = plan(a.shape, b.shape, None if bias is None else bias.shape)
+    if how is None:
         expected = "a (M, K), b (K, N), bias (N,) or None"
         raise ShapeError(restate("product", "the sizes don't fit", expected=expected, a=a, b=b, bias=bias))
-    (m, k, n), blas, tiles, work = plan
+    (m, k, n), blas, tiles, work = how
     if blas:
         return _blas_product(a, b, bias)
     dtype = check_float("product", a=a, b=b) if bias is None else check_float("product", a=a, b=b, bias=bias)
@@ -55,8 +56,8 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
         run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z), pieces)
         return z
     a, step = (ready(a.T), 1) if a_turned else (ready(a), k)
-    table = _table(k, m if a_turned else 1, n)
-    run(_broadcast_piece, _broadcast_driver, (a, ready(b), table, zeros(ROWS, dtype), z, step), pieces)
+    places = table(k, m if a_turned else 1, n)
+    run(broadcast_piece, _broadcast_driver, (a, ready(b), places, zeros(ROWS, dtype), z, step), pieces)
     return z if bias is None else _plus(z, bias)
 
 
@@ -67,15 +68,25 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "product, second factor transposed", lambda: product(a, a.T)
 
 
+class Plan(NamedTuple):
+    """What follows from the shapes of a product."""
+
+    sizes: Sizes  # (M, K, N)
+    blas: bool  # whether a BLAS computes it
+    tiles: int  # into how many it falls otherwise
+    work: int  # multiply-adds, or what takes as long
+
+
 @lru_cache(maxsize=1024)
-def _plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None) -> tuple[Sizes, bool, int, int] | None:
-    """`(M, K, N)`, whether a BLAS computes it, into how many tiles it falls, and its work; None for no product."""
+def plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None = None) -> Plan | None:
+    """How a product of these shapes is computed; None where there is none."""
     if len(a_shape) != 2 or len(b_shape) != 2 or a_shape[1] != b_shape[0] or bias_shape not in (None, b_shape[1:]):
         return None
     sizes = m, k, n = *a_shape, b_shape[1]
     work, vector = m * n * k, 1 in sizes
     blas = work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD) or min(m * k, k * n) > LARGE
-    return sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), work
+    # Where one of them is a vector, memory is the limit: each number of the other is used once.
+    return Plan(sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), 2 * work if vector else work)
 
 
 @_quiet
@@ -95,14 +106,15 @@ def _offsets(rows: int, length: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=1024)
-def _table(count: int, a_step: int, b_step: int) -> np.ndarray:
-    """Where a[0, k] and b[k, 0] stand, (K, 2)."""
+def table(count: int, a_step: int, b_step: int) -> np.ndarray:
+    """Where a[0, k] and b[k, 0] stand, (K, 2), for `broadcast_piece`."""
     index = np.arange(count)
     return np.stack([index * a_step, index * b_step], axis=1)
 
 
 @piece
-def _broadcast_piece(a, b, table, zeros, z, a_step, index, pieces):
+def broadcast_piece(a, b, table, zeros, z, a_step, index, pieces):
+    """z (M, N) = Σ_k a[m · a_step + table[k, 0]] · b[table[k, 1] + n]; `zeros` are as many as a tile has rows."""
     (rows, columns), width = z.shape, WIDTH // z.itemsize
     vectors, blocks = -(-columns // width), -(-rows // ROWS)
     units = -(-vectors // COLUMNS) * blocks
@@ -117,7 +129,7 @@ def _broadcast_piece(a, b, table, zeros, z, a_step, index, pieces):
         )  # fmt: skip
 
 
-@driver_of(_broadcast_piece)
+@driver_of(broadcast_piece)
 def _broadcast_driver(address, a, b, table, zeros, z, a_step, pieces):
     for index in prange(pieces):
         call(address, (a, b, table, zeros, z, a_step), np.int64(index), pieces)

@@ -43,10 +43,15 @@ class ReluGradient(Op):
     derivatives = ("∂z/∂g = [y > 0]", "")
 
     def forward(self, g, y):
-        return np.where(y > 0, g, 0) if g.dtype == np.float16 else kernels.pointwise.relu_gradient(g, y)
+        return relu_gradient(g, y)
 
     def backward_g(self, grad, y):
         return apply(ReluGradient, grad, y)
+
+
+def relu_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The array g where y > 0, else 0."""
+    return np.where(y > 0, g, 0) if g.dtype == np.float16 else kernels.pointwise.relu_gradient(g, y)
 
 
 class LeakyRelu(Op):

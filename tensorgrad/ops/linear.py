@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["einsum", "linear", "matmul"]
 
+FEW = 4096
+"""Multiply-adds that NumPy does as fast, and without numba."""
+
 
 class MatMul(Op):
     """z = x · y: matrices in the last two axes, all before them are batches and broadcast."""
@@ -74,9 +77,16 @@ class LinearGradWeight(Op):
         return apply(MatMul, g, grad)
 
 
+def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays g · w and gᵀ · x: a linear layer's gradients for its input and its weight, in one call."""
+    if g.size * x.shape[1] > FEW and g.dtype in KERNEL_FLOATS:
+        return kernels.linear.gradients(g, x, w)
+    return _numpy_product(g, w, None), _numpy_product(g.T, x, None)
+
+
 def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
     """x · y + bias; in a kernel of ours where there are two large matrices of floats that it takes."""
-    if x.ndim == y.ndim == 2 and x.size * y.shape[1] > 4096 and x.dtype in KERNEL_FLOATS:
+    if x.ndim == y.ndim == 2 and x.size * y.shape[1] > FEW and x.dtype in KERNEL_FLOATS:
         return kernels.matmul.product(x, y, bias)
     return _numpy_product(x, y, bias)
 

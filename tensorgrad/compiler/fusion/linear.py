@@ -1,0 +1,41 @@
+"""All gradients of a fully connected layer in one step, and that of the rectifier behind it."""
+
+from __future__ import annotations
+
+from tensorgrad.compiler.fusion.chains import Chains, placed, replace
+from tensorgrad.compiler.recording import Step
+from tensorgrad.ops.activations import ReluGradient, relu_gradient
+from tensorgrad.ops.linear import MatMul, gradients
+from tensorgrad.ops.reductions import Sum
+
+OVER_IMAGES = {"axis": (0,), "keepdims": False}
+
+
+def join(chains: Chains, weight: Step) -> None:
+    """Find the gradients for input and bias beside that for the weight, where all come from one upstream gradient."""
+    steps, g, readers = chains.walk_of(weight), weight.inputs[0], chains.readers[weight.inputs[0]]
+    beside = [step for step in readers if step is not None and chains.walk_of(step) is steps]
+    # g (N, O) · w (O, I) is the input's, Σ over N the bias's.
+    back = next((step for step in beside if step.function is MatMul and _is_product(chains, step, g, weight)), None)
+    bias = next((step for step in beside if step.function is Sum and step.settings == OVER_IMAGES), None)
+    if back is None:
+        return
+    joined = [weight, back] if bias is None else [weight, back, bias]
+    arrays, relu = [g, weight.inputs[1], back.inputs[1]], chains.makers.get(g)
+    rectified = relu is not None and relu.function is ReluGradient and len(readers) == len(joined)
+    if rectified:
+        arrays = [relu.inputs[0], *arrays[1:], relu.inputs[1]]
+    outputs = tuple(step.outputs[0] for step in (back, weight, bias) if step is not None)
+    replace(steps, joined, Step(_linear_gradients, placed([bias is not None]), tuple(arrays), {}, outputs))
+
+
+def _is_product(chains: Chains, step: Step, g: str, weight: Step) -> bool:
+    """Whether a product is that of g with such a weight."""
+    return step.inputs[0] == g and chains.shapes[step.inputs[1]] == chains.shapes[weight.outputs[0]]
+
+
+def _linear_gradients(g, x, w, *others):
+    *z, biased = others
+    g = relu_gradient(g, *z) if z else g
+    products = gradients(g, x, w)
+    return (*products, g.sum(0)) if biased else products

@@ -1,0 +1,135 @@
+"""Convolution, rectifier and max pooling in one pass over memory.
+
+Max pooling and the rectifier change places freely, max(relu x) = relu(max x), so what is rectified is the quarter that
+pooling leaves; and a convolution before them pools each image while it is in the cache. Backward the gradient is put
+back the same way.
+"""
+
+from __future__ import annotations
+
+from tensorgrad import kernels
+from tensorgrad.compiler.fusion.chains import Chains, placed, replace
+from tensorgrad.compiler.recording import Step
+from tensorgrad.op import Op
+from tensorgrad.ops.activations import Relu, ReluGradient
+from tensorgrad.ops.convolution import ChannelSum, Convolution, ConvolutionGradWeight
+from tensorgrad.ops.pooling import MaxPool, MaxUnpool
+
+PAIRS = {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
+
+
+def join(chains: Chains, pool: Step) -> None:
+    """Rectify after this pooling, and pool while convolving, where the steps around it are of that kind."""
+    relu = chains.makers.get(pool.inputs[0])
+    if relu is not None and relu.function is Relu:
+        gradients = _gradients_before(chains, relu, pool)
+        last, source = pool, relu.inputs[0]
+    else:
+        relu = _only_reader(chains, pool.outputs[0], Relu)
+        gradients = None if relu is None else _gradients_after(chains, relu, pool)
+        last, source = relu, pool.inputs[0]
+    if gradients is None:
+        return
+    z, indices = last.outputs[0], pool.outputs[1]
+    convolution = chains.makers.get(source)
+    if convolution is not None and _is_pooled(chains, convolution, pool):
+        window = [convolution.settings[key] for key in ("stride", "padding", "dilation", "groups")]
+        replace(chains.forward, [last], Step(_convolve, placed(window), convolution.inputs, {}, (z, indices)))
+    else:
+        convolution = None
+        window = [pool.settings[key] for key in ("kernel", "stride", "padding", "dilation", "output")]
+        replace(chains.forward, [last], Step(_pool, placed(window), (source,), {}, (z, indices)))
+    for unpool, g, spread in gradients:
+        _join_back(chains, unpool, (g, z, indices), spread, convolution)
+
+
+def _only_reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
+    """The one step of this op among the readers, if all others are rectifiers' gradients."""
+    readers = chains.read_by(name, op)
+    return readers[0] if readers is not None and len(readers) == 1 else None
+
+
+def _gradients_before(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step, str, str]] | None:
+    """For a rectifier before pooling: per walk back the unpooling, what it spreads, and the rectified result."""
+    readers = chains.read_by(relu.outputs[0], MaxPool, ReluGradient)
+    unpools = chains.read_by(pool.outputs[1], MaxUnpool)
+    if readers is None or unpools is None or len(readers) != 1 + len(unpools):
+        return None
+    found = []
+    for unpool in unpools:
+        after = _only_reader(chains, unpool.outputs[0], ReluGradient)
+        if after is None or after.inputs != (unpool.outputs[0], relu.outputs[0]):
+            return None
+        found.append((unpool, unpool.inputs[0], after.outputs[0]))
+    return found
+
+
+def _gradients_after(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step, str, str]] | None:
+    """The same for a rectifier after pooling."""
+    unpools = chains.read_by(pool.outputs[1], MaxUnpool)
+    if unpools is None:
+        return None
+    found = []
+    for unpool in unpools:
+        before = chains.makers.get(unpool.inputs[0])
+        if before is None or before.function is not ReluGradient or before.inputs[1] != relu.outputs[0]:
+            return None
+        if _only_reader(chains, before.outputs[0], MaxUnpool) is not unpool:
+            return None
+        found.append((unpool, before.inputs[0], unpool.outputs[0]))
+    return found
+
+
+def _is_pooled(chains: Chains, step: Step, pool: Step) -> bool:
+    """Whether this is a convolution whose output nobody else reads, pooled by windows of 2×2 side by side."""
+    if step.function is not Convolution or len(chains.readers[step.outputs[0]]) > 1:
+        return False
+    height, width = chains.shapes[step.outputs[0]][2:]
+    window = {key: pool.settings[key] for key in ("kernel", "stride", "padding", "dilation", "output")}
+    return window == PAIRS | {"output": (height // 2, width // 2)}
+
+
+def _join_back(
+    chains: Chains, unpool: Step, taken: tuple[str, str, str], spread: str, convolution: Step | None
+) -> None:
+    """Put the gradient back to where the maxima were; the weights' and the bias's gradients in the same pass."""
+    steps = chains.walk_of(unpool)
+    readers = chains.read_by(spread, ConvolutionGradWeight, ChannelSum)
+    weight = None if readers is None else next((s for s in readers if s.function is ConvolutionGradWeight), None)
+    bias = next((s for s in chains.readers.get(spread, []) if s is not None and s.function is ChannelSum), None)
+    size = unpool.settings["size"]
+    if convolution is not None and weight is not None and len(readers) == 1 + (bias is not None):
+        window = [weight.settings[key] for key in ("size", "stride", "padding", "dilation", "groups")]
+        names = (weight.outputs[0], bias.outputs[0] if bias is not None else f"{weight.outputs[0]}_bias")
+        replace(steps, readers, Step(_grad_weight, placed([*window, size]), (weight.inputs[0], *taken), {}, names))
+    elif bias is not None:
+        step = Step(_spread_and_sum, placed([size]), taken, {}, (spread, bias.outputs[0]))
+        replace(steps, [chains.makers[spread], bias], step)
+    else:
+        replace(steps, [chains.makers[spread]], Step(_spread, placed([size]), taken, {}, (spread,)))
+
+
+# ------------------------------------------------------------------------------------------ what the joined steps call
+
+
+def _pool(x, kernel, stride, padding, dilation, output):
+    return kernels.rectified_pooling.max_forward(x, kernel, stride, padding, dilation, output_size=output)
+
+
+def _spread(g, z, indices, size):
+    return kernels.rectified_pooling.scatter(g, z, indices, size)
+
+
+def _spread_and_sum(g, z, indices, size):
+    return kernels.rectified_pooling.scatter_and_sums(g, z, indices, size)
+
+
+def _convolve(*arguments):
+    arrays, window = arguments[:-4], arguments[-4:]
+    x, w, bias = (*arrays, None)[:3]
+    return kernels.pooled_convolution.forward(x, w, bias, *window)
+
+
+def _grad_weight(x, g, z, indices, kernel_size, stride, padding, dilation, groups, output_size):
+    window = (kernel_size, stride, padding, dilation, groups)
+    return kernels.pooled_convolution.grad_weight(x, g, z, indices, *window, output_size=output_size)

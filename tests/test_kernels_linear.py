@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from tensorgrad.errors import DTypeError, ShapeError
+from tensorgrad.kernels import linear, matmul, runtime, twins
+
+FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
+# (N, I, O): whole tiles and odd ends, one image, one output.
+SIZES = [(64, 400, 120), (1, 3136, 128), (8, 400, 120), (97, 101, 53), (300, 200, 1), (5, 3, 2)]
+EVERY_SIZE = pytest.mark.parametrize("size", SIZES, ids=lambda size: "{}×{}×{}".format(*size))
+
+
+def draw(size, dtype, seed=0):
+    (n, i, o), rng = size, np.random.default_rng(seed)
+    return [rng.standard_normal(shape).astype(dtype) for shape in ((n, o), (n, i), (o, i))]
+
+
+@FLOATS
+@EVERY_SIZE
+def test_both_gradients_are_the_two_products_to_the_bit(size, dtype):
+    g, x, w = draw(size, dtype)
+    for layouts in ((g, x, w), (g.T.copy().T, x, w), (g, x.T.copy().T, w), (g, x, w.T.copy().T), (g[::-1], x, w)):
+        dx, dw = linear.gradients(*layouts)
+        assert dx.tobytes() == matmul.product(layouts[0], layouts[2]).tobytes()
+        assert dw.tobytes() == matmul.product(layouts[0].T, layouts[1]).tobytes()
+    exact = [a.astype(np.float64) for a in (g, x, w)]
+    np.testing.assert_allclose(dx, twins.product(exact[0][::-1], exact[2]), rtol=1e-4, atol=1e-4)
+
+
+@EVERY_SIZE
+def test_the_bits_are_those_of_one_thread(size):
+    arrays, before, results = draw(size, np.float32, 1), runtime.get_num_threads(), set()
+    try:
+        for threads in {1, before}:
+            runtime.set_num_threads(threads)
+            results |= {tuple(a.tobytes() for a in linear.gradients(*arrays)) for _ in range(5)}
+    finally:
+        runtime.set_num_threads(before)
+    assert len(results) == 1
+
+
+def test_what_does_not_fit_is_refused():
+    g, x, w = draw((64, 100, 70), np.float32)
+    for arrays in ((g[:, :69], x, w), (g, x[:63], w), (g, x[:, :99], w), (g[0], x, w)):
+        with pytest.raises(ShapeError, match=r"g \(N, O\), x \(N, I\), w \(O, I\)"):
+            linear.gradients(*arrays)
+    with pytest.raises(DTypeError, match="linear_gradients"):
+        linear.gradients(g, x.astype(np.float64), w)
