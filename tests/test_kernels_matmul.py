@@ -6,7 +6,17 @@ from tensorgrad.kernels import matmul, runtime, twins
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 # (M, K, N): whole tiles and odd ends, vectors, a layer's three products.
-SIZES = [(64, 400, 120), (120, 64, 400), (64, 84, 10), (1, 400, 120), (400, 120, 1), (97, 53, 101), (7, 3136, 128)]
+SIZES = [
+    (64, 400, 120),
+    (120, 64, 400),
+    (64, 84, 10),
+    (1, 400, 120),
+    (400, 120, 1),
+    (97, 53, 101),
+    (7, 3136, 128),
+    (300, 2, 3),
+    (25, 40, 1),
+]
 EVERY_SIZE = pytest.mark.parametrize("size", SIZES, ids=lambda size: "{}×{}×{}".format(*size))
 
 
@@ -14,6 +24,9 @@ EVERY_SIZE = pytest.mark.parametrize("size", SIZES, ids=lambda size: "{}×{}×{}
 def no_blas(monkeypatch):
     for name in ("ONE_THREAD", "ONE_THREAD_VECTOR"):
         monkeypatch.setattr(matmul, name, 0)
+    matmul.plan.cache_clear()
+    yield
+    matmul.plan.cache_clear()
 
 
 def draw(size, dtype, seed=0):

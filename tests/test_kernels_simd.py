@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.kernels import columns as columns_room
-from tensorgrad.kernels import convolution, runtime, simd, winograd
+from tensorgrad.kernels import convolution, matmul, runtime, simd, winograd
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SIZES = [(rows, columns) for rows in range(1, simd.ROWS + 1) for columns in range(1, simd.COLUMNS + 1)]
@@ -34,6 +34,11 @@ def copy(target, count, rows, source, at, step, shift, size):
 @runtime.piece
 def fold(target, size, source, at, i_count, i_step, j_count, j_step, dilation, shift, count):
     simd.fold_row(target, 0, size, source, at, i_count, i_step, j_count, j_step, dilation, shift, count)
+
+
+@runtime.piece
+def turn(target, step, source, count, length):
+    simd.turn_rows(target, 0, step, source, 0, source.shape[1], count, length)
 
 
 @FLOATS
@@ -97,6 +102,22 @@ def test_lines_are_folded_with_zeros_around_them(dtype, count, shift, dilation):
     assert np.isnan(target[size:]).all()
 
 
+@FLOATS
+@pytest.mark.parametrize("count", [1, 8, 16, 37])
+@pytest.mark.parametrize("length", [1, 5, 16, 33])
+def test_rows_are_turned_with_zeros_up_to_whole_vectors(dtype, count, length):
+    lanes = simd.lanes(dtype)
+    down, right = -(-count // lanes) * lanes, -(-length // lanes) * lanes
+    source = np.full((count + 3, length + 40), np.nan, dtype)
+    source[:count, :length] = np.random.default_rng(3).standard_normal((count, length))
+    target = np.full((right + 2, down + 5), np.nan, dtype)
+    turn(target.ravel(), target.shape[1], source, count, length)
+    expected = np.zeros((right, down))
+    expected[:length, :count] = source[:count, :length].T
+    np.testing.assert_array_equal(target[:right, :down], expected)
+    assert np.isnan(target[right:]).all() and np.isnan(target[:, down:]).all()
+
+
 KERNELS = {
     "broadcast_tile": (convolution, "correlate_piece", lambda x, w, g: convolution.forward(x, w)),
     "dot_tile": (convolution, "grad_weight_piece", lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
@@ -156,6 +177,19 @@ def test_the_innermost_loop_that_folds_columns_uses_whole_vectors_and_never_the_
     assert loops
     for loop in loops:
         assert all("zmm" in line for line in loop if "vadd" in line and "p" in line.split()[0])
+        assert not [line for line in loop if "mm" in line and "%rsp" in line]
+
+
+@pytest.mark.skipif(simd.WIDTH < 64, reason="narrower vectors have no masked loads of their own")
+@FLOATS
+def test_the_loop_that_turns_rows_stores_whole_vectors_and_never_uses_the_stack(dtype, monkeypatch):
+    a, b = np.ones((32, 300), dtype), np.ones((40, 300), dtype)
+    functions = assembly(matmul, "_turned_piece", lambda: matmul.product(a, b.T), monkeypatch)
+    loops = [loop for loop in inner_loops(functions["tensorgrad_turn_rows_1x1"]) if "vmovup" in str(loop)]
+    assert loops
+    for loop in loops:
+        stores = [line for line in loop if re.search(r"vmovup[sd]\s+%\w+, ", line)]
+        assert len(stores) == simd.lanes(dtype) and all("zmm" in line for line in stores)
         assert not [line for line in loop if "mm" in line and "%rsp" in line]
 
 

@@ -1,7 +1,8 @@
 """Products of two matrices, in tiles of vectors, on the same threads as all other kernels.
 
 A BLAS has threads of its own, and after each product they spin for a while, waiting for the next: beside kernels of
-ours a step of LeNet-5 took half as long again. So products that a BLAS would cut up for its threads are made here.
+ours a step of LeNet-5 took half as long again. So products that a BLAS would cut up for its threads are made here, and
+others that tiles suit as well: between kernels a BLAS must fetch its code and its buffers first.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,14 +16,19 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run, zeros
-from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, part_begin
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, lanes, part_begin, turn_rows
 
-# Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector.
-ONE_THREAD, ONE_THREAD_VECTOR = 1 << 18, 9216
+# Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector. Within, it
+# computes products with a side so short that it would leave most of a tile empty.
+ONE_THREAD, ONE_THREAD_VECTOR, SHORT = 1 << 18, 9216, 8
 
 # Numbers in either factor above which a BLAS, which packs them, is faster: squares of 1024 took us 0.83 of OpenBLAS's
 # time, squares of 1536 took 1.12.
 LARGE = 3 << 19
+
+# Rows from which it pays to turn a second factor whose columns lie in line, a panel at a time: dot products of few
+# numbers spend half of their time on the sums over their lanes. Those of many don't: a row more for each `LONG`.
+TURNED, LONG = 24, 48
 
 # Infinities and NaN are values here: no warnings. Kernels give none, so only what NumPy computes pays for this.
 _quiet = np.errstate(all="ignore")
@@ -53,7 +59,13 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
     z, pieces = memory.empty((m, n), dtype), pieces_for(tiles, work)
     if b_turned:
         bias = zeros(n, dtype) if bias is None else ready(bias)
-        run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z), pieces)
+        if m < max(TURNED, k // LONG):
+            run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z), pieces)
+        else:
+            width = lanes(dtype)
+            panels = memory.empty((pieces, -(-k // width) * width * COLUMNS * width), dtype)
+            arguments = (ready(a), ready(b.T), table(k, 1, COLUMNS * width), zeros(ROWS, dtype), bias, z, panels)
+            run(_turned_piece, _turned_driver, arguments, pieces)
         return z
     a, step = (ready(a.T), 1) if a_turned else (ready(a), k)
     places = table(k, m if a_turned else 1, n)
@@ -66,6 +78,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     a = np.ones((65, 65), dtype)
     yield "product", lambda: product(a, a)
     yield "product, second factor transposed", lambda: product(a, a.T)
+    yield "product of few rows, second factor transposed", lambda: product(a[:8], a.T)
 
 
 class Plan(NamedTuple):
@@ -84,7 +97,8 @@ def plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None = None) -> Pla
         return None
     sizes = m, k, n = *a_shape, b_shape[1]
     work, vector = m * n * k, 1 in sizes
-    blas = work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD) or min(m * k, k * n) > LARGE
+    little = work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD)
+    blas = (little and min(sizes) < SHORT) or min(m * k, k * n) > LARGE
     # Where one of them is a vector, memory is the limit: each number of the other is used once.
     return Plan(sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), 2 * work if vector else work)
 
@@ -154,3 +168,32 @@ def _dot_piece(a, b, offsets, bias, z, index, pieces):
 def _dot_driver(address, a, b, offsets, bias, z, pieces):
     for index in prange(pieces):
         call(address, (a, b, offsets, bias, z), np.int64(index), pieces)
+
+
+@piece
+def _turned_piece(a, b, table, zeros, bias, z, panels, index, pieces):
+    """As `_dot_piece`, tiles of columns after each other, of each of which b (N, K) is turned into a panel first."""
+    (rows, columns), width, length, panel = z.shape, WIDTH // z.itemsize, a.shape[1], panels[index]
+    vectors, blocks = -(-columns // width), -(-rows // ROWS)
+    units, turned = -(-vectors // COLUMNS) * blocks, -1
+    for unit in range(units * index // pieces, units * (index + 1) // pieces):
+        tile, block = unit // blocks, unit % blocks
+        v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
+        m, m_end = part_begin(rows, ROWS, block), part_begin(rows, ROWS, block + 1)
+        n, n_end = v * width, min(v_end * width, columns)
+        if turned != tile:
+            turn_rows(panel, 0, COLUMNS * width, b, n * length, length, n_end - n, length)
+            turned = tile
+        broadcast_tile(
+            m_end - m, v_end - v, a, m * length, length, table, 0, length, panel, 0, zeros, 0,
+            z, m * columns + n, columns, n_end - (v_end - 1) * width,
+        )  # fmt: skip
+        for i in range(m, m_end):
+            for j in range(n, n_end):
+                z[i, j] += bias[j]
+
+
+@driver_of(_turned_piece)
+def _turned_driver(address, a, b, table, zeros, bias, z, panels, pieces):
+    for index in prange(pieces):
+        call(address, (a, b, table, zeros, bias, z, panels), np.int64(index), pieces)

@@ -9,6 +9,7 @@ each number of rows and columns up to the largest that the registers hold, and c
     dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, summed up at the end
     copy_rows        target[r, q] = source[r, q + shift], zero outside the source
     fold_row         target[q] = Σ_{i, j} source[i, j, q + shift − j · d], zero outside the source
+    turn_rows        target[k, j] = source[j, k]
 
 The tiles keep NaN and infinities: nothing is read as a number that isn't one of theirs, except by lanes whose results
 are thrown away.
@@ -174,6 +175,19 @@ class Writer(ir.IRBuilder):
             span = half
         return vectors
 
+    def turned(self, square: list[ir.Value]) -> list[ir.Value]:
+        """As many vectors as lanes, transposed: halves of ever larger blocks change places across the diagonal."""
+        square, half = list(square), 1
+        while half < self.lanes:
+            low = [lane + (self.lanes - half if lane & half else 0) for lane in range(self.lanes)]
+            high = [lane + (self.lanes if lane & half else half) for lane in range(self.lanes)]
+            for k in range(self.lanes):
+                if not k & half:
+                    a, b = square[k], square[k + half]
+                    square[k], square[k + half] = self.pick(a, b, low), self.pick(a, b, high)
+            half *= 2
+        return square
+
 
 class Loop:
     """`for index in range(0, stop, step)` with values carried from one round to the next, possibly for no round."""
@@ -299,6 +313,23 @@ def _fold_row(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     vectors.close([])
 
 
+def _turn_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    target, target_step, source, source_step, count, length = arguments
+    down = Loop(build, count, build.lanes, [], "down")
+    right = Loop(build, length, build.lanes, [], "right")
+    square = []
+    for lane in range(build.lanes):
+        row = build.add(down.index, integer(lane))
+        inside = build.icmp_unsigned("<", row, count)
+        mask = build.first_lanes(build.select(inside, build.sub(length, right.index), integer(0)))
+        square.append(build.read_where(mask, build.at(source, build.mul(row, source_step), right.index)))
+    for lane, vector in enumerate(build.turned(square)):
+        column = build.mul(build.add(right.index, integer(lane)), target_step)
+        build.write(vector, build.at(target, column, down.index))
+    right.close([])
+    down.close([])
+
+
 def _addresses(context, builder: ir.IRBuilder, signature, arguments) -> tuple[ir.Type, list[ir.Value]]:
     """The scalar type, and the arguments with an address in place of each array and the number that follows it."""
     scalar, values = None, []
@@ -391,6 +422,17 @@ def fold_row(typing, target, target_at, size, source, source_at, i_count, i_step
     n = types.intp
     signature = types.void(target, n, n, source, *[n] * 8)
     return signature, lambda *call: emit_one(*call, _fold_row)
+
+
+@intrinsic
+def turn_rows(typing, target, target_at, target_step, source, source_at, source_step, count, length):
+    """target[k · target_step + j] = source[j · source_step + k] for j < count, k < length.
+
+    Both rounded up to whole vectors in target, where zeros fill the rest.
+    """
+    n = types.intp
+    signature = types.void(target, n, n, source, n, n, n, n)
+    return signature, lambda *call: emit_one(*call, _turn_rows)
 
 
 # --------------------------------------------------------------------------------------------------------------- peak
