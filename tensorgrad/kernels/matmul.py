@@ -19,7 +19,7 @@ from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, piec
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, lanes, part_begin, turn_rows
 
 # Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector. Within, it
-# computes products with a side so short that it would leave most of a tile empty.
+# computes products of so few columns that they would leave most of a vector empty.
 ONE_THREAD, ONE_THREAD_VECTOR, SHORT = 1 << 18, 9216, 8
 
 # Numbers in either factor above which a BLAS, which packs them, is faster: squares of 1024 took us 0.83 of OpenBLAS's
@@ -98,7 +98,7 @@ def plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None = None) -> Pla
     sizes = m, k, n = *a_shape, b_shape[1]
     work, vector = m * n * k, 1 in sizes
     little = work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD)
-    blas = (little and min(sizes) < SHORT) or min(m * k, k * n) > LARGE
+    blas = (little and n < SHORT) or min(m * k, k * n) > LARGE
     # Where one of them is a vector, memory is the limit: each number of the other is used once.
     return Plan(sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), 2 * work if vector else work)
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["einsum", "linear", "matmul"]
 
-FEW = 4096
+FEW = 512
 """Multiply-adds that NumPy does as fast, and without numba."""
 
 
