@@ -7,7 +7,7 @@ through the graph is in `backward.py`.
 import itertools
 import threading
 import weakref
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from typing import Any, NamedTuple, Protocol
 
@@ -320,7 +320,7 @@ class Node:
 
     def input_gradients(
         self, grad: Variable, only: "Container[Node | Variable] | None" = None, last: bool = False
-    ) -> Iterator[tuple[int, Variable]]:
+    ) -> Iterable[tuple[int, Variable]]:
         """Per input that wants one: its position, and the vector–Jacobian product of the op for it.
 
         `last` says that nobody will ask again: what was kept may be let go on the way.
@@ -329,9 +329,13 @@ class Node:
         if op.together:
             edges = enumerate(self.edges)
             wanted = [k for k, edge in edges if edge is not None and (only is None or edge in only)]
-            yield from op.backward_together(grad, op.residuals, wanted, last)
-            return
-        rules, last = op.rules, len(op.rules) - 1  # as op.rule(position), without the call
+            return op.backward_together(grad, op.residuals, wanted, last)
+        return self._gradients_by_rules(grad, only)
+
+    def _gradients_by_rules(
+        self, grad: Variable, only: "Container[Node | Variable] | None"
+    ) -> Iterator[tuple[int, Variable]]:
+        op, rules, last = self.op, self.op.rules, len(self.op.rules) - 1  # as op.rule(position), without the call
         for position, edge in enumerate(self.edges):
             if edge is None or (only is not None and edge not in only):
                 continue

@@ -33,7 +33,7 @@ class Op:
     (`forward(self, *xs)`, `backward_xs`) may also ask for `i`, the position of the input, and for `xs`, all of them.
 
     An op that finds the gradients for all inputs at once has, in place of rules, `backward_together(self, grad,
-    residuals, positions, last)`, which yields `(position, gradient)` for each of the positions; `last` says that nobody
+    residuals, positions, last)`, which gives `(position, gradient)` for each of the positions; `last` says that nobody
     will ask for them again.
 
     Keyword arguments of the call become attributes: `apply(Sum, x, axis=(0,))` runs with `self.axis == (0,)`; class

@@ -11,13 +11,13 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays import KERNEL_FLOATS, is_float
-from tensorgrad.engine import tell
+from tensorgrad.engine import observers, tell
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
 from .options import non_negative, plain, storable
 from .saved_state import misfits
-from .terms import quiet, scaled
+from .terms import scaled
 
 LARGE = 4096
 """Weights in a group from which its rule runs in a kernel: for fewer NumPy is fast enough, and numba stays unloaded."""
@@ -90,7 +90,6 @@ class Optimizer:
 
     # ------------------------------------------------------------------------------------------------------------ steps
 
-    @quiet
     def step(self) -> None:
         """Update every parameter that has a gradient. Nothing changes if a gradient doesn't fit its parameter.
 
@@ -98,7 +97,8 @@ class Optimizer:
             ShapeError: a gradient whose shape isn't its parameter's.
             ArgumentError: a schedule that gave no finite learning rate ≥ 0.
         """
-        tell("bypassed", f"{self.name}.step()", None)
+        if observers():
+            tell("bypassed", f"{self.name}.step()", None)
         for number, (parameters, options) in enumerate(self._work()):
             slots, sign = self.slots(options), -1.0 if options.pop("maximize") else 1.0
             states = [self._state_of(p, slots) for p in parameters]
@@ -111,9 +111,11 @@ class Optimizer:
                 for table, chosen in together:
                     gradients = [parameters[k].grad._data for k in chosen]
                     kernel(table, gradients, [states[k]["step"] for k in chosen], numbers)
-            for k in by_rule:
-                w, g = parameters[k]._data, parameters[k].grad._data
-                self.update(w, g if sign > 0 else scaled(g, -1), states[k], **options)
+            if by_rule:
+                with np.errstate(all="ignore"):  # infinities and NaN are values here
+                    for k in by_rule:
+                        w, g = parameters[k]._data, parameters[k].grad._data
+                        self.update(w, g if sign > 0 else scaled(g, -1), states[k], **options)
             for p in parameters:
                 p._version[0] += 1  # backward must know that the contents changed
         self.steps += 1
@@ -168,9 +170,11 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: None, or zeros if not `set_to_none`."""
-        tell("bypassed", f"{self.name}.zero_grad()", None)
-        for p in [p for group in self.param_groups for p in group["params"]]:
-            p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros_like(p.data))
+        if observers():
+            tell("bypassed", f"{self.name}.zero_grad()", None)
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros_like(p.data))
 
     @property
     def learning_rate(self) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
 
@@ -132,9 +132,9 @@ class Run:
         self.outputs = [np.asarray(array) for array in results[: program.count]]
         self.kept = results[program.count :]
         self.shown: list[list[int]] = []  # versions of the watched outputs; the outputs themselves would be a cycle
-        self.versions = [x._version[0] for x in variables] if program.backward else ()
+        self.versions = [x._version[0] for x in variables] if program.backward else []
 
-    def gradients(self, k: int, grad: Variable, positions: Sequence[int], last: bool) -> Iterator[tuple[int, Variable]]:
+    def gradients(self, k: int, grad: Variable, positions: Sequence[int], last: bool) -> list[tuple[int, Variable]]:
         """∂L/∂(input at each position), given ∂L/∂(output k)."""
         self._check_versions()
         walk, places, names = self.program.backward[k]
@@ -142,9 +142,8 @@ class Run:
         if last and len(self.program.backward) == 1:
             self.kept = ()  # the walk alone holds it now, and lets it go piece by piece
         found = walk(grad._data, kept) if kept else walk(grad._data)
-        for position in positions:
-            if (place := names[position]) is not None:
-                yield position, wrap(found[place])
+        places = [(position, names[position]) for position in positions]
+        return [(position, wrap(found[place])) for position, place in places if place is not None]
 
     def differentiable_gradients(
         self, k: int, grad: Variable, positions: Sequence[int]
@@ -159,21 +158,18 @@ class Run:
         return ((position, g) for position, g in zip(positions, found, strict=True) if g is not None)
 
     def _check_versions(self) -> None:
-        if any(version[0] for version in self.shown):
+        if any([version[0] for version in self.shown]):
             problem = "backward needs what the compiled function returned, which was changed in place"
             fix = "change a copy (t.clone()), or make the change after backward()"
             raise GraphError(restate("compiled", problem, fix=fix))
-        for tensor, count in zip(self.variables, self.versions, strict=True):
-            if tensor._version[0] != count:
-                raise GraphError(
-                    restate(
-                        "compiled",
-                        "backward needs a tensor that was changed in place after the compiled function used it",
-                        expected=f"version {count}, found version {tensor._version[0]}",
-                        fix="change a copy (t.clone()), or make the change after backward()",
-                        tensor=tensor,
-                    )
-                )
+        found = [x._version[0] for x in self.variables]
+        if found == self.versions:
+            return
+        place = next(k for k, count in enumerate(found) if count != self.versions[k])
+        problem = "backward needs a tensor that was changed in place after the compiled function used it"
+        expected = f"version {self.versions[place]}, found version {found[place]}"
+        fix = "change a copy (t.clone()), or make the change after backward()"
+        raise GraphError(restate("compiled", problem, expected=expected, fix=fix, tensor=self.variables[place]))
 
 
 class Compiled(Op):
@@ -192,7 +188,7 @@ class Compiled(Op):
 
     def backward_together(
         self, grad: Variable, residuals: Run, positions: Sequence[int], last: bool
-    ) -> Iterator[tuple[int, Variable]]:
+    ) -> Iterable[tuple[int, Variable]]:
         """What the walk back through the program gives."""
         if is_grad_enabled():
             return residuals.differentiable_gradients(self.output, grad, positions)

@@ -150,15 +150,18 @@ def grad_weight(
             return dw
     pieces = pieces_for(blocks * cuts, work)
     scratch = memory.empty((pieces, length), x.dtype)
-    # Of one block each piece has filters of its own.
-    sums = memory.empty((pieces if blocks > 1 else 1, w_shape[0], offsets.size), FLOAT64)
+    if blocks > 1:
+        sums = memory.empty((pieces, w_shape[0], offsets.size), FLOAT64)
+    else:  # each piece has filters of its own, and nothing is added up
+        dw = memory.empty(w_shape, x.dtype)
+        sums = dw.reshape(1, w_shape[0], offsets.size)
     sums.fill(0)
     run(grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images, cuts), pieces)
-    return added_up(sums, w_shape, x.dtype)
+    return added_up(sums, w_shape, x.dtype) if blocks > 1 else dw
 
 
 def added_up(sums: np.ndarray, shape: Sizes, dtype: np.dtype) -> np.ndarray:
-    """What the pieces of `grad_weight_piece` found: sums (pieces or 1, K, taps) -> dw (K, C/groups, KH, KW)."""
+    """What the pieces of `grad_weight_piece` found: sums (pieces, K, taps) -> dw (K, C/groups, KH, KW)."""
     dw = memory.empty(shape, dtype)
     run(_add_up_piece, _add_up_driver, (sums, dw), pieces_for(shape[0], sums.size))
     return dw
@@ -171,6 +174,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "forward", lambda: forward(x, w, bias)
     yield "grad_input", lambda: grad_input(g, w, (3, 3))
     yield "grad_weight", lambda: grad_weight(x, g, (2, 2))
+    yield "grad_weight of one image", lambda: grad_weight(x[:1], g[:1], (2, 2))
 
 
 # -------------------------------------------------------------------------------------------------------------- checks
@@ -427,7 +431,10 @@ def _dot_lines(sums, g, first, images, band, cut, cuts, image, offsets, layout, 
 
 @piece
 def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, cuts, index, pieces):
-    """sums[index] (K, taps) += the products with so many `images` at a time; their bands and cuts are shared out."""
+    """sums[index] (K, taps), or sums[0] where there is one for all, += the products with so many `images` at a time.
+
+    The bands of images are shared out, and `cuts` of the filters.
+    """
     layout = _unpacked(lengths)
     image, tile = scratch[index], np.empty(DOTS, x.dtype)
     units = -(-len(x) // images) * layout.bands * cuts
