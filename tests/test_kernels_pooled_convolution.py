@@ -87,6 +87,29 @@ def test_the_bits_where_even_little_work_is_shared_out(layer, threads, monkeypat
         plan.cache_clear()
 
 
+@pytest.mark.parametrize("threads", [2, 3, 5])
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, threads):
+    rng = np.random.default_rng(7)
+    x, w, bias = (rng.standard_normal(s).astype(np.float32) for s in ((count, 6, 14, 13), (22, 6, 5, 5), (22,)))
+    expected, shared = one_by_one(x, w, bias, ())[1:], []
+
+    def one_after_the_other(piece, driver, arguments, pieces):
+        shared.append(pieces)
+        for index in reversed(range(pieces)):
+            piece(*arguments, index, pieces)
+
+    monkeypatch.setattr(runtime, "SMALL", 0)
+    for module in (pooled_convolution, runtime):
+        monkeypatch.setattr(module, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(pooled_convolution, "run", one_after_the_other)
+    pooled_convolution._forward_plan.cache_clear()
+    z, indices = pooled_convolution.forward(x, w, bias)
+    pooled_convolution._forward_plan.cache_clear()
+    assert same_bits(z, expected[0]) and (indices == expected[1])[z > 0].all()
+    assert shared == [threads]
+
+
 @EVERY_LAYER
 def test_nan_and_infinities_come_through(layer):
     x, w, bias = draw(layer, 4, np.float32)

@@ -2,10 +2,11 @@
 
     z = relu(max pool(conv(x, w)))
 
-A thread computes one image into planes of its own, and pools them while they are in its cache; a quarter of the pixels
-leaves it. Backward, the gradient of some images is put where the maxima stood, into such planes, and the gradient for
-the weights takes its dot products from there. The pieces are those of `convolution` and `rectified_pooling`, called
-image by image, so the bits are those of the three layers one after the other.
+A thread computes one image, or some filters of it where there are fewer images than threads, into planes of its own,
+and pools them while they are in its cache; a quarter of the pixels leaves it. Backward, the gradient of some images is
+put where the maxima stood, into such planes, and the gradient for the weights takes its dot products from there. The
+pieces are those of `convolution` and `rectified_pooling`, called image by image, so the bits are those of the three
+layers one after the other.
 """
 
 from collections.abc import Callable, Iterator
@@ -31,7 +32,7 @@ from tensorgrad.kernels.runtime import (
     ready,
     run,
 )
-from tensorgrad.kernels.simd import lanes
+from tensorgrad.kernels.simd import ROWS, lanes
 
 PAIRS = (2, 2)
 
@@ -54,20 +55,21 @@ def forward(
     >>> forward(np.array([[[[1.0, 2.0, 0.0], [0.0, -1.0, 3.0]]]]), np.ones((1, 1, 1, 2)), np.array([0.5]))
     (array([[[[3.5]]]]), array([[[[0]]]], dtype=int32))
     """
-    total = _forward_plan(x.shape, w.shape, (stride, padding, dilation, groups), x.itemsize, get_num_threads())
-    if total is None:
+    plan = _forward_plan(x.shape, w.shape, (stride, padding, dilation, groups), x.itemsize, get_num_threads())
+    if plan is None:
         y = convolution.forward(x, w, bias, stride, padding, dilation, groups)
         output_size = (y.shape[2] // 2, y.shape[3] // 2)
         return rectified_pooling.max_forward(y, PAIRS, PAIRS, output_size=output_size)
+    total, cuts = plan
     x, w, bias = convolution.checked(x, w, bias)
     filters, height, width = total.shape[1:]
     shape = (len(x), filters, height // 2, width // 2)
     z, indices = memory.empty(shape, x.dtype), memory.empty(shape, np.int32)
-    pieces = pieces_for(len(x), total.work)
-    planes = memory.empty((pieces, filters, height, width), x.dtype)
+    pieces = pieces_for(len(x) * cuts, total.work)
+    planes = memory.empty((pieces, -(-filters // cuts), height, width), x.dtype)
     image = memory.empty((pieces, total.layout.image + lanes(x.dtype)), x.dtype)
     numbers = (total.table, image, total.lengths, total.step, total.group, lanes(x.dtype))
-    arguments = (x, w, bias, z, indices, planes, *numbers, *_forward_addresses(x.dtype))
+    arguments = (x, w, bias, z, indices, planes, cuts, *numbers, *_forward_addresses(x.dtype))
     run(_forward_piece, _forward_driver, arguments, pieces)
     return z, indices
 
@@ -131,8 +133,13 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 @lru_cache(maxsize=1024)
-def _forward_plan(x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> windows.Sum | None:
-    """The convolution that is computed image by image; None where the layers are computed one after the other."""
+def _forward_plan(
+    x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
+) -> tuple[windows.Sum, int] | None:
+    """The convolution that is computed image by image, and into how many shares the filters of an image are cut.
+
+    None where the layers are computed one after the other.
+    """
     stride, padding, dilation, groups = motion
     (height, width), by_tiles, _ = convolution.forward_plan(x_shape, w_shape, motion, itemsize, threads)
     shape = (x_shape[0], w_shape[0], height, width)
@@ -141,10 +148,10 @@ def _forward_plan(x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, 
     window = windows.Window(
         w_shape[1:], groups, (height // 2 * 2, width), stride, dilation, (padding[0][0], padding[1][0])
     )
-    total = windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, threads)
+    total = windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, 1)
     # Fewer images than threads, taken whole, would leave some with nothing to do.
-    shared = x_shape[0] >= threads or total.work < runtime.SMALL
-    return None if by_tiles or not shared else total
+    cuts = -(-runtime.threads_for(total.work, threads) // max(x_shape[0], 1))
+    return None if by_tiles or (cuts > 1 and (groups > 1 or w_shape[0] < cuts * ROWS)) else (total, cuts)
 
 
 @lru_cache(maxsize=1024)
@@ -181,20 +188,32 @@ def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int]:
 
 
 @piece
-def _forward_piece(x, w, bias, z, indices, planes, table, scratch, lengths, step, group, width, correlate, pool,
+def _forward_piece(x, w, bias, z, indices, planes, cuts, table, scratch, lengths, step, group, width, correlate, pool,
                    index, pieces):  # fmt: skip
-    y, image = planes[index : index + 1], scratch[index : index + 1]
-    for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
-        call(correlate, (x[n : n + 1], w, bias, y, table, image, lengths, step, group, width), 0, 1)
-        call(pool, (y, z[n : n + 1], indices[n : n + 1]), 0, 1)
+    filters, (height, out_width), image = len(w), z.shape[2:], scratch[index : index + 1]
+    # (N, K, H, W) -> (N·K, 1, H, W), of which some neighbours are an array again
+    z_planes, positions = z.reshape(-1, 1, height, out_width), indices.reshape(-1, 1, height, out_width)
+    for unit in range(len(x) * cuts * index // pieces, len(x) * cuts * (index + 1) // pieces):
+        n, cut = unit // cuts, unit % cuts
+        k, k_end = filters * cut // cuts, filters * (cut + 1) // cuts
+        y, first, end = planes[index][: k_end - k], n * filters + k, n * filters + k_end
+        _, rows, columns = y.shape
+        convolved = y.reshape(1, k_end - k, rows, columns)
+        call(
+            correlate,
+            (x[n : n + 1], w[k:k_end], bias[k:k_end], convolved, table, image, lengths, step, group, width),
+            0,
+            1,
+        )
+        call(pool, (y.reshape(k_end - k, 1, rows, columns), z_planes[first:end], positions[first:end]), 0, 1)
 
 
 @driver_of(_forward_piece)
-def _forward_driver(address, x, w, bias, z, indices, planes, table, scratch, lengths, step, group, width, correlate,
-                    pool, pieces):  # fmt: skip
+def _forward_driver(address, x, w, bias, z, indices, planes, cuts, table, scratch, lengths, step, group, width,
+                    correlate, pool, pieces):  # fmt: skip
     for index in prange(pieces):
         arguments = (
-            x, w, bias, z, indices, planes, table, scratch, lengths, step, group, width, correlate, pool,
+            x, w, bias, z, indices, planes, cuts, table, scratch, lengths, step, group, width, correlate, pool,
         )  # fmt: skip
         call(address, arguments, np.int64(index), pieces)
 
