@@ -140,7 +140,8 @@ def test_inference_gives_the_same_bits():
             assert_same(numbers(compiled(x)), numbers(model(x)))
             assert not compiled(x).requires_grad
     assert compiled.replays == 6
-    assert compiled.source.count(" = run_relu") == 2  # the others are part of the pooled convolutions
+    # The others are part of the pooled convolutions.
+    assert compiled.source.count(" = run_rectified_linear") == 2 and " = run_relu" not in compiled.source
 
 
 def test_fit_trains_alike_compiled():
@@ -675,7 +676,7 @@ def joined(function, shape=(2, 1, 12, 12), grad=True):
     """What the programs call in the place of single ops."""
     compiled = ready_made(function, tg.ones(*shape, requires_grad=grad))
     assert compiled.problems == []
-    words = ("convolve", "grad_weight", "pool", "spread", "spread_and_sum", "linear_gradients")
+    words = ("convolve", "grad_weight", "pool", "spread", "spread_and_sum", "rectified_linear", "linear_gradients")
     return [word for word in words if re.search(rf" = run_{word}_\d", compiled.source)]
 
 
@@ -751,11 +752,25 @@ def layer(outputs, inputs, seed=0):
 def test_the_gradients_of_a_linear_layer_are_joined():
     w, b = layer(6, 12)
     linear, of_x = tg.linear, {"shape": (5, 12)}
-    assert joined(lambda x: linear(x, w, b).relu().sum(), **of_x) == ["linear_gradients"]
+    assert joined(lambda x: linear(x, w, b).relu().sum(), **of_x) == ["rectified_linear", "linear_gradients"]
     assert joined(lambda x: linear(x, w).sum(), **of_x) == ["linear_gradients"]
     # The first layer's input wants no gradient, a frozen weight neither.
-    assert joined(lambda x: linear(x, w, b).relu().sum(), grad=False, **of_x) == []
-    assert joined(lambda x: linear(x, w.detach(), b).relu().sum(), **of_x) == []
+    assert joined(lambda x: linear(x, w, b).relu().sum(), grad=False, **of_x) == ["rectified_linear"]
+    assert joined(lambda x: linear(x, w.detach(), b).relu().sum(), **of_x) == ["rectified_linear"]
+
+
+def test_a_layer_that_somebody_reads_is_rectified_by_itself():
+    w, b = layer(6, 12)
+
+    def twice(x):
+        y = tg.linear(x, w, b)
+        return y.relu().sum() + y.sum()
+
+    def returned(x):
+        y = tg.linear(x, w, b)
+        return y.relu().sum(), y
+
+    assert "rectified_linear" not in joined(twice, shape=(5, 12)) + joined(returned, shape=(5, 12))
 
 
 @pytest.mark.parametrize("count", [1, 3, 70])

@@ -11,11 +11,13 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import prange
+from numba.extending import register_jitable
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
-from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run, zeros
+from tensorgrad.kernels import pointwise
+from tensorgrad.kernels.runtime import INLINE, call, check_float, driver_of, piece, pieces_for, ready, run, zeros
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, lanes, part_begin, turn_rows
 
 # Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector. Within, it
@@ -34,8 +36,8 @@ TURNED, LONG = 24, 48
 _quiet = np.errstate(all="ignore")
 
 
-def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """z[m, n] = Σ_k a[m, k] · b[k, n] + bias[n], float32 or float64.
+def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectified: bool = False) -> np.ndarray:
+    """z[m, n] = Σ_k a[m, k] · b[k, n] + bias[n], and max(z, 0) if `rectified`, float32 or float64.
 
     a `(M, K)`, b `(K, N)`, bias `(N,)` or None -> `(M, N)`. Transposed views of contiguous matrices are read as they
     lie. Raises `ShapeError`, `DTypeError`.
@@ -50,7 +52,8 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
         raise ShapeError(restate("product", "the sizes don't fit", expected=expected, a=a, b=b, bias=bias))
     (m, k, n), blas, tiles, work = how
     if blas:
-        return _blas_product(a, b, bias)
+        z = _blas_product(a, b, bias)
+        return pointwise.relu(z) if rectified else z
     dtype = check_float("product", a=a, b=b) if bias is None else check_float("product", a=a, b=b, bias=bias)
     # Whether the columns lie one after the other, and the rows don't.
     a_turned, b_turned = a.flags.fnc, b.flags.fnc
@@ -60,17 +63,19 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
     if b_turned:
         bias = zeros(n, dtype) if bias is None else ready(bias)
         if m < max(TURNED, k // LONG):
-            run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z), pieces)
+            run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z, rectified), pieces)
         else:
             width = lanes(dtype)
             panels = memory.empty((pieces, -(-k // width) * width * COLUMNS * width), dtype)
-            arguments = (ready(a), ready(b.T), table(k, 1, COLUMNS * width), zeros(ROWS, dtype), bias, z, panels)
+            places = table(k, 1, COLUMNS * width)
+            arguments = (ready(a), ready(b.T), places, zeros(ROWS, dtype), bias, z, panels, rectified)
             run(_turned_piece, _turned_driver, arguments, pieces)
         return z
     a, step = (ready(a.T), 1) if a_turned else (ready(a), k)
     places = table(k, m if a_turned else 1, n)
     run(broadcast_piece, _broadcast_driver, (a, ready(b), places, zeros(ROWS, dtype), z, step), pieces)
-    return z if bias is None else _plus(z, bias)
+    z = z if bias is None else _plus(z, bias)
+    return pointwise.relu(z) if rectified else z
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -149,9 +154,15 @@ def _broadcast_driver(address, a, b, table, zeros, z, a_step, pieces):
         call(address, (a, b, table, zeros, z, a_step), np.int64(index), pieces)
 
 
+@register_jitable(**INLINE)
+def _finished(value, zero, rectified):
+    # As `pointwise.relu`: NaN is carried.
+    return zero if rectified and value <= zero else value
+
+
 @piece
-def _dot_piece(a, b, offsets, bias, z, index, pieces):
-    (rows, columns), length, dots = z.shape, a.shape[1], np.empty(DOTS, z.dtype)
+def _dot_piece(a, b, offsets, bias, z, rectified, index, pieces):
+    (rows, columns), length, dots, zero = z.shape, a.shape[1], np.empty(DOTS, z.dtype), z.dtype.type(0)
     blocks = -(-rows // ROWS)
     units = -(-columns // COLUMNS) * blocks
     for unit in range(units * index // pieces, units * (index + 1) // pieces):
@@ -161,21 +172,21 @@ def _dot_piece(a, b, offsets, bias, z, index, pieces):
         dot_tile(m_end - m, n_end - n, a, m * length, length, 0, b, 0, offsets, n, 0, 1, length, dots, 0)
         for i in range(m, m_end):
             for j in range(n, n_end):
-                z[i, j] = dots[(i - m) * (n_end - n) + j - n] + bias[j]
+                z[i, j] = _finished(dots[(i - m) * (n_end - n) + j - n] + bias[j], zero, rectified)
 
 
 @driver_of(_dot_piece)
-def _dot_driver(address, a, b, offsets, bias, z, pieces):
+def _dot_driver(address, a, b, offsets, bias, z, rectified, pieces):
     for index in prange(pieces):
-        call(address, (a, b, offsets, bias, z), np.int64(index), pieces)
+        call(address, (a, b, offsets, bias, z, rectified), np.int64(index), pieces)
 
 
 @piece
-def _turned_piece(a, b, table, zeros, bias, z, panels, index, pieces):
+def _turned_piece(a, b, table, zeros, bias, z, panels, rectified, index, pieces):
     """As `_dot_piece`, tiles of columns after each other, of each of which b (N, K) is turned into a panel first."""
     (rows, columns), width, length, panel = z.shape, WIDTH // z.itemsize, a.shape[1], panels[index]
     vectors, blocks = -(-columns // width), -(-rows // ROWS)
-    units, turned = -(-vectors // COLUMNS) * blocks, -1
+    units, turned, zero = -(-vectors // COLUMNS) * blocks, -1, z.dtype.type(0)
     for unit in range(units * index // pieces, units * (index + 1) // pieces):
         tile, block = unit // blocks, unit % blocks
         v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
@@ -190,10 +201,10 @@ def _turned_piece(a, b, table, zeros, bias, z, panels, index, pieces):
         )  # fmt: skip
         for i in range(m, m_end):
             for j in range(n, n_end):
-                z[i, j] += bias[j]
+                z[i, j] = _finished(z[i, j] + bias[j], zero, rectified)
 
 
 @driver_of(_turned_piece)
-def _turned_driver(address, a, b, table, zeros, bias, z, panels, pieces):
+def _turned_driver(address, a, b, table, zeros, bias, z, panels, rectified, pieces):
     for index in prange(pieces):
-        call(address, (a, b, table, zeros, bias, z, panels), np.int64(index), pieces)
+        call(address, (a, b, table, zeros, bias, z, panels, rectified), np.int64(index), pieces)

@@ -29,7 +29,7 @@ class Relu(Op):
     derivatives = ("∂z/∂x = [x > 0]",)
 
     def forward(self, x):
-        return np.maximum(x, 0) if x.dtype == np.float16 else kernels.pointwise.relu(x)
+        return rectified(x)
 
     def backward_x(self, grad, z):
         # The sign of z tells that of x, and z lives on in the next layer anyway; x would have to be kept.
@@ -47,6 +47,11 @@ class ReluGradient(Op):
 
     def backward_g(self, grad, y):
         return apply(ReluGradient, grad, y)
+
+
+def rectified(x: np.ndarray) -> np.ndarray:
+    """The array max(x, 0)."""
+    return np.maximum(x, 0) if x.dtype == np.float16 else kernels.pointwise.relu(x)
 
 
 def relu_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:

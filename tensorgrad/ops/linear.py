@@ -13,6 +13,7 @@ from tensorgrad.arrays import KERNEL_FLOATS
 from tensorgrad.engine import apply, fixed
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
+from tensorgrad.ops.activations import rectified
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
 
 if TYPE_CHECKING:
@@ -79,16 +80,26 @@ class LinearGradWeight(Op):
 
 def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The arrays g · w and gᵀ · x: a linear layer's gradients for its input and its weight, in one call."""
-    if g.size * x.shape[1] > FEW and g.dtype in KERNEL_FLOATS:
+    if _is_large(g, w):
         return kernels.linear.gradients(g, x, w)
     return _numpy_product(g, w, None), _numpy_product(g.T, x, None)
 
 
+def rectified_linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
+    """The array max(x · wᵀ + b, 0): a linear layer and the rectifier behind it, in one call."""
+    if _is_large(x, w.T):
+        return kernels.matmul.product(x, w.T, b, rectified=True)
+    return rectified(_numpy_product(x, w.T, b))
+
+
+def _is_large(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether these are two large matrices of floats that our kernel takes."""
+    return x.ndim == y.ndim == 2 and x.size * y.shape[1] > FEW and x.dtype in KERNEL_FLOATS
+
+
 def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """x · y + bias; in a kernel of ours where there are two large matrices of floats that it takes."""
-    if x.ndim == y.ndim == 2 and x.size * y.shape[1] > FEW and x.dtype in KERNEL_FLOATS:
-        return kernels.matmul.product(x, y, bias)
-    return _numpy_product(x, y, bias)
+    """x · y + bias, in the kernel that suits."""
+    return kernels.matmul.product(x, y, bias) if _is_large(x, y) else _numpy_product(x, y, bias)
 
 
 @quiet

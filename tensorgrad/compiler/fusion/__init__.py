@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from tensorgrad.compiler.fusion import linear, pooling
 from tensorgrad.compiler.fusion.chains import Chains, Shapes
 from tensorgrad.compiler.recording import Step
+from tensorgrad.ops.activations import Relu
 from tensorgrad.ops.linear import LinearGradWeight
 from tensorgrad.ops.pooling import MaxPool
 
@@ -26,6 +27,8 @@ def fused(
     for step in forward:
         if step.function is MaxPool and len(step.settings["kernel"]) == 2:
             pooling.join(chains, step)
+        elif step.function is Relu:
+            linear.rectify(chains, step)
     for steps in walks.values():
         for step in steps:
             if step.function is LinearGradWeight:

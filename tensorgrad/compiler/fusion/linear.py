@@ -1,14 +1,21 @@
-"""All gradients of a fully connected layer in one step, and that of the rectifier behind it."""
+"""A fully connected layer with the rectifier behind it in one step, and all their gradients in another."""
 
 from __future__ import annotations
 
 from tensorgrad.compiler.fusion.chains import Chains, placed, replace
 from tensorgrad.compiler.recording import Step
 from tensorgrad.ops.activations import ReluGradient, relu_gradient
-from tensorgrad.ops.linear import MatMul, gradients
+from tensorgrad.ops.linear import Linear, MatMul, gradients, rectified_linear
 from tensorgrad.ops.reductions import Sum
 
 OVER_IMAGES = {"axis": (0,), "keepdims": False}
+
+
+def rectify(chains: Chains, relu: Step) -> None:
+    """Rectify while the layer before writes what nobody else reads."""
+    layer = chains.makers.get(relu.inputs[0])
+    if layer is not None and layer.function is Linear and len(chains.readers[relu.inputs[0]]) == 1:
+        replace(chains.forward, [relu], Step(_rectified_linear, {}, layer.inputs, {}, relu.outputs))
 
 
 def join(chains: Chains, weight: Step) -> None:
@@ -32,6 +39,10 @@ def join(chains: Chains, weight: Step) -> None:
 def _is_product(chains: Chains, step: Step, g: str, weight: Step) -> bool:
     """Whether a product is that of g with such a weight."""
     return step.inputs[0] == g and chains.shapes[step.inputs[1]] == chains.shapes[weight.outputs[0]]
+
+
+def _rectified_linear(x, w, b=None):
+    return rectified_linear(x, w, b)
 
 
 def _linear_gradients(g, x, w, *others):
