@@ -21,7 +21,7 @@ ALIGNMENT = 64  # bytes: one cache line, and the widest vector there is
 SMALLEST = 32 * 1024  # bytes: below, malloc reuses memory well by itself
 FEW = SMALLEST // 16  # numbers that take less than that, complex ones too
 LIMIT = 1024**3  # bytes that the pool holds at most, in use and free together
-LOOKS = 4  # buffers of a size looked at before a new one is made; the one longest in use comes first
+LOOKS = range(4)  # of a size so many buffers are looked at before a new one is made, the one longest in use first
 
 
 class Statistics(NamedTuple):
@@ -124,8 +124,11 @@ class _Pool:
         rounded = _size_class(size)
         with self._lock:
             # Taken out and put back, so that the dictionary keeps the class least recently used in front.
-            slots = self._classes[rounded] = self._classes.pop(rounded, None) or deque()
-            for _ in range(min(LOOKS, len(slots))):
+            slots = self._classes.pop(rounded, None)
+            slots = self._classes[rounded] = deque() if slots is None else slots
+            for _ in LOOKS:
+                if not slots:
+                    break
                 slot = slots[0]
                 slots.rotate(-1)
                 if _references(slot) == _IDLE:
