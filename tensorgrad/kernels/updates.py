@@ -5,6 +5,7 @@ the gradients is the same in the next step. What each rule computes is stated, i
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from itertools import chain
 from math import sqrt
 
@@ -29,8 +30,9 @@ class Table:
         # (parameters · arrays,) -> (parameters, arrays), with w once more where the gradient's address will stand
         arrays = chain.from_iterable([(w, w, *kept) for w, *kept in parameters])
         self.rows = np.array(addresses(arrays)).reshape(len(parameters), -1)
-        self.sizes = [w.size for w, *_ in parameters]
-        self.total, self.like = sum(self.sizes), parameters[0][0].reshape(-1)
+        # Sizes, and a row where the steps will stand.
+        self.counts = np.array([[w.size for w, *_ in parameters]] * 2)
+        self.total, self.like = int(self.counts[0].sum()), parameters[0][0].reshape(-1)
 
     def __reduce__(self) -> tuple:
         return Table, (self.parameters,)  # a copy's arrays lie elsewhere
@@ -78,11 +80,16 @@ def _run(
 ) -> None:
     # What is copied here must live until the kernel has run.
     gradients = [ready(g) for g in gradients]
-    # A copy of the table: several threads may use it at once.
-    rows, total = table.rows.copy(), table.total
-    rows[:, 1] = addresses(gradients)
-    arguments = (rows, np.array([table.sizes, steps]), np.array(numbers, FLOAT64), table.like)
-    run(piece, driver, arguments, pieces_for(total, WORK * total))
+    # Copies of the table: several threads may use it at once.
+    rows, counts, total = table.rows.copy(), table.counts.copy(), table.total
+    rows[:, 1], counts[1] = addresses(gradients), steps
+    run(piece, driver, (rows, counts, _line(numbers), table.like), pieces_for(total, WORK * total))
+
+
+@lru_cache(maxsize=64)
+def _line(numbers: tuple[float, ...]) -> np.ndarray:
+    """Numbers as kernels read them, most often those of the step before."""
+    return np.array(numbers, FLOAT64)
 
 
 @intrinsic
