@@ -294,11 +294,14 @@ def _spread(x, n, band, image, start, layout):
     """The rows of image n of x (N, C, H, W) that a band of the output meets -> image (C, KW, phases, rows, OW)."""
     height, width, columns = x.shape[2], x.shape[3], layout.output_w
     pixels, above = x.ravel(), layout.top - band * layout.band * layout.stride_h
+    # Of the only phase once: to find where one is inside the image takes as long as some rows.
+    first, last = _span(0, layout.stride_h, above, height, layout.rows)
     for c in range(x.shape[1]):
         for j in range(layout.kernel_w):
             shift = j * layout.dilation_w - layout.left
             for phase in range(layout.phases):
-                first, last = _span(phase, layout.stride_h, above, height, layout.rows)
+                if layout.phases > 1:
+                    first, last = _span(phase, layout.stride_h, above, height, layout.rows)
                 row = ((n * x.shape[1] + c) * height + first * layout.stride_h + phase - above) * width
                 step, inside = layout.stride_h * width, start + first * columns
                 _clear(image, start, inside)
