@@ -210,7 +210,7 @@ def test_winograds_transforms_stay_in_whole_registers(transform, dtype, monkeypa
 def test_narrower_vectors_compute_the_same(name, features, tmp_path):
     script = """
 import numpy as np
-from tensorgrad.kernels import convolution, simd, twins
+from tensorgrad.kernels import convolution, linear, matmul, simd, twins
 generator = np.random.default_rng(0)
 pads = ((1, 1), (1, 1))
 for count, channels, filters in ((3, 5, 7), (9, 16, 17)):
@@ -221,6 +221,11 @@ for count, channels, filters in ((3, 5, 7), (9, 16, 17)):
         (convolution.grad_input(g, w, (9, 11), padding=pads), twins.conv_grad_input(g, w, (9, 11), padding=pads)),
         (convolution.grad_weight(x, g, (3, 3), padding=pads), twins.conv_grad_weight(x, g, (3, 3), padding=pads)),
     ):
+        np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
+for count in (9, 41):  # dot products, and panels that are turned
+    x, w, bias, g = (generator.standard_normal(shape) for shape in ((count, 53), (37, 53), 37, (count, 37)))
+    np.testing.assert_allclose(matmul.product(x, w.T, bias), x @ w.T + bias, rtol=1e-11, atol=1e-11)
+    for ours, twin in zip(linear.gradients(g, x, w), (g @ w, g.T @ x)):
         np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 print(simd.WIDTH)
 """

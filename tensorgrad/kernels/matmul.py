@@ -62,20 +62,26 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
     z, pieces = memory.empty((m, n), dtype), pieces_for(tiles, work)
     if b_turned:
         bias = zeros(n, dtype) if bias is None else ready(bias)
-        if m < max(TURNED, k // LONG):
-            run(_dot_piece, _dot_driver, (ready(a), ready(b.T), _offsets(n, k), bias, z, rectified), pieces)
-        else:
-            width = lanes(dtype)
-            panels = memory.empty((pieces, -(-k // width) * width * COLUMNS * width), dtype)
-            places = table(k, 1, COLUMNS * width)
-            arguments = (ready(a), ready(b.T), places, zeros(ROWS, dtype), bias, z, panels, rectified)
-            run(_turned_piece, _turned_driver, arguments, pieces)
-        return z
+        return _by_columns(ready(a), ready(b.T), bias, z, rectified, pieces)
     a, step = (ready(a.T), 1) if a_turned else (ready(a), k)
     places = table(k, m if a_turned else 1, n)
     run(broadcast_piece, _broadcast_driver, (a, ready(b), places, zeros(ROWS, dtype), z, step), pieces)
     z = z if bias is None else _plus(z, bias)
     return pointwise.relu(z) if rectified else z
+
+
+def _by_columns(
+    a: np.ndarray, b: np.ndarray, bias: np.ndarray, z: np.ndarray, rectified: bool, pieces: int
+) -> np.ndarray:
+    """`product` for a (M, K) and b (N, K), whose rows are the columns of the second factor. The arrays are `ready`."""
+    (m, k), n, width = a.shape, len(b), lanes(a.dtype)
+    if m < max(TURNED, k // LONG):
+        run(_dot_piece, _dot_driver, (a, b, _offsets(n, k), bias, z, rectified), pieces)
+        return z
+    panels = memory.empty((pieces, -(-k // width) * width * COLUMNS * width), a.dtype)
+    arguments = (a, b, table(k, 1, COLUMNS * width), zeros(ROWS, a.dtype), bias, z, panels, rectified)
+    run(_turned_piece, _turned_driver, arguments, pieces)
+    return z
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
