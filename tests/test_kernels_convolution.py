@@ -266,27 +266,15 @@ def test_errors_restate_the_call(call, error, match):
         call()
 
 
-def test_little_work_has_the_same_bits_with_any_number_of_threads():
+@pytest.mark.parametrize(("count", "channels", "filters"), [(3, 6, 4), (1, 32, 64)], ids=["little work", "one image"])
+def test_these_weight_gradients_have_the_same_bits_with_any_number_of_threads(count, channels, filters):
     rng = np.random.default_rng(5)
-    x, g = rng.standard_normal((3, 6, 14, 14), np.float32), rng.standard_normal((3, 4, 10, 10), np.float32)
+    x, g = (rng.standard_normal(s, np.float32) for s in ((count, channels, 14, 14), (count, filters, 10, 10)))
     before, results = runtime.get_num_threads(), set()
     try:
         for threads in {1, before}:
             runtime.set_num_threads(threads)
             results.add(convolution.grad_weight(x, g, (5, 5)).tobytes())
-    finally:
-        runtime.set_num_threads(before)
-    assert len(results) == 1
-
-
-def test_a_weight_gradient_of_one_image_has_the_same_bits_with_any_number_of_threads():
-    rng = np.random.default_rng(6)
-    x, g = rng.standard_normal((1, 32, 14, 14), np.float32), rng.standard_normal((1, 64, 14, 14), np.float32)
-    before, results = runtime.get_num_threads(), set()
-    try:
-        for threads in {1, before}:
-            runtime.set_num_threads(threads)
-            results.add(convolution.grad_weight(x, g, (3, 3), padding=((1, 1), (1, 1))).tobytes())
     finally:
         runtime.set_num_threads(before)
     assert len(results) == 1

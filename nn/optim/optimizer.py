@@ -17,7 +17,7 @@ from tensorgrad.tensor import Tensor
 
 from .options import non_negative, plain, storable
 from .saved_state import misfits
-from .terms import scaled
+from .terms import quiet, scaled
 
 LARGE = 4096
 """Weights in a group from which its rule runs in a kernel: for fewer NumPy is fast enough, and numba stays unloaded."""
@@ -111,14 +111,16 @@ class Optimizer:
                 for table, chosen in together:
                     gradients = [parameters[k].grad._data for k in chosen]
                     kernel(table, gradients, [states[k]["step"] for k in chosen], numbers)
-            if by_rule:
-                with np.errstate(all="ignore"):  # infinities and NaN are values here
-                    for k in by_rule:
-                        w, g = parameters[k]._data, parameters[k].grad._data
-                        self.update(w, g if sign > 0 else scaled(g, -1), states[k], **options)
+            for k in by_rule:
+                w, g = parameters[k]._data, parameters[k].grad._data
+                self._update_by_rule(w, g if sign > 0 else scaled(g, -1), states[k], options)
             for p in parameters:
                 p._version[0] += 1  # backward must know that the contents changed
         self.steps += 1
+
+    @quiet
+    def _update_by_rule(self, w: np.ndarray, g: np.ndarray, state: dict[str, Any], options: dict[str, Any]) -> None:
+        self.update(w, g, state, **options)
 
     def _shares(
         self, number: int, parameters: list[Tensor], states: list[dict[str, Any]], slots: tuple[str, ...]

@@ -198,13 +198,8 @@ def _forward_piece(x, w, bias, z, indices, planes, cuts, table, scratch, lengths
         k, k_end = filters * cut // cuts, filters * (cut + 1) // cuts
         y, first, end = planes[index][: k_end - k], n * filters + k, n * filters + k_end
         _, rows, columns = y.shape
-        convolved = y.reshape(1, k_end - k, rows, columns)
-        call(
-            correlate,
-            (x[n : n + 1], w[k:k_end], bias[k:k_end], convolved, table, image, lengths, step, group, width),
-            0,
-            1,
-        )
+        arrays = (x[n : n + 1], w[k:k_end], bias[k:k_end], y.reshape(1, k_end - k, rows, columns))
+        call(correlate, (*arrays, table, image, lengths, step, group, width), 0, 1)
         call(pool, (y.reshape(k_end - k, 1, rows, columns), z_planes[first:end], positions[first:end]), 0, 1)
 
 

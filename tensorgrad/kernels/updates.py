@@ -5,7 +5,6 @@ the gradients is the same in the next step. What each rule computes is stated, i
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
 from itertools import chain
 from math import sqrt
 
@@ -83,13 +82,8 @@ def _run(
     # Copies of the table: several threads may use it at once.
     rows, counts, total = table.rows.copy(), table.counts.copy(), table.total
     rows[:, 1], counts[1] = addresses(gradients), steps
-    run(piece, driver, (rows, counts, _line(numbers), table.like), pieces_for(total, WORK * total))
-
-
-@lru_cache(maxsize=64)
-def _line(numbers: tuple[float, ...]) -> np.ndarray:
-    """Numbers as kernels read them, most often those of the step before."""
-    return np.array(numbers, FLOAT64)
+    arguments = (rows, counts, np.array(numbers, FLOAT64), table.like)
+    run(piece, driver, arguments, pieces_for(total, WORK * total))
 
 
 @intrinsic

@@ -15,7 +15,7 @@ def rectify(chains: Chains, relu: Step) -> None:
     """Rectify while the layer before writes what nobody else reads."""
     layer = chains.makers.get(relu.inputs[0])
     if layer is not None and layer.function is Linear and len(chains.readers[relu.inputs[0]]) == 1:
-        replace(chains.forward, [relu], Step(_rectified_linear, {}, layer.inputs, {}, relu.outputs))
+        replace(chains.forward, [relu], Step(rectified_linear, {}, layer.inputs, {}, relu.outputs))
 
 
 def join(chains: Chains, weight: Step) -> None:
@@ -39,10 +39,6 @@ def join(chains: Chains, weight: Step) -> None:
 def _is_product(chains: Chains, step: Step, g: str, weight: Step) -> bool:
     """Whether a product is that of g with such a weight."""
     return step.inputs[0] == g and chains.shapes[step.inputs[1]] == chains.shapes[weight.outputs[0]]
-
-
-def _rectified_linear(x, w, b=None):
-    return rectified_linear(x, w, b)
 
 
 def _linear_gradients(g, x, w, *others):
