@@ -1,7 +1,6 @@
 """Compiled functions: replays against the functions themselves, and everything that must not be replayed."""
 
 import gc
-import re
 import threading
 import warnings
 import weakref
@@ -9,16 +8,13 @@ import weakref
 import numpy as np
 import pytest
 from cases import CASES
+from compiling import assert_same, numbers, ready_made
 from networks import LeNet5, ResNet18, SigmoidNetwork
 
 import tensorgrad as tg
 from tensorgrad import nn
 
 pytestmark = pytest.mark.filterwarnings("error")
-
-
-def numbers(tensor):
-    return None if tensor is None else np.array(tensor.detach().data)
 
 
 def turned(array, times):
@@ -35,18 +31,6 @@ def call_and_gradients(function, arrays, upstream):
     if z.requires_grad:
         z.backward(upstream(z.shape, z.dtype))
     return numbers(z), [numbers(x.grad) for x in tensors]
-
-
-def assert_same(one, other):
-    if isinstance(one, (list, tuple)):
-        assert len(one) == len(other)
-        for a, b in zip(one, other, strict=True):
-            assert_same(a, b)
-    elif isinstance(one, np.ndarray):
-        assert one.dtype == other.dtype and one.shape == other.shape
-        np.testing.assert_array_equal(one, other)
-    else:
-        assert one == other
 
 
 # ------------------------------------------------------------------------------------------------------------- every op
@@ -415,14 +399,6 @@ def test_the_programs_that_are_kept_are_so_many():
 # ------------------------------------------------------------------------------------------------------------ gradients
 
 
-def ready_made(function, *arguments, calls=2):
-    """The compiled function, past its recordings."""
-    compiled = tg.compile(function)
-    for _ in range(calls):
-        compiled(*arguments)
-    return compiled
-
-
 def test_gradients_add_up_and_outlive_the_next_call():
     w = weight()
     compiled = ready_made(lambda x: (w * x).relu().sum(), tg.tensor([1.0, 2.0]))
@@ -667,135 +643,3 @@ def test_recordings_hold_no_arrays():
 def test_what_cant_be_called_is_refused():
     with pytest.raises(tg.DTypeError, match="can't be called"):
         tg.compile(3)
-
-
-# --------------------------------------------------------------------------------------------------------------- fusion
-
-
-def joined(function, shape=(2, 1, 12, 12), grad=True):
-    """What the programs call in the place of single ops."""
-    compiled = ready_made(function, tg.ones(*shape, requires_grad=grad))
-    assert compiled.problems == []
-    words = ("convolve", "grad_weight", "pool", "spread", "spread_and_sum", "rectified_linear", "linear_gradients")
-    return [word for word in words if re.search(rf" = run_{word}_\d", compiled.source)]
-
-
-def test_what_is_joined():
-    w = tg.tensor(np.random.default_rng(0).standard_normal((4, 1, 3, 3)).astype(np.float32), requires_grad=True)
-    b = tg.zeros(4, requires_grad=True)
-    both = tg.max_pool2d
-    assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 2).sum(), grad=False) == ["convolve", "grad_weight"]
-    assert joined(lambda x: both(tg.conv2d(x, w), 2).relu().sum(), grad=False) == ["convolve", "grad_weight"]
-    assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 2).sum()) == ["convolve", "spread_and_sum"]
-    assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 3).sum(), grad=False) == ["pool", "spread_and_sum"]
-    assert joined(lambda x: both(x.relu(), 2, padding=1).sum()) == ["pool", "spread"]
-    assert joined(lambda x: both(x, 2).relu().sum()) == ["pool", "spread"]
-    frozen = w.detach()
-    assert joined(lambda x: both(tg.conv2d(x, frozen).relu(), 2).sum(), grad=False) == ["convolve"]
-
-
-def test_what_is_read_besides_is_not_joined():
-    def twice(x):
-        y = x.relu()
-        return tg.max_pool2d(y, 2).sum() + y.sum()
-
-    def returned(x):
-        y = x.relu()
-        return tg.max_pool2d(y, 2).sum(), y
-
-    assert joined(twice) == joined(returned) == []
-    assert joined(lambda x: (tg.max_pool2d(x, 2).relu() + tg.max_pool2d(x, 2)).sum()) == ["pool", "spread"]
-    w = tg.ones(4, 1, 3, 3, requires_grad=True)
-
-    def convolved_twice(x):
-        y = tg.conv2d(x, w)
-        return tg.max_pool2d(y.relu(), 2).sum() + y.sum()
-
-    assert joined(convolved_twice, grad=False) == ["pool", "spread"]
-    assert joined(lambda x: tg.max_pool1d(x.relu(), 2).sum(), shape=(2, 3, 8)) == []
-
-
-@pytest.mark.parametrize("ceil_mode", [False, True])
-@pytest.mark.parametrize("side", [11, 12])
-@pytest.mark.parametrize("first", ["relu", "pool"])
-def test_joined_steps_give_the_same_bits(first, side, ceil_mode):
-    rng = np.random.default_rng(2)
-    w, b = (tg.tensor(rng.standard_normal(s).astype(np.float32), requires_grad=True) for s in ((4, 2, 3, 3), (4,)))
-
-    def function(x):
-        y = tg.conv2d(x, w, b)
-        pooled = tg.max_pool2d(y.relu() if first == "relu" else y, 2, ceil_mode=ceil_mode)
-        return pooled if first == "relu" else pooled.relu()
-
-    compiled = tg.compile(function)
-    for k in range(4):
-        values = rng.standard_normal((3, 2, side, side)).astype(np.float32)
-        values[0, 0, 0, k] = [0.0, np.inf, -np.inf, np.nan][k]
-        x = tg.tensor(values)
-        upstream = tg.tensor(rng.standard_normal(function(x).shape).astype(np.float32))
-        results = []
-        for f in (function, compiled):
-            z = f(x)
-            results.append([numbers(z), *(numbers(g) for g in tg.grad(z, [w, b], upstream))])
-        assert_same(*results)
-    assert compiled.replays == 2
-
-
-def layer(outputs, inputs, seed=0):
-    rng = np.random.default_rng(seed)
-    return [
-        tg.tensor(rng.standard_normal(s).astype(np.float32), requires_grad=True)
-        for s in ((outputs, inputs), (outputs,))
-    ]
-
-
-def test_the_gradients_of_a_linear_layer_are_joined():
-    w, b = layer(6, 12)
-    linear, of_x = tg.linear, {"shape": (5, 12)}
-    assert joined(lambda x: linear(x, w, b).relu().sum(), **of_x) == ["rectified_linear", "linear_gradients"]
-    assert joined(lambda x: linear(x, w).sum(), **of_x) == ["linear_gradients"]
-    # The first layer's input wants no gradient, a frozen weight neither.
-    assert joined(lambda x: linear(x, w, b).relu().sum(), grad=False, **of_x) == ["rectified_linear"]
-    assert joined(lambda x: linear(x, w.detach(), b).relu().sum(), **of_x) == ["rectified_linear"]
-
-
-def test_a_layer_that_somebody_reads_is_rectified_by_itself():
-    w, b = layer(6, 12)
-
-    def twice(x):
-        y = tg.linear(x, w, b)
-        return y.relu().sum() + y.sum()
-
-    def returned(x):
-        y = tg.linear(x, w, b)
-        return y.relu().sum(), y
-
-    assert "rectified_linear" not in joined(twice, shape=(5, 12)) + joined(returned, shape=(5, 12))
-
-
-@pytest.mark.parametrize("count", [1, 3, 70])
-@pytest.mark.parametrize("kind", ["plain", "without bias", "no rectifier", "shared gradient", "read besides"])
-def test_joined_gradients_of_linear_layers_give_the_same_bits(count, kind):
-    (w, b), (v, c), rng = layer(60, 90), layer(60, 90, seed=1), np.random.default_rng(3)
-
-    def function(x):
-        y = tg.linear(x, w, None if kind == "without bias" else b)
-        if kind == "shared gradient":
-            y = y + tg.linear(x * 2, v, c)
-        if kind == "no rectifier":
-            return y
-        z = y.relu()
-        return z + y.exp().sum(0) if kind == "read besides" else z
-
-    compiled = tg.compile(function)
-    for k in range(4):
-        values = rng.standard_normal((count, 90)).astype(np.float32)
-        values[0, k] = [0.0, np.inf, -np.inf, np.nan][k]
-        x = tg.tensor(values, requires_grad=True)
-        upstream, results = tg.tensor(rng.standard_normal((count, 60)).astype(np.float32)), []
-        wanted = [x, w] if kind == "without bias" else [x, w, b, v, c] if kind == "shared gradient" else [x, w, b]
-        for f in (function, compiled):
-            z = f(x)
-            results.append([numbers(z), *(numbers(g) for g in tg.grad(z, wanted, upstream))])
-        assert_same(*results)
-    assert compiled.replays == 2 and "linear_gradients" in compiled.source
