@@ -15,8 +15,9 @@ def joined(function, shape=(2, 1, 12, 12), grad=True):
     """What the programs call in the place of single ops."""
     compiled = ready_made(function, tg.ones(*shape, requires_grad=grad))
     assert compiled.problems == []
-    words = ("convolve", "grad_weight", "pool", "spread", "spread_and_sum", "rectified_linear", "linear_gradients")
-    return [word for word in words if re.search(rf" = run_{word}_\d", compiled.source)]
+    words = "convolve grad_weight gradients pool spread spread_and_sum rectified_linear linear_gradients"
+    found = [word for word in words.split() if re.search(rf" = run_{word}_\d", compiled.source)]
+    return found
 
 
 def test_what_is_joined():
@@ -25,7 +26,9 @@ def test_what_is_joined():
     both = tg.max_pool2d
     assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 2).sum(), grad=False) == ["convolve", "grad_weight"]
     assert joined(lambda x: both(tg.conv2d(x, w), 2).relu().sum(), grad=False) == ["convolve", "grad_weight"]
-    assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 2).sum()) == ["convolve", "spread_and_sum"]
+    assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 2).sum()) == ["convolve", "gradients"]
+    assert joined(lambda x: both(tg.conv2d(x, w), 2).relu().sum()) == ["convolve", "gradients"]
+    assert joined(lambda x: both(tg.conv2d(x, w.detach(), b).relu(), 2).sum()) == ["convolve", "spread_and_sum"]
     assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 3).sum(), grad=False) == ["pool", "spread_and_sum"]
     assert joined(lambda x: both(x.relu(), 2, padding=1).sum()) == ["pool", "spread"]
     assert joined(lambda x: both(x, 2).relu().sum()) == ["pool", "spread"]
@@ -57,9 +60,11 @@ def test_what_is_read_besides_is_not_joined():
 @pytest.mark.parametrize("ceil_mode", [False, True])
 @pytest.mark.parametrize("side", [11, 12])
 @pytest.mark.parametrize("first", ["relu", "pool"])
-def test_joined_steps_give_the_same_bits(first, side, ceil_mode):
-    rng = np.random.default_rng(2)
-    w, b = (tg.tensor(rng.standard_normal(s).astype(np.float32), requires_grad=True) for s in ((4, 2, 3, 3), (4,)))
+@pytest.mark.parametrize(("channels", "whole"), [(2, False), (2, True), (16, False), (16, True)])
+def test_joined_steps_give_the_same_bits(channels, whole, first, side, ceil_mode):
+    """Few channels and many; the gradients of the weights alone, and those of the input too."""
+    rng, shapes = np.random.default_rng(2), ((4, channels, 3, 3), (4,))
+    w, b = (tg.tensor(rng.standard_normal(s).astype(np.float32), requires_grad=True) for s in shapes)
 
     def function(x):
         y = tg.conv2d(x, w, b)
@@ -68,14 +73,14 @@ def test_joined_steps_give_the_same_bits(first, side, ceil_mode):
 
     compiled = tg.compile(function)
     for k in range(4):
-        values = rng.standard_normal((3, 2, side, side)).astype(np.float32)
+        values = rng.standard_normal((3, channels, side, side)).astype(np.float32)
         values[0, 0, 0, k] = [0.0, np.inf, -np.inf, np.nan][k]
-        x = tg.tensor(values)
+        x = tg.tensor(values, requires_grad=whole)
         upstream = tg.tensor(rng.standard_normal(function(x).shape).astype(np.float32))
         results = []
         for f in (function, compiled):
             z = f(x)
-            results.append([numbers(z), *(numbers(g) for g in tg.grad(z, [w, b], upstream))])
+            results.append([numbers(z), *(numbers(g) for g in tg.grad(z, [x, w, b][not whole :], upstream))])
         assert_same(*results)
     assert compiled.replays == 2
 

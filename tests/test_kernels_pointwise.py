@@ -46,3 +46,13 @@ def test_any_layout_and_no_mixture_of_dtypes():
         np.testing.assert_array_equal(pointwise.relu(layout), twins.relu(layout))
     with pytest.raises(DTypeError, match="float32 or float64"):
         pointwise.relu_gradient(x, x.astype(np.float32))
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_one_number_that_is_not_finite_is_found_wherever_it_stands(value):
+    for size in (1, 5, 64, 1000):
+        for place in (0, size // 2, size - 1):
+            w = np.ones((1, size, 1, 1), np.float32)
+            w[0, place] = value
+            assert not pointwise.finite(w)
+    assert pointwise.finite(np.full((2, 3, 4, 5), np.finfo(np.float32).max, np.float32))

@@ -15,6 +15,7 @@ LAYERS = {
     "one window": ((2, 3, 3), (3, 2, 2, 2), (1, 1), NONE, (1, 1), 1),
     "groups, stride, dilation": ((6, 15, 17), (9, 2, 3, 2), (2, 1), ((2, 1), (0, 3)), (2, 3), 3),
     "bands": ((2, 300, 100), (3, 2, 3, 3), (1, 1), SAME, (1, 1), 1),
+    "many channels, few vectors": ((40, 7, 6), (9, 40, 5, 5), (1, 1), WIDE, (1, 1), 1),
     "by tiles": ((16, 16, 15), (17, 16, 3, 3), (1, 1), SAME, (1, 1), 1),
 }
 EVERY_LAYER = pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
@@ -49,7 +50,16 @@ def one_by_one(x, w, bias, motion):
 
 def gradients_one_by_one(x, w, y, g, indices, motion):
     full = pointwise.relu_gradient(pooling.scatter(g, indices, y.shape[2:]), y)
-    return convolution.grad_weight(x, full, w.shape[2:], *motion), pointwise.channel_sums(full)
+    dx = convolution.grad_input(full, w, x.shape[2:], *motion)
+    return dx, convolution.grad_weight(x, full, w.shape[2:], *motion), pointwise.channel_sums(full)
+
+
+def joint_gradients(x, w, g, z, indices, motion, output_size):
+    """dx, dw, db; the last two are those of `grad_weight` too."""
+    results = pooled_convolution.gradients(x, w, g, z, indices, *motion, output_size=output_size)
+    again = pooled_convolution.grad_weight(x, g, z, indices, w.shape[2:], *motion, output_size=output_size)
+    assert all(np.array_equal(a, b, equal_nan=True) for a, b in zip(results[1:], again, strict=True))
+    return results
 
 
 def same_bits(a, b):
@@ -63,7 +73,7 @@ def check(x, w, bias, motion):
     assert same_bits(z, expected)
     assert indices.dtype == np.int32 and (indices == positions)[z > 0].all()
     g = np.random.default_rng(9).standard_normal(z.shape).astype(z.dtype)
-    results = pooled_convolution.grad_weight(x, g, z, indices, w.shape[2:], *motion, output_size=y.shape[2:])
+    results = joint_gradients(x, w, g, z, indices, motion, y.shape[2:])
     for result, right in zip(results, gradients_one_by_one(x, w, y, g, positions, motion), strict=True):
         assert same_bits(result, right)
 
@@ -121,10 +131,10 @@ def test_nan_and_infinities_come_through(layer):
     np.testing.assert_array_equal(z, expected)
     np.testing.assert_array_equal(indices[z > 0], positions[z > 0])
     g = np.random.default_rng(6).standard_normal(z.shape).astype(np.float32)
-    results = pooled_convolution.grad_weight(x, g, z, indices, w.shape[2:], *motion, output_size=y.shape[2:])
+    results = joint_gradients(x, w, g, z, indices, motion, y.shape[2:])
     for result, right in zip(results, gradients_one_by_one(x, w, y, g, positions, motion), strict=True):
         np.testing.assert_array_equal(result, right)
-    assert np.isnan(z).any() and np.isnan(results[0]).any()
+    assert np.isnan(z).any() and np.isnan(results[1]).any()
 
 
 @EVERY_LAYER
@@ -135,8 +145,10 @@ def test_kernels_compute_what_their_twins_state(layer):
     z, indices = pooled_convolution.forward(x, w, bias, *motion)
     np.testing.assert_allclose(z, expected, rtol=1e-11, atol=1e-11)
     g = np.random.default_rng(6).standard_normal(z.shape)
-    dw, db = pooled_convolution.grad_weight(x, g, z, indices, w.shape[2:], *motion, output_size=y.shape[2:])
+    dx, dw, db = joint_gradients(x, w, g, z, indices, motion, y.shape[2:])
     full = twins.relu_gradient(twins.scatter(g, positions, y.shape[2:]), y)
+    expected = twins.conv_grad_input(full, w, x.shape[2:], *motion)
+    np.testing.assert_allclose(dx, expected, rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(dw, twins.conv_grad_weight(x, full, w.shape[2:], *motion), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(db, twins.channel_sums(full), rtol=1e-11, atol=1e-11)
 
@@ -153,8 +165,7 @@ def test_any_layout_of_the_inputs():
     (x, w, bias), motion = draw(layer, 5), layer[2:]
     z, indices = pooled_convolution.forward(x, w, bias, *motion)
     g = np.random.default_rng(6).standard_normal(z.shape)
-    sizes = (w.shape[2:], *motion)
-    expected = pooled_convolution.grad_weight(x, g, z, indices, *sizes, output_size=(9, 11))
+    expected = joint_gradients(x, w, g, z, indices, motion, (9, 11))
     for turn in (
         lambda a: np.flip(np.flip(a).copy()),
         np.asfortranarray,
@@ -162,12 +173,13 @@ def test_any_layout_of_the_inputs():
     ):
         again, _ = pooled_convolution.forward(turn(x), turn(w), turn(bias), *motion)
         assert same_bits(again, z)
-        arrays = (turn(x), turn(g), turn(z), np.asfortranarray(indices))
-        results = pooled_convolution.grad_weight(*arrays, *sizes, output_size=(9, 11))
+        arrays = (turn(x), turn(w), turn(g), turn(z), np.asfortranarray(indices))
+        results = joint_gradients(*arrays, motion, (9, 11))
         assert all(same_bits(a, b) for a, b in zip(results, expected, strict=True))
 
 
 X, W, G, FIRST = np.ones((2, 4, 6, 6)), np.ones((6, 2, 3, 3)), np.ones((2, 6, 2, 2)), np.zeros((2, 6, 2, 2), np.int32)
+Z, V = np.ones((2, 8, 6, 6)), np.ones((6, 8, 3, 3))
 SIZES = {"groups": 2, "output_size": (4, 4)}
 
 
@@ -186,6 +198,19 @@ SIZES = {"groups": 2, "output_size": (4, 4)}
         (lambda: pooled_convolution.grad_weight(X[:1], G, G, FIRST, (3, 3), **SIZES), ShapeError, "g isn't shaped"),
         (lambda: pooled_convolution.grad_weight(X, G, G, FIRST, (2, 3), **SIZES), ShapeError, r"g \(2, 6, 5, 4\)"),
         (lambda: pooled_convolution.grad_weight(X, G[0], G, FIRST, (3, 3), **SIZES), ShapeError, "isn't shaped"),
+        (lambda: pooled_convolution.gradients(X, W, G, G, FIRST + 16, **SIZES), RangeError, "outside the plane"),
+        (lambda: pooled_convolution.gradients(Z, V, G, G, FIRST + 16, output_size=(4, 4)), RangeError, "outside the"),
+        (
+            lambda: pooled_convolution.gradients(Z, V, G, G[:1], FIRST, output_size=(4, 4)),
+            ShapeError,
+            "differ in shape",
+        ),
+        (
+            lambda: pooled_convolution.gradients(Z, V[:5], G, G, FIRST, output_size=(4, 4)),
+            ShapeError,
+            r"w \(6, 8, 3, 3\)",
+        ),
+        (lambda: pooled_convolution.gradients(Z[:1], V, G, G, FIRST, output_size=(4, 4)), ShapeError, "isn't shaped"),
         (
             lambda: pooled_convolution.grad_weight(X.astype(np.float32), G, G, FIRST, (3, 3), **SIZES),
             DTypeError,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.kernels import columns as columns_room
-from tensorgrad.kernels import convolution, matmul, runtime, simd, winograd
+from tensorgrad.kernels import convolution, matmul, runtime, simd, sparse, winograd
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SIZES = [(rows, columns) for rows in range(1, simd.ROWS + 1) for columns in range(1, simd.COLUMNS + 1)]
@@ -39,6 +39,14 @@ def fold(target, size, source, at, i_count, i_step, j_count, j_step, dilation, s
 @runtime.piece
 def turn(target, step, source, count, length):
     simd.turn_rows(target, 0, step, source, 0, source.shape[1], count, length)
+
+
+@runtime.piece
+def sparse_sum(rows, columns, values, places, starts, source, source_step, targets, target, target_step):
+    simd.sparse_tile(
+        rows, columns, values, 0, places, 0, starts, 0, len(targets), source, 0, source_step, targets, 0, target, 0,
+        target_step,
+    )  # fmt: skip
 
 
 @FLOATS
@@ -118,10 +126,36 @@ def test_rows_are_turned_with_zeros_up_to_whole_vectors(dtype, count, length):
     assert np.isnan(target[right:]).all() and np.isnan(target[:, down:]).all()
 
 
+@FLOATS
+def test_every_sparse_tile_adds_what_it_states_and_writes_nothing_else(dtype):
+    generator, lanes = np.random.default_rng(4), simd.lanes(dtype)
+    for rows, columns in simd.SPARSE_SIZES:
+        source = generator.standard_normal(700).astype(dtype)
+        starts, places = np.array([0, 4, 4, 9], np.int32), generator.integers(0, 50, 9).astype(np.int32)
+        values, targets = generator.standard_normal(9).astype(dtype), np.array([600, 3, 300], np.int32)
+        target = generator.standard_normal(1000).astype(dtype)
+        expected = target.astype(float)
+        for r in range(3):
+            for m in range(rows):
+                span = slice(targets[r] + m * 60, targets[r] + m * 60 + columns * lanes)
+                for e in range(starts[r], starts[r + 1]):
+                    start = places[e] + m * 110
+                    expected[span] += values[e] * source[start : start + columns * lanes].astype(float)
+        sparse_sum(rows, columns, values, places, starts, source, 110, targets, target, 60)
+        np.testing.assert_allclose(target, expected, rtol=1e-4, atol=1e-4)
+        untouched = np.ones(1000, bool)
+        for r in (0, 1, 2):
+            for m in range(rows):
+                untouched[targets[r] + m * 60 : targets[r] + m * 60 + columns * lanes] = False
+        np.testing.assert_array_equal(target[untouched], expected[untouched].astype(dtype))
+
+
 KERNELS = {
-    "broadcast_tile": (convolution, "correlate_piece", lambda x, w, g: convolution.forward(x, w)),
-    "dot_tile": (convolution, "grad_weight_piece", lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
+    "broadcast_tile": (convolution, "correlate_piece", SIZES, lambda x, w, g: convolution.forward(x, w)),
+    "dot_tile": (convolution, "_dot_lines_piece", SIZES, lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
+    "sparse_tile": (sparse, "multiply_piece", simd.SPARSE_SIZES, lambda x, w, g: next(sparse.samples(x.dtype))[1]()),
 }
+ADDRESSES = convolution.dot_lines, sparse._addresses
 WINOGRAD = {
     "read_patches": ("_correlate_piece", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), (1, 1), (0, 0))),
     "write_tiles": ("_correlate_piece", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), (1, 1), (0, 0))),
@@ -153,11 +187,15 @@ def inner_loops(lines):
 @FLOATS
 @pytest.mark.parametrize("tile", KERNELS)
 def test_the_innermost_loops_use_whole_vectors_and_never_the_stack(tile, dtype, monkeypatch):
-    room, piece, call = KERNELS[tile]
+    room, piece, sizes, call = KERNELS[tile]
     x, w, g = np.ones((2, 1, 3, 3), dtype), np.ones((1, 1, 2, 2), dtype), np.ones((2, 1, 2, 2), dtype)
+    for known in ADDRESSES:
+        known.cache_clear()
     functions = assembly(room, piece, lambda: call(x, w, g), monkeypatch)
+    for known in ADDRESSES:
+        known.cache_clear()
     register = {64: "zmm", 32: "ymm"}[simd.WIDTH]
-    for rows, columns in SIZES:
+    for rows, columns in sizes:
         loops = [loop for loop in inner_loops(functions[f"tensorgrad_{tile}_{rows}x{columns}"]) if "vfm" in str(loop)]
         assert loops
         for loop in loops:
@@ -210,7 +248,7 @@ def test_winograds_transforms_stay_in_whole_registers(transform, dtype, monkeypa
 def test_narrower_vectors_compute_the_same(name, features, tmp_path):
     script = """
 import numpy as np
-from tensorgrad.kernels import convolution, linear, matmul, simd, twins
+from tensorgrad.kernels import convolution, linear, matmul, simd, sparse, twins
 generator = np.random.default_rng(0)
 pads = ((1, 1), (1, 1))
 for count, channels, filters in ((3, 5, 7), (9, 16, 17)):
@@ -222,6 +260,13 @@ for count, channels, filters in ((3, 5, 7), (9, 16, 17)):
         (convolution.grad_weight(x, g, (3, 3), padding=pads), twins.conv_grad_weight(x, g, (3, 3), padding=pads)),
     ):
         np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
+x, w, g = (generator.standard_normal(shape) for shape in ((2, 16, 9, 11), (5, 16, 3, 3), (2, 5, 9, 11)))
+g[:, :, ::2], g[:, :, :, ::2] = 0, 0
+for ours, twin in (
+    (sparse.grad_input(g, w, (9, 11), (1, 1)), twins.conv_grad_input(g, w, (9, 11), padding=pads)),
+    (sparse.grad_weight(x, g, (3, 3), (1, 1)), twins.conv_grad_weight(x, g, (3, 3), padding=pads)),
+):
+    np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 for count in (9, 41):  # dot products, and panels that are turned
     x, w, bias, g = (generator.standard_normal(shape) for shape in ((count, 53), (37, 53), 37, (count, 37)))
     np.testing.assert_allclose(matmul.product(x, w.T, bias), x @ w.T + bias, rtol=1e-11, atol=1e-11)

@@ -19,6 +19,7 @@ ROOMS = (
     "convolution",
     "winograd",
     "columns",
+    "sparse",
     "matmul",
     "linear",
     "pooling",

@@ -14,17 +14,17 @@ networks, go another way (`winograd`), and so do input gradients of windows with
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numba import prange
-from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
-from tensorgrad.kernels import columns, twins, windows, winograd
+from tensorgrad.kernels import columns, pointwise, sparse, twins, windows, winograd
 from tensorgrad.kernels.runtime import (
+    address_of,
     call,
     driver_of,
     floats,
@@ -35,11 +35,11 @@ from tensorgrad.kernels.runtime import (
     threads_for,
     zeros,
 )  # fmt: skip
-from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, copy_rows, dot_tile, part_begin
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, part_begin
+from tensorgrad.kernels.spreading import spread, unpacked
 
 NO_PADDING = ((0, 0), (0, 0))
 FLOAT64 = np.dtype(np.float64)
-LENGTHS = len(windows.Layout._fields)
 
 # Vectors that the dot products of a weight gradient have at least, where there are so many images: each ends with a
 # sum over lanes that takes as long as some of them.
@@ -97,12 +97,16 @@ def grad_input(
              [1., 2., 1.]]]])
     """
     motion = (tuple(input_size), stride, padding, dilation, groups)
-    x_shape, way, totals = _grad_input_plan(g.shape, w.shape, motion, g.itemsize, get_num_threads())
+    x_shape, sparsely, way, totals = _grad_input_plan(g.shape, w.shape, motion, g.itemsize, get_num_threads())
     g, w = floats("conv2d_grad_input", "g w", g, w)
-    if not _finite(w):
+    if not pointwise.finite(w):
         # The zeros around g times an infinite weight would be NaN.
         with np.errstate(invalid="ignore", over="ignore"):
             return twins.conv_grad_input(g, w, input_size, stride, padding, dilation, groups)
+    if sparsely:
+        x = sparse.grad_input(g, w, tuple(input_size), _before(padding))
+        if x is not None:
+            return x
     if way == "columns":
         return columns.grad_input(g, w, input_size, _before(padding), dilation)
     bias = zeros(x_shape[1], g.dtype)
@@ -142,8 +146,12 @@ def grad_weight(
     """
     motion = (tuple(kernel_size), stride, padding, dilation, groups)
     plan = grad_weight_plan(x.shape, g.shape, motion, x.itemsize, get_num_threads())
-    w_shape, by_tiles, (lengths, offsets, images, length, blocks, cuts, work) = plan
+    w_shape, sparsely, by_tiles, (lengths, offsets, images, length, blocks, cuts, work) = plan
     x, g = floats("conv2d_grad_weight", "x g", x, g)
+    if sparsely:
+        dw = sparse.grad_weight(x, g, tuple(kernel_size), _before(padding))
+        if dw is not None:
+            return dw
     if by_tiles:
         dw = winograd.grad_weight(x, g, _before(padding))
         if dw is not None:
@@ -156,7 +164,8 @@ def grad_weight(
         dw = memory.empty(w_shape, x.dtype)
         sums = dw.reshape(1, w_shape[0], offsets.size)
     sums.fill(0)
-    run(grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, lengths, images, cuts), pieces)
+    arguments = (x, g, sums, offsets, scratch, lengths, images, cuts, dot_lines(x.dtype, sums.dtype))
+    run(grad_weight_piece, _grad_weight_driver, arguments, pieces)
     return added_up(sums, w_shape, x.dtype) if blocks > 1 else dw
 
 
@@ -238,8 +247,8 @@ def forward_plan(
 @lru_cache(maxsize=1024)
 def _grad_input_plan(
     g_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
-) -> tuple[Sizes, str, tuple]:
-    """The input's shape, the way in which its gradient is computed, and the sums that it is."""
+) -> tuple[Sizes, bool, str, tuple]:
+    """The input's shape, whether a sparse g has a way of its own, the way otherwise, and the sums that it is."""
     op, (input_size, stride, padding, dilation, groups) = "conv2d_grad_input", motion
     x_shape = (*g_shape[:1], (w_shape[1] if len(w_shape) == 4 else 0) * groups, *input_size)
     output = _output_size(op, x_shape, w_shape, stride, padding, dilation, groups)
@@ -249,14 +258,17 @@ def _grad_input_plan(
         way = "winograd"
     elif columns.serves(g_shape, w_shape, input_size, stride, groups, itemsize):
         way = "columns"
-    return x_shape, way, windows.grad_input_sums(g_shape, w_shape, *motion, itemsize, threads)
+    sparsely = sparse.serves(x_shape, w_shape, output, (stride, padding, dilation, groups), itemsize)
+    return x_shape, sparsely, way, windows.grad_input_sums(g_shape, w_shape, *motion, itemsize, threads)
 
 
 @lru_cache(maxsize=1024)
 def grad_weight_plan(
     x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int
-) -> tuple[Sizes, bool, tuple[np.ndarray, np.ndarray, int, int, int, int, int]]:
-    """The weights' shape, whether their gradient is made by Winograd's tiles, and how lines are laid out otherwise."""
+) -> tuple[Sizes, bool, bool, tuple[np.ndarray, np.ndarray, int, int, int, int, int]]:
+    """The weights' shape; whether a sparse g has a way of its own; whether their gradient is otherwise made by
+    Winograd's tiles, and how lines are laid out if not.
+    """
     op, (kernel_size, stride, padding, dilation, groups) = "conv2d_grad_weight", motion
     filters, channels = (shape[1] if len(shape) == 4 else 0 for shape in (g_shape, x_shape))
     w_shape = (filters, channels // max(groups, 1), *kernel_size)
@@ -264,65 +276,8 @@ def grad_weight_plan(
     _check_gradient(op, g_shape, (x_shape[0], filters, *output), x=x_shape, kernel_size=kernel_size)
     window = windows.Window(w_shape[1:], groups, output, stride, dilation, _before(padding))
     by_tiles = winograd.serves(x_shape, w_shape, output, stride, dilation, groups)
-    return w_shape, by_tiles, _dot_plan(window, x_shape[0], filters, itemsize, threads)
-
-
-# ------------------------------------------------------------------------------------------------------------- spread
-
-
-@piece
-def _unpacked(lengths):
-    """The layout again: a kernel takes an array in an eighth of the time that a named tuple needs."""
-    return windows.Layout(*to_fixed_tuple(lengths, LENGTHS))
-
-
-@piece
-def _span(phase, stride, before, size, count):
-    """The positions r below `count` whose pixel r · stride + phase − before lies inside the image, as (first, last)."""
-    first = min(count, max(0, -((phase - before) // stride)))
-    return first, max(first, min(count, -((phase - before - size) // stride)))
-
-
-@piece
-def _clear(values, start, end):
-    for i in range(start, end):
-        values[i] = 0
-
-
-@piece
-def _spread(x, n, band, image, start, layout):
-    """The rows of image n of x (N, C, H, W) that a band of the output meets -> image (C, KW, phases, rows, OW)."""
-    height, width, columns = x.shape[2], x.shape[3], layout.output_w
-    pixels, above = x.ravel(), layout.top - band * layout.band * layout.stride_h
-    # Of the only phase once: to find where one is inside the image takes as long as some rows.
-    first, last = _span(0, layout.stride_h, above, height, layout.rows)
-    for c in range(x.shape[1]):
-        for j in range(layout.kernel_w):
-            shift = j * layout.dilation_w - layout.left
-            for phase in range(layout.phases):
-                if layout.phases > 1:
-                    first, last = _span(phase, layout.stride_h, above, height, layout.rows)
-                row = ((n * x.shape[1] + c) * height + first * layout.stride_h + phase - above) * width
-                step, inside = layout.stride_h * width, start + first * columns
-                _clear(image, start, inside)
-                if layout.stride_w == 1:
-                    copy_rows(image, inside, columns, last - first, pixels, row, step, shift, width)
-                else:
-                    _pick_rows(image, inside, columns, last - first, pixels, row, step, shift, width, layout.stride_w)
-                start += layout.rows * columns
-                _clear(image, inside + (last - first) * columns, start)
-
-
-@piece
-def _pick_rows(target, at, count, rows, source, row, step, shift, size, stride):
-    """`copy_rows` for every stride-th pixel."""
-    left, right = _span(shift, stride, 0, size, count)
-    for _ in range(rows):
-        _clear(target, at, at + left)
-        for q in range(left, right):
-            target[at + q] = source[row + shift + q * stride]
-        _clear(target, at + right, at + count)
-        at, row = at + count, row + step
+    sparsely = sparse.serves(x_shape, w_shape, output, (stride, padding, dilation, groups), itemsize)
+    return w_shape, sparsely, by_tiles, _dot_plan(window, x_shape[0], filters, itemsize, threads)
 
 
 # ------------------------------------------------------------------------------------- forward and the input gradient
@@ -337,15 +292,6 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: windows.Su
     arguments = (x, w, bias, y, table, scratch, lengths, step, group, width)
     run(correlate_piece, _correlate_driver, arguments, pieces)
     return y
-
-
-@piece
-def _finite(w):
-    """Whether all numbers are finite: 0 times another one is NaN."""
-    total, zero, numbers = w.dtype.type(0), w.dtype.type(0), w.ravel()
-    for k in range(numbers.size):
-        total += zero * numbers[k]
-    return total == zero
 
 
 @piece
@@ -372,11 +318,11 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
 @piece
 def correlate_piece(x, w, bias, y, table, scratch, lengths, step, group_step, width, index, pieces):
     """y (N, K, OH, OW) as a sum of `windows` says; the bands of all images are shared out."""
-    layout = _unpacked(lengths)
+    layout = unpacked(lengths)
     image, blocks = scratch[index], len(x) * layout.bands
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
         n, band = block // layout.bands, block % layout.bands
-        _spread(x, n, band, image, 0, layout)
+        spread(x, n, band, image, layout)
         _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, width)
 
 
@@ -411,13 +357,22 @@ def _dot_plan(
     return np.array(layout), offsets, images, length, blocks, cuts, work
 
 
+@cache
+def dot_lines(dtype: np.dtype, precision: np.dtype) -> int:
+    """What `grad_weight_piece` takes dot products with, to add them up in such a precision."""
+    images, sums = np.empty((0,) * 4, dtype), np.empty((0, 0), precision)
+    line, whole = np.empty(0, dtype), np.empty(0, np.int64)
+    return address_of(_dot_lines_piece, (sums, images, 0, 0, 0, line, whole, whole))
+
+
 @piece
-def _dot_lines(sums, g, first, images, band, cut, cuts, image, offsets, layout, tile):
-    """sums (K, taps) += g (N, K, OH, OW) · lines, for a band of so many images from the first on, and a cut of K."""
+def _dot_lines_piece(sums, g, first, images, band, image, offsets, lengths, index, pieces):
+    """sums (K, taps) += g (N, K, OH, OW) · lines, for a band of so many images from the first on, and a share of K."""
+    layout, tile = unpacked(lengths), np.empty(DOTS, g.dtype)
     filters, plane = g.shape[1] // layout.groups, layout.output_h * layout.output_w
     begin, blocks = band * layout.band * layout.output_w, -(-filters // ROWS)
     pixels = min(begin + layout.band * layout.output_w, plane) - begin
-    for unit in range(layout.groups * blocks * cut // cuts, layout.groups * blocks * (cut + 1) // cuts):
+    for unit in range(layout.groups * blocks * index // pieces, layout.groups * blocks * (index + 1) // pieces):
         group, block = unit // blocks, unit % blocks
         k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
         row = group * filters + k
@@ -433,27 +388,26 @@ def _dot_lines(sums, g, first, images, band, cut, cuts, image, offsets, layout, 
 
 
 @piece
-def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, cuts, index, pieces):
+def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, cuts, dots, index, pieces):
     """sums[index] (K, taps), or sums[0] where there is one for all, += the products with so many `images` at a time.
 
     The bands of images are shared out, and `cuts` of the filters.
     """
-    layout = _unpacked(lengths)
-    image, tile = scratch[index], np.empty(DOTS, x.dtype)
+    layout, image = unpacked(lengths), scratch[index]
     units = -(-len(x) // images) * layout.bands * cuts
     for unit in range(units * index // pieces, units * (index + 1) // pieces):
         block, cut = unit // cuts, unit % cuts
         first, band = block // layout.bands * images, block % layout.bands
         count = min(images, len(x) - first)
         for i in range(count):
-            _spread(x, first + i, band, image, i * layout.image, layout)
-        _dot_lines(sums[index % len(sums)], g, first, count, band, cut, cuts, image, offsets, layout, tile)
+            spread(x, first + i, band, image[i * layout.image :], layout)
+        call(dots, (sums[index % len(sums)], g, first, count, band, image, offsets, lengths), cut, cuts)
 
 
 @driver_of(grad_weight_piece)
-def _grad_weight_driver(address, x, g, sums, offsets, scratch, lengths, images, cuts, pieces):
+def _grad_weight_driver(address, x, g, sums, offsets, scratch, lengths, images, cuts, dots, pieces):
     for index in prange(pieces):
-        call(address, (x, g, sums, offsets, scratch, lengths, images, cuts), np.int64(index), pieces)
+        call(address, (x, g, sums, offsets, scratch, lengths, images, cuts, dots), np.int64(index), pieces)
 
 
 @piece

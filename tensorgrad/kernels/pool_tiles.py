@@ -36,7 +36,7 @@ def _places(build: Writer, place: ir.Value, width: ir.Value) -> list[ir.Value]:
     return [first, build.add(first, one), below, build.add(below, one)]
 
 
-def _pixels(build: Writer, x: ir.Value, width: ir.Value, left: ir.Value) -> list[ir.Value]:
+def window_pixels(build: Writer, x: ir.Value, width: ir.Value, left: ir.Value) -> list[ir.Value]:
     """The four pixels of each window, row by row."""
     pixels = []
     for r in (0, 1):
@@ -59,7 +59,7 @@ def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple, rect
     x, width, left, y, indices, place, count, lines = arguments
     line = Loop(build, lines, 1, [], "lines")
     down = build.mul(line.index, build.mul(width, integer(2)))
-    pixels = _pixels(build, build.at(x, down), width, left)
+    pixels = window_pixels(build, build.at(x, down), width, left)
     places = _places(build, build.add(build.add(place, down), left), width)
     best, where = pixels[0], places[0]
     for value, position in zip(pixels[1:], places[1:], strict=True):
@@ -109,7 +109,7 @@ def _rectified_put_in_pairs(build: Writer, rows: int, columns: int, arguments: t
 
 def _sum_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     x, width, left, y, count = arguments
-    total, *others = _pixels(build, x, width, left)
+    total, *others = window_pixels(build, x, width, left)
     for pixel in others:
         total = build.fadd(total, pixel)
     out = build.lshr(left, integer(1))

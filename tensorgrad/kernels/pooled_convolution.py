@@ -17,8 +17,9 @@ import numpy as np
 from numba import prange
 
 from tensorgrad import memory
+from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes
-from tensorgrad.kernels import convolution, pooling, rectified_pooling, runtime, windows
+from tensorgrad.kernels import convolution, pooling, rectified_pooling, runtime, sparse, windows
 from tensorgrad.kernels.convolution import NO_PADDING
 from tensorgrad.kernels.rectified_pooling import max_piece, scatter_piece
 from tensorgrad.kernels.runtime import (
@@ -26,6 +27,7 @@ from tensorgrad.kernels.runtime import (
     call,
     check_float,
     driver_of,
+    floats,
     get_num_threads,
     piece,
     pieces_for,
@@ -121,12 +123,50 @@ def grad_weight(
     return convolution.added_up(sums, w_shape, dtype), rectified_pooling.total(plane_sums, dtype)
 
 
+def gradients(
+    x: np.ndarray,
+    w: np.ndarray,
+    g: np.ndarray,
+    z: np.ndarray,
+    indices: np.ndarray,
+    stride: Sizes = (1, 1),
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    groups: int = 1,
+    *,
+    output_size: Sizes,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The gradients for x, w and bias: those for the last two as `grad_weight`, and the convolution's for its input.
+
+    x `(N, C, H, W)`, w `(K, C/groups, KH, KW)`, the others as in `grad_weight` -> dx, dw, db `(K,)`: the bits of
+    `rectified_pooling.scatter`, `convolution.grad_input`, `convolution.grad_weight` and `pointwise.channel_sums`.
+    Raises as `grad_weight`.
+
+    >>> x, w = np.array([[[[1.0, 2.0, 0.0], [0.0, -1.0, 3.0]]]]), np.array([[[[3.0, 4.0]]]])
+    >>> gradients(x, w, np.array([[[[10.0]]]]), *forward(x, w), output_size=(2, 2))
+    (array([[[[30., 40.,  0.],
+             [ 0.,  0.,  0.]]]]), array([[[[10., 20.]]]]), array([10.]))
+    """
+    motion, kernel_size = (stride, padding, dilation, groups), w.shape[2:]
+    if _is_sparse(x.shape, w.shape, (*g.shape[:2], *output_size), motion, x.itemsize, get_num_threads()):
+        dtype, indices = rectified_pooling.check_scatter(g, z, indices)
+        x, w, g, z = floats("conv2d_gradients", "x w g z", x, w, g, z)
+        found = sparse.gradients(x, w, g, z, indices, (padding[0][0], padding[1][0]), tuple(output_size))
+        if found is not None:
+            dx, dw, sums = found
+            return dx, dw, rectified_pooling.total(sums, dtype)
+    full, db = rectified_pooling.scatter_and_sums(g, z, indices, output_size)
+    dx = convolution.grad_input(full, w, x.shape[2:], *motion)
+    return dx, convolution.grad_weight(x, full, kernel_size, *motion), db
+
+
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, w, bias = np.ones((2, 1, 3, 3), dtype), np.ones((1, 1, 2, 2), dtype), np.ones(1, dtype)
     g, indices = np.ones((2, 1, 1, 1), dtype), np.zeros((2, 1, 1, 1), np.int32)
     yield "forward", lambda: forward(x, w, bias)
     yield "grad_weight", lambda: grad_weight(x, g, g, indices, (2, 2), output_size=(2, 2))
+    yield "gradients", lambda: gradients(x, w, g, g, indices, output_size=(2, 2))
 
 
 # --------------------------------------------------------------------------------------------------------------- plans
@@ -157,11 +197,23 @@ def _forward_plan(
 @lru_cache(maxsize=1024)
 def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> tuple | None:
     """The weights' shape and how lines are laid out; None where the layers are computed one after the other."""
-    w_shape, by_tiles, plan = convolution.grad_weight_plan(x_shape, g_shape, motion, itemsize, threads)
+    w_shape, sparsely, by_tiles, plan = convolution.grad_weight_plan(x_shape, g_shape, motion, itemsize, threads)
     _, _, images, _, blocks, cuts, work = plan
     # Bands that several threads share out would be summed up in another order; filters that they share out, by one.
     whole = (blocks == -(-x_shape[0] // images) and cuts == 1) or work < runtime.SMALL
-    return None if by_tiles or not whole else (w_shape, plan)
+    return None if sparsely or by_tiles or not whole else (w_shape, plan)
+
+
+@lru_cache(maxsize=1024)
+def _is_sparse(x_shape: Sizes, w_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> bool:
+    """Whether the gradients are found from what isn't zero, the arrays' shapes having been looked at."""
+    found, *_ = convolution.grad_weight_plan(x_shape, g_shape, (w_shape[2:], *motion), itemsize, threads)
+    if found != w_shape:
+        expected = f"w {found}"
+        raise ShapeError(
+            restate("conv2d_gradients", "w doesn't match x and g", expected=expected, x=x_shape, w=w_shape)
+        )
+    return sparse.serves(x_shape, w_shape, g_shape[2:], motion, itemsize)
 
 
 # -------------------------------------------------------------------------------------------------------------- pieces
@@ -177,14 +229,15 @@ def _forward_addresses(dtype: np.dtype) -> tuple[int, int]:
 
 
 @cache
-def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int]:
-    """What puts the gradient of some images where the maxima stood, what sums it up, and what takes the products."""
+def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int, int]:
+    """What puts a gradient where the maxima stood, what sums it up; what adds up dot products, and of what."""
     images, positions, scratch = np.empty((0,) * 4, dtype), np.empty((0,) * 4, np.int32), np.empty((0, 0), dtype)
     counts, sums, products = np.empty(0, np.int64), np.empty(0), np.empty((0, 0, 0))
     sum_planes = rectified_pooling.sum_planes(dtype)
     upstream = (images, images, positions, images, counts, sums, sum_planes)
-    dots = (images, images, products, counts, scratch, counts, 0, 0)
-    return address_of(scatter_piece, upstream), sum_planes, address_of(convolution.grad_weight_piece, dots)
+    dots = convolution.dot_lines(dtype, products.dtype)
+    weights = (images, images, products, counts, scratch, counts, 0, 0, dots)
+    return address_of(scatter_piece, upstream), sum_planes, address_of(convolution.grad_weight_piece, weights), dots
 
 
 @piece
@@ -215,22 +268,22 @@ def _forward_driver(address, x, w, bias, z, indices, planes, cuts, table, scratc
 
 @piece
 def _grad_weight_piece(x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter,
-                       sum_planes, dot, index, pieces):  # fmt: skip
+                       sum_planes, weigh, dots, index, pieces):  # fmt: skip
     blocks, filters, one = -(-len(x) // images), g.shape[1], slice(index, index + 1)
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
         first, end = block * images, min((block + 1) * images, len(x))
         full, lines = planes[index][: end - first], plane_sums[first * filters : end * filters]
         upstream = (g[first:end], z[first:end], indices[first:end])
         call(scatter, (*upstream, full, strays[one], lines, sum_planes), 0, 1)
-        call(dot, (x[first:end], full, sums[one], offsets, scratch[one], lengths, images, 1), 0, 1)
+        call(weigh, (x[first:end], full, sums[one], offsets, scratch[one], lengths, images, 1, dots), 0, 1)
 
 
 @driver_of(_grad_weight_piece)
 def _grad_weight_driver(address, x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images,
-                        scatter, sum_planes, dot, pieces):  # fmt: skip
+                        scatter, sum_planes, weigh, dots, pieces):  # fmt: skip
     for index in prange(pieces):
         arguments = (
             x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter, sum_planes,
-            dot,
+            weigh, dots,
         )  # fmt: skip
         call(address, arguments, np.int64(index), pieces)

@@ -7,6 +7,7 @@ each number of rows and columns up to the largest that the registers hold, and c
 
     broadcast_tile   y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q]      q along the vectors
     dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, summed up at the end
+    sparse_tile      target[r] += Σ_e value[e] · source[place[e]]   e over the entries of row r, each as many vectors
     copy_rows        target[r, q] = source[r, q + shift], zero outside the source
     fold_row         target[q] = Σ_{i, j} source[i, j, q + shift − j · d], zero outside the source
     turn_rows        target[k, j] = source[j, k]
@@ -41,6 +42,10 @@ def _host() -> tuple[int, int, int]:
 
 
 WIDTH, ROWS, COLUMNS = _host()
+SIZES = [(rows, columns) for rows in range(1, ROWS + 1) for columns in range(1, COLUMNS + 1)]
+# A sparse tile holds nothing but its sums and one factor.
+SPARSE_ROWS, SPARSE_COLUMNS = 5, min(3, ROWS * COLUMNS // 5)
+SPARSE_SIZES = [(rows, columns) for rows in range(1, SPARSE_ROWS + 1) for columns in range(1, SPARSE_COLUMNS + 1)]
 # What a dot tile writes, in whole vectors.
 DOTS = ROWS * COLUMNS + WIDTH // 4
 
@@ -67,7 +72,7 @@ class Writer(ir.IRBuilder):
         self.scalar, self.lanes, self.size = scalar, WIDTH * 8 // bits, bits // 8
         self.vector = ir.VectorType(scalar, self.lanes)
         self.suffix = f"v{self.lanes}f{bits}"
-        self.zero = ir.Constant(self.vector, [0.0] * self.lanes)
+        self.zero = self.all(0.0)
 
     def at(self, pointer: ir.Value, *indices: ir.Value) -> ir.Value:
         """The address of pointer[sum of indices]."""
@@ -83,8 +88,9 @@ class Writer(ir.IRBuilder):
         return self.load(self._vector_at(pointer), align=self.size)
 
     def write(self, value: ir.Value, pointer: ir.Value) -> None:
-        """Store a vector, aligned or not."""
-        self.store(value, self._vector_at(pointer), align=self.size)
+        """Store a vector, of integers too, aligned or not."""
+        size = 4 if value.type.element == HALF else self.size
+        self.store(value, self.bitcast(pointer, value.type.as_pointer()), align=size)
 
     def read_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
         """The lanes that the mask selects, zero in the others, whose memory isn't touched."""
@@ -142,6 +148,10 @@ class Writer(ir.IRBuilder):
         known = self.module.globals.get(name)
         return known or ir.Function(self.module, ir.FunctionType(result, [a.type for a in arguments]), name)
 
+    def all(self, value: float) -> ir.Constant:
+        """A constant in all lanes."""
+        return ir.Constant(self.vector, [value] * self.lanes)
+
     def spread(self, value: ir.Value) -> ir.Value:
         """One scalar in all lanes."""
         undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
@@ -151,6 +161,18 @@ class Writer(ir.IRBuilder):
     def pick(self, a: ir.Value, b: ir.Value, places: list[int]) -> ir.Value:
         """The lanes of a and b, counted through, at these places."""
         return self.shuffle_vector(a, b, ir.Constant(ir.VectorType(HALF, len(places)), places))
+
+    def compressed(self, mask: ir.Value, values: ir.Value) -> ir.Value:
+        """The lanes that the mask selects, moved to the front; what stands behind them is left open."""
+        suffix = f"v{self.lanes}i32" if values.type.element == HALF else self.suffix
+        arguments = [values, mask, ir.Constant(values.type, ir.Undefined)]
+        return self.call(
+            self._declared(f"llvm.experimental.vector.compress.{suffix}", values.type, arguments), arguments
+        )
+
+    def count(self, mask: ir.Value) -> ir.Value:
+        """How many lanes the mask selects."""
+        return self.zext(self.ctpop(self.bitcast(mask, ir.IntType(self.lanes))), INT)
 
     def first_lanes(self, count: ir.Value, shift: ir.Value | None = None) -> ir.Value:
         """A mask of the lanes l with 0 ≤ l + shift < count."""
@@ -282,6 +304,25 @@ def _dot_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
         build.write(value, build.at(out, integer(index * build.lanes)))
 
 
+def _sparse_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    values, places, starts, count, source, source_step, targets, target, target_step = arguments
+    line = Loop(build, count, 1, [], "lines")
+    first, end = (build.sext(build.load(build.at(starts, line.index, integer(k))), INT) for k in (0, 1))
+    entries, where = build.at(values, first), build.at(places, first)
+    sums = Loop(build, build.sub(end, first), 1, [build.zero] * (rows * columns), "entries")
+    value = build.spread(build.load(build.at(entries, sums.index)))
+    start = build.at(source, build.sext(build.load(build.at(where, sums.index)), INT))
+    steps = [build.mul(source_step, integer(m)) for m in range(rows)]
+    factors = [build.read(build.at(start, step, integer(n * build.lanes))) for step in steps for n in range(columns)]
+    sums.close([build.multiply_add(value, b, total) for b, total in zip(factors, sums.carried, strict=True)])
+    start = build.at(target, build.sext(build.load(build.at(targets, line.index)), INT))
+    for index, total in enumerate(sums.carried):
+        m, n = divmod(index, columns)
+        place = build.at(start, build.mul(target_step, integer(m)), integer(n * build.lanes))
+        build.write(build.fadd(build.read(place), total), place)
+    line.close([])
+
+
 def _copy_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     target, count, length, source, source_step, shift, size = arguments
     last = build.and_(build.sub(count, integer(1)), integer(-build.lanes))
@@ -350,18 +391,17 @@ def emit_one(context, builder: ir.IRBuilder, signature, arguments, write) -> ir.
     return context.get_dummy_value()
 
 
-def _emit_tile(context, builder: ir.IRBuilder, signature, arguments, write) -> ir.Constant:
+def _emit_tile(context, builder: ir.IRBuilder, signature, arguments, write, sizes=SIZES) -> ir.Constant:
     """Call the tile of rows × columns, the first two arguments."""
     scalar, (rows, columns, *values) = _addresses(context, builder, signature, arguments)
     end = builder.append_basic_block("tile.end")
     choice = builder.switch(builder.add(builder.mul(rows, integer(16)), columns), end)
-    for m in range(1, ROWS + 1):
-        for n in range(1, COLUMNS + 1):
-            block = builder.append_basic_block(f"tile.{m}x{n}")
-            choice.add_case(integer(16 * m + n), block)
-            builder.position_at_end(block)
-            builder.call(_function(builder.module, write, scalar, m, n, values), values)
-            builder.branch(end)
+    for m, n in sizes:
+        block = builder.append_basic_block(f"tile.{m}x{n}")
+        choice.add_case(integer(16 * m + n), block)
+        builder.position_at_end(block)
+        builder.call(_function(builder.module, write, scalar, m, n, values), values)
+        builder.branch(end)
     builder.position_at_end(end)
     return context.get_dummy_value()
 
@@ -400,6 +440,19 @@ def dot_tile(typing, rows, columns, g, g_at, g_step, g_image, x, x_at, offsets, 
     n = types.intp
     signature = types.void(n, n, g, n, n, n, x, n, offsets, n, n, n, n, out, n)
     return signature, lambda *call: _emit_tile(*call, _dot_tile)
+
+
+@intrinsic
+def sparse_tile(typing, rows, columns, values, values_at, places, places_at, starts, starts_at, count, source,
+                source_at, source_step, targets, targets_at, target, target_at, target_step):  # fmt: skip
+    """target[targets[r] …] += Σ_e values[e] · source[places[e] …] for r < count, e from starts[r] to starts[r + 1].
+
+    At each place `rows` of `columns` vectors, the rows `source_step` and `target_step` apart. `SPARSE_SIZES` only;
+    places, starts and targets are 32-bit integers.
+    """
+    n = types.intp
+    signature = types.void(n, n, values, n, places, n, starts, n, n, source, n, n, targets, n, target, n, n)
+    return signature, lambda *call: _emit_tile(*call, _sparse_tile, SPARSE_SIZES)
 
 
 @intrinsic

@@ -12,7 +12,7 @@ from tensorgrad.compiler.fusion.chains import Chains, placed, replace
 from tensorgrad.compiler.recording import Step
 from tensorgrad.op import Op
 from tensorgrad.ops.activations import Relu, ReluGradient
-from tensorgrad.ops.convolution import ChannelSum, Convolution, ConvolutionGradWeight
+from tensorgrad.ops.convolution import ChannelSum, Convolution, ConvolutionGradInput, ConvolutionGradWeight
 from tensorgrad.ops.pooling import MaxPool, MaxUnpool
 
 PAIRS = {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
@@ -94,19 +94,31 @@ def _join_back(
 ) -> None:
     """Put the gradient back to where the maxima were; the weights' and the bias's gradients in the same pass."""
     steps = chains.walk_of(unpool)
-    readers = chains.read_by(spread, ConvolutionGradWeight, ChannelSum)
-    weight = None if readers is None else next((s for s in readers if s.function is ConvolutionGradWeight), None)
-    bias = next((s for s in chains.readers.get(spread, []) if s is not None and s.function is ChannelSum), None)
+    readers = chains.read_by(spread, ConvolutionGradWeight, ConvolutionGradInput, ChannelSum)
+    weight = _reader(chains, spread, ConvolutionGradWeight)
+    back, bias = _reader(chains, spread, ConvolutionGradInput), _reader(chains, spread, ChannelSum)
     size = unpool.settings["size"]
-    if convolution is not None and weight is not None and len(readers) == 1 + (bias is not None):
-        window = [weight.settings[key] for key in ("size", "stride", "padding", "dilation", "groups")]
+    alone = weight is not None and readers is not None and len(readers) == 1 + (back is not None) + (bias is not None)
+    if convolution is not None and alone:
+        window = [weight.settings[key] for key in ("stride", "padding", "dilation", "groups")]
         names = (weight.outputs[0], bias.outputs[0] if bias is not None else f"{weight.outputs[0]}_bias")
-        replace(steps, readers, Step(_grad_weight, placed([*window, size]), (weight.inputs[0], *taken), {}, names))
+        if back is None:
+            window, arrays = [weight.settings["size"], *window], (weight.inputs[0], *taken)
+            step = Step(_grad_weight, placed([*window, size]), arrays, {}, names)
+        else:
+            arrays = (weight.inputs[0], back.inputs[1], *taken)
+            step = Step(_gradients, placed([*window, size]), arrays, {}, (back.outputs[0], *names))
+        replace(steps, readers, step)
     elif bias is not None:
         step = Step(_spread_and_sum, placed([size]), taken, {}, (spread, bias.outputs[0]))
         replace(steps, [chains.makers[spread], bias], step)
     else:
         replace(steps, [chains.makers[spread]], Step(_spread, placed([size]), taken, {}, (spread,)))
+
+
+def _reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
+    """The first application of this op among the readers."""
+    return next((step for step in chains.readers.get(name, []) if step is not None and step.function is op), None)
 
 
 # ------------------------------------------------------------------------------------------ what the joined steps call
@@ -133,3 +145,8 @@ def _convolve(*arguments):
 def _grad_weight(x, g, z, indices, kernel_size, stride, padding, dilation, groups, output_size):
     window = (kernel_size, stride, padding, dilation, groups)
     return kernels.pooled_convolution.grad_weight(x, g, z, indices, *window, output_size=output_size)
+
+
+def _gradients(x, w, g, z, indices, stride, padding, dilation, groups, output_size):
+    window = (stride, padding, dilation, groups)
+    return kernels.pooled_convolution.gradients(x, w, g, z, indices, *window, output_size=output_size)

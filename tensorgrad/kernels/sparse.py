@@ -1,0 +1,268 @@
+"""Gradients of a convolution behind which max pooling over 2×2 pixels left three quarters of the gradient zero.
+
+What isn't zero are the entries of a sparse matrix G, filters × pixels, and both gradients are its products with windows
+of pixels:
+
+    dw[k] = Σ_q G[k, q] · window of x at q             filter by filter
+    window of dx at q += Σ_k G[k, q] · w[k]            pixel by pixel
+
+a quarter of the multiply-adds of the sums over all pixels, and fewer where the rectifier was closed. A window's sums
+stay in the registers while the entries of a filter, or of a pixel, stream past (`simd.sparse_tile`).
+
+Zero times infinity isn't zero: where x or w isn't finite, nothing of this is done.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache, lru_cache
+from typing import NamedTuple
+
+import numpy as np
+from numba import prange
+
+from tensorgrad import memory
+from tensorgrad.geometry import Sizes
+from tensorgrad.kernels import pointwise, sparse_layout
+from tensorgrad.kernels.pointwise import finite
+from tensorgrad.kernels.runtime import address_of, call, driver_of, get_num_threads, piece, pieces_for, run, threads_for
+from tensorgrad.kernels.sparse_layout import lay_out_filters, unpacked
+from tensorgrad.kernels.sparse_pieces import (
+    filters_piece,
+    image_piece,
+    multiply_piece,
+    planes_piece,
+    take_piece,
+    windows_piece,
+)
+from tensorgrad.kernels.spreading import clear
+from tensorgrad.kernels.windows import SCRATCH
+
+# Vectors of a window in one block that are worth an entry's own cost, which is that of two.
+WINDOW = 4
+# Planes of the gradient that are looked at before it is taken for a sparse one.
+PROBE = 4
+
+
+def serves(x_shape: Sizes, w_shape: Sizes, output: Sizes, motion: tuple, itemsize: int) -> bool:
+    """Whether sparse gradients of such a convolution are this room's business. motion: as `convolution.forward`."""
+    stride, padding, dilation, groups = motion
+    if not (stride == dilation == (1, 1) and groups == 1 and min(output) > 1):
+        return False
+    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, _before(padding), itemsize)
+    if where is None or where.kernel_h * where.columns < WINDOW:
+        return False
+    return where.blocks * where.block * itemsize <= SCRATCH // 2
+
+
+def grad_weight(x: np.ndarray, g: np.ndarray, kernel_size: Sizes, before: Sizes) -> np.ndarray | None:
+    """As `convolution.grad_weight`, `before` being the padding above and to the left. The arrays are `ready`.
+
+    None where g has more than one number in a window of 2×2 that isn't zero, or where x isn't finite.
+    """
+    if not _looks_sparse(g):
+        return None
+    dw, none = memory.empty((g.shape[1], x.shape[1], *kernel_size), x.dtype), _none(x.dtype)
+    return dw if _gradients(x, none, g, *_no_maxima(x.dtype), none, dw, np.empty(0), before, g.shape[2:]) else None
+
+
+def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes) -> np.ndarray | None:
+    """As `convolution.grad_input`. None as `grad_weight`, for w that isn't finite."""
+    if not _looks_sparse(g):
+        return None
+    dx, none = memory.empty((g.shape[0], w.shape[1], *input_size), g.dtype), _none(g.dtype)
+    return dx if _gradients(none, w, g, *_no_maxima(g.dtype), dx, none, np.empty(0), before, g.shape[2:]) else None
+
+
+def gradients(
+    x: np.ndarray, w: np.ndarray, g: np.ndarray, z: np.ndarray, indices: np.ndarray, before: Sizes, output: Sizes
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """dx, dw and the sums of planes (N, K): g `(N, K, OH // 2, OW // 2)` passes where z > 0.
+
+    z and indices are what `pooled_convolution.forward` returned, `output` is `(OH, OW)`. The bits of `grad_input`,
+    `grad_weight` and `rectified_pooling.scatter_and_sums`. None where x or w isn't finite, or where an index isn't one
+    of its window's.
+    """
+    if not len(g):
+        return None
+    dx, dw = memory.empty(x.shape, x.dtype), memory.empty(w.shape, x.dtype)
+    sums = np.empty(g.shape[:2], np.float64)
+    return (dx, dw, sums) if _gradients(x, w, g, z, indices, dx, dw, sums.reshape(-1), before, output) else None
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x, g = np.ones((2, 4, 5, 5), dtype), np.zeros((2, 1, 2, 2), dtype)
+    yield "gradients", lambda: grad_weight(x, g, (4, 4), (0, 0))
+
+
+# ---------------------------------------------------------------------------------------------------------------- plan
+
+
+class Plan(NamedTuple):
+    """What follows from the shapes."""
+
+    constants: tuple[np.ndarray, np.ndarray, int, int]  # as the kernel takes them: numbers, table, shares, parts
+    sums: int  # length of all filters, laid out, if their gradient is wanted
+    floats: int  # length of a scratch
+    integers: int
+    units: int
+    work: int
+
+
+@lru_cache(maxsize=1024)
+def _plan(
+    x_shape: Sizes, w_shape: Sizes, before: Sizes, output: Sizes, itemsize: int, wanted: tuple[bool, bool], threads: int
+) -> Plan:
+    """`wanted`: whether the gradient for x is, and that for w."""
+    (for_x, for_w), count, filters = wanted, x_shape[0], w_shape[0]
+    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, before, itemsize)
+    at, sums = sparse_layout.places(where, filters, itemsize), where.blocks * filters * where.window
+    work = count * (output[0] // 2) * (output[1] // 2) * sums
+    threads, shares, parts = threads_for(work, threads), 0, 0
+    if count < threads:
+        # Not images enough: the filters are cut into shares for dw, and the blocks of each image into parts for dx.
+        each = threads // 2 if for_x and for_w else threads
+        shares = min(filters, each) if for_w else 0
+        parts = min(where.blocks, -(-each // count)) if for_x else 0
+    numbers, table = sparse_layout.numbers(where, filters, itemsize), sparse_layout.table(where, filters)
+    constants, units = (numbers, table, shares, parts), shares + parts * count or count
+    return Plan(constants, sums * for_w, at.end, at.integers_end, units, work)
+
+
+@cache
+def _none(dtype: np.dtype) -> np.ndarray:
+    return np.empty((0, 0, 0, 0), dtype)
+
+
+@cache
+def _no_maxima(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    return _none(dtype), _none(np.dtype(np.int32))
+
+
+@cache
+def _addresses(dtype: np.dtype, from_planes: bool) -> tuple[int, ...]:
+    """What finds entries in planes or in windows, what sums up planes, adds up filters, takes them, and adds up images.
+
+    Only what is called is compiled: 0 stands for the other of the first two.
+    """
+    images, positions, line, whole = _none(dtype), _none(np.dtype(np.int32)), np.empty(0, dtype), np.empty(0, np.int64)
+    lines, integers, sums = np.empty((0, 0), dtype), np.empty(0, np.int32), np.empty(0)
+    in_planes, in_windows, sum_planes = 0, 0, 0
+    if from_planes:
+        in_planes = address_of(planes_piece, (images, line, whole, whole, 0, 0, 0))
+    else:
+        sum_planes = address_of(pointwise.sums_piece, (np.empty((0, 0, 0), dtype), sums))
+        upstream = (images, images, positions, line, integers, sums, whole, whole, 0, 0, 0, 0)
+        in_windows = address_of(windows_piece, upstream)
+    windows = (line, integers, integers, 0, line, 0, 0, integers, line, 0, 0, whole)
+    return (
+        in_planes,
+        in_windows,
+        sum_planes,
+        address_of(multiply_piece, windows),
+        address_of(filters_piece, (images, line, integers, integers, line, whole, whole, 0, 0, 0, 0, 0)),
+        address_of(take_piece, (lines, images, lines, whole)),
+        address_of(image_piece, (images, line, integers, integers, whole, 0, 0, 0, 0, 0)),
+    )
+
+
+def _before(padding: tuple) -> Sizes:
+    return padding[0][0], padding[1][0]
+
+
+def _gradients(x, w, g, z, indices, dx, dw, plane_sums, before, output) -> bool:
+    """Fill dx, dw and plane_sums, those that have a size. Whether they are now what they are to be."""
+    dtype, wanted = g.dtype, (dx.size > 0, dw.size > 0)
+    x_shape, w_shape = (x if wanted[1] else dx).shape, (dw if wanted[1] else w).shape
+    plan = _plan(x_shape, w_shape, before, output, dtype.itemsize, wanted, get_num_threads())
+    numbers, _, shares, _ = plan.constants
+    pieces = pieces_for(plan.units, plan.work)
+    sums = memory.empty((1 if shares else pieces, plan.sums), dtype)
+    floats, integers = memory.empty((pieces, plan.floats), dtype), memory.empty((pieces, plan.integers), np.int32)
+    alarms, addresses = np.zeros(pieces, np.int64), _addresses(dtype, not z.size)
+    arguments = (x, w, g, z, indices, dx, dw, sums, plane_sums, floats, integers, alarms, *plan.constants, *addresses)
+    run(_gradients_piece, _gradients_driver, arguments, pieces)
+    if any(alarms.tolist()):
+        return False
+    if wanted[1] and not shares:
+        run(take_piece, _take_driver, (sums, dw, floats, numbers), min(pieces, pieces_for(len(dw), sums.size)))
+    return True
+
+
+# -------------------------------------------------------------------------------------------------------------- pieces
+
+
+@piece
+def _looks_sparse(g):
+    """Whether in some planes no window of 2×2 has two numbers that aren't zero."""
+    count, filters, height, width = g.shape
+    for k in range(min(filters, PROBE) if count else 0):
+        for p in range(0, height - 1, 2):
+            for q in range(0, width - 1, 2):
+                a, b, c, d = g[0, k, p, q], g[0, k, p, q + 1], g[0, k, p + 1, q], g[0, k, p + 1, q + 1]
+                if int(a != 0) + int(b != 0) + int(c != 0) + int(d != 0) > 1:
+                    return False
+    return count > 0
+
+
+@piece
+def _gradients_piece(x, w, g, z, indices, dx, dw, sums, plane_sums, floats, integers, alarms, numbers, table, shares,
+                     parts, in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image, index,
+                     pieces):  # fmt: skip
+    """All of some images; or where there are few of these, dw for shares of the filters, dx for parts of the blocks."""
+    layout, _, at = unpacked(numbers)
+    (count, filters), own_floats, own_integers = g.shape[:2], floats[index], integers[index]
+    alarm, own_sums = alarms[index:], sums[index % len(sums)]
+    clear(own_floats, at.image, at.gradient)  # what lies around an image stays zero
+    if dw.size and not shares:
+        clear(own_sums, 0, len(own_sums))
+    if dx.size:
+        if not finite(w.reshape(filters, -1, 1)):
+            alarm[0] = 1
+            return
+        lay_out_filters(w, own_floats[at.filters : at.plane], layout)
+    units = shares + parts * count if shares or parts else count
+    for unit in range(units * index // pieces, units * (index + 1) // pieces):
+        n, n_end, k, k_end, b, b_end = unit, unit + 1, 0, filters, 0, layout.blocks
+        for_w, for_x = dw.size > 0, dx.size > 0
+        if unit < shares:
+            n, n_end, k, k_end, for_x = 0, count, filters * unit // shares, filters * (unit + 1) // shares, False
+            for block in range(layout.blocks):
+                clear(own_sums, (block * filters + k) * layout.window, (block * filters + k_end) * layout.window)
+        elif parts:
+            n, b, for_w = (unit - shares) // parts, (unit - shares) % parts, False
+            n_end, b, b_end = n + 1, layout.blocks * b // parts, layout.blocks * (b + 1) // parts
+        for m in range(n, n_end):
+            if z.size:
+                totals = plane_sums if for_w else plane_sums[:0]
+                found = (g, z, indices, own_floats, table, totals, numbers, alarm, sum_planes, m, k, k_end)
+                call(in_windows, found, 0, 1)
+            else:
+                call(in_planes, (g, own_floats, numbers, alarm, m, k, k_end), 0, 1)
+            if for_w and not alarm[0]:
+                added = (x, own_floats, own_integers, table, own_sums, alarm, numbers, multiply, m, k, k_end, filters)
+                call(add_filters, added, 0, 1)
+            if alarm[0]:
+                return
+            if for_x:
+                filled = (dx, own_floats, own_integers, table, numbers, multiply, m, b, b_end, filters)
+                call(fill_image, filled, 0, 1)
+        if unit < shares:
+            call(take, (sums, dw, floats[index : index + 1], numbers), unit, shares)
+
+
+@driver_of(_gradients_piece)
+def _gradients_driver(address, x, w, g, z, indices, dx, dw, sums, plane_sums, floats, integers, alarms, numbers, table,
+                      shares, parts, in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image,
+                      pieces):  # fmt: skip
+    for index in prange(pieces):
+        arguments = (
+            x, w, g, z, indices, dx, dw, sums, plane_sums, floats, integers, alarms, numbers, table, shares, parts,
+            in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image,
+        )  # fmt: skip
+        call(address, arguments, np.int64(index), pieces)
+
+
+@driver_of(take_piece)
+def _take_driver(address, sums, dw, floats, numbers, pieces):
+    for index in prange(pieces):
+        call(address, (sums, dw, floats, numbers), np.int64(index), pieces)
