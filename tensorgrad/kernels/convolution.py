@@ -35,7 +35,7 @@ from tensorgrad.kernels.runtime import (
     threads_for,
     zeros,
 )  # fmt: skip
-from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, part_begin
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, part_begin, turn_rows
 from tensorgrad.kernels.spreading import spread, unpacked
 
 NO_PADDING = ((0, 0), (0, 0))
@@ -285,22 +285,47 @@ def grad_weight_plan(
 
 def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: windows.Sum) -> np.ndarray:
     """y (N, K, OH, OW) as `total` says. The arrays are `ready`."""
-    shape, layout, lengths, table, step, group, blocks, work = total
-    y, width = memory.empty(shape, x.dtype), WIDTH // x.itemsize
-    pieces = pieces_for(blocks, work)
-    scratch = memory.empty((pieces, layout.image + width), x.dtype)
-    arguments = (x, w, bias, y, table, scratch, lengths, step, group, width)
-    run(correlate_piece, _correlate_driver, arguments, pieces)
+    y, width = memory.empty(total.shape, x.dtype), WIDTH // x.itemsize
+    pieces = pieces_for(total.blocks, total.work)
+    scratch, turned = scratch_for(total, pieces, x.dtype), turned_filters(w, bias, total)
+    numbers = (total.rest, turned, scratch, total.lengths, total.step, total.group, width)
+    run(correlate_piece, _correlate_driver, (x, w, bias, y, total.table, *numbers), pieces)
     return y
 
 
+def scratch_for(total: windows.Sum, pieces: int, dtype: np.dtype) -> np.ndarray:
+    """A line for each piece: the image spread out, vectors of ones and of zeros, and the rest of the output."""
+    width = WIDTH // dtype.itemsize
+    rest = 2 * width + ROWS * (total.shape[1] + width) if len(total.rest) else 0
+    return memory.empty((pieces, total.layout.image + width + rest), dtype)
+
+
+def turned_filters(w: np.ndarray, bias: np.ndarray, total: windows.Sum) -> np.ndarray:
+    """The filters as `total.rest` finds them: (taps, K rounded up to vectors), and bias (K,), in one line."""
+    if not len(total.rest):
+        return zeros(0, w.dtype)
+    width = WIDTH // w.itemsize
+    across = -(-len(w) // width) * width
+    turned = memory.empty(((len(total.rest) + width) * across,), w.dtype)
+    _turn_filters(w, bias, turned, across)
+    return turned
+
+
 @piece
-def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, width):
-    """A band of y[n], tile by tile; `width` lanes make a vector."""
+def _turn_filters(w, bias, turned, across):
+    taps = w.size // len(w)
+    # (K, taps) -> (taps, K)
+    turn_rows(turned, 0, across, w, 0, taps, len(w), taps)
+    for k in range(len(w)):
+        turned[taps * across + k] = bias[k]
+
+
+@piece
+def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, vectors, width):
+    """A band of y[n], tile by tile, so many vectors of `width` lanes."""
     filters, plane = y.shape[1] // layout.groups, layout.output_h * layout.output_w
     first = band * layout.band * layout.output_w
     pixels = min(first + layout.band * layout.output_w, plane) - first
-    vectors = -(-pixels // width)
     for group in range(layout.groups):
         for tile in range(-(-vectors // COLUMNS)):
             v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
@@ -316,20 +341,47 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
 
 
 @piece
-def correlate_piece(x, w, bias, y, table, scratch, lengths, step, group_step, width, index, pieces):
+def _correlate_rest(image, y, n, rest, turned, layout, whole, width):
+    """The pixels of y[n] from `whole` on, a vector being so many filters; the sums are in the order of the others."""
+    filters, plane = y.shape[1], layout.output_h * layout.output_w
+    vectors = -(-filters // width)
+    zeros, out = layout.image + 2 * width, layout.image + 3 * width
+    target = y.ravel()
+    for q in range(whole, plane, ROWS):
+        rows = min(ROWS, plane - q)
+        for tile in range(-(-vectors // COLUMNS)):
+            v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
+            broadcast_tile(
+                rows, v_end - v, image, q, 1, rest, 0, len(rest), turned, v * width, image, zeros,
+                image, out + v * width, vectors * width, width,
+            )  # fmt: skip
+        # (rows, K) -> (K, rows)
+        for k in range(filters):
+            for m in range(rows):
+                target[(n * filters + k) * plane + q + m] = image[out + m * vectors * width + k]
+
+
+@piece
+def correlate_piece(x, w, bias, y, table, rest, turned, scratch, lengths, step, group_step, width, index, pieces):
     """y (N, K, OH, OW) as a sum of `windows` says; the bands of all images are shared out."""
     layout = unpacked(lengths)
-    image, blocks = scratch[index], len(x) * layout.bands
+    image, blocks, plane = scratch[index], len(x) * layout.bands, layout.output_h * layout.output_w
+    for i in range(width if len(rest) else 0):
+        image[layout.image + width + i], image[layout.image + 2 * width + i] = 1, 0
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
         n, band = block // layout.bands, block % layout.bands
         spread(x, n, band, image, layout)
-        _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, width)
+        pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)
+        vectors = pixels // width if len(rest) else -(-pixels // width)
+        _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, vectors, width)
+        if len(rest):
+            _correlate_rest(image, y, n, rest, turned, layout, vectors * width, width)
 
 
 @driver_of(correlate_piece)
-def _correlate_driver(address, x, w, bias, y, table, scratch, lengths, step, group_step, width, pieces):
+def _correlate_driver(address, x, w, bias, y, table, rest, turned, scratch, lengths, step, group_step, width, pieces):
     for index in prange(pieces):
-        arguments = (x, w, bias, y, table, scratch, lengths, step, group_step, width)
+        arguments = (x, w, bias, y, table, rest, turned, scratch, lengths, step, group_step, width)
         call(address, arguments, np.int64(index), pieces)
 
 

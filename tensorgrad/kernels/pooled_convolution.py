@@ -69,8 +69,8 @@ def forward(
     z, indices = memory.empty(shape, x.dtype), memory.empty(shape, np.int32)
     pieces = pieces_for(len(x) * cuts, total.work)
     planes = memory.empty((pieces, -(-filters // cuts), height, width), x.dtype)
-    image = memory.empty((pieces, total.layout.image + lanes(x.dtype)), x.dtype)
-    numbers = (total.table, image, total.lengths, total.step, total.group, lanes(x.dtype))
+    image, turned = convolution.scratch_for(total, pieces, x.dtype), convolution.turned_filters(w, bias, total)
+    numbers = (total.table, total.rest, turned, image, total.lengths, total.step, total.group, lanes(x.dtype))
     arguments = (x, w, bias, z, indices, planes, cuts, *numbers, *_forward_addresses(x.dtype))
     run(_forward_piece, _forward_driver, arguments, pieces)
     return z, indices
@@ -191,6 +191,8 @@ def _forward_plan(
     total = windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, 1)
     # Fewer images than threads, taken whole, would leave some with nothing to do.
     cuts = -(-runtime.threads_for(total.work, threads) // max(x_shape[0], 1))
+    if cuts > 1:
+        total = total._replace(rest=total.rest[:0])  # whose filters are turned all together
     return None if by_tiles or (cuts > 1 and (groups > 1 or w_shape[0] < cuts * ROWS)) else (total, cuts)
 
 
@@ -224,7 +226,7 @@ def _forward_addresses(dtype: np.dtype) -> tuple[int, int]:
     """What computes an image, and what pools it."""
     images, positions, scratch = np.empty((0,) * 4, dtype), np.empty((0,) * 4, np.int32), np.empty((0, 0), dtype)
     line, table, lengths = np.empty(0, dtype), np.empty((0, 2), np.int64), np.empty(0, np.int64)
-    correlation = (images, images, line, images, table, scratch, lengths, 0, 0, 0)
+    correlation = (images, images, line, images, table, table, line, scratch, lengths, 0, 0, 0)
     return address_of(convolution.correlate_piece, correlation), address_of(max_piece, (images, images, positions))
 
 
@@ -241,8 +243,8 @@ def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int, int]:
 
 
 @piece
-def _forward_piece(x, w, bias, z, indices, planes, cuts, table, scratch, lengths, step, group, width, correlate, pool,
-                   index, pieces):  # fmt: skip
+def _forward_piece(x, w, bias, z, indices, planes, cuts, table, rest, turned, scratch, lengths, step, group, width,
+                   correlate, pool, index, pieces):  # fmt: skip
     filters, (height, out_width), image = len(w), z.shape[2:], scratch[index : index + 1]
     # (N, K, H, W) -> (N·K, 1, H, W), of which some neighbours are an array again
     z_planes, positions = z.reshape(-1, 1, height, out_width), indices.reshape(-1, 1, height, out_width)
@@ -252,16 +254,17 @@ def _forward_piece(x, w, bias, z, indices, planes, cuts, table, scratch, lengths
         y, first, end = planes[index][: k_end - k], n * filters + k, n * filters + k_end
         _, rows, columns = y.shape
         arrays = (x[n : n + 1], w[k:k_end], bias[k:k_end], y.reshape(1, k_end - k, rows, columns))
-        call(correlate, (*arrays, table, image, lengths, step, group, width), 0, 1)
+        call(correlate, (*arrays, table, rest, turned, image, lengths, step, group, width), 0, 1)
         call(pool, (y.reshape(k_end - k, 1, rows, columns), z_planes[first:end], positions[first:end]), 0, 1)
 
 
 @driver_of(_forward_piece)
-def _forward_driver(address, x, w, bias, z, indices, planes, cuts, table, scratch, lengths, step, group, width,
-                    correlate, pool, pieces):  # fmt: skip
+def _forward_driver(address, x, w, bias, z, indices, planes, cuts, table, rest, turned, scratch, lengths, step, group,
+                    width, correlate, pool, pieces):  # fmt: skip
     for index in prange(pieces):
         arguments = (
-            x, w, bias, z, indices, planes, cuts, table, scratch, lengths, step, group, width, correlate, pool,
+            x, w, bias, z, indices, planes, cuts, table, rest, turned, scratch, lengths, step, group, width, correlate,
+            pool,
         )  # fmt: skip
         call(address, arguments, np.int64(index), pieces)
 

@@ -126,7 +126,7 @@ def find_in_planes(typing, values, values_at, corners, corners_at, count, x, x_a
 @intrinsic
 def find_in_windows(typing, values, values_at, corners, corners_at, g, g_at, z, z_at, indices, indices_at, bases,
                     bases_at, width, count, lines, alarm, alarm_at):  # fmt: skip
-    """The same from g, where z is above zero, and the indices: so many `lines` of `count` windows, which begin at bases.
+    """The same from g, where z is above zero, and the indices: `lines` of `count` windows, which begin at bases.
 
     An alarm where an index isn't one of its window's, in a plane of so many columns as `width`.
     """

@@ -13,9 +13,12 @@ import numpy as np
 
 from tensorgrad.geometry import Pads, Sizes
 from tensorgrad.kernels.runtime import threads_for
+from tensorgrad.kernels.simd import WIDTH
 
 # Bytes of a scratch: three quarters of a second-level cache of 1 MiB, the rest is for the weights.
 SCRATCH = 768 * 1024
+# Images from which on the weights are turned for the rest of a plane.
+MANY = 8
 
 
 class Window(NamedTuple):
@@ -56,6 +59,7 @@ class Sum(NamedTuple):
     layout: Layout
     lengths: np.ndarray  # the layout once more, as the kernel takes it
     table: np.ndarray  # (taps, 2): place and offset, of the first group
+    rest: np.ndarray  # (1 + taps, 2): the same for what is left of a plane by whole vectors, or (0, 2)
     step: int  # in w, from one k to the next
     group: int  # in w, from one group to the next
     blocks: int  # bands of all images
@@ -99,12 +103,29 @@ def forward_sum(count: int, filters: int, window: Window, itemsize: int, threads
     lines = offsets(window, where)
     taps = lines.size
     table = np.stack([np.arange(taps), lines], axis=1)
-    return _sum((count, filters, *window.output), where, table, taps, filters // window.groups * taps)
+    total = _sum((count, filters, *window.output), where, table, taps, filters // window.groups * taps)
+    return total._replace(rest=_rest(count, filters, where, lines, WIDTH // itemsize))
 
 
 def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int) -> Sum:
     blocks, total = shape[0] * where.bands, prod(shape) * len(table)
-    return Sum(shape, where, np.array(where), table, step, group, blocks, total)
+    return Sum(shape, where, np.array(where), table, table[:0], step, group, blocks, total)
+
+
+def _rest(count: int, filters: int, where: Layout, lines: np.ndarray, lanes: int) -> np.ndarray:
+    """Where the filters' turned weights find the last pixels of a plane, if these are few.
+
+    Then neighbouring filters make a vector, not neighbouring pixels. Before the taps comes the bias, which meets ones.
+    """
+    pixels = where.output_h * where.output_w
+    whole, left = pixels // lanes, pixels % lanes
+    across = -(-filters // lanes)
+    # Of so many filters, and over so many images, that turning the weights is little.
+    if where.bands > 1 or where.groups > 1 or not 0 < 2 * left * across <= filters or count < MANY:
+        return np.empty((0, 2), np.int64)
+    ones = where.image + lanes - whole * lanes
+    places, rows = np.concatenate([[ones], lines]), np.concatenate([[lines.size], np.arange(lines.size)])
+    return np.stack([places, rows * across * lanes], axis=1)
 
 
 def grad_input_sums(
