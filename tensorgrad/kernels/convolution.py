@@ -29,6 +29,7 @@ from tensorgrad.kernels.runtime import (
     driver_of,
     floats,
     get_num_threads,
+    inlined,
     piece,
     pieces_for,
     run,
@@ -296,7 +297,7 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: windows.Su
 def scratch_for(total: windows.Sum, pieces: int, dtype: np.dtype) -> np.ndarray:
     """A line for each piece: the image spread out, vectors of ones and of zeros, and the rest of the output."""
     width = WIDTH // dtype.itemsize
-    rest = 2 * width + ROWS * (total.shape[1] + width) if len(total.rest) else 0
+    rest = width * (2 + total.shape[1] + width) if len(total.rest) else 0
     return memory.empty((pieces, total.layout.image + width + rest), dtype)
 
 
@@ -321,44 +322,43 @@ def _turn_filters(w, bias, turned, across):
 
 
 @piece
-def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, vectors, width):
-    """A band of y[n], tile by tile, so many vectors of `width` lanes."""
+def _products(rows, length, w, w_step, table, x, bias, y, y_step, width):
+    """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for so many m, and q below `length`, tile by tile, all in lines."""
+    vectors = -(-length // width)
+    for tile in range(-(-vectors // COLUMNS)):
+        v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
+        last = min(width, length - (v_end - 1) * width)
+        for block in range(-(-rows // ROWS)):
+            m, m_end = part_begin(rows, ROWS, block), part_begin(rows, ROWS, block + 1)
+            broadcast_tile(
+                m_end - m, v_end - v, w, m * w_step, w_step, table, 0, len(table), x, v * width, bias, m,
+                y, m * y_step + v * width, y_step, last,
+            )  # fmt: skip
+
+
+@inlined
+def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, pixels, width):
+    """So many pixels of a band of y[n]; `width` lanes make a vector."""
     filters, plane = y.shape[1] // layout.groups, layout.output_h * layout.output_w
-    first = band * layout.band * layout.output_w
-    pixels = min(first + layout.band * layout.output_w, plane) - first
     for group in range(layout.groups):
-        for tile in range(-(-vectors // COLUMNS)):
-            v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
-            last = min(width, pixels - (v_end - 1) * width)
-            for block in range(-(-filters // ROWS)):
-                k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
-                row = group * filters + k
-                broadcast_tile(
-                    k_end - k, v_end - v, w, group * group_step + k * step, step, table, 0, len(table),
-                    image, group * layout.group + v * width, bias, row,
-                    y, (n * y.shape[1] + row) * plane + first + v * width, plane, last,
-                )  # fmt: skip
+        row = group * filters
+        first = (n * y.shape[1] + row) * plane + band * layout.band * layout.output_w
+        weights, lines = w.ravel()[group * group_step :], image[group * layout.group :]
+        _products(filters, pixels, weights, step, table, lines, bias[row:], y.ravel()[first:], plane, width)
 
 
-@piece
+@inlined
 def _correlate_rest(image, y, n, rest, turned, layout, whole, width):
     """The pixels of y[n] from `whole` on, a vector being so many filters; the sums are in the order of the others."""
     filters, plane = y.shape[1], layout.output_h * layout.output_w
-    vectors = -(-filters // width)
-    zeros, out = layout.image + 2 * width, layout.image + 3 * width
-    target = y.ravel()
-    for q in range(whole, plane, ROWS):
-        rows = min(ROWS, plane - q)
-        for tile in range(-(-vectors // COLUMNS)):
-            v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
-            broadcast_tile(
-                rows, v_end - v, image, q, 1, rest, 0, len(rest), turned, v * width, image, zeros,
-                image, out + v * width, vectors * width, width,
-            )  # fmt: skip
-        # (rows, K) -> (K, rows)
-        for k in range(filters):
-            for m in range(rows):
-                target[(n * filters + k) * plane + q + m] = image[out + m * vectors * width + k]
+    across, target = -(-filters // width) * width, y.ravel()
+    zeros, out = image[layout.image + 2 * width :], image[layout.image + 3 * width :]
+    one = min(width, 1)  # not a literal, for which all would be compiled once more
+    _products(plane - whole, across, image[whole:], one, rest, turned, zeros, out, across, width)
+    # (rows, K) -> (K, rows)
+    for k in range(filters):
+        for q in range(plane - whole):
+            target[(n * filters + k) * plane + whole + q] = out[q * across + k]
 
 
 @piece
@@ -372,10 +372,10 @@ def correlate_piece(x, w, bias, y, table, rest, turned, scratch, lengths, step, 
         n, band = block // layout.bands, block % layout.bands
         spread(x, n, band, image, layout)
         pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)
-        vectors = pixels // width if len(rest) else -(-pixels // width)
-        _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, vectors, width)
         if len(rest):
-            _correlate_rest(image, y, n, rest, turned, layout, vectors * width, width)
+            pixels = pixels // width * width
+            _correlate_rest(image, y, n, rest, turned, layout, pixels, width)
+        _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, pixels, width)
 
 
 @driver_of(correlate_piece)

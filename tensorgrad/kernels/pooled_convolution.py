@@ -149,8 +149,8 @@ def gradients(
     """
     motion, kernel_size = (stride, padding, dilation, groups), w.shape[2:]
     if _is_sparse(x.shape, w.shape, (*g.shape[:2], *output_size), motion, x.itemsize, get_num_threads()):
-        dtype, indices = rectified_pooling.check_scatter(g, z, indices)
         x, w, g, z = floats("conv2d_gradients", "x w g z", x, w, g, z)
+        dtype, indices = rectified_pooling.check_scatter(g, z, indices)
         found = sparse.gradients(x, w, g, z, indices, (padding[0][0], padding[1][0]), tuple(output_size))
         if found is not None:
             dx, dw, sums = found

@@ -54,6 +54,11 @@ def piece(function: Callable) -> Callable:
     return _cached(numba.njit(**OPTIONS)(function))
 
 
+def inlined(function: Callable) -> Callable:
+    """A helper that is compiled as a part of whatever calls it, and so not twice where one piece does."""
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
 def driver(function: Callable) -> Callable:
     """Compile the parallel loop over a kernel's pieces, a function of its own: numba caches by function alone."""
     return _cached(numba.njit(parallel=True, **OPTIONS)(function))

@@ -18,13 +18,14 @@ from typing import NamedTuple
 
 import numpy as np
 from numba import prange
+from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import pointwise, sparse_layout
 from tensorgrad.kernels.pointwise import finite
 from tensorgrad.kernels.runtime import address_of, call, driver_of, get_num_threads, piece, pieces_for, run, threads_for
-from tensorgrad.kernels.sparse_layout import lay_out_filters, unpacked
+from tensorgrad.kernels.sparse_layout import NUMBERS, lay_out_filters, unpacked
 from tensorgrad.kernels.sparse_pieces import (
     filters_piece,
     image_piece,
@@ -97,35 +98,80 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 # ---------------------------------------------------------------------------------------------------------------- plan
 
 
+class Calls(NamedTuple):
+    """How the work is shared out, and where the machine code stands of what a thread calls."""
+
+    shares: int  # of the filters, for dw, where there are fewer images than threads
+    parts: int  # of the blocks of each image, for dx
+    in_planes: int  # finds entries
+    in_windows: int
+    sum_planes: int
+    multiply: int
+    add_filters: int
+    take: int
+    fill_image: int
+
+
+CALLS = len(Calls._fields)
+
+
 class Plan(NamedTuple):
     """What follows from the shapes."""
 
-    constants: tuple[np.ndarray, np.ndarray, int, int]  # as the kernel takes them: numbers, table, shares, parts
-    sums: int  # length of all filters, laid out, if their gradient is wanted
+    numbers: np.ndarray  # the layout, the places in a scratch, the calls
+    table: np.ndarray
+    shares: int
     floats: int  # length of a scratch
     integers: int
+    alarm: int  # where it is
     units: int
     work: int
 
 
 @lru_cache(maxsize=1024)
 def _plan(
-    x_shape: Sizes, w_shape: Sizes, before: Sizes, output: Sizes, itemsize: int, wanted: tuple[bool, bool], threads: int
+    x_shape: Sizes,
+    w_shape: Sizes,
+    before: Sizes,
+    output: Sizes,
+    dtype: np.dtype,
+    wanted: tuple[bool, bool, bool],
+    threads: int,
 ) -> Plan:
-    """`wanted`: whether the gradient for x is, and that for w."""
-    (for_x, for_w), count, filters = wanted, x_shape[0], w_shape[0]
-    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, before, itemsize)
-    at, sums = sparse_layout.places(where, filters, itemsize), where.blocks * filters * where.window
-    work = count * (output[0] // 2) * (output[1] // 2) * sums
+    """`wanted`: whether the gradient for x is, and that for w; and whether g is what pooling left."""
+    (for_x, for_w, pooled), count, filters = wanted, x_shape[0], w_shape[0]
+    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, before, dtype.itemsize)
+    at = sparse_layout.places(where, filters, dtype.itemsize)
+    work = count * sparse_layout.pooled(where) * where.blocks * filters * where.window
     threads, shares, parts = threads_for(work, threads), 0, 0
     if count < threads:
         # Not images enough: the filters are cut into shares for dw, and the blocks of each image into parts for dx.
         each = threads // 2 if for_x and for_w else threads
         shares = min(filters, each) if for_w else 0
         parts = min(where.blocks, -(-each // count)) if for_x else 0
-    numbers, table = sparse_layout.numbers(where, filters, itemsize), sparse_layout.table(where, filters)
-    constants, units = (numbers, table, shares, parts), shares + parts * count or count
-    return Plan(constants, sums * for_w, at.end, at.integers_end, units, work)
+    numbers = sparse_layout.numbers(where, filters, dtype.itemsize)
+    numbers = np.concatenate([numbers, Calls(shares, parts, *_addresses(dtype, pooled))])
+    table, units = sparse_layout.table(where, filters), shares + parts * count or count
+    return Plan(numbers, table, shares, at.end, at.integers_end, at.alarm, units, work)
+
+
+@cache
+def _addresses(dtype: np.dtype, pooled: bool) -> tuple[int, ...]:
+    """Those of `Calls`. Only what is called is compiled: 0 stands for what finds entries in the other kind of g."""
+    images, positions, line, whole = _none(dtype), _none(np.dtype(np.int32)), np.empty(0, dtype), np.empty(0, np.int64)
+    lines, integers, sums = np.empty((0, 0), dtype), np.empty(0, np.int32), np.empty(0)
+    in_planes, in_windows, sum_planes = 0, 0, 0
+    if pooled:
+        sum_planes = address_of(pointwise.sums_piece, (np.empty((0, 0, 0), dtype), sums))
+        upstream = (images, images, positions, line, integers, integers, sums, whole, 0, 0, 0, 0)
+        in_windows = address_of(windows_piece, upstream)
+    else:
+        in_planes = address_of(planes_piece, (images, line, integers, whole, 0, 0, 0))
+    windows = (line, integers, integers, 0, line, 0, 0, integers, line, 0, 0, whole)
+    one_image = (images, line, integers, integers, whole, 0, 0, 0, 0, 0)
+    multiply, take = address_of(multiply_piece, windows), address_of(take_piece, (images, lines, whole))
+    add_filters, fill_image = address_of(filters_piece, one_image), address_of(image_piece, one_image)
+    return in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image
 
 
 @cache
@@ -138,53 +184,23 @@ def _no_maxima(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return _none(dtype), _none(np.dtype(np.int32))
 
 
-@cache
-def _addresses(dtype: np.dtype, from_planes: bool) -> tuple[int, ...]:
-    """What finds entries in planes or in windows, what sums up planes, adds up filters, takes them, and adds up images.
-
-    Only what is called is compiled: 0 stands for the other of the first two.
-    """
-    images, positions, line, whole = _none(dtype), _none(np.dtype(np.int32)), np.empty(0, dtype), np.empty(0, np.int64)
-    lines, integers, sums = np.empty((0, 0), dtype), np.empty(0, np.int32), np.empty(0)
-    in_planes, in_windows, sum_planes = 0, 0, 0
-    if from_planes:
-        in_planes = address_of(planes_piece, (images, line, whole, whole, 0, 0, 0))
-    else:
-        sum_planes = address_of(pointwise.sums_piece, (np.empty((0, 0, 0), dtype), sums))
-        upstream = (images, images, positions, line, integers, sums, whole, whole, 0, 0, 0, 0)
-        in_windows = address_of(windows_piece, upstream)
-    windows = (line, integers, integers, 0, line, 0, 0, integers, line, 0, 0, whole)
-    return (
-        in_planes,
-        in_windows,
-        sum_planes,
-        address_of(multiply_piece, windows),
-        address_of(filters_piece, (images, line, integers, integers, line, whole, whole, 0, 0, 0, 0, 0)),
-        address_of(take_piece, (lines, images, lines, whole)),
-        address_of(image_piece, (images, line, integers, integers, whole, 0, 0, 0, 0, 0)),
-    )
-
-
 def _before(padding: tuple) -> Sizes:
     return padding[0][0], padding[1][0]
 
 
 def _gradients(x, w, g, z, indices, dx, dw, plane_sums, before, output) -> bool:
     """Fill dx, dw and plane_sums, those that have a size. Whether they are now what they are to be."""
-    dtype, wanted = g.dtype, (dx.size > 0, dw.size > 0)
-    x_shape, w_shape = (x if wanted[1] else dx).shape, (dw if wanted[1] else w).shape
-    plan = _plan(x_shape, w_shape, before, output, dtype.itemsize, wanted, get_num_threads())
-    numbers, _, shares, _ = plan.constants
+    for_x, for_w, dtype = dx.size > 0, dw.size > 0, g.dtype
+    x_shape, w_shape = x.shape if for_w else dx.shape, dw.shape if for_w else w.shape
+    plan = _plan(x_shape, w_shape, before, output, dtype, (for_x, for_w, z.size > 0), get_num_threads())
     pieces = pieces_for(plan.units, plan.work)
-    sums = memory.empty((1 if shares else pieces, plan.sums), dtype)
     floats, integers = memory.empty((pieces, plan.floats), dtype), memory.empty((pieces, plan.integers), np.int32)
-    alarms, addresses = np.zeros(pieces, np.int64), _addresses(dtype, not z.size)
-    arguments = (x, w, g, z, indices, dx, dw, sums, plane_sums, floats, integers, alarms, *plan.constants, *addresses)
+    arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, plan.numbers, plan.table)
     run(_gradients_piece, _gradients_driver, arguments, pieces)
-    if any(alarms.tolist()):
+    if any(integers[:, plan.alarm].tolist()):
         return False
-    if wanted[1] and not shares:
-        run(take_piece, _take_driver, (sums, dw, floats, numbers), min(pieces, pieces_for(len(dw), sums.size)))
+    if for_w and not plan.shares:
+        run(take_piece, _take_driver, (dw, floats, plan.numbers), min(pieces, pieces_for(len(dw), dw.size * pieces)))
     return True
 
 
@@ -205,64 +221,55 @@ def _looks_sparse(g):
 
 
 @piece
-def _gradients_piece(x, w, g, z, indices, dx, dw, sums, plane_sums, floats, integers, alarms, numbers, table, shares,
-                     parts, in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image, index,
-                     pieces):  # fmt: skip
+def _gradients_piece(x, w, g, z, indices, dx, dw, plane_sums, floats, integers, numbers, table, index, pieces):
     """All of some images; or where there are few of these, dw for shares of the filters, dx for parts of the blocks."""
-    layout, _, at = unpacked(numbers)
-    (count, filters), own_floats, own_integers = g.shape[:2], floats[index], integers[index]
-    alarm, own_sums = alarms[index:], sums[index % len(sums)]
-    clear(own_floats, at.image, at.gradient)  # what lies around an image stays zero
-    if dw.size and not shares:
-        clear(own_sums, 0, len(own_sums))
-    if dx.size:
+    (layout, _, at), do = unpacked(numbers), Calls(*to_fixed_tuple(numbers[NUMBERS:], CALLS))
+    (count, filters), scratch, ours = g.shape[:2], floats[index], integers[index]
+    ours[at.alarm] = 0
+    clear(scratch, at.image, at.gradient)  # what lies around an image stays zero
+    units = do.shares + do.parts * count if do.shares or do.parts else count
+    first, last = units * index // pieces, units * (index + 1) // pieces
+    if dw.size and (do.parts == 0 or first < do.shares):
+        clear(scratch, at.sums, at.lines)
+    if dx.size and (do.shares == 0 or last > do.shares):
         if not finite(w.reshape(filters, -1, 1)):
-            alarm[0] = 1
+            ours[at.alarm] = 1
             return
-        lay_out_filters(w, own_floats[at.filters : at.plane], layout)
-    units = shares + parts * count if shares or parts else count
-    for unit in range(units * index // pieces, units * (index + 1) // pieces):
+        lay_out_filters(w, scratch[at.filters : at.plane], layout)
+    for unit in range(first, last):
         n, n_end, k, k_end, b, b_end = unit, unit + 1, 0, filters, 0, layout.blocks
         for_w, for_x = dw.size > 0, dx.size > 0
-        if unit < shares:
-            n, n_end, k, k_end, for_x = 0, count, filters * unit // shares, filters * (unit + 1) // shares, False
-            for block in range(layout.blocks):
-                clear(own_sums, (block * filters + k) * layout.window, (block * filters + k_end) * layout.window)
-        elif parts:
-            n, b, for_w = (unit - shares) // parts, (unit - shares) % parts, False
-            n_end, b, b_end = n + 1, layout.blocks * b // parts, layout.blocks * (b + 1) // parts
+        if unit < do.shares:
+            n, n_end, for_x = 0, count, False
+            k, k_end = filters * unit // do.shares, filters * (unit + 1) // do.shares
+        elif do.parts:
+            n, b, for_w = (unit - do.shares) // do.parts, (unit - do.shares) % do.parts, False
+            n_end, b, b_end = n + 1, layout.blocks * b // do.parts, layout.blocks * (b + 1) // do.parts
         for m in range(n, n_end):
             if z.size:
-                totals = plane_sums if for_w else plane_sums[:0]
-                found = (g, z, indices, own_floats, table, totals, numbers, alarm, sum_planes, m, k, k_end)
-                call(in_windows, found, 0, 1)
+                sums = plane_sums if for_w else plane_sums[:0]
+                found = (g, z, indices, scratch, ours, table, sums, numbers, do.sum_planes, m, k, k_end)
+                call(do.in_windows, found, 0, 1)
             else:
-                call(in_planes, (g, own_floats, numbers, alarm, m, k, k_end), 0, 1)
-            if for_w and not alarm[0]:
-                added = (x, own_floats, own_integers, table, own_sums, alarm, numbers, multiply, m, k, k_end, filters)
-                call(add_filters, added, 0, 1)
-            if alarm[0]:
+                call(do.in_planes, (g, scratch, ours, numbers, m, k, k_end), 0, 1)
+            if for_w and not ours[at.alarm]:
+                call(do.add_filters, (x, scratch, ours, table, numbers, do.multiply, m, k, k_end, filters), 0, 1)
+            if ours[at.alarm]:
                 return
             if for_x:
-                filled = (dx, own_floats, own_integers, table, numbers, multiply, m, b, b_end, filters)
-                call(fill_image, filled, 0, 1)
-        if unit < shares:
-            call(take, (sums, dw, floats[index : index + 1], numbers), unit, shares)
+                call(do.fill_image, (dx, scratch, ours, table, numbers, do.multiply, m, b, b_end, filters), 0, 1)
+        if unit < do.shares:
+            call(do.take, (dw, floats[index : index + 1], numbers), unit, do.shares)
 
 
 @driver_of(_gradients_piece)
-def _gradients_driver(address, x, w, g, z, indices, dx, dw, sums, plane_sums, floats, integers, alarms, numbers, table,
-                      shares, parts, in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image,
-                      pieces):  # fmt: skip
+def _gradients_driver(address, x, w, g, z, indices, dx, dw, plane_sums, floats, integers, numbers, table, pieces):
     for index in prange(pieces):
-        arguments = (
-            x, w, g, z, indices, dx, dw, sums, plane_sums, floats, integers, alarms, numbers, table, shares, parts,
-            in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image,
-        )  # fmt: skip
+        arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, numbers, table)
         call(address, arguments, np.int64(index), pieces)
 
 
 @driver_of(take_piece)
-def _take_driver(address, sums, dw, floats, numbers, pieces):
+def _take_driver(address, dw, floats, numbers, pieces):
     for index in prange(pieces):
-        call(address, (sums, dw, floats, numbers), np.int64(index), pieces)
+        call(address, (dw, floats, numbers), np.int64(index), pieces)

@@ -18,7 +18,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import windows
-from tensorgrad.kernels.runtime import piece
+from tensorgrad.kernels.runtime import inlined, piece
 from tensorgrad.kernels.simd import WIDTH, copy_rows, fold_row, turn_rows
 from tensorgrad.kernels.spreading import spread
 
@@ -61,16 +61,19 @@ class Places(NamedTuple):
     turned_corners: int
     by_filter: int  # those that aren't zero
     by_pixel: int
+    sums: int  # the gradients of the filters, laid out
     lines: int
     end: int
     filter_places: int  # where in the image the windows of the entries begin
     filter_starts: int
     pixel_places: int  # where the filters of the entries begin
     pixel_starts: int
+    alarm: int  # other than 0: all is in vain
     integers_end: int
 
 
 LAYOUT, SPREAD, PLACES = (len(kind._fields) for kind in (Layout, windows.Layout, Places))
+NUMBERS = LAYOUT + SPREAD + PLACES
 
 
 def layout(x_shape: Sizes, kernel: Sizes, output: Sizes, before: Sizes, itemsize: int) -> Layout | None:
@@ -110,30 +113,16 @@ def lines(layout: Layout, itemsize: int) -> int:
 
 def places(layout: Layout, filters: int, itemsize: int) -> Places:
     """A scratch for so many filters."""
-    lanes, pixels = WIDTH // itemsize, layout.output_h * layout.output_w
-    pairs = layout.output_h // 2 * (layout.output_w // 2)
-    image, weights = (
-        length + slack(layout, itemsize)
-        for length in (layout.blocks * layout.block, layout.blocks * filters * layout.window)
-    )
+    lanes, pixels, pairs = WIDTH // itemsize, layout.output_h * layout.output_w, pooled(layout)
+    image, weights = layout.blocks * layout.block, layout.blocks * filters * layout.window
+    image, weights = image + slack(layout, itemsize), weights + slack(layout, itemsize)
     # (filters, pairs) turned is (pairs, filters), both rounded up to whole vectors.
     turned, entries = -(-pairs // lanes) * lanes * -(-filters // lanes) * lanes, filters * pairs + lanes
-    numbers = [
-        image,
-        image,
-        weights,
-        pixels,
-        entries,
-        entries,
-        turned,
-        turned,
-        entries,
-        entries,
-        lines(layout, itemsize),
-    ]
-    begins = np.cumsum([0] + [-(-length // lanes) * lanes for length in numbers])
-    integers = np.cumsum([0, entries, filters + 1, entries, 4 * pairs + 1])
-    return Places(*begins.tolist(), *integers.tolist())
+    rest = [turned, turned, entries, entries, weights, lines(layout, itemsize)]
+    lengths = [image, image, weights, pixels, entries, entries, *rest]
+    floats = np.cumsum([0] + [-(-length // lanes) * lanes for length in lengths])
+    integers = np.cumsum([0, entries, filters + 1, entries, 4 * pairs + 1, 1])
+    return Places(*floats.tolist(), *integers.tolist())
 
 
 def table(layout: Layout, filters: int) -> np.ndarray:
@@ -155,11 +144,16 @@ def numbers(layout: Layout, filters: int, itemsize: int) -> np.ndarray:
     return np.array([*layout, *windows.layout(window, 1), *places(layout, filters, itemsize)])
 
 
+def pooled(layout: Layout) -> int:
+    """How many windows of 2×2 a plane of the output has."""
+    return (layout.output_h // 2) * (layout.output_w // 2)
+
+
 @piece
 def unpacked(numbers):
     """The layout, that of `spreading` for images with copies, and the places in a scratch."""
     layout, spread_out = numbers[:LAYOUT], numbers[LAYOUT : LAYOUT + SPREAD]
-    places = numbers[LAYOUT + SPREAD :]
+    places = numbers[LAYOUT + SPREAD : NUMBERS]
     return (
         Layout(*to_fixed_tuple(layout, LAYOUT)),
         windows.Layout(*to_fixed_tuple(spread_out, SPREAD)),
@@ -167,7 +161,7 @@ def unpacked(numbers):
     )
 
 
-@piece
+@inlined
 def lay_out_image(x, n, image, lines, spread_out, layout):
     """x[n] (C, H, W) -> image. What is to stay zero around it must be zero already."""
     width = WIDTH // x.itemsize
@@ -187,7 +181,7 @@ def lay_out_image(x, n, image, lines, spread_out, layout):
             turn_rows(image, at, width, pixels, source + h * layout.width, plane, count, layout.width)
 
 
-@piece
+@inlined
 def take_image(image, x, n, first, end, lines, layout):
     """x[n] (C, H, W) from the blocks first to end of an image to which windows were added."""
     if layout.copied:
@@ -210,7 +204,7 @@ def take_image(image, x, n, first, end, lines, layout):
                     pixels[target + c * plane + q] = lines[c * across + q]
 
 
-@piece
+@inlined
 def _fold_image(image, x, n, lines, layout):
     """x[n] (C, H, W) from an image with copies, each of which is added to the pixel that it is one of."""
     pixels, lanes, count = x.ravel(), WIDTH // x.itemsize, layout.rows * layout.output_w
@@ -227,7 +221,7 @@ def _fold_image(image, x, n, lines, layout):
             )  # fmt: skip
 
 
-@piece
+@inlined
 def lay_out_filters(w, filters, layout):
     """w (K, C, KH, KW) -> filters (blocks, K, KH, columns · lanes)."""
     weights, taps, width = w.ravel(), layout.kernel_h * layout.kernel_w, WIDTH // w.itemsize
@@ -249,14 +243,14 @@ def lay_out_filters(w, filters, layout):
                 turn_rows(filters, at, width, weights, source, taps, count, taps)
 
 
-@piece
-def take_filters(sums, dw, first, end, lines, layout):
-    """dw[first:end] (K, C, KH, KW) from sums (pieces, blocks · K · window), piece after piece."""
-    taps, width, total = layout.kernel_h * layout.kernel_w, WIDTH // dw.itemsize, sums[0]
+@inlined
+def take_filters(floats, at, dw, first, end, lines, layout):
+    """dw[first:end] (K, C, KH, KW) from the sums in each line of floats (blocks · K · window), line after line."""
+    taps, width, total = layout.kernel_h * layout.kernel_w, WIDTH // dw.itemsize, floats[0][at.sums : at.lines]
     for block in range(layout.blocks):
         begin, stop = (block * len(dw) + first) * layout.window, (block * len(dw) + end) * layout.window
-        for i in range(1, len(sums)):
-            others = sums[i]
+        for i in range(1, len(floats)):
+            others = floats[i][at.sums : at.lines]
             for t in range(begin, stop):
                 total[t] += others[t]
     whole, filter_size = dw.ravel(), layout.channels * taps

@@ -9,7 +9,7 @@ from tensorgrad.kernels.spreading import clear
 
 
 @piece
-def planes_piece(g, floats, numbers, alarm, n, first, end, index, pieces):
+def planes_piece(g, floats, integers, numbers, n, first, end, index, pieces):
     """Find in g (N, K, OH, OW) of image n, filters first to end: to the scratch the number in each window, its corner.
 
     An alarm where a window has two.
@@ -22,16 +22,16 @@ def planes_piece(g, floats, numbers, alarm, n, first, end, index, pieces):
         plane, found = (n * filters + first + k) * height * width, k * rows * columns
         # From the right, so that what a line's last vector overwrites of the next line is written again.
         for left in range((columns - 1) // lanes * 2 * lanes, -1, -2 * lanes):
-            find_in_planes(values, found, corners, found, columns, pixels, plane, width, left, rows, alarm, 0)
+            find_in_planes(values, found, corners, found, columns, pixels, plane, width, left, rows, integers, at.alarm)
         # Pooling leaves nothing in a last row or column that belongs to no window.
         for q in range(width if height % 2 else 0):
-            alarm[0] |= int(pixels[plane + (height - 1) * width + q] != 0)
+            integers[at.alarm] |= int(pixels[plane + (height - 1) * width + q] != 0)
         for p in range(height if width % 2 else 0):
-            alarm[0] |= int(pixels[plane + p * width + width - 1] != 0)
+            integers[at.alarm] |= int(pixels[plane + p * width + width - 1] != 0)
 
 
 @piece
-def windows_piece(g, z, indices, floats, table, sums, numbers, alarm, sum_planes, n, first, end, index, pieces):
+def windows_piece(g, z, indices, floats, integers, table, sums, numbers, sum_planes, n, first, end, index, pieces):
     """The same from g, z and indices (N, K, OH // 2, OW // 2); sums (N · K,), if there is room, get those of planes.
 
     An alarm where an index isn't one of its window's.
@@ -42,9 +42,9 @@ def windows_piece(g, z, indices, floats, table, sums, numbers, alarm, sum_planes
     begin = (n * filters + first) * count
     find_in_windows(
         floats, at.values, floats, at.corners, g.reshape(-1), begin, z.reshape(-1), begin, where, begin, table, 0,
-        layout.output_w, count, end - first, alarm, 0,
+        layout.output_w, count, end - first, integers, at.alarm,
     )  # fmt: skip
-    if alarm[0] or not sums.size:
+    if integers[at.alarm] or not sums.size:
         return
     plane, values = floats[at.plane : at.plane + pixels], floats[at.values :]
     for k in range(end - first):
@@ -73,12 +73,12 @@ def multiply_piece(entries, places, starts, count, source, source_at, source_ste
 
 
 @piece
-def filters_piece(x, floats, integers, table, sums, alarm, numbers, multiply, n, first, end, filters, index, pieces):
+def filters_piece(x, floats, integers, table, numbers, multiply, n, first, end, filters, index, pieces):
     """Add what image n contributes to the gradients of the filters first to end. An alarm if it isn't finite."""
-    if not finite(x[n]):
-        alarm[0] = 1
-        return
     layout, spread_out, at = unpacked(numbers)
+    if not finite(x[n]):
+        integers[at.alarm] = 1
+        return
     image, lines = floats[at.image : at.gradient], floats[at.lines : at.end]
     lay_out_image(x, n, image, lines, spread_out, layout)
     values, corners, entries = floats[at.values :], floats[at.corners :], floats[at.by_filter :]
@@ -91,7 +91,7 @@ def filters_piece(x, floats, integers, table, sums, alarm, numbers, multiply, n,
     for block in range(layout.blocks):
         arguments = (
             entries, places, starts, end - first, image, block * layout.block, layout.row, table[2 * count + first :],
-            sums, block * filters * layout.window, layout.columns * lanes, numbers,
+            floats, at.sums + block * filters * layout.window, layout.columns * lanes, numbers,
         )  # fmt: skip
         call(multiply, arguments, 0, 1)
 
@@ -121,8 +121,8 @@ def image_piece(dx, floats, integers, table, numbers, multiply, n, first, end, f
 
 
 @piece
-def take_piece(sums, dw, floats, numbers, index, pieces):
-    """A share of the filters, from where they were added up."""
+def take_piece(dw, floats, numbers, index, pieces):
+    """A share of the filters, from where they were added up: one line of floats, or the sum of all."""
     layout, _, at = unpacked(numbers)
     lines = floats[index % len(floats)][at.lines : at.end]
-    take_filters(sums, dw, len(dw) * index // pieces, len(dw) * (index + 1) // pieces, lines, layout)
+    take_filters(floats, at, dw, len(dw) * index // pieces, len(dw) * (index + 1) // pieces, lines, layout)

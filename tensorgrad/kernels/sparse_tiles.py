@@ -10,7 +10,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from tensorgrad.kernels.pool_tiles import window_pixels
-from tensorgrad.kernels.simd import HALF, INT, Loop, Writer, emit_one, integer
+from tensorgrad.kernels.simd import HALF, Loop, Writer, emit_one, integer
 
 
 def _find_in_planes(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
@@ -56,7 +56,7 @@ def _find_in_windows(build: Writer, rows: int, columns: int, arguments: tuple) -
 
 def _raise(build: Writer, mask: ir.Value, alarm: ir.Value) -> None:
     """Set the bits of the lanes that the mask selects."""
-    bits = build.zext(build.bitcast(mask, ir.IntType(build.lanes)), INT)
+    bits = build.zext(build.bitcast(mask, ir.IntType(build.lanes)), HALF)
     build.store(build.or_(build.load(alarm), bits), alarm)
 
 
@@ -116,7 +116,7 @@ def find_in_planes(typing, values, values_at, corners, corners_at, count, x, x_a
     """The number other than zero in windows at columns left, left + 2, … of x, in each of so many `lines` of windows.
 
     values and corners get `count` per line, the latter 0, 1 for the row above, 2, 3 for that below, as numbers; what
-    follows them, up to a whole vector, is overwritten. `alarm`, 64 bits, becomes other than 0 where a window has two.
+    follows them, up to a whole vector, is overwritten. `alarm`, 32 bits, becomes other than 0 where a window has two.
     """
     n = types.intp
     signature = types.void(values, n, corners, n, n, x, n, n, n, n, alarm, n)
