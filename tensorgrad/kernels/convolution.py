@@ -172,6 +172,8 @@ def grad_weight(
 
 def added_up(sums: np.ndarray, shape: Sizes, dtype: np.dtype) -> np.ndarray:
     """What the pieces of `grad_weight_piece` found: sums (pieces, K, taps) -> dw (K, C/groups, KH, KW)."""
+    if len(sums) == 1:
+        return sums[0].astype(dtype).reshape(shape)
     dw = memory.empty(shape, dtype)
     run(_add_up_piece, _add_up_driver, (sums, dw), pieces_for(shape[0], sums.size))
     return dw
@@ -288,27 +290,18 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: windows.Su
     """y (N, K, OH, OW) as `total` says. The arrays are `ready`."""
     y, width = memory.empty(total.shape, x.dtype), WIDTH // x.itemsize
     pieces = pieces_for(total.blocks, total.work)
-    scratch, turned = scratch_for(total, pieces, x.dtype), turned_filters(w, bias, total)
+    scratch = memory.empty((pieces, total.scratch), x.dtype)
+    turned = turned_filters(w, bias, total.turned) if total.turned else zeros(0, x.dtype)
     numbers = (total.rest, turned, scratch, total.lengths, total.step, total.group, width)
     run(correlate_piece, _correlate_driver, (x, w, bias, y, total.table, *numbers), pieces)
     return y
 
 
-def scratch_for(total: windows.Sum, pieces: int, dtype: np.dtype) -> np.ndarray:
-    """A line for each piece: the image spread out, vectors of ones and of zeros, and the rest of the output."""
-    width = WIDTH // dtype.itemsize
-    rest = width * (2 + total.shape[1] + width) if len(total.rest) else 0
-    return memory.empty((pieces, total.layout.image + width + rest), dtype)
-
-
-def turned_filters(w: np.ndarray, bias: np.ndarray, total: windows.Sum) -> np.ndarray:
-    """The filters as `total.rest` finds them: (taps, K rounded up to vectors), and bias (K,), in one line."""
-    if not len(total.rest):
-        return zeros(0, w.dtype)
+def turned_filters(w: np.ndarray, bias: np.ndarray, length: int) -> np.ndarray:
+    """The filters as `windows.Sum.rest` finds them: (taps, K rounded up to vectors), and bias (K,), in one line."""
     width = WIDTH // w.itemsize
-    across = -(-len(w) // width) * width
-    turned = memory.empty(((len(total.rest) + width) * across,), w.dtype)
-    _turn_filters(w, bias, turned, across)
+    turned = memory.empty((length,), w.dtype)
+    _turn_filters(w, bias, turned, -(-len(w) // width) * width)
     return turned
 
 

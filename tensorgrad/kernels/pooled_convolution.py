@@ -33,6 +33,7 @@ from tensorgrad.kernels.runtime import (
     pieces_for,
     ready,
     run,
+    zeros,
 )
 from tensorgrad.kernels.simd import ROWS, lanes
 
@@ -69,7 +70,8 @@ def forward(
     z, indices = memory.empty(shape, x.dtype), memory.empty(shape, np.int32)
     pieces = pieces_for(len(x) * cuts, total.work)
     planes = memory.empty((pieces, -(-filters // cuts), height, width), x.dtype)
-    image, turned = convolution.scratch_for(total, pieces, x.dtype), convolution.turned_filters(w, bias, total)
+    image = memory.empty((pieces, total.scratch), x.dtype)
+    turned = convolution.turned_filters(w, bias, total.turned) if total.turned else zeros(0, x.dtype)
     numbers = (total.table, total.rest, turned, image, total.lengths, total.step, total.group, lanes(x.dtype))
     arguments = (x, w, bias, z, indices, planes, cuts, *numbers, *_forward_addresses(x.dtype))
     run(_forward_piece, _forward_driver, arguments, pieces)
@@ -192,7 +194,7 @@ def _forward_plan(
     # Fewer images than threads, taken whole, would leave some with nothing to do.
     cuts = -(-runtime.threads_for(total.work, threads) // max(x_shape[0], 1))
     if cuts > 1:
-        total = total._replace(rest=total.rest[:0])  # whose filters are turned all together
+        total = total._replace(rest=total.rest[:0], turned=0)  # whose filters are turned all together
     return None if by_tiles or (cuts > 1 and (groups > 1 or w_shape[0] < cuts * ROWS)) else (total, cuts)
 
 

@@ -88,6 +88,8 @@ def scatter_and_sums(
 
 def total(sums: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The sums of planes over the images, in the order of `pointwise.channel_sums`: (N, C) -> (C,)."""
+    if len(sums) == 1:
+        return (sums[0] + 0.0).astype(dtype)
     # (N, C) -> (N, C, 1)
     return pointwise.channel_sums(sums[:, :, None]).astype(dtype)
 

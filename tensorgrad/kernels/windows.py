@@ -60,6 +60,8 @@ class Sum(NamedTuple):
     lengths: np.ndarray  # the layout once more, as the kernel takes it
     table: np.ndarray  # (taps, 2): place and offset, of the first group
     rest: np.ndarray  # (1 + taps, 2): the same for what is left of a plane by whole vectors, or (0, 2)
+    turned: int  # length of the filters that it refers to
+    scratch: int  # length of an image with all that stands behind it
     step: int  # in w, from one k to the next
     group: int  # in w, from one group to the next
     blocks: int  # bands of all images
@@ -103,13 +105,19 @@ def forward_sum(count: int, filters: int, window: Window, itemsize: int, threads
     lines = offsets(window, where)
     taps = lines.size
     table = np.stack([np.arange(taps), lines], axis=1)
-    total = _sum((count, filters, *window.output), where, table, taps, filters // window.groups * taps)
-    return total._replace(rest=_rest(count, filters, where, lines, WIDTH // itemsize))
+    total = _sum((count, filters, *window.output), where, table, taps, filters // window.groups * taps, itemsize)
+    rest, lanes = _rest(count, filters, where, lines, WIDTH // itemsize), WIDTH // itemsize
+    if not len(rest):
+        return total
+    # Behind the image ones, zeros, and the rest of the output; behind the filters what turning them overwrites.
+    across = -(-filters // lanes) * lanes
+    scratch = total.scratch + lanes * (2 + across)
+    return total._replace(rest=rest, turned=(len(rest) + lanes) * across, scratch=scratch)
 
 
-def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int) -> Sum:
-    blocks, total = shape[0] * where.bands, prod(shape) * len(table)
-    return Sum(shape, where, np.array(where), table, table[:0], step, group, blocks, total)
+def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int, itemsize: int) -> Sum:
+    blocks, total, scratch = shape[0] * where.bands, prod(shape) * len(table), where.image + WIDTH // itemsize
+    return Sum(shape, where, np.array(where), table, table[:0], 0, scratch, step, group, blocks, total)
 
 
 def _rest(count: int, filters: int, where: Layout, lines: np.ndarray, lanes: int) -> np.ndarray:
@@ -160,7 +168,7 @@ def grad_input_sums(
             places = np.arange(kernel[0])[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
             table = np.stack([places.ravel(), offsets(window, where)], axis=1)
             shape = (g_shape[0], channels * groups, *size)
-            sums.append(((a, b), _sum(shape, where, table, kh * kw, kernel[0] * itself)))
+            sums.append(((a, b), _sum(shape, where, table, kh * kw, kernel[0] * itself, itemsize)))
     return tuple(sums)
 
 

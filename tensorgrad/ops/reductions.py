@@ -94,7 +94,7 @@ class Mean(Reduction):
     def forward(self, x):
         count = x.size if len(self.axis) == x.ndim else math.prod([x.shape[a] for a in self.axis])
         self.residuals = x.shape, count
-        return x.sum(self.axis, keepdims=self.keepdims) / x.dtype.type(count)
+        return np.add.reduce(x, self.axis, keepdims=self.keepdims) / x.dtype.type(count)
 
     def backward_x(self, grad, residuals):
         shape, count = residuals
