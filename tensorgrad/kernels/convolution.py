@@ -184,8 +184,11 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     x, w, bias = np.ones((2, 1, 3, 3), dtype), np.ones((1, 1, 2, 2), dtype), np.ones(1, dtype)
     g = np.ones((2, 1, 2, 2), dtype)
     yield "forward", lambda: forward(x, w, bias)
+    images, filters = np.ones((windows.MANY, 1, 3, 3), dtype), np.ones((8, 1, 2, 2), dtype)
+    yield "forward of many images", lambda: forward(images, filters)
     yield "grad_input", lambda: grad_input(g, w, (3, 3))
-    yield "grad_weight", lambda: grad_weight(x, g, (2, 2))
+    large, filling = np.ones((2, 1, 50, 50), dtype), np.ones((2, 1, 49, 49), dtype)
+    yield "grad_weight", lambda: grad_weight(large, filling, (2, 2))
     yield "grad_weight of one image", lambda: grad_weight(x[:1], g[:1], (2, 2))
 
 

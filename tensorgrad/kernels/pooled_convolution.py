@@ -168,7 +168,8 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     g, indices = np.ones((2, 1, 1, 1), dtype), np.zeros((2, 1, 1, 1), np.int32)
     yield "forward", lambda: forward(x, w, bias)
     yield "grad_weight", lambda: grad_weight(x, g, g, indices, (2, 2), output_size=(2, 2))
-    yield "gradients", lambda: gradients(x, w, g, g, indices, output_size=(2, 2))
+    many, filters = np.ones((2, 4, 5, 5), dtype), np.ones((1, 4, 4, 4), dtype)
+    yield "gradients", lambda: gradients(many, filters, g, g, indices, output_size=(2, 2))
 
 
 # --------------------------------------------------------------------------------------------------------------- plans

@@ -9,7 +9,7 @@ of pixels:
 a quarter of the multiply-adds of the sums over all pixels, and fewer where the rectifier was closed. A window's sums
 stay in the registers while the entries of a filter, or of a pixel, stream past (`simd.sparse_tile`).
 
-Zero times infinity isn't zero: where x or w isn't finite, nothing of this is done.
+Zero times infinity isn't zero: where x or w isn't finite, none of this is done.
 """
 
 from collections.abc import Callable, Iterator
@@ -66,7 +66,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, kernel_size: Sizes, before: Sizes)
 
 
 def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes) -> np.ndarray | None:
-    """As `convolution.grad_input`. None as `grad_weight`, for w that isn't finite."""
+    """As `convolution.grad_input`, the arrays `ready`. None where g isn't sparse, as above, or where w isn't finite."""
     if not _looks_sparse(g):
         return None
     dx, none = memory.empty((g.shape[0], w.shape[1], *input_size), g.dtype), _none(g.dtype)
