@@ -142,7 +142,8 @@ def _plan(
     (for_x, for_w, pooled), count, filters = wanted, x_shape[0], w_shape[0]
     where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, before, dtype.itemsize)
     at = sparse_layout.places(where, filters, dtype.itemsize)
-    work = count * sparse_layout.pooled(where) * where.blocks * filters * where.window
+    # Two threads that have to be woken gain nothing below some 100 µs.
+    work = count * sparse_layout.pooled(where) * where.blocks * filters * where.window * 3 // 4
     threads, shares, parts = threads_for(work, threads), 0, 0
     if count < threads:
         # Not images enough: the filters are cut into shares for dw, and the blocks of each image into parts for dx.
