@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tensorgrad.kernels import runtime
 from tensorgrad.op import Op
 
 
@@ -16,6 +17,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("oracle"):
             item.add_marker(skip)
+
+
+@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
+def threads(request: pytest.FixtureRequest) -> Iterator[int]:
+    """How many threads kernels use in the test: one, and two where there are two cores."""
+    before = runtime.get_num_threads()
+    if request.param > before:
+        pytest.skip("there is one core")
+    runtime.set_num_threads(request.param)
+    yield request.param
+    runtime.set_num_threads(before)
 
 
 def concrete_ops() -> set[type[Op]]:

@@ -23,16 +23,6 @@ EVERY_COUNT = pytest.mark.parametrize("count", [0, 1, 3, 17])
 EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 
 
-@pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
-def threads(request):
-    before = runtime.get_num_threads()
-    if request.param > before:
-        pytest.skip("there is one core")
-    runtime.set_num_threads(request.param)
-    yield request.param
-    runtime.set_num_threads(before)
-
-
 def draw(layer, count, dtype=np.float64, seed=0):
     """Random x, w, bias; where a filter is all negative, so is what it computes."""
     generator = np.random.default_rng(seed)

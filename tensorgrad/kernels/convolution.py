@@ -72,7 +72,7 @@ def forward(
     output, by_tiles, total = forward_plan(x.shape, w.shape, motion, x.itemsize, get_num_threads())
     x, w, bias = checked(x, w, bias)
     if by_tiles:
-        y = winograd.forward(x, w, bias, output, _before(padding))
+        y = winograd.forward(x, w, bias, output, windows.before(padding))
         if y is not None:
             return y
     return _correlate(x, w, bias, total)
@@ -105,14 +105,14 @@ def grad_input(
         with np.errstate(invalid="ignore", over="ignore"):
             return twins.conv_grad_input(g, w, input_size, stride, padding, dilation, groups)
     if sparsely:
-        x = sparse.grad_input(g, w, tuple(input_size), _before(padding))
+        x = sparse.grad_input(g, w, tuple(input_size), windows.before(padding))
         if x is not None:
             return x
     if way == "columns":
-        return columns.grad_input(g, w, input_size, _before(padding), dilation)
+        return columns.grad_input(g, w, input_size, windows.before(padding), dilation)
     bias = zeros(x_shape[1], g.dtype)
     if way == "winograd":
-        x = winograd.grad_input(g, w, bias, input_size, _before(padding))
+        x = winograd.grad_input(g, w, bias, input_size, windows.before(padding))
         if x is not None:
             return x
     if stride == (1, 1):
@@ -150,11 +150,11 @@ def grad_weight(
     w_shape, sparsely, by_tiles, (lengths, offsets, images, length, blocks, cuts, work) = plan
     x, g = floats("conv2d_grad_weight", "x g", x, g)
     if sparsely:
-        dw = sparse.grad_weight(x, g, tuple(kernel_size), _before(padding))
+        dw = sparse.grad_weight(x, g, tuple(kernel_size), windows.before(padding))
         if dw is not None:
             return dw
     if by_tiles:
-        dw = winograd.grad_weight(x, g, _before(padding))
+        dw = winograd.grad_weight(x, g, windows.before(padding))
         if dw is not None:
             return dw
     pieces = pieces_for(blocks * cuts, work)
@@ -228,11 +228,6 @@ def _check_gradient(op: str, g_shape: Sizes, shape: Sizes, **arguments: object) 
         raise ShapeError(restate(op, "g isn't shaped like the output", expected=f"g {shape}", g=g_shape, **arguments))
 
 
-def _before(padding: Pads) -> Sizes:
-    (top, _), (left, _) = padding
-    return top, left
-
-
 # --------------------------------------------------------------------------------------------------------------- plans
 #
 # All that follows from the shapes, the checks included: looked up once per call.
@@ -245,7 +240,7 @@ def forward_plan(
     """The output's size, whether it is made by Winograd's tiles, and the sum that it is otherwise."""
     stride, padding, dilation, groups = motion
     output = _output_size("conv2d", x_shape, w_shape, *motion)
-    window = windows.Window(w_shape[1:], groups, output, stride, dilation, _before(padding))
+    window = windows.Window(w_shape[1:], groups, output, stride, dilation, windows.before(padding))
     by_tiles = winograd.serves(x_shape, w_shape, output, stride, dilation, groups)
     return output, by_tiles, windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, threads)
 
@@ -280,7 +275,7 @@ def grad_weight_plan(
     w_shape = (filters, channels // max(groups, 1), *kernel_size)
     output = _output_size(op, x_shape, w_shape, stride, padding, dilation, groups)
     _check_gradient(op, g_shape, (x_shape[0], filters, *output), x=x_shape, kernel_size=kernel_size)
-    window = windows.Window(w_shape[1:], groups, output, stride, dilation, _before(padding))
+    window = windows.Window(w_shape[1:], groups, output, stride, dilation, windows.before(padding))
     by_tiles = winograd.serves(x_shape, w_shape, output, stride, dilation, groups)
     sparsely = sparse.serves(x_shape, w_shape, output, (stride, padding, dilation, groups), itemsize)
     return w_shape, sparsely, by_tiles, _dot_plan(window, x_shape[0], filters, itemsize, threads)

@@ -153,7 +153,7 @@ def gradients(
     if _is_sparse(x.shape, w.shape, (*g.shape[:2], *output_size), motion, x.itemsize, get_num_threads()):
         x, w, g, z = floats("conv2d_gradients", "x w g z", x, w, g, z)
         dtype, indices = rectified_pooling.check_scatter(g, z, indices)
-        found = sparse.gradients(x, w, g, z, indices, (padding[0][0], padding[1][0]), tuple(output_size))
+        found = sparse.gradients(x, w, g, z, indices, windows.before(padding), tuple(output_size))
         if found is not None:
             dx, dw, sums = found
             return dx, dw, rectified_pooling.total(sums, dtype)
@@ -168,8 +168,9 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     g, indices = np.ones((2, 1, 1, 1), dtype), np.zeros((2, 1, 1, 1), np.int32)
     yield "forward", lambda: forward(x, w, bias)
     yield "grad_weight", lambda: grad_weight(x, g, g, indices, (2, 2), output_size=(2, 2))
-    many, filters = np.ones((2, 4, 5, 5), dtype), np.ones((1, 4, 4, 4), dtype)
-    yield "gradients", lambda: gradients(many, filters, g, g, indices, output_size=(2, 2))
+    many, filters = np.ones((2, 4, 5, 5), dtype), np.ones((sparse.FILTERS, 4, 4, 4), dtype)
+    z, places = np.ones((2, sparse.FILTERS, 1, 1), dtype), np.zeros((2, sparse.FILTERS, 1, 1), np.int32)
+    yield "gradients", lambda: gradients(many, filters, z, z, places, output_size=(2, 2))
 
 
 # --------------------------------------------------------------------------------------------------------------- plans
@@ -188,9 +189,7 @@ def _forward_plan(
     shape = (x_shape[0], w_shape[0], height, width)
     pooling.max_plan(shape, PAIRS, PAIRS, NO_PADDING, (1, 1), (height // 2, width // 2))
     # A last row that no window meets isn't computed; a last column is, for the positions that indices tell.
-    window = windows.Window(
-        w_shape[1:], groups, (height // 2 * 2, width), stride, dilation, (padding[0][0], padding[1][0])
-    )
+    window = windows.Window(w_shape[1:], groups, (height // 2 * 2, width), stride, dilation, windows.before(padding))
     total = windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, 1)
     # Fewer images than threads, taken whole, would leave some with nothing to do.
     cuts = -(-runtime.threads_for(total.work, threads) // max(x_shape[0], 1))

@@ -363,7 +363,9 @@ def _turn_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None
         row = build.add(down.index, integer(lane))
         inside = build.icmp_unsigned("<", row, count)
         mask = build.first_lanes(build.select(inside, build.sub(length, right.index), integer(0)))
-        square.append(build.read_where(mask, build.at(source, build.mul(row, source_step), right.index)))
+        # A row that isn't there is none of the first: reading nothing takes long where no memory is.
+        start = build.select(inside, build.mul(row, source_step), integer(0))
+        square.append(build.read_where(mask, build.at(source, start, right.index)))
     for lane, vector in enumerate(build.turned(square)):
         column = build.mul(build.add(right.index, integer(lane)), target_step)
         build.write(vector, build.at(target, column, down.index))

@@ -22,7 +22,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
-from tensorgrad.kernels import pointwise, sparse_layout
+from tensorgrad.kernels import pointwise, sparse_layout, windows
 from tensorgrad.kernels.pointwise import finite
 from tensorgrad.kernels.runtime import address_of, call, driver_of, get_num_threads, piece, pieces_for, run, threads_for
 from tensorgrad.kernels.sparse_layout import NUMBERS, lay_out_filters, unpacked
@@ -35,10 +35,11 @@ from tensorgrad.kernels.sparse_pieces import (
     windows_piece,
 )
 from tensorgrad.kernels.spreading import clear
-from tensorgrad.kernels.windows import SCRATCH
 
 # Vectors of a window in one block that are worth an entry's own cost, which is that of two.
 WINDOW = 4
+# Filters that are worth laying an image out, and taking one back.
+FILTERS = 8
 # Planes of the gradient that are looked at before it is taken for a sparse one.
 PROBE = 4
 
@@ -46,12 +47,12 @@ PROBE = 4
 def serves(x_shape: Sizes, w_shape: Sizes, output: Sizes, motion: tuple, itemsize: int) -> bool:
     """Whether sparse gradients of such a convolution are this room's business. motion: as `convolution.forward`."""
     stride, padding, dilation, groups = motion
-    if not (stride == dilation == (1, 1) and groups == 1 and min(output) > 1):
+    if not (stride == dilation == (1, 1) and groups == 1 and w_shape[0] >= FILTERS and min(output) > 1):
         return False
-    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, _before(padding), itemsize)
+    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, windows.before(padding), itemsize)
     if where is None or where.kernel_h * where.columns < WINDOW:
         return False
-    return where.blocks * where.block * itemsize <= SCRATCH // 2
+    return where.blocks * where.block * itemsize <= windows.SCRATCH // 2
 
 
 def grad_weight(x: np.ndarray, g: np.ndarray, kernel_size: Sizes, before: Sizes) -> np.ndarray | None:
@@ -183,10 +184,6 @@ def _none(dtype: np.dtype) -> np.ndarray:
 @cache
 def _no_maxima(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return _none(dtype), _none(np.dtype(np.int32))
-
-
-def _before(padding: tuple) -> Sizes:
-    return padding[0][0], padding[1][0]
 
 
 def _gradients(x, w, g, z, indices, dx, dw, plane_sums, before, output) -> bool:

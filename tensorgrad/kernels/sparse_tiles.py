@@ -1,8 +1,11 @@
 """What isn't zero of a gradient that max pooling over 2×2 pixels left, a vector at a time: see `sparse`.
 
-find_in_pairs      in each window of 2×2 the number that isn't zero, and where in the window it stands
-list_by_line       the numbers of each line that aren't zero, one behind the other, and a place for each
-list_by_corner     those of each column that stand in one corner of their windows, likewise
+    find_in_planes     in each window of 2×2 the number that isn't zero, and in which of its corners it stands
+    find_in_windows    the same from what the pooling kept
+    list_by_line       the numbers of each line that aren't zero, one behind the other, and a place for each
+    list_by_corner     those of each line that stand in one corner of their windows, corner by corner
+
+Corners are counted row by row, as numbers of the arrays' own kind: 0 and 1 above, 2 and 3 below.
 """
 
 from llvmlite import ir

@@ -32,6 +32,12 @@ class Window(NamedTuple):
     before: Sizes  # the first window begins so far above and left of the image; negative: below and right of it
 
 
+def before(padding: Pads) -> Sizes:
+    """How far the first window begins above and left of the image."""
+    (top, _), (left, _) = padding
+    return top, left
+
+
 class Layout(NamedTuple):
     """How a band of an image lies in its scratch: (C, KW, phases, rows, OW). Lengths count elements."""
 
