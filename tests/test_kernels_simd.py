@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.kernels import columns as columns_room
-from tensorgrad.kernels import convolution, matmul, runtime, simd, sparse, winograd
+from tensorgrad.kernels import convolution, matmul, peak, runtime, simd, sparse, winograd
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SIZES = [(rows, columns) for rows in range(1, simd.ROWS + 1) for columns in range(1, simd.COLUMNS + 1)]
@@ -284,4 +284,4 @@ print(simd.WIDTH)
 
 @FLOATS
 def test_the_peak_is_measured(dtype):
-    assert simd.fma_peak(dtype, seconds=0.01) > 0
+    assert peak.fma_peak(dtype, seconds=0.01) > 0

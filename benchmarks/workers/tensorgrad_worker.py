@@ -13,9 +13,9 @@ class Tensorgrad(Library):
         return np.asarray(value.detach() if isinstance(value, tg.Tensor) else value)
 
     def peak(self) -> float:
-        from tensorgrad.kernels import simd
+        from tensorgrad.kernels import peak
 
-        return simd.fma_peak()
+        return peak.fma_peak()
 
     def conv(self, x, w, padding, part) -> Call:
         convolution, size, kernel = tg.kernels.convolution, tuple(x[2:]), tuple(w[2:])

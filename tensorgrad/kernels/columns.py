@@ -17,8 +17,9 @@ from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
+from tensorgrad.kernels.products import products
 from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, run, zeros
-from tensorgrad.kernels.simd import COLUMNS, ROWS, WIDTH, broadcast_tile, fold_row, part_begin
+from tensorgrad.kernels.simd import WIDTH, fold_row
 from tensorgrad.kernels.windows import SCRATCH
 
 # From so many times the output's pixels in the input, and so many filters, this is faster: the sums cost an addition
@@ -39,7 +40,8 @@ def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes, d
     shape, length, table, numbers, work = _plan(g.shape, w.shape, input_size, before, dilation, g.itemsize)
     x, pieces = memory.empty(shape, g.dtype), pieces_for(shape[0], work)
     columns = memory.empty((pieces, length), g.dtype)
-    arguments = (g, w, x, columns, table, zeros(ROWS, g.dtype), numbers)
+    taps = w.shape[1] * w.shape[2] * w.shape[3]
+    arguments = (g, w, x, columns, table, zeros(taps, g.dtype), numbers)
     run(_columns_piece, _columns_driver, arguments, pieces)
     return x
 
@@ -67,31 +69,17 @@ def _plan(
 
 
 @piece
-def _multiply(g, n, w, columns, table, zeros, taps, line):
-    """columns (taps, line) = Σ_k w (K, taps) · g[n] (K, pixels)."""
-    filters, pixels = g.shape[1], g.shape[2] * g.shape[3]
-    width = line - pixels
-    vectors = -(-pixels // width)
-    for tile in range(-(-vectors // COLUMNS)):
-        v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
-        last = min(width, pixels - (v_end - 1) * width)
-        for block in range(-(-taps // ROWS)):
-            t, t_end = part_begin(taps, ROWS, block), part_begin(taps, ROWS, block + 1)
-            broadcast_tile(
-                t_end - t, v_end - v, w, t, 1, table, 0, filters, g, n * filters * pixels + v * width, zeros, 0,
-                columns, t * line + v * width, line, last,
-            )  # fmt: skip
-
-
-@piece
 def _columns_piece(g, w, x, columns, table, zeros, numbers, index, pieces):
     kernel_h, kernel_w, top, left, down, right = numbers
     (_, channels, height, width), (rows, row) = x.shape, g.shape[2:]
     taps = channels * kernel_h * kernel_w
     line = columns.shape[1] // taps
-    products, pixels = columns[index], x.reshape(-1)
+    filters, plane, gradients, pixels = g.shape[1], rows * row, g.reshape(-1), x.reshape(-1)
+    found, weights = columns[index], w.reshape(-1)
     for n in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
-        _multiply(g, n, w, products, table, zeros, taps, line)
+        # (K, taps), (K, OH · OW) -> (taps, OH · OW)
+        upstream = gradients[n * filters * plane :]
+        products(taps, plane, weights, np.intp(1), table, upstream, zeros, found, line, line - plane)
         for c in range(channels):
             for h in range(height):
                 # Tap i reads the output's row h + top − i · down, where there is one.
@@ -100,7 +88,7 @@ def _columns_piece(g, w, x, columns, table, zeros, numbers, index, pieces):
                 lines = (c * kernel_h + first) * kernel_w * line + (h + top - first * down) * row
                 fold_row(
                     pixels, ((n * channels + c) * height + h) * width, width,
-                    products, lines, max(0, last - first + 1), kernel_w * line - down * row,
+                    found, lines, max(0, last - first + 1), kernel_w * line - down * row,
                     kernel_w, line, right, left, row,
                 )  # fmt: skip
 

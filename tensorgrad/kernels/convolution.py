@@ -23,6 +23,7 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
 from tensorgrad.kernels import columns, pointwise, sparse, twins, windows, winograd
+from tensorgrad.kernels.products import products
 from tensorgrad.kernels.runtime import (
     address_of,
     call,
@@ -36,7 +37,7 @@ from tensorgrad.kernels.runtime import (
     threads_for,
     zeros,
 )  # fmt: skip
-from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, part_begin, turn_rows
+from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, dot_tile, part_begin, turn_rows
 from tensorgrad.kernels.spreading import spread, unpacked
 
 NO_PADDING = ((0, 0), (0, 0))
@@ -312,21 +313,6 @@ def _turn_filters(w, bias, turned, across):
         turned[taps * across + k] = bias[k]
 
 
-@piece
-def _products(rows, length, w, w_step, table, x, bias, y, y_step, width):
-    """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for so many m, and q below `length`, tile by tile, all in lines."""
-    vectors = -(-length // width)
-    for tile in range(-(-vectors // COLUMNS)):
-        v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
-        last = min(width, length - (v_end - 1) * width)
-        for block in range(-(-rows // ROWS)):
-            m, m_end = part_begin(rows, ROWS, block), part_begin(rows, ROWS, block + 1)
-            broadcast_tile(
-                m_end - m, v_end - v, w, m * w_step, w_step, table, 0, len(table), x, v * width, bias, m,
-                y, m * y_step + v * width, y_step, last,
-            )  # fmt: skip
-
-
 @inlined
 def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, pixels, width):
     """So many pixels of a band of y[n]; `width` lanes make a vector."""
@@ -335,7 +321,7 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
         row = group * filters
         first = (n * y.shape[1] + row) * plane + band * layout.band * layout.output_w
         weights, lines = w.ravel()[group * group_step :], image[group * layout.group :]
-        _products(filters, pixels, weights, step, table, lines, bias[row:], y.ravel()[first:], plane, width)
+        products(filters, pixels, weights, step, table, lines, bias[row:], y.ravel()[first:], plane, width)
 
 
 @inlined
@@ -344,8 +330,7 @@ def _correlate_rest(image, y, n, rest, turned, layout, whole, width):
     filters, plane = y.shape[1], layout.output_h * layout.output_w
     across, target = -(-filters // width) * width, y.ravel()
     zeros, out = image[layout.image + 2 * width :], image[layout.image + 3 * width :]
-    one = min(width, 1)  # not a literal, for which all would be compiled once more
-    _products(plane - whole, across, image[whole:], one, rest, turned, zeros, out, across, width)
+    products(plane - whole, across, image[whole:], np.intp(1), rest, turned, zeros, out, across, width)
     # (rows, K) -> (K, rows)
     for k in range(filters):
         for q in range(plane - whole):
