@@ -287,7 +287,7 @@ def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups
     x, g = rng.standard_normal((count, 8, 9, 9)), rng.standard_normal((count, 40, 7, 7))
     shared = []
 
-    def one_after_the_other(piece, driver, arguments, pieces):
+    def one_after_the_other(piece, arguments, pieces):
         shared.append(pieces)
         for index in range(pieces):
             piece(*arguments, index, pieces)

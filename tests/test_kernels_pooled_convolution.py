@@ -94,7 +94,7 @@ def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, thread
     x, w, bias = (rng.standard_normal(s).astype(np.float32) for s in ((count, 6, 14, 13), (22, 6, 5, 5), (22,)))
     expected, shared = one_by_one(x, w, bias, ())[1:], []
 
-    def one_after_the_other(piece, driver, arguments, pieces):
+    def one_after_the_other(piece, arguments, pieces):
         shared.append(pieces)
         for index in reversed(range(pieces)):
             piece(*arguments, index, pieces)

@@ -8,7 +8,7 @@ import pytest
 
 from tensorgrad import kernels
 from tensorgrad.errors import ArgumentError, DTypeError
-from tensorgrad.kernels import runtime
+from tensorgrad.kernels import cache, runtime
 
 NOTICE = "tensorgrad: compiling kernels for this machine, once; later runs load them\n"
 
@@ -53,11 +53,11 @@ def test_compiling_is_told_once_and_a_warm_cache_says_nothing(tmp_path):
 
 
 def test_an_edit_anywhere_in_the_kernels_compiles_them_anew(tmp_path):
-    edit = "from tensorgrad.kernels import runtime; runtime._sources = lambda: 'edited'\n"
+    edit = "from tensorgrad.kernels import cache; cache._sources = lambda: 'edited'\n"
     assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == NOTICE
     done = python(edit + GATHER, NUMBA_CACHE_DIR=str(tmp_path))
     assert (done.stdout, done.stderr) == ("[3. 4.]\n", NOTICE)
-    names = {name for name, *_ in runtime._sources()}
+    names = {name for name, *_ in cache._sources()}
     assert {"runtime.py", "simd.py", "convolution.py", "windows.py"} <= names
 
 
@@ -74,7 +74,7 @@ def test_a_truncated_cache_file_is_replaced_with_one_warning(tmp_path, suffix):
 
 @pytest.mark.parametrize("first", ["one", "other"])
 def test_processes_that_compile_at_once_never_exchange_their_kernels(tmp_path, first):
-    one, other = (runtime._CacheFiles(str(tmp_path), "kernel", "stamp") for _ in range(2))
+    one, other = (cache._CacheFiles(str(tmp_path), "kernel", "stamp") for _ in range(2))
     other._load_index = dict  # it has read the index before there was anything in it
     write = one._save_data
 
@@ -87,14 +87,14 @@ def test_processes_that_compile_at_once_never_exchange_their_kernels(tmp_path, f
 
     one._save_data = write_while_the_other_saves
     one.save(("sigmoid",), "code of sigmoid")
-    for process in (one, runtime._CacheFiles(str(tmp_path), "kernel", "stamp")):
+    for process in (one, cache._CacheFiles(str(tmp_path), "kernel", "stamp")):
         assert process.load(("sigmoid",)) in ("code of sigmoid", None)
         assert process.load(("tanh",)) in ("code of tanh", None)
 
 
 def test_kernels_of_older_sources_leave_the_cache(tmp_path):
-    runtime._CacheFiles(str(tmp_path), "kernel", "old").save(("sigmoid",), "old code")
-    new = runtime._CacheFiles(str(tmp_path), "kernel", "new")
+    cache._CacheFiles(str(tmp_path), "kernel", "old").save(("sigmoid",), "old code")
+    new = cache._CacheFiles(str(tmp_path), "kernel", "new")
     assert new.load(("sigmoid",)) is None
     new.save(("tanh",), "new code")
     assert len(list(tmp_path.glob("*.nbc"))) == 1
@@ -164,10 +164,10 @@ def test_a_fork_waits_until_no_thread_compiles(tmp_path):
     script = """
 import os, signal, threading
 import numpy as np
-from tensorgrad.kernels import pooling, runtime
+from tensorgrad.kernels import cache, pooling
 x, indices = np.ones((1, 1, 2, 2), np.float32), np.zeros((1, 1, 1, 1), np.int32)
 compiling = threading.Event()
-runtime._tell_once = compiling.set
+cache._tell_once = compiling.set
 thread = threading.Thread(target=pooling.gather, args=(x, indices))
 thread.start()
 compiling.wait()
@@ -197,10 +197,16 @@ print(numba.threading_layer(), len(wrong))
 
 
 @pytest.fixture
-def record():
-    """A kernel of plain Python functions, and the calls it has had."""
+def record(monkeypatch):
+    """A kernel that is a plain Python function, and the calls it has had: each piece, or all together."""
     calls = []
-    return calls, lambda *call: calls.append(("piece", *call)), lambda *call: calls.append(("driver", *call))
+
+    def launch(loop, address, pieces, *arguments):
+        calls.append(("together", *arguments, pieces))
+
+    monkeypatch.setattr(runtime, "_address_like", lambda piece, arguments: 0)
+    monkeypatch.setattr(runtime, "_launch", launch)
+    return calls, lambda *call: calls.append(("piece", *call))
 
 
 def test_how_threads_wait_is_left_to_others_as_it_was():
@@ -225,33 +231,33 @@ def test_little_work_is_one_piece_and_much_work_one_per_thread():
     assert runtime.pieces_for(1, 10**9) == runtime.pieces_for(0, 10**9) == 1
 
 
-def test_one_piece_runs_by_itself_and_several_run_in_the_driver(record):
-    calls, piece, driver = record
-    runtime.run(piece, driver, ("x",), 1)
-    runtime.run(piece, driver, ("y",), 3)
-    assert calls == [("piece", "x", 0, 1), ("driver", "y", 3)]
+def test_one_piece_runs_by_itself_and_several_run_together(record):
+    calls, piece = record
+    runtime.run(piece, ("x",), 1)
+    runtime.run(piece, ("y",), 3)
+    assert calls == [("piece", "x", 0, 1), ("together", "y", 3)]
 
 
 def test_where_threads_can_not_be_used_the_pieces_run_one_after_the_other(record, monkeypatch):
-    calls, piece, driver = record
+    calls, piece = record
     monkeypatch.setattr(runtime, "_serial_only", True)
-    runtime.run(piece, driver, ("y",), 3)
+    runtime.run(piece, ("y",), 3)
     assert calls == [("piece", "y", index, 3) for index in range(3)]
 
 
 def test_warm_up_runs_every_variant_of_every_kernel_and_reports_it(record, monkeypatch):
-    calls, piece, driver = record
+    calls, piece = record
     room = types.ModuleType("tensorgrad.kernels.room")
-    room.samples = lambda dtype: [("kernel", lambda: runtime.run(piece, driver, (dtype,), runtime.pieces_for(1, 0)))]
+    room.samples = lambda dtype: [("kernel", lambda: runtime.run(piece, (dtype,), runtime.pieces_for(1, 0)))]
     monkeypatch.setitem(sys.modules, room.__name__, room)
     monkeypatch.setattr(kernels, "ROOMS", ("room",))
     report = list(kernels.warmup())
     assert [name for name, _ in report] == ["room.kernel float32", "room.kernel float64"]
     assert all(seconds >= 0 for _, seconds in report)
     assert calls == [
-        call for dtype in ("float32", "float64") for call in (("piece", dtype, 0, 1), ("driver", dtype, 1))
+        call for dtype in ("float32", "float64") for call in (("piece", dtype, 0, 1), ("together", dtype, 1))
     ]
-    runtime.run(piece, driver, ("later",), 1)
+    runtime.run(piece, ("later",), 1)
     assert calls[-1] == ("piece", "later", 0, 1)
 
 

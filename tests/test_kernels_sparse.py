@@ -73,7 +73,7 @@ def test_fewer_images_than_threads_are_cut_by_filters_and_channels(layer, count,
     sizes, shared = (before(layer), y.shape[2:]), []
     expected = sparse.gradients(x, w, upstream, z, indices, *sizes)
 
-    def one_after_the_other(piece, driver, arguments, pieces):
+    def one_after_the_other(piece, arguments, pieces):
         shared.append(pieces)
         for index in reversed(range(pieces)):
             piece(*arguments, index, pieces)

@@ -15,7 +15,7 @@ from numba.extending import register_jitable
 from tensorgrad import memory
 from tensorgrad.kernels.error_function import error_function
 from tensorgrad.kernels.exponential import exponential, exponential_less_one
-from tensorgrad.kernels.runtime import INLINE, check_float, piece, pieces_for, ready, run, shared_driver
+from tensorgrad.kernels.runtime import INLINE, check_float, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as one element, by a rough measurement.
 WORK = 30
@@ -49,23 +49,18 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
         yield f"{name} gradient", lambda name=name: activation_gradient(name, x, x)
 
 
-class _Kernel(NamedTuple):
-    piece: Callable
-    driver: Callable
-
-
 class _Function(NamedTuple):
-    values: _Kernel
-    products: _Kernel
+    values: Callable
+    products: Callable
 
 
-def _run(kernel: _Kernel, out: np.ndarray, parameter: float, *arrays: np.ndarray) -> np.ndarray:
+def _run(piece: Callable, out: np.ndarray, parameter: float, *arrays: np.ndarray) -> np.ndarray:
     flat = [ready(array).reshape(-1) for array in (*arrays, out)]
-    run(*kernel, (*flat, out.dtype.type(parameter)), pieces_for(out.size, WORK * out.size))
+    run(piece, (*flat, out.dtype.type(parameter)), pieces_for(out.size, WORK * out.size))
     return out
 
 
-def _values(formula: Callable) -> _Kernel:
+def _values(formula: Callable) -> Callable:
     """The kernel of z = f(x)."""
 
     @piece
@@ -75,10 +70,10 @@ def _values(formula: Callable) -> _Kernel:
         for k in range(end - start):
             target[k] = formula(source[k], one, parameter)
 
-    return _Kernel(share, shared_driver(share))
+    return share
 
 
-def _products(derivative: Callable) -> _Kernel:
+def _products(derivative: Callable) -> Callable:
     """The kernel of dx = g · f′(y)."""
 
     @piece
@@ -88,7 +83,7 @@ def _products(derivative: Callable) -> _Kernel:
         for k in range(end - start):
             target[k] = upstream[k] * derivative(source[k], one, parameter)
 
-    return _Kernel(share, shared_driver(share))
+    return share
 
 
 # artanh r = r · (1 + r²/3 + r⁴/5 + …), for r up to 0.172 to the last digit of float64; the highest power first.

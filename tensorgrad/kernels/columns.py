@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator
 from functools import lru_cache
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels.products import products
-from tensorgrad.kernels.runtime import call, driver_of, piece, pieces_for, run, zeros
+from tensorgrad.kernels.runtime import piece, pieces_for, run, zeros
 from tensorgrad.kernels.simd import WIDTH, fold_row
 from tensorgrad.kernels.windows import SCRATCH
 
@@ -42,7 +41,7 @@ def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes, d
     columns = memory.empty((pieces, length), g.dtype)
     taps = w.shape[1] * w.shape[2] * w.shape[3]
     arguments = (g, w, x, columns, table, zeros(taps, g.dtype), numbers)
-    run(_columns_piece, _columns_driver, arguments, pieces)
+    run(_columns_piece, arguments, pieces)
     return x
 
 
@@ -91,9 +90,3 @@ def _columns_piece(g, w, x, columns, table, zeros, numbers, index, pieces):
                     found, lines, max(0, last - first + 1), kernel_w * line - down * row,
                     kernel_w, line, right, left, row,
                 )  # fmt: skip
-
-
-@driver_of(_columns_piece)
-def _columns_driver(address, g, w, x, columns, table, zeros, numbers, pieces):
-    for index in prange(pieces):
-        call(address, (g, w, x, columns, table, zeros, numbers), np.int64(index), pieces)

@@ -17,7 +17,6 @@ from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
@@ -27,7 +26,6 @@ from tensorgrad.kernels.products import products
 from tensorgrad.kernels.runtime import (
     address_of,
     call,
-    driver_of,
     floats,
     get_num_threads,
     inlined,
@@ -167,7 +165,7 @@ def grad_weight(
         sums = dw.reshape(1, w_shape[0], offsets.size)
     sums.fill(0)
     arguments = (x, g, sums, offsets, scratch, lengths, images, cuts, dot_lines(x.dtype, sums.dtype))
-    run(grad_weight_piece, _grad_weight_driver, arguments, pieces)
+    run(grad_weight_piece, arguments, pieces)
     return added_up(sums, w_shape, x.dtype) if blocks > 1 else dw
 
 
@@ -176,7 +174,7 @@ def added_up(sums: np.ndarray, shape: Sizes, dtype: np.dtype) -> np.ndarray:
     if len(sums) == 1:
         return sums[0].astype(dtype).reshape(shape)
     dw = memory.empty(shape, dtype)
-    run(_add_up_piece, _add_up_driver, (sums, dw), pieces_for(shape[0], sums.size))
+    run(_add_up_piece, (sums, dw), pieces_for(shape[0], sums.size))
     return dw
 
 
@@ -292,7 +290,7 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: windows.Su
     scratch = memory.empty((pieces, total.scratch), x.dtype)
     turned = turned_filters(w, bias, total.turned) if total.turned else zeros(0, x.dtype)
     numbers = (total.rest, turned, scratch, total.lengths, total.step, total.group, width)
-    run(correlate_piece, _correlate_driver, (x, w, bias, y, total.table, *numbers), pieces)
+    run(correlate_piece, (x, w, bias, y, total.table, *numbers), pieces)
     return y
 
 
@@ -352,13 +350,6 @@ def correlate_piece(x, w, bias, y, table, rest, turned, scratch, lengths, step, 
             pixels = pixels // width * width
             _correlate_rest(image, y, n, rest, turned, layout, pixels, width)
         _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, pixels, width)
-
-
-@driver_of(correlate_piece)
-def _correlate_driver(address, x, w, bias, y, table, rest, turned, scratch, lengths, step, group_step, width, pieces):
-    for index in prange(pieces):
-        arguments = (x, w, bias, y, table, rest, turned, scratch, lengths, step, group_step, width)
-        call(address, arguments, np.int64(index), pieces)
 
 
 # ----------------------------------------------------------------------------------------------------- weight gradient
@@ -432,12 +423,6 @@ def grad_weight_piece(x, g, sums, offsets, scratch, lengths, images, cuts, dots,
         call(dots, (sums[index % len(sums)], g, first, count, band, image, offsets, lengths), cut, cuts)
 
 
-@driver_of(grad_weight_piece)
-def _grad_weight_driver(address, x, g, sums, offsets, scratch, lengths, images, cuts, dots, pieces):
-    for index in prange(pieces):
-        call(address, (x, g, sums, offsets, scratch, lengths, images, cuts, dots), np.int64(index), pieces)
-
-
 @piece
 def _add_up_piece(sums, dw, index, pieces):
     """sums (pieces before, K, taps), piece after piece -> dw (K, C/groups, KH, KW)."""
@@ -451,9 +436,3 @@ def _add_up_piece(sums, dw, index, pieces):
                 total[t] += others[t]
         for t in range(taps):
             target[row * taps + t] = total[t]
-
-
-@driver_of(_add_up_piece)
-def _add_up_driver(address, sums, dw, pieces):
-    for index in prange(pieces):
-        call(address, (sums, dw), np.int64(index), pieces)

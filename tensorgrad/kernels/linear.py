@@ -9,13 +9,12 @@ from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import matmul
-from tensorgrad.kernels.runtime import address_of, call, driver_of, floats, piece, pieces_for, run, zeros
+from tensorgrad.kernels.runtime import address_of, call, floats, piece, pieces_for, run, zeros
 from tensorgrad.kernels.simd import ROWS
 
 
@@ -36,7 +35,7 @@ def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, 
     dx, dw = memory.empty(x.shape, dtype), memory.empty(w.shape, dtype)
     tables = matmul.table(outputs, 1, inputs), matmul.table(count, outputs, inputs)
     arguments = (g, x, w, dx, dw, *tables, zeros(ROWS, dtype), _product(dtype))
-    run(_gradients_piece, _gradients_driver, arguments, pieces_for(tiles, work))
+    run(_gradients_piece, arguments, pieces_for(tiles, work))
     return dx, dw
 
 
@@ -70,9 +69,3 @@ def _product(dtype: np.dtype) -> int:
 def _gradients_piece(g, x, w, dx, dw, x_table, w_table, zeros, product, index, pieces):
     call(product, (g, w, x_table, zeros, dx, g.shape[1]), index, pieces)
     call(product, (g, x, w_table, zeros, dw, 1), index, pieces)
-
-
-@driver_of(_gradients_piece)
-def _gradients_driver(address, g, x, w, dx, dw, x_table, w_table, zeros, product, pieces):
-    for index in prange(pieces):
-        call(address, (g, x, w, dx, dw, x_table, w_table, zeros, product), np.int64(index), pieces)

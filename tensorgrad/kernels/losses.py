@@ -3,12 +3,11 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.errors import RangeError, restate
 from tensorgrad.kernels.exponential import exponentials
-from tensorgrad.kernels.runtime import call, driver_of, floats, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import floats, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as an exponential, by a rough measurement.
 WORK = 20
@@ -31,7 +30,7 @@ def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     pieces = pieces_for(len(x), WORK * x.size)
     strays = np.zeros(pieces, INT64)
     arguments = (x, ready(y.astype(INT64, copy=False)), losses, probabilities, strays)
-    run(_forward_piece, _forward_driver, arguments, pieces)
+    run(_forward_piece, arguments, pieces)
     _check_strays(strays, y, x)
     return losses, probabilities
 
@@ -49,7 +48,7 @@ def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarr
     pieces = pieces_for(len(g), dx.size)
     strays = np.zeros(pieces, INT64)
     arguments = (g, probabilities, ready(y.astype(INT64, copy=False)), dx, strays)
-    run(_backward_piece, _backward_driver, arguments, pieces)
+    run(_backward_piece, arguments, pieces)
     _check_strays(strays, y, probabilities)
     return dx
 
@@ -82,12 +81,6 @@ def _forward_piece(x, y, losses, probabilities, strays, index, pieces):
             out[j] *= share
 
 
-@driver_of(_forward_piece)
-def _forward_driver(address, x, y, losses, probabilities, strays, pieces):
-    for index in prange(pieces):
-        call(address, (x, y, losses, probabilities, strays), np.int64(index), pieces)
-
-
 @piece
 def _backward_piece(g, probabilities, y, dx, strays, index, pieces):
     for n in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
@@ -98,9 +91,3 @@ def _backward_piece(g, probabilities, y, dx, strays, index, pieces):
         for j in range(source.size):
             target[j] = source[j] * g[n]
         target[y[n]] = (source[y[n]] - 1) * g[n]
-
-
-@driver_of(_backward_piece)
-def _backward_driver(address, g, probabilities, y, dx, strays, pieces):
-    for index in prange(pieces):
-        call(address, (g, probabilities, y, dx, strays), np.int64(index), pieces)

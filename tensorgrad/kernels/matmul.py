@@ -10,14 +10,13 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 from numba.extending import register_jitable
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import pointwise
-from tensorgrad.kernels.runtime import INLINE, call, check_float, driver_of, piece, pieces_for, ready, run, zeros
+from tensorgrad.kernels.runtime import INLINE, check_float, piece, pieces_for, ready, run, zeros
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, lanes, part_begin, turn_rows
 
 # Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector. Within, it
@@ -65,7 +64,7 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
         return _by_columns(ready(a), ready(b.T), bias, z, rectified, pieces)
     a, step = (ready(a.T), 1) if a_turned else (ready(a), k)
     places = table(k, m if a_turned else 1, n)
-    run(broadcast_piece, _broadcast_driver, (a, ready(b), places, zeros(ROWS, dtype), z, step), pieces)
+    run(broadcast_piece, (a, ready(b), places, zeros(ROWS, dtype), z, step), pieces)
     z = z if bias is None else _plus(z, bias)
     return pointwise.relu(z) if rectified else z
 
@@ -76,11 +75,11 @@ def _by_columns(
     """`product` for a (M, K) and b (N, K), whose rows are the columns of the second factor. The arrays are `ready`."""
     (m, k), n, width = a.shape, len(b), lanes(a.dtype)
     if m < max(TURNED, k // LONG):
-        run(_dot_piece, _dot_driver, (a, b, _offsets(n, k), bias, z, rectified), pieces)
+        run(_dot_piece, (a, b, _offsets(n, k), bias, z, rectified), pieces)
         return z
     panels = memory.empty((pieces, -(-k // width) * width * COLUMNS * width), a.dtype)
     arguments = (a, b, table(k, 1, COLUMNS * width), zeros(ROWS, a.dtype), bias, z, panels, rectified)
-    run(_turned_piece, _turned_driver, arguments, pieces)
+    run(_turned_piece, arguments, pieces)
     return z
 
 
@@ -154,12 +153,6 @@ def broadcast_piece(a, b, table, zeros, z, a_step, index, pieces):
         )  # fmt: skip
 
 
-@driver_of(broadcast_piece)
-def _broadcast_driver(address, a, b, table, zeros, z, a_step, pieces):
-    for index in prange(pieces):
-        call(address, (a, b, table, zeros, z, a_step), np.int64(index), pieces)
-
-
 @register_jitable(**INLINE)
 def _finished(value, zero, rectified):
     # As `pointwise.relu`: NaN is carried.
@@ -179,12 +172,6 @@ def _dot_piece(a, b, offsets, bias, z, rectified, index, pieces):
         for i in range(m, m_end):
             for j in range(n, n_end):
                 z[i, j] = _finished(dots[(i - m) * (n_end - n) + j - n] + bias[j], zero, rectified)
-
-
-@driver_of(_dot_piece)
-def _dot_driver(address, a, b, offsets, bias, z, rectified, pieces):
-    for index in prange(pieces):
-        call(address, (a, b, offsets, bias, z, rectified), np.int64(index), pieces)
 
 
 @piece
@@ -208,9 +195,3 @@ def _turned_piece(a, b, table, zeros, bias, z, panels, rectified, index, pieces)
         for i in range(m, m_end):
             for j in range(n, n_end):
                 z[i, j] = _finished(z[i, j] + bias[j], zero, rectified)
-
-
-@driver_of(_turned_piece)
-def _turned_driver(address, a, b, table, zeros, bias, z, panels, rectified, pieces):
-    for index in prange(pieces):
-        call(address, (a, b, table, zeros, bias, z, panels, rectified), np.int64(index), pieces)

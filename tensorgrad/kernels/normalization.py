@@ -7,10 +7,9 @@ array's own dtype along a plane and in float64 over the planes.
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
-from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import check_float, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -24,7 +23,7 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     check_float("batch_norm", x=x)
     mean, var = np.empty(x.shape[1]), np.empty(x.shape[1])
-    run(_moments_piece, _moments_driver, (_planes(x), mean, var), pieces_for(x.shape[1], 2 * WORK * x.size))
+    run(_moments_piece, (_planes(x), mean, var), pieces_for(x.shape[1], 2 * WORK * x.size))
     return mean, var
 
 
@@ -36,7 +35,7 @@ def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.n
     """
     z = memory.empty(x.shape, check_float("batch_norm", x=x, scale=scale, shift=shift))
     arguments = (_planes(x), ready(scale), ready(shift), _planes(z))
-    run(_scale_piece, _scale_driver, arguments, pieces_for(x.shape[0], WORK * x.size))
+    run(_scale_piece, arguments, pieces_for(x.shape[0], WORK * x.size))
     return z
 
 
@@ -49,7 +48,7 @@ def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.nd
     check_float("batch_norm", g=g, x=x, mean=mean)
     sums, products = np.empty(x.shape[1]), np.empty(x.shape[1])
     arguments = (_planes(g), _planes(x), ready(mean), sums, products)
-    run(_sums_piece, _sums_driver, arguments, pieces_for(x.shape[1], 2 * WORK * x.size))
+    run(_sums_piece, arguments, pieces_for(x.shape[1], 2 * WORK * x.size))
     return sums, products
 
 
@@ -68,7 +67,7 @@ def grad_input(
     dx = memory.empty(x.shape, dtype)
     numbers = (ready(mean), ready(scale), ready(offset), ready(slope))
     arguments = (_planes(g), _planes(x), *numbers, _planes(dx))
-    run(_gradient_piece, _gradient_driver, arguments, pieces_for(x.shape[0], 2 * WORK * x.size))
+    run(_gradient_piece, arguments, pieces_for(x.shape[0], 2 * WORK * x.size))
     return dx
 
 
@@ -107,12 +106,6 @@ def _moments_piece(x, mean, var, index, pieces):
         var[c] = max(0.0, squares / count - (mean[c] - center) ** 2) if squares == squares else squares
 
 
-@driver_of(_moments_piece)
-def _moments_driver(address, x, mean, var, pieces):
-    for index in prange(pieces):
-        call(address, (x, mean, var), np.int64(index), pieces)
-
-
 @piece
 def _scale_piece(x, scale, shift, z, index, pieces):
     for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
@@ -120,12 +113,6 @@ def _scale_piece(x, scale, shift, z, index, pieces):
             source, target, factor, term = x[n, c], z[n, c], scale[c], shift[c]
             for q in range(source.size):
                 target[q] = source[q] * factor + term
-
-
-@driver_of(_scale_piece)
-def _scale_driver(address, x, scale, shift, z, pieces):
-    for index in prange(pieces):
-        call(address, (x, scale, shift, z), np.int64(index), pieces)
 
 
 @piece
@@ -141,12 +128,6 @@ def _sums_piece(g, x, mean, sums, products, index, pieces):
             products[c] += product
 
 
-@driver_of(_sums_piece)
-def _sums_driver(address, g, x, mean, sums, products, pieces):
-    for index in prange(pieces):
-        call(address, (g, x, mean, sums, products), np.int64(index), pieces)
-
-
 @piece
 def _gradient_piece(g, x, mean, scale, offset, slope, dx, index, pieces):
     for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
@@ -155,9 +136,3 @@ def _gradient_piece(g, x, mean, scale, offset, slope, dx, index, pieces):
             center, factor, term, incline = mean[c], scale[c], offset[c], slope[c]
             for q in range(source.size):
                 target[q] = factor * (upstream[q] - term - incline * (source[q] - center))
-
-
-@driver_of(_gradient_piece)
-def _gradient_driver(address, g, x, mean, scale, offset, slope, dx, pieces):
-    for index in prange(pieces):
-        call(address, (g, x, mean, scale, offset, slope, dx), np.int64(index), pieces)

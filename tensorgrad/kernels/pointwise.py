@@ -3,10 +3,9 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
-from tensorgrad.kernels.runtime import call, driver_of, floats, piece, pieces_for, run
+from tensorgrad.kernels.runtime import floats, piece, pieces_for, run
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -20,7 +19,7 @@ def relu(x: np.ndarray) -> np.ndarray:
     """
     (x,) = floats("relu", "x", x)
     z, size = memory.empty(x.shape, x.dtype), x.size
-    run(_relu_piece, _relu_driver, (x.ravel(), z.ravel()), pieces_for(size, WORK * size))
+    run(_relu_piece, (x.ravel(), z.ravel()), pieces_for(size, WORK * size))
     return z
 
 
@@ -32,7 +31,7 @@ def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
     """
     g, z = floats("relu_gradient", "g z", g, z)
     x, size = memory.empty(g.shape, g.dtype), g.size
-    run(_relu_gradient_piece, _relu_gradient_driver, (g.ravel(), z.ravel(), x.ravel()), pieces_for(size, WORK * size))
+    run(_relu_gradient_piece, (g.ravel(), z.ravel(), x.ravel()), pieces_for(size, WORK * size))
     return x
 
 
@@ -47,7 +46,7 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     sums = memory.empty((channels,), x.dtype)
     # (N, C, ...) -> (N, C, pixels)
     planes = x.reshape(count, channels, -1 if size else 0)
-    run(sums_piece, _sums_driver, (planes, sums), pieces_for(channels, WORK * size))
+    run(sums_piece, (planes, sums), pieces_for(channels, WORK * size))
     return sums
 
 
@@ -81,12 +80,6 @@ def _relu_piece(x, z, index, pieces):
         target[k] = zero if value <= zero else value
 
 
-@driver_of(_relu_piece)
-def _relu_driver(address, x, z, pieces):
-    for index in prange(pieces):
-        call(address, (x, z), np.int64(index), pieces)
-
-
 @piece
 def _relu_gradient_piece(g, z, x, index, pieces):
     start, end = x.size * index // pieces, x.size * (index + 1) // pieces
@@ -95,12 +88,6 @@ def _relu_gradient_piece(g, z, x, index, pieces):
         # Both are read before one is chosen: a read under a condition isn't vectorised.
         passing, value = upstream[k], output[k]
         target[k] = passing if value > zero else zero
-
-
-@driver_of(_relu_gradient_piece)
-def _relu_gradient_driver(address, g, z, x, pieces):
-    for index in prange(pieces):
-        call(address, (g, z, x), np.int64(index), pieces)
 
 
 @piece
@@ -115,9 +102,3 @@ def sums_piece(x, sums, index, pieces):
                 total += plane[q]
             whole += total
         sums[c] = whole
-
-
-@driver_of(sums_piece)
-def _sums_driver(address, x, sums, pieces):
-    for index in prange(pieces):
-        call(address, (x, sums), np.int64(index), pieces)

@@ -14,7 +14,6 @@ from functools import cache, lru_cache
 from math import prod
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
@@ -26,7 +25,6 @@ from tensorgrad.kernels.runtime import (
     address_of,
     call,
     check_float,
-    driver_of,
     floats,
     get_num_threads,
     piece,
@@ -74,7 +72,7 @@ def forward(
     turned = convolution.turned_filters(w, bias, total.turned) if total.turned else zeros(0, x.dtype)
     numbers = (total.table, total.rest, turned, image, total.lengths, total.step, total.group, lanes(x.dtype))
     arguments = (x, w, bias, z, indices, planes, cuts, *numbers, *_forward_addresses(x.dtype))
-    run(_forward_piece, _forward_driver, arguments, pieces)
+    run(_forward_piece, arguments, pieces)
     return z, indices
 
 
@@ -120,7 +118,7 @@ def grad_weight(
         ready(x), ready(g), ready(z), indices, strays, plane_sums.reshape(-1), planes, sums, offsets, scratch, lengths,
         images, *_grad_weight_addresses(dtype),
     )  # fmt: skip
-    run(_grad_weight_piece, _grad_weight_driver, arguments, pieces)
+    run(_grad_weight_piece, arguments, pieces)
     pooling.check_strays(rectified_pooling.OP, strays, indices, output_size)
     return convolution.added_up(sums, w_shape, dtype), rectified_pooling.total(plane_sums, dtype)
 
@@ -260,17 +258,6 @@ def _forward_piece(x, w, bias, z, indices, planes, cuts, table, rest, turned, sc
         call(pool, (y.reshape(k_end - k, 1, rows, columns), z_planes[first:end], positions[first:end]), 0, 1)
 
 
-@driver_of(_forward_piece)
-def _forward_driver(address, x, w, bias, z, indices, planes, cuts, table, rest, turned, scratch, lengths, step, group,
-                    width, correlate, pool, pieces):  # fmt: skip
-    for index in prange(pieces):
-        arguments = (
-            x, w, bias, z, indices, planes, cuts, table, rest, turned, scratch, lengths, step, group, width, correlate,
-            pool,
-        )  # fmt: skip
-        call(address, arguments, np.int64(index), pieces)
-
-
 @piece
 def _grad_weight_piece(x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter,
                        sum_planes, weigh, dots, index, pieces):  # fmt: skip
@@ -281,14 +268,3 @@ def _grad_weight_piece(x, g, z, indices, strays, plane_sums, planes, sums, offse
         upstream = (g[first:end], z[first:end], indices[first:end])
         call(scatter, (*upstream, full, strays[one], lines, sum_planes), 0, 1)
         call(weigh, (x[first:end], full, sums[one], offsets, scratch[one], lengths, images, 1, dots), 0, 1)
-
-
-@driver_of(_grad_weight_piece)
-def _grad_weight_driver(address, x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images,
-                        scatter, sum_planes, weigh, dots, pieces):  # fmt: skip
-    for index in prange(pieces):
-        arguments = (
-            x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter, sum_planes,
-            weigh, dots,
-        )  # fmt: skip
-        call(address, arguments, np.int64(index), pieces)

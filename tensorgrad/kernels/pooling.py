@@ -9,13 +9,12 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple
 from tensorgrad.kernels.pool_tiles import band_of, max_of_pairs, put_in_pairs, spread_to_pairs, sum_of_pairs
-from tensorgrad.kernels.runtime import call, driver_of, floats, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import floats, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
 NO_PADDING = ((0, 0), (0, 0))
@@ -51,10 +50,10 @@ def max_forward(
     y, indices = memory.empty(shape, x.dtype), memory.empty(shape, INT32)
     planes = shape[0] * shape[1]
     if table is None:
-        run(_max_of_pairs_piece, _max_of_pairs_driver, (x, y, indices), pieces_for(planes, WORK * x.size))
+        run(_max_of_pairs_piece, (x, y, indices), pieces_for(planes, WORK * x.size))
     else:
         work = WORK * y.size * kernel[0] * kernel[1]
-        run(_max_piece, _max_driver, (x, y, indices, *table), pieces_for(planes, work))
+        run(_max_piece, (x, y, indices, *table), pieces_for(planes, work))
     return y, indices
 
 
@@ -77,7 +76,7 @@ def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray
     x = memory.empty((*shape[:2], *input_size), g.dtype)
     pieces = pieces_for(shape[0] * shape[1], WORK * (x.size + g.size))
     strays = np.zeros(pieces, INT64)
-    run(_scatter_piece, _scatter_driver, (g, indices, x, strays), pieces)
+    run(_scatter_piece, (g, indices, x, strays), pieces)
     check_strays(op, strays, indices, input_size)
     return x
 
@@ -98,7 +97,7 @@ def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     y = memory.empty(indices.shape, x.dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * y.size)
     strays = np.zeros(pieces, INT64)
-    run(_gather_piece, _gather_driver, (x, indices, y, strays), pieces)
+    run(_gather_piece, (x, indices, y, strays), pieces)
     check_strays(op, strays, indices, x.shape[2:])
     return y
 
@@ -129,7 +128,7 @@ def avg_forward(
     y = memory.empty((*x.shape[:2], *output_size), x.dtype)
     (top, _), (left, _) = padding
     arguments = (x, table, y, (*kernel, *stride, top, left))
-    run(_avg_piece, _avg_driver, arguments, pieces_for(x.shape[0] * x.shape[1], WORK * y.size * kernel[0] * kernel[1]))
+    run(_avg_piece, arguments, pieces_for(x.shape[0] * x.shape[1], WORK * y.size * kernel[0] * kernel[1]))
     return y
 
 
@@ -161,12 +160,7 @@ def avg_backward(
     x = memory.empty((*g.shape[:2], *input_size), g.dtype)
     (top, _), (left, _) = padding
     arguments = (g, table, x, (*kernel, *stride, top, left))
-    run(
-        _spread_piece,
-        _spread_driver,
-        arguments,
-        pieces_for(g.shape[0] * g.shape[1], WORK * g.size * kernel[0] * kernel[1]),
-    )
+    run(_spread_piece, arguments, pieces_for(g.shape[0] * g.shape[1], WORK * g.size * kernel[0] * kernel[1]))
     return x
 
 
@@ -370,12 +364,6 @@ def _max_piece(x, y, indices, offsets, shifts, corners, firsts, layout, index, p
                 positions[p, q] = where[p * layout.columns + q]
 
 
-@driver_of(_max_piece)
-def _max_driver(address, x, y, indices, offsets, shifts, corners, firsts, layout, pieces):
-    for index in prange(pieces):
-        call(address, (x, y, indices, offsets, shifts, corners, firsts, layout), np.int64(index), pieces)
-
-
 @piece
 def _max_of_pairs_piece(x, y, indices, index, pieces):
     (height, width), (rows, columns), band = x.shape[2:], y.shape[2:], band_of(x)
@@ -385,12 +373,6 @@ def _max_of_pairs_piece(x, y, indices, index, pieces):
             place, lines = 2 * p * width, min(band, rows - p)
             for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
                 max_of_pairs(x, source, width, left, y, target, indices, target, place, columns, lines)
-
-
-@driver_of(_max_of_pairs_piece)
-def _max_of_pairs_driver(address, x, y, indices, pieces):
-    for index in prange(pieces):
-        call(address, (x, y, indices), np.int64(index), pieces)
 
 
 @piece
@@ -426,12 +408,6 @@ def _scatter_piece(g, indices, x, strays, index, pieces):
                 strays[index] += 1
 
 
-@driver_of(_scatter_piece)
-def _scatter_driver(address, g, indices, x, strays, pieces):
-    for index in prange(pieces):
-        call(address, (g, indices, x, strays), np.int64(index), pieces)
-
-
 @piece
 def _gather_piece(x, indices, y, strays, index, pieces):
     for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
@@ -442,12 +418,6 @@ def _gather_piece(x, indices, y, strays, index, pieces):
                 target[q] = source[where[q]]
             else:
                 strays[index] += 1
-
-
-@driver_of(_gather_piece)
-def _gather_driver(address, x, indices, y, strays, pieces):
-    for index in prange(pieces):
-        call(address, (x, indices, y, strays), np.int64(index), pieces)
 
 
 # ------------------------------------------------------------------------------------------------------------ average
@@ -491,12 +461,6 @@ def _avg_piece(x, divisors, y, numbers, index, pieces):
                 total[q] = total[q] / counts[q]
 
 
-@driver_of(_avg_piece)
-def _avg_driver(address, x, divisors, y, numbers, pieces):
-    for index in prange(pieces):
-        call(address, (x, divisors, y, numbers), np.int64(index), pieces)
-
-
 @piece
 def _spread_row(share, p, numbers, target):
     """Add row p of the windows' shares to all pixels of its windows."""
@@ -526,9 +490,3 @@ def _spread_piece(g, divisors, x, numbers, index, pieces):
                     spread_to_pairs(share, 0, columns, left, x, place, width)
             else:
                 _spread_row(share, p, numbers, target)
-
-
-@driver_of(_spread_piece)
-def _spread_driver(address, g, divisors, x, numbers, pieces):
-    for index in prange(pieces):
-        call(address, (g, divisors, x, numbers), np.int64(index), pieces)

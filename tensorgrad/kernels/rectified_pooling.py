@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator
 from functools import cache
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
@@ -20,7 +19,7 @@ from tensorgrad.geometry import Pads, Sizes
 from tensorgrad.kernels import pointwise, pooling
 from tensorgrad.kernels.pool_tiles import band_of, rectified_max_of_pairs, rectified_put_in_pairs
 from tensorgrad.kernels.pooling import NO_PADDING, WORK
-from tensorgrad.kernels.runtime import address_of, call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import address_of, call, check_float, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
 # Bytes of planes that are summed up at a time: what a first-level cache still holds.
@@ -51,7 +50,7 @@ def max_forward(
         y, indices = pooling.max_forward(x, kernel, stride, padding, dilation, output_size=output_size)
         return pointwise.relu(y), indices
     z, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
-    run(max_piece, _max_driver, (ready(x), z, indices), pieces_for(shape[0] * shape[1], WORK * x.size))
+    run(max_piece, (ready(x), z, indices), pieces_for(shape[0] * shape[1], WORK * x.size))
     return z, indices
 
 
@@ -117,12 +116,6 @@ def max_piece(x, z, indices, index, pieces):
                 rectified_max_of_pairs(x, source, width, left, z, target, indices, target, place, columns, lines)
 
 
-@driver_of(max_piece)
-def _max_driver(address, x, z, indices, pieces):
-    for index in prange(pieces):
-        call(address, (x, z, indices), np.int64(index), pieces)
-
-
 # ------------------------------------------------------------------------------------------------------------ gradient
 
 
@@ -133,7 +126,7 @@ def _scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Size
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
     strays = np.zeros(pieces, np.int64)
     arguments = (ready(g), ready(z), indices, x, strays, sums, sum_planes(dtype))
-    run(scatter_piece, _scatter_driver, arguments, pieces)
+    run(scatter_piece, arguments, pieces)
     pooling.check_strays(OP, strays, indices, input_size)
     return x
 
@@ -206,9 +199,3 @@ def scatter_piece(g, z, indices, x, strays, sums, sum_planes, index, pieces):
             count = plane + 1 - begin
             hot = lines[begin : begin + count].reshape(1, count, pixels)
             call(sum_planes, (hot, sums[begin : begin + count]), 0, 1)
-
-
-@driver_of(scatter_piece)
-def _scatter_driver(address, g, z, indices, x, strays, sums, sum_planes, pieces):
-    for index in prange(pieces):
-        call(address, (g, z, indices, x, strays, sums, sum_planes), np.int64(index), pieces)

@@ -1,32 +1,27 @@
-"""How kernels are compiled, cached and run: everything about numba that isn't a loop.
+"""How kernels are compiled and run: everything about numba that isn't a loop.
 
-A kernel is two functions. The *piece* does its share of the images, `piece` of `pieces`, and is itself callable; the
-*driver* runs all pieces in one parallel region. `run` calls the driver for much work, and the piece by itself, over the
-same pieces in the same order, for little work or where threads can't be used: the bits are the same either way.
+A kernel is one function, a *piece*: it does its share of the images, piece `index` of `pieces`. `run` shares the pieces
+out to the threads for much work, and calls them one after the other for little work or where threads can't be used: the
+bits are the same either way.
 """
 
-import hashlib
 import os
-import sys
 import threading
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 
 import numba
 import numpy as np
 import numpy.ma  # numba opens it at its first call, and a fork in the midst of an import would leave it locked
-from numba import types
-from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.compiler_lock import global_compiler_lock
-from numba.core.dispatcher import Dispatcher
-from numba.extending import intrinsic
 
 from tensorgrad.arrays import KERNEL_FLOATS
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.geometry import as_tuple
+from tensorgrad.kernels import calls
+from tensorgrad.kernels.cache import cached
+from tensorgrad.kernels.calls import call, call_thunk, in_words
 
 # OpenMP first: it launches in 2 µs and may be entered by several Python threads at once.
 if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
@@ -51,7 +46,7 @@ SMALL = 500_000
 
 def piece(function: Callable) -> Callable:
     """Compile a kernel's share of the work, or a helper of one."""
-    return _cached(numba.njit(**OPTIONS)(function))
+    return cached(numba.njit(**OPTIONS)(function))
 
 
 def inlined(function: Callable) -> Callable:
@@ -59,80 +54,41 @@ def inlined(function: Callable) -> Callable:
     return numba.njit(inline="always", **OPTIONS)(function)
 
 
-def driver(function: Callable) -> Callable:
-    """Compile the parallel loop over a kernel's pieces, a function of its own: numba caches by function alone."""
-    return _cached(numba.njit(parallel=True, **OPTIONS)(function))
+@cached
+@numba.njit(parallel=True, **OPTIONS)
+def _all_pieces(thunk, words, first, pieces):
+    """The one parallel loop that there is: numba takes a third of a second to compile one."""
+    for index in numba.prange(first, pieces):
+        call_thunk(thunk, words, np.int64(index), pieces)
 
 
-def driver_of(piece: Callable) -> Callable[[Callable], Callable]:
-    """As `driver`, for a loop that takes the address of `piece` before its arguments, to `call` it.
-
-    A loop that names its piece compiles the piece again, twice, which takes seconds for a long one.
-    """
-
-    def decorate(function: Callable) -> Callable:
-        loop, addresses = driver(function), {}
-
-        def launch(*arguments: object) -> None:
-            kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
-            if kinds not in addresses:
-                addresses[kinds] = address_of(piece, arguments[:-1])
-            loop(addresses[kinds], *arguments)
-
-        return launch
-
-    return decorate
+@piece
+def _launch(loop, address, pieces, *arguments):
+    thunk, words = in_words(address, arguments)
+    call(loop, (thunk, words), 0, pieces)
 
 
-def shared_driver(piece: Callable) -> Callable:
-    """The driver of a piece that needs none of its own: one loop for all pieces that take the same kinds of arrays."""
-    addresses = {}
-
-    def launch(*arguments: object) -> None:
-        kinds = tuple([argument.dtype for argument in arguments if type(argument) is np.ndarray])
-        if kinds not in addresses:
-            addresses[kinds] = address_of(piece, arguments[:-1])
-        _shared_loop()(addresses[kinds], arguments[:-1], arguments[-1])
-
-    return launch
-
-
-@cache
-def _shared_loop() -> Callable:
-    def loop(address, arguments, pieces):
-        for index in numba.prange(pieces):
-            call(address, arguments, np.int64(index), pieces)
-
-    return driver(loop)
-
-
-def address_of(piece: Dispatcher, arguments: tuple) -> int:
+def address_of(piece: Callable, arguments: tuple) -> int:
     """Where the machine code of `piece` stands, for arguments such as these, all but `index` and `pieces`.
 
     A piece that takes the address can `call` a long one of another room without compiling it once more.
     """
-    kinds = (*(numba.typeof(argument) for argument in arguments), numba.intp, numba.intp)
-    piece.compile(kinds)
-    compiled = piece.overloads[kinds]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return calls.address_of(piece, (*map(numba.typeof, arguments), numba.intp, numba.intp))
 
 
-@intrinsic
-def call(typing, address, arguments, index, pieces):
-    """Call the piece at `address` with a tuple of arguments, in numba's own convention."""
-
-    def emit(context, builder, signature, values):
-        kinds = (*arguments.types, index, pieces)
-        function = context.call_conv.get_function_type(types.none, kinds)
-        at = builder.inttoptr(values[0], function.as_pointer())
-        unpacked = [builder.extract_value(values[1], k) for k in range(len(arguments.types))]
-        context.call_conv.call_function(builder, at, types.none, kinds, [*unpacked, *values[2:]])
-        return context.get_dummy_value()
-
-    return types.void(address, arguments, index, pieces), emit
+_addresses: dict[tuple, int] = {}
 
 
-def run(piece: Callable, driver: Callable, arguments: tuple, pieces: int) -> None:
+def _address_like(piece: Callable, arguments: tuple) -> int:
+    """The same, looked up: a piece takes one kind of arguments for each dtype of its arrays."""
+    key = (piece, *[argument.dtype for argument in arguments if type(argument) is np.ndarray])
+    found = _addresses.get(key)
+    if found is None:
+        found = _addresses[key] = address_of(piece, arguments)
+    return found
+
+
+def run(piece: Callable, arguments: tuple, pieces: int) -> None:
     """Run all `pieces` of a kernel, in parallel where there are several and threads can be used."""
     if pieces == 1 and not _every_variant:
         piece(*arguments, 0, 1)
@@ -146,11 +102,12 @@ def run(piece: Callable, driver: Callable, arguments: tuple, pieces: int) -> Non
         _launch_threads()
     if numba.get_num_threads() != _threads:
         numba.set_num_threads(_threads)
+    loop, address = _address_like(_all_pieces, (0, 0)), _address_like(piece, arguments)
     if _layer == "workqueue":
         with _entrance:
-            driver(*arguments, pieces)
+            _launch(loop, address, pieces, *arguments)
     else:
-        driver(*arguments, pieces)
+        _launch(loop, address, pieces, *arguments)
 
 
 def pieces_for(items: int, work: int) -> int:
@@ -302,99 +259,3 @@ def _after_fork_in_child() -> None:
 
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
-
-# ------------------------------------------------------------------------------------------------------------ cache
-
-
-@lru_cache(maxsize=1)
-def _sources() -> tuple[tuple[str, float, int], ...]:
-    """What changes when any file of this folder is edited."""
-    files = sorted(Path(__file__).parent.glob("*.py"))
-    return tuple((file.name, file.stat().st_mtime, file.stat().st_size) for file in files)
-
-
-class _CacheFiles(IndexDataCacheFile):
-    """Numba's index of compiled variants and their files, safe for several processes that compile at once.
-
-    Numba numbers the files, and writes them after the index: two processes could give one number to two kernels, and
-    a third would run the one for the other. Here a file's name says what it holds, and the index comes last.
-    """
-
-    def save(self, key: tuple, data: object) -> None:
-        """Add a compiled variant; those of older sources are removed."""
-        found = self._load_index()
-        if not found and Path(self._index_path).exists():
-            for old in Path(self._cache_path).glob(self._data_name("*")):
-                old.unlink(missing_ok=True)
-        name = self._data_name(hashlib.sha256(self._dump((self._source_stamp, key))).hexdigest()[:16])
-        self._save_data(name, data)
-        self._save_index(found | {key: name})
-
-    def _data_name(self, content: str) -> str:
-        return self._index_name.removesuffix("nbi") + f"{content}.nbc"
-
-
-class _Cache(FunctionCache):
-    """Numba's cache of compiled kernels, which must never be the reason why a program fails.
-
-    Numba's own watches the kernel's source file; this one watches the whole folder, for kernels call helpers and tiles
-    of other files.
-    """
-
-    def __init__(self, function: Callable) -> None:
-        super().__init__(function)
-        base, stamp = self._impl.filename_base, (self._impl.locator.get_source_stamp(), _sources())
-        self._cache_file = _CacheFiles(self._cache_path, base, stamp)
-
-    def load_overload(self, sig, target_context):
-        try:
-            found = super().load_overload(sig, target_context)
-        except Exception as error:  # a damaged file raises whatever its bytes happen to mean
-            _warn_once(f"can't read the cache of compiled kernels in {self.cache_path} ({error!r}); compiling anew")
-            self._discard()
-            found = None
-        if found is None:
-            _tell_once()
-        return found
-
-    def save_overload(self, sig, data):
-        try:
-            super().save_overload(sig, data)
-        except Exception as error:
-            _warn_once(f"can't write the cache of compiled kernels in {self.cache_path} ({error!r}); {_FIX}")
-
-    def _discard(self) -> None:
-        with suppress(OSError):  # whether the folder can be written shows when the kernel is saved
-            self.flush()
-
-
-class _NoCache(NullCache):
-    def load_overload(self, sig, target_context):
-        _tell_once()
-
-
-_FIX = "each run will compile. Set NUMBA_CACHE_DIR to a folder that can be written"
-_told: set[str] = set()
-
-
-def _cached(dispatcher: Callable) -> Callable:
-    if not isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT leaves the Python function as it is
-        return dispatcher
-    try:
-        dispatcher._cache = _Cache(dispatcher.py_func)
-    except (RuntimeError, OSError) as error:
-        _warn_once(f"no folder for the cache of compiled kernels ({error}); {_FIX}")
-        dispatcher._cache = _NoCache()
-    return dispatcher
-
-
-def _warn_once(message: str) -> None:
-    if "warning" not in _told:
-        _told.add("warning")
-        warnings.warn(f"tensorgrad: {message}", RuntimeWarning, stacklevel=2)
-
-
-def _tell_once() -> None:
-    if "compiling" not in _told:
-        _told.add("compiling")
-        print("tensorgrad: compiling kernels for this machine, once; later runs load them", file=sys.stderr)

@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorgrad import memory
 from tensorgrad.kernels.exponential import exponential, exponentials
-from tensorgrad.kernels.runtime import check_float, piece, pieces_for, ready, run, shared_driver
+from tensorgrad.kernels.runtime import check_float, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as one element, by a rough measurement: with an exponential, and without.
 EXPONENTIAL_WORK, WORK = 30, 5
@@ -70,7 +70,7 @@ def _by_row(piece: Callable, work: int, out: np.ndarray, *arrays: np.ndarray) ->
     # (..., C) -> (M, C)
     classes = out.shape[-1] if out.ndim else 1
     rows = [ready(array).reshape(out.size // max(classes, 1), classes) for array in (*arrays, out)]
-    run(piece, _drivers[piece], tuple(rows), pieces_for(len(rows[0]), work * out.size))
+    run(piece, tuple(rows), pieces_for(len(rows[0]), work * out.size))
     return out
 
 
@@ -113,9 +113,3 @@ def _log_softmax_gradient_piece(g, z, dx, index, pieces):
             total += upstream[j]
         for j in range(out.size):
             out[j] = upstream[j] - exponential(logs[j]) * total
-
-
-_drivers = {
-    piece: shared_driver(piece)
-    for piece in (_softmax_piece, _softmax_gradient_piece, _log_softmax_piece, _log_softmax_gradient_piece)
-}

@@ -17,14 +17,13 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import pointwise, sparse_layout, windows
 from tensorgrad.kernels.pointwise import finite
-from tensorgrad.kernels.runtime import address_of, call, driver_of, get_num_threads, piece, pieces_for, run, threads_for
+from tensorgrad.kernels.runtime import address_of, call, get_num_threads, piece, pieces_for, run, threads_for
 from tensorgrad.kernels.sparse_layout import NUMBERS, lay_out_filters, unpacked
 from tensorgrad.kernels.sparse_pieces import (
     filters_piece,
@@ -194,11 +193,11 @@ def _gradients(x, w, g, z, indices, dx, dw, plane_sums, before, output) -> bool:
     pieces = pieces_for(plan.units, plan.work)
     floats, integers = memory.empty((pieces, plan.floats), dtype), memory.empty((pieces, plan.integers), np.int32)
     arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, plan.numbers, plan.table)
-    run(_gradients_piece, _gradients_driver, arguments, pieces)
+    run(_gradients_piece, arguments, pieces)
     if any(integers[:, plan.alarm].tolist()):
         return False
     if for_w and not plan.shares:
-        run(take_piece, _take_driver, (dw, floats, plan.numbers), min(pieces, pieces_for(len(dw), dw.size * pieces)))
+        run(take_piece, (dw, floats, plan.numbers), min(pieces, pieces_for(len(dw), dw.size * pieces)))
     return True
 
 
@@ -258,16 +257,3 @@ def _gradients_piece(x, w, g, z, indices, dx, dw, plane_sums, floats, integers, 
                 call(do.fill_image, (dx, scratch, ours, table, numbers, do.multiply, m, b, b_end, filters), 0, 1)
         if unit < do.shares:
             call(do.take, (dw, floats[index : index + 1], numbers), unit, do.shares)
-
-
-@driver_of(_gradients_piece)
-def _gradients_driver(address, x, w, g, z, indices, dx, dw, plane_sums, floats, integers, numbers, table, pieces):
-    for index in prange(pieces):
-        arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, numbers, table)
-        call(address, arguments, np.int64(index), pieces)
-
-
-@driver_of(take_piece)
-def _take_driver(address, dw, floats, numbers, pieces):
-    for index in prange(pieces):
-        call(address, (dw, floats, numbers), np.int64(index), pieces)

@@ -3,11 +3,10 @@
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.kernels.error_function import error_function
-from tensorgrad.kernels.runtime import call, check_float, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import check_float, piece, pieces_for, ready, run
 
 # Multiply-adds that one erf costs, by a rough measurement: for the choice between serial and parallel.
 ERF_WORK = 40
@@ -20,7 +19,7 @@ def erf(x: np.ndarray) -> np.ndarray:
     array([0.        , 0.52049988, 1.        ])
     """
     z = memory.empty(x.shape, check_float("erf", x=x))
-    run(_erf_piece, _erf_driver, (ready(x).reshape(-1), z.reshape(-1)), pieces_for(x.size, x.size * ERF_WORK))
+    run(_erf_piece, (ready(x).reshape(-1), z.reshape(-1)), pieces_for(x.size, x.size * ERF_WORK))
     return z
 
 
@@ -36,9 +35,3 @@ def _erf_piece(x, z, index, pieces):
     source, target = x[start:end], z[start:end]
     for k in range(end - start):
         target[k] = error_function(source[k])
-
-
-@driver_of(_erf_piece)
-def _erf_driver(address, x, z, pieces):
-    for index in prange(pieces):
-        call(address, (x, z), np.int64(index), pieces)

@@ -9,10 +9,10 @@ from itertools import chain
 from math import sqrt
 
 import numpy as np
-from numba import carray, prange, types
+from numba import carray, types
 from numba.extending import intrinsic, register_jitable
 
-from tensorgrad.kernels.runtime import OPTIONS, call, driver_of, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import OPTIONS, piece, pieces_for, ready, run
 from tensorgrad.memory import addresses
 
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.
@@ -47,7 +47,7 @@ def sgd(table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers
     >>> w
     array([2.])
     """
-    _run(_sgd_piece, _sgd_driver, table, gradients, steps, numbers)
+    _run(_sgd_piece, table, gradients, steps, numbers)
 
 
 def adam(table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers: tuple[float, ...]) -> None:
@@ -55,7 +55,7 @@ def adam(table: Table, gradients: Sequence[np.ndarray], steps: list[int], number
 
     Numbers: lr, β₁, β₂, ε, λ, whether λ is decoupled, sign of the gradient.
     """
-    _run(_adam_piece, _adam_driver, table, gradients, steps, numbers)
+    _run(_adam_piece, table, gradients, steps, numbers)
 
 
 def rmsprop(table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers: tuple[float, ...]) -> None:
@@ -63,7 +63,7 @@ def rmsprop(table: Table, gradients: Sequence[np.ndarray], steps: list[int], num
 
     Numbers: lr, α, ε, λ, μ, centered, sign of the gradient.
     """
-    _run(_rmsprop_piece, _rmsprop_driver, table, gradients, steps, numbers)
+    _run(_rmsprop_piece, table, gradients, steps, numbers)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -74,16 +74,14 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "rmsprop", lambda: rmsprop(table, gradients, [1], (0.0,) * 7)
 
 
-def _run(
-    piece: Callable, driver: Callable, table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers: tuple
-) -> None:
+def _run(piece: Callable, table: Table, gradients: Sequence[np.ndarray], steps: list[int], numbers: tuple) -> None:
     # What is copied here must live until the kernel has run.
     gradients = [ready(g) for g in gradients]
     # Copies of the table: several threads may use it at once.
     rows, counts, total = table.rows.copy(), table.counts.copy(), table.total
     rows[:, 1], counts[1] = addresses(gradients), steps
     arguments = (rows, counts, np.array(numbers, FLOAT64), table.like)
-    run(piece, driver, arguments, pieces_for(total, WORK * total))
+    run(piece, arguments, pieces_for(total, WORK * total))
 
 
 @intrinsic
@@ -144,12 +142,6 @@ def _sgd_piece(table, counts, numbers, like, index, pieces):
             w[k] -= lr * (gradient + momentum * velocity if nesterov else velocity)
 
 
-@driver_of(_sgd_piece)
-def _sgd_driver(address, table, counts, numbers, like, pieces):
-    for index in prange(pieces):
-        call(address, (table, counts, numbers, like), np.int64(index), pieces)
-
-
 @piece
 def _adam_piece(table, counts, numbers, like, index, pieces):
     sizes, steps = counts[0], counts[1]
@@ -182,12 +174,6 @@ def _adam_piece(table, counts, numbers, like, index, pieces):
                 square = largest[k] if largest[k] >= square or largest[k] != largest[k] else square
                 largest[k] = square
             w[k] = weight - lr * mean / (np.sqrt(square) / root + eps)
-
-
-@driver_of(_adam_piece)
-def _adam_driver(address, table, counts, numbers, like, pieces):
-    for index in prange(pieces):
-        call(address, (table, counts, numbers, like), np.int64(index), pieces)
 
 
 def _rmsprop_loop(centered: bool, moving: bool) -> Callable:
@@ -241,9 +227,3 @@ def _rmsprop_piece(table, counts, numbers, like, index, pieces):
             _moving(w, g, s, a, v, lr, alpha, fresh, eps, decay, momentum, sign)
         else:
             _plain(w, g, s, a, v, lr, alpha, fresh, eps, decay, momentum, sign)
-
-
-@driver_of(_rmsprop_piece)
-def _rmsprop_driver(address, table, counts, numbers, like, pieces):
-    for index in prange(pieces):
-        call(address, (table, counts, numbers, like), np.int64(index), pieces)

@@ -24,12 +24,11 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba import prange
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels.patches import read_gradients, read_patches, write_tiles
-from tensorgrad.kernels.runtime import call, driver_of, get_num_threads, piece, pieces_for, run
+from tensorgrad.kernels.runtime import get_num_threads, piece, pieces_for, run
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, broadcast_tile, dot_tile, lanes, part_begin
 
 # Channels on either side, and tiles in all, from which the transforms cost less than the products they save.
@@ -86,9 +85,9 @@ def grad_weight(x: np.ndarray, g: np.ndarray, before: Sizes) -> np.ndarray | Non
     scratch = memory.empty((pieces, grid.scratch), x.dtype)
     sums = memory.empty((pieces, 16, _odd(-(-filters // ROWS) * -(-channels // COLUMNS) * DOTS, grid.width)), x.dtype)
     _, offsets = _lines(channels, grid.line)
-    run(_grad_weight_piece, _grad_weight_driver, (x, g, sums, offsets, scratch, grid), pieces)
+    run(_grad_weight_piece, (x, g, sums, offsets, scratch, grid), pieces)
     dw = np.empty((filters, channels, 3, 3), x.dtype)
-    run(_gather_piece, _gather_driver, (sums, dw), pieces_for(-(-filters // ROWS), 32 * dw.size))
+    run(_gather_piece, (sums, dw), pieces_for(-(-filters // ROWS), 32 * dw.size))
     return dw if np.isfinite(dw).all() else None
 
 
@@ -142,7 +141,7 @@ def _transform_filters(w: np.ndarray, turned: bool) -> np.ndarray:
     strides = tuple([step // w.itemsize for step in taps.strides])
     start = 8 if turned else 0
     arguments = (w.reshape(-1), u, start, *strides, *taps.shape[:2])
-    run(_filters_piece, _filters_driver, arguments, pieces_for(len(taps), 32 * w.size))
+    run(_filters_piece, arguments, pieces_for(len(taps), 32 * w.size))
     return u
 
 
@@ -173,12 +172,6 @@ def _filters_piece(w, planes, start, row, column, step, rows, columns, index, pi
             _write_line(planes, 12, place, a[3], b[3], c[3])
 
 
-@driver_of(_filters_piece)
-def _filters_driver(address, w, planes, start, row, column, step, rows, columns, pieces):
-    for index in prange(pieces):
-        call(address, (w, planes, start, row, column, step, rows, columns), np.int64(index), pieces)
-
-
 # ------------------------------------------------------------------------------------- forward and the input gradient
 
 
@@ -194,7 +187,7 @@ def _correlate(
     table, _ = _lines(channels, grid.line)
     # The products begin with zero; the bias joins the pixels. What isn't finite raises an alarm.
     zeros, alarm = np.zeros(filters, x.dtype), np.zeros((pieces, grid.width), x.dtype)
-    run(_correlate_piece, _correlate_driver, (x, u, bias, zeros, y, table, scratch, alarm, grid), pieces)
+    run(_correlate_piece, (x, u, bias, zeros, y, table, scratch, alarm, grid), pieces)
     return y if np.isfinite(alarm).all() else None
 
 
@@ -289,12 +282,6 @@ def _correlate_piece(x, u, bias, zeros, y, table, scratch, alarm, grid, index, p
         _write_block(scratch[index], bias, y, first, last, alarm[index], grid)
 
 
-@driver_of(_correlate_piece)
-def _correlate_driver(address, x, u, bias, zeros, y, table, scratch, alarm, grid, pieces):
-    for index in prange(pieces):
-        call(address, (x, u, bias, zeros, y, table, scratch, alarm, grid), np.int64(index), pieces)
-
-
 # ----------------------------------------------------------------------------------------------------- weight gradient
 
 
@@ -346,12 +333,6 @@ def _grad_weight_piece(x, g, sums, offsets, scratch, grid, index, pieces):
         _dot_block(sums[index], scratch[index], offsets, g.shape[1], (last - first) * grid.columns, dots, grid)
 
 
-@driver_of(_grad_weight_piece)
-def _grad_weight_driver(address, x, g, sums, offsets, scratch, grid, pieces):
-    for index in prange(pieces):
-        call(address, (x, g, sums, offsets, scratch, grid), np.int64(index), pieces)
-
-
 @piece
 def _fold(first, second, third, last):
     """Gᵀ times a column of four."""
@@ -388,12 +369,6 @@ def _gather_piece(sums, dw, index, pieces):
                     for i in range(3):
                         dw[m, n, i, 0], dw[m, n, i, 1], dw[m, n, i, 2] = _fold(first[i], second[i], third[i], last[i])
                     place += 1
-
-
-@driver_of(_gather_piece)
-def _gather_driver(address, sums, dw, pieces):
-    for index in prange(pieces):
-        call(address, (sums, dw), np.int64(index), pieces)
 
 
 def samples(dtype: str):
