@@ -9,6 +9,7 @@ from typing import Any, Self
 import numpy as np
 
 from tensorgrad.arrays import DTypeLike, is_float
+from tensorgrad.backward import zero_grad
 from tensorgrad.engine import HookHandle, no_grad, observers, reconfigured, scope, tell
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.ops.operands import as_tensor
@@ -299,9 +300,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients; with `set_to_none=False` those that exist become zeros."""
-        for parameter in self.parameters():
-            if parameter.grad is not None:
-                parameter.grad = None if set_to_none else Tensor(np.zeros_like(parameter.data))
+        zero_grad(list(self.parameters()), set_to_none)
 
     def to(self, dtype: DTypeLike) -> Self:
         """Convert the float parameters and buffers, and gradients that exist, to another float dtype, in place.

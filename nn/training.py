@@ -10,7 +10,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from typing import Any, Literal
 
+import numpy as np
+
 import tensorgrad as tg
+from tensorgrad.engine import holds
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.random import manual_seed
 from tensorgrad.tensor import Tensor
@@ -77,7 +80,7 @@ def fit(
         progress: a bar per epoch on a terminal, a line per epoch elsewhere; False for neither. With "bar" one for the
             whole training that leaves no lines, and nothing elsewhere: for trainings among others.
         stop_on_nan: raise when the loss is NaN or infinite, before the weights are touched.
-        compile: replay forward, loss and backward as `tg.compile` records them: the same training, faster.
+        compile: replay steps as `tg.compile` records them: the same training, faster.
 
     Returns:
         The history of all steps and epochs.
@@ -104,12 +107,20 @@ def fit(
     clock = _clock(history.seconds)
     model.train()
 
-    def forward(*batch: Tensor) -> tuple[Tensor, Tensor]:
+    def step(*batch: Tensor) -> tuple[Tensor, Tensor]:
+        optimizer.zero_grad()
         *inputs, target = batch
         output = model(*inputs)
-        return loss(output, target), output.detach()
+        cost = loss(output, target)
+        if stop_on_nan and not holds(np.isfinite, cost._data):
+            raise _not_finite(cost, history)
+        cost.backward()
+        if clip_norm is not None:
+            clip_grad_norm_(optimizer.named_parameters().values(), clip_norm)
+        optimizer.step()
+        return cost.detach(), output.detach()
 
-    forward = tg.compile(forward) if compile else forward
+    step = tg.compile(step) if compile else step
 
     def ends(callback: Callback | None, record: Record, due: bool) -> bool:
         """Between two steps: call back, save if it is due or training ends here, and say whether it does."""
@@ -131,14 +142,7 @@ def fit(
 
             for inputs, target in _batches(train_loader, len(done)):
                 rate = optimizer.learning_rate
-                optimizer.zero_grad()
-                cost, output = forward(*inputs, target)
-                if stop_on_nan:
-                    _check_finite(cost, epoch, len(history.steps) + 1)
-                cost.backward()
-                if clip_norm is not None:
-                    clip_grad_norm_(optimizer.named_parameters().values(), clip_norm)
-                optimizer.step()
+                cost, output = step(*inputs, target)
 
                 values = {"loss": cost.item()} | measure(metrics, output, target)
                 record = history.add_step(epoch, len(inputs[0]), values, rate, clock())
@@ -214,11 +218,11 @@ def _batches(loader: Iterable[Any], done: int) -> Iterator[tuple[tuple[Tensor, .
     return map(unpack, itertools.islice(loader, skip, None))
 
 
-def _check_finite(cost: Tensor, epoch: int, step: int) -> None:
-    if not math.isfinite(cost.item()):
-        problem = f"the loss is {cost.item()} at step {step}, in epoch {epoch}; the weights are those before this step"
-        fix = "try a smaller learning rate, clip_norm=1.0, or look for NaN in the data; stop_on_nan=False goes on"
-        raise NonFiniteError(restate("fit", problem, fix=fix))
+def _not_finite(cost: Tensor, history: History) -> NonFiniteError:
+    place = f"at step {len(history.steps) + 1}, in epoch {len(history.epochs) + 1}"
+    problem = f"the loss is {cost.item()} {place}; the weights are those before this step"
+    fix = "try a smaller learning rate, clip_norm=1.0, or look for NaN in the data; stop_on_nan=False goes on"
+    return NonFiniteError(restate("fit", problem, fix=fix))
 
 
 def _farewell(history: History, saved: Checkpoint | None) -> str:

@@ -35,6 +35,8 @@ def backward(
     """
     with engine.scope(*engine.BACKWARD):
         found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
+        if engine.observers():
+            engine.tell("arrived", dict(found), create_graph)
         with set_grad_enabled(create_graph):
             while found:
                 tensor, gradient = found.popitem()
@@ -56,17 +58,57 @@ def _names_of_one() -> int:
 _ONE_NAME = _names_of_one()
 
 
+def zero_grad(leaves: Sequence[Variable], set_to_none: bool = True) -> None:
+    """Forget the gradients of leaves; with `set_to_none=False` those that exist become zeros."""
+    engine.aside(forget, tuple(leaves), set_to_none, effect=True)
+
+
+def forget(leaves: tuple[Variable, ...], set_to_none: bool) -> None:
+    """What `zero_grad` does."""
+    for leaf in leaves:
+        leaf.grad = None if set_to_none or leaf.grad is None else engine.wrap(np.zeros_like(leaf._data))
+
+
+def accumulate(leaves: Sequence[Variable], *gradients: np.ndarray) -> None:
+    """Add to the `.grad` of each leaf, as `backward` does at its end: for who has found the gradients otherwise.
+
+    An array that one name of the caller holds, and nothing else, changes hands: the caller must not use it any longer.
+    """
+    for leaf, array in zip(leaves, gradients, strict=True):
+        if leaf.grad is not None:
+            leaf.grad = leaf.grad + engine.wrap(array)
+        else:
+            leaf.grad = engine.wrap(array if memory.owned(array, _PASSED) else array.copy())
+
+
+def _passed() -> int:
+    def references(leaves: Sequence[None], *gradients: np.ndarray) -> int:
+        for _leaf, array in zip(leaves, gradients, strict=True):
+            return memory.references(array)
+
+    gradient = np.zeros(1)
+    return references((None,), gradient)
+
+
+# What is counted for an argument of `accumulate` that one name of the caller holds and nothing else.
+_PASSED = _passed()
+
+
 def gradients(
     outputs: Sequence[Variable],
     inputs: Sequence[Variable],
     seeds: Sequence[Any],
     create_graph: bool = False,
     retain_graph: bool | None = None,
+    leaf_hooks: bool = True,
 ) -> list[Variable | None]:
-    """∂(Σ outputs·seeds)/∂input per input, leaf or not; None for one outside the graph. No `.grad` changes."""
+    """∂(Σ outputs·seeds)/∂input per input, leaf or not; None for one outside the graph. No `.grad` changes.
+
+    Without `leaf_hooks` they are the gradients before the hooks of leaves see them.
+    """
     wanted = [x._node or x for x in inputs]
     with engine.scope(*engine.BACKWARD):
-        found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph)
+        found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph, leaf_hooks)
     return [found.get(key) for key in wanted]
 
 
@@ -77,6 +119,7 @@ def _walk(
     wanted: set[Any] | None,
     create_graph: bool,
     retain_graph: bool | None,
+    leaf_hooks: bool = True,
 ) -> dict[Any, Variable]:
     """Carry the seeds back through the graph.
 
@@ -117,7 +160,8 @@ def _walk(
                 node.free()
         for leaf, grad in table.items():
             if wanted is None or leaf in wanted:
-                found[leaf] = grad if leaf._hooks is None else _run_hooks(leaf._hooks, grad)
+                hooks = leaf._hooks if leaf_hooks else None
+                found[leaf] = grad if hooks is None else _run_hooks(hooks, grad)
     return found
 
 
@@ -202,7 +246,7 @@ def _checked_seed(call: str, output: Variable, seed: Any) -> Variable:
                     output=output,
                 )
             )
-        return engine.wrap(np.ones_like(data))
+        return engine.fixed(np.ones_like(data))
     seed = seed if isinstance(seed, Variable) else engine.wrap(np.asarray(seed))
     if seed._data.shape != data.shape:
         raise ShapeError(

@@ -77,6 +77,7 @@ class Observer(Protocol):
     `contributed(node, position, upstream, contribution)` for every step of the chain rule: the gradient that has
     arrived at a node, and what the node hands on to its input at that position; before it `summed(node, position,
     shape)` where that was of this larger shape, and is summed over the axes along which the input was broadcast;
+    `arrived(gradients, create_graph)` when `backward` is about to add them, by leaf, to what is in `.grad`;
     `computed(function, arguments, result, effect)` for what happens beside the graph (`aside`); `decided(condition,
     arguments, found)` (`holds`); `made(tensor)` for one that is `fixed`; `detached(tensor, alias)`;
     `bypassed(what, tensor)` where Python sees or changes values itself.
@@ -183,7 +184,8 @@ def aside(function: Callable[..., Any], *arguments: Any, effect: bool = False) -
 
     A compiled function does it again in each replay: statistics, random masks. ndarrays among the arguments are those
     that an op or another aside made; everything else is passed again as it is. With `effect` the function changes
-    tensors among its arguments in place, and returns nothing; a replay does that after all else.
+    tensors among its arguments, or in tuples there, in place; a replay does that after all else, in the same order,
+    and nobody hears what it returns.
     """
     before = _mode.observers
     if not before:
@@ -472,6 +474,7 @@ def register_hook(variable: Variable, hook: Hook) -> HookHandle:
     owner, slot = (variable, "_hooks") if variable._node is None else (variable._node, "hooks")
     if getattr(owner, slot) is None:
         setattr(owner, slot, {})
+        reconfigured()
     return HookHandle(getattr(owner, slot), hook)
 
 

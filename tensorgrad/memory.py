@@ -59,15 +59,21 @@ def addresses(arrays: Iterable[np.ndarray]) -> list[int]:
     return list(map(ctypes.addressof, map(_Start.from_buffer, arrays)))
 
 
-def owned(array: np.ndarray) -> bool:
+def owned(array: np.ndarray, references: int | None = None) -> bool:
     """Whether nothing else refers to the memory of `array`, which one attribute of one object holds.
 
     So it is no view of an array that somebody has, and nobody has a view of it: it can change hands without a copy.
+    A caller that holds the array in another way tells what `references` says there of one that nobody else has.
     """
     base = array.base
-    if sys.getrefcount(array) != _HELD:
+    if sys.getrefcount(array) != (_HELD if references is None else references):
         return False
     return base is None or (_pool.made(base) and _references((base, 0)) == _IN_USE)
+
+
+def references(array: np.ndarray) -> int:
+    """How often an array is referred to, as `owned` counts."""
+    return sys.getrefcount(array)
 
 
 class _Holder:

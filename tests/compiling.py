@@ -1,8 +1,10 @@
 """What the tests of compiled functions share."""
 
 import numpy as np
+from networks import LeNet5, ResNet18, SigmoidNetwork
 
 import tensorgrad as tg
+from tensorgrad import nn
 
 
 def numbers(tensor):
@@ -27,3 +29,27 @@ def ready_made(function, *arguments, calls=2):
     for _ in range(calls):
         compiled(*arguments)
     return compiled
+
+
+class Mixed(nn.Module):
+    """Every kind of layer that does something beside its ops, or that a kernel joins with another."""
+
+    def __init__(self):
+        self.conv1, self.norm = nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.conv2, self.conv3 = nn.Conv2d(4, 4, 3), nn.Conv2d(4, 20, 3, bias=False)
+        self.dropout, self.output = nn.Dropout(0.3), nn.Linear(20, 5)
+
+    def forward(self, x):
+        # (N, 1, 20, 20) -> (N, 4, 10, 10) -> (N, 4, 4, 4) -> (N, 20, 1, 1)
+        x = tg.max_pool2d(self.norm(self.conv1(x)).relu(), 2)
+        x = tg.max_pool2d(self.conv2(x), 2).relu()
+        x = tg.max_pool2d(self.conv3(x).relu(), 2)
+        return self.output(self.dropout(x.flatten(1)))
+
+
+NETWORKS = {
+    "LeNet-5": (LeNet5, (1, 28, 28), 10),
+    "mixed": (Mixed, (1, 20, 20), 5),
+    "ResNet-18": (lambda: ResNet18(width=4), (3, 32, 32), 10),
+    "sigmoids": (SigmoidNetwork, (64,), 10),
+}

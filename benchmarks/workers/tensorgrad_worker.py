@@ -96,16 +96,16 @@ class Tensorgrad(Library):
     def step(self, layers, x) -> Call:
         model, labels = build(layers), inputs.labels(x[0])
         optimizer, x = optimizer_of("sgd", model.parameters()), tg.tensor(inputs.normal(x))
-        forward = self.compiled(lambda x, labels: nn.cross_entropy(model(x), labels))
 
-        def call():
-            loss = forward(x, labels)
+        def step(x, labels):
             optimizer.zero_grad()
+            loss = nn.cross_entropy(model(x), labels)
             loss.backward()
             optimizer.step()
             return loss
 
-        return call
+        step = self.compiled(step)
+        return lambda: step(x, labels)
 
     def inference(self, layers, x) -> Call:
         model, x = self.compiled(build(layers).eval()), tg.tensor(inputs.normal(x))

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tensorgrad.engine import aside
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
 from tensorgrad.tensor import Tensor
 
@@ -18,7 +19,6 @@ class NonFiniteError(TensorgradError, RuntimeError):
     """A NaN or an infinity where training can't go on."""
 
 
-@quiet
 def clip_grad_norm_(
     parameters: Tensor | Iterable[Tensor], max_norm: float, norm_type: float = 2.0, error_if_nonfinite: bool = False
 ) -> Tensor:
@@ -51,14 +51,20 @@ def clip_grad_norm_(
     non_negative(call, max_norm=max_norm)
     if not norm_type > 0:
         raise ArgumentError(restate(call, "no such norm", expected="p > 0, or math.inf", norm_type=norm_type))
-    gradients = _gradients(parameters)
+    return aside(_clip_norm, _all(parameters), max_norm, norm_type, error_if_nonfinite, effect=True)
+
+
+@quiet
+def _clip_norm(parameters: tuple[Tensor, ...], max_norm: float, norm_type: float, error_if_nonfinite: bool) -> Tensor:
+    gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:
         return Tensor(0.0)
     norms = [np.linalg.norm(g.data.ravel(), norm_type) for g in gradients]
     total = float(np.linalg.norm(norms, norm_type))
     if error_if_nonfinite and not math.isfinite(total):
         fix = "look for the step where the loss explodes; a smaller learning rate may help"
-        raise NonFiniteError(restate(call, f"the norm of the gradients is {total}", fix=fix, norm_type=norm_type))
+        problem = f"the norm of the gradients is {total}"
+        raise NonFiniteError(restate("clip_grad_norm_", problem, fix=fix, norm_type=norm_type))
     factor = max_norm / (total + 1e-6)
     if not factor >= 1:  # so that a NaN spreads, as in PyTorch
         for g in gradients:
@@ -84,10 +90,13 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     tensor([ 3. , -3.5])
     """
     non_negative("clip_grad_value_", clip_value=clip_value)
-    for g in _gradients(parameters):
+    aside(_clip_values, _all(parameters), clip_value, effect=True)
+
+
+def _clip_values(parameters: tuple[Tensor, ...], clip_value: float) -> None:
+    for g in (p.grad for p in parameters if p.grad is not None):
         g.data = np.clip(g.data, -clip_value, clip_value, out=g.data)
 
 
-def _gradients(parameters: Tensor | Iterable[Tensor]) -> list[Tensor]:
-    parameters = [parameters] if isinstance(parameters, Tensor) else parameters
-    return [p.grad for p in parameters if p.grad is not None]
+def _all(parameters: Tensor | Iterable[Tensor]) -> tuple[Tensor, ...]:
+    return (parameters,) if isinstance(parameters, Tensor) else tuple(parameters)

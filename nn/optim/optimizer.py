@@ -11,7 +11,8 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays import KERNEL_FLOATS, is_float
-from tensorgrad.engine import observers, tell
+from tensorgrad.backward import zero_grad
+from tensorgrad.engine import aside, observers
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
@@ -98,7 +99,11 @@ class Optimizer:
             ArgumentError: a schedule that gave no finite learning rate ≥ 0.
         """
         if observers():
-            tell("bypassed", f"{self.name}.step()", None)
+            aside(self._step, tuple(self.named_parameters().values()), effect=True)
+        else:
+            self._step()
+
+    def _step(self, _changed: tuple[Tensor, ...] = ()) -> None:
         for number, (parameters, options) in enumerate(self._work()):
             slots, sign = self.slots(options), -1.0 if options.pop("maximize") else 1.0
             states = [self._state_of(p, slots) for p in parameters]
@@ -172,11 +177,7 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients: None, or zeros if not `set_to_none`."""
-        if observers():
-            tell("bypassed", f"{self.name}.zero_grad()", None)
-        for group in self.param_groups:
-            for p in group["params"]:
-                p.grad = None if set_to_none or p.grad is None else Tensor(np.zeros_like(p.data))
+        zero_grad([p for group in self.param_groups for p in group["params"]], set_to_none)
 
     @property
     def learning_rate(self) -> float:

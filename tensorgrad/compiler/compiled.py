@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad import engine
+from tensorgrad.compiler.program import Underway
 from tensorgrad.compiler.recording import Recording
 from tensorgrad.compiler.replay import Plan, Program, replay
 from tensorgrad.engine import Variable
@@ -32,14 +33,15 @@ def compile(function: Callable[..., Any]) -> CompiledFunction:
     The first two calls run the function and record its ops, forward and backward. If both did the same, later calls
     replay the recording: a flat program of the same ops on arrays, in which one pass over memory may do the work of
     several ops. The results are those of the function to the bit, and gradients flow through them as ever: in an
-    engine's graph the whole call is one op. Calls of another kind (shapes, dtypes, `requires_grad`, `no_grad`, plain
-    arguments) are recorded by themselves; so is every kind anew when a module has changed, by `train()` and `eval()`
-    for instance.
+    engine's graph the whole call is one op. A training step may be recorded as a whole: `zero_grad()`, `backward()` and
+    an optimizer's `step()` inside are done in each replay. Calls of another kind (shapes, dtypes, `requires_grad`,
+    `no_grad`, plain arguments) are recorded by themselves; so is every kind anew when a module has changed, by
+    `train()` and `eval()` for instance.
 
     What can't be replayed runs as it is, with one warning that says why: a function that looks at values (`.item()`,
-    `if x > 0`, `.numpy()`), that takes gradients or an optimizer's step, or whose ops differ between calls. Where a
-    replay fails (a label out of range), the function itself is run, and tells in its own words. While somebody
-    observes (`tg.viz.trace`), it runs as it is too, so that every op is seen.
+    `if x > 0`, `.numpy()`), that takes gradients otherwise, that goes on with what an optimizer has changed, or whose
+    ops differ between calls. Where a replay fails (a label out of range), the function itself is run, and tells in its
+    own words. While somebody observes (`tg.viz.trace`), it runs as it is too, so that every op is seen.
 
     What no op does is fixed at the recording: numbers that Python computes, `print`, attributes that are no module's.
 
@@ -99,6 +101,8 @@ class CompiledFunction:
             return self._record(call)
         try:
             outputs = replay(entry.program, call.inputs, functools.partial(self._again, call))
+        except Underway as stop:
+            raise stop.__cause__ from None
         except Exception:
             return self.function(*call.args, **call.kwargs)  # which knows better what is wrong
         self.replays += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -9,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.backward import accumulate
 from tensorgrad.compiler.recording import Step
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import quiet
@@ -20,17 +22,22 @@ def function_of(
     steps: Sequence[Step],
     results: Sequence[str],
     constants: dict[str, np.ndarray],
+    before: Sequence[Step] = (),
     effects: Sequence[Step] = (),
     kept: Sequence[str] = (),
 ) -> Callable[..., tuple]:
     """A function of the arrays named in `parameters` that does the steps and returns the `results`, a tuple.
 
+    The effects come after the steps; those `before` them may happen again should a step raise. An effect that raises
+    does so within `Underway`.
+
     With `kept`, a last parameter is a list of arrays of these names, which it empties. The function's text is in
     `function.source`. Each name is let go after its last use, so that its memory serves again.
     """
     known: dict[str, Any] = {}
-    lines = [_line(step, known) for step in (*steps, *effects)]
-    for number, names in _last_uses((*steps, *effects), results, kept).items():
+    steps = (*before, *steps, *map(_final, effects))
+    lines = [_line(step, known) for step in steps]
+    for number, names in _last_uses(steps, results, kept).items():
         if names:
             lines[number] += f"; {' = '.join(names)} = None"
     if kept:
@@ -45,6 +52,24 @@ def function_of(
     return function
 
 
+class Underway(Exception):
+    """An effect raised, after others may have happened: its error is the cause. To begin anew would repeat them."""
+
+
+def _final(effect: Step) -> Step:
+    if effect.function is accumulate:  # which counts how often its arguments are referred to, and doesn't raise
+        return effect
+
+    @functools.wraps(effect.function)
+    def run(*arguments: Any) -> None:
+        try:
+            effect.function(*arguments)
+        except Exception as error:
+            raise Underway from error
+
+    return effect._replace(function=run)
+
+
 def live(steps: Sequence[Step], wanted: Iterable[str]) -> list[Step]:
     """The steps that the `wanted` names depend on, and what runs beside the ops: a random mask moves the generator."""
     needed, kept = set(wanted), []
@@ -53,6 +78,24 @@ def live(steps: Sequence[Step], wanted: Iterable[str]) -> list[Step]:
             needed.update(step.takes)
             kept.append(step)
     return kept[::-1]
+
+
+def folded(
+    steps: Sequence[Step], constants: dict[str, np.ndarray], results: Sequence[str]
+) -> tuple[list[Step], dict[str, np.ndarray]]:
+    """The steps, without those that compute what nobody gets in hand from constants alone; and the constants, with it.
+
+    In a training step that is the upstream gradient of the loss, 1, on its way to each image.
+    """
+    left, constants = [], dict(constants)
+    for step in steps:
+        known = isinstance(step.function, type) and step.inputs and constants.keys() >= {*step.takes}
+        if not known or {*results}.intersection(step.outputs):
+            left.append(step)
+            continue
+        made = quiet(_run_of(step))(*[constants[name] for name in step.takes])
+        constants.update(zip(step.outputs, made if step.parts else (made,), strict=True))
+    return left, constants
 
 
 def _line(step: Step, known: dict[str, Any]) -> str:

@@ -6,11 +6,12 @@ import itertools
 import keyword
 import re
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from tensorgrad.backward import accumulate, forget
 from tensorgrad.engine import BACKWARD, Scope, Variable
 from tensorgrad.op import Op
 
@@ -42,8 +43,10 @@ class Recording:
     """An observer (`engine.Observer`) of one call. Arrays get names; the same call gives the same names again.
 
     Attributes:
-        steps: in the order in which they happened.
-        effects: those that change tensors in place, to be done after the steps.
+        steps: in the order in which they happened, but for those of the walks.
+        walks: the steps of each `backward()` inside.
+        conditions: those that end a replay before it begins.
+        effects: those that change tensors in place, to be done after the steps; `begins_with` of them before.
         leaves: tensors that were there before, by name.
         constants: arrays that the call makes anew each time, always alike, by name.
         shapes: of all arrays, by name.
@@ -52,7 +55,10 @@ class Recording:
 
     def __init__(self, inputs: Sequence[Variable]) -> None:
         self.steps: list[Step] = []
+        self.walks: list[list[Step]] = []
         self.effects: list[Step] = []
+        self.begins_with = 0
+        self.conditions: list[Step] = []
         self.leaves: dict[str, Variable] = {}
         self.constants: dict[str, np.ndarray] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -62,6 +68,10 @@ class Recording:
         self._numbers = itertools.count(1)
         self._origins: dict[int, Variable] = {}  # what an alias was detached from, by the alias's identity
         self._interior: list[weakref.ref[Variable]] = []
+        self._changed: dict[int, tuple[str, Any]] = {}  # by the identity of a version: who changed it, and the version
+        self._began: int | None = None  # where among the steps the present walk begins
+        self._accumulating: Iterable[Variable] = ()  # leaves whose gradients are being set
+        self._gradients: dict[Variable, Variable | None] = {}  # of leaves whose gradients were set inside
         self._finished = False
         self._given = {id(x) for x in inputs}  # the inputs, and their aliases
         self.inputs = tuple(self.introduce(x._data, f"input_{k}") for k, x in enumerate(inputs, 1))
@@ -72,6 +82,8 @@ class Recording:
 
     def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
         """An op ran."""
+        if self._accumulating:
+            return
         settings, arrays = {}, {}
         for key, value in op.params.items():
             if isinstance(value, np.ndarray):
@@ -109,7 +121,21 @@ class Recording:
         number = next(self._numbers)
         name = function.__name__.strip("_")
         outputs = tuple([self.introduce(part, f"{name}_{number}_{k}") for k, part in enumerate(made)])
-        (self.effects if effect else self.steps).append(Step(function, settings, (), arrays, outputs))
+        step = Step(function, settings, (), arrays, outputs)
+        if not effect:
+            self.steps.append(step)
+            return
+        self.effects.append(step)
+        if function is forget:
+            self._gradients.update(dict.fromkeys(arguments[0]) if arguments[1] else {})
+            # Should the replay end before its time, this may happen once more.
+            self.begins_with += not self.steps and len(self.effects) == self.begins_with + 1
+            return
+        who = f"{type(function.__self__).__name__}.{name}" if hasattr(function, "__self__") else name
+        for value in arguments:
+            for tensor in value if isinstance(value, tuple) else (value,):
+                if isinstance(tensor, Variable):
+                    self._changed[id(tensor._version)] = who, tensor._version
 
     def decided(self, condition: Callable, arguments: tuple, found: bool) -> None:
         """What follows depends on a condition. In a walk back there is no way to begin anew."""
@@ -131,6 +157,21 @@ class Recording:
             self._origins[id(alias)] = self._origins.get(id(tensor), tensor)
             self._kept.append(alias)
 
+    def arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
+        """`backward` has walked, and adds what it found to the leaves, op by op; a replay does so at once."""
+        if create_graph:
+            self.refuse("backward(create_graph=True) inside")
+        if any(leaf._hooks is not None for leaf in gradients):
+            self.refuse("a hook on a tensor whose gradient is taken inside")
+        names = [self.name_of(gradient) for gradient in gradients.values()]
+        self.effects.append(Step(accumulate, {0: tuple(gradients)}, (), dict(enumerate(names, 1)), ()))
+        # What is in `.grad` comes from before the call, if it isn't from this one; nobody hears of `leaf.grad = None`.
+        before = tuple(leaf for leaf in gradients if leaf not in self._gradients)
+        found = tuple(leaf.grad is not None for leaf in before)
+        self.conditions.append(Step(insist, {0: _have_gradients, 1: True, 2: before, 3: found}, (), {}, ()))
+        self._check_gradients()
+        self._accumulating = gradients.keys()
+
     def bypassed(self, what: str, tensor: Variable | None) -> None:
         """Python saw or changed values."""
         name = "" if tensor is None else f" of {tensor.name or 'a tensor'}"
@@ -139,12 +180,23 @@ class Recording:
     def entered(self, scope: Scope) -> None:
         """A module's call, or the walk back."""
         if scope == BACKWARD and not self._finished:
-            self.refuse("gradients are taken inside; take them of what the function returns")
+            self._began = len(self.steps)
+
+    def left(self, scope: Scope) -> None:
+        """The same, at its end."""
+        if scope == BACKWARD and not self._finished:
+            if not self._accumulating:
+                self.refuse("gradients are taken inside, and not by backward(); take them of what the function returns")
+            self.walks.append(self.steps[self._began :])
+            del self.steps[self._began :]
+            self._gradients.update((leaf, leaf.grad) for leaf in self._accumulating)
+            self._began, self._accumulating = None, ()
 
     # ---------------------------------------------------------------------------------------------------- afterwards
 
     def finish(self, returned: Sequence[Variable]) -> None:
         """The call is over: look for what a replay would forget."""
+        self._check_gradients()
         mine = {id(tensor) for tensor in returned}
         alive = [tensor for reference in self._interior if (tensor := reference()) is not None]
         if any(id(tensor) not in mine for tensor in alive):
@@ -155,27 +207,43 @@ class Recording:
         for tensor in returned:
             if self.name_of(tensor) in self.constants or (tensor._requires_grad and tensor._node is None):
                 self.refuse("it returns a constant or a leaf as it is, and a replay would return another tensor")
+            if self.walks and tensor._node is not None and not tensor._node.freed:
+                self.refuse("it returns a tensor that wants a gradient behind backward(); return its detach()")
         self._finished = True
 
     def name_of(self, tensor: Variable) -> str:
         """The name of the array of a tensor; one that was there before is introduced as a leaf."""
+        if not self._finished and id(tensor._version) in self._changed:
+            who, _ = self._changed[id(tensor._version)]
+            self.refuse(f"{tensor.name or 'a tensor'} is read behind {who}(), which changed it")
+        if not self._finished and any(tensor is grad for grad in self._gradients.values()):
+            self.refuse("it reads the .grad of a backward() inside")
         tensor = self._origins.get(id(tensor), tensor)
         name = self._names.get(id(tensor._data))
         if name is None:
             name = self.introduce(tensor._data, self._name_of_leaf(tensor))
             self.leaves[name] = tensor
-        elif name in self.inputs and id(tensor) not in self._given and not self._finished:
+        elif name in self.inputs and id(tensor) not in self._given and not self._finished and self._began is None:
+            # (A walk back knows what it was computed from under other names.)
             self.refuse("an input is also a tensor that the function knows by itself")
         return name
+
+    def _check_gradients(self) -> None:
+        if any(leaf.grad is not grad for leaf, grad in self._gradients.items()):
+            self.refuse("a .grad is assigned inside; zero_grad() is followed")
 
     def agrees_with(self, other: Recording) -> bool:
         """Whether both calls did the same, on the same leaves: then a third will, too."""
         return (
-            _same((self.inputs, self.steps, self.effects), (other.inputs, other.steps, other.effects))
+            _same(self._done, other._done)
             and _same(self.constants, other.constants)
             and self.leaves.keys() == other.leaves.keys()
             and all(_same_leaf(leaf, other.leaves[name]) for name, leaf in self.leaves.items())
         )
+
+    @property
+    def _done(self) -> tuple:
+        return self.inputs, self.conditions, self.steps, self.walks, self.effects, self.begins_with
 
     # ---------------------------------------------------------------------------------------------------------- names
 
@@ -208,6 +276,8 @@ class Recording:
     def forget(self) -> None:
         """Let go of the arrays and of the graph: what is left is text, and the leaves."""
         self._kept.clear()
+        self._changed.clear()
+        self._gradients.clear()
         self._names.clear()
         self._origins.clear()
         self._interior.clear()
@@ -221,6 +291,10 @@ def insist(condition: Callable[..., Any], found: bool, *arguments: Any) -> None:
     """Raise `Departed` unless the condition turns out as it did."""
     if bool(condition(*arguments)) is not found:
         raise Departed
+
+
+def _have_gradients(leaves: tuple[Variable, ...], found: tuple[bool, ...]) -> bool:
+    return tuple([leaf.grad is not None for leaf in leaves]) == found
 
 
 def _same_leaf(one: Variable, other: Variable) -> bool:

@@ -10,11 +10,14 @@ import numpy as np
 
 from tensorgrad.backward import gradients
 from tensorgrad.compiler.fusion import fused
-from tensorgrad.compiler.program import function_of, live
+from tensorgrad.compiler.program import folded, function_of, live
 from tensorgrad.compiler.recording import Recording, Step
-from tensorgrad.engine import Variable, apply, enable_grad, is_grad_enabled, observe, wrap
+from tensorgrad.engine import Node, Variable, apply, enable_grad, is_grad_enabled, observe, wrap
 from tensorgrad.errors import GraphError, restate
 from tensorgrad.op import Op
+
+INSIDE = -1
+"""Among the walks back, by outputs, those of the function itself."""
 
 
 class Plan:
@@ -30,10 +33,12 @@ class Plan:
         self.recording = recording
         self.outputs = tuple(recording.name_of(tensor) for tensor in outputs)
         self.forward = tuple(recording.steps)
+        self.walked = tuple(step for steps in recording.walks for step in steps)
         self.backward: dict[int, tuple[str, tuple[Step, ...], tuple[str | None, ...]]] = {}
         variables = (*inputs, *recording.leaves.values())
+        self.spent = {k for k, output in enumerate(outputs) if output._node is not None and output._node.freed}
         for k, output in enumerate(outputs):
-            if output._requires_grad and output._node is not None:
+            if output._node is not None and k not in self.spent:
                 self.backward[k] = self._dry_run(k, output, variables)
 
     def _dry_run(self, k: int, output: Variable, variables: Sequence[Variable]) -> tuple[str, tuple, tuple]:
@@ -43,7 +48,7 @@ class Plan:
         upstream = recording.introduce(seed._data, f"grad_{k + 1}")
         wanted = [x for x in variables if x._requires_grad]
         with observe(recording):
-            found = iter(gradients([output], wanted, [seed], retain_graph=True))
+            found = iter(gradients([output], wanted, [seed], retain_graph=True, leaf_hooks=False))
         per_variable = [next(found) if x._requires_grad else None for x in variables]
         names = tuple(None if g is None else recording.name_of(g) for g in per_variable)
         return upstream, tuple(recording.steps[before:]), names
@@ -60,13 +65,14 @@ class Plan:
 
 
 class Program:
-    """A plan as functions of arrays.
+    """A plan as functions of arrays. A walk back that the function itself has done is a part of `forward`.
 
     Attributes:
         leaves: the tensors that the calls read beside their inputs, parameters above all.
         forward: a function of the arrays of inputs and leaves: the outputs, then what the gradients need.
         watched: the outputs whose memory backward needs.
         moves: what it does beside the ops: masks that it draws, statistics that it updates.
+        spent: per output whose graph was used up inside, a node that says so.
         count: how many outputs there are.
         backward: per output that has a gradient: a function of the upstream gradient and of what forward kept for it,
             where that stands in what forward kept, and per input and leaf where its gradient stands in the result.
@@ -74,16 +80,17 @@ class Program:
     """
 
     def __init__(self, plan: Plan) -> None:
-        recording, constants = plan.recording, plan.recording.constants
+        recording = plan.recording
         self.leaves, self.count = tuple(recording.leaves.values()), len(plan.outputs)
         parameters, effects = (*recording.inputs, *recording.leaves), tuple(recording.effects)
         self.moves = ", ".join(dict.fromkeys(_besides_ops((*plan.forward, *effects))))
 
         gradients = {k: tuple(n for n in names if n is not None) for k, (_, _, names) in plan.backward.items()}
         ends = (*plan.outputs, *_taken_by(effects))
-        found = (name for names in gradients.values() for name in names)
-        walks = {k: steps for k, (_, steps, _) in plan.backward.items()}
+        found = tuple(name for names in gradients.values() for name in names)
+        walks = {k: steps for k, (_, steps, _) in plan.backward.items()} | {INSIDE: plan.walked}
         forward, walks = fused(plan.forward, walks, (*ends, *found), recording.shapes)
+        forward, constants = folded((*forward, *walks.pop(INSIDE)), recording.constants, (*ends, *found))
         walks = {k: live(steps, gradients[k]) for k, steps in walks.items()}
 
         made = {name for step in forward for name in step.outputs}.union(parameters)
@@ -91,7 +98,10 @@ class Program:
         kept_by = {k: tuple(name for name in names if name in made) for k, names in read.items()}
         kept = tuple(dict.fromkeys(name for names in kept_by.values() for name in names))
         steps, results = live(forward, (*ends, *kept)), (*plan.outputs, *kept)
-        self.forward = function_of("forward", parameters, steps, results, constants, effects)
+        before = (*recording.conditions, *effects[: recording.begins_with])
+        effects = effects[recording.begins_with :]
+        name = "step" if plan.walked else "forward"
+        self.forward = function_of(name, parameters, steps, results, constants, before, effects)
         roots = {_root(name, plan.forward) for name in kept}
         self.watched = tuple(k for k, name in enumerate(plan.outputs) if _root(name, plan.forward) in roots)
 
@@ -101,8 +111,16 @@ class Program:
             run = function_of(f"backward_{k + 1}", (upstream,), steps, gradients[k], constants, kept=kept_by[k])
             places = tuple(None if name is None else gradients[k].index(name) for name in names)
             self.backward[k] = run, tuple(kept.index(name) for name in kept_by[k]), places
+        self.spent = {k: _spent() for k in plan.spent}
         functions = (self.forward, *(run for run, _, _ in self.backward.values()))
         self.source = "\n".join(function.source for function in functions)
+
+
+def _spent() -> Node:
+    """A node whose backward has been."""
+    node = Node(Compiled(), (), wrap(np.empty(0)))
+    node.free()
+    return node
 
 
 def _root(name: str, steps: Sequence[Step]) -> str:
@@ -202,7 +220,8 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
     outputs = []
     for k in range(program.count):
         if k not in program.backward:
-            outputs.append(wrap(run.outputs[k]))
+            spent = program.spent.get(k)
+            outputs.append(wrap(run.outputs[k], spent is not None, spent))
             continue
         with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did inside
             outputs.append(apply(Compiled, *variables, run=run, output=k))

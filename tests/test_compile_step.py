@@ -1,0 +1,399 @@
+"""Compiled training steps: the walk back and the optimizer inside, against the same steps run op by op."""
+
+import numpy as np
+import pytest
+from compiling import NETWORKS, assert_same, numbers, ready_made
+
+import tensorgrad as tg
+from tensorgrad import nn
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+
+def weight():
+    return tg.tensor([2.0, -3.0], requires_grad=True, name="w")
+
+
+def momentum(parameters):
+    return nn.optim.SGD(parameters, lr=lambda step: 0.1 / (step + 1), momentum=0.9)
+
+
+def begins(optimizer, loss):
+    """The usual order of a step's parts."""
+    optimizer.zero_grad()
+    result = loss()
+    result.backward()
+    optimizer.step()
+    return result
+
+
+def between(optimizer, loss):
+    result = loss()
+    optimizer.zero_grad()
+    result.backward()
+    optimizer.step()
+    return result
+
+
+def ends(optimizer, loss):
+    result = loss()
+    result.backward()
+    optimizer.step()
+    optimizer.zero_grad()
+    return result
+
+
+def zeros(optimizer, loss):
+    optimizer.zero_grad(set_to_none=False)
+    result = loss()
+    result.backward()
+    optimizer.step()
+    return result
+
+
+def adds_up(optimizer, loss):
+    result = loss()
+    result.backward()
+    optimizer.step()
+    return result
+
+
+def clips(optimizer, loss):
+    optimizer.zero_grad()
+    result = loss()
+    result.backward()
+    nn.optim.clip_grad_norm_(optimizer.named_parameters().values(), 0.01)
+    nn.optim.clip_grad_value_(optimizer.named_parameters().values(), 0.001)
+    optimizer.step()
+    return result
+
+
+def goes_back_twice(optimizer, loss):
+    optimizer.zero_grad()
+    first = loss()
+    first.backward()
+    second = loss() * 2
+    second.backward()
+    optimizer.step()
+    return first + second.detach()
+
+
+def trained(network, how, compile, optimizer=momentum, steps=6, batch=3):
+    """What the steps return, and after each of them the gradients; then the weights, and the compiled step."""
+    make, shape, classes = NETWORKS[network]
+    tg.manual_seed(0)
+    model, rng, seen = make(), np.random.default_rng(1), []
+    rule = optimizer(model.parameters())
+    step = compile(lambda x, y: how(rule, lambda: nn.cross_entropy(model(x), y)))
+    for _ in range(steps):
+        x, y = rng.standard_normal((batch, *shape)).astype(np.float32), rng.integers(0, classes, batch)
+        seen.append([numbers(step(x, y)), *(numbers(p.grad) for p in model.parameters())])
+    return seen, [numbers(t) for t in model.state_dict().values()], step
+
+
+ORDERS = [begins, between, ends, zeros, adds_up, clips]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("how", ORDERS)
+def test_steps_give_the_same_bits(network, how, threads):
+    seen, state, _ = trained(network, how, lambda f: f)
+    compiled_seen, compiled_state, step = trained(network, how, tg.compile)
+    # Where gradients stay, the second call finds some and does something else than the first.
+    assert (step.replays, step.problems) == (3 if how in (adds_up, zeros) else 4, [])
+    assert_same(compiled_seen, seen)
+    assert_same(compiled_state, state)
+
+
+@pytest.mark.parametrize("rule", [nn.optim.Adam, nn.optim.RMSprop])
+def test_every_optimizer_steps_inside(rule):
+    def optimizer(parameters):
+        return rule(parameters, lr=0.01)
+
+    expected = trained("mixed", begins, lambda f: f, optimizer)
+    found = trained("mixed", begins, tg.compile, optimizer)
+    assert found[2].replays == 4
+    assert_same(found[:2], expected[:2])
+
+
+def test_two_walks_in_one_step():
+    expected = trained("sigmoids", goes_back_twice, lambda f: f)
+    with pytest.warns(RuntimeWarning, match="wants a gradient"):
+        found = trained("sigmoids", goes_back_twice, tg.compile)
+    assert_same(found[:2], expected[:2])
+
+    def detached(optimizer, loss):
+        return goes_back_twice(optimizer, loss).detach()
+
+    found = trained("sigmoids", detached, tg.compile)
+    assert found[2].replays == 4
+    assert_same(found[:2], expected[:2])
+
+
+def test_kernels_join_what_they_join_in_a_walk_from_outside():
+    *_, step = trained("LeNet-5", begins, tg.compile)
+    assert " = run_relu" not in step.source and step.source.count("run_linear_gradients") == 3
+    assert step.source.count(" = run_gradients") == 1 and step.source.count(" = run_grad_weight") == 1
+
+
+def stepping(w, optimizer, scale=1.0):
+    def step(x):
+        optimizer.zero_grad()
+        loss = (w * x).exp().sum() * scale
+        loss.backward()
+        optimizer.step()
+        return loss
+
+    return step
+
+
+def test_what_is_returned_was_gone_back_through():
+    w = weight()
+    step = ready_made(stepping(w, momentum([w])), tg.ones(2))
+    loss = step(tg.ones(2))
+    assert step.replays == 1 and loss.requires_grad
+    with pytest.raises(tg.GraphError, match="freed"):
+        loss.backward()
+    with pytest.raises(tg.GraphError, match="freed"):
+        (loss * 2).backward()
+
+
+def test_gradients_that_somebody_keeps_stay_as_they_are():
+    w = tg.tensor(np.linspace(-1, 1, 20_000, dtype=np.float32).reshape(20, 1000), requires_grad=True)
+    sgd = nn.optim.SGD([w], lr=1e-3)
+
+    def step(x):
+        sgd.zero_grad()
+        loss = tg.linear(x, w).exp().sum()
+        loss.backward()
+        sgd.step()
+        return loss
+
+    step, kept = ready_made(step, tg.full((2, 1000), 0.01)), []
+    for _ in range(4):
+        step(tg.full((2, 1000), 0.01))
+        kept.append((w.grad, w.grad[5:].numpy(), numbers(w.grad)))
+    for grad, view, as_it_was in kept:
+        np.testing.assert_array_equal(numbers(grad), as_it_was)
+        np.testing.assert_array_equal(view, as_it_was[5:])
+    assert len({as_it_was[-1, 0] for *_, as_it_was in kept}) == 4
+    # And are no copies: they lie in buffers of the pool.
+    assert step.replays == 4 and all(grad.data.base is not None for grad, *_ in kept)
+
+
+def sets_none(w, sgd, x):
+    w.grad = None
+    (w * x).exp().sum().backward()
+    sgd.step()
+    return x * 1
+
+
+def test_gradients_set_to_none_by_hand():
+    def results(compile):
+        w = weight()
+        step, sgd = compile(lambda x: sets_none(w, sgd, x)), nn.optim.SGD([w], lr=0.01)
+        return [[numbers(step(tg.tensor([0.5, k]))), numbers(w), numbers(w.grad)] for k in range(6)]
+
+    assert_same(results(tg.compile), results(lambda f: f))
+
+
+def test_gradients_forgotten_outside_now_and_then():
+    def results(compile):
+        w = weight()
+        sgd, seen = momentum([w]), []
+        step = compile(lambda x: adds_up(sgd, lambda: (w * x).exp().sum()))
+        for k in range(12):
+            if k % 4 == 0:
+                sgd.zero_grad()
+            seen.append([numbers(step(tg.tensor([0.5, k / 10]))), numbers(w), numbers(w.grad)])
+        return seen, step
+
+    expected, _ = results(lambda f: f)
+    found, step = results(tg.compile)
+    assert_same(found, expected)
+    assert step.replays == 7
+
+
+def test_two_leaves_with_one_gradient_get_two_arrays():
+    v, w = weight(), weight()
+    sgd = momentum([v, w])
+
+    def step(x):
+        sgd.zero_grad()
+        loss = ((v + w) * x).exp().sum()
+        loss.backward()
+        return loss
+
+    step = ready_made(step, tg.ones(2))
+    step(tg.ones(2))
+    v.grad.data[...] = 0
+    assert step.replays == 1 and np.all(numbers(w.grad) > 0)
+
+
+def test_a_loss_that_is_one_parameter():
+    w = tg.tensor(3.0, requires_grad=True)
+    sgd = momentum([w])
+
+    def step(x):
+        sgd.zero_grad()
+        (w + x).backward()
+        sgd.step()
+        return x * 1
+
+    step = ready_made(step, tg.tensor(1.0))
+    step(tg.tensor(1.0))
+    first = w.grad
+    step(tg.tensor(1.0))
+    # The gradient is a constant of the program: it must not become anybody's own.
+    first.data[...] = 7
+    step(tg.tensor(1.0))
+    assert step.replays == 3 and w.grad.item() == 1
+
+
+# --------------------------------------------------------------------------------------------------- when a step fails
+
+
+def test_a_bad_label_leaves_everything_as_the_function_would():
+    def failing(compile):
+        tg.manual_seed(0)
+        model = NETWORKS["mixed"][0]()
+        sgd = momentum(model.parameters())
+        step = compile(lambda x, y: between(sgd, lambda: nn.cross_entropy(model(x), y)))
+        x = tg.ones(3, 1, 20, 20)
+        for _ in range(3):
+            step(x, tg.tensor([0, 1, 2]))
+        with pytest.raises(tg.RangeError, match="class indices") as refused:
+            step(x, tg.tensor([0, 9, 2]))
+        return (
+            str(refused.value),
+            [numbers(p.grad) for p in model.parameters()],
+            [numbers(p) for p in model.parameters()],
+        )
+
+    assert_same(failing(tg.compile), failing(lambda f: f))
+
+
+def test_an_optimizer_that_refuses_does_so_once():
+    def failing(compile):
+        w = weight()
+        sgd = nn.optim.SGD([w], lr=lambda step: 0.1 if step < 3 else np.nan)
+        calls = []
+
+        def step(x):
+            calls.append(x)
+            loss = (w * x).exp().sum()
+            loss.backward()
+            sgd.step()
+            return loss
+
+        step = compile(step)
+        for _ in range(3):
+            step(tg.ones(2))
+        with pytest.raises(tg.ArgumentError, match="no learning rate"):
+            step(tg.ones(2))
+        return len(calls), numbers(w), numbers(w.grad)
+
+    compiled, plain = failing(tg.compile), failing(lambda f: f)
+    assert (compiled[0], plain[0]) == (3, 4)
+    assert_same(compiled[1:], plain[1:])
+
+
+# -------------------------------------------------------------------------------------------- what must not be replayed
+
+
+def hooked(w, sgd, x):
+    if w._hooks is None:
+        w.register_hook(lambda g: g * 2)
+    (w * x).exp().sum().backward()
+    return x * 1
+
+
+def keeps_the_graph(w, sgd, x):
+    loss = (w * x).exp().sum()
+    loss.backward(retain_graph=True)
+    return loss
+
+
+def differentiable(w, sgd, x):
+    (w * x).exp().sum().backward(create_graph=True)
+    return x * 1
+
+
+def reads_gradients(w, sgd, x):
+    sgd.zero_grad()
+    (w * x).exp().sum().backward()
+    return (w.grad * 2).sum()
+
+
+def goes_on(w, sgd, x):
+    (w * x).exp().sum().backward()
+    sgd.step()
+    return (w * x).sum().detach()
+
+
+def goes_on_with_a_view(w, sgd, x):
+    view = w.reshape(1, 2)
+    (view * x).exp().sum().backward()
+    sgd.step()
+    return (view * x).sum().detach()
+
+
+def sets_none_behind(w, sgd, x):
+    (w * x).exp().sum().backward()
+    sgd.step()
+    w.grad = None
+    return x * 1
+
+
+def sets_none_between(w, sgd, x):
+    (w * x).exp().sum().backward()
+    w.grad = None
+    (w * x * x).sum().backward()
+    return x * 1
+
+
+@pytest.mark.parametrize(
+    ("function", "reason"),
+    [
+        (sets_none_behind, "a .grad is assigned"),
+        (sets_none_between, "a .grad is assigned"),
+        (hooked, "a hook"),
+        (keeps_the_graph, "wants a gradient behind backward"),
+        (differentiable, "create_graph"),
+        (reads_gradients, "reads the .grad"),
+        (goes_on, "w is read behind SGD.step"),
+        (goes_on_with_a_view, "a tensor is read behind SGD.step"),
+    ],
+)
+def test_what_a_replay_would_do_otherwise_runs_as_it_is(function, reason):
+    def results(compile):
+        w = weight()
+        sgd = nn.optim.SGD([w], lr=0.01)
+        step = compile(lambda x: function(w, sgd, x))
+        return [(numbers(step(tg.tensor([0.5, k]))), numbers(w), numbers(w.grad)) for k in range(4)], step
+
+    expected, _ = results(lambda f: f)
+    with pytest.warns(RuntimeWarning, match="runs op by op") as told:
+        found, step = results(tg.compile)
+    assert len(told) == 1 and reason in str(told[0].message) and step.replays == 0
+    assert_same([list(row) for row in found], [list(row) for row in expected])
+
+
+def test_a_hook_on_a_leaf_runs_once():
+    w = weight()
+    w.register_hook(lambda g: g * 2)
+    compiled = ready_made(lambda x: (w * x).sum(), tg.ones(2))
+    compiled(tg.tensor([1.0, 4.0])).backward()
+    assert compiled.replays == 1 and w.grad.tolist() == [2.0, 8.0]
+
+
+def test_a_hook_that_comes_later_is_heard():
+    w = weight()
+    step = tg.compile(stepping(w, nn.optim.SGD([w], lr=0.0)))
+    for _ in range(3):
+        step(tg.ones(2))
+    once = numbers(w.grad)
+    w.register_hook(lambda g: g * 2)
+    with pytest.warns(RuntimeWarning, match="a hook"):
+        step(tg.ones(2))
+    np.testing.assert_array_equal(numbers(w.grad), 2 * once)
