@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.errors import DTypeError, ShapeError
-from tensorgrad.kernels import linear, matmul, runtime, twins
+from tensorgrad.kernels import linear, matmul, pointwise, runtime, twins
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 # (N, I, O): whole tiles and odd ends, one image, one output.
@@ -20,13 +20,36 @@ def draw(size, dtype, seed=0):
 def test_both_gradients_are_the_two_products_to_the_bit(size, dtype):
     g, x, w = draw(size, dtype)
     for layouts in ((g, x, w), (g.T.copy().T, x, w), (g, x.T.copy().T, w), (g, x, w.T.copy().T), (g[::-1], x, w)):
-        dx, dw = linear.gradients(*layouts)
+        dx, dw, db = linear.gradients(*layouts)
         assert dx.tobytes() == matmul.product(layouts[0], layouts[2]).tobytes()
         assert dw.tobytes() == matmul.product(layouts[0].T, layouts[1]).tobytes()
+        assert db.tobytes() == layouts[0].sum(0).tobytes()
         exact = [a.astype(np.float64) for a in layouts]
         for ours, factors in ((dx, (exact[0], exact[2])), (dw, (exact[0].T, exact[1]))):
             scale = twins.product(*map(np.abs, factors))
             assert (np.abs(ours - twins.product(*factors)) <= 8 * np.finfo(dtype).eps * scale).all()
+
+
+@FLOATS
+@EVERY_SIZE
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+def test_behind_a_rectifier_they_are_those_of_what_passes(size, dtype, pieces, monkeypatch):
+    g, x, w = draw(size, dtype)
+    z = np.maximum(np.random.default_rng(3).standard_normal(g.shape), 0).astype(dtype)
+    z[0, 0], g[-1, -1] = np.nan, np.inf
+
+    def one_after_the_other(piece, arguments, _):
+        for index in reversed(range(pieces)):
+            piece(*arguments, index, pieces)
+
+    monkeypatch.setattr(linear, "pieces_for", lambda items, work: pieces)
+    monkeypatch.setattr(linear, "run", one_after_the_other)
+    passing = pointwise.relu_gradient(g, z)
+    np.testing.assert_array_equal(passing, np.where(z > 0, g, 0))
+    expected = matmul.product(passing, w), matmul.product(passing.T, x), passing.sum(0)
+    for layout in (z, z.T.copy().T):
+        for one, other in zip(linear.gradients(g, x, w, layout), expected, strict=True):
+            np.testing.assert_array_equal(one, other)
 
 
 @EVERY_SIZE
@@ -43,7 +66,7 @@ def test_the_bits_are_those_of_one_thread(size):
 
 def test_what_does_not_fit_is_refused():
     g, x, w = draw((64, 100, 70), np.float32)
-    for arrays in ((g[:, :69], x, w), (g, x[:63], w), (g, x[:, :99], w), (g[0], x, w)):
+    for arrays in ((g[:, :69], x, w), (g, x[:63], w), (g, x[:, :99], w), (g[0], x, w), (g, x, w, g[1:])):
         with pytest.raises(ShapeError, match=r"g \(N, O\), x \(N, I\), w \(O, I\)"):
             linear.gradients(*arrays)
     with pytest.raises(DTypeError, match="linear_gradients"):

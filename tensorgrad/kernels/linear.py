@@ -1,8 +1,9 @@
-"""The gradients of a fully connected layer, z = x · wᵀ + b, taken together.
+"""The gradients of a fully connected layer, z = x · wᵀ + b or max(x · wᵀ + b, 0), taken together.
 
 Of the two products, g · w for the input and gᵀ · x for the weight, each is little work in a small network; in one
 parallel region the threads are woken once, and each takes its share of the one and then of the other. The tiles are
-those of `matmul`, so the bits are those of two products.
+those of `matmul`, so the bits are those of two products. Behind a rectifier each thread makes all of its upstream
+gradient for itself: that is less than to wait for the other.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,49 +14,63 @@ import numpy as np
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
-from tensorgrad.kernels import matmul
-from tensorgrad.kernels.runtime import address_of, call, floats, piece, pieces_for, run, zeros
+from tensorgrad.kernels import matmul, pointwise
+from tensorgrad.kernels.runtime import address_of, call, floats, inlined, piece, pieces_for, run, zeros
 from tensorgrad.kernels.simd import ROWS
 
 
-def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """∂L/∂x = g · w and ∂L/∂w = gᵀ · x, given g = ∂L/∂z.
+def gradients(
+    g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """∂L/∂x = g · w, ∂L/∂w = gᵀ · x and ∂L/∂b = Σₙ g, given g = ∂L/∂z; g where z > 0, else 0, if z is rectified.
 
-    g `(N, O)`, x `(N, I)`, w `(O, I)`, all float32 or all float64 -> dx `(N, I)`, dw `(O, I)`: the bits of
-    `matmul.product`. Raises `ShapeError`, `DTypeError`.
+    g, z `(N, O)`, x `(N, I)`, w `(O, I)`, all float32 or all float64 -> dx `(N, I)`, dw `(O, I)`, db `(O,)`: the bits
+    of `pointwise.relu_gradient`, `matmul.product` and NumPy's sum. Raises `ShapeError`, `DTypeError`.
 
     >>> gradients(np.array([[2.0]]), np.array([[3.0, 4.0]]), np.array([[5.0, 6.0]]))
-    (array([[10., 12.]]), array([[6., 8.]]))
+    (array([[10., 12.]]), array([[6., 8.]]), array([2.]))
     """
-    by_tiles, tiles, work = _plan(g.shape, x.shape, w.shape)
+    by_tiles, tiles, work = _plan(g.shape, x.shape, w.shape, None if z is None else z.shape)
     if not by_tiles or not (g.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
-        return matmul.product(g, w), matmul.product(g.T, x)
-    g, x, w = floats("linear_gradients", "g x w", g, x, w)
+        g = g if z is None else pointwise.relu_gradient(g, z)
+        return matmul.product(g, w), matmul.product(g.T, x), g.sum(0)
+    if z is None:
+        g, x, w = floats("linear_gradients", "g x w", g, x, w)
+    else:
+        g, x, w, z = floats("linear_gradients", "g x w z", g, x, w, z)
     (count, outputs), inputs, dtype = g.shape, x.shape[1], g.dtype
-    dx, dw = memory.empty(x.shape, dtype), memory.empty(w.shape, dtype)
+    dx, dw, db = memory.empty(x.shape, dtype), memory.empty(w.shape, dtype), memory.empty((outputs,), dtype)
     tables = matmul.table(outputs, 1, inputs), matmul.table(count, outputs, inputs)
-    arguments = (g, x, w, dx, dw, *tables, zeros(ROWS, dtype), _product(dtype))
-    run(_gradients_piece, arguments, pieces_for(tiles, work))
-    return dx, dw
+    pieces = pieces_for(tiles, work)
+    passing = _nothing(dtype) if z is None else memory.empty((pieces, count, outputs), dtype)
+    arguments = (g, g if z is None else z, x, w, dx, dw, db, passing, *tables, zeros(ROWS, dtype), _product(dtype))
+    run(_gradients_piece, arguments, pieces)
+    return dx, dw, db
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     a = np.ones((65, 65), dtype)
-    yield "gradients", lambda: gradients(a, a, a)
+    yield "gradients", lambda: gradients(a, a, a, a)
 
 
 @lru_cache(maxsize=1024)
-def _plan(g_shape: Sizes, x_shape: Sizes, w_shape: Sizes) -> tuple[bool, int, int]:
-    """Whether both products are made of tiles, of how many the larger one, and the work of the larger one."""
+def _plan(g_shape: Sizes, x_shape: Sizes, w_shape: Sizes, z_shape: Sizes | None) -> tuple[bool, int, int]:
+    """Whether all is made in one region, of how many tiles the larger product, and the work of it."""
     for_x, for_w = matmul.plan(g_shape, w_shape), matmul.plan(g_shape[::-1], x_shape)
-    if for_x is None or for_w is None or x_shape != (g_shape[0], w_shape[1]):
-        expected = "g (N, O), x (N, I), w (O, I)"
-        shapes = {"g": g_shape, "x": x_shape, "w": w_shape}
+    if for_x is None or for_w is None or x_shape != (g_shape[0], w_shape[1]) or z_shape not in (None, g_shape):
+        expected = "g (N, O), x (N, I), w (O, I), z (N, O) or None"
+        shapes = {"g": g_shape, "x": x_shape, "w": w_shape, "z": z_shape}
         raise ShapeError(restate("linear_gradients", "the sizes don't fit", expected=expected, **shapes))
-    by_tiles = not for_x.blas and not for_w.blas
+    # NumPy sums a single column in another order than several.
+    by_tiles = not for_x.blas and not for_w.blas and g_shape[1] > 1
     # Two products, each too small for two threads, would gain less than it takes to wake the second.
     return by_tiles, max(for_x.tiles, for_w.tiles), max(for_x.work, for_w.work)
+
+
+@cache
+def _nothing(dtype: np.dtype) -> np.ndarray:
+    return np.empty((0, 0, 0), dtype)
 
 
 @cache
@@ -66,6 +81,25 @@ def _product(dtype: np.dtype) -> int:
 
 
 @piece
-def _gradients_piece(g, x, w, dx, dw, x_table, w_table, zeros, product, index, pieces):
-    call(product, (g, w, x_table, zeros, dx, g.shape[1]), index, pieces)
+def _gradients_piece(g, z, x, w, dx, dw, db, passing, x_table, w_table, zeros, product, index, pieces):
+    count, outputs = g.shape
+    if len(passing):
+        _pass(g, z, passing[index])
+        g = passing[index]
+    call(product, (g, w, x_table, zeros, dx, outputs), index, pieces)
     call(product, (g, x, w_table, zeros, dw, 1), index, pieces)
+    begin, end = outputs * index // pieces, outputs * (index + 1) // pieces
+    db[begin:end] = 0
+    for n in range(count):
+        for k in range(begin, end):
+            db[k] += g[n, k]
+
+
+@inlined
+def _pass(g, z, passing):
+    """The rectifier's gradient: g where z > 0, else 0."""
+    upstream, output, target, zero = g.reshape(-1), z.reshape(-1), passing.reshape(-1), g.dtype.type(0)
+    for k in range(target.size):
+        # Both are read before one is chosen: a read under a condition isn't vectorised.
+        value, above = upstream[k], output[k]
+        target[k] = value if above > zero else zero

@@ -13,7 +13,7 @@ from tensorgrad.arrays import KERNEL_FLOATS
 from tensorgrad.engine import apply, fixed
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.activations import rectified
+from tensorgrad.ops.activations import rectified, relu_gradient
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
 
 if TYPE_CHECKING:
@@ -78,11 +78,15 @@ class LinearGradWeight(Op):
         return apply(MatMul, g, grad)
 
 
-def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays g · w and gᵀ · x: a linear layer's gradients for its input and its weight, in one call."""
+def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
+    """The arrays g · w, gᵀ · x and Σₙ g: a linear layer's gradients for its input, weight and bias, in one call.
+
+    Behind a rectifier, whose output is z, g is what passes it.
+    """
     if _is_large(g, w):
-        return kernels.linear.gradients(g, x, w)
-    return _numpy_product(g, w, None), _numpy_product(g.T, x, None)
+        return kernels.linear.gradients(g, x, w, z)
+    g = g if z is None else relu_gradient(g, z)
+    return _numpy_product(g, w, None), _numpy_product(g.T, x, None), g.sum(0)
 
 
 def rectified_linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:

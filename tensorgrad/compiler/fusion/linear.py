@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorgrad.compiler.fusion.chains import Chains, placed, replace
 from tensorgrad.compiler.recording import Step
-from tensorgrad.ops.activations import ReluGradient, relu_gradient
+from tensorgrad.ops.activations import ReluGradient
 from tensorgrad.ops.linear import Linear, MatMul, gradients, rectified_linear
 from tensorgrad.ops.reductions import Sum
 
@@ -43,6 +43,5 @@ def _is_product(chains: Chains, step: Step, g: str, weight: Step) -> bool:
 
 def _linear_gradients(g, x, w, *others):
     *z, biased = others
-    g = relu_gradient(g, *z) if z else g
-    products = gradients(g, x, w)
-    return (*products, g.sum(0)) if biased else products
+    found = gradients(g, x, w, *z)
+    return found if biased else found[:2]
