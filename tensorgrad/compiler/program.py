@@ -6,7 +6,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -37,7 +37,7 @@ def function_of(
     known: dict[str, Any] = {}
     steps = (*before, *steps, *map(_final, effects))
     lines = [_line(step, known) for step in steps]
-    for number, names in _last_uses(steps, results, kept).items():
+    for number, names in last_uses(steps, results, kept).items():
         if names:
             lines[number] += f"; {' = '.join(names)} = None"
     if kept:
@@ -98,24 +98,45 @@ def folded(
     return left, constants
 
 
+class Call(NamedTuple):
+    """A step as a call of a function on arrays."""
+
+    name: str
+    run: Callable[..., Any]
+    arguments: list[str | Setting]
+    """Arrays by their names, and everything else."""
+    outputs: tuple[str, ...]
+
+
+class Setting(NamedTuple):
+    """An argument that is no array, and where among them it stands."""
+
+    position: int
+    value: Any
+
+
+def call_of(step: Step) -> Call:
+    """What is to be called for a step."""
+    if isinstance(step.function, type):
+        return Call(step.function.name, _run_of(step), list(step.takes), step.outputs)
+    settings = {position: Setting(position, value) for position, value in step.settings.items()}
+    places: dict[int, str | Setting] = step.arrays | settings
+    arguments = [*step.inputs, *(places[position] for position in sorted(places))]
+    return Call(step.function.__name__.strip("_"), step.function, arguments, step.outputs)
+
+
 def _line(step: Step, known: dict[str, Any]) -> str:
     """The step as a line of source; what it calls, and with which settings, goes into `known`."""
-    number = len(known) + 1
-    if isinstance(step.function, type):
-        name, run = step.function.name, _run_of(step)
-        arguments = list(step.takes)
-    else:
-        name, run = step.function.__name__.strip("_"), step.function
-        places: dict[int, str] = dict(step.arrays)
-        for position, value in step.settings.items():
-            if _is_plain(value):
-                places[position] = repr(value)
-            else:
-                places[position] = f"{name}_{number}_setting_{position}"
-                known[places[position]] = value
-        arguments = [*step.inputs, *(places[position] for position in sorted(places))]
-    called = f"run_{name}_{number}"
-    known[called] = run
+    number, call, arguments = len(known) + 1, call_of(step), []
+    for argument in call.arguments:
+        if isinstance(argument, Setting) and not _is_plain(argument.value):
+            name = f"{call.name}_{number}_setting_{argument.position}"
+            known[name] = argument.value
+            arguments.append(name)
+        else:
+            arguments.append(repr(argument.value) if isinstance(argument, Setting) else argument)
+    called = f"run_{call.name}_{number}"
+    known[called] = call.run
     left = f"{', '.join(step.outputs)} = " if step.outputs else ""
     return f"{left}{called}({', '.join(arguments)})"
 
@@ -150,7 +171,7 @@ def _residuals(op: Op, parts: tuple[int | None, ...]) -> list[np.ndarray]:
     return [op.residuals if part is None else op.residuals[part] for part in parts]
 
 
-def _last_uses(steps: Sequence[Step], results: Sequence[str], kept: Sequence[str]) -> dict[int, list[str]]:
+def last_uses(steps: Sequence[Step], results: Sequence[str], kept: Sequence[str]) -> dict[int, list[str]]:
     """Per step, the names that nobody reads after it."""
     last: dict[str, int] = {}
     for number, step in enumerate(steps):

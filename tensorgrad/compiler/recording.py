@@ -168,7 +168,8 @@ class Recording:
         # What is in `.grad` comes from before the call, if it isn't from this one; nobody hears of `leaf.grad = None`.
         before = tuple(leaf for leaf in gradients if leaf not in self._gradients)
         found = tuple(leaf.grad is not None for leaf in before)
-        self.conditions.append(Step(insist, {0: _have_gradients, 1: True, 2: before, 3: found}, (), {}, ()))
+        if before:
+            self.conditions.append(Step(insist, {0: _have_gradients, 1: True, 2: before, 3: found}, (), {}, ()))
         self._check_gradients()
         self._accumulating = gradients.keys()
 

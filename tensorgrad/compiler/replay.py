@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backward import gradients
+from tensorgrad.compiler.capture import Shortcut
 from tensorgrad.compiler.fusion import fused
 from tensorgrad.compiler.program import folded, function_of, live
-from tensorgrad.compiler.recording import Recording, Step
+from tensorgrad.compiler.recording import Recording, Step, insist
 from tensorgrad.engine import Node, Variable, apply, enable_grad, is_grad_enabled, observe, wrap
 from tensorgrad.errors import GraphError, restate
 from tensorgrad.op import Op
@@ -70,6 +71,7 @@ class Program:
     Attributes:
         leaves: the tensors that the calls read beside their inputs, parameters above all.
         forward: a function of the arrays of inputs and leaves: the outputs, then what the gradients need.
+        run: the same, or a shorter way to it.
         watched: the outputs whose memory backward needs.
         moves: what it does beside the ops: masks that it draws, statistics that it updates.
         spent: per output whose graph was used up inside, a node that says so.
@@ -102,6 +104,9 @@ class Program:
         effects = effects[recording.begins_with :]
         name = "step" if plan.walked else "forward"
         self.forward = function_of(name, parameters, steps, results, constants, before, effects)
+        self.run = self.forward
+        if not plan.backward and all(_is_op(step) for step in (*plan.forward, *plan.walked)):
+            self.run = Shortcut(self.forward, before, steps, effects, parameters, results, constants)
         roots = {_root(name, plan.forward) for name in kept}
         self.watched = tuple(k for k, name in enumerate(plan.outputs) if _root(name, plan.forward) in roots)
 
@@ -121,6 +126,11 @@ def _spent() -> Node:
     node = Node(Compiled(), (), wrap(np.empty(0)))
     node.free()
     return node
+
+
+def _is_op(step: Step) -> bool:
+    """Whether a step may be done any number of times: a random mask may not."""
+    return isinstance(step.function, type) or step.function is insist
 
 
 def _root(name: str, steps: Sequence[Step]) -> str:
@@ -146,7 +156,7 @@ class Run:
 
     def __init__(self, program: Program, variables: Sequence[Variable], again: Callable) -> None:
         self.program, self.variables, self.again = program, variables, again
-        results = program.forward(*[x._data for x in variables])
+        results = program.run(*[x._data for x in variables])
         self.outputs = [np.asarray(array) for array in results[: program.count]]
         self.kept = results[program.count :]
         self.shown: list[list[int]] = []  # versions of the watched outputs; the outputs themselves would be a cycle

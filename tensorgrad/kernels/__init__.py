@@ -32,6 +32,7 @@ ROOMS = (
     "normalization",
     "updates",
     "special",
+    "launches",
 )
 
 

@@ -72,6 +72,17 @@ def call_thunk(typing, thunk, words, index, pieces):
     return types.void(thunk, words, index, pieces), emit
 
 
+@intrinsic
+def mark_at(typing, word):
+    """The int32 at the address that is in the word at an address."""
+
+    def emit(context, builder, signature, values):
+        address = builder.load(builder.inttoptr(values[0], _WORDS))
+        return builder.load(builder.inttoptr(address, ir.IntType(32).as_pointer()))
+
+    return types.int32(word), emit
+
+
 def _thunk(context: Any, module: ir.Module, kinds: tuple) -> ir.Function:
     """A function (words, index, pieces) that calls the piece in the first word with the arguments in the others."""
     name = f"thunk_{hashlib.sha256(repr(kinds).encode()).hexdigest()[:16]}"

@@ -163,7 +163,7 @@ def grad_weight(
     else:  # each piece has filters of its own, and nothing is added up
         dw = memory.empty(w_shape, x.dtype)
         sums = dw.reshape(1, w_shape[0], offsets.size)
-    sums.fill(0)
+    pointwise.clear(sums)
     arguments = (x, g, sums, offsets, scratch, lengths, images, cuts, dot_lines(x.dtype, sums.dtype))
     run(grad_weight_piece, arguments, pieces)
     return added_up(sums, w_shape, x.dtype) if blocks > 1 else dw
@@ -171,8 +171,6 @@ def grad_weight(
 
 def added_up(sums: np.ndarray, shape: Sizes, dtype: np.dtype) -> np.ndarray:
     """What the pieces of `grad_weight_piece` found: sums (pieces, K, taps) -> dw (K, C/groups, KH, KW)."""
-    if len(sums) == 1:
-        return sums[0].astype(dtype).reshape(shape)
     dw = memory.empty(shape, dtype)
     run(_add_up_piece, (sums, dw), pieces_for(shape[0], sums.size))
     return dw
@@ -298,12 +296,12 @@ def turned_filters(w: np.ndarray, bias: np.ndarray, length: int) -> np.ndarray:
     """The filters as `windows.Sum.rest` finds them: (taps, K rounded up to vectors), and bias (K,), in one line."""
     width = WIDTH // w.itemsize
     turned = memory.empty((length,), w.dtype)
-    _turn_filters(w, bias, turned, -(-len(w) // width) * width)
+    run(_turn_filters_piece, (w, bias, turned, -(-len(w) // width) * width), 1)
     return turned
 
 
 @piece
-def _turn_filters(w, bias, turned, across):
+def _turn_filters_piece(w, bias, turned, across, index, pieces):
     taps = w.size // len(w)
     # (K, taps) -> (taps, K)
     turn_rows(turned, 0, across, w, 0, taps, len(w), taps)

@@ -7,7 +7,7 @@ import numpy as np
 from tensorgrad import memory
 from tensorgrad.errors import RangeError, restate
 from tensorgrad.kernels.exponential import exponentials
-from tensorgrad.kernels.runtime import floats, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import floats, marked, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as an exponential, by a rough measurement.
 WORK = 20
@@ -62,7 +62,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 def _check_strays(strays: np.ndarray, y: np.ndarray, rows: np.ndarray) -> None:
     """The kernels count the classes that they had to pass over."""
-    if any(strays.tolist()):
+    if marked(strays):
         expected = f"0 ≤ y < {rows.shape[1]}, the number of classes"
         raise RangeError(restate("cross_entropy", "a class index is outside", expected=expected, y=y, rows=rows))
 

@@ -113,7 +113,6 @@ def grad_weight(
     scratch = memory.empty((pieces, length), dtype)
     sums = memory.empty((pieces, w_shape[0], offsets.size), np.float64)
     plane_sums, strays = np.empty(shape[:2], np.float64), np.zeros(pieces, np.int64)
-    sums.fill(0)
     arguments = (
         ready(x), ready(g), ready(z), indices, strays, plane_sums.reshape(-1), planes, sums, offsets, scratch, lengths,
         images, *_grad_weight_addresses(dtype),
@@ -262,6 +261,7 @@ def _forward_piece(x, w, bias, z, indices, planes, cuts, table, rest, turned, sc
 def _grad_weight_piece(x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter,
                        sum_planes, weigh, dots, index, pieces):  # fmt: skip
     blocks, filters, one = -(-len(x) // images), g.shape[1], slice(index, index + 1)
+    sums[index] = 0
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
         first, end = block * images, min((block + 1) * images, len(x))
         full, lines = planes[index][: end - first], plane_sums[first * filters : end * filters]

@@ -87,10 +87,21 @@ def scatter_and_sums(
 
 def total(sums: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The sums of planes over the images, in the order of `pointwise.channel_sums`: (N, C) -> (C,)."""
-    if len(sums) == 1:
-        return (sums[0] + 0.0).astype(dtype)
-    # (N, C) -> (N, C, 1)
-    return pointwise.channel_sums(sums[:, :, None]).astype(dtype)
+    totals = memory.empty(sums.shape[1:], dtype)
+    run(_total_piece, (sums, np.empty(len(totals)), totals), 1)
+    return totals
+
+
+@piece
+def _total_piece(sums, wide, totals, index, pieces):
+    wide[:] = 0
+    for n in range(len(sums)):
+        # One image after the other, so that the order doesn't depend on what LLVM makes of this.
+        row = sums[n]
+        for c in range(len(totals)):
+            wide[c] += row[c]
+    for c in range(len(totals)):
+        totals[c] = wide[c]
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -2,7 +2,8 @@
 
 A kernel is one function, a *piece*: it does its share of the images, piece `index` of `pieces`. `run` shares the pieces
 out to the threads for much work, and calls them one after the other for little work or where threads can't be used: the
-bits are the same either way.
+bits are the same either way. Python between kernels hands them memory, sizes and plans that follow from the sizes;
+where it decides by numbers, it looks at these through `marked` or `seen`, for launches are recorded to be repeated.
 """
 
 import os
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from typing import Any
 
 import numba
 import numpy as np
@@ -65,7 +67,9 @@ def _all_pieces(thunk, words, first, pieces):
 @piece
 def _launch(loop, address, pieces, *arguments):
     thunk, words = in_words(address, arguments)
-    call(loop, (thunk, words), 0, pieces)
+    if pieces:
+        call(loop, (thunk, words), 0, pieces)
+    return thunk
 
 
 def address_of(piece: Callable, arguments: tuple) -> int:
@@ -88,8 +92,41 @@ def _address_like(piece: Callable, arguments: tuple) -> int:
     return found
 
 
+class _Mode(threading.local):
+    recorder = None
+
+
+_mode = _Mode()
+
+
+@contextmanager
+def recorded(recorder: Any) -> Iterator[Any]:
+    """Within, in this thread, `recorder` is told of each launch, of what is `marked`, and of what is `seen`."""
+    before, _mode.recorder = _mode.recorder, recorder
+    try:
+        yield recorder
+    finally:
+        _mode.recorder = before
+
+
+def marked(marks: np.ndarray) -> bool:
+    """Whether a kernel has left a mark other than 0, which says that its result won't do."""
+    if _mode.recorder is not None:
+        _mode.recorder.marked(marks)
+    return any(marks.tolist())  # a third of the time of marks.any()
+
+
+def seen(array: np.ndarray) -> np.ndarray:
+    """`array`, by whose numbers Python is about to decide what to do."""
+    if _mode.recorder is not None:
+        _mode.recorder.seen()
+    return array
+
+
 def run(piece: Callable, arguments: tuple, pieces: int) -> None:
     """Run all `pieces` of a kernel, in parallel where there are several and threads can be used."""
+    if _mode.recorder is not None:
+        _mode.recorder.launched(piece, arguments, pieces)
     if pieces == 1 and not _every_variant:
         piece(*arguments, 0, 1)
         return
@@ -98,16 +135,35 @@ def run(piece: Callable, arguments: tuple, pieces: int) -> None:
             piece(*arguments, index, pieces)
     if _serial_only:
         return
+    enter_parallel(_launch, loop_address(), _address_like(piece, arguments), pieces, *arguments)
+
+
+def enter_parallel(compiled: Callable, *arguments: Any) -> Any:
+    """Call a compiled function that enters the parallel loop."""
     if not _threads_launched():
         _launch_threads()
     if numba.get_num_threads() != _threads:
         numba.set_num_threads(_threads)
-    loop, address = _address_like(_all_pieces, (0, 0)), _address_like(piece, arguments)
     if _layer == "workqueue":
         with _entrance:
-            _launch(loop, address, pieces, *arguments)
-    else:
-        _launch(loop, address, pieces, *arguments)
+            return compiled(*arguments)
+    return compiled(*arguments)
+
+
+def loop_address() -> int:
+    """Where the parallel loop stands: a function (thunk, words, first piece, pieces)."""
+    return _address_like(_all_pieces, (0, 0))
+
+
+def thunk_of(piece: Callable, arguments: tuple) -> tuple[int, int]:
+    """The address of a thunk for such arguments, and that of the piece, which is the first word that it reads."""
+    address = _address_like(piece, arguments)
+    return _launch(loop_address(), address, 0, *arguments), address
+
+
+def parallel_with(threads: int) -> bool:
+    """Whether kernels can now be run in parallel by so many threads."""
+    return not _serial_only and not _every_variant and _threads == threads
 
 
 def pieces_for(items: int, work: int) -> int:

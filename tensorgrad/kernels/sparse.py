@@ -23,7 +23,17 @@ from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import pointwise, sparse_layout, windows
 from tensorgrad.kernels.pointwise import finite
-from tensorgrad.kernels.runtime import address_of, call, get_num_threads, piece, pieces_for, run, threads_for
+from tensorgrad.kernels.runtime import (
+    address_of,
+    call,
+    get_num_threads,
+    marked,
+    piece,
+    pieces_for,
+    run,
+    seen,
+    threads_for,
+)
 from tensorgrad.kernels.sparse_layout import NUMBERS, lay_out_filters, unpacked
 from tensorgrad.kernels.sparse_pieces import (
     filters_piece,
@@ -59,7 +69,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, kernel_size: Sizes, before: Sizes)
 
     None where g has more than one number in a window of 2×2 that isn't zero, or where x isn't finite.
     """
-    if not _looks_sparse(g):
+    if not _looks_sparse(seen(g)):
         return None
     dw, none = memory.empty((g.shape[1], x.shape[1], *kernel_size), x.dtype), _none(x.dtype)
     return dw if _gradients(x, none, g, *_no_maxima(x.dtype), none, dw, np.empty(0), before, g.shape[2:]) else None
@@ -67,7 +77,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, kernel_size: Sizes, before: Sizes)
 
 def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes) -> np.ndarray | None:
     """As `convolution.grad_input`, the arrays `ready`. None where g isn't sparse, as above, or where w isn't finite."""
-    if not _looks_sparse(g):
+    if not _looks_sparse(seen(g)):
         return None
     dx, none = memory.empty((g.shape[0], w.shape[1], *input_size), g.dtype), _none(g.dtype)
     return dx if _gradients(none, w, g, *_no_maxima(g.dtype), dx, none, np.empty(0), before, g.shape[2:]) else None
@@ -194,7 +204,7 @@ def _gradients(x, w, g, z, indices, dx, dw, plane_sums, before, output) -> bool:
     floats, integers = memory.empty((pieces, plan.floats), dtype), memory.empty((pieces, plan.integers), np.int32)
     arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, plan.numbers, plan.table)
     run(_gradients_piece, arguments, pieces)
-    if any(integers[:, plan.alarm].tolist()):
+    if marked(integers[:, plan.alarm]):
         return False
     if for_w and not plan.shares:
         run(take_piece, (dw, floats, plan.numbers), min(pieces, pieces_for(len(dw), dw.size * pieces)))

@@ -28,7 +28,7 @@ import numpy as np
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels.patches import read_gradients, read_patches, write_tiles
-from tensorgrad.kernels.runtime import get_num_threads, piece, pieces_for, run
+from tensorgrad.kernels.runtime import get_num_threads, piece, pieces_for, run, seen
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, broadcast_tile, dot_tile, lanes, part_begin
 
 # Channels on either side, and tiles in all, from which the transforms cost less than the products they save.
@@ -88,7 +88,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, before: Sizes) -> np.ndarray | Non
     run(_grad_weight_piece, (x, g, sums, offsets, scratch, grid), pieces)
     dw = np.empty((filters, channels, 3, 3), x.dtype)
     run(_gather_piece, (sums, dw), pieces_for(-(-filters // ROWS), 32 * dw.size))
-    return dw if np.isfinite(dw).all() else None
+    return dw if np.isfinite(seen(dw)).all() else None
 
 
 @lru_cache(maxsize=1024)
@@ -188,7 +188,7 @@ def _correlate(
     # The products begin with zero; the bias joins the pixels. What isn't finite raises an alarm.
     zeros, alarm = np.zeros(filters, x.dtype), np.zeros((pieces, grid.width), x.dtype)
     run(_correlate_piece, (x, u, bias, zeros, y, table, scratch, alarm, grid), pieces)
-    return y if np.isfinite(alarm).all() else None
+    return y if np.isfinite(seen(alarm)).all() else None
 
 
 @piece

@@ -1,0 +1,91 @@
+"""Launches made again: with the words that numba's own code would have handed over."""
+
+import numpy as np
+import pytest
+
+from tensorgrad.kernels import losses, runtime
+from tensorgrad.kernels.launches import Launches, Recorder
+from tensorgrad.kernels.runtime import piece, run
+
+
+@piece
+def every_kind(x, y, out, scale, small, flag, sizes, index, pieces):
+    """One argument of each kind that kernels take."""
+    (a, b), c = sizes
+    for k in range(len(out) * index // pieces, len(out) * (index + 1) // pieces):
+        value = x[k, 0] * scale + y[0, k, 1] * small + a + 10 * b + c
+        out[k] = value if flag else -value
+
+
+def arguments(flag=True, rows=7, seed=0):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((rows, 3)), rng.standard_normal((1, rows, 2)).astype(np.float32)
+    return x, y, np.zeros(rows), 2.5, np.float32(0.5), flag, ((3, np.int64(4)), -5)
+
+
+def recorded(call, stays=lambda array: False):
+    with runtime.recorded(Recorder(stays)) as recorder:
+        call()
+    return recorder
+
+
+@pytest.mark.parametrize("flag", [True, False])
+@pytest.mark.parametrize("pieces", [1, 2, 3])
+def test_every_kind_of_argument_is_handed_over(flag, pieces):
+    given = arguments(flag)
+    recorder = recorded(lambda: run(every_kind, given, pieces))
+    x, y, out, scale, small, *_ = given
+    value = x[:, 0] * scale + y[0, :, 1].astype(np.float64) * small + 3 + 40 - 5
+    np.testing.assert_allclose(out, value if flag else -value, rtol=1e-15)
+    first, out[:] = out.copy(), np.nan
+    assert Launches(recorder.launches, []).play(np.zeros(0, np.int64))
+    np.testing.assert_array_equal(out, first)
+
+
+def test_memory_that_lies_elsewhere():
+    given, others = arguments(), arguments(seed=1)
+    recorder = recorded(lambda: run(every_kind, given, 2))
+    launches = Launches(recorder.launches, [(array.ctypes.data, array.nbytes) for array in given[:3]])
+    for arrays in (others, given):
+        expected = np.zeros(7)
+        run(every_kind, (*arrays[:2], expected, *arrays[3:]), 1)
+        arrays[2][:] = np.nan
+        assert launches.play(np.array([array.ctypes.data for array in arrays[:3]]))
+        np.testing.assert_array_equal(arrays[2], expected)
+
+
+def test_views_move_with_their_memory():
+    whole, elsewhere = np.zeros((2, 7)), np.full((2, 7), np.nan)
+    given = (*arguments()[:2], whole[1], *arguments()[3:])
+    launches = Launches(recorded(lambda: run(every_kind, given, 1)).launches, [(whole.ctypes.data, whole.nbytes)])
+    assert launches.play(np.array([elsewhere.ctypes.data]))
+    np.testing.assert_array_equal(elsewhere[1], whole[1])
+    assert np.isnan(elsewhere[0]).all()
+
+
+def test_what_is_recorded():
+    x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 2, 0])
+    recorder = recorded(lambda: losses.cross_entropy(x, y), stays=lambda array: array is x)
+    assert [launch.pieces for launch in recorder.launches] == [1, 0] and recorder.pure
+    assert any(array is y for array in recorder.arrays) and not any(array is x for array in recorder.arrays)
+    assert recorded(lambda: runtime.seen(x)).pure is False
+    assert runtime._mode.recorder is None
+
+
+def test_a_mark_stops_the_launches():
+    x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 2, 0])
+    recorder = recorded(lambda: losses.cross_entropy(x, y))
+    after = np.zeros(7)
+    recorder.launches += recorded(lambda: run(every_kind, (*arguments()[:2], after, *arguments()[3:]), 1)).launches
+    launches = Launches(recorder.launches, [])
+    assert launches.play(np.zeros(0, np.int64))
+    after[:], y[2] = 0, 3
+    assert not launches.play(np.zeros(0, np.int64))
+    assert not after.any()
+
+
+def test_a_mark_found_at_once_is_no_launch_to_make_again():
+    x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 9, 0])
+    with runtime.recorded(Recorder(lambda array: False)) as recorder, pytest.raises(IndexError):
+        losses.cross_entropy(x, y)
+    assert not recorder.pure
