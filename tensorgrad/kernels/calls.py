@@ -6,7 +6,6 @@ knows the signature) reads them from there.
 """
 
 import hashlib
-from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
@@ -17,13 +16,6 @@ from numba.extending import intrinsic
 _WORD = ir.IntType(64)
 _WORDS = _WORD.as_pointer()
 _THUNK = ir.FunctionType(ir.VoidType(), (_WORDS, _WORD, _WORD))
-
-
-def address_of(function: Callable, kinds: tuple) -> int:
-    """Where the machine code of a compiled function stands, for arguments of these kinds (numba's types)."""
-    function.compile(kinds)
-    compiled = function.overloads[kinds]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 @intrinsic

@@ -21,7 +21,6 @@ from numba.core.compiler_lock import global_compiler_lock
 from tensorgrad.arrays import KERNEL_FLOATS
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.geometry import as_tuple
-from tensorgrad.kernels import calls
 from tensorgrad.kernels.cache import cached
 from tensorgrad.kernels.calls import call, call_thunk, in_words
 
@@ -77,7 +76,10 @@ def address_of(piece: Callable, arguments: tuple) -> int:
 
     A piece that takes the address can `call` a long one of another room without compiling it once more.
     """
-    return calls.address_of(piece, (*map(numba.typeof, arguments), numba.intp, numba.intp))
+    kinds = (*map(numba.typeof, arguments), numba.intp, numba.intp)
+    piece.compile(kinds)
+    compiled = piece.overloads[kinds]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 _addresses: dict[tuple, int] = {}
