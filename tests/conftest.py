@@ -19,6 +19,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(skip)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--seeds", type=int, help="generated cases per property, in place of the few that each test names")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test marked `seeds(count)` runs for each seed from 0 to count − 1, or to what `--seeds` says."""
+    marker = metafunc.definition.get_closest_marker("seeds")
+    if marker is not None:
+        metafunc.parametrize("seed", range(metafunc.config.getoption("--seeds") or marker.args[0]))
+
+
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     """How many threads kernels use in the test: one, and two where there are two cores."""
