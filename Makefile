@@ -23,9 +23,10 @@ bench: $(BENCH)/ready ## tensorgrad beside PyTorch and other peers: out/bench.js
 gallery: $(VENV)/ready ## run every example, and put its pictures into docs/gallery.md; DATA=DIR for MNIST and the cats
 	$(VENV)/bin/python docs/gallery.py $(if $(DATA),--data $(DATA))
 
-lint: $(VENV)/ready ## style
+lint: $(VENV)/ready ## style, and the types that users' editors see
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/python tests/typing/check.py
 
 wheel: $(VENV)/ready ## dist/
 	$(VENV)/bin/python -m build --wheel

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import operator
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, Self
+from typing import Any, Self, overload
 
 from tensorgrad.errors import RangeError, restate
+from tensorgrad.ops.operands import TensorLike
+from tensorgrad.tensor import Tensor
 
 from .module import Module
 
@@ -21,6 +23,12 @@ class ModuleSequence(Module):
     def __iter__(self) -> Iterator[Module]:
         # Not children(): a module may stand in several places.
         return iter([value for value in vars(self).values() if isinstance(value, Module)])
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
 
     def __getitem__(self, index: int | slice) -> Any:
         if isinstance(index, slice):
@@ -79,7 +87,7 @@ class Sequential(ModuleSequence):
         else:
             self.extend(modules)
 
-    def forward(self, x: Any) -> Any:
+    def forward(self, x: TensorLike) -> Tensor:
         """Pass x through all modules."""
         for module in self:
             x = module(x)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,8 @@ from tensorgrad.tensor import Tensor
 from . import init
 from .module import Module
 from .parameter import Parameter
+
+T = TypeVar("T")
 
 
 class Linear(Module):
@@ -71,6 +73,6 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def forward(self, x: Any) -> Any:
-        """X itself."""
+    def forward(self, x: T) -> T:
+        """The argument itself."""
         return x

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,16 @@ from tensorgrad.tensor import Tensor
 
 from .parameter import Parameter
 from .state import LoadResult, match
+
+P = ParamSpec("P")
+R = TypeVar("R", covariant=True)
+
+
+class _HasForward(Protocol[P, R]):
+    """What type checkers read a module's call from: it takes and returns what its `forward` does."""
+
+    def forward(self, *inputs: P.args, **kwargs: P.kwargs) -> R: ...
+
 
 NO_HOOKS: Mapping[int, Callable[..., Any]] = MappingProxyType({})
 
@@ -64,12 +74,19 @@ class Module:
         """What the module computes; call the module itself, which runs the hooks too."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, x)")
 
-    def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
-        """Run the hooks and `forward`."""
-        if self._forward_hooks or self._forward_pre_hooks or observers():
-            with scope(self._path, type(self).__name__):
-                return self._call_with_hooks(inputs, kwargs)
-        return self.forward(*inputs, **kwargs)
+    if TYPE_CHECKING:
+
+        def __call__(self: _HasForward[P, R], *inputs: P.args, **kwargs: P.kwargs) -> R:
+            """Run the hooks and `forward`."""
+
+    else:
+
+        def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
+            """Run the hooks and `forward`."""
+            if self._forward_hooks or self._forward_pre_hooks or observers():
+                with scope(self._path, type(self).__name__):
+                    return self._call_with_hooks(inputs, kwargs)
+            return self.forward(*inputs, **kwargs)
 
     def _call_with_hooks(self, inputs: tuple, kwargs: dict[str, Any]) -> Any:
         if self._forward_hooks or self._forward_pre_hooks:

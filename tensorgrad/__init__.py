@@ -5,29 +5,45 @@ Each family of ops names its public functions in its own `__all__`.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as _np
 
-from tensorgrad.compiler import compile
+from tensorgrad.compiler import compile as compile
 from tensorgrad.creation import (
-    arange,
-    eye,
-    full,
-    linspace,
-    ones,
-    ones_like,
-    rand,
-    randint,
-    randn,
-    randperm,
-    tensor,
-    zeros,
-    zeros_like,
+    arange as arange,
+    eye as eye,
+    full as full,
+    linspace as linspace,
+    ones as ones,
+    ones_like as ones_like,
+    rand as rand,
+    randint as randint,
+    randn as randn,
+    randperm as randperm,
+    tensor as tensor,
+    zeros as zeros,
+    zeros_like as zeros_like,
 )
-from tensorgrad.engine import enable_grad, is_grad_enabled, no_grad, observe, set_grad_enabled
-from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, TensorgradError
-from tensorgrad.interop import from_dlpack, from_numpy
+from tensorgrad.engine import (
+    enable_grad as enable_grad,
+    is_grad_enabled as is_grad_enabled,
+    no_grad as no_grad,
+    observe as observe,
+    set_grad_enabled as set_grad_enabled,
+)
+from tensorgrad.errors import (
+    ArgumentError as ArgumentError,
+    DTypeError as DTypeError,
+    GraphError as GraphError,
+    RangeError as RangeError,
+    ShapeError as ShapeError,
+    TensorgradError as TensorgradError,
+)
+from tensorgrad.interop import (
+    from_dlpack as from_dlpack,
+    from_numpy as from_numpy,
+)
 from tensorgrad.ops.activations import *
 from tensorgrad.ops.arithmetic import *
 from tensorgrad.ops.comparison import *
@@ -42,10 +58,26 @@ from tensorgrad.ops.reductions import *
 from tensorgrad.ops.shapes import *
 from tensorgrad.ops.softmax import *
 from tensorgrad.ops.transcendental import *
-from tensorgrad.random import default_generator, manual_seed
-from tensorgrad.storage import StorageError, load, load_metadata, save
-from tensorgrad.tensor import Tensor
-from tensorgrad.transforms import GradientError, grad, gradcheck, hessian, hvp, jacobian, vjp
+from tensorgrad.random import (
+    default_generator as default_generator,
+    manual_seed as manual_seed,
+)
+from tensorgrad.storage import (
+    StorageError as StorageError,
+    load as load,
+    load_metadata as load_metadata,
+    save as save,
+)
+from tensorgrad.tensor import Tensor as Tensor
+from tensorgrad.transforms import (
+    GradientError as GradientError,
+    grad as grad,
+    gradcheck as gradcheck,
+    hessian as hessian,
+    hvp as hvp,
+    jacobian as jacobian,
+    vjp as vjp,
+)
 
 __version__ = "0.1.0"
 
@@ -54,7 +86,11 @@ int32, int64, uint8 = (_np.dtype(t) for t in (_np.int32, _np.int64, _np.uint8))
 bool_ = _np.dtype(_np.bool_)
 
 
-def __getattr__(name: str) -> Any:
-    if name in ("nn", "viz"):
-        return importlib.import_module(f"tensorgrad.{name}")
-    raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
+if TYPE_CHECKING:
+    from tensorgrad import nn as nn, viz as viz
+else:
+
+    def __getattr__(name: str):
+        if name in ("nn", "viz"):  # imported at their first use, so that `import tensorgrad` stays light
+            return importlib.import_module(f"tensorgrad.{name}")
+        raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")

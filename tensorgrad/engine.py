@@ -9,7 +9,7 @@ import threading
 import weakref
 from collections.abc import Callable, Container, Iterable, Iterator
 from contextlib import ContextDecorator, contextmanager
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
@@ -34,11 +34,13 @@ class Variable:
         self.name: str | None = None
 
 
+V = TypeVar("V", bound=Variable)
+
 _result_class: type[Variable] = Variable
 _new = object.__new__
 
 
-def results_are(cls: type[Variable]) -> type[Variable]:
+def results_are(cls: type[V]) -> type[V]:
     """Class decorator: what ops return from now on. `Tensor` stands above the engine, so it announces itself."""
     global _result_class
     _result_class = cls

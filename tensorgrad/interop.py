@@ -9,8 +9,7 @@ import numpy as np
 
 from tensorgrad.engine import Variable, is_grad_enabled, wrap
 from tensorgrad.errors import GraphError, restate
-from tensorgrad.ops import arithmetic, comparison, linear, operands, reductions, shapes
-from tensorgrad.ops import transcendental as functions
+from tensorgrad.ops import arithmetic, comparison, linear, operands, reductions, shapes, transcendental as functions
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor

@@ -12,9 +12,18 @@ from tensorgrad.arrays import DTypeLike, as_array, is_float
 from tensorgrad.backward import backward
 from tensorgrad.engine import Hook, HookHandle, Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
-from tensorgrad.ops import activations, arithmetic, comparison, indexing, linear, operands, reductions, shapes
-from tensorgrad.ops import softmax as softmaxes
-from tensorgrad.ops import transcendental as functions
+from tensorgrad.ops import (
+    activations,
+    arithmetic,
+    comparison,
+    indexing,
+    linear,
+    operands,
+    reductions,
+    shapes,
+    softmax as softmaxes,
+    transcendental as functions,
+)
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.ops.reductions import Axes
 

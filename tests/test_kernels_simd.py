@@ -7,8 +7,7 @@ import numba
 import numpy as np
 import pytest
 
-from tensorgrad.kernels import columns as columns_room
-from tensorgrad.kernels import convolution, matmul, peak, runtime, simd, sparse, winograd
+from tensorgrad.kernels import columns as columns_room, convolution, matmul, peak, runtime, simd, sparse, winograd
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SIZES = [(rows, columns) for rows in range(1, simd.ROWS + 1) for columns in range(1, simd.COLUMNS + 1)]
