@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
+
+from tensorgrad.console import printable
+from tensorgrad.errors import ArgumentError, restate
+
+from .state import is_count
 
 Record = dict[str, Any]
 
@@ -70,12 +76,64 @@ class History:
 
     @classmethod
     def from_dict(cls, records: Mapping[str, Iterable[Record]]) -> Self:
-        """The history of which `to_dict` made `records`."""
-        return cls([dict(r) for r in records["steps"]], [dict(r) for r in records["epochs"]])
+        """The history of which `to_dict` made `records`. Raises ArgumentError for anything else."""
+        lists = [records.get(name) for name in ("steps", "epochs")] if isinstance(records, Mapping) else [None]
+        if not all(isinstance(kind, list | tuple) and all(map(_is_record, kind)) for kind in lists):
+            expected = "a dict of two lists, 'steps' and 'epochs', of dicts with text as keys"
+            raise ArgumentError(restate("History.from_dict", "this is no history", expected=expected, records=records))
+        steps, epochs = ([dict(record) for record in kind] for kind in lists)
+        return cls(steps, epochs)
+
+    def check_whole(self) -> None:
+        """Raise ArgumentError unless training can go on from these records: all there, in order, numbers that add up.
+
+        Other entries than `fit`'s own may hold anything, but for the steps of an epoch that isn't finished, whose means
+        are still to be taken.
+        """
+        epoch, images = 1, 0
+        ends = {record.get("step"): record for record in self.epochs if is_count(record.get("step"))}
+        for number, record in enumerate(self.steps, 1):
+            images += record["batch"] if is_count(record.get("batch")) else 0
+            counts = {"step": number, "epoch": epoch, "images": images}
+            _check_record(f"step {number}", record, counts, ("batch",))
+            if number in ends:
+                _check_record(f"epoch {epoch}", ends[number], counts)
+                epoch += 1
+        if epoch <= len(self.epochs):
+            problem = f"{len(self.epochs)} epochs are recorded, but the steps of {epoch - 1}"
+            raise ArgumentError(restate("History", problem, fix="begin anew"))
+        for record in self.current_epoch():
+            _check_record(f"step {record['step']}", record, {}, tuple(measures(record)))
 
     def __repr__(self) -> str:
         last = f": {as_text(self.epochs[-1])}" if self.epochs else ""
-        return f"History({len(self.epochs)} epochs, {len(self.steps)} steps{last})"
+        return printable(f"History({len(self.epochs)} epochs, {len(self.steps)} steps{last})")
+
+
+def _is_record(record: Any) -> bool:
+    return isinstance(record, Mapping) and all(isinstance(key, str) for key in record)
+
+
+def _check_record(place: str, record: Record, counts: dict[str, int], more: tuple[str, ...] = ()) -> None:
+    """Raise ArgumentError unless a record has these counts, and numbers where `fit` and `more` need some."""
+    wrong = [f"{key} is {record.get(key)!r}, not {n}" for key, n in counts.items() if not _is(record.get(key), n)]
+    needed = ("loss", "learning_rate", "seconds", *more)
+    wrong += [f"{key} is {record.get(key)!r}, not a number" for key in needed if not _is_number(record.get(key))]
+    wrong += [
+        f"{key} is {record[key]}, not a finite number ≥ 0"
+        for key in ("batch", "learning_rate", "seconds")
+        if _is_number(record.get(key)) and not 0 <= record[key] < math.inf
+    ]
+    if wrong:
+        raise ArgumentError(restate("History", f"{place} is damaged: {'; '.join(wrong)}", record=record))
+
+
+def _is(value: Any, count: int) -> bool:
+    return is_count(value) and value == count
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 class Means:

@@ -19,7 +19,8 @@ class Interrupt:
 def deferred() -> Iterator[Interrupt]:
     """Inside, the first Ctrl-C only sets `requested`, so that no step is torn; a second one stops at once.
 
-    Where Ctrl-C means something else already, or arrives in another thread, this changes nothing.
+    Where Ctrl-C means something else already, is ignored, as under nohup, or arrives in another thread, this changes
+    nothing.
     """
     interrupt = Interrupt()
     in_main_thread = threading.current_thread() is threading.main_thread()
@@ -35,4 +36,5 @@ def deferred() -> Iterator[Interrupt]:
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        if signal.getsignal(signal.SIGINT) is remember:  # not what someone has set meanwhile
+            signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 
-from tensorgrad.arrays import DTypeLike, is_float
+from tensorgrad.arrays import DTypeLike, check_device, is_device, is_float
 from tensorgrad.backward import zero_grad
+from tensorgrad.console import printable
 from tensorgrad.engine import HookHandle, no_grad, observers, reconfigured, scope, tell
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.ops.operands import as_tensor
@@ -319,14 +321,33 @@ class Module:
         """Forget the gradients; with `set_to_none=False` those that exist become zeros."""
         zero_grad(list(self.parameters()), set_to_none)
 
-    def to(self, dtype: DTypeLike) -> Self:
+    def to(self, *where: Any, dtype: DTypeLike = None, device: Any = None, non_blocking: bool = False) -> Self:
         """Convert the float parameters and buffers, and gradients that exist, to another float dtype, in place.
 
-        Raises DTypeError for a dtype that isn't a float.
+        Args:
+            where: a float dtype; or "cpu", or both, as in scripts for PyTorch: everything is computed on the CPU.
+            dtype, device: the same by name.
+            non_blocking: of no meaning here.
+
+        Raises:
+            DTypeError: a dtype that isn't a float.
+            ArgumentError: another device than the CPU.
+
+        >>> import tensorgrad as tg
+        >>> tg.nn.Linear(2, 1).to("cpu", "float64").weight.dtype
+        dtype('float64')
         """
-        dtype = np.dtype(dtype)
-        if not is_float(dtype):
-            raise DTypeError(restate("to", "not a float dtype", expected="float32, float64 or float16", dtype=dtype))
+        dtypes = [dtype] if dtype is not None else []
+        for target in where if device is None else (*where, device):
+            if is_device(target) or target is device:
+                check_device("to", target)
+            else:
+                dtypes.append(target)
+        for wanted in dtypes:
+            self._convert(_float_dtype(wanted))
+        return self
+
+    def _convert(self, dtype: np.dtype) -> None:
         for tensor in (*self.parameters(), *self.buffers()):
             if is_float(tensor.dtype) and tensor.dtype != dtype:
                 # `tensor.data = array` would refuse another dtype; the object itself must stay, for optimizers hold it.
@@ -334,7 +355,6 @@ class Module:
                 tensor._version[0] += 1
                 reconfigured()
                 tensor.grad = None if tensor.grad is None else tensor.grad.detach().astype(dtype)
-        return self
 
     # ------------------------------------------------------------------------------------------------------------ hooks
 
@@ -387,15 +407,27 @@ class Module:
         >>> b.load_state_dict(a.state_dict())
         <All keys matched successfully>
         """
+        return self.prepare_state_dict(state, strict)()
+
+    def prepare_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Callable[[], LoadResult]:
+        """Check a state dict whole, change nothing, and return the function that loads it, which can't fail.
+
+        What several parts load together, such as a checkpoint, is thus loaded into all of them or into none. Arguments
+        and errors are those of `load_state_dict`.
+        """
         if not isinstance(state, Mapping):
             expected = "a mapping from paths to tensors or arrays"
             raise DTypeError(restate("load_state_dict", "this is no state dict", expected=expected, state=state))
         own = self._state()
         arrays, result = match(f"{type(self).__name__}.load_state_dict", own, state, strict)
-        with no_grad():
-            for name, array in arrays.items():
-                own[name][...] = array
-        return result
+
+        def load() -> LoadResult:
+            with no_grad():
+                for name, array in arrays.items():
+                    own[name][...] = array
+            return result
+
+        return load
 
     def _state(self) -> dict[str, Tensor]:
         return dict(self._members(Module._own_state, "", True, False))
@@ -410,9 +442,18 @@ class Module:
         extra = self.extra_repr()
         children = [f"({name}): {child!r}" for name, child in self._own_children()]
         if not children:
-            return f"{type(self).__name__}({extra})"
+            return printable(f"{type(self).__name__}({extra})")
         lines = ([extra] if extra else []) + children
-        return "\n  ".join([f"{type(self).__name__}(", *(line.replace("\n", "\n  ") for line in lines)]) + "\n)"
+        text = "\n  ".join([f"{type(self).__name__}(", *(line.replace("\n", "\n  ") for line in lines)]) + "\n)"
+        return printable(text)
+
+
+def _float_dtype(dtype: DTypeLike) -> np.dtype:
+    with suppress(TypeError):
+        found = np.dtype(dtype)
+        if is_float(found):
+            return found
+    raise DTypeError(restate("to", "not a float dtype", expected="float32, float64 or float16", dtype=dtype))
 
 
 def _join(path: str, name: str) -> str:

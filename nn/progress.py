@@ -7,6 +7,7 @@ import sys
 import time
 from typing import Any
 
+from tensorgrad.console import is_terminal, printable, say
 from tensorgrad.errors import ArgumentError, restate
 
 from .history import Record, as_text
@@ -46,11 +47,11 @@ class Lines(Silent):
 
     def epoch_ends(self, record: Record) -> None:
         """Print the epoch."""
-        print(f"{self._title}: {as_text(record)}, {self._rate()}", flush=True)
+        say(f"{self._title}: {as_text(record)}, {self._rate()}")
 
     def say(self, text: str) -> None:
         """Print it."""
-        print(text, flush=True)
+        say(text)
 
     def _rate(self) -> str:
         return f"{self._images / self._seconds:,.0f} images/s" if self._seconds else "no images"
@@ -69,7 +70,7 @@ class Bar(Lines):
     def step(self, size: int, means: Record) -> None:
         """Move the bar."""
         super().step(size, means)
-        self._bar.set_postfix_str(f"{as_text(means)}, {self._rate()}", refresh=False)
+        _note(self._bar, f"{as_text(means)}, {self._rate()}")
         self._bar.update()
 
     def epoch_ends(self, record: Record) -> None:
@@ -96,12 +97,12 @@ class WholeBar(Silent):
 
     def epoch_ends(self, record: Record) -> None:
         """Move it."""
-        self._bar.set_postfix_str(as_text(record), refresh=False)
+        _note(self._bar, as_text(record))
         self._bar.update()
 
     def say(self, text: str) -> None:
         """Print it."""
-        print(text, flush=True)
+        say(text)
 
     def close(self) -> None:
         """Take it away."""
@@ -126,11 +127,15 @@ def _bar(title: str, total: int | None, done: int) -> Any:
     )
 
 
+def _note(bar: Any, text: str) -> None:
+    bar.set_postfix_str(printable(text, sys.stderr), refresh=False)
+
+
 def reporter(progress: bool | str) -> Silent:
     """What fits the place: see `fit`. Raises ArgumentError for another word than "bar"."""
     if isinstance(progress, str) and progress != "bar":
         raise ArgumentError(restate("fit", "no such progress", expected='True, False or "bar"', progress=progress))
-    on_terminal = sys.stderr.isatty()
+    on_terminal = is_terminal(sys.stderr)
     if not progress or (progress == "bar" and not on_terminal):
         return Silent()
     if progress == "bar":

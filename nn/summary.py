@@ -10,7 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.console import printable
 from tensorgrad.engine import no_grad
+from tensorgrad.errors import ShapeError, restate
 from tensorgrad.ops.operands import TensorLike, as_tensor
 from tensorgrad.random import default_generator
 from tensorgrad.tensor import Tensor
@@ -47,7 +49,7 @@ class Summary:
     activation_bytes: int
 
     def __repr__(self) -> str:
-        cells = [HEADINGS, *self._cells()]
+        cells = [HEADINGS, *([printable(cell) for cell in row] for row in self._cells())]
         widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
         lines = [
             "  ".join(
@@ -55,7 +57,7 @@ class Summary:
             ).rstrip()
             for row in cells
         ]
-        rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
+        rule = printable("─") * (sum(widths) + 2 * (len(widths) - 1))
         return "\n".join([lines[0], rule, *lines[1:], rule, *self._totals()])
 
     def _repr_html_(self) -> str:
@@ -153,6 +155,8 @@ def summary(model: Module, input: Sequence[int] | TensorLike) -> Summary:
 
 def _example(model: Module, input: Any) -> Tensor:
     if isinstance(input, tuple | list) and all(isinstance(n, int | np.integer) for n in input):
+        if min(input, default=0) < 0:
+            raise ShapeError(restate("summary", "a size is negative", fix="pass the batch's size too", input=input))
         dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
         return Tensor(np.zeros(input, dtype))
     return as_tensor(input)

@@ -88,7 +88,8 @@ def fit(
     Raises:
         ArgumentError: arguments that make no sense together.
         NonFiniteError: the loss is NaN or infinite.
-        CheckpointError: the checkpoint belongs to another model, optimizer or loader; nothing was changed.
+        CheckpointError: the checkpoint is damaged, or belongs to another model, optimizer or loader; nothing was
+            changed.
         StorageError: the checkpoint can't be read or written.
         TrainingInterrupted: Ctrl-C; the step was finished and the checkpoint, if any, saved. It is a KeyboardInterrupt.
 
@@ -191,7 +192,7 @@ def _check(
 
 def _begin(saved: Checkpoint | None, resume: bool, seed: int | None, report: Silent) -> History:
     """The history so far: that of the checkpoint, or an empty one."""
-    if resume and saved.path.exists():
+    if resume and saved.exists():
         history = saved.restore()
         report.say(f"resuming from {saved.path} after step {len(history.steps)}, epoch {len(history.epochs)} done")
         return history

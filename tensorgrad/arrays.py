@@ -1,5 +1,7 @@
 """Whatever a user passes, as an ndarray the engine can work on: native byte order, a real dtype, float32 by default."""
 
+import os
+import sys
 from typing import Any
 
 import numpy as np
@@ -55,6 +57,36 @@ def check_dtype(call: str, dtype: np.dtype, **arguments: Any) -> None:
     if not is_float(dtype) and dtype.kind not in "iub":
         problem, expected = f"dtype {dtype} is not supported", "float32, float64, float16, an integer dtype or bool"
         raise DTypeError(restate(call, problem, expected=expected, fix="convert it to one of these first", **arguments))
+
+
+def machine_memory() -> int:
+    """The bytes of memory that this machine has; where it doesn't say, more than any machine has."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, OSError, ValueError):
+        return sys.maxsize
+
+
+def is_device(target: Any) -> bool:
+    """Whether that names a place to compute, as PyTorch names them: "cuda:0", a number, or a torch.device.
+
+    >>> is_device("cuda:0"), is_device("float32")
+    (True, False)
+    """
+    if isinstance(target, str):
+        return target.partition(":")[0] in DEVICES
+    is_number = isinstance(target, int) and not isinstance(target, bool)
+    return is_number or (hasattr(target, "type") and hasattr(target, "index") and not hasattr(target, "dtype"))
+
+
+DEVICES = frozenset({"cpu", "cuda", "gpu", "hpu", "ipu", "meta", "mps", "npu", "tpu", "xla", "xpu"})
+
+
+def check_device(call: str, device: Any) -> None:
+    """Raise ArgumentError for any device but the CPU."""
+    if str(device).partition(":")[0] != "cpu":
+        problem, fix = f"there is no device {str(device)!r} here", f'leave out `{call}`, or pass "cpu"'
+        raise ArgumentError(restate(call, problem, expected="the CPU, which computes everything", fix=fix))
 
 
 def _has_dtype(value: Any) -> bool:

@@ -3,9 +3,14 @@
 Each class also derives from the built-in error that NumPy and PyTorch users already catch.
 """
 
+from tensorgrad.console import printable
+
 
 class TensorgradError(Exception):
     """The base of every error that tensorgrad raises on purpose."""
+
+    def __str__(self) -> str:
+        return printable(super().__str__())
 
 
 class ShapeError(TensorgradError, ValueError):

@@ -10,6 +10,7 @@ import numpy as np
 from tensorgrad import engine, interop
 from tensorgrad.arrays import DTypeLike, as_array, is_float
 from tensorgrad.backward import backward
+from tensorgrad.console import printable
 from tensorgrad.engine import Hook, HookHandle, Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.ops import (
@@ -257,7 +258,7 @@ class Tensor(Variable):
             notes.append("requires_grad=True")
         if self.name is not None:
             notes.append(f"name={self.name!r}")
-        return f"tensor({', '.join([text, *notes])})"
+        return printable(f"tensor({', '.join([text, *notes])})")
 
     def __deepcopy__(self, memo: dict) -> Self:
         if self._node is not None:

@@ -1,7 +1,8 @@
 """What all tests share: the oracle's marker, and the count of op cases at the end of a run."""
 
 import importlib.util
-from collections.abc import Iterator
+import signal
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -28,6 +29,14 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("seeds")
     if marker is not None:
         metafunc.parametrize("seed", range(metafunc.config.getoption("--seeds") or marker.args[0]))
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[Callable[[], None]]:
+    """Presses Ctrl-C; a signal that is ignored, as under nohup and in background jobs, is heard during the test."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: signal.raise_signal(signal.SIGINT)
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])

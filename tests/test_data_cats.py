@@ -97,3 +97,96 @@ def test_hdf5_of_something_else(h5py, tmp_path, arrays):
 def test_the_real_cats(h5py, train, counts):
     images, labels = cats_arrays(REAL, train)
     assert images.shape == (sum(counts), 3, 64, 64) and np.bincount(labels).tolist() == counts
+
+
+# --------------------------------------------------------------------------------------------- what isn't what it seems
+
+
+def soft_link(h5py, file):
+    file["train_set_x"] = h5py.SoftLink("/train_set_x")
+
+
+def external_link(h5py, file):
+    file["train_set_x"] = h5py.ExternalLink("elsewhere.h5", "/train_set_x")
+
+
+def soft_link_to_an_array(h5py, file):
+    file["elsewhere"] = PICTURES
+    file["train_set_x"] = h5py.SoftLink("/elsewhere")
+
+
+def link_to_an_array_in_another_file(h5py, file):
+    path = Path(file.filename).with_name("elsewhere.h5")
+    write(h5py, path, train_set_x=PICTURES)
+    file["train_set_x"] = h5py.ExternalLink(str(path), "/train_set_x")
+
+
+def group(h5py, file):
+    file.create_group("train_set_x")
+
+
+def text(h5py, file):
+    file["train_set_x"] = "pictures"
+
+
+def nothing(h5py, file):
+    file["train_set_x"] = h5py.Empty("u1")
+
+
+def records(h5py, file):
+    file["train_set_x"] = np.zeros(5, [("a", "u1", (64, 64, 3))])
+
+
+def named_type(h5py, file):
+    file["train_set_x"] = np.dtype("u1")
+
+
+def in_another_file(h5py, file):
+    file.create_dataset("train_set_x", PICTURES.shape, "u1", external=[("/etc/hostname", 0, h5py.h5f.UNLIMITED)])
+
+
+def virtual(h5py, file):
+    layout = h5py.VirtualLayout(PICTURES.shape, "u1")
+    layout[:] = h5py.VirtualSource("elsewhere.h5", "x", PICTURES.shape)
+    file.create_virtual_dataset("train_set_x", layout)
+
+
+def zipped(h5py, file):
+    file.create_dataset("train_set_x", data=PICTURES, compression="gzip")
+
+
+def claims(h5py, file):
+    file.create_dataset("train_set_x", (3_000_000, 64, 64, 3), "u1", chunks=(1, 64, 64, 3))
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        soft_link,
+        external_link,
+        soft_link_to_an_array,
+        link_to_an_array_in_another_file,
+        group,
+        text,
+        nothing,
+        records,
+        named_type,
+        in_another_file,
+        virtual,
+        zipped,
+        claims,
+    ],
+)
+def test_only_plain_arrays_of_this_file_are_read(h5py, tmp_path, build):
+    with h5py.File(tmp_path / FILE, "w") as file:
+        build(h5py, file)
+        file["train_set_y"] = LABELS
+    with pytest.raises(DataFileError, match=rf"{FILE}(.|\n)*train_set_x \(N, 64, 64, 3\)"):
+        cats(tmp_path)
+
+
+def test_chunks_are_plain_arrays_too(h5py, tmp_path):
+    with h5py.File(tmp_path / FILE, "w") as file:
+        file.create_dataset("train_set_x", data=PICTURES, chunks=(1, 64, 64, 3))
+        file.create_dataset("train_set_y", data=LABELS.astype(np.uint8))
+    np.testing.assert_array_equal(cats_arrays(tmp_path)[0], PICTURES.transpose(0, 3, 1, 2))

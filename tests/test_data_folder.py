@@ -1,13 +1,14 @@
 """Pictures from folders: classes by folder, fundus photographs by label file, and a report of what can't be used."""
 
 import csv
+import struct
 import sys
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.nn.data import DataFileError, MissingPackageError, fundus, image_folder
+from tensorgrad.nn.data import DataFileError, MissingPackageError, fundus, image_files, image_folder
 
 Image = pytest.importorskip("PIL.Image", reason="pictures need Pillow, of the extra `data`")
 
@@ -205,3 +206,137 @@ def test_label_files_that_are_none(tmp_path):
         DataFileError, match=r"no images are left(.|\n)*1 labelled, but missing: a(.|\n)*b: diagnosis '7'"
     ):
         fundus(tmp_path)
+
+
+# ------------------------------------------------------------------------------------- depths, grounds, and sheer size
+
+
+def one(tmp_path, size=8):
+    found = image_folder(tmp_path, size)
+    return found.arrays[0][0].transpose(1, 2, 0), found.report
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_sixteen_bits_are_scaled_to_eight_and_reported(tmp_path, suffix):
+    values = np.random.default_rng(0).integers(0, 65536, (8, 8), dtype=np.uint16)
+    values[0, :3] = 0, 65535, 128
+    save(tmp_path / "a" / f"x.{suffix}", values)
+    image, report = one(tmp_path)
+    np.testing.assert_array_equal(image, np.rint(values / 257).astype(np.uint8)[..., None].repeat(3, -1))
+    assert report.converted == (f"x.{suffix}: 16 bits a pixel, rounded to 8",)
+    assert f"  1 converted: x.{suffix}: 16 bits" in str(report)
+
+
+# Pillow doesn't know the fourth, and says so in the report.
+@pytest.mark.parametrize(("order", "white_is_zero"), [("<", False), ("<", True), (">", False)])
+def test_tiffs_of_sixteen_bits_in_both_orders_and_both_senses(tmp_path, order, white_is_zero):
+    values = np.random.default_rng(1).integers(0, 65536, (8, 8), dtype=np.uint16)
+    head = b"II*\0" if order == "<" else b"MM\0*"
+    tags = {256: 8, 257: 8, 258: 16, 259: 1, 262: 0 if white_is_zero else 1, 273: 8, 277: 1, 278: 8, 279: 128}
+    entries = b"".join(struct.pack(f"{order}HHII", tag, 4, 1, n) for tag, n in tags.items())
+    directory = struct.pack(f"{order}H", len(tags)) + entries + bytes(4)
+    content = head + struct.pack(f"{order}I", 136) + values.astype(f"{order}u2").tobytes() + directory
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "x.tif").write_bytes(content)
+    expected = np.rint((65535 - values.astype(int) if white_is_zero else values) / 257)
+    np.testing.assert_array_equal(one(tmp_path)[0][..., 0], expected)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "float32"])
+def test_a_picture_of_unknown_range_is_refused_in_the_report(tmp_path, dtype):
+    save(tmp_path / "a" / "whole.png")
+    save(tmp_path / "a" / "x.tif", np.zeros((8, 8), dtype))
+    found = image_folder(tmp_path)
+    assert found.files == ("a/whole.png",) and "32 bits" in found.report.broken[0]
+
+
+def figure(mode):
+    """A black disc on a transparent ground, which hides a black ground too."""
+    y, x = np.mgrid[:8, :8]
+    alpha = np.where((y - 3.5) ** 2 + (x - 3.5) ** 2 < 9, 255, 0).astype(np.uint8)
+    image = Image.fromarray(np.dstack([np.zeros((8, 8, 3), np.uint8), alpha]))
+    return (image.quantize() if mode == "P" else image.convert(mode)), 255 - alpha
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_a_figure_on_a_transparent_ground_is_laid_on_white(tmp_path, mode):
+    image, expected = figure(mode)
+    (tmp_path / "a").mkdir()
+    image.save(tmp_path / "a" / "x.png")
+    found, report = one(tmp_path)
+    np.testing.assert_array_equal(found, expected[..., None].repeat(3, -1))
+    assert report.converted == ("x.png: transparent, laid on white",)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_one_value_that_is_transparent(tmp_path, dtype):
+    """The tRNS chunk of a PNG without alpha names it."""
+    most = np.iinfo(dtype).max
+    values = np.array([[0, most], [most // 3, 7]], dtype).repeat(4, 0).repeat(4, 1)
+    save(tmp_path / "a" / "x.png", values, transparency=7)
+    image, report = one(tmp_path)
+    assert image[0, 0, 0] == 0 and image[0, 7, 0] == 255 and image[7, 0, 0] == 85 and image[7, 7, 0] == 255
+    assert report.converted[-1] == "x.png: transparent, laid on white"
+
+
+def test_half_transparent_pixels_are_mixed_with_white(tmp_path):
+    pixels = np.zeros((8, 8, 4), np.uint8)
+    pixels[..., 0], pixels[..., 3] = 200, 128
+    save(tmp_path / "a" / "x.png", pixels)
+    np.testing.assert_allclose(one(tmp_path)[0][0, 0], [200 * 128 / 255 + 127, 127, 127], atol=1)
+
+
+def test_an_alpha_that_hides_nothing_is_not_worth_a_word(tmp_path):
+    save(tmp_path / "a" / "x.png", np.dstack([PICTURE, np.full((8, 8), 255, np.uint8)]))
+    image, report = one(tmp_path)
+    np.testing.assert_array_equal(image, PICTURE)
+    assert report.converted == ()
+
+
+def test_fundus_reports_them_too(tmp_path):
+    aptos(tmp_path, [("a", 0)], ["a"], pixels=np.full((8, 8), 40_000, np.uint16))
+    assert fundus(tmp_path, size=8).report.converted == ("a.png: 16 bits a pixel, rounded to 8",)
+
+
+def test_too_many_pixels_are_not_decoded_but_reported(tmp_path, monkeypatch):
+    save(tmp_path / "a" / "large.png", np.zeros((40, 50, 3), np.uint8))
+    save(tmp_path / "a" / "small.png")
+    monkeypatch.setattr(image_files, "MOST_PIXELS", 1999)
+    found = image_folder(tmp_path, 8)
+    assert found.files == ("a/small.png",) and found.arrays[0].shape == (1, 3, 8, 8)
+    assert found.report.broken == ("large.png: 50 × 40 pixels, more than the 1,999 that are decoded",)
+
+
+def test_a_photograph_counts_as_it_is_decoded(tmp_path, monkeypatch):
+    """A JPEG is decoded at an eighth of its size, if it isn't progressive: then all of it is kept in memory."""
+    pixels = np.zeros((400, 500, 3), np.uint8)
+    save(tmp_path / "a" / "plain.jpg", pixels)
+    save(tmp_path / "a" / "progressive.jpg", pixels, progressive=True)
+    monkeypatch.setattr(image_files, "MOST_PIXELS", 10_000)
+    found = image_folder(tmp_path, 8)
+    assert found.files == ("a/plain.jpg",) and "progressive.jpg: 500 × 400 pixels" in found.report.broken[0]
+
+
+@pytest.mark.parametrize("size", [10**6, 8000])
+def test_a_size_that_fits_into_no_memory_is_refused_at_once(tmp_path, monkeypatch, size):
+    save(tmp_path / "a" / "x.png")
+    monkeypatch.setattr(image_files, "machine_memory", lambda: 2**26)
+    monkeypatch.setattr(image_files, "_read", None)  # nothing is read
+    with pytest.raises(tg.ArgumentError, match=rf"1 images of {size} × {size} pixels are too large(.|\n)*smaller size"):
+        image_folder(tmp_path, size)
+
+
+def test_a_program_in_place_of_a_picture_is_not_run(tmp_path):
+    """Pillow goes by the content: PostScript in a .png would be handed to an interpreter."""
+    save(tmp_path / "a" / "x.png")
+    (tmp_path / "a" / "y.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
+    found = image_folder(tmp_path)
+    assert found.files == ("a/x.png",) and "cannot identify" in found.report.broken[0]
+
+
+def test_links_in_a_circle(tmp_path):
+    save(tmp_path / "a" / "x.png")
+    (tmp_path / "a" / "again").symlink_to(tmp_path)
+    (tmp_path / "a" / "loop.png").symlink_to(tmp_path / "a" / "loop.png")
+    (tmp_path / "b").symlink_to(tmp_path / "b")
+    assert image_folder(tmp_path).files == ("a/x.png",)

@@ -112,3 +112,20 @@ def test_no_file_and_a_folder(tmp_path):
         read_idx(tmp_path / "absent")
     with pytest.raises(OSError, match="can't be read"):
         read_idx(tmp_path)
+
+
+def test_a_header_that_promises_more_than_gzip_could_hold(tmp_path):
+    content = gzip.compress(struct.pack(">HBB2I", 0, 8, 2, 2**20, 2**10))
+    with pytest.raises(DataFileError, match=rf"a gzip file of {len(content)} bytes can't hold so many values"):
+        read_idx(write(tmp_path / "bomb.gz", content))
+
+
+@pytest.mark.parametrize("count", [0, 1, 10**6])
+def test_zipped_zeros_and_not_one_byte_more(tmp_path, count):
+    """The most that gzip can hold is still read; a byte behind it is found."""
+    content = struct.pack(">HBBI", 0, 8, 1, count) + bytes(count)
+    assert read_idx(write(tmp_path / "zeros.gz", gzip.compress(content))).shape == (count,)
+    with pytest.raises(DataFileError, match="more bytes of values follow its header"):
+        read_idx(write(tmp_path / "zeros.gz", gzip.compress(content + b"\0")))
+    with pytest.raises(DataFileError, match=r"bytes of values follow its header|header ends after"):
+        read_idx(write(tmp_path / "zeros.gz", gzip.compress(content[:-1])))

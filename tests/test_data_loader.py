@@ -7,6 +7,7 @@ import pytest
 
 from tensorgrad.errors import ArgumentError, DTypeError, TensorgradError
 from tensorgrad.nn.data import DataLoader, Dataset, Subset, TensorDataset, TransformDataset
+from tensorgrad.nn.data.seeding import generator_state, prepare_generator_state, set_generator_state
 from tensorgrad.random import manual_seed
 from tensorgrad.tensor import Tensor
 
@@ -262,3 +263,51 @@ def test_an_error_in_the_dataset_comes_through_and_loses_no_batch():
 def test_our_errors_have_one_base():
     with pytest.raises(TensorgradError):
         DataLoader(numbers(), 0)
+
+
+# --------------------------------------------------------------------------------------------------- generators' states
+
+GENERATORS = [np.random.PCG64, np.random.PCG64DXSM, np.random.MT19937, np.random.Philox, np.random.SFC64]
+
+
+@pytest.mark.parametrize("kind", GENERATORS)
+def test_every_generator_goes_on_where_its_state_was_taken(kind):
+    one, other = (np.random.Generator(kind(seed)) for seed in (1, 2))
+    one.integers(0, 9, 7, dtype=np.uint32)  # an odd number of half words
+    state = json.loads(json.dumps(generator_state(one)))
+    load = prepare_generator_state("test", other, state)
+    assert generator_state(other) != state
+    load()
+    assert generator_state(other) == state and other.random() == one.random()
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "value"),
+    [
+        (np.random.MT19937, ("state", "pos"), 10**6),  # NumPy would read beyond its buffer
+        (np.random.MT19937, ("state", "pos"), -1),
+        (np.random.MT19937, ("state", "key"), [1] * 623),
+        (np.random.MT19937, ("state", "key"), [2**32] * 624),
+        (np.random.Philox, ("buffer_pos",), -5),
+        (np.random.Philox, ("buffer_pos",), 5),
+        (np.random.Philox, ("buffer",), [1, 2, 3]),
+        (np.random.PCG64, ("state", "inc"), 2**128),
+        (np.random.PCG64, ("state", "state"), -1),
+        (np.random.PCG64, ("uinteger",), 2**32),
+        (np.random.PCG64, ("has_uint32",), "1"),
+        (np.random.PCG64, ("bit_generator",), "MT19937"),
+        (np.random.PCG64, ("more",), 1),
+        (np.random.SFC64, ("state", "state"), [1, 2, 3, None]),
+    ],
+)
+def test_states_that_a_generator_cannot_have_change_nothing(kind, path, value):
+    generator = np.random.Generator(kind(0))
+    before = generator_state(generator)
+    state = json.loads(json.dumps(before))
+    holder = state
+    for key in path[:-1]:
+        holder = holder[key]
+    holder[path[-1]] = value
+    with pytest.raises(ArgumentError, match=f"a state of {kind.__name__}"):
+        set_generator_state("test", generator, state)
+    assert generator_state(generator) == before

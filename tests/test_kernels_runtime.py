@@ -52,6 +52,13 @@ def test_compiling_is_told_once_and_a_warm_cache_says_nothing(tmp_path):
     assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == ""
 
 
+def test_a_later_run_that_meets_another_kernel_says_nothing(tmp_path):
+    """ "Once" is told once: not again for each kernel that an earlier run had no use for."""
+    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == NOTICE
+    wide = GATHER.replace("float32", "float64")  # another variant, which isn't in the cache
+    assert python(wide, NUMBA_CACHE_DIR=str(tmp_path)).stderr == ""
+
+
 def test_an_edit_anywhere_in_the_kernels_compiles_them_anew(tmp_path):
     edit = "from tensorgrad.kernels import cache; cache._sources = lambda: 'edited'\n"
     assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == NOTICE

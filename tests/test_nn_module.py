@@ -347,3 +347,37 @@ def test_repr_nests():
         ")"
     )
     assert repr(nn.Sequential()) == "Sequential()"
+
+
+class TorchDevice:
+    """What torch.device looks like."""
+
+    def __init__(self, type, index=None):
+        self.type, self.index = type, index
+
+    def __str__(self):
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+
+@pytest.mark.parametrize("where", ["cpu", "cpu:0", TorchDevice("cpu")])
+def test_the_cpu_is_where_everything_is(where):
+    net = nn.Linear(2, 3)
+    weight = net.weight
+    assert net.to(where) is net and net.to(device=where) is net and net.weight is weight and weight.dtype == np.float32
+    assert net.to(where, non_blocking=True) is net
+    assert net.to(where, "float64").weight.dtype == np.float64 and net.to(where, dtype=np.float16).bias.dtype == "f2"
+
+
+@pytest.mark.parametrize("where", ["cuda", "cuda:1", "mps", "meta", 0, TorchDevice("cuda", 0)])
+def test_other_devices_are_refused_in_a_clear_sentence(where):
+    net = nn.Linear(2, 3)
+    for call in (lambda: net.to(where), lambda: net.to(device=where), lambda: net.to("float64", where)):
+        with pytest.raises(ArgumentError, match=r"there is no device .* here(.|\n)*pass \"cpu\""):
+            call()
+    assert net.weight.dtype == np.float32
+
+
+@pytest.mark.parametrize("dtype", ["int64", "cpus", "float99", bool, object(), [1]])
+def test_what_is_neither_a_device_nor_a_float(dtype):
+    with pytest.raises(DTypeError, match="not a float dtype"):
+        nn.Linear(2, 3).to(dtype)

@@ -136,3 +136,101 @@ def test_loading_between_forward_and_backward_is_noticed():
     layer.load_state_dict({name: t.data * 2 for name, t in layer.state_dict().items()})
     with pytest.raises(tg.GraphError, match="changed in place"):
         z.backward()
+
+
+def prefixed(prefix, net):
+    return {prefix + name: tensor for name, tensor in net.state_dict().items()}
+
+
+@pytest.mark.parametrize(
+    ("prefix", "giver"), [("module.", "DataParallel"), ("_orig_mod.", r"torch\.compile"), ("model.net.", "")]
+)
+def test_a_prefix_is_named_and_the_line_that_takes_it_away_works(prefix, giver):
+    net, other = vgg(nn), vgg(nn)
+    state = prefixed(prefix, other)
+    with pytest.raises(nn.StateDictError, match=rf"the entries have the prefix '{prefix}'.*{giver}") as caught:
+        net.load_state_dict(state)
+    line = str(caught.value).rpartition(": load ")[2]
+    net.load_state_dict(eval(line, {"state": state}))
+    assert all(
+        np.array_equal(a, b) for a, b in zip(net.state_dict().values(), other.state_dict().values(), strict=True)
+    )
+
+
+def test_a_prefix_that_is_lacking_is_named_too():
+    net = nn.Sequential(nn.Sequential(nn.Linear(2, 3)))
+    state = nn.Sequential(nn.Linear(2, 3)).state_dict()
+    with pytest.raises(nn.StateDictError, match=r"the entries lack the prefix '0\.'") as caught:
+        net.load_state_dict(state)
+    net.load_state_dict(eval(str(caught.value).rpartition(": load ")[2], {"state": state}))
+
+
+def test_a_prefix_is_named_only_where_it_explains_all():
+    net = nn.Linear(2, 3)
+    for state in ({"module.weight": np.zeros((3, 2)), "x": np.zeros(3)}, {"w": 1, "b": 2}, {"xweight": 1, "xbias": 2}):
+        with pytest.raises(nn.StateDictError, match="rename the entries, or pass strict=False"):
+            net.load_state_dict(state)
+
+
+def test_a_state_dict_one_level_below():
+    net = nn.Linear(2, 3)
+    with pytest.raises(nn.StateDictError, match=r"pass state\['state_dict'\]"):
+        net.load_state_dict({"epoch": 3, "state_dict": net.state_dict()})
+
+
+def test_tensors_that_share_memory_with_the_module_may_change_places():
+    net = nn.Sequential(nn.Linear(3, 3), nn.Linear(3, 3))
+    before = {name: tensor.data.copy() for name, tensor in net.state_dict().items()}
+    state = net.state_dict()
+    for name in ("weight", "bias"):
+        state[f"0.{name}"], state[f"1.{name}"] = state[f"1.{name}"], state[f"0.{name}"]
+    net.load_state_dict(state)
+    for name in ("weight", "bias"):
+        np.testing.assert_array_equal(net[0].state_dict()[name], before[f"1.{name}"])
+        np.testing.assert_array_equal(net[1].state_dict()[name], before[f"0.{name}"])
+
+
+class Hostile:
+    def __array__(self, *_, **__):
+        raise RuntimeError("no array today")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"1.weight": np.full(3, 1e300)}, "values of float64 that float32, the module's dtype, can't hold"),
+        ({"1.num_batches_tracked": np.uint64(3)}, "wrong dtype"),
+        ({"1.weight": Hostile()}, "is no array of numbers"),
+        ({"0.weight": [[1.0], [2.0, 3.0]]}, "is no array of numbers"),
+    ],
+)
+def test_values_that_do_not_fit_change_nothing(change, words):
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    before = {name: tensor.data.tobytes() for name, tensor in net.state_dict().items()}
+    with pytest.raises(nn.StateDictError, match=words):
+        net.load_state_dict({name: np.full(t.shape, 5, t.dtype) for name, t in net.state_dict().items()} | change)
+    assert {name: tensor.data.tobytes() for name, tensor in net.state_dict().items()} == before
+
+
+def test_infinities_and_nan_of_another_width_are_values_too():
+    net = nn.Linear(2, 3)
+    weight = np.array([[np.inf, -np.inf], [np.nan, 0], [1, 2]])
+    net.load_state_dict({"weight": weight, "bias": np.zeros(3)})
+    np.testing.assert_array_equal(net.weight, weight)
+
+
+def test_read_only_memory_is_found_before_anything_is_written():
+    net = nn.Linear(2, 3)
+    net.bias.data.flags.writeable = False
+    before = net.weight.data.copy()
+    with pytest.raises(nn.StateDictError, match=r"read-only \(1\)"):
+        net.load_state_dict({"weight": np.ones((3, 2)), "bias": np.ones(3)})
+    np.testing.assert_array_equal(net.weight, before)
+
+
+def test_prepared_and_not_loaded_changes_nothing():
+    net = nn.Linear(2, 3)
+    before = net.weight.data.copy()
+    load = net.prepare_state_dict({"weight": np.ones((3, 2)), "bias": np.ones(3)})
+    np.testing.assert_array_equal(net.weight, before)
+    assert repr(load()) == "<All keys matched successfully>" and (net.weight.data == 1).all()

@@ -122,3 +122,8 @@ def test_what_is_shared_counts_once_and_what_is_called_twice_costs_twice():
     assert [row.parameters for row in s.rows] == [0, 20, 0] and s.parameters == 20 and s.parameter_bytes == 80
     assert [row.activation_bytes for row in s.rows] == [0, 32, 32]
     assert s.rows[0].output_shape == ((1, 4), (1, 4))
+
+
+def test_a_negative_size_is_no_input():
+    with pytest.raises(tg.ShapeError, match="a size is negative"):
+        nn.summary(nn.Linear(2, 3), (-1, 2))

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 
 import numpy as np
 import pytest
@@ -378,3 +379,53 @@ def test_a_rule_of_ones_own():
             w -= lr * np.sign(g)
 
     assert steps(SignDescent([w := leaf(1)], 0.25), w, [7, -3, 2]) == [0.75, 1.0, 0.75]
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        ((), None),
+        ((), [1]),
+        (("steps",), -1),
+        (("steps",), 1.5),
+        (("steps",), True),
+        (("optimizer",), np.zeros(3)),
+        (("param_groups",), {"params": []}),
+        (("param_groups",), [None]),
+        (("param_groups", 0, "params"), "w"),
+        (("param_groups", 0, "lr"), "text"),
+        (("param_groups", 0, "lr"), math.nan),
+        (("param_groups", 0, "betas"), 0.9),
+        (("param_groups", 0, "betas"), [0.9, "0.99"]),
+        (("param_groups", 0, "amsgrad"), "text"),
+        (("param_groups", 0, "eps"), None),
+        (("state",), [1]),
+        (("state", "w"), 3),
+        (("state", "w", "step"), -1),
+        (("state", "w", "step"), 2.0),
+        (("state", "w", "mean"), [0.0, 0.0]),
+        (("state", "w", "more"), "text"),
+        (("state", "elsewhere"), {"step": 1}),
+    ],
+)
+def test_states_that_make_no_sense_are_refused_whole(path, value):
+    def built():
+        w = tg.tensor([1.0, 2.0], requires_grad=True)
+        (w * w).sum().backward()
+        optimizer = Adam([("w", w)], 0.1)
+        optimizer.step()
+        return optimizer
+
+    optimizer = built()
+    before = repr(optimizer.state_dict())
+    state = copy.deepcopy(built().state_dict())
+    if path:
+        holder = state
+        for key in path[:-1]:
+            holder = holder[key]
+        holder[path[-1]] = value
+    else:
+        state = value
+    with pytest.raises(ArgumentError, match="the state doesn't fit"):
+        optimizer.load_state_dict(state)
+    assert repr(optimizer.state_dict()) == before

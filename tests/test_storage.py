@@ -1,14 +1,19 @@
 """Tensors in files: bits, layouts, dtypes, files that are never half written, and PyTorch's reader and writer."""
 
+import io
 import os
+import pickle
 import stat
 import subprocess
 import sys
+import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad import storage
 from tensorgrad.errors import ArgumentError, DTypeError
 from tensorgrad.storage import StorageError, load, load_metadata, save
 
@@ -173,3 +178,138 @@ def test_pytorch_reads_and_writes_the_same_files(path):
     save_file({"weight": torch.zeros(3, dtype=torch.bfloat16)}, path)
     with pytest.raises(StorageError, match="a dtype that NumPy lacks"):
         load(path)
+
+
+# ----------------------------------------------------------------------------------------------- what isn't safetensors
+
+
+def zipped(name):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr(name, b"content")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [zipped("model/data.pkl"), zipped("archive/data.pkl"), pickle.dumps({"w": 1}, 2), pickle.dumps({"w": 1}, 4)],
+    ids=["zip", "older zip", "pickle 2", "pickle 4"],
+)
+def test_a_pickle_of_pytorch_is_recognized_and_its_conversion_shown(tmp_path, content):
+    path = tmp_path / "model.pt"
+    path.write_bytes(content)
+    with pytest.raises(StorageError, match="pickle, which could run any program") as caught:
+        load(path)
+    assert f"torch.load({str(path)!r}, map_location=" in str(caught.value)
+    assert f"save_file({{k: v.clone() for k, v in state.items()}}, {str(tmp_path / 'model.safetensors')!r})" in str(
+        caught.value
+    )
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("options", [{}, {"_use_new_zipfile_serialization": False}])
+def test_the_conversion_that_is_shown_works(tmp_path, options):
+    torch = pytest.importorskip("torch")
+    weights = {"w": torch.arange(6.0).reshape(2, 3), "tied": torch.ones(2)}
+    weights["also"] = weights["tied"]  # safetensors stores no memory twice
+    torch.save(weights, tmp_path / "model.pt", **options)
+    with pytest.raises(StorageError) as caught:
+        load(tmp_path / "model.pt")
+    program = [line.strip() for line in str(caught.value).splitlines() if line.startswith("    ")]
+    exec("\n".join(line for line in program if not line.startswith("(")), {})
+    loaded = load(tmp_path / "model.safetensors")
+    assert loaded["w"].tolist() == [[0, 1, 2], [3, 4, 5]] and loaded["also"].tolist() == [1, 1]
+
+
+def test_other_formats_are_recognized(path):
+    np.savez(path.with_suffix(".npz"), a=np.zeros(2))
+    with pytest.raises(StorageError, match=r"NumPy's \.npz(.|\n)*np\.load"):
+        load(path.with_suffix(".npz"))
+    path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(600))
+    with pytest.raises(StorageError, match=r"HDF5(.|\n)*h5py"):
+        load(path)
+
+
+def test_bools_that_are_neither(path):
+    save({"mask": np.array([True, False])}, path)
+    content = bytearray(path.read_bytes())
+    assert content[-2:] == b"\1\0"
+    content[-1] = 7
+    path.write_bytes(bytes(content))
+    with pytest.raises(StorageError, match="mask is said to hold bools"):
+        load(path)
+
+
+def test_an_error_names_the_whole_path(tmp_path):
+    folder = tmp_path / ("long" * 40)
+    folder.mkdir()
+    with pytest.raises(StorageError) as caught:
+        load(folder / "none.safetensors")
+    assert str(folder / "none.safetensors") in str(caught.value)
+
+
+# ------------------------------------------------------------------------------------------------------- dead processes
+
+KILLED = """
+import os, sys, numpy as np
+from tensorgrad import storage
+os.fsync = lambda _: os.kill(os.getpid(), 9)
+storage.save({"a": np.ones(1000)}, sys.argv[1])
+"""
+
+
+def killed(path):
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)]).returncode == -9
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks that end with their process")
+@pytest.mark.parametrize("name", ["tensors.safetensors", "ä" * 100 + ".x", "[a]*?.st"])
+def test_what_a_killed_process_left_is_swept_by_the_next_save(tmp_path, name):
+    path = tmp_path / name
+    save({"a": np.zeros(3)}, path)
+    killed(path)
+    killed(path)  # sweeps, and leaves its own
+    assert len(os.listdir(tmp_path)) == 2
+    others = [tmp_path / f".{name}.zzz", tmp_path / ".hidden"]
+    for other in others:
+        other.write_bytes(b"somebody's")
+    save({"a": np.full(3, 2.0)}, path)
+    assert {*os.listdir(tmp_path)} == {name, *(other.name for other in others)}
+    assert load(path)["a"].tolist() == [2, 2, 2]
+
+
+LIVING = """
+import os, sys, numpy as np
+from tensorgrad import storage
+fsync = os.fsync
+def wait(file):
+    print("writing", flush=True)
+    sys.stdin.readline()
+    fsync(file)
+os.fsync = wait
+storage.save({"a": np.ones(3)}, sys.argv[1])
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no locks that end with their process")
+def test_what_a_living_process_writes_is_left_alone(tmp_path, path):
+    command = [sys.executable, "-c", LIVING, str(path)]
+    other = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout.readline() == "writing\n"
+    for _ in range(3):
+        save({"a": np.zeros(3)}, path)
+    assert len(os.listdir(tmp_path)) == 2 and load(path)["a"].tolist() == [0, 0, 0]
+    other.communicate("\n")
+    assert other.returncode == 0 and os.listdir(tmp_path) == [path.name] and load(path)["a"].tolist() == [1, 1, 1]
+
+
+def test_where_there_are_no_locks_nothing_is_swept(tmp_path, path, monkeypatch):
+    for without in (None, SimpleNamespace(LOCK_EX=1, LOCK_NB=2, flock=refused)):
+        monkeypatch.setattr(storage, "fcntl", without)
+        (tmp_path / (storage._temporary_prefix(path) + "00000000")).write_bytes(b"dead")
+        save({"a": np.zeros(3)}, path)
+        assert len(os.listdir(tmp_path)) == 2 and load(path)["a"].tolist() == [0, 0, 0]
+
+
+def refused(*_):
+    raise OSError(38, "Function not implemented")

@@ -3,6 +3,7 @@
 import json
 import math
 import signal
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -298,13 +299,13 @@ def test_no_epochs():
     assert train(model, epochs=0).steps == [] and np.array_equal(weights(model), before)
 
 
-def test_ctrl_c_waits_for_the_end_of_the_step():
+def test_ctrl_c_waits_for_the_end_of_the_step(ctrl_c):
     model, calls = network(), []
 
     def loss(output, target):
         calls.append(1)
         if len(calls) == 4:
-            signal.raise_signal(signal.SIGINT)
+            ctrl_c()
         return nn.cross_entropy(output, target)
 
     with pytest.raises(nn.TrainingInterrupted, match="after step 4") as caught:
@@ -316,11 +317,43 @@ def test_ctrl_c_waits_for_the_end_of_the_step():
     assert np.array_equal(weights(model), weights(straight))
 
 
-def test_a_second_ctrl_c_stops_at_once():
+def test_a_second_ctrl_c_stops_at_once(ctrl_c):
     def loss(output, target):
-        signal.raise_signal(signal.SIGINT)
-        signal.raise_signal(signal.SIGINT)
+        ctrl_c()
+        ctrl_c()
         raise AssertionError("still running")
 
     with pytest.raises(KeyboardInterrupt):
         train(network(), loss=loss)
+
+
+@pytest.mark.parametrize("place", ["main thread", "another thread"])
+def test_who_ignores_ctrl_c_goes_on_ignoring_it(ctrl_c, place):
+    """As under nohup: the signal comes, training doesn't stop, and it is ignored afterwards too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def loss(output, target):
+        ctrl_c()
+        return nn.cross_entropy(output, target)
+
+    model = network()
+    if place == "main thread":
+        histories = [train(model, loss=loss)]
+    else:
+        with ThreadPoolExecutor(1) as pool:
+            histories = [pool.submit(train, model, loss=loss).result()]
+    assert len(histories[0].epochs) == 2 and signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_a_handler_that_is_set_meanwhile_stays(ctrl_c):
+    def mine(signum, frame):
+        raise AssertionError("nobody presses Ctrl-C")
+
+    train(network(), on_step_end=lambda record: signal.signal(signal.SIGINT, mine) and None)
+    assert signal.getsignal(signal.SIGINT) is mine
+
+
+def test_training_elsewhere_than_in_the_main_thread(ctrl_c):
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(train, network()).result()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

@@ -2,7 +2,6 @@
 
 import copy
 import os
-import signal
 import subprocess
 import sys
 
@@ -14,7 +13,7 @@ from tensorgrad import nn
 from tensorgrad.nn.checkpoint import CheckpointError
 from tensorgrad.nn.data import DataLoader, TensorDataset
 from tensorgrad.nn.optim import SGD, Adam, AdamW, RMSprop, cosine
-from tensorgrad.storage import StorageError, load_metadata, save
+from tensorgrad.storage import StorageError, load_metadata, read_file, save
 
 STEPS = 7  # per epoch
 
@@ -168,7 +167,7 @@ def test_a_callback_that_raises_loses_nothing(tmp_path):
 
 
 @pytest.mark.parametrize(("place", "saved"), [("loss", "3"), ("step", "7"), ("epoch", "7"), ("validation", "14")])
-def test_ctrl_c_saves_and_nothing_is_lost(tmp_path, place, saved):
+def test_ctrl_c_saves_and_nothing_is_lost(tmp_path, ctrl_c, place, saved):
     path = tmp_path / "run.safetensors"
     model, optimizer, loader = everything(1)
     count = {"loss": 0, "validation": 0}
@@ -177,12 +176,12 @@ def test_ctrl_c_saves_and_nothing_is_lost(tmp_path, place, saved):
         where = "loss" if model.training else "validation"
         count[where] += 1
         if where == place and count[where] == 3:
-            signal.raise_signal(signal.SIGINT)
+            ctrl_c()
         return nn.cross_entropy(output, target)
 
     def press(record):
         if record["step"] == STEPS:
-            signal.raise_signal(signal.SIGINT)
+            ctrl_c()
 
     with pytest.raises(KeyboardInterrupt, match="resume=True"):
         nn.fit(
@@ -290,3 +289,137 @@ def test_resume_without_a_checkpoint_begins_and_says_so(tmp_path, capsys):
     history = train(model, optimizer, loader, checkpoint=path, resume=True, progress=True)
     assert "no checkpoint" in capsys.readouterr().out
     assert_equal_runs((model, history), straight())
+
+
+# ---------------------------------------------------------------------------------------------------- damaged, or older
+
+
+def rewritten(path, **facts):
+    """The checkpoint with other facts, as it is read: arrays and metadata."""
+    arrays, metadata = read_file("test", path)
+    metadata = {name: value for name, value in (metadata | facts).items() if value is not None}
+    save(arrays, path, metadata)
+
+
+def test_a_flipped_bit_anywhere_is_found(tmp_path):
+    path = tmp_path / "run.safetensors"
+    train(*everything(1), epochs=1, checkpoint=path)
+    whole = path.read_bytes()
+    start = 8 + int.from_bytes(whole[:8], "little")
+    model, optimizer, loader = everything(2)
+    before = bits(model)
+    for at in np.random.default_rng(0).integers(start, len(whole), 40):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << int(at) % 8]) + whole[at + 1 :])
+        with pytest.raises(CheckpointError, match=r"is damaged(.|\n)*was changed after it was written"):
+            train(model, optimizer, loader, checkpoint=path, resume=True)
+    np.testing.assert_equal(bits(model), before)
+
+
+@pytest.mark.parametrize("facts", [{"steps": "6"}, {"sha256": None}, {"sha256": "0" * 64}, {"more": "x"}])
+def test_facts_that_were_changed(tmp_path, facts):
+    path = tmp_path / "run.safetensors"
+    train(*everything(1), epochs=1, checkpoint=path)
+    rewritten(path, **facts)
+    with pytest.raises(CheckpointError, match="is damaged"):
+        train(*everything(2), checkpoint=path, resume=True)
+
+
+def test_older_checkpoints_without_a_checksum_still_load(tmp_path):
+    path = tmp_path / "run.safetensors"
+    train(*everything(1), checkpoint=path, on_step_end=lambda r: r["step"] == 10)
+    rewritten(path, format="tensorgrad checkpoint 1", sha256=None)
+    model, optimizer, loader = everything(2)
+    history = train(model, optimizer, loader, checkpoint=path, resume=True)
+    assert_equal_runs((model, history), straight())
+
+
+class Renaming(nn.Sequential):
+    """A model that changes how it loads a state dict: that is to be called, not passed over."""
+
+    calls = 0
+
+    def load_state_dict(self, state, strict=True):
+        self.calls += 1
+        return super().load_state_dict(state, strict)
+
+
+class OwnLoader:
+    """A loader of the user's own, with a state, that refuses to go on."""
+
+    def __init__(self, refuses):
+        self.refuses, self.batches = refuses, [images()[k : k + 8] for k in range(0, 48, 8)]
+
+    def __iter__(self):
+        return iter(self.batches)
+
+    def state_dict(self):
+        return {"place": 0}
+
+    def load_state_dict(self, state):
+        if self.refuses:
+            raise RuntimeError("not today")
+
+
+@pytest.mark.parametrize("refuses", [False, True])
+def test_parts_that_load_in_their_own_way(tmp_path, refuses):
+    path = tmp_path / "run.safetensors"
+
+    def built(seed, loader):
+        tg.manual_seed(seed)
+        model = Renaming(nn.Conv2d(1, 2, 3), nn.Flatten(), nn.Linear(32, 3))
+        return model, SGD(model.parameters(), 0.1, momentum=0.9), loader
+
+    model, *others = built(1, OwnLoader(False))
+    train(model, *others, epochs=1, checkpoint=path, validation=None)
+    other, optimizer, loader = built(2, OwnLoader(refuses))
+    before, state = bits(other), exact_state(optimizer)
+    if refuses:
+        with pytest.raises(CheckpointError, match=r"nothing was changed(.|\n)*loader: RuntimeError: not today"):
+            train(other, optimizer, loader, epochs=1, checkpoint=path, resume=True)
+        np.testing.assert_equal(bits(other), before)
+        assert exact_state(optimizer) == state and other.calls == 2  # there and back
+    else:
+        train(other, optimizer, loader, epochs=1, checkpoint=path, resume=True)
+        np.testing.assert_equal(bits(other), bits(model))
+        assert other.calls == 1
+
+
+def exact_state(optimizer):
+    return repr(optimizer.state_dict())
+
+
+@pytest.mark.parametrize("kind", ["folder", "loop", "in a file"])
+def test_a_place_where_no_checkpoint_can_be_is_no_reason_to_begin_anew(tmp_path, kind):
+    path = tmp_path / "run.safetensors"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to(path)
+    else:
+        path.write_text("in the way")
+        path = path / "run.safetensors"
+    with pytest.raises(StorageError, match="can't be read"):
+        train(*everything(1), checkpoint=path, resume=True)
+
+
+def test_ctrl_c_while_a_checkpoint_is_loaded_comes_after_all_of_it(tmp_path, ctrl_c):
+    path = tmp_path / "run.safetensors"
+    model, optimizer, loader = everything(1)
+    train(model, optimizer, loader, epochs=1, checkpoint=path)
+
+    class Pressed(DataLoader):
+        def prepare_state_dict(self, state):
+            load = super().prepare_state_dict(state)
+            return lambda: (ctrl_c(), load())
+
+    other, other_optimizer, _ = everything(2)
+    pressed = Pressed(images(), 8, shuffle=True, generator=2)
+    with pytest.raises(KeyboardInterrupt):
+        train(other, other_optimizer, pressed, epochs=1, checkpoint=path, resume=True)
+    np.testing.assert_equal(bits(other), bits(model))
+    assert exact_state(other_optimizer) == exact_state(optimizer) and pressed.state_dict() == loader.state_dict()
+
+
+def test_a_checkpoint_is_a_file():
+    with pytest.raises(tg.DTypeError, match="no path"):
+        train(*everything(1), checkpoint=3)

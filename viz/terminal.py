@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import unicodedata
 
+from tensorgrad.console import printable
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 
 NARROWEST = 20
@@ -37,20 +38,26 @@ def _columns(character: str) -> int:
 
 
 def cut(text: str, width: int) -> str:
-    """The text, its end replaced by … where it is wider than `width`.
+    """The text, its end replaced by … (... in ASCII) where it is wider than `width`.
 
     >>> cut("encoder.weight", 8), cut("重み重み", 5)
     ('encoder…', '重み…')
     """
     if columns(text) <= width:
         return text
-    kept, room = [], width - 1
+    end = printable("…")
+    return (_head(text, width - columns(end)) + end)[: max(width, 0)]
+
+
+def _head(text: str, room: int) -> str:
+    """As many characters as `room` columns hold."""
+    kept = []
     for character in text:
         room -= _columns(character)
         if room < 0:
             break
         kept.append(character)
-    return "".join(kept) + "…" if width > 0 else ""
+    return "".join(kept)
 
 
 def fill(text: str, width: int, right: bool = False) -> str:
@@ -66,13 +73,14 @@ def wrap(text: str, width: int, breaks: tuple[str, ...] = (" ",), force: bool = 
     (['a · b', '· c'], ['xxx', 'xx'])
     """
     lines: list[str] = []
+    breaks = tuple(map(printable, breaks))
     for piece in _pieces(text, breaks):
         if lines and columns(lines[-1] + piece) <= width:
             lines[-1] += piece
             continue
         piece = piece.lstrip() if lines else piece
         while force and columns(piece) > width:
-            head = cut(piece, width + 1)[:-1] or piece[:1]
+            head = _head(piece, width) or piece[:1]
             lines.append(head)
             piece = piece[len(head) :]
         lines.append(piece)

@@ -9,13 +9,14 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from tensorgrad.console import printable
 from tensorgrad.engine import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 
 from . import style
 from .collect import MAX_OPS, collect, live_steps, variables_of
-from .explain.document import OPERATORS
-from .explain.notation import factor, name, numbered, partial, plain
+from .explain.document import OPERATORS, plain
+from .explain.notation import factor, name, numbered, partial
 from .explain.replay import Replay
 from .explain.words import backward_rule, put_in
 from .rails import MOST, Rail, lay_out
@@ -81,7 +82,7 @@ def text(
     else:
         fix = "pass the loss, or the trace of a `with tg.viz.trace() as t:` block"
         raise DTypeError(restate("text", "only a tensor or a trace can be drawn", fix=fix, loss=loss))
-    return "\n".join(_Column(record, max_ops, width).lines())
+    return printable("\n".join(_Column(record, max_ops, width).lines()))
 
 
 def _with_values(record: GraphRecord, loss: Variable) -> GraphRecord:
@@ -249,7 +250,7 @@ class _Column:
         beside = room + max(columns(right) for *_, right in rows) <= self._width
         lines = []
         if any(right for *_, right in rows):
-            heads = "computed ↓", "gradient ↑"
+            heads = plain("computed ↓"), plain("gradient ↑")
             lines.append(fill(heads[0], room) + heads[1] if beside else cut(" · ".join(heads), self._width))
         for number, (rail, left, right) in enumerate(rows):
             if right and beside:

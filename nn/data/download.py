@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+from tensorgrad.console import is_terminal
 from tensorgrad.errors import restate
 
 from .files import VARIABLE, DataFileError, require
 
+LARGEST = 1 << 28  # bytes: no file that is fetched comes near
 TIMEOUT = 20  # seconds without an answer before the next mirror is tried
 
 
@@ -29,18 +33,38 @@ def fetch(call: str, name: str, sha256: str, mirrors: Sequence[str], folder: Pat
         MissingPackageError: pooch isn't installed.
     """
     pooch = require(call, "pooch")
-    downloader = pooch.HTTPDownloader(progressbar=sys.stderr.isatty(), chunk_size=1 << 16, timeout=TIMEOUT)
+    plain = pooch.HTTPDownloader(progressbar=is_terminal(sys.stderr), chunk_size=1 << 16, timeout=TIMEOUT)
+
+    def bounded(url: str, output: str, pooch_: Any) -> None:
+        with _Bounded(output) as file:
+            plain(url, file, pooch_)
+
     failures = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{name}"
         try:
-            return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder, downloader=downloader))
-        except (OSError, ValueError) as error:  # no route, a refusal or a time-out; bytes with another checksum
+            return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder, downloader=bounded))
+        except Exception as error:  # no route, a refusal or a time-out; bytes with another checksum, or without end
             failures.append(f"{url}\n      {_first_line(error)}")
     tried = "\n    ".join(failures) or "no mirror was given"
     problem = f"no mirror gave a whole {name}:\n    {tried}"
     fix = f"get {name} by other means and put it into {folder}, or into a folder that the variable {VARIABLE} names"
     raise DataFileError(restate(call, problem, expected=f"a file with SHA-256 {sha256}", fix=fix))
+
+
+class _Bounded(io.BufferedWriter):
+    """A file that takes no more than `LARGEST` bytes, whatever a mirror sends."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(io.FileIO(path, "wb"))
+        self._room = LARGEST
+
+    def write(self, content: bytes) -> int:
+        """Write, or raise ValueError where there is no end to it."""
+        self._room -= len(content)
+        if self._room < 0:
+            raise ValueError(f"more than {LARGEST:,} bytes came")
+        return super().write(content)
 
 
 def _first_line(error: Exception) -> str:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
 from tensorgrad.errors import TensorgradError, restate
+from tensorgrad.storage import as_path
 
 VARIABLE = "TENSORGRAD_DATA"
 
@@ -19,6 +21,21 @@ class DataFileError(TensorgradError, OSError):
 
 class MissingPackageError(TensorgradError, ImportError):
     """A package of the extra `data` that a call needs and that isn't installed."""
+
+
+@contextmanager
+def reading(call: str, path: str | os.PathLike, expected: str = "", fix: str = "") -> Iterator[None]:
+    """Inside, whatever goes wrong is a DataFileError that names the file: a damaged one can make a reader do anything.
+
+    Errors that are tensorgrad's own already pass as they are.
+    """
+    try:
+        yield
+    except TensorgradError:
+        raise
+    except Exception as error:
+        reason = (str(error).splitlines() or [""])[0] or type(error).__name__
+        raise DataFileError(restate(call, f"{path} can't be read: {reason}", expected=expected, fix=fix)) from error
 
 
 def require(call: str, package: str, distribution: str = "") -> ModuleType:
@@ -40,11 +57,16 @@ def search_folders(root: str | os.PathLike | None, name: str) -> list[Path]:
     given = root if root is not None else os.environ.get(VARIABLE) or None
     if given is None:
         return []
-    base = Path(given).expanduser()
+    base = as_folder(name, given)
     return [base, base / name]
 
 
 def find_file(folders: Iterable[Path], names: Iterable[str]) -> Path | None:
     """The first file of one of these names in one of these folders, or None."""
     paths = (folder / name for folder in folders for name in names)
-    return next((path for path in paths if path.is_file()), None)
+    return next((path for path in paths if os.path.isfile(path)), None)
+
+
+def as_folder(call: str, root: str | os.PathLike) -> Path:
+    """The path with the user's home folder in the place of ~. Raises DTypeError for anything that names no folder."""
+    return Path(os.path.expanduser(as_path(call, root)))

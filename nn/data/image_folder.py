@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorgrad.errors import restate
 
-from .files import DataFileError
+from .files import DataFileError, as_folder, reading
 from .image_files import SUFFIXES, ImageDataset, ImageReport, check_any, read_images
 
 LAYOUT = "a folder for each class, such as cat/1.jpg, cat/2.jpg, other/1.png"
@@ -18,8 +18,9 @@ LAYOUT = "a folder for each class, such as cat/1.jpg, cat/2.jpg, other/1.png"
 def image_folder(root: str | os.PathLike, size: int = 64) -> ImageDataset:
     """Read a folder that holds a folder of pictures for each class: the folders' sorted names are the `classes`.
 
-    Of each picture the middle square is cut out and scaled to size × size pixels. Broken files are left out, pictures
-    outside the folders too; the dataset's `report` names them. Files that aren't pictures by their suffix, and hidden
+    Of each picture the middle square is cut out and scaled to size × size pixels. Pixels of 16 bits become 8, and what
+    is transparent lies on white. Broken files are left out, those of more than 50 million pixels and pictures outside
+    the folders too. The dataset's `report` names all of these. Files that aren't pictures by their suffix, and hidden
     ones, don't count.
 
     Args:
@@ -31,20 +32,22 @@ def image_folder(root: str | os.PathLike, size: int = 64) -> ImageDataset:
 
     Raises:
         DataFileError: no such folder, or not one picture in it that can be read.
-        ArgumentError: no such size.
+        ArgumentError: no such size, or one for which the images don't fit into memory.
         MissingPackageError: Pillow isn't installed: `pip install 'tensorgrad-engine[data]'`.
 
         pictures = image_folder("my_pictures", size=64)
         print(pictures.report)
     """
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
+    folder = as_folder("image_folder", root)
+    if not os.path.isdir(folder):
         raise DataFileError(restate("image_folder", f"there is no folder {folder}", expected=LAYOUT, root=root))
-    classes = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
-    found = [(path, label) for label, name in enumerate(classes) for path in pictures_below(folder / name)]
-    images, kept, broken = read_images("image_folder", [path for path, _ in found], size)
-    stray = tuple(path.name for path in sorted(folder.iterdir()) if is_picture(path))
-    report = ImageReport(str(folder), len(images), tuple(broken), unlabelled=stray)
+    with reading("image_folder", folder, LAYOUT):
+        inside = sorted(folder.iterdir())
+        classes = [path.name for path in inside if os.path.isdir(path) and not path.name.startswith(".")]
+        found = [(path, label) for label, name in enumerate(classes) for path in pictures_below(folder / name)]
+        stray = tuple(path.name for path in inside if is_picture(path))
+    images, kept, broken, converted = read_images("image_folder", [path for path, _ in found], size)
+    report = ImageReport(str(folder), len(images), broken, unlabelled=stray, converted=converted)
     check_any("image_folder", report, LAYOUT)
     labels = np.array([found[k][1] for k in kept], np.int64)
     names = [str(found[k][0].relative_to(folder)) for k in kept]
@@ -58,4 +61,4 @@ def pictures_below(folder: Path) -> list[Path]:
 
 def is_picture(path: Path) -> bool:
     """Whether that is a file whose suffix says that it holds a picture; hidden ones don't count."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and os.path.isfile(path)

@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tensorgrad.errors import restate
+from tensorgrad.storage import check_regular
 
 from .dataset import TensorDataset, TransformDataset
-from .files import VARIABLE, DataFileError, find_file, require, search_folders
+from .files import VARIABLE, DataFileError, find_file, reading, require, search_folders
 from .normalize import Normalize
 
 
@@ -55,13 +57,33 @@ def _read(path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Images (N, H, W, C) and labels (N,) of one HDF5 file."""
     h5py = require("cats", "h5py")
     expected = f"{part}_set_x (N, 64, 64, 3) uint8 and {part}_set_y (N,) of 0 and 1"
-    try:
+    with reading("cats", path, expected):
+        size = check_regular(path)
         with h5py.File(path, "r") as file:
-            images, labels = file[f"{part}_set_x"][()], file[f"{part}_set_y"][()]
-    except (OSError, KeyError) as error:
-        raise DataFileError(restate("cats", f"{path} can't be read: {error}", expected=expected)) from None
-    fits = images.shape[1:] == (64, 64, 3) and labels.shape == images.shape[:1]
-    if not fits or images.dtype != np.uint8 or not np.isin(labels, (0, 1)).all():
-        problem = f"{path} doesn't hold the cat pictures"
-        raise DataFileError(restate("cats", problem, expected=expected, images=images, labels=labels))
+            found = [_dataset(h5py, file, f"{part}_set_{name}") for name in "xy"]
+            shapes = [data.shape for data in found]
+            fits = shapes == [(*shapes[1], 64, 64, 3), shapes[0][:1]] and found[0].dtype == np.uint8
+            if not fits or found[1].dtype.kind not in "iub" or sum(data.nbytes for data in found) > size:
+                problem = f"{path} doesn't hold the cat pictures"
+                facts = {data.name: f"{data.shape} {data.dtype}, {data.nbytes:,} bytes" for data in found}
+                raise DataFileError(restate("cats", f"{problem}: {facts}", expected=expected))
+            images, labels = (data[()] for data in found)
+    if not np.isin(labels, (0, 1)).all():
+        problem = f"{path} has other labels than 0 and 1"
+        raise DataFileError(restate("cats", problem, expected=expected, labels=labels))
     return images, labels
+
+
+def _dataset(h5py: Any, file: Any, name: str) -> Any:
+    """An array of the file, with nothing read of it yet; ValueError unless its values lie in this file as they are.
+
+    A link can lead to itself or to another file, and a compressed array can be a million times as large as the file.
+    """
+    if not isinstance(file.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"there is no {name}, or only a link to elsewhere")
+    data = file[name]
+    if not isinstance(data, h5py.Dataset) or data.shape is None:
+        raise ValueError(f"{name} is no array")
+    if data.is_virtual or data.external or data.id.get_create_plist().get_nfilters():
+        raise ValueError(f"{name} is compressed or lies in another file: h5repack -f NONE makes a plain one")
+    return data

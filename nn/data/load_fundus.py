@@ -17,7 +17,7 @@ import numpy as np
 
 from tensorgrad.errors import restate
 
-from .files import DataFileError
+from .files import DataFileError, as_folder, reading
 from .image_files import ImageDataset, ImageReport, check_any, read_images
 from .image_folder import pictures_below
 
@@ -66,18 +66,20 @@ def fundus(root: str | os.PathLike, size: int = 64) -> ImageDataset:
         photographs = fundus("aptos2019", size=128)
         print(photographs.report)
     """
-    folder = Path(root).expanduser()
-    layout = next((layout for layout in LAYOUTS if (folder / layout.table).is_file()), None)
+    folder = as_folder("fundus", root)
+    layout = next((layout for layout in LAYOUTS if os.path.isfile(folder / layout.table)), None)
     if layout is None:
         raise DataFileError(restate("fundus", f"no label file in {folder}", expected=EXPECTED, root=root))
     grades, unclear = _read_grades(folder / layout.table, layout)
-    files = {path.stem: path for path in pictures_below(folder / layout.photographs)}
+    with reading("fundus", folder, EXPECTED):
+        files = {path.stem: path for path in pictures_below(folder / layout.photographs)}
     found = [name for name in grades if name in files]
-    images, kept, broken = read_images("fundus", [files[name] for name in found], size, _retina)
+    images, kept, broken, converted = read_images("fundus", [files[name] for name in found], size, _retina)
     report = ImageReport(
         folder=str(folder),
         read=len(images),
-        broken=tuple(broken),
+        broken=broken,
+        converted=converted,
         missing=tuple(name for name in grades if name not in files),
         unlabelled=tuple(path.name for name, path in files.items() if name not in grades and name not in unclear),
         unclear=tuple(f"{name}: {reason}" for name, reason in unclear.items()),
@@ -89,13 +91,10 @@ def fundus(root: str | os.PathLike, size: int = 64) -> ImageDataset:
 
 def _read_grades(path: Path, layout: Layout) -> tuple[dict[str, int], dict[str, str]]:
     """The grade of each name, and the names whose grade is unclear, with the reason."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = csv.DictReader(file)
-            columns = rows.fieldnames or ()
-            table = [(row.get(layout.name), row.get(layout.grade)) for row in rows]
-    except (OSError, UnicodeError, csv.Error) as error:
-        raise DataFileError(restate("fundus", f"{path} can't be read: {error}", expected=EXPECTED)) from None
+    with reading("fundus", path, EXPECTED), path.open(newline="", encoding="utf-8-sig") as file:
+        rows = csv.DictReader(file)
+        columns = rows.fieldnames or ()
+        table = [(row.get(layout.name), row.get(layout.grade)) for row in rows]
     if not {layout.name, layout.grade} <= set(columns):
         expected = f"columns named {layout.name} and {layout.grade}"
         raise DataFileError(restate("fundus", f"{path} has other columns", expected=expected, columns=tuple(columns)))

@@ -11,8 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
+from tensorgrad.storage import check_regular
+
 from .dataset import TensorDataset
+from .files import reading
 from .normalize import Normalize
+
+COUNTS = {"train": 3823, "test": 1797}
 
 
 def optdigits(train: bool = True) -> TensorDataset:
@@ -30,8 +35,25 @@ def optdigits(train: bool = True) -> TensorDataset:
 
 def optdigits_arrays(train: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """Optdigits as stored: images (N, 1, 8, 8) uint8, each pixel a count from 0 to 16; labels (N,) int64."""
-    part = "train" if train else "test"
-    with np.load(Path(__file__).with_name("optdigits.npz")) as archive:
-        images, labels = archive[f"{part}_images"], archive[f"{part}_labels"]
+    images, labels = _read(Path(__file__).with_name("optdigits.npz"), "train" if train else "test")
     # (N, 8, 8) -> (N, 1, 8, 8)
     return images[:, np.newaxis], labels.astype(np.int64)
+
+
+def _read(path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
+    """Images (N, 8, 8) and labels (N,), both uint8, or DataFileError for anything but the package's own file."""
+    count = COUNTS[part]
+    expected = f"{count} images of 8×8 pixels and their labels"
+    with reading("optdigits", path, expected, "install tensorgrad-engine anew"):
+        check_regular(path)
+        with np.load(path, allow_pickle=False) as archive:
+            names = [f"{part}_images", f"{part}_labels"]
+            sizes = [archive.zip.getinfo(f"{name}.npy").file_size for name in names]
+            if max(sizes) > 2 * 64 * count:  # what the archive would unpack
+                raise ValueError(f"it holds arrays of {max(sizes):,} bytes")
+            images, labels = (archive[name] for name in names)
+        if (images.shape, labels.shape) != ((count, 8, 8), (count,)) or {images.dtype, labels.dtype} != {
+            np.dtype("u1")
+        }:
+            raise ValueError(f"it holds {images.shape} {images.dtype} and {labels.shape} {labels.dtype}")
+    return images, labels

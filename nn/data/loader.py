@@ -11,9 +11,10 @@ import numpy as np
 
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 
+from ..state import is_count
 from .collate import to_tensors
 from .dataset import gather
-from .seeding import as_generator, generator_state, set_generator_state
+from .seeding import as_generator, generator_state, prepare_generator_state
 
 
 @dataclass
@@ -118,11 +119,26 @@ class DataLoader:
         >>> all(np.array_equal(a, b) for (a,), (b,) in zip(batches, second, strict=True))
         True
         """
-        epoch = self._saved_epoch(state)
-        if self.shuffle:
-            set_generator_state("DataLoader.load_state_dict", self.generator, state.get("generator"))
-        self._epoch = epoch
-        self._resuming = epoch is not None
+        self.prepare_state_dict(state)()
+
+    def prepare_state_dict(self, state: dict[str, Any]) -> Callable[[], None]:
+        """Check a state whole, change nothing, and return the function that loads it, which can't fail.
+
+        Errors are those of `load_state_dict`.
+        """
+        call = "DataLoader.load_state_dict"
+        if not isinstance(state, dict):
+            raise ArgumentError(restate(call, "this is no state", expected="what state_dict() returned", state=state))
+        epoch = self._saved_epoch(call, state)
+        put_back = prepare_generator_state(call, self.generator, state.get("generator")) if self.shuffle else None
+
+        def load() -> None:
+            if put_back is not None:
+                put_back()
+            self._epoch = epoch
+            self._resuming = epoch is not None
+
+        return load
 
     def _identity(self) -> dict[str, Any]:
         settings = {name: getattr(self, name) for name in ("batch_size", "shuffle", "drop_last")}
@@ -147,25 +163,29 @@ class DataLoader:
             return to_tensors(gather(self.dataset, indices))
         return self.collate_fn([self.dataset[int(i)] for i in indices])
 
-    def _saved_epoch(self, state: dict[str, Any]) -> _Epoch | None:
+    def _saved_epoch(self, call: str, state: dict[str, Any]) -> _Epoch | None:
         """The epoch that `state` was taken in, after checking that it is one of this loader's."""
-        call = "DataLoader.load_state_dict"
         for name, value in self._identity().items():
-            if name not in state or state[name] != value:
+            if type(state.get(name)) is not type(value) or state[name] != value:
                 problem, expected = f"the state is another loader's: its {name} differs", f"{name} = {value!r}"
                 raise ArgumentError(restate(call, problem, expected=expected, **{name: state.get(name, "missing")}))
         position = state.get("position")
         if position is None:
             return None
-        if not isinstance(position, int) or not 0 <= position <= len(self):
+        if not is_count(position) or position > len(self):
             expected = f"an int from 0 to {len(self)}, or None"
             raise ArgumentError(restate(call, "no position in an epoch", expected=expected, position=position))
+        return _Epoch(self._saved_order(call, state.get("order")), position)
+
+    def _saved_order(self, call: str, order: Any) -> np.ndarray:
         n = len(self.dataset)
-        order = np.asarray(state.get("order") if self.shuffle else np.arange(n))
-        if not np.array_equal(np.sort(order, axis=None), np.arange(n)) or order.ndim != 1:
+        if not self.shuffle:
+            return np.arange(n)
+        fits = isinstance(order, list) and len(order) == n and all(map(is_count, order)) and max(order, default=0) < n
+        if not fits or len(set(order)) != n:
             expected = f"a permutation of the {n} items"
             raise ArgumentError(restate(call, "the order isn't a permutation", expected=expected, order=order))
-        return _Epoch(order.astype(np.intp), position)
+        return np.array(order, np.intp)
 
 
 def _positive_int(batch_size: int) -> int:

@@ -9,25 +9,33 @@ commas.
 from __future__ import annotations
 
 import argparse
+import io
 from pathlib import Path
 
 import numpy as np
 
 from tensorgrad.errors import restate
+from tensorgrad.storage import check_regular, write_whole
 
-from .files import DataFileError
+from .files import DataFileError, reading
+from .load_optdigits import COUNTS
 
 OUTPUT = Path(__file__).with_name("optdigits.npz")
-FILES = {"train": ("optdigits.tra", 3823), "test": ("optdigits.tes", 1797)}
+FILES = {"train": ("optdigits.tra", COUNTS["train"]), "test": ("optdigits.tes", COUNTS["test"])}
+LINE = 65 * 4
+"""The bytes of the longest line: 65 numbers of up to two digits, each with a comma, and a space to spare."""
 
 
 def read_digits(path: Path, count: int) -> tuple[np.ndarray, np.ndarray]:
     """Images (count, 8, 8) and labels (count,), both uint8, from one of UCI's files, or `DataFileError`."""
     expected = f"{count} lines of 64 pixels from 0 to 16 and a class from 0 to 9"
-    try:
-        table = np.loadtxt(path, np.int64, delimiter=",", ndmin=2)
-    except (OSError, ValueError) as error:
-        raise DataFileError(restate("pack_optdigits", f"{path} can't be read: {error}", expected=expected)) from None
+    with reading("pack_optdigits", path, expected):
+        if check_regular(path) > count * LINE:
+            raise ValueError("it is too large")
+        lines = path.read_bytes().decode("ascii").splitlines()
+        if len(lines) != count:
+            raise ValueError(f"it has {len(lines)} lines")
+        table = np.loadtxt(lines, np.int64, delimiter=",", ndmin=2, comments=None)
     if table.shape != (count, 65) or table.min() < 0 or table[:, :64].max() > 16 or table[:, 64].max() > 9:
         raise DataFileError(restate("pack_optdigits", f"{path} isn't Optdigits", expected=expected, table=table))
     table = table.astype(np.uint8)
@@ -40,7 +48,9 @@ def pack(source: Path, output: Path) -> None:
     arrays = {}
     for part, (name, count) in FILES.items():
         arrays[f"{part}_images"], arrays[f"{part}_labels"] = read_digits(source / name, count)
-    np.savez_compressed(output, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    write_whole(output, content.getvalue())
 
 
 def main() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.random import default_generator
+
+from ..state import is_count
 
 
 def as_generator(call: str, generator: np.random.Generator | int | None) -> np.random.Generator:
@@ -29,12 +32,55 @@ def generator_state(generator: np.random.Generator) -> dict[str, Any]:
 
 def set_generator_state(call: str, generator: np.random.Generator, state: dict[str, Any]) -> None:
     """Put back a state of `generator_state`; raises `ArgumentError` when it belongs to another kind of generator."""
-    try:
-        generator.bit_generator.state = state
-    except (ValueError, TypeError, LookupError, OverflowError) as error:
-        problem = f"the generator can't take the saved state ({error})"
-        expected = f"a state of {type(generator.bit_generator).__name__}"
-        raise ArgumentError(restate(call, problem, expected=expected, state=state)) from None
+    prepare_generator_state(call, generator, state)()
+
+
+def prepare_generator_state(call: str, generator: np.random.Generator, state: Any) -> Callable[[], None]:
+    """Check a state of `generator_state`, and return the function that puts it back, which can't fail.
+
+    NumPy believes what it is given: a place in the buffer of a Mersenne Twister that the buffer doesn't have would be
+    read from. So the state must look like the generator's own, number by number, and come back from a copy unchanged.
+
+    Raises:
+        ArgumentError: the state of another kind of generator, or of none.
+    """
+    bits = generator.bit_generator
+    problem = _unlike(generator_state(generator), state)
+    if not problem:
+        copy = type(bits)(0)
+        try:
+            copy.state = state
+        except Exception as error:
+            problem = str(error)
+        else:
+            problem = "" if _without_arrays(copy.state) == state else "it has numbers that the generator can't have"
+    if problem:
+        expected = f"a state of {type(bits).__name__}"
+        problem = f"the generator can't take the saved state ({problem})"
+        raise ArgumentError(restate(call, problem, expected=expected, state=state))
+
+    def load() -> None:
+        bits.state = state
+
+    return load
+
+
+def _unlike(own: Any, state: Any, key: str = "state") -> str:
+    """What in a state isn't as in the generator's own, if anything: keys, lengths, kinds, and places in buffers."""
+    if isinstance(own, dict):
+        if not isinstance(state, dict) or state.keys() != own.keys():
+            return f"{key} doesn't have the keys {sorted(own)}"
+        places = {"pos": "key", "buffer_pos": "buffer"}  # in the list of that name
+        for name, place in ((name, state[name]) for name in places if name in state):
+            if not is_count(place) or place > len(own[places[name]]):
+                return f"{name} is outside its buffer"
+        return next(filter(None, (_unlike(own[name], state[name], name) for name in own)), "")
+    if isinstance(own, list):
+        fits = isinstance(state, list) and len(state) == len(own) and all(map(is_count, state))
+        return "" if fits else f"{key} isn't a list of {len(own)} whole numbers"
+    if isinstance(own, int):
+        return "" if is_count(state) else f"{key} isn't a whole number ≥ 0"
+    return "" if own == state else f"{key} is {state!r}, not {own!r}"
 
 
 def _without_arrays(state: Any) -> Any:

@@ -272,19 +272,32 @@ class Optimizer:
             ArgumentError: the state of another optimizer or of other parameters, with a report of all that differs.
                 This optimizer is left as it was.
         """
+        self.prepare_state_dict(state)()
+
+    def prepare_state_dict(self, state: dict[str, Any]) -> Callable[[], None]:
+        """Check a state whole, change nothing, and return the function that loads it, which can't fail.
+
+        Errors are those of `load_state_dict`.
+        """
         problems = misfits(self, state)
         if problems:
             problem = "the state doesn't fit:" + "".join(f"\n    {line}" for line in problems)
             fix = "build the optimizer as the saved one was built, over parameters of the same names and order"
             raise ArgumentError(restate(f"{self.name}.load_state_dict", problem, fix=fix))
-        for group, saved in zip(self.param_groups, state["param_groups"], strict=True):
-            group.update(self.loaded_options(group, saved))
-        named = self.named_parameters()
-        self.steps = state["steps"]
-        self.state = {
+        pairs = zip(self.param_groups, state["param_groups"], strict=True)
+        options = [self.loaded_options(group, saved) for group, saved in pairs]
+        steps, named = state["steps"], self.named_parameters()
+        kept = {
             named[name]: {key: value if key == "step" else np.array(value) for key, value in entry.items()}
             for name, entry in state["state"].items()
         }
+
+        def load() -> None:
+            for group, loaded in zip(self.param_groups, options, strict=True):
+                group.update(loaded)
+            self.steps, self.state = steps, kept
+
+        return load
 
     def loaded_options(self, group: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
         """The options of a group after loading: the saved numbers, and the group's own schedule."""

@@ -2,49 +2,70 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.errors import ArgumentError
+import numpy as np
+
+from tensorgrad.errors import TensorgradError, describe
 from tensorgrad.tensor import Tensor
+
+from ..state import is_count
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
 
 
-def misfits(optimizer: Optimizer, state: dict[str, Any]) -> list[str]:
-    """All that `optimizer` can't take of `state`, a line each; nothing is changed."""
+def misfits(optimizer: Optimizer, state: Any) -> list[str]:
+    """All that `optimizer` can't take of `state`, a line each; nothing is changed.
+
+    A state may come from a damaged file, so nothing is taken for granted: not that it is a dict, nor what is in it.
+    """
+    if not isinstance(state, Mapping):
+        return [f"a dict is expected, not {describe(state)}"]
     missing = {"optimizer", "steps", "param_groups", "state"} - set(state)
     if missing:
         return [f"it has no {key!r}" for key in sorted(missing)]
-    if state["optimizer"] != optimizer.name:
+    if not isinstance(state["optimizer"], str) or state["optimizer"] != optimizer.name:
         return [f"saved by {state['optimizer']}, loaded into {optimizer.name}"]
-    groups, saved_groups = optimizer.param_groups, state["param_groups"]
+    if not is_count(state["steps"]):
+        return [f"'steps' is {describe(state['steps'])}, not a whole number ≥ 0"]
+    groups, saved_groups, entries = optimizer.param_groups, state["param_groups"], state["state"]
+    if not isinstance(saved_groups, list | tuple) or not all(isinstance(group, Mapping) for group in saved_groups):
+        return ["'param_groups' is no list of dicts"]
+    if not isinstance(entries, Mapping) or not all(isinstance(entry, Mapping) for entry in entries.values()):
+        return ["'state' is no dict of dicts"]
     if len(saved_groups) != len(groups):
         return [f"groups of parameters: {len(saved_groups)} saved, {len(groups)} here"]
-    return [
+    unknown = [f"{name}: no such parameter" for name in entries if name not in optimizer.named_parameters()]
+    return unknown + [
         f"group {k}: {problem}"
         for k, (group, saved) in enumerate(zip(groups, saved_groups, strict=True))
-        for problem in _group_misfits(optimizer, group, saved, state["state"])
+        for problem in _group_misfits(optimizer, group, saved, entries)
     ]
 
 
 def _group_misfits(
-    optimizer: Optimizer, group: dict[str, Any], saved: dict[str, Any], entries: dict[str, Any]
+    optimizer: Optimizer, group: dict[str, Any], saved: Mapping[str, Any], entries: Mapping[str, Any]
 ) -> Iterator[str]:
-    if saved.get("params") != group["names"]:
+    if not isinstance(saved.get("params"), list) or saved["params"] != group["names"]:
         yield f"parameters {saved.get('params')} saved, {group['names']} here"
         return
     options = set(saved) - {"params"}
     if options != set(optimizer.defaults):
-        yield f"options {sorted(options)} saved, {sorted(optimizer.defaults)} here"
+        yield f"options {sorted(map(str, options))} saved, {sorted(optimizer.defaults)} here"
         return
     if callable(group["lr"]) != isinstance(saved["lr"], str):
         yield f"learning rate {saved['lr']} saved, {group['lr']} here: both must be numbers, or both schedules"
         return
+    unlike = [key for key in options if not callable(group[key]) and not _alike(saved[key], group[key])]
+    yield from (f"{key} is {describe(saved[key])}, here {describe(group[key])}" for key in sorted(unlike))
+    if unlike:
+        return
     try:
         slots = optimizer.slots(optimizer.loaded_options(group, saved))
-    except ArgumentError as error:
+    except TensorgradError as error:
         yield str(error)
         return
     for name, p in zip(group["names"], group["params"], strict=True):
@@ -52,10 +73,25 @@ def _group_misfits(
             yield from _entry_misfits(name, p, entries[name], slots)
 
 
-def _entry_misfits(name: str, p: Tensor, entry: dict[str, Any], slots: tuple[str, ...]) -> Iterator[str]:
+def _alike(saved: Any, here: Any) -> bool:
+    """Whether a saved option is of the kind of the one in its place: a switch, a finite number, or as many of them."""
+    if isinstance(here, tuple):
+        return isinstance(saved, list | tuple) and len(saved) == len(here) and all(map(_alike, saved, here))
+    if isinstance(here, bool):
+        return isinstance(saved, bool)
+    if isinstance(here, int | float):
+        return isinstance(saved, int | float) and not isinstance(saved, bool) and math.isfinite(saved)
+    return True  # an optimizer of the user's own, which checks its options itself
+
+
+def _entry_misfits(name: str, p: Tensor, entry: Mapping[str, Any], slots: tuple[str, ...]) -> Iterator[str]:
     for slot in sorted({"step", *slots} - set(entry)):
         yield f"{name}: no {slot!r} saved"
-    for slot in sorted(set(entry) & set(slots)):
+    if not is_count(entry.get("step", 0)):
+        yield f"{name}: 'step' is {describe(entry['step'])}, not a whole number ≥ 0"
+    for slot in set(entry) - {"step"}:
         array = entry[slot]
-        if array.shape != p.shape or array.dtype != p.dtype:
+        if not isinstance(array, np.ndarray | Tensor):
+            yield f"{name}: {slot} is {describe(array)}, not an array"
+        elif slot in slots and (array.shape != p.shape or array.dtype != p.dtype):
             yield f"{name}: {slot} is {array.shape} {array.dtype}, the parameter {p.shape} {p.dtype}"

@@ -11,6 +11,8 @@ from pathlib import Path
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.dispatcher import Dispatcher
 
+from tensorgrad.console import say
+
 
 def cached(dispatcher: Callable) -> Callable:
     """`dispatcher`, whose compiled variants are kept in the cache, or with one warning nowhere."""
@@ -71,7 +73,7 @@ class _Cache(FunctionCache):
             _warn_once(f"can't read the cache of compiled kernels in {self.cache_path} ({error!r}); compiling anew")
             self._discard()
             found = None
-        if found is None:
+        if found is None and _is_first(self.cache_path):
             _tell_once()
         return found
 
@@ -104,4 +106,23 @@ def _warn_once(message: str) -> None:
 def _tell_once() -> None:
     if "compiling" not in _told:
         _told.add("compiling")
-        print("tensorgrad: compiling kernels for this machine, once; later runs load them", file=sys.stderr)
+        say("tensorgrad: compiling kernels for this machine, once; later runs load them", sys.stderr)
+
+
+def _is_first(folder: str) -> bool:
+    """Whether no process has compiled kernels of these sources into this folder yet; from now on one has.
+
+    So the long first compilation is told of, and a later run that meets one more kernel doesn't repeat "once".
+    """
+    mark = Path(folder) / f"compiled-{hashlib.sha256(repr(_sources()).encode()).hexdigest()[:16]}"
+    try:
+        mark.parent.mkdir(parents=True, exist_ok=True)
+        mark.touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError:
+        return True
+    for old in mark.parent.glob("compiled-*"):
+        if old != mark:
+            old.unlink(missing_ok=True)
+    return True

@@ -5,11 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from tensorgrad.console import printable
+
 from ..terminal import columns, cut, fill, wrap
-from .notation import latex, latex_sentence, markdown_sentence, plain
+from .notation import latex, latex_sentence, markdown_sentence
+from .notation import plain as unmarked
 
 SUMS = (" + ", " − ")
 OPERATORS = (" = ", " · ", " × ", " + ", " − ", " ± ", " → ", " ⊙ ")
+
+
+def plain(text: str) -> str:
+    """The text as standard output can say it, before it is laid out."""
+    return printable(unmarked(text))
 
 
 def _broken(formula: str, width: int) -> list[str]:
@@ -167,7 +175,7 @@ Block = Heading | Prose | Equation | Table
 
 def as_text(blocks: Iterable[Block], width: int) -> str:
     """The document for a terminal of so many columns."""
-    return "\n".join(line for block in blocks for line in block.lines(width)).lstrip("\n")
+    return printable("\n".join(line for block in blocks for line in block.lines(width)).lstrip("\n"))
 
 
 def as_markdown(blocks: Iterable[Block]) -> str:

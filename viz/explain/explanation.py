@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tensorgrad.console import printable
+
 from ..terminal import terminal_width
 from .document import Block, Equation, as_latex, as_markdown, as_text
 
@@ -86,7 +88,7 @@ class Explanation:
     def __repr__(self) -> str:
         element = "" if self.index is None else f"[{', '.join(map(str, self.index))}]"
         paths = "1 path" if self.count == 1 else f"{self.count:,} paths"
-        return f"<Explanation of ∂L/∂{self.name}{element}: {paths}>"
+        return printable(f"<Explanation of ∂L/∂{self.name}{element}: {paths}>")
 
     def _repr_markdown_(self) -> str:
         return as_markdown(self._blocks)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad.console import with_bar
 from tensorgrad.engine import no_grad
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.tensor import Tensor
@@ -158,11 +159,8 @@ def _heights(
     cost: Callable[[], Tensor], tensors: list[Tensor], plane: Plane, places: Iterable[tuple[float, float]]
 ) -> np.ndarray:
     """The cost at each place (α, β) of the plane; the parameters stay at the last one."""
-    from tqdm import tqdm
-
     found = []
-    # disable=None: on a terminal alone
-    for a, b in tqdm(places, desc="cost surface", leave=False, disable=None):
+    for a, b in with_bar(places, "cost surface"):
         write(tensors, plane.point(a, b))
         found.append(scalar(CALL, cost))
     return np.array(found)

@@ -1,0 +1,101 @@
+"""What is told on standard output and standard error: they may be missing, closed, or unable to say more than ASCII."""
+
+from __future__ import annotations
+
+import sys
+import unicodedata
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any, TextIO
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Print a line at once, to standard output by default; where there is nobody to hear it, nothing happens.
+
+    What is told must never stop the work that it tells of: a stream that is None, as under pythonw and in services, or
+    closed, or full, is passed over.
+
+    >>> say("epoch 1/3: loss 0.25")
+    epoch 1/3: loss 0.25
+    """
+    stream = sys.stdout if stream is None else stream
+    with suppress(OSError, ValueError):
+        print(printable(text, stream), file=stream, flush=True)
+
+
+def is_terminal(stream: Any) -> bool:
+    """Whether a stream is a terminal; one that is None, closed or odd isn't."""
+    try:
+        return bool(stream.isatty())
+    except (AttributeError, OSError, ValueError):
+        return False
+
+
+def with_bar(items: Iterable[Any], title: str) -> Iterable[Any]:
+    """The same items, with a progress bar where standard error is a terminal."""
+    if not is_terminal(sys.stderr):
+        return items
+    from tqdm import tqdm
+
+    return tqdm(items, printable(title, sys.stderr), leave=False, file=sys.stderr)
+
+
+def printable(text: str, stream: Any = None) -> str:
+    """The text as a stream can say it, standard output by default: other characters are spelled in ASCII.
+
+    A text meant for a terminal is spelled before it is laid out, so that columns stay below one another.
+
+    >>> import io
+    >>> ascii_only = io.TextIOWrapper(io.BytesIO(), "ascii")
+    >>> printable("∂L/∂w₁ = −2 · x² + σ(ŷ) …", ascii_only)
+    'dL/dw1 = -2 * x^2 + sigma(y) ...'
+    >>> printable("∂L/∂w₁", io.TextIOWrapper(io.BytesIO(), "utf-8"))
+    '∂L/∂w₁'
+    """
+    encoding = getattr(sys.stdout if stream is None else stream, "encoding", None)
+    if not encoding or _can_say(text, encoding):
+        return text
+    spelled, raised = [], False
+    for character in text:
+        known = _can_say(character, encoding)
+        word, raises = (character, False) if known else _spelled(character)
+        spelled.append("^" + word if raises and not raised else word)
+        raised = raises
+    return "".join(spelled)
+
+
+def _can_say(text: str, encoding: str) -> bool:
+    try:
+        text.encode(encoding)
+    except (UnicodeError, LookupError):
+        return False
+    return True
+
+
+def _spelled(character: str) -> tuple[str, bool]:
+    """A character in ASCII, and whether it stands raised, as the 2 of x²: `^` goes before it."""
+    if character in _SPELLINGS:
+        return _SPELLINGS[character], False
+    raised = unicodedata.decomposition(character).startswith("<super>")
+    plain = "".join(_SPELLINGS.get(c, c) for c in unicodedata.normalize("NFKD", character))
+    plain = "".join(c for c in plain if not unicodedata.combining(c))
+    if plain.isascii() and (plain or unicodedata.combining(character)):
+        return plain, raised
+    name = unicodedata.name(plain, "") if len(plain) == 1 else ""
+    if name.startswith("GREEK") and " LETTER " in name:
+        word = name.split(" LETTER ")[1].split()[-1]
+        return word.lower() if "SMALL" in name else word.capitalize(), raised
+    return character.encode("ascii", "backslashreplace").decode(), False
+
+
+_SPELLINGS = {
+    **dict.fromkeys("┌┐└┘├┤┬┴┼", "+"),
+    **{"─": "-", "│": "|", "┆": ":", "○": "o", "●": "*", "✓": "ok", "✗": "x", "…": "...", "–": "-", "—": "-"},
+    **{"−": "-", "·": "*", "×": "*", "⊙": "*", "∗": "*", "÷": "/", "±": "+-", "⁄": "/"},
+    **{"∂": "d", "Σ": "sum", "∑": "sum", "Π": "prod", "∏": "prod", "√": "sqrt", "∫": "int", "∞": "inf", "′": "'"},
+    **{"≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "→": "->", "←": "<-", "↑": "^", "↓": "v"},
+    **{"‖": "||", "⟨": "<", "⟩": ">", "⌊": "[", "⌋": "]", "⌈": "[", "⌉": "]"},
+    **{"∈": "in", "∀": "for all", "∃": "there is", "∧": "and", "∨": "or", "¬": "not"},
+    **{"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"},
+}
+"""How ASCII says what the formulas and drawings of this project are written with; Greek letters have names."""
