@@ -4,7 +4,6 @@
 Each family of ops names its public functions in its own `__all__`.
 """
 
-import importlib
 from typing import TYPE_CHECKING
 
 import numpy as _np
@@ -40,6 +39,7 @@ from tensorgrad.errors import (
     ShapeError as ShapeError,
     TensorgradError as TensorgradError,
 )
+from tensorgrad.forks import imported as _imported
 from tensorgrad.interop import (
     from_dlpack as from_dlpack,
     from_numpy as from_numpy,
@@ -92,5 +92,5 @@ else:
 
     def __getattr__(name: str):
         if name in ("nn", "viz"):  # imported at their first use, so that `import tensorgrad` stays light
-            return importlib.import_module(f"tensorgrad.{name}")
+            return _imported(f"tensorgrad.{name}")
         raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")

@@ -2,7 +2,10 @@
 
 import numpy as np
 
+from tensorgrad.forks import wait_for
+
 _generator = np.random.default_rng()
+wait_for(_generator.bit_generator.lock)  # NumPy holds it while it draws
 
 
 def manual_seed(seed: int) -> np.random.Generator:

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parent.parent
 
 # Each room may import from the rooms before it, never from those behind it.
 FLOORS = [
-    {"console", "errors", "random"},
+    {"console", "errors", "forks", "random"},
     {"geometry", "memory", "arrays", "op"},
     {"kernels"},
     {"engine"},

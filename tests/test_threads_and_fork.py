@@ -105,3 +105,103 @@ def test_a_forked_child_trains_as_its_parent_did(layer):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 def test_forks_while_another_thread_trains():
     run(FORK_WHILE_TRAINING)
+
+
+FORK_WHILE_DRAWING = """
+import os, signal, threading
+import tensorgrad as tg
+stop = threading.Event()
+def keep_drawing():
+    while not stop.is_set():
+        tg.rand(10000)
+thread = threading.Thread(target=keep_drawing, daemon=True)
+thread.start()
+for _ in range(30):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(40)  # which ends the process
+        tg.rand(3)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+stop.set()
+thread.join()
+print("same")
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_forks_while_another_thread_draws_random_numbers():
+    run(FORK_WHILE_DRAWING)
+
+
+FIRST_USE = """
+import os, signal, sys, threading
+import numpy as np
+import tensorgrad as tg
+
+class Announcer:
+    # Is asked for each module before it is imported, and has none to give.
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            importing.set()
+
+importing = threading.Event()
+sys.meta_path.insert(0, Announcer())
+x, indices = np.ones((1, 1, 2, 2), np.float32), np.zeros((1, 1, 1, 1), np.int32)
+uses = {
+    "tensorgrad.viz": lambda: tg.viz.graph,
+    "tensorgrad.nn.module": lambda: tg.nn.Linear(1, 1),
+    "numba": lambda: tg.kernels.pooling.gather(x, indices),
+    "tensorgrad.kernels.pool_tiles": lambda: tg.kernels.pooling.gather(x, indices),
+}
+thread = threading.Thread(target=uses[sys.argv[1]], daemon=True)
+thread.start()
+importing.wait()
+child = os.fork()
+if child == 0:
+    signal.alarm(40)  # which ends the process
+    uses[sys.argv[1]]()
+    os._exit(0)
+thread.join()
+print(os.waitpid(child, 0)[1])
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.parametrize("module", ["numba", "tensorgrad.kernels.pool_tiles", "tensorgrad.viz", "tensorgrad.nn.module"])
+def test_a_fork_waits_until_no_thread_imports_at_first_use(module):
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FIRST_USE, module]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "0\n"
+
+
+def test_nobody_waits_for_a_fork_that_waits():
+    """Who imports may need a lock that forks wait for, and who holds one may import."""
+    script = """
+import os, threading, types
+from tensorgrad import forks
+lock = threading.Lock()
+forks.wait_for(lock)
+def work():
+    for k in range(300):
+        with lock:
+            forks.imported("json")
+        forks._count_imports(1)
+        with lock:
+            pass
+        forks._count_imports(-1)
+thread = threading.Thread(target=work)
+thread.start()
+while thread.is_alive():
+    pid = os.fork()
+    if pid == 0:
+        with lock:
+            forks.imported("json")
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+thread.join()
+print("done")
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == "done\n"

@@ -318,5 +318,5 @@ def _shares(
 
 def _fits_kernel(w: np.ndarray, kept: list[np.ndarray]) -> bool:
     """Whether weights and what is kept for them lie in memory as a kernel takes them: it gets their addresses alone."""
-    fits = w.dtype in KERNEL_FLOATS and w.flags.carray
+    fits = kernels.runtime.COMPILED and w.dtype in KERNEL_FLOATS and w.flags.carray
     return fits and all([a.dtype == w.dtype and a.shape == w.shape and a.flags.carray for a in kept])

@@ -12,8 +12,9 @@ array([[[[9., 9.],
 
 import time
 from collections.abc import Iterator
-from importlib import import_module
 from types import ModuleType
+
+from tensorgrad.forks import imported
 
 ROOMS = (
     "convolution",
@@ -38,7 +39,7 @@ ROOMS = (
 
 def __getattr__(name: str) -> ModuleType:
     if name in (*ROOMS, "runtime", "twins"):
-        return import_module(f"{__name__}.{name}")
+        return imported(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -47,10 +48,12 @@ def warmup() -> Iterator[tuple[str, float]]:
 
     Yields `(name, seconds)` after each kernel, so that a caller can show how far it is.
     """
-    runtime = import_module(f"{__name__}.runtime")
+    runtime = imported(f"{__name__}.runtime")
+    if not runtime.COMPILED:
+        return
     for room in ROOMS:
         for dtype in ("float32", "float64"):
-            for name, call in import_module(f"{__name__}.{room}").samples(dtype):
+            for name, call in imported(f"{__name__}.{room}").samples(dtype):
                 start = time.perf_counter()
                 with runtime.every_variant():
                     call()

@@ -13,9 +13,10 @@ import numpy as np
 from numba.extending import register_jitable
 
 from tensorgrad import memory
+from tensorgrad.kernels import twins
 from tensorgrad.kernels.error_function import error_function
 from tensorgrad.kernels.exponential import exponential, exponential_less_one
-from tensorgrad.kernels.runtime import INLINE, check_float, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import COMPILED, INLINE, by_reference, check_float, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as one element, by a rough measurement.
 WORK = 30
@@ -28,6 +29,8 @@ def activation(function: str, x: np.ndarray, parameter: float = 0.0) -> np.ndarr
     array([0. , 0.5, nan])
     """
     z = memory.empty(x.shape, check_float(function, x=x))
+    if not COMPILED:
+        return by_reference(twins.activation, function, x, parameter)
     return _run(FUNCTIONS[function].values, z, parameter, x)
 
 
@@ -38,6 +41,8 @@ def activation_gradient(function: str, g: np.ndarray, y: np.ndarray, parameter: 
     array([1.])
     """
     dx = memory.empty(y.shape, check_float(function, g=g, y=y))
+    if not COMPILED:
+        return by_reference(twins.activation_gradient, function, g, y, parameter)
     return _run(FUNCTIONS[function].products, dx, parameter, g, y)
 
 

@@ -24,7 +24,9 @@ from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
 from tensorgrad.kernels import columns, pointwise, sparse, twins, windows, winograd
 from tensorgrad.kernels.products import products
 from tensorgrad.kernels.runtime import (
+    COMPILED,
     address_of,
+    by_reference,
     call,
     floats,
     get_num_threads,
@@ -70,6 +72,8 @@ def forward(
     motion = (stride, padding, dilation, groups)
     output, by_tiles, total = forward_plan(x.shape, w.shape, motion, x.itemsize, get_num_threads())
     x, w, bias = checked(x, w, bias)
+    if not COMPILED:
+        return by_reference(twins.conv_forward, x, w, bias, *motion)
     if by_tiles:
         y = winograd.forward(x, w, bias, output, windows.before(padding))
         if y is not None:
@@ -99,6 +103,8 @@ def grad_input(
     motion = (tuple(input_size), stride, padding, dilation, groups)
     x_shape, sparsely, way, totals = _grad_input_plan(g.shape, w.shape, motion, g.itemsize, get_num_threads())
     g, w = floats("conv2d_grad_input", "g w", g, w)
+    if not COMPILED:
+        return by_reference(twins.conv_grad_input, g, w, *motion)
     if not pointwise.finite(w):
         # The zeros around g times an infinite weight would be NaN.
         with np.errstate(invalid="ignore", over="ignore"):
@@ -148,6 +154,8 @@ def grad_weight(
     plan = grad_weight_plan(x.shape, g.shape, motion, x.itemsize, get_num_threads())
     w_shape, sparsely, by_tiles, (lengths, offsets, images, length, blocks, cuts, work) = plan
     x, g = floats("conv2d_grad_weight", "x g", x, g)
+    if not COMPILED:
+        return by_reference(twins.conv_grad_weight, x, g, *motion)
     if sparsely:
         dw = sparse.grad_weight(x, g, tuple(kernel_size), windows.before(padding))
         if dw is not None:

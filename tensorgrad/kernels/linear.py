@@ -15,7 +15,7 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import matmul, pointwise
-from tensorgrad.kernels.runtime import address_of, call, floats, inlined, piece, pieces_for, run, zeros
+from tensorgrad.kernels.runtime import COMPILED, address_of, call, floats, inlined, piece, pieces_for, run, zeros
 from tensorgrad.kernels.simd import ROWS
 
 
@@ -31,7 +31,7 @@ def gradients(
     (array([[10., 12.]]), array([[6., 8.]]), array([2.]))
     """
     by_tiles, tiles, work = _plan(g.shape, x.shape, w.shape, None if z is None else z.shape)
-    if not by_tiles or not (g.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
+    if not (COMPILED and by_tiles) or not (g.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
         g = g if z is None else pointwise.relu_gradient(g, z)
         return matmul.product(g, w), matmul.product(g.T, x), g.sum(0)
     if z is None:

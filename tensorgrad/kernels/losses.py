@@ -6,8 +6,9 @@ import numpy as np
 
 from tensorgrad import memory
 from tensorgrad.errors import RangeError, restate
+from tensorgrad.kernels import twins
 from tensorgrad.kernels.exponential import exponentials
-from tensorgrad.kernels.runtime import floats, marked, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import COMPILED, by_reference, floats, marked, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as an exponential, by a rough measurement.
 WORK = 20
@@ -26,6 +27,9 @@ def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     (array([0.69314718]), array([[0.5, 0.5]]))
     """
     (x,) = floats("cross_entropy", "x", x)
+    if not COMPILED:
+        _check_strays((y < 0) | (y >= x.shape[1]), y, x)
+        return by_reference(twins.cross_entropy, x, y)
     losses, probabilities = memory.empty(x.shape[:1], x.dtype), memory.empty(x.shape, x.dtype)
     pieces = pieces_for(len(x), WORK * x.size)
     strays = np.zeros(pieces, INT64)
@@ -44,6 +48,9 @@ def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarr
     array([[ 1., -1.]])
     """
     g, probabilities = floats("cross_entropy", "g probabilities", g, probabilities)
+    if not COMPILED:
+        _check_strays((y < 0) | (y >= probabilities.shape[1]), y, probabilities)
+        return by_reference(twins.cross_entropy_gradient, g, probabilities, y)
     dx = memory.empty(probabilities.shape, g.dtype)
     pieces = pieces_for(len(g), dx.size)
     strays = np.zeros(pieces, INT64)

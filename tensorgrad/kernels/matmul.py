@@ -15,8 +15,8 @@ from numba.extending import register_jitable
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
-from tensorgrad.kernels import pointwise
-from tensorgrad.kernels.runtime import INLINE, check_float, piece, pieces_for, ready, run, zeros
+from tensorgrad.kernels import pointwise, twins
+from tensorgrad.kernels.runtime import COMPILED, INLINE, by_reference, check_float, piece, pieces_for, ready, run, zeros
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, lanes, part_begin, turn_rows
 
 # Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector. Within, it
@@ -50,8 +50,8 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
         expected = "a (M, K), b (K, N), bias (N,) or None"
         raise ShapeError(restate("product", "the sizes don't fit", expected=expected, a=a, b=b, bias=bias))
     (m, k, n), blas, tiles, work = how
-    if blas:
-        z = _blas_product(a, b, bias)
+    if blas or not COMPILED:
+        z = _blas_product(a, b, bias) if COMPILED else by_reference(twins.product, a, b, bias)
         return pointwise.relu(z) if rectified else z
     dtype = check_float("product", a=a, b=b) if bias is None else check_float("product", a=a, b=b, bias=bias)
     # Whether the columns lie one after the other, and the rows don't.

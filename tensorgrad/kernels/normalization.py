@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tensorgrad import memory
-from tensorgrad.kernels.runtime import check_float, piece, pieces_for, ready, run
+from tensorgrad.kernels import twins
+from tensorgrad.kernels.runtime import COMPILED, by_reference, check_float, piece, pieces_for, ready, run
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -22,6 +23,8 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     (array([2., 5.]), array([1., 0.]))
     """
     check_float("batch_norm", x=x)
+    if not COMPILED:
+        return by_reference(twins.moments, x)
     mean, var = np.empty(x.shape[1]), np.empty(x.shape[1])
     run(_moments_piece, (_planes(x), mean, var), pieces_for(x.shape[1], 2 * WORK * x.size))
     return mean, var
@@ -34,6 +37,8 @@ def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.n
     array([[2.5, 6. ]])
     """
     z = memory.empty(x.shape, check_float("batch_norm", x=x, scale=scale, shift=shift))
+    if not COMPILED:
+        return by_reference(twins.scale_and_shift, x, scale, shift)
     arguments = (_planes(x), ready(scale), ready(shift), _planes(z))
     run(_scale_piece, arguments, pieces_for(x.shape[0], WORK * x.size))
     return z
@@ -46,6 +51,8 @@ def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.nd
     (array([3.]), array([1.]))
     """
     check_float("batch_norm", g=g, x=x, mean=mean)
+    if not COMPILED:
+        return by_reference(twins.gradient_sums, g, x, mean)
     sums, products = np.empty(x.shape[1]), np.empty(x.shape[1])
     arguments = (_planes(g), _planes(x), ready(mean), sums, products)
     run(_sums_piece, arguments, pieces_for(x.shape[1], 2 * WORK * x.size))
@@ -64,6 +71,8 @@ def grad_input(
     array([[6.]])
     """
     dtype = check_float("batch_norm", g=g, x=x, mean=mean, scale=scale, offset=offset, slope=slope)
+    if not COMPILED:
+        return by_reference(twins.batch_norm_grad_input, g, x, mean, scale, offset, slope)
     dx = memory.empty(x.shape, dtype)
     numbers = (ready(mean), ready(scale), ready(offset), ready(slope))
     arguments = (_planes(g), _planes(x), *numbers, _planes(dx))

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tensorgrad import memory
-from tensorgrad.kernels.runtime import floats, piece, pieces_for, run
+from tensorgrad.kernels import twins
+from tensorgrad.kernels.runtime import COMPILED, by_reference, floats, piece, pieces_for, run
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -18,6 +19,8 @@ def relu(x: np.ndarray) -> np.ndarray:
     array([ 0.,  2., nan])
     """
     (x,) = floats("relu", "x", x)
+    if not COMPILED:
+        return by_reference(twins.relu, x)
     z, size = memory.empty(x.shape, x.dtype), x.size
     run(_relu_piece, (x.ravel(), z.ravel()), pieces_for(size, WORK * size))
     return z
@@ -30,6 +33,8 @@ def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
     array([0., 7.])
     """
     g, z = floats("relu_gradient", "g z", g, z)
+    if not COMPILED:
+        return by_reference(twins.relu_gradient, g, z)
     x, size = memory.empty(g.shape, g.dtype), g.size
     run(_relu_gradient_piece, (g.ravel(), z.ravel(), x.ravel()), pieces_for(size, WORK * size))
     return x
@@ -42,6 +47,8 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     array([32., 32., 32.])
     """
     (x,) = floats("channel_sums", "x", x)
+    if not COMPILED:
+        return by_reference(twins.channel_sums, x)
     (count, channels), size = x.shape[:2], x.size
     sums = memory.empty((channels,), x.dtype)
     # (N, C, ...) -> (N, C, pixels)

@@ -22,6 +22,7 @@ from tensorgrad.kernels import convolution, pooling, rectified_pooling, runtime,
 from tensorgrad.kernels.convolution import NO_PADDING
 from tensorgrad.kernels.rectified_pooling import max_piece, scatter_piece
 from tensorgrad.kernels.runtime import (
+    COMPILED,
     address_of,
     call,
     check_float,
@@ -57,7 +58,7 @@ def forward(
     (array([[[[3.5]]]]), array([[[[0]]]], dtype=int32))
     """
     plan = _forward_plan(x.shape, w.shape, (stride, padding, dilation, groups), x.itemsize, get_num_threads())
-    if plan is None:
+    if plan is None or not COMPILED:
         y = convolution.forward(x, w, bias, stride, padding, dilation, groups)
         output_size = (y.shape[2] // 2, y.shape[3] // 2)
         return rectified_pooling.max_forward(y, PAIRS, PAIRS, output_size=output_size)
@@ -102,7 +103,7 @@ def grad_weight(
     """
     motion, shape = (stride, padding, dilation, groups), (*g.shape[:2], *output_size)
     plan = _grad_weight_plan(x.shape, shape, (tuple(kernel_size), *motion), x.itemsize, get_num_threads())
-    if plan is None:
+    if plan is None or not COMPILED:
         full, db = rectified_pooling.scatter_and_sums(g, z, indices, output_size)
         return convolution.grad_weight(x, full, kernel_size, *motion), db
     w_shape, (lengths, offsets, images, length, *_) = plan
@@ -147,7 +148,8 @@ def gradients(
              [ 0.,  0.,  0.]]]]), array([[[[10., 20.]]]]), array([10.]))
     """
     motion, kernel_size = (stride, padding, dilation, groups), w.shape[2:]
-    if _is_sparse(x.shape, w.shape, (*g.shape[:2], *output_size), motion, x.itemsize, get_num_threads()):
+    sparsely = _is_sparse(x.shape, w.shape, (*g.shape[:2], *output_size), motion, x.itemsize, get_num_threads())
+    if sparsely and COMPILED:
         x, w, g, z = floats("conv2d_gradients", "x w g z", x, w, g, z)
         dtype, indices = rectified_pooling.check_scatter(g, z, indices)
         found = sparse.gradients(x, w, g, z, indices, windows.before(padding), tuple(output_size))

@@ -5,7 +5,7 @@ Max pooling remembers where each maximum stood; its backward is then a pair of l
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +13,9 @@ import numpy as np
 from tensorgrad import memory
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple
+from tensorgrad.kernels import twins
 from tensorgrad.kernels.pool_tiles import band_of, max_of_pairs, put_in_pairs, spread_to_pairs, sum_of_pairs
-from tensorgrad.kernels.runtime import floats, marked, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import COMPILED, by_reference, floats, marked, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
 NO_PADDING = ((0, 0), (0, 0))
@@ -47,6 +48,8 @@ def max_forward(
     """
     (x,) = floats("max_pool2d", "x", x)
     shape, table = max_plan(x.shape, kernel, stride, padding, dilation, output_size)
+    if not COMPILED:
+        return by_reference(partial(twins.max_forward, output_size=output_size), x, kernel, stride, padding, dilation)
     y, indices = memory.empty(shape, x.dtype), memory.empty(shape, INT32)
     planes = shape[0] * shape[1]
     if table is None:
@@ -73,6 +76,9 @@ def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray
     shape = g.shape
     if shape != indices.shape:
         raise ShapeError(restate(op, "g and indices differ in shape", g=g, indices=indices))
+    if not COMPILED:
+        check_strays(op, _outside(indices, input_size), indices, input_size)
+        return by_reference(twins.scatter, g, indices, input_size)
     x = memory.empty((*shape[:2], *input_size), g.dtype)
     pieces = pieces_for(shape[0] * shape[1], WORK * (x.size + g.size))
     strays = np.zeros(pieces, INT64)
@@ -94,6 +100,9 @@ def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
     indices = checked_indices(op, x, indices)
     if x.shape[:2] != indices.shape[:2]:
         raise ShapeError(restate(op, "x and indices differ in N or C", x=x, indices=indices))
+    if not COMPILED:
+        check_strays(op, _outside(indices, x.shape[2:]), indices, x.shape[2:])
+        return by_reference(twins.gather, x, indices)
     y = memory.empty(indices.shape, x.dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * y.size)
     strays = np.zeros(pieces, INT64)
@@ -122,6 +131,10 @@ def avg_forward(
     """
     (x,) = floats("avg_pool2d", "x", x)
     _check_windows("avg_pool2d", x.shape, kernel, stride, padding, (1, 1), output_size)
+    if not COMPILED:
+        counted = {"count_include_pad": count_include_pad, "divisor_override": divisor_override}
+        reference = partial(twins.avg_forward, output_size=output_size, **counted)
+        return by_reference(reference, x, kernel, stride, padding)
     table = divisors(x.shape[2:], kernel, stride, padding, output_size, count_include_pad, divisor_override).astype(
         x.dtype
     )
@@ -154,6 +167,9 @@ def avg_backward(
     (g,) = floats(op, "g", g)
     output_size = g.shape[2:]
     _check_windows(op, (*g.shape[:2], *input_size), kernel, stride, padding, (1, 1), output_size)
+    if not COMPILED:
+        counted = {"count_include_pad": count_include_pad, "divisor_override": divisor_override}
+        return by_reference(partial(twins.avg_backward, **counted), g, input_size, kernel, stride, padding)
     table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override).astype(
         g.dtype
     )
@@ -294,6 +310,11 @@ def checked_indices(op: str, values: np.ndarray, indices: np.ndarray) -> np.ndar
     if indices.dtype != INT32:
         raise DTypeError(restate(op, "indices aren't int32", expected="those of max_forward", indices=indices))
     return ready(indices)
+
+
+def _outside(indices: np.ndarray, size: Sizes) -> np.ndarray:
+    """Which indices are no positions in a plane."""
+    return ((indices < 0) | (indices >= size[0] * size[1])).ravel()
 
 
 def check_strays(op: str, strays: np.ndarray, indices: np.ndarray, size: Sizes) -> None:

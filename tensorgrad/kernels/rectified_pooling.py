@@ -19,7 +19,7 @@ from tensorgrad.geometry import Pads, Sizes
 from tensorgrad.kernels import pointwise, pooling
 from tensorgrad.kernels.pool_tiles import band_of, rectified_max_of_pairs, rectified_put_in_pairs
 from tensorgrad.kernels.pooling import NO_PADDING, WORK
-from tensorgrad.kernels.runtime import address_of, call, check_float, piece, pieces_for, ready, run
+from tensorgrad.kernels.runtime import COMPILED, address_of, call, check_float, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
 
 # Bytes of planes that are summed up at a time: what a first-level cache still holds.
@@ -46,7 +46,7 @@ def max_forward(
     """
     dtype = check_float("max_pool2d", x=x)
     shape, table = pooling.max_plan(x.shape, kernel, stride, padding, dilation, output_size)
-    if table is not None:
+    if table is not None or not COMPILED:
         y, indices = pooling.max_forward(x, kernel, stride, padding, dilation, output_size=output_size)
         return pointwise.relu(y), indices
     z, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
@@ -133,6 +133,11 @@ def max_piece(x, z, indices, index, pieces):
 def _scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Sizes, sums: np.ndarray) -> np.ndarray:
     """`scatter`; the sum over each plane goes to `sums` (N · C,), unless there is no room: (0,)."""
     dtype, indices = check_scatter(g, z, indices)
+    if not COMPILED:
+        x = pooling.scatter(pointwise.relu_gradient(g, z), indices, input_size)
+        if sums.size:
+            sums[:] = x.sum(axis=(2, 3), dtype=np.float64).ravel()
+        return x
     x = memory.empty(g.shape[:2] + tuple(input_size), dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
     strays = np.zeros(pieces, np.int64)

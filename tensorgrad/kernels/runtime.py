@@ -20,8 +20,9 @@ from numba.core.compiler_lock import global_compiler_lock
 
 from tensorgrad.arrays import KERNEL_FLOATS
 from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.forks import wait_for
 from tensorgrad.geometry import as_tuple
-from tensorgrad.kernels.cache import cached
+from tensorgrad.kernels.cache import address, cached, say_once
 from tensorgrad.kernels.calls import call, call_thunk, in_words
 
 # OpenMP first: it launches in 2 µs and may be entered by several Python threads at once.
@@ -40,6 +41,12 @@ OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contr
 INLINE = OPTIONS | {"forceinline": True}
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+COMPILED = not numba.config.DISABLE_JIT
+"""False where numba may not compile (NUMBA_DISABLE_JIT=1, to debug): `by_reference` computes then.
+
+Pieces are plain Python functions there, and those that emit machine instructions can't be called.
+"""
 
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
 SMALL = 500_000
@@ -76,22 +83,38 @@ def address_of(piece: Callable, arguments: tuple) -> int:
 
     A piece that takes the address can `call` a long one of another room without compiling it once more.
     """
-    kinds = (*map(numba.typeof, arguments), numba.intp, numba.intp)
-    piece.compile(kinds)
-    compiled = piece.overloads[kinds]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
+    return address(piece, (*map(numba.typeof, arguments), numba.intp, numba.intp))
 
 
 _addresses: dict[tuple, int] = {}
 
 
 def _address_like(piece: Callable, arguments: tuple) -> int:
-    """The same, looked up: a piece takes one kind of arguments for each dtype of its arrays."""
-    key = (piece, *[argument.dtype for argument in arguments if type(argument) is np.ndarray])
+    """The same, looked up by what decides about the types that numba gives the arguments."""
+    key = (piece, _kinds(arguments))
     found = _addresses.get(key)
     if found is None:
         found = _addresses[key] = address_of(piece, arguments)
     return found
+
+
+def _kinds(arguments: tuple) -> tuple:
+    """What is equal only for arguments to which numba gives equal types; to ask numba itself takes far longer."""
+    kinds: list[Any] = []
+    for argument in arguments:
+        kind = type(argument)
+        if kind is np.ndarray:
+            kinds += argument.dtype, argument.ndim, argument.flags.num
+        else:
+            kinds.append(_kinds(argument) if kind is tuple else kind)
+    return tuple(kinds)
+
+
+def by_reference(function: Callable, *arguments: Any) -> Any:
+    """What a kernel would compute, by its reference in NumPy: once all checks are made, and where not `COMPILED`."""
+    say_once("NUMBA_DISABLE_JIT is set: NumPy reference code runs in place of the compiled kernels, more slowly")
+    with np.errstate(all="ignore"):  # as in kernels
+        return function(*arguments)
 
 
 class _Mode(threading.local):
@@ -236,7 +259,7 @@ def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
 # ---------------------------------------------------------------------------------------------------------- threads
 
 _threads = numba.config.NUMBA_NUM_THREADS
-_serial_only = False
+_serial_only = not COMPILED
 _layer: str | None = None  # the threading layer, once threads are launched
 _every_variant = False
 _entrance = threading.Lock()
@@ -297,23 +320,13 @@ def _threads_launched() -> bool:
     return _layer is not None
 
 
-def _before_fork() -> None:
-    # A child must not inherit a lock that another thread holds, nor threads half launched. In the order of `run`.
-    _entrance.acquire()
-    global_compiler_lock.acquire()
-
-
-def _after_fork() -> None:
-    global_compiler_lock.release()
-    _entrance.release()
-
-
 def _after_fork_in_child() -> None:
     # The threads of the parent don't exist here, and OpenMP ends a process that enters a parallel region all the same.
     global _serial_only
     _serial_only = _serial_only or _threads_launched()
-    _after_fork()
 
 
+# A child must not inherit a lock that another thread holds, nor threads half launched. In the order of `run`.
+wait_for(_entrance, global_compiler_lock)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
+    os.register_at_fork(after_in_child=_after_fork_in_child)
