@@ -23,7 +23,7 @@ Metric = Callable[[Tensor, Tensor], Any]
 
 
 def accuracy(output: Tensor, target: Tensor) -> float:
-    """The share of rows whose largest output is the target class.
+    """The share of rows whose largest output is the target class; a row with a NaN has no largest, and is wrong.
 
     Args:
         output: scores or probabilities `(N, C)`.
@@ -44,7 +44,7 @@ def accuracy(output: Tensor, target: Tensor) -> float:
         return math.nan
     # (N, C) -> (N,)
     classes = labels.argmax(1) if labels.ndim == 2 else labels
-    return float(np.mean(scores.argmax(1) == classes))
+    return float(np.mean((scores.argmax(1) == classes) & ~np.isnan(scores).any(1)))
 
 
 def measure(metrics: Mapping[str, Metric] | None, output: Tensor, target: Tensor) -> dict[str, float]:

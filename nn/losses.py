@@ -73,7 +73,7 @@ def cross_entropy(
         t = as_rows(in_dtype_of(x, target))
         t = t * (1 - label_smoothing) + label_smoothing / rows.shape[1] if label_smoothing else t
         # (M, C) -> (M,) -> (N, ...)
-        losses = -(t * weighed(call, rows.log_softmax(axis=1), weight)).sum(1)
+        losses = -weighed(call, loss.weighted(t, rows.log_softmax(axis=1)), weight).sum(1)
         return reduced(losses.reshape(element_shape(x)), reduction)
     labels, counts = class_indices(call, x, target, ignore_index)
     if counts is None and weight is None and label_smoothing == 0:
@@ -206,8 +206,8 @@ def binary_cross_entropy_with_logits(
     """
     call = "binary_cross_entropy_with_logits"
     x, t = alike(call, input, target, reduction)
-    positive = weighed(call, t * tg.softplus(-x), pos_weight, "pos_weight")
-    return reduced(weighed(call, positive + (1 - t) * tg.softplus(x), weight), reduction)
+    positive = weighed(call, loss.weighted(t, tg.softplus(-x)), pos_weight, "pos_weight")
+    return reduced(weighed(call, positive + loss.weighted(1 - t, tg.softplus(x)), weight), reduction)
 
 
 def soft_margin_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:

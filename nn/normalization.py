@@ -61,7 +61,7 @@ class BatchNorm(Module):
             expected = f"x {' or '.join(self.axes.values())} with C = {self.num_features}"
             raise ShapeError(restate(type(self).__name__, "the input doesn't fit", expected=expected, x=x))
         learning = self.training and x.size > 0  # an empty batch has no statistics
-        tracking = learning and self.num_batches_tracked is not None
+        tracking = self.training and self.num_batches_tracked is not None
         momentum = self.momentum
         if tracking and momentum is None:
             # The plain average over all batches: the k-th has a share of 1/k.

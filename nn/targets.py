@@ -23,7 +23,8 @@ def reduced(losses: Tensor, reduction: str, shares: Tensor | None = None) -> Ten
         return losses
     if reduction == "sum":
         return losses.sum()
-    return losses.mean() if shares is None else losses.sum() / shares.sum()
+    # The ratio of the means is that of the sums, which half precision couldn't hold.
+    return losses.mean() if shares is None else losses.mean() / shares.mean()
 
 
 def alike(call: str, input: TensorLike, target: TensorLike, reduction: str) -> tuple[Tensor, Tensor]:

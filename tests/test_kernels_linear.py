@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.errors import DTypeError, ShapeError
-from tensorgrad.kernels import linear, matmul, pointwise, runtime, twins
+from tensorgrad.kernels import linear, matmul, pointwise, runtime, sums, twins
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 # (N, I, O): whole tiles and odd ends, one image, one output.
@@ -23,7 +23,7 @@ def test_both_gradients_are_the_two_products_to_the_bit(size, dtype):
         dx, dw, db = linear.gradients(*layouts)
         assert dx.tobytes() == matmul.product(layouts[0], layouts[2]).tobytes()
         assert dw.tobytes() == matmul.product(layouts[0].T, layouts[1]).tobytes()
-        assert db.tobytes() == layouts[0].sum(0).tobytes()
+        assert db.tobytes() == sums.total(layouts[0], (0,)).tobytes()
         exact = [a.astype(np.float64) for a in layouts]
         for ours, factors in ((dx, (exact[0], exact[2])), (dw, (exact[0].T, exact[1]))):
             scale = twins.product(*map(np.abs, factors))
@@ -45,8 +45,8 @@ def test_behind_a_rectifier_they_are_those_of_what_passes(size, dtype, pieces, m
     monkeypatch.setattr(linear, "pieces_for", lambda items, work: pieces)
     monkeypatch.setattr(linear, "run", one_after_the_other)
     passing = pointwise.relu_gradient(g, z)
-    np.testing.assert_array_equal(passing, np.where(z > 0, g, 0))
-    expected = matmul.product(passing, w), matmul.product(passing.T, x), passing.sum(0)
+    np.testing.assert_array_equal(passing, np.where(z <= 0, 0, g))
+    expected = matmul.product(passing, w), matmul.product(passing.T, x), sums.total(passing, (0,))
     for layout in (z, z.T.copy().T):
         for one, other in zip(linear.gradients(g, x, w, layout), expected, strict=True):
             np.testing.assert_array_equal(one, other)

@@ -15,7 +15,7 @@ def draw(shape, dtype, mean=0.0):
 
 def results(room, grad_input, x, g, numbers):
     yield from room.moments(x)
-    yield room.scale_and_shift(x, *numbers[:2])
+    yield room.scale_and_shift(x, *numbers[:3])
     yield from room.gradient_sums(g, x, numbers[0])
     yield grad_input(g, x, *numbers)
 
@@ -63,7 +63,7 @@ def test_any_layout_and_no_mixture_of_dtypes():
     for layout in (x[::-1, ::2], np.asfortranarray(x), x.astype(">f8"), x[:0]):
         few = [values[: layout.shape[1]] for values in numbers]
         np.testing.assert_allclose(
-            normalization.scale_and_shift(layout, *few[:2]), twins.scale_and_shift(layout, *few[:2])
+            normalization.scale_and_shift(layout, *few[:3]), twins.scale_and_shift(layout, *few[:3])
         )
     with pytest.raises(TypeError, match="batch_norm"):
         normalization.gradient_sums(g.astype(np.float32), x, numbers[0])

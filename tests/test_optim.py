@@ -271,7 +271,7 @@ def test_names_are_kept():
         (lambda: SGD([leaf(1, 2)], 0.1), "saved by SGD, loaded into Adam"),
         (lambda: Adam([leaf(1, 2), leaf(1)]), "parameters ['0', '1'] saved, ['0'] here"),
         (lambda: Adam([("w", leaf(1, 2))]), "parameters ['w'] saved"),
-        (lambda: Adam([leaf(1, 2, 3)]), "mean is (3,) float64, the parameter (2,) float64"),
+        (lambda: Adam([leaf(1, 2, 3)]), "mean is (3,) float64, expected (2,) float64"),
         (lambda: Adam([leaf(1, 2, dtype=np.float32)]), "square_mean is (2,) float32"),
         (lambda: Adam([{"params": [leaf(1, 2)]}, {"params": [leaf(1)]}]), "groups of parameters: 2 saved, 1 here"),
         (lambda: Adam([leaf(1, 2)], lr=cosine(0.1, 5)), "both must be numbers, or both schedules"),

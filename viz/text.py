@@ -207,7 +207,7 @@ class _Column:
 
     def _letters(self, op: OpRecord) -> dict[str, str]:
         letters = {edge.operand: self[edge.tensor] for edge in self._edges[op.id]} | {"z": self[op.output]}
-        if op.name == "mean":
+        if op.name in ("mean", "var", "std"):
             folded = self._tensors[self._edges[op.id][0].tensor].shape
             letters["n"] = str(math.prod(folded) // max(math.prod(self._tensors[op.output].shape), 1))
         return letters

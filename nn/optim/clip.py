@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorgrad.engine import aside
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
+from tensorgrad.kernels import sums
 from tensorgrad.tensor import Tensor
 
 from .options import non_negative
@@ -28,12 +29,12 @@ def clip_grad_norm_(
 
     Args:
         parameters: one tensor or several; those without a gradient are skipped.
-        max_norm: the bound, ≥ 0.
+        max_norm: the bound, ≥ 0; with `math.inf` the norm is measured, and nothing changes.
         norm_type: p > 0 of the p-norm; `math.inf` for the largest magnitude.
         error_if_nonfinite: raise where the norm is NaN or infinite, before any gradient is changed.
 
     Returns:
-        The norm before clipping, a scalar tensor; 0 without any gradient.
+        The norm before clipping, a scalar tensor, in float32 for float16; 0 without any gradient.
 
     Raises:
         ArgumentError: a bound or a p outside its range.
@@ -48,7 +49,8 @@ def clip_grad_norm_(
     (tensor(5.), tensor([0.6, 0.8]))
     """
     call = "clip_grad_norm_"
-    non_negative(call, max_norm=max_norm)
+    if max_norm != math.inf:
+        non_negative(call, max_norm=max_norm)
     if not norm_type > 0:
         raise ArgumentError(restate(call, "no such norm", expected="p > 0, or math.inf", norm_type=norm_type))
     return aside(_clip_norm, _all(parameters), max_norm, norm_type, error_if_nonfinite, effect=True)
@@ -59,17 +61,30 @@ def _clip_norm(parameters: tuple[Tensor, ...], max_norm: float, norm_type: float
     gradients = [p.grad for p in parameters if p.grad is not None]
     if not gradients:
         return Tensor(0.0)
-    norms = [np.linalg.norm(g.data.ravel(), norm_type) for g in gradients]
-    total = float(np.linalg.norm(norms, norm_type))
+    norms = [_norm(g.data, norm_type) for g in gradients]
+    total = _norm(np.array(norms), norm_type)
     if error_if_nonfinite and not math.isfinite(total):
         fix = "look for the step where the loss explodes; a smaller learning rate may help"
         problem = f"the norm of the gradients is {total}"
         raise NonFiniteError(restate("clip_grad_norm_", problem, fix=fix, norm_type=norm_type))
-    factor = max_norm / (total + 1e-6)
+    factor = max_norm / (total + 1e-6) if max_norm < math.inf else 1.0
     if not factor >= 1:  # so that a NaN spreads, as in PyTorch
         for g in gradients:
-            g.data *= factor
-    return Tensor(total, dtype=gradients[0].dtype)
+            # Half precision couldn't hold a small factor.
+            wide = np.promote_types(g.dtype, np.float32)
+            g.data = np.multiply(g.data, factor, out=g.data, dtype=wide, casting="same_kind")
+    return Tensor(total, dtype=np.promote_types(gradients[0].dtype, np.float32))
+
+
+def _norm(x: np.ndarray, norm_type: float) -> float:
+    """The norm in float64, and so that no square is beyond its range."""
+    if norm_type != 2:
+        return float(np.linalg.norm(x.ravel().astype(np.float64), norm_type))
+    square = float(sums.total(x, squares=True, dtype=sums.FLOAT64))
+    if square != math.inf:
+        return math.sqrt(square)
+    largest = float(np.abs(x).max())
+    return largest if largest == math.inf else largest * math.sqrt(sums.total(x / largest, squares=True))
 
 
 def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -> None:

@@ -18,7 +18,7 @@ from tensorgrad.tensor import Tensor
 
 from .options import non_negative, plain, storable
 from .saved_state import misfits
-from .terms import quiet, scaled
+from .terms import EXACT, precision, quiet, scaled, slots_for
 
 LARGE = 4096
 """Weights in a group from which its rule runs in a kernel: for fewer NumPy is fast enough, and numba stays unloaded."""
@@ -33,6 +33,7 @@ class Optimizer:
     - `slots(options)`: the names of the arrays that it keeps per parameter, zero at first;
     - `update(w, g, state, **options)`: the rule, which changes `w` and the arrays of `state` in place. It works element
       by element, so it holds for arrays of any shape. `state["step"]` counts this parameter's updates, this one too.
+      Weights and gradients of float16 come in float32, and so do their arrays.
     - `check(options)`: raises `ArgumentError` for hyper-parameters that make no sense.
 
     Args:
@@ -106,7 +107,7 @@ class Optimizer:
     def _step(self, _changed: tuple[Tensor, ...] = ()) -> None:
         for number, (parameters, options) in enumerate(self._work()):
             slots, sign = self.slots(options), -1.0 if options.pop("maximize") else 1.0
-            states = [self._state_of(p, slots) for p in parameters]
+            states = [self._state_of(p, slots_for(p, slots)) for p in parameters]
             for state in states:
                 state["step"] += 1
             by_rule = range(len(parameters))
@@ -125,7 +126,14 @@ class Optimizer:
 
     @quiet
     def _update_by_rule(self, w: np.ndarray, g: np.ndarray, state: dict[str, Any], options: dict[str, Any]) -> None:
-        self.update(w, g, state, **options)
+        if w.dtype != np.float16:
+            self.update(w, g, state, **options)
+            return
+        exact = state[EXACT]
+        # Weights that somebody else has changed meanwhile are taken as they are.
+        np.copyto(exact, w, where=exact.astype(np.float16) != w)
+        self.update(exact, g.astype(np.float32), state, **options)
+        w[...] = exact
 
     def _shares(
         self, number: int, parameters: list[Tensor], states: list[dict[str, Any]], slots: tuple[str, ...]
@@ -149,7 +157,7 @@ class Optimizer:
             state = self.state[p] = {"step": 0}
         for slot in slots:
             if slot not in state:
-                state[slot] = np.zeros_like(p._data)
+                state[slot] = np.zeros(p._data.shape, precision(p._data.dtype))
         return state
 
     def _work(self) -> list[tuple[list[Tensor], dict[str, Any]]]:

@@ -12,6 +12,7 @@ from tensorgrad.errors import TensorgradError, describe
 from tensorgrad.tensor import Tensor
 
 from ..state import is_count
+from .terms import precision, slots_for
 
 if TYPE_CHECKING:
     from .optimizer import Optimizer
@@ -70,7 +71,7 @@ def _group_misfits(
         return
     for name, p in zip(group["names"], group["params"], strict=True):
         if name in entries:  # a parameter that never had a gradient has no state
-            yield from _entry_misfits(name, p, entries[name], slots)
+            yield from _entry_misfits(name, p, entries[name], slots_for(p, slots))
 
 
 def _alike(saved: Any, here: Any) -> bool:
@@ -93,5 +94,5 @@ def _entry_misfits(name: str, p: Tensor, entry: Mapping[str, Any], slots: tuple[
         array = entry[slot]
         if not isinstance(array, np.ndarray | Tensor):
             yield f"{name}: {slot} is {describe(array)}, not an array"
-        elif slot in slots and (array.shape != p.shape or array.dtype != p.dtype):
-            yield f"{name}: {slot} is {array.shape} {array.dtype}, the parameter {p.shape} {p.dtype}"
+        elif slot in slots and (array.shape != p.shape or array.dtype != precision(p.dtype)):
+            yield f"{name}: {slot} is {array.shape} {array.dtype}, expected {p.shape} {precision(p.dtype)}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from tensorgrad.errors import ArgumentError, restate
 
@@ -20,14 +21,18 @@ Schedule = Callable[[int], float]
 class _Checked:
     """Checks the fields of a schedule by their names."""
 
+    fewest: ClassVar[int] = 1
+    """The least number of steps that has a meaning."""
+
     def __post_init__(self) -> None:
         name = type(self).__name__
         for field, value in vars(self).items():
             object.__setattr__(self, field, value := plain(value))
             if field in ("lr", "minimum", "gamma"):
                 non_negative(name, **{field: value})
-            elif field in ("every", "steps") and (not isinstance(value, int) or value < 1):
-                raise ArgumentError(restate(name, f"no such {field}", expected="an int ≥ 1", **{field: value}))
+            elif field in ("every", "steps") and (not isinstance(value, int) or value < self.fewest):
+                expected = f"an int ≥ {self.fewest}"
+                raise ArgumentError(restate(name, f"{field} doesn't fit", expected=expected, **{field: value}))
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ class cosine(_Checked):
 
 @dataclass(frozen=True)
 class warm_up(_Checked):
-    """lr(t) = schedule(0) · (t + 1) / (steps + 1) for t < steps, then schedule(t − steps).
+    """lr(t) = schedule(0) · (t + 1) / (steps + 1) for t < steps, then schedule(t − steps); of 0 steps the schedule.
 
     Goyal et al., Accurate, Large Minibatch SGD, 2017, section 2.2. PyTorch's LinearLR, start_factor 1 / (steps + 1).
 
@@ -111,6 +116,7 @@ class warm_up(_Checked):
 
     schedule: Schedule
     steps: int
+    fewest: ClassVar[int] = 0
 
     def __call__(self, step: int) -> float:
         """The learning rate after `step` steps."""

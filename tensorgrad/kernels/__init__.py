@@ -27,6 +27,7 @@ ROOMS = (
     "rectified_pooling",
     "pooled_convolution",
     "pointwise",
+    "folds",
     "activations",
     "softmax",
     "losses",
@@ -38,7 +39,7 @@ ROOMS = (
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in (*ROOMS, "runtime", "twins"):
+    if name in (*ROOMS, "runtime", "sums", "twins"):
         return imported(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

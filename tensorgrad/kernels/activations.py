@@ -112,7 +112,8 @@ def _tanh(x, one, _):
     # (e^−2|x| − 1) / (e^−2|x| + 1) with the sign of x
     power = exponential_less_one(-abs(x + x))
     size = -power / (power + (one + one))
-    return size if x > 0 else -size
+    # x itself at ±0: a product would lose its sign.
+    return size if x > 0 else (x if x == 0 else -size)
 
 
 @_formula
@@ -134,7 +135,7 @@ def _silu_slope(x, one, _):
 @_formula
 def _elu(x, one, alpha):
     negative = alpha * exponential_less_one(x)
-    return x if x > 0 else negative
+    return x if x >= 0 else negative
 
 
 @_formula
@@ -150,7 +151,7 @@ def _leaky_relu(x, one, slope):
 
 @_formula
 def _leaky_relu_slope(x, one, slope):
-    return one if x > 0 else slope
+    return slope if x <= 0 else one
 
 
 @_formula

@@ -146,7 +146,7 @@ def exponentials(row, out):
     >>> exponentials(np.array([1e4, 1e4]), out), out
     ((10000.0, 2.0), array([1., 1.]))
     """
-    largest, total = row.dtype.type(-np.inf), row.dtype.type(0)
+    largest, total = row.dtype.type(-np.inf), 0.0
     for j in range(row.size):
         largest = _maximum(largest, row[j])
     for j in range(row.size):
@@ -155,4 +155,4 @@ def exponentials(row, out):
     # would be rounded in another order there.
     for j in range(row.size):
         total += out[j]
-    return largest, total
+    return largest, row.dtype.type(total)

@@ -14,7 +14,7 @@ import numpy as np
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
-from tensorgrad.kernels import matmul, pointwise
+from tensorgrad.kernels import folds, matmul, pointwise, sums
 from tensorgrad.kernels.runtime import COMPILED, address_of, call, floats, inlined, piece, pieces_for, run, zeros
 from tensorgrad.kernels.simd import ROWS
 
@@ -22,10 +22,10 @@ from tensorgrad.kernels.simd import ROWS
 def gradients(
     g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """∂L/∂x = g · w, ∂L/∂w = gᵀ · x and ∂L/∂b = Σₙ g, given g = ∂L/∂z; g where z > 0, else 0, if z is rectified.
+    """∂L/∂x = g · w, ∂L/∂w = gᵀ · x and ∂L/∂b = Σₙ g, given g = ∂L/∂z; 0 where z ≤ 0, else g, if z is rectified.
 
     g, z `(N, O)`, x `(N, I)`, w `(O, I)`, all float32 or all float64 -> dx `(N, I)`, dw `(O, I)`, db `(O,)`: the bits
-    of `pointwise.relu_gradient`, `matmul.product` and NumPy's sum. Raises `ShapeError`, `DTypeError`.
+    of `pointwise.relu_gradient`, `matmul.product` and `sums.total`. Raises `ShapeError`, `DTypeError`.
 
     >>> gradients(np.array([[2.0]]), np.array([[3.0, 4.0]]), np.array([[5.0, 6.0]]))
     (array([[10., 12.]]), array([[6., 8.]]), array([2.]))
@@ -33,7 +33,7 @@ def gradients(
     by_tiles, tiles, work = _plan(g.shape, x.shape, w.shape, None if z is None else z.shape)
     if not (COMPILED and by_tiles) or not (g.flags.c_contiguous and x.flags.c_contiguous and w.flags.c_contiguous):
         g = g if z is None else pointwise.relu_gradient(g, z)
-        return matmul.product(g, w), matmul.product(g.T, x), g.sum(0)
+        return matmul.product(g, w), matmul.product(g.T, x), sums.total(g, (0,))
     if z is None:
         g, x, w = floats("linear_gradients", "g x w", g, x, w)
     else:
@@ -43,7 +43,8 @@ def gradients(
     tables = matmul.table(outputs, 1, inputs), matmul.table(count, outputs, inputs)
     pieces = pieces_for(tiles, work)
     passing = _nothing(dtype) if z is None else memory.empty((pieces, count, outputs), dtype)
-    arguments = (g, g if z is None else z, x, w, dx, dw, db, passing, *tables, zeros(ROWS, dtype), _product(dtype))
+    addresses = _product(dtype), _fold(dtype)
+    arguments = (g, g if z is None else z, x, w, dx, dw, db, passing, *tables, zeros(ROWS, dtype), *addresses)
     run(_gradients_piece, arguments, pieces)
     return dx, dw, db
 
@@ -63,7 +64,7 @@ def _plan(g_shape: Sizes, x_shape: Sizes, w_shape: Sizes, z_shape: Sizes | None)
         shapes = {"g": g_shape, "x": x_shape, "w": w_shape, "z": z_shape}
         raise ShapeError(restate("linear_gradients", "the sizes don't fit", expected=expected, **shapes))
     # NumPy sums a single column in another order than several.
-    by_tiles = not for_x.blas and not for_w.blas and g_shape[1] > 1
+    by_tiles = not for_x.blas and not for_w.blas and g_shape[1] > 1 and max(g_shape) <= sums.TERMS
     # Two products, each too small for two threads, would gain less than it takes to wake the second.
     return by_tiles, max(for_x.tiles, for_w.tiles), max(for_x.work, for_w.work)
 
@@ -80,26 +81,29 @@ def _product(dtype: np.dtype) -> int:
     return address_of(matmul.broadcast_piece, (matrix, matrix, table, line, matrix, 0))
 
 
+@cache
+def _fold(dtype: np.dtype) -> int:
+    """Where the kernel stands that sums up."""
+    block = np.empty((0, 0, 0), dtype)
+    return address_of(folds.sums_piece, (block, block, 0, 0.0, 0.0))
+
+
 @piece
-def _gradients_piece(g, z, x, w, dx, dw, db, passing, x_table, w_table, zeros, product, index, pieces):
+def _gradients_piece(g, z, x, w, dx, dw, db, passing, x_table, w_table, zeros, product, fold, index, pieces):
     count, outputs = g.shape
     if len(passing):
         _pass(g, z, passing[index])
         g = passing[index]
     call(product, (g, w, x_table, zeros, dx, outputs), index, pieces)
     call(product, (g, x, w_table, zeros, dw, 1), index, pieces)
-    begin, end = outputs * index // pieces, outputs * (index + 1) // pieces
-    db[begin:end] = 0
-    for n in range(count):
-        for k in range(begin, end):
-            db[k] += g[n, k]
+    call(fold, (g.reshape(1, count, outputs), db.reshape(1, 1, outputs), count, 1.0, 1.0), index, pieces)
 
 
 @inlined
 def _pass(g, z, passing):
-    """The rectifier's gradient: g where z > 0, else 0."""
+    """The rectifier's gradient: 0 where z ≤ 0, else g."""
     upstream, output, target, zero = g.reshape(-1), z.reshape(-1), passing.reshape(-1), g.dtype.type(0)
     for k in range(target.size):
         # Both are read before one is chosen: a read under a condition isn't vectorised.
         value, above = upstream[k], output[k]
-        target[k] = value if above > zero else zero
+        target[k] = zero if above <= zero else value

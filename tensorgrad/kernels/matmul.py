@@ -15,7 +15,7 @@ from numba.extending import register_jitable
 from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
-from tensorgrad.kernels import pointwise, twins
+from tensorgrad.kernels import pointwise, sums, twins
 from tensorgrad.kernels.runtime import COMPILED, INLINE, by_reference, check_float, piece, pieces_for, ready, run, zeros
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, lanes, part_begin, turn_rows
 
@@ -50,6 +50,10 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
         expected = "a (M, K), b (K, N), bias (N,) or None"
         raise ShapeError(restate("product", "the sizes don't fit", expected=expected, a=a, b=b, bias=bias))
     (m, k, n), blas, tiles, work = how
+    if k > sums.TERMS:
+        z = sums.product_in_parts(product, a, b)
+        z = z if bias is None else _plus(z, bias)
+        return pointwise.relu(z) if rectified else z
     if blas or not COMPILED:
         z = _blas_product(a, b, bias) if COMPILED else by_reference(twins.product, a, b, bias)
         return pointwise.relu(z) if rectified else z

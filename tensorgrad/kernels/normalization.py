@@ -1,7 +1,6 @@
 """Batch normalization: statistics of each channel, and one pass over memory forward and one back.
 
-All take images or vectors `(N, C, ...)`, float32 or float64, and one number per channel, `(C,)`. Sums run in the
-array's own dtype along a plane and in float64 over the planes.
+All take images or vectors `(N, C, ...)`, float32 or float64, and one number per channel, `(C,)`. Sums run in float64.
 """
 
 from collections.abc import Callable, Iterator
@@ -30,16 +29,18 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return mean, var
 
 
-def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """x · scale[c] + shift[c], all of one dtype: x `(N, C, ...)`, scale and shift `(C,)`.
+def scale_and_shift(x: np.ndarray, center: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """(x − center[c]) · scale[c] + shift[c], all of one dtype: x `(N, C, ...)`, the others `(C,)`.
 
-    >>> scale_and_shift(np.array([[1.0, 2.0]]), np.array([2.0, 3.0]), np.array([0.5, 0.0]))
-    array([[2.5, 6. ]])
+    The center is taken off first: beside a large mean x · scale would lose what is left of x.
+
+    >>> scale_and_shift(np.array([[1.0, 2.0]]), np.array([1.0, 0.0]), np.array([2.0, 3.0]), np.array([0.5, 0.0]))
+    array([[0.5, 6. ]])
     """
-    z = memory.empty(x.shape, check_float("batch_norm", x=x, scale=scale, shift=shift))
+    z = memory.empty(x.shape, check_float("batch_norm", x=x, center=center, scale=scale, shift=shift))
     if not COMPILED:
-        return by_reference(twins.scale_and_shift, x, scale, shift)
-    arguments = (_planes(x), ready(scale), ready(shift), _planes(z))
+        return by_reference(twins.scale_and_shift, x, center, scale, shift)
+    arguments = (_planes(x), ready(center), ready(scale), ready(shift), _planes(z))
     run(_scale_piece, arguments, pieces_for(x.shape[0], WORK * x.size))
     return z
 
@@ -84,7 +85,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, one = np.ones((2, 2, 2), dtype), np.ones(2, dtype)
     yield "moments", lambda: moments(x)
-    yield "scale_and_shift", lambda: scale_and_shift(x, one, one)
+    yield "scale_and_shift", lambda: scale_and_shift(x, one, one, one)
     yield "gradient_sums", lambda: gradient_sums(x, x, one)
     yield "grad_input", lambda: grad_input(x, x, one, one, one, one)
 
@@ -99,42 +100,39 @@ def _moments_piece(x, mean, var, index, pieces):
     for c in range(len(mean) * index // pieces, len(mean) * (index + 1) // pieces):
         count, total, squares = len(x) * x.shape[2], 0.0, 0.0
         for n in range(len(x)):
-            plane, part = x[n, c], x.dtype.type(0)
+            plane = x[n, c]
             for q in range(plane.size):
-                part += plane[q]
-            total += part
+                total += plane[q]
         mean[c] = total / count
         # The mean first, then the squares around it: squares around 0 would lose what a large mean leaves of them.
         center = x.dtype.type(mean[c])
         for n in range(len(x)):
-            plane, part = x[n, c], x.dtype.type(0)
+            plane = x[n, c]
             for q in range(plane.size):
-                part += (plane[q] - center) * (plane[q] - center)
-            squares += part
+                squares += (plane[q] - center) * (plane[q] - center)
         # Less what the rounding of the center to the array's dtype added.
         var[c] = max(0.0, squares / count - (mean[c] - center) ** 2) if squares == squares else squares
 
 
 @piece
-def _scale_piece(x, scale, shift, z, index, pieces):
+def _scale_piece(x, center, scale, shift, z, index, pieces):
     for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
         for c in range(len(scale)):
-            source, target, factor, term = x[n, c], z[n, c], scale[c], shift[c]
+            source, target, middle, factor, term = x[n, c], z[n, c], center[c], scale[c], shift[c]
             for q in range(source.size):
-                target[q] = source[q] * factor + term
+                target[q] = (source[q] - middle) * factor + term
 
 
 @piece
 def _sums_piece(g, x, mean, sums, products, index, pieces):
     for c in range(len(mean) * index // pieces, len(mean) * (index + 1) // pieces):
-        sums[c], products[c], center = 0, 0, mean[c]
+        total, product, center = 0.0, 0.0, mean[c]
         for n in range(len(x)):
-            upstream, plane, total, product = g[n, c], x[n, c], x.dtype.type(0), x.dtype.type(0)
+            upstream, plane = g[n, c], x[n, c]
             for q in range(plane.size):
                 total += upstream[q]
                 product += upstream[q] * (plane[q] - center)
-            sums[c] += total
-            products[c] += product
+        sums[c], products[c] = total, product
 
 
 @piece

@@ -27,7 +27,7 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 
 def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
-    """g where z > 0, else 0. Arrays of one shape and dtype, float32 or float64.
+    """0 where z ≤ 0, else g, at NaN too. Arrays of one shape and dtype, float32 or float64.
 
     >>> relu_gradient(np.array([5.0, 7.0]), np.array([0.0, 2.0]))
     array([0., 7.])
@@ -105,7 +105,7 @@ def _relu_gradient_piece(g, z, x, index, pieces):
     for k in range(end - start):
         # Both are read before one is chosen: a read under a condition isn't vectorised.
         passing, value = upstream[k], output[k]
-        target[k] = passing if value > zero else zero
+        target[k] = zero if value <= zero else passing
 
 
 @piece
@@ -114,8 +114,7 @@ def sums_piece(x, sums, index, pieces):
     for c in range(len(sums) * index // pieces, len(sums) * (index + 1) // pieces):
         whole = 0.0
         for n in range(len(x)):
-            # Lanes of the array's own width over one plane, planes in float64.
-            plane, total = x[n, c], x.dtype.type(0)
+            plane, total = x[n, c], 0.0
             for q in range(plane.size):
                 total += plane[q]
             whole += total

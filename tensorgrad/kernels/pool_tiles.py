@@ -3,7 +3,7 @@
     max_of_pairs             the maximum of each, and where it stood
     rectified_max_of_pairs   the same, zero instead of what isn't above zero
     put_in_pairs             back to where it stood, zero in the other three places
-    rectified_put_in_pairs   the same, zero where the maximum isn't above zero
+    rectified_put_in_pairs   the same, zero where the maximum is zero or below
     sum_of_pairs             the sum of each
     spread_to_pairs          one number to all four places
 
@@ -88,7 +88,7 @@ def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple, maxi
     mask, windows = build.first_lanes(build.sub(count, out)), build.mul(line.index, count)
     value = build.read_where(mask, build.at(g, windows, out))
     if maxima is not None:
-        passes = build.fcmp_ordered(">", build.read_where(mask, build.at(maxima, windows, out)), build.zero)
+        passes = build.fcmp_unordered(">", build.read_where(mask, build.at(maxima, windows, out)), build.zero)
         value = build.select(passes, value, build.zero)
     where = build.read_integers_where(mask, build.at(indices, windows, out))
     first = build.add(build.add(place, down), left)
@@ -154,7 +154,7 @@ def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_
 @intrinsic
 def rectified_put_in_pairs(typing, g, g_at, z, z_at, indices, indices_at, place, count, left, x, x_at, width, lines,
                            alarm, alarm_at):  # fmt: skip
-    """As `put_in_pairs`, with zero instead of each g whose z isn't above zero."""
+    """As `put_in_pairs`, with zero instead of each g whose z is zero or below."""
     n = types.intp
     signature = types.void(g, n, z, n, indices, n, n, n, n, x, n, n, n, alarm, n)
     return signature, lambda *call: emit_one(*call, _rectified_put_in_pairs)

@@ -467,7 +467,7 @@ def _sum_row(source, p, numbers, total):
 @piece
 def _avg_piece(x, divisors, y, numbers, index, pieces):
     (rows, columns), width = y.shape[2:], x.shape[3]
-    pairs = _side_by_side(numbers, x.shape[2:], y.shape[2:])
+    pairs, wide = _side_by_side(numbers, x.shape[2:], y.shape[2:]), np.empty(columns)
     for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
         target = _plane(y, plane)
         for p in range(rows):
@@ -476,7 +476,10 @@ def _avg_piece(x, divisors, y, numbers, index, pieces):
                 for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
                     sum_of_pairs(x, source, width, left, y, place, columns)
             else:
-                _sum_row(_plane(x, plane), p, numbers, target[p])
+                # In float64: a window may be a whole image.
+                _sum_row(_plane(x, plane), p, numbers, wide)
+                for q in range(columns):
+                    target[p, q] = wide[q]
             total, counts = target[p], divisors[p]
             for q in range(columns):
                 total[q] = total[q] / counts[q]
@@ -498,9 +501,12 @@ def _spread_row(share, p, numbers, target):
 def _spread_piece(g, divisors, x, numbers, index, pieces):
     (rows, columns), width = g.shape[2:], x.shape[3]
     share, pairs = np.empty(columns, g.dtype), _side_by_side(numbers, x.shape[2:], g.shape[2:])
+    # In float64: a pixel may lie in very many windows.
+    wide = np.empty((0 if pairs else x.shape[2], width))
     for plane in range(_count(g) * index // pieces, _count(g) * (index + 1) // pieces):
         source, target = _plane(g, plane), _plane(x, plane)
         target[2 * rows if pairs else 0 :] = 0
+        wide[:] = 0
         for p in range(rows):
             upstream, counts = source[p], divisors[p]
             for q in range(columns):
@@ -510,4 +516,7 @@ def _spread_piece(g, divisors, x, numbers, index, pieces):
                 for left in range(0, width, 2 * (WIDTH // x.itemsize)):
                     spread_to_pairs(share, 0, columns, left, x, place, width)
             else:
-                _spread_row(share, p, numbers, target)
+                _spread_row(share, p, numbers, wide)
+        for h in range(len(wide)):
+            for q in range(width):
+                target[h, q] = wide[h, q]

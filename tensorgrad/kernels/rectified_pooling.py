@@ -186,13 +186,13 @@ def _put_pairs(g, z, indices, x, plane, alarm):
 
 @piece
 def _put(g, z, where, x):
-    """x[where] += g if z > 0, on zeros, for one plane. How many indices are outside."""
+    """x[where] += g unless z ≤ 0, on zeros, for one plane. How many indices are outside."""
     strays = 0
     x[:] = 0
     for q in range(g.size):
         if where[q] < 0 or where[q] >= x.size:
             strays += 1
-        elif z[q] > 0:
+        elif not z[q] <= 0:  # at NaN the gradient passes
             x[where[q]] += g[q]
     return strays
 

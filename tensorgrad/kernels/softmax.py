@@ -96,9 +96,10 @@ def _softmax_piece(x, z, index, pieces):
 @piece
 def _softmax_gradient_piece(g, z, dx, index, pieces):
     for n in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
-        upstream, shares, out, inner = g[n], z[n], dx[n], z.dtype.type(0)
+        upstream, shares, out, wide = g[n], z[n], dx[n], 0.0
         for j in range(out.size):
-            inner += upstream[j] * shares[j]
+            wide += upstream[j] * shares[j]
+        inner = z.dtype.type(wide)
         for j in range(out.size):
             out[j] = shares[j] * (upstream[j] - inner)
 
@@ -117,8 +118,9 @@ def _log_softmax_piece(x, z, index, pieces):
 @piece
 def _log_softmax_gradient_piece(g, z, dx, index, pieces):
     for n in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
-        upstream, logs, out, total = g[n], z[n], dx[n], z.dtype.type(0)
+        upstream, logs, out, wide = g[n], z[n], dx[n], 0.0
         for j in range(out.size):
-            total += upstream[j]
+            wide += upstream[j]
+        total = z.dtype.type(wide)
         for j in range(out.size):
             out[j] = upstream[j] - exponential(logs[j]) * total

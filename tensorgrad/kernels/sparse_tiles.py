@@ -42,7 +42,7 @@ def _find_in_windows(build: Writer, rows: int, columns: int, arguments: tuple) -
     first = build.mul(line.index, count)
     vectors = Loop(build, count, build.lanes, line.carried, "vectors")
     mask, at = build.first_lanes(build.sub(count, vectors.index)), build.add(first, vectors.index)
-    passes = build.fcmp_ordered(">", build.read_where(mask, build.at(z, at)), build.zero)
+    passes = build.fcmp_unordered(">", build.read_where(mask, build.at(z, at)), build.zero)
     value = build.select(passes, build.read_where(mask, build.at(g, at)), build.zero)
     base = build.read_integers_where(mask, build.at(bases, vectors.index))
     step = build.sub(build.read_integers_where(mask, build.at(indices, at)), base)

@@ -240,7 +240,7 @@ def relu(x: np.ndarray) -> np.ndarray:
 
 def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
     """The gradient passes where the rectifier let its input pass: see `pointwise.relu_gradient`."""
-    return np.where(z > 0, g, np.zeros_like(g))
+    return np.where(z <= 0, np.zeros_like(g), g)
 
 
 def channel_sums(x: np.ndarray) -> np.ndarray:
@@ -271,7 +271,7 @@ _ACTIVATIONS = {
     ),
     "leaky_relu": (
         lambda x, slope: np.where(x > 0, x, x * slope),
-        lambda x, slope: np.where(x > 0, x.dtype.type(1), slope),
+        lambda x, slope: np.where(x <= 0, slope, x.dtype.type(1)),
     ),
     "softplus": (
         lambda x, beta: np.logaddexp(x * beta, x.dtype.type(0)) / beta,
@@ -345,9 +345,9 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return x.mean(axes, np.float64), x.var(axes, np.float64)
 
 
-def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """x · scale + shift, per channel: see `normalization.scale_and_shift`."""
-    return x * _per_channel(scale, x) + _per_channel(shift, x)
+def scale_and_shift(x: np.ndarray, center: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """(x − center) · scale + shift, per channel: see `normalization.scale_and_shift`."""
+    return (x - _per_channel(center, x)) * _per_channel(scale, x) + _per_channel(shift, x)
 
 
 def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

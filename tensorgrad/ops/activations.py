@@ -11,9 +11,9 @@ from tensorgrad import kernels
 from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.activation import activation, activation_gradient
+from tensorgrad.ops.activation import activation_gradient
 from tensorgrad.ops.arithmetic import where
-from tensorgrad.ops.operands import TensorLike, floating, for_kernel
+from tensorgrad.ops.operands import TensorLike, floating, for_kernel, widened
 from tensorgrad.ops.transcendental import erf, exp
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ __all__ = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus"]
 
 
 class Relu(Op):
-    """z = max(x, 0); the derivative at 0 is taken as 0. NaN is carried."""
+    """z = max(x, 0); the derivative at 0 is taken as 0. NaN is carried, and the gradient passes there."""
 
     symbol, formula = "relu", "z = max(x, 0)"
     derivatives = ("∂z/∂x = [x > 0]",)
@@ -37,7 +37,7 @@ class Relu(Op):
 
 
 class ReluGradient(Op):
-    """z = g where y > 0, else 0: the gradient of the rectifier for its input, y being its output."""
+    """z = 0 where y ≤ 0, else g: the gradient of the rectifier for its input, y being its output."""
 
     symbol, formula = "⊙ [y > 0]", "z = g if y > 0 else 0"
     derivatives = ("∂z/∂g = [y > 0]", "")
@@ -55,8 +55,8 @@ def rectified(x: np.ndarray) -> np.ndarray:
 
 
 def relu_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """The array g where y > 0, else 0."""
-    return np.where(y > 0, g, 0) if g.dtype == np.float16 else kernels.pointwise.relu_gradient(g, y)
+    """The array that is 0 where y ≤ 0, else g."""
+    return np.where(y <= 0, np.float16(0), g) if g.dtype == np.float16 else kernels.pointwise.relu_gradient(g, y)
 
 
 class LeakyRelu(Op):
@@ -66,13 +66,14 @@ class LeakyRelu(Op):
     derivatives = ("∂z/∂x = 1 if x > 0 else slope",)
     slope: float
 
+    @widened
     def forward(self, x):
-        return activation("leaky_relu", x, self.slope)
+        return kernels.activations.activation("leaky_relu", x, self.slope)
 
     def backward_x(self, grad, x):
         if not is_grad_enabled():
             return activation_gradient("leaky_relu", grad, x, self.slope)
-        return where(x > 0, grad, grad * self.slope)
+        return where(x <= 0, grad * self.slope, grad)
 
 
 class Elu(Op):
@@ -82,8 +83,9 @@ class Elu(Op):
     derivatives = ("∂z/∂x = 1 if x > 0 else α·eˣ",)
     alpha: float
 
+    @widened
     def forward(self, x):
-        return activation("elu", x, self.alpha)
+        return kernels.activations.activation("elu", x, self.alpha)
 
     def backward_x(self, grad, x):
         if not is_grad_enabled():
@@ -97,8 +99,9 @@ class Sigmoid(Op):
     symbol, formula = "σ", "z = 1 / (1 + e⁻ˣ)"
     derivatives = ("∂z/∂x = z(1 − z)",)
 
+    @widened
     def forward(self, x):
-        return activation("sigmoid", x)
+        return kernels.activations.activation("sigmoid", x)
 
     def backward_x(self, grad, z):
         if not is_grad_enabled():
@@ -113,8 +116,9 @@ class Softplus(Op):
     derivatives = ("∂z/∂x = σ(βx)",)
     beta: float
 
+    @widened
     def forward(self, x):
-        return activation("softplus", x, self.beta)
+        return kernels.activations.activation("softplus", x, self.beta)
 
     def backward_x(self, grad, x):
         if not is_grad_enabled():
@@ -128,8 +132,9 @@ class Silu(Op):
     symbol, formula = "silu", "z = x · σ(x)"
     derivatives = ("∂z/∂x = σ(x)(1 + x(1 − σ(x)))",)
 
+    @widened
     def forward(self, x):
-        return activation("silu", x)
+        return kernels.activations.activation("silu", x)
 
     def backward_x(self, grad, x):
         if not is_grad_enabled():
@@ -144,8 +149,9 @@ class Gelu(Op):
     symbol, formula = "gelu", "z = x · Φ(x)"
     derivatives = ("∂z/∂x = Φ(x) + x · φ(x)",)
 
+    @widened
     def forward(self, x):
-        return activation("gelu", x)
+        return kernels.activations.activation("gelu", x)
 
     def backward_x(self, grad, x):
         if not is_grad_enabled():

@@ -142,10 +142,13 @@ class Power(Op):
         return np.power(x, y)
 
     def backward_x(self, grad, x, y):
-        return where(y == 0, 0.0, grad * y * x ** (y - 1))
+        # The function is 1 there, and 0 · 0⁻¹ no number: 1 in place of x keeps that from a second derivative too.
+        flat = (y == 0) & ((x == 0) | (x != x))
+        return where(flat, 0.0, grad * y * where(flat, 1.0, x) ** (y - 1))
 
     def backward_y(self, grad, x, y, z):
-        return where((x == 0) & (y >= 0), 0.0, grad * z * x.log())
+        # ln 1 = 0 in place of ln 0.
+        return grad * z * where((x == 0) & (y >= 0), 1.0, x).log()
 
 
 class Square(Op):
@@ -243,10 +246,10 @@ class Maximum(Op):
         return np.maximum(x, y)
 
     def backward_x(self, grad, x, y):
-        return grad * _share(x > y, x == y, grad)
+        return grad * _share(x > y, y > x, x, y, grad)
 
     def backward_y(self, grad, x, y):
-        return grad * _share(y > x, x == y, grad)
+        return grad * _share(y > x, x > y, y, x, grad)
 
 
 class Minimum(Op):
@@ -259,22 +262,25 @@ class Minimum(Op):
         return np.minimum(x, y)
 
     def backward_x(self, grad, x, y):
-        return grad * _share(x < y, x == y, grad)
+        return grad * _share(x < y, y < x, x, y, grad)
 
     def backward_y(self, grad, x, y):
-        return grad * _share(y < x, x == y, grad)
+        return grad * _share(y < x, x < y, y, x, grad)
 
 
-def _share(wins: Tensor, ties: Tensor, grad: Tensor) -> Tensor:
-    return as_tensor(aside(_shared, wins._data, ties._data, grad.dtype))
+def _share(wins: Tensor, loses: Tensor, x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
+    """What of the gradient x gets beside y: all, nothing, or half in a tie. A NaN wins over a number."""
+    nan, other_nan = x != x, y != y
+    alone, beaten = nan & ~other_nan, other_nan & ~nan
+    return as_tensor(aside(_shared, (wins | alone)._data, (loses | beaten)._data, grad.dtype))
 
 
-def _shared(wins: np.ndarray, ties: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    return (wins + 0.5 * ties).astype(dtype)
+def _shared(wins: np.ndarray, loses: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return ((1.0 + wins - loses) / 2).astype(dtype)
 
 
 class Clip(Op):
-    """z = min(max(x, low), high); inside the bounds, ends included, the gradient goes to x."""
+    """z = min(max(x, low), high); inside the bounds, ends included, and at NaN the gradient goes to x."""
 
     symbol, formula = "clip", "z = min(max(x, low), high)"
     derivatives = ("∂z/∂x = [low ≤ x ≤ high]", "∂z/∂low = [x < low ≤ high]", "∂z/∂high = [x > high or low > high]")
@@ -283,7 +289,7 @@ class Clip(Op):
         return np.minimum(np.maximum(x, low), high)
 
     def backward_x(self, grad, x, low, high):
-        return where((x >= low) & (x <= high), grad, 0.0)
+        return where((x < low) | (x > high), 0.0, grad)
 
     def backward_low(self, grad, x, low, high):
         return where((x < low) & (low <= high), grad, 0.0)

@@ -19,17 +19,20 @@ __all__ = ["dropout"]
 
 
 class Dropout(Op):
-    """z = x · m, m being 0 for what is dropped and 1/(1 − p) for what is kept."""
+    """z = 0 for what is dropped, where m is 0; x · m for what is kept, m being 1/(1 − p)."""
 
     symbol, formula = "dropout", "z = x · m"
     derivatives = ("∂z/∂x = m",)
 
     @quiet
     def forward(self, x, m):
-        return np.multiply(x, m)
+        z = np.asarray(np.multiply(x, m))
+        # Not ∞ · 0.
+        np.copyto(z, 0, where=m == 0)
+        return z
 
     def backward_x(self, grad, m):
-        return grad * m
+        return apply(Dropout, grad, m)
 
 
 def dropout(

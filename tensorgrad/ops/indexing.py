@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad.arrays import is_float
 from tensorgrad.engine import Variable, apply, fixed, holds
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.op import Op
@@ -46,11 +47,14 @@ class ScatterAdd(Op):
 
     @quiet
     def forward(self, x):
-        z = np.zeros(self.shape, x.dtype)
         if _names_each_once(self.index):
+            z = np.zeros(self.shape, x.dtype)
             z[self.index] = x
         else:
-            np.add.at(z, self.index, x)
+            # In float64: one element may be named very often.
+            wide = np.zeros(self.shape, np.float64 if is_float(x.dtype) else x.dtype)
+            np.add.at(wide, self.index, x.astype(wide.dtype, copy=False))
+            return wide.astype(x.dtype, copy=False)
         return z
 
     def backward_x(self, grad):

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.arrays import KERNEL_FLOATS
+from tensorgrad.arrays import KERNEL_FLOATS, is_float
 from tensorgrad.engine import apply, fixed
 from tensorgrad.errors import ShapeError, restate
+from tensorgrad.kernels.sums import TERMS, product_in_parts
 from tensorgrad.op import Op
 from tensorgrad.ops.activations import rectified, relu_gradient
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet, widened
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -32,6 +33,7 @@ class MatMul(Op):
     symbol, formula = "@", "z = x · y"
     derivatives = ("∂L/∂x = ∂L/∂z · yᵀ", "∂L/∂y = xᵀ · ∂L/∂z")
 
+    @widened
     def forward(self, x, y):
         return _product(x, y)
 
@@ -48,6 +50,7 @@ class Linear(Op):
     symbol, formula = "linear", "z = x · wᵀ + b"
     derivatives = ("∂L/∂x = ∂L/∂z · w", "∂L/∂w = ∂L/∂zᵀ · x", "∂L/∂b = Σ ∂L/∂z")
 
+    @widened
     def forward(self, x, w, b=None):
         return _product(x, w.T, b)
 
@@ -68,6 +71,7 @@ class LinearGradWeight(Op):
     symbol, formula = "@ʷ", "z = gᵀ · x"
     derivatives = ("∂L/∂g = x · ∂L/∂zᵀ", "∂L/∂x = g · ∂L/∂z")
 
+    @widened
     def forward(self, g, x):
         return _product(g.T, x)
 
@@ -86,7 +90,7 @@ def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None 
     if _is_large(g, w):
         return kernels.linear.gradients(g, x, w, z)
     g = g if z is None else relu_gradient(g, z)
-    return _numpy_product(g, w, None), _numpy_product(g.T, x, None), g.sum(0)
+    return _numpy_product(g, w, None), _numpy_product(g.T, x, None), kernels.sums.total(g, (0,))
 
 
 def rectified_linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
@@ -108,7 +112,7 @@ def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np
 
 @quiet
 def _numpy_product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
-    z = np.matmul(x, y)
+    z = np.matmul(x, y) if x.shape[-1] <= TERMS else product_in_parts(np.matmul, x, y)
     return z if bias is None else z + bias
 
 
@@ -125,8 +129,9 @@ class Einsum(Op):
     subscripts: str
 
     @quiet
+    @widened
     def forward(self, *xs):
-        return np.einsum(self.subscripts, *xs, optimize=len(xs) > 2)
+        return _einsum(self.subscripts, xs)
 
     def backward_xs(self, grad, i, xs):
         labels, output = self.subscripts.split("->")
@@ -146,6 +151,17 @@ class Einsum(Op):
             target += label
         subscripts = ",".join(t for t, _ in terms) + "->" + target
         return apply(Einsum, *[x for _, x in terms], subscripts=subscripts)
+
+
+def _einsum(subscripts: str, xs: tuple[np.ndarray, ...]) -> np.ndarray:
+    labels, _, output = subscripts.partition("->")
+    lengths = dict(zip(labels.replace(",", ""), [n for x in xs for n in x.shape], strict=True))
+    terms = math.prod([n for label, n in lengths.items() if label not in output])
+    if terms <= TERMS or not is_float(xs[0].dtype):
+        return np.einsum(subscripts, *xs, optimize=len(xs) > 2)
+    # Long sums in float64: NumPy's einsum adds one by one.
+    z = np.einsum(subscripts, *[x.astype(np.float64, copy=False) for x in xs], optimize=len(xs) > 2)
+    return z.astype(xs[0].dtype, copy=False)
 
 
 def matmul(x: TensorLike, y: TensorLike) -> Tensor:

@@ -9,9 +9,9 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.op import Op
-from tensorgrad.ops.arithmetic import maximum
+from tensorgrad.ops.arithmetic import maximum, where
 from tensorgrad.ops.indexing import one_hot
-from tensorgrad.ops.operands import quiet
+from tensorgrad.ops.operands import quiet, widened
 from tensorgrad.ops.softmax import softmax
 from tensorgrad.ops.transcendental import log, log1p
 
@@ -25,22 +25,16 @@ class CrossEntropy(Op):
     symbol, formula = "cross-entropy", "z = ln Σⱼ e^xⱼ − x[y]"
     derivatives = ("∂z/∂xᵢ = softmax(x)ᵢ − [i = y]", "")
 
+    @widened
     def forward(self, x, y):
-        kernel = _twin if x.dtype == np.float16 else kernels.losses.cross_entropy
-        z, self.residuals = kernel(x, y)
+        z, self.residuals = kernels.losses.cross_entropy(x, y)
         return z
 
     def backward_x(self, grad, x, y, residuals):
-        if not is_grad_enabled() and x._data.dtype != np.float16:
+        if not is_grad_enabled():
             return apply(CrossEntropyGradient, grad, y, probabilities=residuals)
         # For a second derivative. (N,) -> (N, 1), beside the (N, C) of the classes
         return (softmax(x, axis=1) - one_hot(y, x.shape[1])) * grad.unsqueeze(1)
-
-
-@quiet
-def _twin(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """What no kernel takes."""
-    return kernels.twins.cross_entropy(x, y)
 
 
 class CrossEntropyGradient(Op):
@@ -49,6 +43,7 @@ class CrossEntropyGradient(Op):
     symbol, formula = "softmax − [i = y]", "z = (softmax(x)ᵢ − [i = y]) · g"
     probabilities: np.ndarray
 
+    @widened
     def forward(self, g, y):
         return kernels.losses.cross_entropy_gradient(g, self.probabilities, y)
 
@@ -60,6 +55,7 @@ class BinaryCrossEntropy(Op):
     derivatives = ("∂z/∂x = (x − t) / (x(1 − x))", "∂z/∂t = ln(1 − x) − ln x")
 
     @quiet
+    @widened
     def forward(self, x, t):
         yes, no = np.maximum(np.log(x), -100), np.maximum(np.log1p(-x), -100)
         return -(t * yes + (1 - t) * no)
@@ -70,6 +66,36 @@ class BinaryCrossEntropy(Op):
 
     def backward_t(self, grad, x):
         return grad * (maximum(log1p(-x), -100) - maximum(log(x), -100))
+
+
+class Weighted(Op):
+    """z = t · x; 0 where t is 0 though x be infinite: an impossible outcome costs nothing where it isn't expected."""
+
+    symbol, formula = "×", "z = t · x, 0 where t = 0"
+    derivatives = ("∂z/∂t = x, 0 where t = 0 and x = ±∞", "∂z/∂x = t")
+
+    @quiet
+    def forward(self, t, x):
+        z = np.asarray(t * x)
+        np.copyto(z, 0, where=(t == 0) & np.isinf(x))
+        return z
+
+    def backward_t(self, grad, t, x):
+        return grad * where((t == 0) & ((x == np.inf) | (x == -np.inf)), 0.0, x)
+
+    def backward_x(self, grad, t):
+        return grad * t
+
+
+def weighted(t: Tensor, x: Tensor) -> Tensor:
+    """z = t · x for probabilities t and losses x of one shape and dtype; 0 where t is 0 though x be infinite.
+
+    >>> import tensorgrad as tg
+    >>> from tensorgrad.ops.loss import weighted
+    >>> weighted(tg.tensor([0.0, 1.0]), tg.tensor([float("inf"), 2.0]))
+    tensor([0., 2.])
+    """
+    return apply(Weighted, t, x)
 
 
 def cross_entropy(x: Tensor, y: Tensor) -> Tensor:

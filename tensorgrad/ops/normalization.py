@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ from tensorgrad import kernels
 from tensorgrad.engine import apply, aside, fixed, is_grad_enabled
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet, widened
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -20,20 +19,25 @@ __all__ = ["batch_norm"]
 
 
 class ScaleAndShift(Op):
-    """z = x · w + b, with one w and one b per channel."""
+    """z = (x − c) · w + b, with one c, w and b per channel."""
 
-    symbol, formula = "scale, shift", "z = x · w + b"
-    derivatives = ("∂L/∂x = g · w", "∂L/∂w = Σ g · x", "∂L/∂b = Σ g")
+    symbol, formula = "scale, shift", "z = (x − c) · w + b"
+    derivatives = ("∂L/∂x = g · w", "∂L/∂c = −Σ g · w", "∂L/∂w = Σ g · (x − c)", "∂L/∂b = Σ g")
 
-    @quiet
-    def forward(self, x, w, b):
-        return _room(x).scale_and_shift(x, w, b)
+    @widened
+    def forward(self, x, c, w, b):
+        return kernels.normalization.scale_and_shift(x, c, w, b)
 
     def backward_x(self, grad, w):
-        return apply(ScaleAndShift, grad, w, fixed(np.zeros_like(w._data)))
+        zeros = fixed(np.zeros_like(w._data))
+        return apply(ScaleAndShift, grad, zeros, w, zeros)
 
-    def backward_w(self, grad, x):
-        return (grad * x).sum(_all_but_channels(x.ndim))
+    def backward_c(self, grad, w):
+        return -grad.sum(_all_but_channels(grad.ndim)) * w
+
+    def backward_w(self, grad, x, c):
+        centred = x - c.reshape(-1, *[1] * (x.ndim - 2))
+        return (grad * centred).sum(_all_but_channels(x.ndim))
 
     def backward_b(self, grad):
         return grad.sum(_all_but_channels(grad.ndim))
@@ -49,14 +53,16 @@ class BatchNorm(Op):
     eps: float
 
     @quiet
+    @widened
     def forward(self, x, w, b):
         self.residuals = {}  # the sums of a gradient, which all three rules need
+        center, rest = _rounded(self.mean, x.dtype)
         scale = w / np.sqrt(self.var + self.eps)
-        shift = b - self.mean * scale
-        return _room(x).scale_and_shift(x, scale.astype(x.dtype), shift.astype(x.dtype))
+        numbers = (center, scale, b - rest * scale)
+        return kernels.normalization.scale_and_shift(x, *[values.astype(x.dtype) for values in numbers])
 
     def forward_again(self, x, w, b):
-        self.mean, self.var = _room(x).moments(x)
+        self.mean, self.var = _moments(x)
         return self.forward(x, w, b)
 
     def backward_x(self, grad, x, w, residuals):
@@ -100,10 +106,12 @@ class BatchNormSums(Op):
     eps: float
 
     @quiet
+    @widened
     def forward(self, g, x):
-        sums, products = _room(x).gradient_sums(g, x, self.mean.astype(x.dtype))
+        center, rest = _rounded(self.mean, x.dtype)
+        sums, products = kernels.normalization.gradient_sums(g, x, center)
         # (C,), (C,) -> (2, C)
-        return np.stack([sums, products / np.sqrt(self.var + self.eps)]).astype(x.dtype)
+        return np.stack([sums, (products - rest * sums) / np.sqrt(self.var + self.eps)]).astype(x.dtype)
 
 
 class BatchNormGradient(Op):
@@ -115,17 +123,24 @@ class BatchNormGradient(Op):
     eps: float
 
     @quiet
+    @widened
     def forward(self, g, x, w, sums):
         count, deviation = x.size // x.shape[1], np.sqrt(self.var + self.eps)
-        offset, slope = sums[0] / count, sums[1] / (count * deviation)
-        numbers = (self.mean, w / deviation, offset, slope)
-        kernel = kernels.twins.batch_norm_grad_input if x.dtype == np.float16 else kernels.normalization.grad_input
-        return kernel(g, x, *(values.astype(x.dtype) for values in numbers))
+        center, rest = _rounded(self.mean, x.dtype)
+        slope = sums[1] / (count * deviation)
+        numbers = (center, w / deviation, sums[0] / count - slope * rest, slope)
+        return kernels.normalization.grad_input(g, x, *[values.astype(x.dtype) for values in numbers])
 
 
-def _room(x: np.ndarray) -> ModuleType:
-    """Where the functions for arrays like x are: kernels don't take float16."""
-    return kernels.twins if x.dtype == np.float16 else kernels.normalization
+def _rounded(mean: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    """The mean in the dtype of x, and what rounding took from it, in float64."""
+    center = mean.astype(dtype)
+    return center, mean - center
+
+
+def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each channel, in float64."""
+    return kernels.normalization.moments(x.astype(np.float32) if x.dtype == np.float16 else x)
 
 
 def batch_norm(
@@ -171,15 +186,15 @@ def batch_norm(
     weight = given.get("weight", fixed(np.ones(x.shape[1], x.dtype)))
     bias = given.get("bias", fixed(np.zeros(x.shape[1], x.dtype)))
     if x.size == 0:
-        return apply(ScaleAndShift, x, weight, bias)  # nothing to take statistics of
+        return apply(ScaleAndShift, x, bias, weight, bias)  # nothing to take statistics of
     if not training and running_mean is not None and running_var is not None:
         scale = weight / (given["running_var"] + eps).sqrt()
-        return apply(ScaleAndShift, x, scale, bias - given["running_mean"] * scale)
+        return apply(ScaleAndShift, x, given["running_mean"], scale, bias)
     count = x.size // x.shape[1]
     if training and count == 1:
         fix = "use more examples, or model.eval()"
         raise ShapeError(restate("batch_norm", "training needs more than one value per channel", fix=fix, x=x))
-    mean, var = aside(_room(x._data).moments, x._data)
+    mean, var = aside(_moments, x._data)
     if training:
         for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, count / (count - 1))):
             if running is not None:

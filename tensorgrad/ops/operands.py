@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,24 @@ TensorLike = Any
 
 quiet = np.errstate(all="ignore")
 """Infinities and NaN are values here, as in PyTorch: no warnings."""
+
+
+def widened(forward: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
+    """A forward whose float16 arrays come as float32, and whose result is rounded back: half precision is for storage.
+
+    Sums and products in half precision would lose digits, or run out of its range, on the way.
+    """
+
+    @quiet
+    def in_float32(self: Any, *arrays: np.ndarray) -> np.ndarray:
+        arrays = [x.astype(np.float32) if x.dtype == np.float16 else x for x in arrays]
+        return forward(self, *arrays).astype(np.float16)
+
+    @wraps(forward)
+    def wide(self: Any, *arrays: np.ndarray) -> np.ndarray:
+        return in_float32(self, *arrays) if arrays[0].dtype == np.float16 else forward(self, *arrays)
+
+    return wide
 
 
 class Cast(Op):

@@ -13,6 +13,7 @@ from tensorgrad.op import Op
 from tensorgrad.ops.convolution import Size, planes, signals
 from tensorgrad.ops.linear import einsum
 from tensorgrad.ops.operands import TensorLike, floating, for_kernel
+from tensorgrad.ops.reductions import mean
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -290,6 +291,9 @@ def _adaptive(op, rank, x, output_size):
     sizes = geometry.as_tuple(output_size, rank, op=op, name="output_size", minimum=1)
     if 0 in x.shape[2:]:
         raise ShapeError(restate(op, "there is nothing to average", x=x, output_size=output_size))
+    if set(sizes) == {1}:
+        z = mean(x, tuple(range(2, x.ndim)), keepdims=True)
+        return z.squeeze(0) if single else z
     means = [fixed(_window_means(n, m).astype(x.dtype)) for n, m in zip(x.shape[2:], sizes, strict=True)]
     z = einsum("nchw,ph,qw->ncpq" if rank == 2 else "ncl,ml->ncm", x, *means)
     return z.squeeze(0) if single else z

@@ -12,9 +12,10 @@ import numpy as np
 from tensorgrad.arrays import is_float, repeated
 from tensorgrad.engine import apply, holds
 from tensorgrad.errors import ArgumentError, RangeError, restate
+from tensorgrad.kernels import sums
 from tensorgrad.op import Op
 from tensorgrad.ops.arithmetic import where
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet, widened
 from tensorgrad.ops.transcendental import exp
 
 if TYPE_CHECKING:
@@ -48,11 +49,6 @@ def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
     return axes
 
 
-def accumulator(dtype: np.dtype) -> np.dtype:
-    """The dtype of a sum or product: that of the elements for floats, int64 for integers and bools."""
-    return dtype if is_float(dtype) else np.dtype(np.int64)
-
-
 class Reduction(Op):
     """An op that folds the axes in `axis`; `keepdims` leaves them with length 1."""
 
@@ -75,10 +71,11 @@ class Sum(Reduction):
     symbol, formula = "Σ", "z = Σ x"
     derivatives = ("∂z/∂xᵢ = 1",)
 
-    @quiet
     def forward(self, x):
         self.residuals = x.shape
-        return x.sum(self.axis, accumulator(x.dtype), keepdims=self.keepdims)
+        if is_float(x.dtype):
+            return sums.total(x, self.axis, keepdims=self.keepdims)
+        return x.sum(self.axis, np.int64, keepdims=self.keepdims)
 
     def backward_x(self, grad, residuals):
         return self.spread(grad).broadcast_to(residuals)
@@ -90,11 +87,10 @@ class Mean(Reduction):
     symbol, formula = "mean", "z = 1/n Σ x"
     derivatives = ("∂z/∂xᵢ = 1/n",)
 
-    @quiet
     def forward(self, x):
         count = x.size if len(self.axis) == x.ndim else math.prod([x.shape[a] for a in self.axis])
         self.residuals = x.shape, count
-        return np.add.reduce(x, self.axis, keepdims=self.keepdims) / x.dtype.type(count)
+        return sums.total(x, self.axis, keepdims=self.keepdims, divisor=count)
 
     def backward_x(self, grad, residuals):
         shape, count = residuals
@@ -111,8 +107,9 @@ class Share(Op):
 
     @quiet
     def forward(self, x):
-        # x[()] makes a number of an array without axes, which NumPy divides in half the time.
-        share = np.asarray(x[()] / x.dtype.type(self.count))
+        # x[()] makes a number of an array without axes, which NumPy divides in half the time. Half precision has no
+        # counts above 65,504.
+        share = np.asarray(x[()] / (np.float32 if x.dtype == np.float16 else x.dtype.type)(self.count), x.dtype)
         if share.ndim or math.prod(self.shape) > FEW:
             return repeated(share, self.shape)
         # A view of the one number would take longer to make, and kernels would copy it.
@@ -121,7 +118,69 @@ class Share(Op):
         return z
 
     def backward_x(self, grad):
-        return grad / self.count  # the engine sums over broadcast axes
+        return divided(grad, self.count)  # the engine sums over broadcast axes
+
+
+def divided(x: Tensor, count: int) -> Tensor:
+    """x / count."""
+    return apply(Share, x, shape=x.shape, count=count)
+
+
+class Spread(Reduction):
+    """What variance and standard deviation share: the mean is taken off first, then what its rounding left."""
+
+    ddof: int = 0
+
+    @quiet
+    def variance(self, x):
+        count = self.count(x.shape)
+        x = x.astype(np.float32) if x.dtype == np.float16 else x
+        mean = sums.total(x, self.axis, keepdims=True, divisor=count)
+        centred = x - mean
+        squares, rest = [
+            sums.total(centred, self.axis, keepdims=self.keepdims, squares=squares, dtype=sums.FLOAT64)
+            for squares in (True, False)
+        ]
+        # Chan, Golub and LeVeque, Algorithms for Computing the Sample Variance, 1983: the corrected two-pass algorithm.
+        return np.maximum(squares - rest * rest / count, 0) / builtins.max(count - self.ddof, 0)
+
+    def count(self, shape):
+        return math.prod([shape[a] for a in self.axis])
+
+    def slope(self, grad, x):
+        """grad · (x − mean x) / (n − ddof)."""
+        centred = x - mean(x, self.axis, keepdims=True)
+        return self.spread(divided(grad, builtins.max(self.count(x.shape) - self.ddof, 0))) * centred
+
+
+class Var(Spread):
+    """z = 1/(n − ddof) Σ (x − mean x)²."""
+
+    symbol, formula = "var", "z = 1/(n − ddof) Σ (x − mean x)²"
+    derivatives = ("∂z/∂xᵢ = 2(xᵢ − mean x)/(n − ddof)",)
+
+    @quiet
+    def forward(self, x):
+        return np.asarray(self.variance(x), x.dtype)
+
+    def backward_x(self, grad, x):
+        return self.slope(2 * grad, x)
+
+
+class Std(Spread):
+    """z = √(1/(n − ddof) Σ (x − mean x)²); the derivative is taken as 0 where all x are equal."""
+
+    symbol, formula = "std", "z = √(1/(n − ddof) Σ (x − mean x)²)"
+    derivatives = ("∂z/∂xᵢ = (xᵢ − mean x)/((n − ddof) · z), 0 where z = 0",)
+
+    @quiet
+    def forward(self, x):
+        return np.asarray(np.sqrt(self.variance(x)), x.dtype)
+
+    def backward_x(self, grad, x, z):
+        flat = z == 0
+        # The inner where keeps 1/0 from a second derivative.
+        return self.slope(where(flat, 0.0, grad / where(flat, 1.0, z)), x)
 
 
 class Extreme(Reduction):
@@ -160,7 +219,10 @@ class Prod(Reduction):
 
     @quiet
     def forward(self, x):
-        return x.prod(self.axis, accumulator(x.dtype), keepdims=self.keepdims)
+        if not is_float(x.dtype):
+            return x.prod(self.axis, np.int64, keepdims=self.keepdims)
+        # In float64, where neither rounding nor range runs out on the way.
+        return np.asarray(x.prod(self.axis, np.float64, keepdims=self.keepdims), x.dtype)
 
     def backward_x(self, grad, x, z):
         grad = self.spread(grad)
@@ -189,10 +251,11 @@ class LogSumExp(Reduction):
     derivatives = ("∂z/∂xᵢ = e^(xᵢ − z)",)
 
     @quiet
+    @widened
     def forward(self, x):
         top = np.max(x, self.axis, keepdims=True, initial=-np.inf)
         top = np.where(np.isfinite(top), top, x.dtype.type(0))
-        z = np.log(np.exp(x - top).sum(self.axis, keepdims=True)) + top
+        z = np.log(sums.total(np.exp(x - top), self.axis, keepdims=True)) + top
         return z if self.keepdims else z.squeeze(self.axis)
 
     def backward_x(self, grad, x, z):
@@ -211,7 +274,10 @@ class CumSum(Op):
 
     @quiet
     def forward(self, x):
-        return x.cumsum(self.axis, accumulator(x.dtype))
+        if not is_float(x.dtype):
+            return x.cumsum(self.axis, np.int64)
+        # In float64, rounded once for each z.
+        return x.cumsum(self.axis, np.float64).astype(x.dtype, copy=False)
 
     def backward_x(self, grad):
         return grad.flip(self.axis).cumsum(self.axis).flip(self.axis)
@@ -287,21 +353,18 @@ def var(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False)
     (tensor(0.6667), tensor(1.))
     """
     x = floating(x)
-    axes = normalize_axes("var", x, axis)
-    count = math.prod(x.shape[a] for a in axes)
-    centred = x - mean(x, axes, keepdims=True)
-    return sum(centred * centred, axes, keepdims) / float(builtins.max(count - ddof, 0))
+    return apply(Var, x, axis=normalize_axes("var", x, axis), keepdims=keepdims, ddof=ddof)
 
 
 def std(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """z = √var(x): the standard deviation over `axis`, `ddof` as in `var`.
+    """z = √var(x): the standard deviation over `axis`, `ddof` as in `var`. Its derivative is 0 where all x are equal.
 
     >>> import tensorgrad as tg
     >>> tg.std(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
     tensor(1.)
     """
     x = floating(x)
-    return var(x, normalize_axes("std", x, axis), ddof, keepdims).sqrt()
+    return apply(Std, x, axis=normalize_axes("std", x, axis), keepdims=keepdims, ddof=ddof)
 
 
 def max(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.op import Op
-from tensorgrad.ops.operands import TensorLike, floating, quiet
+from tensorgrad.ops.operands import TensorLike, floating, widened
 from tensorgrad.ops.transcendental import exp
 
 if TYPE_CHECKING:
@@ -27,9 +26,9 @@ class Softmax(Op):
     derivatives = ("∂zᵢ/∂xⱼ = zᵢ([i = j] − zⱼ)",)
     axis: int
 
-    @quiet
+    @widened
     def forward(self, x):
-        return _function("softmax", x, self.axis)(x)
+        return _along(self.axis, kernels.softmax.softmax, x)
 
     def backward_x(self, grad, z):
         if not is_grad_enabled():
@@ -43,9 +42,9 @@ class SoftmaxGradient(Op):
     symbol, formula = "softmaxᵀ", "zᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ)"
     axis: int
 
-    @quiet
+    @widened
     def forward(self, g, y):
-        return _function("softmax_gradient", y, self.axis)(g, y)
+        return _along(self.axis, kernels.softmax.softmax_gradient, g, y)
 
 
 class LogSoftmax(Op):
@@ -55,9 +54,9 @@ class LogSoftmax(Op):
     derivatives = ("∂zᵢ/∂xⱼ = [i = j] − e^zⱼ",)
     axis: int
 
-    @quiet
+    @widened
     def forward(self, x):
-        return _function("log_softmax", x, self.axis)(x)
+        return _along(self.axis, kernels.softmax.log_softmax, x)
 
     def backward_x(self, grad, z):
         if not is_grad_enabled():
@@ -71,16 +70,22 @@ class LogSoftmaxGradient(Op):
     symbol, formula = "log softmaxᵀ", "zᵢ = gᵢ − e^yᵢ · Σⱼ gⱼ"
     axis: int
 
-    @quiet
+    @widened
     def forward(self, g, y):
-        return _function("log_softmax_gradient", y, self.axis)(g, y)
+        return _along(self.axis, kernels.softmax.log_softmax_gradient, g, y)
 
 
-def _function(name: str, x: np.ndarray, axis: int) -> Callable[..., np.ndarray]:
-    """The kernel, or its twin where there is none: for float16, and along other axes than the last."""
-    if axis in (-1, x.ndim - 1) and x.dtype != np.float16:
-        return getattr(kernels.softmax, name)
-    return partial(getattr(kernels.twins, name), axis=axis)
+def _along(axis: int, kernel: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
+    """A kernel, which works along the last axis, along another one."""
+    if axis in (-1, arrays[0].ndim - 1):
+        return kernel(*arrays)
+    return np.moveaxis(kernel(*[np.moveaxis(x, axis, -1) for x in arrays]), -1, axis)
+
+
+def _applied(op: type[Op], x: TensorLike, axis: int) -> Tensor:
+    x = floating(x)
+    # A number is a row of one.
+    return apply(op, x, axis=axis) if x.ndim else apply(op, x.reshape(1), axis=axis).reshape(())
 
 
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
@@ -92,7 +97,7 @@ def softmax(x: TensorLike, axis: int = -1) -> Tensor:
     >>> tg.softmax(tg.tensor([1e4, 1e4, -1e4]))
     tensor([0.5, 0.5, 0. ])
     """
-    return apply(Softmax, floating(x), axis=axis)
+    return _applied(Softmax, x, axis)
 
 
 def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
@@ -103,4 +108,4 @@ def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
     >>> tg.log_softmax(tg.tensor([0.0, -1e4]))
     tensor([     0., -10000.])
     """
-    return apply(LogSoftmax, floating(x), axis=axis)
+    return _applied(LogSoftmax, x, axis)

@@ -10,8 +10,8 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.op import Op
-from tensorgrad.ops.activation import activation, activation_gradient
-from tensorgrad.ops.operands import TensorLike, floating, for_kernel, quiet
+from tensorgrad.ops.activation import activation_gradient
+from tensorgrad.ops.operands import TensorLike, floating, for_kernel, quiet, widened
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -256,8 +256,9 @@ class Tanh(Op):
     symbol, formula = "tanh", "z = tanh x"
     derivatives = ("∂z/∂x = 1 − z²",)
 
+    @widened
     def forward(self, x):
-        return activation("tanh", x)
+        return kernels.activations.activation("tanh", x)
 
     def backward_x(self, grad, z):
         if not is_grad_enabled():

@@ -3,8 +3,8 @@
 import numpy as np
 
 import tensorgrad as tg
-from cases.table import Row, bad, between, integers, normal, sample
-from tensorgrad.ops.loss import binary_cross_entropy, cross_entropy
+from cases.table import Row, bad, between, extended, integers, normal, sample
+from tensorgrad.ops.loss import binary_cross_entropy, cross_entropy, weighted
 
 
 def normalized(x, w=1.0, b=0.0):
@@ -43,6 +43,13 @@ ROWS = [
         special=False,
     ),
     Row(
+        "weighted",
+        lambda t, x: weighted(tg.as_tensor(t), tg.as_tensor(x)),
+        extended(lambda t, x: np.where((t == 0) & np.isinf(x), 0, t * x)),
+        lambda torch, t, x: torch.where((t == 0) & torch.isinf(x), torch.zeros_like(x), t * x),
+        [sample((3,), (3,)), sample((2, 3), (2, 3)), sample((), ()), sample((0,), (0,))],
+    ),
+    Row(
         "batch_norm",
         lambda x, *wb: tg.batch_norm(x, None, None, *wb, training=True),
         normalized,
@@ -54,7 +61,6 @@ ROWS = [
             sample((2, 3, 2), (3,), (3,)),
             sample((2, 2, 2, 3), (2,), (2,)),
         ],
-        float16=False,
         special=False,
         errors=[
             bad(lambda: tg.batch_norm(tg.zeros(3), training=True), tg.ShapeError, "batch_norm", "(3,)"),
@@ -82,7 +88,6 @@ ROWS = [
             sample((2, 2, 3), (2,), (2,), mean=np.array([1.0, 0.0]), var=np.array([1.5, 0.7])),
             sample((0, 2), (2,), (2,), mean=np.array([1.0, 0.0]), var=np.array([1.5, 0.7])),
         ],
-        float16=False,
         special=False,
     ),
 ]

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from tensorgrad.console import printable
 
 from ..terminal import columns, cut, fill, wrap
-from .notation import latex, latex_sentence, markdown_sentence
-from .notation import plain as unmarked
+from .notation import latex, latex_sentence, markdown_sentence, plain as unmarked
 
 SUMS = (" + ", " − ")
 OPERATORS = (" = ", " · ", " × ", " + ", " − ", " ± ", " → ", " ⊙ ")

@@ -101,7 +101,7 @@ class Words:
         for key, value in step.op.params.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
                 letters[_GREEK.get(key, key)] = factor(value)
-        if step.op.name == "mean":
+        if step.op.name in ("mean", "var", "std"):
             letters["n"] = str(math.prod(step.input_shapes[0]) // max(math.prod(step.shape), 1))
         return letters
 
