@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad.engine import no_grad
 from tensorgrad.errors import ArgumentError, ShapeError, restate
-from tensorgrad.ops.operands import as_tensor
+from tensorgrad.ops.operands import as_tensor, values
 from tensorgrad.tensor import Tensor
 
 from .data import DataLoader, Dataset
@@ -36,7 +36,7 @@ def accuracy(output: Tensor, target: Tensor) -> float:
     >>> accuracy(tg.tensor([[0.1, 0.9], [0.8, 0.2]]), tg.tensor([1, 1]))
     0.5
     """
-    scores, labels = np.asarray(output), np.asarray(target)
+    scores, labels = values(output), values(target)
     if scores.ndim != 2 or labels.shape not in (scores.shape, scores.shape[:1]):
         expected = "output (N, C), and target (N,) or (N, C)"
         raise ShapeError(restate("accuracy", "the shapes don't fit", expected=expected, output=output, target=target))

@@ -13,7 +13,7 @@ from tensorgrad.arrays import is_float
 from tensorgrad.engine import holds
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, restate
 from tensorgrad.ops import loss
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number
 from tensorgrad.tensor import Tensor
 
 from .targets import (
@@ -63,8 +63,10 @@ def cross_entropy(
     tensor([0.1269, 0.6931])
     """
     call, x, target = "cross_entropy", floating(input), as_tensor(target)
+    ignore_index = number(call, "ignore_index", ignore_index)
     check_reduction(call, reduction)
     check_classes(call, x, target)
+    label_smoothing = number(call, "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
         raise ArgumentError(restate(call, "bad label_smoothing", expected="0 ≤ ε ≤ 1", label_smoothing=label_smoothing))
     rows = as_rows(x)
@@ -105,6 +107,7 @@ def nll_loss(
     tensor(1.)
     """
     call, x, target = "nll_loss", floating(input), as_tensor(target)
+    ignore_index = number(call, "ignore_index", ignore_index)
     check_reduction(call, reduction)
     if is_float(target.dtype):
         expected, fix = "class indices, integers", "use cross_entropy for probabilities, or target.astype('int64')"

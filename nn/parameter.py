@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensorgrad.arrays import DTypeLike
+from tensorgrad.ops.operands import detached
 from tensorgrad.tensor import Tensor
 
 
@@ -30,4 +31,4 @@ class Parameter(Tensor):
     def __init__(
         self, data: Any, requires_grad: bool = True, *, dtype: DTypeLike = None, name: str | None = None
     ) -> None:
-        super().__init__(data, requires_grad, dtype=dtype, name=name)
+        super().__init__(detached("Parameter", data), requires_grad, dtype=dtype, name=name)

@@ -13,7 +13,7 @@ from tensorgrad.tensor import Tensor
 
 def check_reduction(call: str, reduction: str) -> None:
     """Raise ArgumentError unless `reduction` is a word that `reduced` knows."""
-    if reduction not in ("mean", "sum", "none"):
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
         raise ArgumentError(restate(call, "bad reduction", expected='"mean", "sum" or "none"', reduction=reduction))
 
 
@@ -118,10 +118,10 @@ def _all_count(labels: np.ndarray, ignore_index: int, classes: int) -> bool:
 
 
 def class_weights(call: str, x: Tensor, weight: TensorLike | None) -> Tensor | None:
-    """The factor of each class, a constant in the dtype of x. ShapeError unless there is one per class."""
+    """The factor of each class in the dtype of x. ShapeError unless there is one per class."""
     if weight is None:
         return None
-    weight = in_dtype_of(x, weight).detach()
+    weight = in_dtype_of(x, weight)
     if weight.shape != (class_count(x),):
         problem, expected = "one weight per class is needed", f"weight of shape ({class_count(x)},)"
         raise ShapeError(restate(call, problem, expected=expected, input=x, weight=weight))

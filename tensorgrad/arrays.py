@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, TensorgradError, restate
 
 DTypeLike = Any
 FLOATS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.float16))
@@ -37,9 +37,12 @@ def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> n
     >>> as_array([1.0, 2.0]).dtype, as_array(np.zeros(2)).dtype, as_array([1, 2]).dtype
     (dtype('float32'), dtype('float64'), dtype('int64'))
     """
+    dtype = None if dtype is None else as_dtype("tensor", dtype)
     try:
         array = np.array(value, dtype) if copy else np.asarray(value, dtype)
-    except (ValueError, TypeError) as error:
+    except TensorgradError:  # of a tensor inside, which says why it can't be read
+        raise
+    except (ValueError, TypeError, OverflowError) as error:
         fix = "pass numbers in a regular, box-shaped nesting"
         raise ArgumentError(
             restate("tensor", f"no array can be made: {error}", fix=fix, data=value, dtype=dtype)
@@ -50,6 +53,19 @@ def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> n
         array = array.astype(array.dtype.newbyteorder("="))
     check_dtype("tensor", array.dtype, data=array)
     return array
+
+
+def as_dtype(call: str, dtype: DTypeLike) -> np.dtype:
+    """`dtype` as NumPy's dtype. Raises DTypeError for what names none.
+
+    >>> as_dtype("zeros", "float32")
+    dtype('float32')
+    """
+    try:
+        return np.dtype(dtype)
+    except TypeError as error:
+        expected = "a NumPy dtype or its name, such as 'float32'"
+        raise DTypeError(restate(call, f"no such dtype: {error}", expected=expected, dtype=dtype)) from None
 
 
 def check_dtype(call: str, dtype: np.dtype, **arguments: Any) -> None:

@@ -40,13 +40,13 @@ def backward(
         with set_grad_enabled(create_graph):
             while found:
                 tensor, gradient = found.popitem()
-                if tensor.grad is not None:
-                    tensor.grad = tensor.grad + gradient
+                if tensor._grad is not None:
+                    tensor._grad = tensor._grad + gradient
                 # A gradient may alias another's (z = x + y hands one array to both), so each tensor gets its own.
                 elif sys.getrefcount(gradient) == _ONE_NAME and not create_graph and memory.owned(gradient._data):
-                    tensor.grad = gradient
+                    tensor._grad = gradient
                 else:
-                    tensor.grad = gradient.clone()
+                    tensor._grad = gradient.clone()
 
 
 def _names_of_one() -> int:
@@ -66,7 +66,7 @@ def zero_grad(leaves: Sequence[Variable], set_to_none: bool = True) -> None:
 def forget(leaves: tuple[Variable, ...], set_to_none: bool) -> None:
     """What `zero_grad` does."""
     for leaf in leaves:
-        leaf.grad = None if set_to_none or leaf.grad is None else engine.wrap(np.zeros_like(leaf._data))
+        leaf._grad = None if set_to_none or leaf._grad is None else engine.wrap(np.zeros_like(leaf._data))
 
 
 def accumulate(leaves: Sequence[Variable], *gradients: np.ndarray) -> None:
@@ -75,10 +75,10 @@ def accumulate(leaves: Sequence[Variable], *gradients: np.ndarray) -> None:
     An array that one name of the caller holds, and nothing else, changes hands: the caller must not use it any longer.
     """
     for leaf, array in zip(leaves, gradients, strict=True):
-        if leaf.grad is not None:
-            leaf.grad = leaf.grad + engine.wrap(array)
+        if leaf._grad is not None:
+            leaf._grad = leaf._grad + engine.wrap(array)
         else:
-            leaf.grad = engine.wrap(array if memory.owned(array, _PASSED) else array.copy())
+            leaf._grad = engine.wrap(array if memory.owned(array, _PASSED) else array.copy())
 
 
 def _passed() -> int:

@@ -1,15 +1,17 @@
 """Tensors from nothing but numbers: constants, ranges, random values."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.arrays import DEFAULT_FLOAT, DTypeLike, as_array
+from tensorgrad.arrays import DEFAULT_FLOAT, DTypeLike, as_array, as_dtype
 from tensorgrad.engine import Variable, aside, fixed
-from tensorgrad.ops.operands import TensorLike
+from tensorgrad.errors import ArgumentError, GraphError, restate, restated
+from tensorgrad.geometry import as_tuple
+from tensorgrad.ops.operands import TensorLike, as_tensor, detached, loses_gradient, number
 from tensorgrad.ops.shapes import as_shape
-from tensorgrad.random import default_generator
+from tensorgrad.random import checked_generator
 from tensorgrad.tensor import Tensor
 
 Shape = int | Sequence[int]
@@ -18,50 +20,66 @@ Shape = int | Sequence[int]
 def tensor(data: Any, dtype: DTypeLike = None, requires_grad: bool = False, name: str | None = None) -> Tensor:
     """A tensor with a copy of `data`: a number, nested lists, an array or a tensor.
 
-    Arrays keep their dtype; Python floats become float32, Python ints int64. Raises DTypeError, ArgumentError.
+    Arrays keep their dtype; Python floats become float32, Python ints int64. The result is a new leaf: where `data`
+    holds tensors that a gradient flows to, a warning names `clone` and `stack`, which keep it. Raises DTypeError,
+    ArgumentError.
 
     >>> import tensorgrad as tg
     >>> tg.tensor([[1, 2], [3, 4]], dtype="float64")
     tensor([[1., 2.],
             [3., 4.]], dtype=float64)
     """
+    data = detached("tensor", data)
     data = data.data if isinstance(data, Variable) else data
     return Tensor(as_array(data, dtype, copy=True), requires_grad, name=name)
 
 
 def zeros(*shape: Shape, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = False) -> Tensor:
     """Zeros, `tg.zeros(2, 3)` or `tg.zeros((2, 3))`."""
-    return _fixed(np.zeros(as_shape(shape), dtype), requires_grad)
+    return _fixed(_made("zeros", np.zeros, shape, dtype), requires_grad)
 
 
 def ones(*shape: Shape, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = False) -> Tensor:
     """Ones, `tg.ones(2, 3)` or `tg.ones((2, 3))`."""
-    return _fixed(np.ones(as_shape(shape), dtype), requires_grad)
+    return _fixed(_made("ones", np.ones, shape, dtype), requires_grad)
 
 
 def full(shape: Shape, value: float, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
     """One value everywhere; float32 for a Python float, int64 for an int.
 
+    Raises GraphError for a tensor that a gradient flows to: `t.broadcast_to(shape)` repeats it.
+
     >>> import tensorgrad as tg
     >>> tg.full((2,), 3.0)
     tensor([3., 3.])
     """
-    return _fixed(np.full(as_shape((shape,)), as_array(value, dtype)), requires_grad)
+    if loses_gradient(value):
+        fix = "repeat it, t.broadcast_to(shape), or say that no gradient is wanted: t.detach()"
+        raise GraphError(restate("full", "no gradient can flow to value", fix=fix, value=value))
+    with restated("full", shape=shape, value=value, dtype=dtype):
+        array = np.full(as_shape((shape,)), as_array(value, dtype))
+    return _fixed(array, requires_grad)
 
 
 def zeros_like(x: TensorLike, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
     """Zeros with the shape and dtype of x."""
-    return _fixed(np.zeros_like(_data(x), dtype), requires_grad)
+    dtype = None if dtype is None else as_dtype("zeros_like", dtype)
+    return _fixed(np.zeros_like(as_tensor(x)._data, dtype), requires_grad)
 
 
 def ones_like(x: TensorLike, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
     """Ones with the shape and dtype of x."""
-    return _fixed(np.ones_like(_data(x), dtype), requires_grad)
+    dtype = None if dtype is None else as_dtype("ones_like", dtype)
+    return _fixed(np.ones_like(as_tensor(x)._data, dtype), requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = False) -> Tensor:
     """The identity matrix `(n, m)`, square by default."""
-    return _fixed(np.eye(n, m, dtype=dtype), requires_grad)
+    with restated("eye", n=n, m=m):
+        rows = _whole("eye", "n", n)
+        columns = rows if m is None else _whole("eye", "m", m)
+        array = np.eye(rows, columns, dtype=as_dtype("eye", dtype))
+    return _fixed(array, requires_grad)
 
 
 def arange(
@@ -74,9 +92,16 @@ def arange(
     (tensor([0, 1, 2]), tensor([0.5, 1.5]))
     """
     start, end = (0, start) if end is None else (start, end)
+    start, end, step = [
+        number("arange", name, bound) for name, bound in (("start", start), ("end", end), ("step", step))
+    ]
+    if step == 0:
+        raise ArgumentError(restate("arange", "step is 0", start=start, end=end, step=step))
     if dtype is None and any(isinstance(k, float) for k in (start, end, step)):
         dtype = DEFAULT_FLOAT
-    return _fixed(np.arange(start, end, step, dtype), requires_grad)
+    with restated("arange", start=start, end=end, step=step, dtype=dtype):
+        array = np.arange(start, end, step, dtype)
+    return _fixed(array, requires_grad)
 
 
 def linspace(
@@ -88,7 +113,11 @@ def linspace(
     >>> tg.linspace(0, 1, 3)
     tensor([0. , 0.5, 1. ])
     """
-    return _fixed(np.linspace(start, end, steps, dtype=dtype), requires_grad)
+    start, end = number("linspace", "start", start), number("linspace", "end", end)
+    with restated("linspace", start=start, end=end, steps=steps, dtype=dtype):
+        count = _whole("linspace", "steps", steps)
+        array = np.linspace(start, end, count, dtype=as_dtype("linspace", dtype))
+    return _fixed(array, requires_grad)
 
 
 def rand(
@@ -98,7 +127,7 @@ def rand(
     requires_grad: bool = False,
 ) -> Tensor:
     """Uniform on [0, 1), from the package's generator (`tg.manual_seed`) unless one is given."""
-    return Tensor(aside(_drawn, generator or default_generator(), "random", as_shape(shape), dtype), requires_grad)
+    return Tensor(_random("rand", "random", generator, shape, dtype), requires_grad)
 
 
 def randn(
@@ -108,19 +137,38 @@ def randn(
     requires_grad: bool = False,
 ) -> Tensor:
     """Standard normal, from the package's generator (`tg.manual_seed`) unless one is given."""
-    source = generator or default_generator()
-    return Tensor(aside(_drawn, source, "standard_normal", as_shape(shape), dtype), requires_grad)
+    return Tensor(_random("randn", "standard_normal", generator, shape, dtype), requires_grad)
 
 
 def randint(low: int, high: int, shape: Shape, generator: np.random.Generator | None = None) -> Tensor:
     """Integers from low to high − 1, int64, evenly likely."""
-    source = generator or default_generator()
-    return Tensor(aside(source.integers, low, high, as_shape((shape,))))
+    source = checked_generator("randint", generator)
+    with restated("randint", low=low, high=high, shape=shape):
+        low, high = _whole("randint", "low", low), _whole("randint", "high", high)
+        return Tensor(aside(source.integers, low, high, as_shape((shape,))))
 
 
 def randperm(n: int, generator: np.random.Generator | None = None) -> Tensor:
     """The integers 0 … n − 1 in random order, int64."""
-    return Tensor(aside((generator or default_generator()).permutation, n))
+    source = checked_generator("randperm", generator)
+    with restated("randperm", n=n):
+        count = _whole("randperm", "n", n)
+        return Tensor(aside(source.permutation, count))
+
+
+def _whole(call: str, name: str, value: int) -> int:
+    return as_tuple(value, 1, op=call, name=name)[0]
+
+
+def _made(call: str, maker: Callable[..., np.ndarray], shape: tuple, dtype: DTypeLike) -> np.ndarray:
+    with restated(call, shape=shape, dtype=dtype):
+        return maker(as_shape(shape), as_dtype(call, dtype))
+
+
+def _random(call: str, law: str, generator: np.random.Generator | None, shape: tuple, dtype: DTypeLike) -> np.ndarray:
+    source, dtype = checked_generator(call, generator), as_dtype(call, dtype)
+    with restated(call, shape=shape, dtype=dtype):
+        return aside(_drawn, source, law, as_shape(shape), dtype)
 
 
 def _drawn(generator: np.random.Generator, law: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
@@ -129,7 +177,3 @@ def _drawn(generator: np.random.Generator, law: str, shape: tuple[int, ...], dty
 
 def _fixed(array: np.ndarray, requires_grad: bool) -> Tensor:
     return Tensor(array, True) if requires_grad else fixed(as_array(array))
-
-
-def _data(x: TensorLike) -> np.ndarray:
-    return x._data if isinstance(x, Variable) else as_array(x)

@@ -4,10 +4,13 @@ The engine knows no particular op: the ops stand above it, and call `apply` from
 through the graph is in `backward.py`.
 """
 
+import functools
+import inspect
 import itertools
 import threading
+import types
 import weakref
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from contextlib import ContextDecorator, contextmanager
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -22,7 +25,7 @@ Hook = Callable[["Variable"], "Variable | None"]
 class Variable:
     """An array in a graph: its data, its gradient, and the node that made it. `Tensor` adds operators and methods."""
 
-    __slots__ = ("__weakref__", "_data", "_hooks", "_node", "_requires_grad", "_version", "grad", "name")
+    __slots__ = ("__weakref__", "_data", "_grad", "_hooks", "_node", "_requires_grad", "_version", "name")
 
     def __init__(self, data: np.ndarray, requires_grad: bool = False, node: "Node | None" = None) -> None:
         self._data = data
@@ -30,7 +33,7 @@ class Variable:
         self._node = node
         self._version = [0]  # a list, for views of one memory share it
         self._hooks: dict[int, Hook] | None = None
-        self.grad: Variable | None = None
+        self._grad: Variable | None = None  # `Tensor.grad` reads it for users
         self.name: str | None = None
 
 
@@ -55,7 +58,7 @@ def wrap(array: np.ndarray, requires_grad: bool = False, node: "Node | None" = N
     tensor._requires_grad = requires_grad
     tensor._node = node
     tensor._version = [0]
-    tensor._hooks = tensor.grad = tensor.name = None
+    tensor._hooks = tensor._grad = tensor.name = None
     return tensor
 
 
@@ -121,9 +124,54 @@ class set_grad_enabled(ContextDecorator):
     def __exit__(self, *exc: object) -> None:
         _mode.recording = self._before.pop()
 
+    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """`function` in this mode. One that pauses, a generator or coroutine, is in it only while its own code runs."""
+        if inspect.isasyncgenfunction(function):
+            fix = "put `with tg.no_grad():` around what computes between two yields"
+            raise DTypeError(restate(_mode_name(self.enabled), "an async generator can't be decorated", fix=fix))
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def generate(*args: Any, **kwargs: Any) -> Any:
+                return (yield from _in_steps(function(*args, **kwargs), self.enabled))
+
+            return generate
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def work(*args: Any, **kwargs: Any) -> Any:
+                return await _in_steps(function(*args, **kwargs), self.enabled)
+
+            return work
+        return super().__call__(function)
+
     def _recreate_cm(self) -> "set_grad_enabled":
         # A decorated function may run in several threads at once; each call needs its own stack.
         return set_grad_enabled(self.enabled)
+
+
+def _mode_name(enabled: bool) -> str:
+    return "enable_grad" if enabled else "no_grad"
+
+
+@types.coroutine
+def _in_steps(routine: Any, enabled: bool) -> Generator[Any, Any, Any]:
+    """Run a generator or coroutine; `enabled` holds from where it goes on to where it pauses, and not in its caller."""
+    go_on, value = routine.send, None
+    while True:
+        try:
+            with set_grad_enabled(enabled):
+                paused_with = go_on(value)
+        except StopIteration as end:
+            return end.value
+        try:
+            go_on, value = routine.send, (yield paused_with)
+        except GeneratorExit:
+            with set_grad_enabled(enabled):
+                routine.close()
+            raise
+        except BaseException as error:
+            go_on, value = routine.throw, error
 
 
 def no_grad() -> set_grad_enabled:
@@ -409,7 +457,7 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     except Exception as error:
         for observer in mode.observers:
             observer.failed(op, inputs, error)
-        if isinstance(error, TensorgradError) or type(error) not in _RESTATED:
+        if isinstance(error, TensorgradError) or not isinstance(error, tuple(_RESTATED)):
             raise
         raise _restated(op, inputs, error) from error
     if type(data) is not np.ndarray:
@@ -429,12 +477,14 @@ def _same_memory(view: np.ndarray, array: np.ndarray) -> bool:
     return view is array or (view.base is not None and (view.base is array or view.base is array.base))
 
 
-_RESTATED = {ValueError: ShapeError, TypeError: DTypeError, IndexError: RangeError, np.exceptions.AxisError: RangeError}
+# NumPy's own errors derive from these; an AxisError is an IndexError and a ValueError.
+_RESTATED = {IndexError: RangeError, ValueError: ShapeError, TypeError: DTypeError, OverflowError: RangeError}
 
 
 def _restated(op: Op, inputs: tuple[Variable, ...], error: Exception) -> TensorgradError:
     arguments = {op.input_name(k): x for k, x in enumerate(inputs)} | op.params
-    return _RESTATED[type(error)](restate(op.name, str(error).replace("\n", " "), **arguments))
+    kind = next(ours for theirs, ours in _RESTATED.items() if isinstance(error, theirs))
+    return kind(restate(op.name, str(error).replace("\n", " "), **arguments))
 
 
 def _changed_in_place(op: Op, k: int, saved: Saved) -> str:

@@ -3,6 +3,9 @@
 Each class also derives from the built-in error that NumPy and PyTorch users already catch.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from tensorgrad.console import printable
 
 
@@ -33,6 +36,31 @@ class GraphError(TensorgradError, RuntimeError):
     """A request that the recorded graph can't answer: no graph, freed, changed in place, a wrong seed."""
 
 
+# An AxisError of NumPy is an IndexError and a ValueError: the first that fits counts.
+RESTATED = {IndexError: RangeError, ValueError: ArgumentError, TypeError: DTypeError}
+RESTATED |= {OverflowError: ArgumentError, MemoryError: ArgumentError}
+
+
+@contextmanager
+def restated(op: str, **arguments: object) -> Iterator[None]:
+    """Raise what NumPy refuses inside as an error of ours, with the call restated.
+
+    >>> import numpy as np
+    >>> with restated("zeros", shape=-1):
+    ...     np.zeros(-1)
+    Traceback (most recent call last):
+    tensorgrad.errors.ArgumentError: zeros: negative dimensions are not allowed
+      shape: -1
+    """
+    try:
+        yield
+    except TensorgradError:
+        raise
+    except tuple(RESTATED) as error:
+        kind = next(ours for theirs, ours in RESTATED.items() if isinstance(error, theirs))
+        raise kind(restate(op, str(error).replace("\n", " "), **arguments)) from error
+
+
 def describe(value: object) -> str:
     """One argument in a word or two: `(8, 3, 28, 28) float32` for arrays and tensors, else a short repr.
 
@@ -41,7 +69,7 @@ def describe(value: object) -> str:
     ('(2, 3) float32', '1.5')
     """
     shape, dtype = getattr(value, "shape", None), getattr(value, "dtype", None)
-    if shape is not None and dtype is not None:
+    if isinstance(shape, tuple) and dtype is not None:
         name = getattr(value, "name", None)
         return f"{tuple(shape)} {dtype}" + (f" named {name!r}" if isinstance(name, str) else "")
     text = repr(value)

@@ -5,6 +5,7 @@ Every function works per spatial dimension, for any number of them, and names th
 """
 
 import operator
+import sys
 from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from math import ceil
@@ -15,21 +16,27 @@ Sizes = tuple[int, ...]
 Pads = tuple[tuple[int, int], ...]
 
 
+LARGEST = sys.maxsize
+
+
 def remembered(function: Callable) -> Callable:
-    """Let a function of sizes work once for equal arguments, whatever users pass: what has no hash works each time."""
+    """Let a function of sizes work once for equal arguments, whatever users pass: what isn't plain works each time."""
     known = lru_cache(maxsize=1024, typed=True)(function)
 
     @wraps(function)
     def look_up(*arguments: object) -> object:
-        try:
-            hash(arguments)
-        except TypeError:
-            chosen = function  # called below, so that an error of its own isn't shown as the second of two
-        else:
-            chosen = known
-        return chosen(*arguments)
+        for argument in arguments:
+            kind = type(argument)
+            if not (_SIZE.issuperset(map(type, argument)) if kind is tuple else kind in _PLAIN):
+                return function(*arguments)
+        return known(*arguments)
 
     return look_up
+
+
+# What can't change and equals nothing else: a tensor's value may change, and (True, 1) == (1, 1).
+_SIZE = frozenset((int, type(None)))
+_PLAIN = frozenset((int, str, bool, type(None)))
 
 
 def as_tuple(value: int | Sequence[int], rank: int, *, op: str, name: str, minimum: int | None = None) -> Sizes:
@@ -42,18 +49,24 @@ def as_tuple(value: int | Sequence[int], rank: int, *, op: str, name: str, minim
     """
     usual = (value,) * rank if type(value) is int else value
     plain = type(usual) is tuple and len(usual) == rank and all([type(item) is int for item in usual])
-    if plain and (minimum is None or min(usual) >= minimum):
+    if plain and (minimum is None or min(usual) >= minimum) and max(usual) <= LARGEST:
         return usual
     expected = f"an int or {rank} ints" + ("" if minimum is None else f", each at least {minimum}")
     values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * rank
-    if any(isinstance(item, bool) or not hasattr(item, "__index__") for item in values):
-        raise DTypeError(restate(op, f"{name} isn't made of whole numbers", expected=expected, **{name: value}))
-    numbers = tuple(operator.index(item) for item in values)
+    try:
+        if any(isinstance(item, bool) for item in values):
+            raise TypeError("a bool is no size")
+        numbers = tuple(operator.index(item) for item in values)
+    except TypeError:
+        problem = f"{name} isn't made of whole numbers"
+        raise DTypeError(restate(op, problem, expected=expected, **{name: value})) from None
     if len(numbers) != rank:
         problem = f"{name} has {len(numbers)} entries for {rank} spatial dimensions"
         raise ArgumentError(restate(op, problem, expected=expected, **{name: value}))
     if minimum is not None and min(numbers) < minimum:
         raise ArgumentError(restate(op, f"{name} is too small", expected=expected, **{name: value}))
+    if max(numbers) > LARGEST:
+        raise ArgumentError(restate(op, f"{name} is larger than any array", expected=expected, **{name: value}))
     return numbers
 
 

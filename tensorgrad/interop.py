@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.engine import Variable, is_grad_enabled, wrap
-from tensorgrad.errors import GraphError, restate
-from tensorgrad.ops import arithmetic, comparison, linear, operands, reductions, shapes, transcendental as functions
+from tensorgrad.arrays import as_array
+from tensorgrad.engine import Variable, observers, tell, wrap
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
+from tensorgrad.numpy_functions import FUNCTIONS, UFUNC_METHODS
+from tensorgrad.ops import arithmetic, comparison, linear, operands, transcendental as functions
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -59,106 +61,118 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.logical_not: comparison.logical_not,
     np.logical_and: comparison.logical_and,
     np.logical_or: comparison.logical_or,
+    np.bitwise_and: comparison.bitwise_and,
+    np.bitwise_or: comparison.bitwise_or,
+    np.bitwise_xor: comparison.bitwise_xor,
+    np.invert: comparison.bitwise_not,
     np.isnan: comparison.isnan,
     np.isfinite: comparison.isfinite,
     np.matmul: linear.matmul,
-}
-
-FUNCTIONS: dict[Any, Callable[..., Any]] = {
-    np.sum: reductions.sum,
-    np.mean: reductions.mean,
-    np.var: reductions.var,
-    np.std: reductions.std,
-    np.max: reductions.max,
-    np.min: reductions.min,
-    np.prod: reductions.prod,
-    np.cumsum: reductions.cumsum,
-    np.argmax: reductions.argmax,
-    np.argmin: reductions.argmin,
-    np.all: reductions.all,
-    np.any: reductions.any,
-    np.clip: arithmetic.clip,
-    np.where: arithmetic.where,
-    np.reshape: shapes.reshape,
-    np.transpose: shapes.transpose,
-    np.swapaxes: shapes.swapaxes,
-    np.squeeze: shapes.squeeze,
-    np.expand_dims: shapes.unsqueeze,
-    np.broadcast_to: shapes.broadcast_to,
-    np.flip: shapes.flip,
-    np.concatenate: shapes.concatenate,
-    np.stack: shapes.stack,
-    np.einsum: linear.einsum,
-    np.copy: shapes.clone,
-}
-
-# What only looks at values: no gradient is lost by answering on arrays.
-PREDICATES = {
-    np.allclose,
-    np.array_equal,
-    np.isclose,
-    np.shape,
-    np.ndim,
-    np.size,
-    np.shares_memory,
-    np.may_share_memory,
-    np.array_repr,
-    np.array_str,
-    np.array2string,
-    np.result_type,
-    np.can_cast,
 }
 
 
 def ufunc(function: np.ufunc, method: str, inputs: tuple, kwargs: dict[str, Any]) -> Any:
     """`np.sin(t)`: the op where we have one; else NumPy's own result as a tensor, if no gradient would get lost.
 
-    Raises GraphError where one would.
+    Raises GraphError where one would, and for a tensor that NumPy should write into.
     """
-    ours = UFUNCS.get(function)
-    if method == "__call__" and ours is not None and not kwargs:
-        return ours(*inputs)
-    if method == "reduce" and function is np.add:
-        return reductions.sum(inputs[0], kwargs.get("axis", 0), kwargs.get("keepdims", False))
+    ours = UFUNCS.get(function) if method == "__call__" and not kwargs else UFUNC_METHODS.get((function, method))
     name = function.__name__ if method == "__call__" else f"{function.__name__}.{method}"
-    _refuse_to_lose_gradients(f"np.{name}", [*inputs, *kwargs.get("out", ())])
-    if any(isinstance(x, Variable) for x in kwargs.get("out", ())):
+    if ours is not None and not _tensors(kwargs.get("out", ())):
+        if out := kwargs.get("out"):
+            kwargs = {**kwargs, "out": out[0]}
+        return ours(*inputs, **kwargs)
+    if _tensors(kwargs.get("out", ())):
         raise GraphError(restate(f"np.{name}", "a tensor can't be the `out` of NumPy", fix="assign: t[...] = result"))
-    result = getattr(function, method)(*[_array(x) for x in inputs], **kwargs)
-    # NumPy turns 0-d results into scalars
-    return wrap(np.asarray(result)) if isinstance(result, (np.ndarray, np.generic)) and "out" not in kwargs else result
+    if method == "at":  # NumPy writes even into what is read-only
+        if isinstance(inputs[0], Variable):
+            raise _writes(f"np.{name}", inputs)
+        if any(map(operands.loses_gradient, inputs)):
+            raise _lost(f"np.{name}", inputs)
+    result = _on_arrays(f"np.{name}", getattr(function, method), inputs, kwargs)
+    if kwargs.get("out") is not None:
+        return result
+    return tuple(map(_wrapped, result)) if isinstance(result, tuple) else _wrapped(result)
 
 
 def function(called: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """`np.mean(t)`: the op where we have one; else NumPy's own result on the arrays, if no gradient would get lost.
+    """`np.mean(t)`: the answer in `numpy_functions`; else NumPy's own on the arrays, if no gradient would get lost.
 
-    Raises GraphError where one would.
+    Raises GraphError where one would, and for a tensor that NumPy should write into.
     """
     ours = FUNCTIONS.get(called)
-    if ours is not None:
-        return ours(*args, **kwargs)
-    if called not in PREDICATES:
-        _refuse_to_lose_gradients(f"np.{called.__name__}", [*args, *kwargs.values()])
-    return called(*[_array(x) for x in args], **{name: _array(x) for name, x in kwargs.items()})
+    return ours(*args, **kwargs) if ours is not None else _on_arrays(f"np.{called.__name__}", called, args, kwargs)
 
 
-def _array(x: Any) -> Any:
-    if isinstance(x, Variable):
-        return x._data
-    return type(x)(_array(item) for item in x) if type(x) in (list, tuple) else x
+def _on_arrays(call: str, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
+    """NumPy's own result on the values.
+
+    No gradient is lost by it where none flows to an argument, and where the result holds no floats: positions, counts,
+    truth values, words. NumPy sees the tensors' memory read-only, for what it wrote there would go unseen; where a
+    gradient could get lost it may write nowhere.
+    """
+    tensors = _tensors([*args, *kwargs.values()])
+    flowing = any(operands.loses_gradient(t) for t in tensors)
+    if observers():
+        for t in tensors:
+            tell("bypassed", call, t)
+    values = [_read_only(x, flowing) for x in args], {name: _read_only(x, flowing) for name, x in kwargs.items()}
+    try:
+        with restated(call, **_named(args)):
+            result = function(*values[0], **values[1])
+    except ArgumentError as error:
+        if "read-only" not in str(error.__cause__):
+            raise
+        raise _lost(call, args) if flowing else _writes(call, args) from None
+    if flowing and _holds_floats(result):
+        raise _lost(call, args)
+    return result
+
+
+def _lost(call: str, args: tuple) -> GraphError:
+    problem = "tensorgrad has no gradient rule for it, and NumPy would lose the gradient"
+    fix = "use a tensorgrad op, or say that no gradient is wanted: t.detach(), t.numpy(), or with tg.no_grad()"
+    return GraphError(restate(call, problem, fix=fix, **_named(args)))
+
+
+def _writes(call: str, args: tuple) -> GraphError:
+    fix = "assign: t[index] = values"
+    return GraphError(restate(call, "it would write into a tensor unseen", fix=fix, **_named(args)))
+
+
+def _named(args: tuple) -> dict[str, Any]:
+    return {f"arguments[{k}]": x for k, x in enumerate(args)}
+
+
+def _read_only(x: Any, arrays_too: bool) -> Any:
+    """`x` with read-only arrays in place of the tensors in it, and of its arrays if these too."""
+    if type(x) in (list, tuple):
+        return type(x)(_read_only(item, arrays_too) for item in x)
+    if not isinstance(x, Variable) and not (arrays_too and isinstance(x, np.ndarray)):
+        return x
+    view = (x._data if isinstance(x, Variable) else x).view()
+    view.flags.writeable = False
+    return view
+
+
+def _holds_floats(x: Any) -> bool:
+    """Whether a gradient could have been meant for something in `x`: what isn't known counts."""
+    if isinstance(x, (list, tuple)):
+        return any(_holds_floats(item) for item in x)
+    if isinstance(x, (np.ndarray, np.generic)):
+        return x.dtype.kind not in "biuUSM"
+    return not isinstance(x, (bool, int, str, type, np.dtype, type(None)))
+
+
+def _wrapped(x: Any) -> Any:
+    # NumPy turns 0-d results into scalars
+    return wrap(np.asarray(x)) if isinstance(x, (np.ndarray, np.generic)) else x
 
 
 def _tensors(x: Any) -> list[Variable]:
     if isinstance(x, Variable):
         return [x]
     return [t for item in x for t in _tensors(item)] if isinstance(x, (list, tuple)) else []
-
-
-def _refuse_to_lose_gradients(call: str, arguments: list) -> None:
-    if is_grad_enabled() and any(t._requires_grad for t in _tensors(arguments)):
-        given = {f"arguments[{k}]": x for k, x in enumerate(arguments)}
-        fix = "use a tensorgrad op, or say that no gradient is wanted: np.f(t.detach()), or with tg.no_grad()"
-        raise GraphError(restate(call, "there is no gradient rule for this function", fix=fix, **given))
 
 
 def from_numpy(array: np.ndarray) -> Tensor:
@@ -168,7 +182,7 @@ def from_numpy(array: np.ndarray) -> Tensor:
     >>> a = np.zeros(2); t = tg.from_numpy(a); a[0] = 1; t
     tensor([1., 0.], dtype=float64)
     """
-    return operands.as_tensor(np.asarray(array))
+    return operands.as_tensor(as_array(array))
 
 
 def from_dlpack(exporter: Any) -> Tensor:
@@ -178,4 +192,9 @@ def from_dlpack(exporter: Any) -> Tensor:
     >>> tg.from_dlpack(np.arange(3))
     tensor([0, 1, 2])
     """
-    return operands.as_tensor(np.from_dlpack(exporter))
+    if not hasattr(exporter, "__dlpack__"):
+        raise DTypeError(restate("from_dlpack", "it has no __dlpack__ to export its memory by", exporter=exporter))
+    try:
+        return operands.as_tensor(np.from_dlpack(exporter))
+    except BufferError as error:
+        raise DTypeError(restate("from_dlpack", str(error), exporter=exporter)) from error

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tensorgrad.errors import DTypeError, restate, restated
 from tensorgrad.forks import wait_for
 
 _generator = np.random.default_rng()
@@ -18,8 +19,21 @@ def manual_seed(seed: int) -> np.random.Generator:
     True
     """
     # The state is replaced, not the object, so that whoever holds the generator sees the new seed too.
-    _generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    with restated("manual_seed", seed=seed):
+        _generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
     return _generator
+
+
+def checked_generator(call: str, generator: np.random.Generator | None) -> np.random.Generator:
+    """The generator a call was given, or the package's own for None. Raises DTypeError for anything else."""
+    if generator is None:
+        return _generator
+    if not isinstance(generator, np.random.Generator):
+        fix = "np.random.default_rng(seed) makes one"
+        raise DTypeError(
+            restate(call, "no random generator", expected="a NumPy Generator", fix=fix, generator=generator)
+        )
+    return generator
 
 
 def default_generator() -> np.random.Generator:

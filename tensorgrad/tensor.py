@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import dis
+import sys
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Self
 
@@ -25,8 +28,8 @@ from tensorgrad.ops import (
     softmax as softmaxes,
     transcendental as functions,
 )
+from tensorgrad.ops.axes import Axes
 from tensorgrad.ops.operands import TensorLike
-from tensorgrad.ops.reductions import Axes
 
 
 @engine.results_are
@@ -56,6 +59,7 @@ class Tensor(Variable):
     def __init__(
         self, data: Any, requires_grad: bool = False, *, dtype: DTypeLike = None, name: str | None = None
     ) -> None:
+        data = operands.detached(type(self).__name__, data)
         super().__init__(as_array(data._data if isinstance(data, Variable) else data, dtype))
         self.name = name
         if requires_grad:
@@ -100,6 +104,22 @@ class Tensor(Variable):
         if not is_float(self._data.dtype):
             fix = "convert it first: t.astype('float32')"
             raise DTypeError(restate("requires_grad", "only floats have gradients", fix=fix, tensor=self))
+
+    @property
+    def grad(self) -> Tensor | None:
+        """What `backward()` has added up here, a tensor of this shape and dtype; None before the first.
+
+        Interior tensors keep theirs only after `retain_grad()`: without it, a warning says so.
+        """
+        if self._grad is None and self._node is not None and self._node.retained is None:
+            fix = "call t.retain_grad() before backward(), or read the .grad of a leaf"
+            problem = "this tensor was computed: backward() leaves no gradient here"
+            warnings.warn(restate("grad", problem, fix=fix, tensor=self), UserWarning, stacklevel=2)
+        return self._grad
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        self._grad = value
 
     @property
     def is_leaf(self) -> bool:
@@ -207,6 +227,11 @@ class Tensor(Variable):
         return self._data
 
     def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
+        if operands.loses_gradient(self):
+            fix = "t.numpy() reads the values, to plot, print or store them; to compute on use t.detach()"
+            raise GraphError(
+                restate("np.array", "a gradient flows here, and NumPy would lose it", fix=fix, tensor=self)
+            )
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -224,6 +249,9 @@ class Tensor(Variable):
         return self._data.__dlpack_device__()
 
     def __float__(self) -> float:
+        if operands.loses_gradient(self) and _assigned():
+            fix = "t.item() and t.numpy() read values, t.detach() goes without a gradient; a tensor can be assigned to"
+            raise GraphError(restate("array[index] = t", "NumPy would lose the gradient", fix=fix, tensor=self))
         return float(self.item())
 
     def __int__(self) -> int:
@@ -260,6 +288,11 @@ class Tensor(Variable):
             notes.append(f"name={self.name!r}")
         return printable(f"tensor({', '.join([text, *notes])})")
 
+    def __copy__(self) -> Self:
+        copy = _rebuild(type(self), self._data, self._requires_grad, self.name)
+        copy._node, copy._version = self._node, self._version
+        return copy
+
     def __deepcopy__(self, memo: dict) -> Self:
         if self._node is not None:
             fix = "copy t.detach()"
@@ -270,8 +303,8 @@ class Tensor(Variable):
         Variable.__init__(copy, self._data.copy(), self._requires_grad)
         copy.name = self.name
         memo[id(self)] = copy
-        if self.grad is not None:
-            copy.grad = self.grad.detach().clone()
+        if self._grad is not None:
+            copy._grad = self._grad.detach().clone()
         return copy
 
     def __reduce__(self) -> tuple:
@@ -302,6 +335,7 @@ class Tensor(Variable):
 
     def _in_place(self, op: Callable[..., Tensor], other: TensorLike) -> Tensor:
         """`t += other`: recorded as `t = t + other` if a gradient flows, else the memory is written."""
+        other = operands.as_tensor(other) if isinstance(other, (list, tuple)) else other
         if self._recording_with(other, f"{op.__name__} in place"):
             return op(self, other)
         z = op(self.detach(), other)
@@ -420,19 +454,25 @@ class Tensor(Variable):
         return comparison.greater_equal(self, other)
 
     def __and__(self, other: TensorLike) -> Tensor:
-        return comparison.logical_and(*comparison.truths("&", self, other))
+        return comparison.bitwise_and(self, other)
 
     def __rand__(self, other: TensorLike) -> Tensor:
-        return self & other
-
-    def __ror__(self, other: TensorLike) -> Tensor:
-        return self | other
+        return comparison.bitwise_and(other, self)
 
     def __or__(self, other: TensorLike) -> Tensor:
-        return comparison.logical_or(*comparison.truths("|", self, other))
+        return comparison.bitwise_or(self, other)
+
+    def __ror__(self, other: TensorLike) -> Tensor:
+        return comparison.bitwise_or(other, self)
+
+    def __xor__(self, other: TensorLike) -> Tensor:
+        return comparison.bitwise_xor(self, other)
+
+    def __rxor__(self, other: TensorLike) -> Tensor:
+        return comparison.bitwise_xor(other, self)
 
     def __invert__(self) -> Tensor:
-        return comparison.logical_not(*comparison.truths("~", self))
+        return comparison.bitwise_not(self)
 
     # -----------------------------------------------------------------------------------------------------------
     # methods
@@ -541,8 +581,8 @@ class Tensor(Variable):
         """Whether some element holds, over the axes."""
         return reductions.any(self, axis, keepdims)
 
-    def cumsum(self, axis: int = -1) -> Tensor:
-        """zₖ = x₀ + … + xₖ along the axis."""
+    def cumsum(self, axis: int | None = -1) -> Tensor:
+        """zₖ = x₀ + … + xₖ along the axis, of the flattened tensor for None."""
         return reductions.cumsum(self, axis)
 
     def argmax(self, axis: int | None = None) -> Tensor:
@@ -585,8 +625,8 @@ class Tensor(Variable):
         """Without the axes of length 1."""
         return shapes.squeeze(self, axis)
 
-    def unsqueeze(self, axis: int) -> Tensor:
-        """With a new axis of length 1."""
+    def unsqueeze(self, axis: int | Sequence[int]) -> Tensor:
+        """With a new axis of length 1, or several."""
         return shapes.unsqueeze(self, axis)
 
     def flip(self, axis: int | Sequence[int] | None = None) -> Tensor:
@@ -596,6 +636,15 @@ class Tensor(Variable):
     def split(self, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
         """Cut along an axis into pieces of `sizes`."""
         return shapes.split(self, sizes, axis)
+
+
+def _assigned() -> bool:
+    """Whether the caller of our caller is at `array[index] = t`.
+
+    NumPy asks for `float(t)` then, as a user does who wants a number: only where it was called tells them apart.
+    """
+    frame = sys._getframe(2)
+    return frame.f_code.co_code[frame.f_lasti] == dis.opmap["STORE_SUBSCR"]
 
 
 def _rebuild(cls: type[Tensor], data: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:

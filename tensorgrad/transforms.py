@@ -9,7 +9,7 @@ from tensorgrad import engine
 from tensorgrad.arrays import is_float
 from tensorgrad.backward import gradients
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, TensorgradError, restate
-from tensorgrad.ops.operands import TensorLike
+from tensorgrad.ops.operands import TensorLike, as_tensor
 from tensorgrad.ops.shapes import stack
 from tensorgrad.tensor import Tensor
 
@@ -51,6 +51,9 @@ def grad(
     if len(seeds) != len(outputs):
         expected = f"{len(outputs)} upstream gradients, one per output"
         raise ArgumentError(restate("grad", f"{len(seeds)} upstream gradients", expected=expected, outputs=outputs))
+    for name, tensors in (("outputs", outputs), ("inputs", inputs)):
+        if not all(isinstance(x, Tensor) for x in tensors):
+            raise DTypeError(restate("grad", f"{name} must be tensors", **{name: tensors}))
     for x in inputs:
         if not x.requires_grad:
             raise GraphError(
@@ -128,7 +131,7 @@ def hessian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
 
 def gradcheck(
     f: Callable[..., Tensor],
-    inputs: Sequence[TensorLike],
+    inputs: TensorLike | Sequence[TensorLike],
     eps: float = 1e-6,
     atol: float = 1e-6,
     rtol: float = 1e-4,
@@ -141,7 +144,7 @@ def gradcheck(
 
     Args:
         f: a function of tensors with one tensor as its result; the same result for the same inputs.
-        inputs: float64 tensors; those with `requires_grad` are checked, all if none has it.
+        inputs: float64 tensors, or one of them; those with `requires_grad` are checked, all if none has it.
         eps: the step. atol, rtol: |analytic − numeric| ≤ atol + rtol · |numeric| must hold.
         seed: of the upstream gradient.
 
@@ -155,6 +158,7 @@ def gradcheck(
     >>> tg.gradcheck(lambda x: x.sin() * x, [np.array([0.1, 0.2])])
     True
     """
+    inputs = [inputs] if isinstance(inputs, (Tensor, np.ndarray, float, int)) else inputs
     xs = [Tensor(x.data.copy() if isinstance(x, Tensor) else np.array(x)) for x in inputs]
     asked = [isinstance(x, Tensor) and x.requires_grad for x in inputs]
     for k, x in enumerate(xs):
@@ -203,4 +207,4 @@ def _sequence(x: Any) -> list:
 
 def _fresh(inputs: Sequence[TensorLike]) -> list[Tensor]:
     """Leaves with the inputs' values, so that nothing flows further back."""
-    return [Tensor(x.detach() if isinstance(x, Tensor) else x, requires_grad=True) for x in inputs]
+    return [Tensor(as_tensor(x).detach(), requires_grad=True) for x in inputs]

@@ -19,7 +19,7 @@ FLOORS = [
     {"engine"},
     {"backward"},
     {"ops"},
-    {"interop"},
+    {"numpy_functions", "interop"},
     {"tensor"},
     {"creation", "transforms", "storage", "compiler"},
     {"nn", "viz", "__main__"},

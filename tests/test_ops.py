@@ -119,15 +119,30 @@ def test_dtypes_of_two_operands(row):
     assert result(k, 2) == (np.float32 if row.integers == "float" else np.int64)
 
 
-def test_bitwise_operators_take_truth_values_alone():
+def test_bitwise_operators_take_bools_and_integers():
     yes, no = tg.tensor([True, True]), tg.tensor([True, False])
     assert ((yes & no).data.tolist(), (False | no).data.tolist(), (~no).data.tolist()) == (
         [True, False],
         [True, False],
         [False, True],
     )
-    for call in (lambda: tg.tensor([5]) & 3, lambda: 3 | tg.tensor([5]), lambda: ~tg.tensor([5])):
-        with pytest.raises(tg.DTypeError, match=r"(?s)only truth values.*logical_and"):
+    assert ((yes ^ no).data.tolist(), (True ^ no).data.tolist()) == ([False, True], [False, True])
+    k, array = tg.tensor([6, -5]), np.array([6, -5])
+    for z, expected in (
+        (k & 3, array & 3),
+        (3 | k, 3 | array),
+        (~k, ~array),
+        (k ^ array, array ^ array),
+        (9 ^ k, 9 ^ array),
+    ):
+        np.testing.assert_array_equal(z.data, expected, strict=True)
+    for call in (
+        lambda: tg.tensor([5.0]) & 3,
+        lambda: 3.0 | tg.tensor([5]),
+        lambda: ~tg.tensor([5.0]),
+        lambda: k ^ 1.5,
+    ):
+        with pytest.raises(tg.DTypeError, match=r"(?s)floats have no bits.*logical_and"):
             call()
 
 

@@ -90,6 +90,6 @@ def learn_from(known: MutableMapping[Key, Known], value: Any, name: str | None) 
     """Add what a tensor or an array that the caller holds tells."""
     if isinstance(value, Variable):
         key = value._node or (value if value._requires_grad else id(value._data))
-        known[key].learn(name, value._data, value.grad)
+        known[key].learn(name, value._data, value._grad)
     elif isinstance(value, np.ndarray):
         known[id(value)].learn(name, value)

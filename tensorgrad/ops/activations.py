@@ -13,8 +13,8 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.activation import activation_gradient
 from tensorgrad.ops.arithmetic import where
-from tensorgrad.ops.operands import TensorLike, floating, for_kernel, widened
-from tensorgrad.ops.transcendental import erf, exp
+from tensorgrad.ops.operands import TensorLike, floating, for_kernel, number_or_tensor, widened
+from tensorgrad.ops.transcendental import erf, exp, expm1
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -173,8 +173,11 @@ def relu(x: TensorLike) -> Tensor:
     return apply(Relu, floating(x))
 
 
-def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
+def leaky_relu(x: TensorLike, negative_slope: TensorLike = 0.01) -> Tensor:
     """z = x where x > 0, else negative_slope · x.
+
+    A slope that is a tensor broadcasts against x and is differentiated in too: the parametric rectifier (PReLU) of He
+    et al., Delving Deep into Rectifiers, ICCV 2015.
 
     Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, ICML 2013.
 
@@ -182,11 +185,15 @@ def leaky_relu(x: TensorLike, negative_slope: float = 0.01) -> Tensor:
     >>> tg.leaky_relu(tg.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1,  2. ])
     """
-    return apply(LeakyRelu, floating(x), slope=negative_slope)
+    x = floating(x)
+    slope = number_or_tensor("leaky_relu", "negative_slope", negative_slope, x)
+    if isinstance(slope, float):
+        return apply(LeakyRelu, x, slope=slope)
+    return where(x > 0, x, slope * where(x > 0, 0.0, x))  # no 0 · ∞ in the slope's gradient
 
 
-def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
-    """z = x where x > 0, else α(eˣ − 1).
+def elu(x: TensorLike, alpha: TensorLike = 1.0) -> Tensor:
+    """z = x where x > 0, else α(eˣ − 1). An α that is a tensor broadcasts, and is differentiated in too.
 
     Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs, ICLR 2016.
 
@@ -194,7 +201,11 @@ def elu(x: TensorLike, alpha: float = 1.0) -> Tensor:
     >>> tg.elu(tg.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.    ])
     """
-    return apply(Elu, floating(x), alpha=alpha)
+    x = floating(x)
+    alpha = number_or_tensor("elu", "alpha", alpha, x)
+    if isinstance(alpha, float):
+        return apply(Elu, x, alpha=alpha)
+    return where(x > 0, x, alpha * expm1(where(x > 0, 0.0, x)))
 
 
 def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
@@ -208,9 +219,9 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
     tensor([-0.1587,  1.9545])
     """
     x = floating(x)
-    if approximate == "tanh":
+    if isinstance(approximate, str) and approximate == "tanh":
         return 0.5 * x * (1 + (math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)).tanh())
-    if approximate != "none":
+    if not isinstance(approximate, str) or approximate != "none":
         raise ArgumentError(
             restate("gelu", "unknown approximation", expected='"none" or "tanh"', approximate=approximate)
         )
@@ -229,14 +240,16 @@ def silu(x: TensorLike) -> Tensor:
     return apply(Silu, floating(x))
 
 
-def softplus(x: TensorLike, beta: float = 1.0) -> Tensor:
-    """z = ln(1 + e^(βx)) / β, a smooth relu; exact for large |x| too.
+def softplus(x: TensorLike, beta: TensorLike = 1.0) -> Tensor:
+    """z = ln(1 + e^(βx)) / β, a smooth relu; exact for large |x| too. A tensor β is differentiated in too.
 
     >>> import tensorgrad as tg
     >>> tg.softplus(tg.tensor([0.0, 100.0]))
     tensor([  0.6931, 100.    ])
     """
-    return apply(Softplus, floating(x), beta=beta)
+    x = floating(x)
+    beta = number_or_tensor("softplus", "beta", beta, x)
+    return apply(Softplus, x, beta=beta) if isinstance(beta, float) else apply(Softplus, x * beta, beta=1.0) / beta
 
 
 def sigmoid(x: TensorLike) -> Tensor:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.engine import apply, aside, fixed
-from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
 
@@ -111,6 +111,7 @@ class FloorDivide(Op):
 
     @quiet
     def forward(self, x, y):
+        _check_divisor("floor_divide", x, y)
         return np.floor_divide(x, y)
 
 
@@ -122,6 +123,7 @@ class Remainder(Op):
 
     @quiet
     def forward(self, x, y):
+        _check_divisor("remainder", x, y)
         return np.remainder(x, y)
 
     def backward_x(self, grad):
@@ -129,6 +131,13 @@ class Remainder(Op):
 
     def backward_y(self, grad, x, y):
         return -grad * (x // y)
+
+
+def _check_divisor(op: str, x: np.ndarray, y: np.ndarray) -> None:
+    """Integers have no infinity to say that they were divided by 0."""
+    if y.dtype.kind in "biu" and not y.all():
+        fix = "divide floats, which give ±inf or NaN: x.astype('float32')"
+        raise ArgumentError(restate(op, "integers are divided by 0", fix=fix, x=x, y=y))
 
 
 class Power(Op):
@@ -139,6 +148,9 @@ class Power(Op):
 
     @quiet
     def forward(self, x, y):
+        if y.dtype.kind == "i" and (y < 0).any():
+            fix = "raise floats to it: x.astype('float32') ** y"
+            raise ArgumentError(restate("pow", "integers have no negative powers", fix=fix, x=x, y=y))
         return np.power(x, y)
 
     def backward_x(self, grad, x, y):
@@ -358,7 +370,7 @@ def divide(x: TensorLike, y: TensorLike) -> Tensor:
 
 
 def floor_divide(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = ⌊x / y⌋, elementwise; no gradient.
+    """z = ⌊x / y⌋, elementwise; no gradient. Raises ArgumentError where an integer is divided by 0.
 
     >>> import tensorgrad as tg
     >>> tg.floor_divide(tg.tensor([7, -7]), 2)
@@ -370,6 +382,8 @@ def floor_divide(x: TensorLike, y: TensorLike) -> Tensor:
 def remainder(x: TensorLike, y: TensorLike) -> Tensor:
     """z = x − ⌊x / y⌋ · y, elementwise: the result has the sign of y, as Python's `%`.
 
+    Raises ArgumentError where an integer is divided by 0.
+
     >>> import tensorgrad as tg
     >>> tg.remainder(tg.tensor([5.5, -5.5]), 2)
     tensor([1.5, 0.5])
@@ -378,7 +392,7 @@ def remainder(x: TensorLike, y: TensorLike) -> Tensor:
 
 
 def pow(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = xʸ, elementwise; NaN for a negative x under a fractional y.
+    """z = xʸ, elementwise; NaN for a negative x under a fractional y. ArgumentError for negative powers of integers.
 
     ∂z/∂x = y · xʸ⁻¹, taken as 0 where y = 0; ∂z/∂y = xʸ · ln x, taken as 0 where x = 0 and y ≥ 0.
 
@@ -427,7 +441,10 @@ def sign(x: TensorLike) -> Tensor:
     >>> tg.sign(tg.tensor([3.0, 0.0, -2.0]))
     tensor([ 1.,  0., -1.])
     """
-    return apply(Sign, as_tensor(x))
+    x = as_tensor(x)
+    if x._data.dtype == np.bool_:
+        raise DTypeError(restate("sign", "bools have no sign", fix="convert them: x.astype('int64')", x=x))
+    return apply(Sign, x)
 
 
 def floor(x: TensorLike) -> Tensor:

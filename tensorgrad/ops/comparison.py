@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.engine import apply
-from tensorgrad.errors import DTypeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, pair
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = [
+    "bitwise_and",
+    "bitwise_not",
+    "bitwise_or",
+    "bitwise_xor",
     "equal",
     "greater",
     "greater_equal",
@@ -110,6 +114,42 @@ class LogicalOr(Op):
         return np.logical_or(x, y)
 
 
+class BitwiseNot(Op):
+    """z = ¬x, bit by bit."""
+
+    symbol, formula = "~", "z = ~x"
+
+    def forward(self, x):
+        return np.invert(x)
+
+
+class BitwiseAnd(Op):
+    """z = x & y, bit by bit."""
+
+    symbol, formula = "&", "z = x & y"
+
+    def forward(self, x, y):
+        return np.bitwise_and(x, y)
+
+
+class BitwiseOr(Op):
+    """z = x | y, bit by bit."""
+
+    symbol, formula = "|", "z = x | y"
+
+    def forward(self, x, y):
+        return np.bitwise_or(x, y)
+
+
+class BitwiseXor(Op):
+    """z = x ^ y, bit by bit."""
+
+    symbol, formula = "^", "z = x ^ y"
+
+    def forward(self, x, y):
+        return np.bitwise_xor(x, y)
+
+
 class IsNan(Op):
     """z = [x is NaN]."""
 
@@ -137,46 +177,46 @@ def equal(x: TensorLike, y: TensorLike) -> Tensor:
     >>> tg.equal(tg.tensor([1, 2]), 2)
     tensor([False,  True])
     """
-    return apply(Equal, *pair(x, y))
+    return apply(Equal, *_compared(x, y))
 
 
 def not_equal(x: TensorLike, y: TensorLike) -> Tensor:
     """[x ≠ y], elementwise with broadcasting; also `x != y`."""
-    return apply(NotEqual, *pair(x, y))
+    return apply(NotEqual, *_compared(x, y))
 
 
 def less(x: TensorLike, y: TensorLike) -> Tensor:
     """[x < y], elementwise with broadcasting; also `x < y`."""
-    return apply(Less, *pair(x, y))
+    return apply(Less, *_compared(x, y))
 
 
 def less_equal(x: TensorLike, y: TensorLike) -> Tensor:
     """[x ≤ y], elementwise with broadcasting; also `x <= y`."""
-    return apply(LessEqual, *pair(x, y))
+    return apply(LessEqual, *_compared(x, y))
 
 
 def greater(x: TensorLike, y: TensorLike) -> Tensor:
     """[x > y], elementwise with broadcasting; also `x > y`."""
-    return apply(Greater, *pair(x, y))
+    return apply(Greater, *_compared(x, y))
 
 
 def greater_equal(x: TensorLike, y: TensorLike) -> Tensor:
     """[x ≥ y], elementwise with broadcasting; also `x >= y`."""
-    return apply(GreaterEqual, *pair(x, y))
+    return apply(GreaterEqual, *_compared(x, y))
 
 
 def logical_not(x: TensorLike) -> Tensor:
-    """¬x, elementwise; numbers count as true unless 0. Also `~x` for bool tensors."""
+    """¬x, elementwise; numbers count as true unless 0."""
     return apply(LogicalNot, as_tensor(x))
 
 
 def logical_and(x: TensorLike, y: TensorLike) -> Tensor:
-    """The conjunction x ∧ y, elementwise with broadcasting; also `x & y` for bool tensors."""
+    """The conjunction x ∧ y, elementwise with broadcasting."""
     return apply(LogicalAnd, *pair(x, y))
 
 
 def logical_or(x: TensorLike, y: TensorLike) -> Tensor:
-    """The disjunction x ∨ y, elementwise with broadcasting; also `x | y` for bool tensors."""
+    """The disjunction x ∨ y, elementwise with broadcasting."""
     return apply(LogicalOr, *pair(x, y))
 
 
@@ -195,11 +235,64 @@ def isfinite(x: TensorLike) -> Tensor:
     return apply(IsFinite, as_tensor(x))
 
 
-def truths(operator: str, *operands: TensorLike) -> tuple[Tensor, ...]:
-    """The operands of `&`, `|` and `~` as tensors, which must be bools: on numbers NumPy's operators work on bits."""
-    tensors = tuple(as_tensor(x) for x in operands)
-    if any(x.dtype != np.bool_ for x in tensors):
-        given = {f"operands[{k}]": x for k, x in enumerate(tensors)}
+def bitwise_not(x: TensorLike) -> Tensor:
+    """¬x bit by bit, for bools and integers; also `~x`. Raises DTypeError for floats.
+
+    >>> import tensorgrad as tg
+    >>> tg.bitwise_not(tg.tensor([True, False])), tg.bitwise_not(tg.tensor([0, 5]))
+    (tensor([False,  True]), tensor([-1, -6]))
+    """
+    (x,) = _bits("bitwise_not", as_tensor(x))
+    return apply(LogicalNot if x._data.dtype == np.bool_ else BitwiseNot, x)
+
+
+def bitwise_and(x: TensorLike, y: TensorLike) -> Tensor:
+    """The conjunction x ∧ y bit by bit, for bools and integers, with broadcasting; also `x & y`.
+
+    >>> import tensorgrad as tg
+    >>> tg.bitwise_and(tg.tensor([6, 5]), 3)
+    tensor([2, 1])
+    """
+    return _bitwise("bitwise_and", LogicalAnd, BitwiseAnd, x, y)
+
+
+def bitwise_or(x: TensorLike, y: TensorLike) -> Tensor:
+    """The disjunction x ∨ y bit by bit, for bools and integers, with broadcasting; also `x | y`.
+
+    >>> import tensorgrad as tg
+    >>> tg.bitwise_or(tg.tensor([6, 5]), 3)
+    tensor([7, 7])
+    """
+    return _bitwise("bitwise_or", LogicalOr, BitwiseOr, x, y)
+
+
+def bitwise_xor(x: TensorLike, y: TensorLike) -> Tensor:
+    """x ⊕ y, one or the other but not both, bit by bit, for bools and integers, with broadcasting; also `x ^ y`.
+
+    >>> import tensorgrad as tg
+    >>> tg.bitwise_xor(tg.tensor([6, 5]), 3), tg.bitwise_xor(tg.tensor([True, False]), True)
+    (tensor([5, 6]), tensor([False,  True]))
+    """
+    return _bitwise("bitwise_xor", BitwiseXor, BitwiseXor, x, y)
+
+
+def _bitwise(op: str, on_bools: type[Op], on_integers: type[Op], x: TensorLike, y: TensorLike) -> Tensor:
+    x, y = _bits(op, *pair(x, y))
+    return apply(on_bools if x._data.dtype == np.bool_ else on_integers, x, y)
+
+
+def _bits(op: str, *operands: Tensor) -> tuple[Tensor, ...]:
+    """The operands, which must be bools or integers."""
+    if any(x._data.dtype.kind not in "biu" for x in operands):
+        given = {f"operands[{k}]": x for k, x in enumerate(operands)}
         fix = "compare first, or use tg.logical_and, tg.logical_or, tg.logical_not"
-        raise DTypeError(restate(operator, "only truth values can be combined", expected="bools", fix=fix, **given))
-    return tensors
+        raise DTypeError(restate(op, "floats have no bits to combine", expected="bools or integers", fix=fix, **given))
+    return operands
+
+
+def _compared(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
+    """Two operands to compare, in one dtype; beside narrow integers a number that they can't hold widens them."""
+    try:
+        return pair(x, y)
+    except ArgumentError:
+        return pair(as_tensor(x), as_tensor(y))

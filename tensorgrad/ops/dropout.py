@@ -9,8 +9,8 @@ import numpy as np
 from tensorgrad.engine import apply, aside
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet
-from tensorgrad.random import default_generator
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet
+from tensorgrad.random import checked_generator
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -46,12 +46,11 @@ def dropout(
     >>> tg.dropout(tg.ones(4), 0.5, generator=np.random.default_rng(0))
     tensor([2., 2., 2., 0.])
     """
-    x = floating(x)
+    x, p, generator = floating(x), number("dropout", "p", p), checked_generator("dropout", generator)
     if not 0 <= p <= 1:
         raise ArgumentError(restate("dropout", "p is no probability", expected="0 ≤ p ≤ 1", x=x, p=p))
     if not training or p == 0:
         return x
-    generator = default_generator() if generator is None else generator
     return apply(Dropout, x, as_tensor(aside(_mask, generator, x.shape, x.dtype, p)))
 
 

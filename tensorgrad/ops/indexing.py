@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad import geometry
 from tensorgrad.arrays import is_float
 from tensorgrad.engine import Variable, apply, fixed, holds
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.operands import TensorLike, as_tensor, quiet
-from tensorgrad.ops.reductions import normalize_axes
+from tensorgrad.ops.axes import normalize_axis
+from tensorgrad.ops.operands import TensorLike, as_tensor, holds_tensors, quiet
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -108,7 +109,7 @@ def normal_index(op: str, x: Tensor, index: Any) -> tuple:
     parts = []
     for k in index if isinstance(index, tuple) else (index,):
         if isinstance(k, (Variable, np.ndarray, list)):
-            k = np.array(k)
+            k = np.array(as_tensor(k).data if isinstance(k, Variable) or holds_tensors(k) else k)
             k = k.astype(np.intp) if k.size == 0 and k.dtype.kind == "f" else k
             if k.dtype.kind not in "iub":
                 expected = "integers or bools"
@@ -177,14 +178,14 @@ def gather(x: TensorLike, indices: TensorLike, axis: int) -> Tensor:
             [3.]])
     """
     x, k = as_tensor(x), np.array(as_tensor(indices).data)
-    axis = normalize_axes("gather", x, axis)[0]
+    axis = normalize_axis("gather", x, axis)
     if k.ndim != x.ndim or any(k.shape[a] > x.shape[a] for a in range(x.ndim) if a != axis):
         expected = "indices with as many axes as x, no longer than x outside the axis"
         raise ShapeError(restate("gather", "the indices don't fit", expected=expected, x=x, indices=k, axis=axis))
     if k.dtype.kind not in "iu":
         raise DTypeError(restate("gather", "indices must be integers", x=x, indices=k))
     index = list(np.ogrid[tuple(slice(n) for n in k.shape)])
-    index[axis] = k
+    index[axis : axis + 1] = [k] if x.ndim else []
     return getitem(x, tuple(index))
 
 
@@ -201,7 +202,7 @@ def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
     labels = as_tensor(labels)
     if labels.dtype.kind not in "iu":
         raise DTypeError(restate("one_hot", "labels must be integers", fix="labels.astype('int64')", labels=labels))
-    k = labels._data
+    k, num_classes = labels._data, geometry.as_tuple(num_classes, 1, op="one_hot", name="num_classes")[0]
     if num_classes == -1:
         k = labels.data
         if k.size == 0:

@@ -11,11 +11,11 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays import KERNEL_FLOATS, is_float
 from tensorgrad.engine import apply, fixed
-from tensorgrad.errors import ShapeError, restate
+from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.kernels.sums import TERMS, product_in_parts
 from tensorgrad.op import Op
 from tensorgrad.ops.activations import rectified, relu_gradient
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet, widened
+from tensorgrad.ops.operands import TensorLike, floating_pair, in_one_dtype, pair, quiet, widened
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -226,10 +226,10 @@ def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
     >>> tg.einsum("ii->", tg.tensor([[1.0, 2.0], [3.0, 4.0]]))
     tensor(5.)
     """
-    tensors = [as_tensor(x) for x in operands]
-    for k in range(1, len(tensors)):
-        tensors[0], tensors[k] = pair(tensors[0], tensors[k])
-    tensors = [pair(x, tensors[0])[0] for x in tensors]
+    if not isinstance(subscripts, str):
+        expected = 'einsum("nk,kc->nc", x, w)'
+        raise DTypeError(restate("einsum", "the subscripts must be text", expected=expected, subscripts=subscripts))
+    tensors = in_one_dtype(operands)
     return apply(Einsum, *tensors, subscripts=_explicit(subscripts, tensors))
 
 

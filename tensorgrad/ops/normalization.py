@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.engine import apply, aside, fixed, is_grad_enabled
-from tensorgrad.errors import ShapeError, restate
+from tensorgrad.engine import Variable, apply, aside, fixed, is_grad_enabled
+from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet, widened
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet, widened
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -175,7 +175,13 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
-    x = floating(x)
+    x, eps = floating(x), number("batch_norm", "eps", eps)
+    tracked = [t for t in (running_mean, running_var) if t is not None] if training else []
+    if tracked:
+        momentum = number("batch_norm", "momentum", momentum)
+    if any(not isinstance(t, Variable) for t in tracked):
+        given = {"running_mean": running_mean, "running_var": running_var}
+        raise DTypeError(restate("batch_norm", "running statistics change in place: they must be tensors", **given))
     given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     given = {name: as_tensor(t) for name, t in given.items() if t is not None}
     if x.ndim < 2 or any(t.shape != x.shape[1:2] for t in given.values()):

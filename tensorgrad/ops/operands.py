@@ -1,17 +1,24 @@
-"""What users pass to an op, as tensors of the dtypes the op takes."""
+"""What users pass to an op, as tensors of the dtypes the op takes, and as numbers.
+
+Two functions stand for the rule that no gradient is lost in silence: whatever becomes a tensor comes through
+`as_tensor`, which stacks lists that hold tensors, and whatever an op takes as a plain number comes through `number`,
+which refuses a tensor that requires a gradient.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Sequence
 from functools import wraps
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tensorgrad import engine
-from tensorgrad.arrays import DEFAULT_FLOAT, SCALARS, DTypeLike, as_array, check_dtype, is_float, promote
+from tensorgrad.arrays import DEFAULT_FLOAT, SCALARS, DTypeLike, as_array, as_dtype, check_dtype, is_float, promote
 from tensorgrad.engine import Variable, apply
-from tensorgrad.errors import DTypeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.op import Op
 
 if TYPE_CHECKING:
@@ -20,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["as_tensor", "astype"]
 
 TensorLike = Any
-"""A Tensor, an ndarray, a number, or a nested list of numbers."""
+"""A Tensor, an ndarray, a number, or a nested list of numbers and tensors."""
 
 
 quiet = np.errstate(all="ignore")
@@ -72,6 +79,20 @@ class Convert(Op):
         return x.astype(self.dtype)
 
 
+class Stack(Op):
+    """z = the inputs, side by side along a new axis."""
+
+    symbol, formula = "stack", "z = [x₀, x₁, …] along a new axis"
+    derivatives = ("∂L/∂xᵢ = its part of ∂L/∂z",)
+    axis: int
+
+    def forward(self, *xs):
+        return np.stack(xs, self.axis)
+
+    def backward_xs(self, grad, i):
+        return grad[(slice(None),) * self.axis + (i,)]
+
+
 def astype(x: TensorLike, dtype: DTypeLike) -> Tensor:
     """`x` in another dtype: NumPy's conversion rules; gradients flow between float dtypes. Always a new tensor.
 
@@ -81,7 +102,7 @@ def astype(x: TensorLike, dtype: DTypeLike) -> Tensor:
     >>> tg.astype(tg.tensor([1.7, -1.7]), "int32")
     tensor([ 1, -1], dtype=int32)
     """
-    x, dtype = as_tensor(x), np.dtype(dtype).newbyteorder("=")
+    x, dtype = as_tensor(x), as_dtype("astype", dtype).newbyteorder("=")
     check_dtype("astype", dtype, x=x)
     return apply(Cast if is_float(dtype) and is_float(x._data.dtype) else Convert, x, dtype=dtype)
 
@@ -89,14 +110,116 @@ def astype(x: TensorLike, dtype: DTypeLike) -> Tensor:
 def as_tensor(x: TensorLike) -> Tensor:
     """`x` itself if it is a tensor, else a tensor around it; memory is shared where it can be.
 
+    Lists and tuples that hold tensors, nested ones too, are stacked: gradients flow to every tensor inside. Raises
+    DTypeError for what holds no numbers, ArgumentError for lists of uneven lengths, ShapeError for tensors of
+    different shapes.
+
     >>> import numpy as np, tensorgrad as tg
     >>> tg.as_tensor(np.arange(3.0))
     tensor([0., 1., 2.], dtype=float64)
+    >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> tg.as_tensor([w[0] * 2, 3.0]).sum().backward()
+    >>> w.grad
+    tensor([2., 0.])
     """
     if isinstance(x, Variable):
         return x
+    if holds_tensors(x):
+        return apply(Stack, *in_one_dtype(x), axis=0)
     array = as_array(x)
     return engine.wrap(array) if isinstance(x, np.ndarray) else engine.fixed(array)
+
+
+NUMBERS = frozenset((int, float, bool))
+DEEPEST = 64
+"""The most axes of a NumPy array: what is nested deeper becomes no tensor anyway, a list that holds itself included."""
+
+
+def holds_tensors(x: Any, depth: int = 0) -> bool:
+    """Whether `x` is a list or tuple with a tensor somewhere inside."""
+    if not isinstance(x, (list, tuple)) or depth > DEEPEST or NUMBERS.issuperset(map(type, x)):
+        return False
+    return any([isinstance(item, Variable) or holds_tensors(item, depth + 1) for item in x])
+
+
+def in_one_dtype(items: Sequence[TensorLike]) -> list[Tensor]:
+    """The items as tensors of the one dtype that all of them promote to; Python scalars never widen it."""
+    items = [x if isinstance(x, SCALARS) else as_tensor(x) for x in items]
+    widest = next((x for x in items if isinstance(x, Variable)), None)
+    if widest is None:
+        widest = as_tensor(items)
+    for x in items:
+        widest = pair(widest, x)[0]
+    return [pair(x, widest)[0] for x in items]
+
+
+# ------------------------------------------------------------------------------------------------- gradients, numbers
+
+
+def loses_gradient(x: Any) -> bool:
+    """Whether a gradient would be lost if the values of `x` were read: a tensor, or a list that holds some."""
+    if isinstance(x, Variable):
+        return x._requires_grad and engine.is_grad_enabled()
+    return holds_tensors(x) and any([loses_gradient(item) for item in x])
+
+
+def detached(call: str, data: Any) -> Any:
+    """`data` for a new leaf: tensors and lists that hold them without history, anything else as it is.
+
+    Warns where a gradient is cut off.
+    """
+    if not isinstance(data, Variable) and not holds_tensors(data):
+        return data
+    if loses_gradient(data):
+        one = isinstance(data, Variable)
+        fix = "t.clone() or t.astype(dtype) keeps it" if one else "tg.stack([...]) keeps it"
+        problem = f"a new leaf is made of the values of {'a tensor' if one else 'tensors'} that a gradient flows to"
+        fix += "; t.detach() says that no gradient is wanted"
+        warnings.warn(restate(call, problem + ", and cuts it off", fix=fix), UserWarning, stacklevel=3)
+    with engine.no_grad():
+        tensor = as_tensor(data)
+    return tensor.detach() if tensor._requires_grad else tensor
+
+
+def values(x: TensorLike) -> np.ndarray:
+    """The values of `x` as an array, to score, draw or store: for results that nobody differentiates."""
+    with engine.no_grad():
+        return np.asarray(x)
+
+
+def number(call: str, name: str, value: Any, fix: str = "pass a number: t.item() says that no gradient is wanted"):
+    """`value` as a plain number, for a parameter that nothing is differentiated in.
+
+    Raises:
+        GraphError: a tensor that requires a gradient. ShapeError: several elements. DTypeError: no number at all.
+
+    >>> number("dropout", "p", 0.5), number("dropout", "p", np.array(0.5))
+    (0.5, 0.5)
+    """
+    if type(value) in NUMBERS:
+        return value
+    if isinstance(value, Variable):
+        if loses_gradient(value):
+            raise GraphError(restate(call, f"no gradient can flow to {name}", fix=fix, **{name: value}))
+        return value.item()
+    if isinstance(value, (np.ndarray, np.generic)) and value.dtype.kind in "biuf":
+        if value.size != 1:
+            raise ShapeError(restate(call, f"{name} must be one number", **{name: value}))
+        return value.item()
+    if isinstance(value, Real):
+        return float(value)
+    raise DTypeError(restate(call, f"{name} must be a number, got {type(value).__name__}", **{name: value}))
+
+
+def number_or_tensor(call: str, name: str, value: TensorLike, x: Tensor) -> float | Tensor:
+    """A parameter that an op is differentiated in: a number as a float, anything else as a tensor in the dtype of x."""
+    if isinstance(value, (Variable, list, tuple)) or getattr(value, "ndim", 0):
+        value = as_tensor(value)
+        return value if value._data.dtype == x._data.dtype else astype(value, x._data.dtype)
+    return float(number(call, name, value))
+
+
+# ---------------------------------------------------------------------------------------------------------- one dtype
 
 
 def floating(x: TensorLike) -> Tensor:
@@ -142,4 +265,9 @@ def _scalar(value: Any, other: Any) -> Tensor:
         dtype = DEFAULT_FLOAT
     elif dtype == np.bool_ and not isinstance(value, (bool, np.bool_)):
         dtype = np.dtype(np.int64)
-    return engine.fixed(np.asarray(value, dtype))
+    try:
+        return engine.fixed(np.asarray(value, dtype))
+    except OverflowError:
+        fix = f"convert the tensor first, t.astype('int64'), for what {dtype} can't hold"
+        problem = f"{value} is outside the range of {dtype}"
+        raise ArgumentError(restate("a number beside a tensor", problem, fix=fix, tensor=other)) from None

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tensorgrad.arrays import is_float, repeated
 from tensorgrad.engine import apply, holds
-from tensorgrad.errors import ArgumentError, RangeError, restate
 from tensorgrad.kernels import sums
 from tensorgrad.op import Op
 from tensorgrad.ops.arithmetic import where
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, quiet, widened
+from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet, widened
 from tensorgrad.ops.transcendental import exp
 
 if TYPE_CHECKING:
@@ -23,30 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var"]
 
-Axes = int | Sequence[int] | None
-
 FEW = 1024
 """Numbers that are written sooner than a view of one of them is made."""
-
-
-def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
-    """`axis` as a sorted tuple of non-negative axes; None means all. Raises RangeError or ArgumentError."""
-    ndim = x._data.ndim
-    if axis is None:
-        return tuple(range(ndim))
-    if type(axis) is int and -ndim <= axis < ndim:
-        return (axis % ndim,)
-    try:
-        given = (axis,) if isinstance(axis, (int, np.integer)) else tuple(axis)
-        axes = tuple(sorted(int(a) + ndim if a < 0 else int(a) for a in given))
-    except TypeError:
-        expected = "an int, a tuple of ints or None"
-        raise ArgumentError(restate(op, "bad axis", expected=expected, x=x, axis=axis)) from None
-    if axes and not 0 <= axes[0] <= axes[-1] < ndim:
-        raise RangeError(restate(op, "no such axis", expected=f"axes from {-ndim} to {ndim - 1}", x=x, axis=axis))
-    if len(set(axes)) < len(axes):
-        raise ArgumentError(restate(op, "an axis is given twice", x=x, axis=axis))
-    return axes
 
 
 class Reduction(Op):
@@ -353,7 +330,7 @@ def var(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False)
     (tensor(0.6667), tensor(1.))
     """
     x = floating(x)
-    return apply(Var, x, axis=normalize_axes("var", x, axis), keepdims=keepdims, ddof=ddof)
+    return apply(Var, x, axis=normalize_axes("var", x, axis), keepdims=keepdims, ddof=number("var", "ddof", ddof))
 
 
 def std(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
@@ -364,7 +341,7 @@ def std(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False)
     tensor(1.)
     """
     x = floating(x)
-    return apply(Std, x, axis=normalize_axes("std", x, axis), keepdims=keepdims, ddof=ddof)
+    return apply(Std, x, axis=normalize_axes("std", x, axis), keepdims=keepdims, ddof=number("std", "ddof", ddof))
 
 
 def max(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
@@ -413,15 +390,18 @@ def logsumexp(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tenso
     return apply(LogSumExp, x, axis=normalize_axes("logsumexp", x, axis), keepdims=keepdims)
 
 
-def cumsum(x: TensorLike, axis: int = -1) -> Tensor:
-    """zₖ = x₀ + … + xₖ along `axis`. Same shape as x.
+def cumsum(x: TensorLike, axis: int | None = -1) -> Tensor:
+    """zₖ = x₀ + … + xₖ along `axis`, same shape as x; of the flattened tensor for None, as in NumPy.
 
     >>> import tensorgrad as tg
     >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]))
     tensor([1., 3., 6.])
     """
     x = as_tensor(x)
-    return apply(CumSum, x, axis=normalize_axes("cumsum", x, axis)[0])
+    if axis is None:
+        return apply(CumSum, x.reshape(-1), axis=0)
+    axis = normalize_axis("cumsum", x, axis)
+    return apply(CumSum, x, axis=axis) if x.ndim else sum(x)
 
 
 def argmax(x: TensorLike, axis: int | None = None) -> Tensor:
@@ -431,7 +411,8 @@ def argmax(x: TensorLike, axis: int | None = None) -> Tensor:
     >>> tg.argmax(tg.tensor([[1.0, 5.0], [7.0, 4.0]]), axis=1)
     tensor([1, 0])
     """
-    return apply(ArgMax, as_tensor(x), axis=axis)
+    x = as_tensor(x)
+    return apply(ArgMax, x, axis=axis if axis is None else normalize_axis("argmax", x, axis))
 
 
 def argmin(x: TensorLike, axis: int | None = None) -> Tensor:
@@ -441,7 +422,8 @@ def argmin(x: TensorLike, axis: int | None = None) -> Tensor:
     >>> tg.argmin(tg.tensor([3.0, 1.0, 2.0]))
     tensor(1)
     """
-    return apply(ArgMin, as_tensor(x), axis=axis)
+    x = as_tensor(x)
+    return apply(ArgMin, x, axis=axis if axis is None else normalize_axis("argmin", x, axis))
 
 
 def all(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:

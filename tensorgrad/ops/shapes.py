@@ -13,8 +13,8 @@ from tensorgrad.arrays import repeated
 from tensorgrad.engine import apply
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.op import Op
-from tensorgrad.ops.operands import TensorLike, as_tensor, pair
-from tensorgrad.ops.reductions import normalize_axes
+from tensorgrad.ops.axes import normalize_axes, normalize_axis
+from tensorgrad.ops.operands import Stack, TensorLike, as_tensor, in_one_dtype, number
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -171,9 +171,10 @@ def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
     (2, 12)
     """
     x = as_tensor(x)
+    first = normalize_axis("flatten", x, start_dim, "start_dim")
+    last = normalize_axis("flatten", x, end_dim, "end_dim")
     if x.ndim == 0:
         return x.reshape(1)
-    first, last = normalize_axes("flatten", x, start_dim)[0], normalize_axes("flatten", x, end_dim)[0]
     if first > last:
         problem = "start_dim comes after end_dim"
         raise ArgumentError(restate("flatten", problem, x=x, start_dim=start_dim, end_dim=end_dim))
@@ -188,9 +189,11 @@ def transpose(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
     >>> tg.transpose(tg.zeros(2, 3, 4), (2, 0, 1)).shape
     (4, 2, 3)
     """
-    x, order = as_tensor(x), as_shape(axes)
-    order = order or tuple(reversed(range(x.ndim)))
-    order = tuple(a + x.ndim if a < 0 else a for a in order)
+    x = as_tensor(x)
+    one = len(axes) == 1 and (axes[0] is None or isinstance(axes[0], Sequence) or np.ndim(axes[0]) == 1)
+    given = axes[0] if one else axes
+    given = range(x.ndim)[::-1] if given is None or not len(given) else given
+    order = tuple(normalize_axis("transpose", x, a, "axes") for a in given)
     if sorted(order) != list(range(x.ndim)):
         raise ArgumentError(restate("transpose", "not an order of the axes", expected="each axis once", x=x, axes=axes))
     return apply(Transpose, x, axes=order)
@@ -205,8 +208,9 @@ def swapaxes(x: TensorLike, a: int, b: int) -> Tensor:
     """
     x = as_tensor(x)
     order = list(range(x._data.ndim))
-    i, j = normalize_axes("swapaxes", x, a)[0], normalize_axes("swapaxes", x, b)[0]
-    order[i], order[j] = order[j], order[i]
+    i, j = normalize_axis("swapaxes", x, a, "a"), normalize_axis("swapaxes", x, b, "b")
+    if i != j:
+        order[i], order[j] = order[j], order[i]
     return apply(Transpose, x, axes=tuple(order))
 
 
@@ -218,7 +222,11 @@ def broadcast_to(x: TensorLike, shape: int | Sequence[int]) -> Tensor:
     tensor([[1., 2.],
             [1., 2.]])
     """
-    return apply(BroadcastTo, as_tensor(x), shape=as_shape((shape,)))
+    x, sizes = as_tensor(x), as_shape((shape,))
+    if min(sizes, default=0) < 0:
+        fix = "expand takes −1 for a size that stays"
+        raise ShapeError(restate("broadcast_to", "a negative size", fix=fix, x=x, shape=shape))
+    return apply(BroadcastTo, x, shape=sizes)
 
 
 def expand(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
@@ -247,19 +255,23 @@ def squeeze(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
     return x.reshape(tuple(n for k, n in enumerate(x.shape) if not (k in given and n == 1)))
 
 
-def unsqueeze(x: TensorLike, axis: int) -> Tensor:
-    """x with a new axis of length 1 at `axis`; NumPy's `expand_dims`.
+def unsqueeze(x: TensorLike, axis: int | Sequence[int]) -> Tensor:
+    """x with a new axis of length 1 at `axis`, or at each of several places in the result; NumPy's `expand_dims`.
+
+    Raises RangeError for a place outside the result, ArgumentError for one named twice.
 
     >>> import tensorgrad as tg
     >>> tg.unsqueeze(tg.zeros(3), -1).shape
     (3, 1)
     """
     x = as_tensor(x)
-    place = axis + x.ndim + 1 if axis < 0 else axis
-    if not 0 <= place <= x.ndim:
-        expected = f"an axis from {-x.ndim - 1} to {x.ndim}"
-        raise ArgumentError(restate("unsqueeze", "no such place", expected=expected, x=x, axis=axis))
-    return x.reshape((*x.shape[:place], 1, *x.shape[place:]))
+    given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    ndim = x._data.ndim + len(given)
+    places = {normalize_axis("unsqueeze", x, a, ndim=ndim) for a in given}
+    if len(places) < len(given):
+        raise ArgumentError(restate("unsqueeze", "a place is given twice", x=x, axis=axis))
+    sizes = iter(x._data.shape)
+    return x.reshape(tuple([1 if k in places else next(sizes) for k in range(ndim)]))
 
 
 def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
@@ -273,26 +285,35 @@ def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
     return apply(Flip, x, axis=normalize_axes("flip", x, axis))
 
 
-def concatenate(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
+def concatenate(tensors: Sequence[TensorLike], axis: int | None = 0) -> Tensor:
     """The tensors one after the other along an axis; their other sizes must agree. PyTorch's `cat`.
 
-    Raises ShapeError for none at all, or sizes that differ.
+    An axis of None joins them flattened, as in NumPy. Raises ShapeError for none at all, or sizes that differ.
 
     >>> import tensorgrad as tg
     >>> tg.concatenate([tg.tensor([1.0]), tg.tensor([2.0, 3.0])])
     tensor([1., 2., 3.])
     """
-    xs = [as_tensor(x) for x in tensors]
-    if not xs:
-        raise ShapeError(restate("concatenate", "no tensors", expected="at least one", tensors=tensors))
-    for x in xs[1:]:
-        xs[0] = pair(xs[0], x)[0]
-    xs = [pair(x, xs[0])[0] for x in xs]
-    axis = normalize_axes("concatenate", xs[0], axis)[0]
+    xs = _several("concatenate", tensors)
+    if axis is None:
+        xs, axis = [x.reshape(-1) for x in xs], 0
+    arguments = {f"tensors[{k}]": x for k, x in enumerate(xs)} | {"axis": axis}
     if any(x.ndim != xs[0].ndim for x in xs):
-        arguments = {f"tensors[{k}]": x for k, x in enumerate(xs)}
-        raise ShapeError(restate("concatenate", "the numbers of axes differ", **arguments, axis=axis))
+        raise ShapeError(restate("concatenate", "the numbers of axes differ", **arguments))
+    axis = normalize_axis("concatenate", xs[0], axis)
+    if xs[0].ndim == 0:
+        raise ShapeError(restate("concatenate", "scalars have no axis to join", fix="use tg.stack", **arguments))
     return apply(Concatenate, *xs, axis=axis)
+
+
+def _several(op: str, tensors: Sequence[TensorLike]) -> list[Tensor]:
+    """What joins tensors takes: at least one, in one dtype. Raises DTypeError, ShapeError."""
+    if not isinstance(tensors, Iterable) or isinstance(tensors, (str, bytes)) or not getattr(tensors, "ndim", 1):
+        raise DTypeError(restate(op, "no sequence of tensors", expected="a list or tuple of them", tensors=tensors))
+    xs = in_one_dtype(list(tensors))
+    if not xs:
+        raise ShapeError(restate(op, "no tensors", expected="at least one", tensors=tensors))
+    return xs
 
 
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
@@ -303,11 +324,11 @@ def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     tensor([[1., 2.],
             [3., 4.]])
     """
-    xs = [as_tensor(x) for x in tensors]
+    xs = _several("stack", tensors)
     if any(x.shape != xs[0].shape for x in xs):
         arguments = {f"tensors[{k}]": x for k, x in enumerate(xs)}
         raise ShapeError(restate("stack", "the shapes differ", expected="tensors of one shape", **arguments))
-    return concatenate([unsqueeze(x, axis) for x in xs], axis)
+    return apply(Stack, *xs, axis=normalize_axis("stack", xs[0], axis, ndim=xs[0].ndim + 1))
 
 
 def split(x: TensorLike, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
@@ -318,12 +339,17 @@ def split(x: TensorLike, sizes: int | Sequence[int], axis: int = 0) -> tuple[Ten
     [(2, 2), (2, 2), (1, 2)]
     """
     x = as_tensor(x)
-    axis = normalize_axes("split", x, axis)[0]
+    axis = normalize_axis("split", x, axis)
+    if x.ndim == 0:
+        raise ShapeError(restate("split", "a scalar can't be cut", x=x, sizes=sizes))
     n = x.shape[axis]
-    if isinstance(sizes, int):
-        if sizes <= 0:
-            raise ArgumentError(restate("split", "a piece needs a positive size", x=x, sizes=sizes))
-        sizes = [min(sizes, n - start) for start in range(0, n, sizes)] or [0]
+    each = hasattr(sizes, "__index__") and not getattr(sizes, "ndim", 0)
+    sizes = as_shape((sizes,))
+    if each:
+        (size,) = sizes
+        if size <= 0:
+            raise ArgumentError(restate("split", "a piece needs a positive size", x=x, sizes=size))
+        sizes = [min(size, n - start) for start in range(0, n, size)] or [0]
     if sum(sizes) != n or min(sizes, default=0) < 0:
         expected = f"sizes that add up to {n}"
         raise ShapeError(restate("split", "the sizes don't add up", expected=expected, x=x, sizes=sizes, axis=axis))
@@ -359,28 +385,33 @@ def pad(
     if any(a < 0 or b < 0 for a, b in frame):
         expected = f"an int, a pair, or {x.ndim} pairs, none negative"
         raise ArgumentError(restate("pad", "bad widths", expected=expected, x=x, widths=widths))
+    mode = mode if isinstance(mode, str) else repr(mode)
     if mode == "constant":
-        return apply(Pad, x, widths=tuple(frame), value=value)
+        return apply(Pad, x, widths=tuple(frame), value=number("pad", "value", value))
     numpy_mode = {"reflect": "reflect", "replicate": "edge", "circular": "wrap"}.get(mode)
     if numpy_mode is None:
         expected = '"constant", "reflect", "replicate" or "circular"'
         raise ArgumentError(restate("pad", "unknown mode", expected=expected, x=x, mode=mode))
     for axis, (a, b) in enumerate(frame):
+        if a == b == 0:
+            continue
         n = x.shape[axis]
         if max(a, b) > {"reflect": n - 1, "edge": math.inf if n else 0, "wrap": n}[numpy_mode]:
             raise ShapeError(restate("pad", f"axis {axis} is too short for {mode} padding", x=x, widths=widths))
-        if a or b:
-            # Where each element of the frame comes from: a read with repeats, whose gradient accumulates.
-            source = np.pad(np.arange(n), (a, b), mode=numpy_mode)
-            x = x[(slice(None),) * axis + (source,)]
+        # Where each element of the frame comes from: a read with repeats, whose gradient accumulates.
+        source = np.pad(np.arange(n), (a, b), mode=numpy_mode)
+        x = x[(slice(None),) * axis + (source,)]
     return x
 
 
 def as_shape(shape: tuple) -> tuple[int, ...]:
     """`f(2, 3)` and `f((2, 3))` alike. Raises DTypeError for anything but whole numbers."""
-    sizes = shape[0] if len(shape) == 1 and isinstance(shape[0], Iterable) else shape
+    one = len(shape) == 1 and isinstance(shape[0], Iterable) and getattr(shape[0], "ndim", 1)
+    sizes = tuple(shape[0] if one else shape)
     try:
-        return tuple(operator.index(n) for n in sizes)
+        if any(isinstance(n, bool) for n in sizes):
+            raise TypeError("a bool is no size")
+        return tuple([operator.index(n) for n in sizes])
     except TypeError:
         expected = "ints or a tuple of ints"
         raise DTypeError(restate("shape", "sizes are whole numbers", expected=expected, shape=shape)) from None

@@ -10,6 +10,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.engine import apply, is_grad_enabled
 from tensorgrad.op import Op
+from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.operands import TensorLike, floating, widened
 from tensorgrad.ops.transcendental import exp
 
@@ -84,6 +85,7 @@ def _along(axis: int, kernel: Callable[..., np.ndarray], *arrays: np.ndarray) ->
 
 def _applied(op: type[Op], x: TensorLike, axis: int) -> Tensor:
     x = floating(x)
+    axis = normalize_axis(op.name, x, axis)
     # A number is a row of one.
     return apply(op, x, axis=axis) if x.ndim else apply(op, x.reshape(1), axis=axis).reshape(())
 

@@ -39,6 +39,31 @@ def unary(name, reference, domain, **more):
     )
 
 
+def bits(name, reference, samples=FLAGS):
+    """Of integers, bit by bit, and of truth values."""
+    for use, domain, result in (("", integers(-8, 8), np.int64), ("/bools", bools, np.bool_)):
+        yield Row(
+            name + use,
+            getattr(tg, name),
+            reference,
+            name,
+            samples,
+            domains=(domain,),
+            result=result,
+            differentiable=False,
+            errors=[]
+            if use
+            else [
+                bad(
+                    lambda: getattr(tg, name)(*[tg.ones(2)] * (2 - (name == "bitwise_not"))),
+                    tg.DTypeError,
+                    name,
+                    "bits",
+                )
+            ],
+        )
+
+
 ROWS = [
     plain("equal", lambda x, y: ~(x != y)),
     plain("not_equal", lambda x, y: ~(x == y)),
@@ -67,6 +92,10 @@ ROWS = [
         differentiable=False,
         errors=[bad(lambda: tg.logical_or(tg.zeros(2), tg.zeros(3)), tg.ShapeError, "logical_or", "(2,)", "(3,)")],
     ),
+    *bits("bitwise_and", lambda x, y: x & y),
+    *bits("bitwise_or", lambda x, y: x | y),
+    *bits("bitwise_xor", lambda x, y: x ^ y),
+    *bits("bitwise_not", lambda x: ~x, UNARY),
     unary("logical_not", lambda x: ~x, bools),
     Row(
         "logical_not/numbers",

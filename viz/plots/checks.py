@@ -9,6 +9,7 @@ import numpy as np
 
 from tensorgrad.arrays import is_float
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
+from tensorgrad.ops.operands import values
 
 
 def numbers(call: str, ndim: int | tuple[int, ...], expected: str, fix: str = "", **argument: Any) -> np.ndarray:
@@ -18,7 +19,7 @@ def numbers(call: str, ndim: int | tuple[int, ...], expected: str, fix: str = ""
         DTypeError: no numbers. ShapeError: another number of axes. ArgumentError: nothing in it.
     """
     ((name, value),) = argument.items()
-    array = np.asarray(value)
+    array = values(value)
     if array.dtype.kind not in "fiub":
         raise DTypeError(restate(call, f"{name} holds no numbers", expected=expected, **argument))
     if array.ndim not in (ndim if isinstance(ndim, tuple) else (ndim,)):
@@ -46,7 +47,7 @@ def classes(call: str, count: int | None, **argument: Any) -> np.ndarray:
         DTypeError: no integers. ShapeError: not one axis. ArgumentError: empty. RangeError: an index outside.
     """
     ((name, value),) = argument.items()
-    array = np.asarray(value)
+    array = values(value)
     if array.ndim != 1:
         raise ShapeError(restate(call, f"{name} has {array.ndim} axes", expected="class indices (N,)", **{name: array}))
     if not array.size:

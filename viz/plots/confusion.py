@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.errors import DTypeError, restate
+from tensorgrad.ops.operands import values
 
 from .. import style
 from . import canvas
@@ -73,7 +74,7 @@ def confusion_matrix(
 
 def _classes(targets: Any, predictions: Any, names: Sequence[Any] | None) -> tuple[np.ndarray, np.ndarray, int]:
     """True and predicted classes, and how many classes there are."""
-    call, given = "confusion_matrix", np.asarray(predictions)
+    call, given = "confusion_matrix", values(predictions)
     if given.ndim == 2 and given.shape[1]:
         if given.dtype.kind not in "fiub":
             raise DTypeError(restate(call, "predictions hold no numbers", predictions=given))

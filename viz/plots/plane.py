@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.ops.operands import values
 from tensorgrad.tensor import Tensor
 
 from .parameters import flat
@@ -115,8 +116,8 @@ def _vector(direction: Any, parameters: Sequence[Tensor]) -> np.ndarray:
     size = sum(p.size for p in parameters)
     parts = list(direction) if isinstance(direction, list | tuple) else [direction]
     if len(parts) > 1 and all(np.ndim(part) == 0 for part in parts):
-        parts = [np.asarray(parts)]
-    vector = flat(np.asarray(part) for part in parts)
+        parts = [values(parts)]
+    vector = flat(values(part) for part in parts)
     if vector.size != size:
         expected = f"{size} values, in arrays like the parameters or in one vector"
         raise ShapeError(restate(CALL, f"a direction of {vector.size} values", expected=expected))

@@ -1,0 +1,569 @@
+"""NumPy's functions on tensors: what each means, in NumPy's own words, said with ours.
+
+Every function here has the signature of the NumPy function that it answers for, so that each argument, by position or
+by name, means what NumPy means by it. An option that has no meaning for tensors, such as `out`, is refused by name;
+none is ignored, unless it says only how NumPy works inside.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad.arrays import as_dtype, is_float
+from tensorgrad.engine import Variable, fixed
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.ops import arithmetic, indexing, linear, reductions, shapes
+from tensorgrad.ops.axes import normalize_axes, normalize_axis
+from tensorgrad.ops.operands import TensorLike, as_tensor, astype, number
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+FUNCTIONS: dict[Any, Callable[..., Any]] = {}
+"""What answers for a NumPy function, by that function."""
+
+_unset: Any = np._NoValue
+
+
+def answers(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Class the decorated function as the answer for these functions of NumPy."""
+
+    def register(ours: Callable[..., Any]) -> Callable[..., Any]:
+        FUNCTIONS.update(dict.fromkeys(functions, ours))
+        return ours
+
+    return register
+
+
+def refuse(call: str, **options: Any) -> None:
+    """Raise for options that were given though tensors don't have them: GraphError for `out`, else ArgumentError."""
+    for name, value in options.items():
+        if value is None or value is _unset:
+            continue
+        if name == "out":
+            raise GraphError(restate(call, "the result can't be written into `out`", fix="assign it: t[...] = result"))
+        raise ArgumentError(restate(call, f"the option {name} isn't supported for tensors", **{name: value}))
+
+
+def _given(value: Any, default: Any) -> Any:
+    return default if value is _unset else value
+
+
+def _cast(x: TensorLike, dtype: Any) -> Tensor:
+    return as_tensor(x) if dtype is None or dtype is _unset else astype(x, dtype)
+
+
+def _cast_to_float(call: str, x: TensorLike, dtype: Any) -> Tensor:
+    if dtype is not None and not is_float(as_dtype(call, dtype)):
+        raise DTypeError(restate(call, "a mean is no integer", expected="a float dtype", dtype=dtype))
+    return _cast(x, dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------- reductions
+
+
+def _masked(call: str, x: Tensor, where: Any, neutral: float | None) -> Tensor:
+    """x with what `where` leaves out replaced by what changes nothing; x itself where nothing is left out."""
+    if where is _unset or where is True:
+        return x
+    if neutral is None:
+        fix = "pass initial, which stands for what is left out"
+        raise ArgumentError(restate(call, "where needs initial: this reduction has no neutral element", fix=fix, x=x))
+    return arithmetic.where(where, x, neutral)
+
+
+@answers(np.sum)
+def sum(a, axis=None, dtype=None, out=None, keepdims=_unset, initial=_unset, where=_unset):
+    """`np.sum`."""
+    refuse("np.sum", out=out)
+    x = _masked("np.sum", _cast(a, dtype), where, 0)
+    z = reductions.sum(x, axis, bool(_given(keepdims, False)))
+    return _in_dtype(z if initial is _unset else z + initial, dtype)
+
+
+@answers(np.prod)
+def prod(a, axis=None, dtype=None, out=None, keepdims=_unset, initial=_unset, where=_unset):
+    """`np.prod`."""
+    refuse("np.prod", out=out)
+    x = _masked("np.prod", _cast(a, dtype), where, 1)
+    z = reductions.prod(x, axis, bool(_given(keepdims, False)))
+    return _in_dtype(z if initial is _unset else z * initial, dtype)
+
+
+def _in_dtype(z: Tensor, dtype: Any) -> Tensor:
+    """`z` in the dtype that was asked for: narrow integers are added up in int64."""
+    return z if dtype is None or z.dtype == as_dtype("dtype", dtype) else astype(z, dtype)
+
+
+@answers(np.max, np.amax)
+def max(a, axis=None, out=None, keepdims=_unset, initial=_unset, where=_unset):
+    """`np.max`."""
+    return _extreme("max", arithmetic.maximum, a, axis, out, keepdims, initial, where)
+
+
+@answers(np.min, np.amin)
+def min(a, axis=None, out=None, keepdims=_unset, initial=_unset, where=_unset):
+    """`np.min`."""
+    return _extreme("min", arithmetic.minimum, a, axis, out, keepdims, initial, where)
+
+
+def _extreme(name, of_two, a, axis, out, keepdims, initial, where):
+    refuse(f"np.{name}", out=out)
+    x = _masked(f"np.{name}", as_tensor(a), where, None if initial is _unset else initial)
+    keepdims = bool(_given(keepdims, False))
+    if initial is _unset:
+        return getattr(reductions, name)(x, axis, keepdims)
+    axes = normalize_axes(name, x, axis)
+    if 0 in [x.shape[k] for k in axes]:
+        kept = reductions.sum(x, axes, keepdims)  # of nothing: zeros of the right shape
+        return arithmetic.add(kept.astype(x.dtype), initial)
+    return of_two(getattr(reductions, name)(x, axes, keepdims), initial)
+
+
+@answers(np.mean)
+def mean(a, axis=None, dtype=None, out=None, keepdims=_unset, *, where=_unset):
+    """`np.mean`."""
+    refuse("np.mean", out=out)
+    x, keepdims = _cast_to_float("np.mean", a, dtype), bool(_given(keepdims, False))
+    if where is _unset or where is True:
+        return reductions.mean(x, axis, keepdims)
+    counts = reductions.sum(arithmetic.where(where, np.ones(x.shape, np.int64), 0), axis, keepdims)
+    return reductions.sum(_masked("np.mean", x, where, 0), axis, keepdims) / counts
+
+
+@answers(np.var)
+def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=_unset, *, where=_unset, mean=_unset, correction=_unset):
+    """`np.var`."""
+    return _spread("var", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+
+
+@answers(np.std)
+def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=_unset, *, where=_unset, mean=_unset, correction=_unset):
+    """`np.std`."""
+    return _spread("std", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+
+
+def _spread(name, a, axis, dtype, out, ddof, keepdims, where, mean, correction):
+    refuse(f"np.{name}", out=out, where=None if where is True else where, mean=mean)
+    if correction is not _unset and ddof != 0:
+        raise ArgumentError(restate(f"np.{name}", "ddof and correction say the same", ddof=ddof, correction=correction))
+    ddof = _given(correction, ddof)
+    return getattr(reductions, name)(_cast_to_float(f"np.{name}", a, dtype), axis, ddof, bool(_given(keepdims, False)))
+
+
+@answers(np.all)
+def all(a, axis=None, out=None, keepdims=_unset, *, where=_unset):
+    """`np.all`."""
+    refuse("np.all", out=out)
+    x = _masked("np.all", as_tensor(a) != 0, where, True)
+    return reductions.all(x, axis, bool(_given(keepdims, False)))
+
+
+@answers(np.any)
+def any(a, axis=None, out=None, keepdims=_unset, *, where=_unset):
+    """`np.any`."""
+    refuse("np.any", out=out)
+    x = _masked("np.any", as_tensor(a) != 0, where, False)
+    return reductions.any(x, axis, bool(_given(keepdims, False)))
+
+
+@answers(np.argmax)
+def argmax(a, axis=None, out=None, *, keepdims=_unset):
+    """`np.argmax`."""
+    return _position("argmax", a, axis, out, keepdims)
+
+
+@answers(np.argmin)
+def argmin(a, axis=None, out=None, *, keepdims=_unset):
+    """`np.argmin`."""
+    return _position("argmin", a, axis, out, keepdims)
+
+
+def _position(name, a, axis, out, keepdims):
+    refuse(f"np.{name}", out=out)
+    x = as_tensor(a)
+    z = getattr(reductions, name)(x, axis)
+    if not _given(keepdims, False):
+        return z
+    return z.reshape((1,) * x.ndim) if axis is None or not x.ndim else z.unsqueeze(normalize_axis(name, x, axis))
+
+
+@answers(np.cumsum)
+def cumsum(a, axis=None, dtype=None, out=None):
+    """`np.cumsum`: of the flattened tensor by default."""
+    refuse("np.cumsum", out=out)
+    x = _cast(a, dtype)
+    return _in_dtype(reductions.cumsum(x.reshape(1) if not x.ndim else x, axis), dtype)
+
+
+def accumulate_sum(a, axis=0, dtype=None, out=None):
+    """`np.add.accumulate`: along one axis, which None names only where there is one."""
+    x = as_tensor(a)
+    axis = 0 if axis is None and x.ndim == 1 else axis
+    return cumsum(x, normalize_axis("np.add.accumulate", x, axis), dtype, out)
+
+
+def _reduction(whole: Callable[..., Any]) -> Callable[..., Any]:
+    """`ufunc.reduce` by the function that reduces so: along the first axis by default."""
+    known = inspect.signature(whole).parameters
+
+    def reduce(a, axis=0, dtype=None, out=None, keepdims=False, initial=_unset, where=_unset):
+        given = {"dtype": dtype, "initial": _unset if initial is None else initial}
+        given = {name: value for name, value in given.items() if value is not None and value is not _unset}
+        refuse(f"np.{whole.__name__}", **{name: value for name, value in given.items() if name not in known})
+        return whole(a, axis=axis, out=out, keepdims=keepdims, where=where, **given)
+
+    return reduce
+
+
+UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
+    (np.add, "reduce"): _reduction(sum),
+    (np.multiply, "reduce"): _reduction(prod),
+    (np.maximum, "reduce"): _reduction(max),
+    (np.minimum, "reduce"): _reduction(min),
+    (np.logical_and, "reduce"): _reduction(all),
+    (np.logical_or, "reduce"): _reduction(any),
+    (np.add, "accumulate"): accumulate_sum,
+}
+"""What answers for a method of a ufunc."""
+
+
+# --------------------------------------------------------------------------------------------------------- elementwise
+
+
+@answers(np.clip)
+def clip(a, a_min=_unset, a_max=_unset, out=None, *, min=_unset, max=_unset, **options):
+    """`np.clip`."""
+    refuse("np.clip", out=out, **options)
+    given = {"a_min": a_min, "a_max": a_max, "min": min, "max": max}
+    given = {name: value for name, value in given.items() if value is not _unset}
+    if not {*given} <= {"min", "max"} and {*given} != {"a_min", "a_max"}:
+        expected = "a_min and a_max together, or one or both of min and max"
+        raise ArgumentError(restate("np.clip", "the bounds don't go together", expected=expected, a=a, **given))
+    low, high = (given.get(f"a_{name}", given.get(name)) for name in ("min", "max"))
+    return shapes.clone(a) if low is None and high is None else arithmetic.clip(a, low, high)
+
+
+@answers(np.where)
+def where(condition, x=_unset, y=_unset, /):
+    """`np.where`; with the condition alone, the positions where it holds."""
+    if x is _unset and y is _unset:
+        return np.nonzero(as_tensor(condition)._data)
+    return arithmetic.where(condition, x, y)
+
+
+@answers(np.round, np.around)
+def round(a, decimals=0, out=None):
+    """`np.round`."""
+    refuse("np.round", out=out)
+    if decimals == 0:
+        return arithmetic.round(a)
+    scale = 10.0 ** number("np.round", "decimals", decimals)
+    x = as_tensor(a)
+    return arithmetic.round(x * scale) / scale if is_float(x.dtype) else fixed(np.round(x._data, decimals))
+
+
+# -------------------------------------------------------------------------------------------------------------- shapes
+
+
+@answers(np.shape)
+def shape(a):
+    """`np.shape`."""
+    return as_tensor(a).shape
+
+
+@answers(np.ndim)
+def ndim(a):
+    """`np.ndim`."""
+    return as_tensor(a).ndim
+
+
+@answers(np.size)
+def size(a, axis=None):
+    """`np.size`."""
+    return np.size(as_tensor(a)._data, axis)
+
+
+def _ordered(call: str, order: str, usual: str = "CK") -> bool:
+    """Whether the elements are read in Fortran's order."""
+    if order == "F":
+        return True
+    if order not in tuple(usual):
+        raise ArgumentError(restate(call, "unknown order", expected="'C' or 'F'", order=order))
+    return False
+
+
+@answers(np.reshape)
+def reshape(a, /, shape, order="C", *, copy=None):
+    """`np.reshape`."""
+    x, sizes = as_tensor(a), shapes.as_shape((shape,))
+    by_columns = _ordered("np.reshape", order, "C")
+    z = x.transpose().reshape(sizes[::-1]).transpose() if by_columns else x.reshape(sizes)
+    if copy is False and x.size and not np.shares_memory(z._data, x._data):
+        raise ArgumentError(restate("np.reshape", "this shape needs a copy", fix="leave copy out", x=x, shape=shape))
+    return z.clone() if copy else z
+
+
+@answers(np.ravel)
+def ravel(a, order="C"):
+    """`np.ravel`."""
+    return reshape(a, -1, order)
+
+
+@answers(np.transpose)
+def transpose(a, axes=None):
+    """`np.transpose`."""
+    return shapes.transpose(a, axes)
+
+
+@answers(np.swapaxes)
+def swapaxes(a, axis1, axis2):
+    """`np.swapaxes`."""
+    return shapes.swapaxes(a, axis1, axis2)
+
+
+@answers(np.moveaxis)
+def moveaxis(a, source, destination):
+    """`np.moveaxis`."""
+    x = as_tensor(a)
+    froms, tos = [
+        [normalize_axis("np.moveaxis", x, k, name) for k in (axes if isinstance(axes, Sequence) else [axes])]
+        for name, axes in (("source", source), ("destination", destination))
+    ]
+    if len(froms) != len(tos) or len({*froms}) < len(froms) or len({*tos}) < len(tos):
+        expected = "as many places as axes, each once"
+        given = {"x": x, "source": source, "destination": destination}
+        raise ArgumentError(restate("np.moveaxis", "the axes don't fit", expected=expected, **given))
+    order = [k for k in range(x.ndim) if k not in froms]
+    for to, axis in sorted(zip(tos, froms, strict=True)):
+        order.insert(to, axis)
+    return x.transpose(tuple(order)) if x.ndim else x
+
+
+@answers(np.squeeze)
+def squeeze(a, axis=None):
+    """`np.squeeze`."""
+    return shapes.squeeze(a, axis)
+
+
+@answers(np.expand_dims)
+def expand_dims(a, axis):
+    """`np.expand_dims`."""
+    return shapes.unsqueeze(a, axis)
+
+
+@answers(np.broadcast_to)
+def broadcast_to(array, shape, subok=False):
+    """`np.broadcast_to`."""
+    return shapes.broadcast_to(array, shape)
+
+
+@answers(np.flip)
+def flip(m, axis=None):
+    """`np.flip`."""
+    return shapes.flip(m, axis)
+
+
+@answers(np.copy)
+def copy(a, order="K", subok=False):
+    """`np.copy`."""
+    if _ordered("np.copy", order, "CKA"):
+        return shapes.clone(as_tensor(a).transpose()).transpose()
+    return shapes.clone(a)
+
+
+@answers(np.concatenate)
+def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    """`np.concatenate`."""
+    return _joined("np.concatenate", shapes.concatenate(arrays, axis), out, dtype, casting)
+
+
+@answers(np.stack)
+def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
+    """`np.stack`."""
+    return _joined("np.stack", shapes.stack(arrays, axis), out, dtype, casting)
+
+
+@answers(np.vstack)
+def vstack(tup, *, dtype=None, casting="same_kind"):
+    """`np.vstack`: rows, one below the other."""
+    rows = [x if x.ndim > 1 else x.reshape(1, -1) for x in map(as_tensor, tup)]
+    return _joined("np.vstack", shapes.concatenate(rows), None, dtype, casting)
+
+
+@answers(np.hstack)
+def hstack(tup, *, dtype=None, casting="same_kind"):
+    """`np.hstack`: side by side, along the second axis, or the only one."""
+    parts = [x if x.ndim else x.reshape(1) for x in map(as_tensor, tup)]
+    axis = 0 if parts and parts[0].ndim == 1 else 1
+    return _joined("np.hstack", shapes.concatenate(parts, axis), None, dtype, casting)
+
+
+def _joined(call, z, out, dtype, casting):
+    refuse(call, out=out)
+    if dtype is not None and not np.can_cast(z.dtype, as_dtype(call, dtype), casting):
+        raise DTypeError(restate(call, "the dtypes don't fit", tensors=z, dtype=dtype, casting=casting))
+    return _in_dtype(z, dtype)
+
+
+@answers(np.pad)
+def pad(array, pad_width, mode="constant", **options):
+    """`np.pad`: its mode "edge" is our "replicate", "wrap" our "circular"."""
+    value = options.pop("constant_values", 0) if mode == "constant" else 0
+    if mode == "reflect" and options.get("reflect_type") == "even":
+        del options["reflect_type"]
+    refuse("np.pad", **options)
+    ours = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}.get(mode)
+    if ours is None or isinstance(pad_width, dict):
+        expected = "mode 'constant', 'reflect', 'edge' or 'wrap', and widths that aren't a dict"
+        raise ArgumentError(restate("np.pad", "not supported for tensors", expected=expected, mode=mode))
+    return shapes.pad(array, pad_width, ours, value)
+
+
+@answers(np.zeros_like)
+def zeros_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """`np.zeros_like`."""
+    return _like("np.zeros_like", a, 0, dtype, order, shape, device)
+
+
+@answers(np.ones_like)
+def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """`np.ones_like`."""
+    return _like("np.ones_like", a, 1, dtype, order, shape, device)
+
+
+@answers(np.empty_like)
+def empty_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """`np.empty_like`; of zeros."""
+    return _like("np.empty_like", a, 0, dtype, order, shape, device)
+
+
+@answers(np.full_like)
+def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
+    """`np.full_like`; the gradient flows to a `fill_value` that wants one."""
+    return _like("np.full_like", a, fill_value, dtype, order, shape, device)
+
+
+def _like(call, a, value, dtype, order, shape, device):
+    refuse(call, device=None if device == "cpu" else device)
+    x = as_tensor(a)
+    sizes = x.shape if shape is None else shapes.as_shape((shape,))
+    z = _cast(value, x.dtype if dtype is None else dtype)
+    z = shapes.clone(shapes.broadcast_to(z, sizes))
+    return z.transpose().clone().transpose() if _ordered(call, order, "CKA") else z
+
+
+# ------------------------------------------------------------------------------------------------ products, reading
+
+
+@answers(np.einsum)
+def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="safe"):
+    """`np.einsum`, in both forms: subscripts as text, or a list of axes after each operand and one for the result."""
+    refuse("np.einsum", out=out)
+    if not isinstance(operands[0], str):
+        operands = _as_text(operands)
+    subscripts, *xs = operands
+    return _in_dtype(linear.einsum(subscripts, *[_cast(x, dtype) for x in xs]), dtype)
+
+
+def _as_text(operands: Sequence[Any]) -> tuple[Any, ...]:
+    tensors, lists = operands[0 : len(operands) // 2 * 2 : 2], operands[1::2]
+    output = operands[-1] if len(operands) % 2 else None
+
+    def text(axes: Any) -> str:
+        try:
+            return "".join("..." if k is Ellipsis else _LETTERS[k] for k in axes)
+        except (TypeError, IndexError):
+            expected = f"lists of axes from 0 to {len(_LETTERS) - 1}"
+            raise ArgumentError(restate("np.einsum", "bad subscripts", expected=expected, axes=axes)) from None
+
+    subscripts = ",".join(text(axes) for axes in lists)
+    return (subscripts if output is None else f"{subscripts}->{text(output)}", *tensors)
+
+
+_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+
+@answers(np.dot)
+def dot(a, b, out=None):
+    """`np.dot`: over the last axis of a and the last but one of b."""
+    refuse("np.dot", out=out)
+    x, y = as_tensor(a), as_tensor(b)
+    if not x.ndim or not y.ndim:
+        return x * y
+    return linear.matmul(x, y) if y.ndim <= 2 else tensordot(x, y, ([-1], [-2]))
+
+
+@answers(np.inner)
+def inner(a, b, /):
+    """`np.inner`: over the last axis of both."""
+    x, y = as_tensor(a), as_tensor(b)
+    return tensordot(x, y, ([-1], [-1])) if x.ndim and y.ndim else x * y
+
+
+@answers(np.outer)
+def outer(a, b, out=None):
+    """`np.outer`: of both flattened."""
+    refuse("np.outer", out=out)
+    return as_tensor(a).reshape(-1, 1) * as_tensor(b).reshape(-1)
+
+
+@answers(np.vdot)
+def vdot(a, b, /):
+    """`np.vdot`: of both flattened."""
+    return linear.matmul(as_tensor(a).reshape(-1), as_tensor(b).reshape(-1))
+
+
+@answers(np.tensordot)
+def tensordot(a, b, axes=2):
+    """`np.tensordot`: over the last axes of a and the first of b, or over those listed."""
+    x, y = as_tensor(a), as_tensor(b)
+    if isinstance(axes, Sequence) and len(axes) != 2:
+        expected = "a number of axes, or two lists of them"
+        raise ArgumentError(restate("np.tensordot", "bad axes", expected=expected, a=x, b=y, axes=axes))
+    if not isinstance(axes, Sequence):
+        (count,) = shapes.as_shape((axes,))
+        axes = range(-count, 0), range(count)
+    left, right = axes
+    left, right = [
+        [normalize_axis("np.tensordot", t, k, "axes") for k in (of if isinstance(of, Sequence) else [of])]
+        for t, of in ((x, left), (y, right))
+    ]
+    if [x.shape[k] for k in left] != [y.shape[k] for k in right]:
+        raise ShapeError(restate("np.tensordot", "the sizes to sum over differ", a=x, b=y, axes=axes))
+    free, kept = ([k for k in range(t.ndim) if k not in summed] for t, summed in ((x, left), (y, right)))
+    free, kept = list(free), list(kept)
+    count = int(np.prod([x.shape[k] for k in left], dtype=int))
+    rows = x.transpose((*free, *left)).reshape(int(np.prod([x.shape[k] for k in free], dtype=int)), count)
+    columns = y.transpose((*right, *kept)).reshape(count, int(np.prod([y.shape[k] for k in kept], dtype=int)))
+    return linear.matmul(rows, columns).reshape((*[x.shape[k] for k in free], *[y.shape[k] for k in kept]))
+
+
+@answers(np.take)
+def take(a, indices, axis=None, out=None, mode="raise"):
+    """`np.take`."""
+    refuse("np.take", out=out, mode=None if mode == "raise" else mode)
+    x = as_tensor(a)
+    x, axis = (x.reshape(-1), 0) if axis is None else (x, normalize_axis("np.take", x, axis))
+    k = indices if isinstance(indices, (Variable, np.ndarray)) else np.asarray(indices)
+    return indexing.getitem(x, (slice(None),) * axis + (k,))
+
+
+@answers(np.take_along_axis)
+def take_along_axis(arr, indices, axis=-1):
+    """`np.take_along_axis`."""
+    x, k = as_tensor(arr), as_tensor(indices)
+    if axis is None:
+        x, axis = x.reshape(-1), 0
+    return indexing.gather(x, _beside(x, k, normalize_axis("np.take_along_axis", x, axis)), axis)
+
+
+def _beside(x: Tensor, k: Tensor, axis: int) -> Tensor:
+    """The indices repeated to the sizes that x has outside the axis."""
+    if k.ndim != x.ndim or not x.ndim:
+        return k
+    return k.broadcast_to((*x.shape[:axis], k.shape[axis], *x.shape[axis + 1 :]))

@@ -1,0 +1,86 @@
+"""Which axes a call means: the one place that reads `axis`.
+
+Axes are whole numbers, counted from the end where negative. A bool is never one. A tensor without axes has, as in
+NumPy and PyTorch, the axes 0 and −1 in name: nothing lies along them.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad.engine import Variable
+from tensorgrad.errors import ArgumentError, RangeError, TensorgradError, restate
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+Axes = int | Sequence[int] | None
+
+BETWEEN_TWO = {"max": "maximum", "min": "minimum", "sum": "add", "all": "logical_and", "any": "logical_or"}
+"""Which function takes two tensors, for a call that gives a second one where the axis belongs."""
+
+
+def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
+    """`axis` as a sorted tuple of non-negative axes; None means all. Raises RangeError or ArgumentError.
+
+    >>> import tensorgrad as tg
+    >>> normalize_axes("sum", tg.zeros(2, 3, 4), (-1, 0)), normalize_axes("sum", tg.zeros(2, 3), None)
+    ((0, 2), (0, 1))
+    """
+    ndim = x._data.ndim
+    if axis is None:
+        return tuple(range(ndim))
+    if type(axis) is int and -ndim <= axis < ndim:
+        return (axis % ndim,)
+    given = [axis] if _is_index(axis) else axis
+    if isinstance(axis, (str, bytes, Variable)) and given is axis:
+        raise _bad_axis(op, x, axis, "an int, a tuple of ints or None")
+    try:
+        axes = sorted(_counted(op, x, a, max(ndim, 1)) for a in given)
+    except TypeError:
+        raise _bad_axis(op, x, axis, "an int, a tuple of ints or None") from None
+    if len(set(axes)) < len(axes):
+        raise ArgumentError(restate(op, "an axis is given twice", x=x, axis=axis))
+    return tuple(axes) if ndim else ()
+
+
+def normalize_axis(op: str, x: Tensor, axis: int, name: str = "axis", ndim: int | None = None) -> int:
+    """One axis as a non-negative int, below `ndim`, by default that of x; 0 for a scalar.
+
+    Raises RangeError, or ArgumentError for None, tuples and whatever else isn't one whole number.
+
+    >>> import tensorgrad as tg
+    >>> normalize_axis("cumsum", tg.zeros(2, 3), -1)
+    1
+    """
+    if not _is_index(axis):
+        raise _bad_axis(op, x, axis, "one int", name)
+    return _counted(op, x, axis, max(x._data.ndim if ndim is None else ndim, 1), name)
+
+
+def _is_index(value: Any) -> bool:
+    """Whether `value` is one whole number."""
+    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+        return False
+    dtype = getattr(value, "dtype", None)
+    return dtype is None or (dtype.kind in "iu" and value.ndim == 0)
+
+
+def _counted(op: str, x: Tensor, axis: Any, ndim: int, name: str = "axis") -> int:
+    if not _is_index(axis):
+        raise _bad_axis(op, x, axis, "an int, a tuple of ints or None", name)
+    k = operator.index(axis)
+    if not -ndim <= k < ndim:
+        raise RangeError(restate(op, "no such axis", expected=f"axes from {-ndim} to {ndim - 1}", x=x, **{name: axis}))
+    return k % ndim
+
+
+def _bad_axis(op: str, x: Tensor, axis: Any, expected: str, name: str = "axis") -> TensorgradError:
+    fix = ""
+    if isinstance(axis, Variable) and op in BETWEEN_TWO:
+        fix = f"for two tensors use tg.{BETWEEN_TWO[op]}(a, b)"
+    return ArgumentError(restate(op, f"bad {name}", expected=expected, fix=fix, x=x, **{name: axis}))
