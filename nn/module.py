@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 
+from tensorgrad.aliases import leave
 from tensorgrad.arrays import DTypeLike, check_device, is_device, is_float
 from tensorgrad.backward import zero_grad
 from tensorgrad.console import printable
@@ -351,8 +352,8 @@ class Module:
         for tensor in (*self.parameters(), *self.buffers()):
             if is_float(tensor.dtype) and tensor.dtype != dtype:
                 # `tensor.data = array` would refuse another dtype; the object itself must stay, for optimizers hold it.
+                leave(tensor)
                 tensor._data = tensor._data.astype(dtype)
-                tensor._version[0] += 1
                 reconfigured()
                 tensor.grad = None if tensor.grad is None else tensor.grad.detach().astype(dtype)
 

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
+from tensorgrad.aliases import Aliases, Version, add_detached, add_view, same_memory, version_of
 from tensorgrad.errors import DTypeError, GraphError, RangeError, ShapeError, TensorgradError, restate
 from tensorgrad.op import ALL_INPUTS, OUTPUT, RESIDUALS, Op
 
@@ -25,13 +26,14 @@ Hook = Callable[["Variable"], "Variable | None"]
 class Variable:
     """An array in a graph: its data, its gradient, and the node that made it. `Tensor` adds operators and methods."""
 
-    __slots__ = ("__weakref__", "_data", "_grad", "_hooks", "_node", "_requires_grad", "_version", "name")
+    __slots__ = ("__weakref__", "_aliases", "_data", "_grad", "_hooks", "_node", "_requires_grad", "_version", "name")
 
     def __init__(self, data: np.ndarray, requires_grad: bool = False, node: "Node | None" = None) -> None:
         self._data = data
         self._requires_grad = requires_grad
         self._node = node
-        self._version = [0]  # a list, for views of one memory share it
+        self._version: Version | None = None  # until something asks for it
+        self._aliases: Aliases | None = None  # until it shares its memory
         self._hooks: dict[int, Hook] | None = None
         self._grad: Variable | None = None  # `Tensor.grad` reads it for users
         self.name: str | None = None
@@ -57,8 +59,7 @@ def wrap(array: np.ndarray, requires_grad: bool = False, node: "Node | None" = N
     tensor._data = array
     tensor._requires_grad = requires_grad
     tensor._node = node
-    tensor._version = [0]
-    tensor._hooks = tensor._grad = tensor.name = None
+    tensor._version = tensor._aliases = tensor._hooks = tensor._grad = tensor.name = None
     return tensor
 
 
@@ -285,23 +286,32 @@ _age = itertools.count()
 
 
 class Saved:
-    """A value kept for backward as it was then: its array, where it came from, and the version that must still hold."""
+    """A value kept for backward as it was then: its array, where it came from, and the version of its memory."""
 
-    __slots__ = ("array", "count", "name", "source", "version")
+    __slots__ = ("array", "name", "source", "version")
 
     def __init__(self, variable: Variable, source: "Node | Variable | None") -> None:
         self.array = variable._data
         self.source = source
-        self.version = variable._version
-        self.count = variable._version[0]
+        self.version = variable._version or version_of(variable)
         self.name = variable.name
 
-    def restore(self) -> Variable:
-        """The value as a Variable with its history, so that rules can be differentiated again."""
-        source = self.source
-        if source is None:
-            return wrap(self.array)
-        return wrap(self.array, True, source) if type(source) is Node else source
+    @property
+    def value(self) -> np.ndarray | None:
+        """The array as it was when it was saved; None if it has been changed since and no copy was kept."""
+        return self.array if self.version.current else self.version.value(self.array)
+
+    def restore(self, source: "Node | Variable | None") -> Variable | None:
+        """The value as a Variable with its history, so that rules can be differentiated again; None if it is lost."""
+        leaf = source is not None and type(source) is not Node
+        if self.version.current:
+            if leaf:
+                return source
+            tensor = wrap(self.array, source is not None, source)
+            tensor._version = self.version
+            return tensor
+        array = self.version.value(self.array)
+        return None if array is None or leaf else wrap(array, source is not None, source)
 
 
 class Node:
@@ -361,9 +371,10 @@ class Node:
         """What a rule asked for under source `k`, for the input at `position`."""
         if k >= 0 or k == OUTPUT:
             saved = self.saved[k]
-            if saved.version[0] != saved.count:
+            value = saved.restore(self if k == OUTPUT else saved.source)
+            if value is None:
                 raise GraphError(_changed_in_place(self.op, k, saved))
-            return saved.restore() if k >= 0 else wrap(saved.array, True, self)
+            return value
         if k == RESIDUALS:
             return self.op.residuals
         if k == ALL_INPUTS:
@@ -463,8 +474,8 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     if type(data) is not np.ndarray:
         data = np.asarray(data)  # NumPy turns 0-d results into scalars
     output = wrap(data)
-    if op.aliases and inputs and _same_memory(data, inputs[0]._data):
-        output._version = inputs[0]._version
+    if data.base is not None or op.aliases:
+        _note_shared_memory(output, inputs, recorded)
     if recorded:
         output._requires_grad = True
         output._node = Node(op, inputs, output)
@@ -473,8 +484,16 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     return output
 
 
-def _same_memory(view: np.ndarray, array: np.ndarray) -> bool:
-    return view is array or (view.base is not None and (view.base is array or view.base is array.base))
+def _note_shared_memory(output: Variable, inputs: tuple[Variable, ...], recorded: bool) -> None:
+    """Where the output is a view of an input, in-place changes of one concern the other."""
+    data = output._data
+    for x in inputs:
+        if same_memory(data, x._data):
+            if recorded or not x._requires_grad:
+                add_view(output, x)
+            else:  # a view under no_grad: the gradient of x doesn't flow through it
+                add_detached(output, x, explicit=False)
+            return
 
 
 # NumPy's own errors derive from these; an AxisError is an IndexError and a ValueError.
@@ -493,8 +512,8 @@ def _changed_in_place(op: Op, k: int, saved: Saved) -> str:
     tensor.name = saved.name
     return restate(
         op.name,
-        f"backward needs {what}, which was changed in place after {op.name} used it",
-        expected=f"version {saved.count}, found version {saved.version[0]}",
+        f"backward needs {what}, which was changed in place, unrecorded, after {op.name} used it",
+        expected="the values as they were",
         fix="change a copy (t.clone()), or make the change after backward()",
         tensor=tensor,
     )

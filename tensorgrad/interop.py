@@ -11,7 +11,14 @@ from tensorgrad.arrays import as_array
 from tensorgrad.engine import Variable, observers, tell, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
 from tensorgrad.numpy_functions import FUNCTIONS, UFUNC_METHODS
-from tensorgrad.ops import arithmetic, comparison, linear, operands, transcendental as functions
+from tensorgrad.ops import (
+    arithmetic,
+    assignment,
+    comparison,
+    linear,
+    operands,
+    transcendental as functions,
+)
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -74,25 +81,37 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
 def ufunc(function: np.ufunc, method: str, inputs: tuple, kwargs: dict[str, Any]) -> Any:
     """`np.sin(t)`: the op where we have one; else NumPy's own result as a tensor, if no gradient would get lost.
 
-    Raises GraphError where one would, and for a tensor that NumPy should write into.
+    `out=t` and `np.add.at(t, index, v)` change a tensor in place, as `t[...] = v` does.
+
+    Raises GraphError where one would, and where NumPy alone would write into a tensor.
     """
     ours = UFUNCS.get(function) if method == "__call__" and not kwargs else UFUNC_METHODS.get((function, method))
     name = function.__name__ if method == "__call__" else f"{function.__name__}.{method}"
-    if ours is not None and not _tensors(kwargs.get("out", ())):
+    if _tensors(kwargs.get("out", ())) or (method == "at" and isinstance(inputs[0], Variable)):
+        return _in_place(name, function, method, inputs, kwargs)
+    if ours is not None:
         if out := kwargs.get("out"):
             kwargs = {**kwargs, "out": out[0]}
         return ours(*inputs, **kwargs)
-    if _tensors(kwargs.get("out", ())):
-        raise GraphError(restate(f"np.{name}", "a tensor can't be the `out` of NumPy", fix="assign: t[...] = result"))
-    if method == "at":  # NumPy writes even into what is read-only
-        if isinstance(inputs[0], Variable):
-            raise _writes(f"np.{name}", inputs)
-        if any(map(operands.loses_gradient, inputs)):
-            raise _lost(f"np.{name}", inputs)
+    if method == "at" and any(map(operands.loses_gradient, inputs)):  # NumPy writes even into what is read-only
+        raise _lost(f"np.{name}", inputs)
     result = _on_arrays(f"np.{name}", getattr(function, method), inputs, kwargs)
     if kwargs.get("out") is not None:
         return result
     return tuple(map(_wrapped, result)) if isinstance(result, tuple) else _wrapped(result)
+
+
+def _in_place(name: str, function: np.ufunc, method: str, inputs: tuple, kwargs: dict[str, Any]) -> Any:
+    """A ufunc that writes into a tensor: by an op of ours, or not at all."""
+    ours, out = UFUNCS.get(function), kwargs.get("out", ())
+    if method == "__call__" and ours is not None and kwargs.keys() == {"out"} and isinstance(out[0], Variable):
+        return assignment.update(out[0], f"np.{name} with out=", ours, *inputs)
+    if method == "at" and function in (np.add, np.subtract) and not kwargs:
+        return assignment.accumulate_at(f"np.{name}", ours, *inputs)
+    fix = "assign: t[...] = result"
+    raise GraphError(
+        restate(f"np.{name}", "NumPy can't write into a tensor here", fix=fix, tensor=out[0] if out else inputs[0])
+    )
 
 
 def function(called: Any, args: tuple, kwargs: dict[str, Any]) -> Any:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import dis
+import operator
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Self
 
 import numpy as np
 
-from tensorgrad import engine, interop
+from tensorgrad import aliases, engine, interop
 from tensorgrad.arrays import DTypeLike, as_array, is_float
 from tensorgrad.backward import backward
 from tensorgrad.console import printable
@@ -19,6 +20,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError,
 from tensorgrad.ops import (
     activations,
     arithmetic,
+    assignment,
     comparison,
     indexing,
     linear,
@@ -61,6 +63,8 @@ class Tensor(Variable):
     ) -> None:
         data = operands.detached(type(self).__name__, data)
         super().__init__(as_array(data._data if isinstance(data, Variable) else data, dtype))
+        if isinstance(data, Variable) and aliases.same_memory(self._data, data._data):
+            aliases.add_detached(self, data)
         self.name = name
         if requires_grad:
             self._check_float()
@@ -82,8 +86,11 @@ class Tensor(Variable):
             raise ShapeError(
                 restate("data", "new data must look like the old", expected=expected, new=value, tensor=self)
             )
-        self._data = value
-        self._version[0] += 1
+        if value is not self._data:
+            aliases.leave(self)
+            self._data = value
+        else:  # written already, as in `t.data *= 2`
+            aliases.begin_version(self, keep=False)
 
     @property
     def requires_grad(self) -> bool:
@@ -190,7 +197,7 @@ class Tensor(Variable):
     def detach(self) -> Tensor:
         """The same memory without history: no gradient flows through it."""
         tensor = engine.wrap(self._data)
-        tensor._version = self._version
+        aliases.add_detached(tensor, self)
         if engine.observers():
             engine.tell("detached", self, tensor)
         return tensor
@@ -290,7 +297,8 @@ class Tensor(Variable):
 
     def __copy__(self) -> Self:
         copy = _rebuild(type(self), self._data, self._requires_grad, self.name)
-        copy._node, copy._version = self._node, self._version
+        copy._node = self._node
+        aliases.add_view(copy, self)
         return copy
 
     def __deepcopy__(self, memo: dict) -> Self:
@@ -318,57 +326,57 @@ class Tensor(Variable):
     # -------------------------------------------------------------------------------------------------------- in place
 
     def __setitem__(self, index: Any, value: TensorLike) -> None:
-        """Assign to a part.
+        """`t[index] = value`: writes the memory, whether it is recorded or not. NumPy's casting and broadcasting.
 
-        Recorded if a gradient flows: t then stands for the result, and views taken earlier keep the old values.
-        Otherwise the memory is written, and a backward that still needs the old values will refuse.
+        All that share the memory see the change: views (`v = t[1:]`), other names, `t.detach()`. Recorded, gradients
+        are those of the new values, through every one of them; `t += v` and the other operators in place do the same.
+
+        Raises:
+            RangeError, ShapeError, DTypeError: an index outside of t, a value that doesn't fit or isn't numbers.
+            ArgumentError: read-only memory, or a tensor several of whose elements lie at one place (`broadcast_to`).
+            GraphError: while recording: t is a leaf that requires a gradient or a view of one, or a gradient would get
+                lost, because the memory belongs to another tensor too, of which t was detached.
+
+        >>> import tensorgrad as tg
+        >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+        >>> h = x * 1.0
+        >>> v = h[1:]
+        >>> v *= 5.0
+        >>> h.sum().backward()
+        >>> h.tolist(), x.grad
+        ([1.0, 10.0, 15.0], tensor([1., 5., 5.]))
         """
-        value = value if isinstance(value, Variable) else operands.as_tensor(value)
-        if self._recording_with(value, "setitem"):
-            z = indexing.setitem(self, index, value)
-            self._data, self._node, self._version, self._requires_grad = z._data, z._node, z._version, True
-            return
-        if engine.observers():
-            engine.tell("bypassed", "assignment in place", self)
-        indexing.write(self, index, value)
-        self._version[0] += 1
-
-    def _in_place(self, op: Callable[..., Tensor], other: TensorLike) -> Tensor:
-        """`t += other`: recorded as `t = t + other` if a gradient flows, else the memory is written."""
-        other = operands.as_tensor(other) if isinstance(other, (list, tuple)) else other
-        if self._recording_with(other, f"{op.__name__} in place"):
-            return op(self, other)
-        z = op(self.detach(), other)
-        if z.shape != self.shape or not np.can_cast(z.dtype, self.dtype, "same_kind"):
-            expected = f"a result of shape {self.shape} that fits {self.dtype}"
-            problem = f"the result would be {z.shape} {z.dtype}"
-            raise ShapeError(restate(f"{op.__name__} in place", problem, expected=expected, tensor=self, other=other))
-        self[...] = z.detach()
-        return self
-
-    def _recording_with(self, other: Any, call: str) -> bool:
-        """Whether a change by `other` has to be recorded. Raises GraphError for a leaf: its gradient would get lost."""
-        other_requires_grad = isinstance(other, Variable) and other._requires_grad
-        if not engine.is_grad_enabled() or not (self._requires_grad or other_requires_grad):
-            return False
-        if self._requires_grad and self._node is None:
-            fix = "change it under `with tg.no_grad():`, or change a copy: t = t.clone()"
-            raise GraphError(
-                restate(call, "a leaf that requires grad can't change while it is recorded", fix=fix, tensor=self)
-            )
-        return True
+        assignment.assign(self, index, value)
 
     def __iadd__(self, other: TensorLike) -> Tensor:
-        return self._in_place(arithmetic.add, other)
+        return assignment.update(self, "add in place", arithmetic.add, self, other)
 
     def __isub__(self, other: TensorLike) -> Tensor:
-        return self._in_place(arithmetic.subtract, other)
+        return assignment.update(self, "subtract in place", arithmetic.subtract, self, other)
 
     def __imul__(self, other: TensorLike) -> Tensor:
-        return self._in_place(arithmetic.multiply, other)
+        return assignment.update(self, "multiply in place", arithmetic.multiply, self, other)
 
     def __itruediv__(self, other: TensorLike) -> Tensor:
-        return self._in_place(arithmetic.divide, other)
+        return assignment.update(self, "divide in place", arithmetic.divide, self, other)
+
+    def __ifloordiv__(self, other: TensorLike) -> Tensor:
+        return assignment.update(self, "floor_divide in place", arithmetic.floor_divide, self, other)
+
+    def __imod__(self, other: TensorLike) -> Tensor:
+        return assignment.update(self, "remainder in place", arithmetic.remainder, self, other)
+
+    def __ipow__(self, other: TensorLike) -> Tensor:
+        return assignment.update(self, "pow in place", arithmetic.pow, self, other)
+
+    def __imatmul__(self, other: TensorLike) -> Tensor:
+        return assignment.update(self, "matmul in place", linear.matmul, self, other)
+
+    def __iand__(self, other: TensorLike) -> Tensor:
+        return assignment.update(self, "& in place", operator.and_, self, other)
+
+    def __ior__(self, other: TensorLike) -> Tensor:
+        return assignment.update(self, "| in place", operator.or_, self, other)
 
     # ---------------------------------------------------------------------------------------------------------
     # operators

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parent.parent
 # Each room may import from the rooms before it, never from those behind it.
 FLOORS = [
     {"console", "errors", "forks", "random"},
-    {"geometry", "memory", "arrays", "op"},
+    {"geometry", "memory", "arrays", "op", "aliases"},
     {"kernels"},
     {"engine"},
     {"backward"},

@@ -3,6 +3,7 @@
 import csv
 import struct
 import sys
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -340,3 +341,26 @@ def test_links_in_a_circle(tmp_path):
     (tmp_path / "a" / "loop.png").symlink_to(tmp_path / "a" / "loop.png")
     (tmp_path / "b").symlink_to(tmp_path / "b")
     assert image_folder(tmp_path).files == ("a/x.png",)
+
+
+def test_a_chunk_that_claims_a_gigabyte_takes_no_memory_for_it(tmp_path):
+    """Pillow asks the file for what is left of a chunk at its end; the bytes that it claims are a lie."""
+    save(tmp_path / "a" / "x.png")
+    content = bytearray((tmp_path / "a" / "x.png").read_bytes())
+    at = content.index(b"IDAT") - 4
+    content[at : at + 4] = struct.pack(">I", 1 << 30)
+    (tmp_path / "a" / "x.png").write_bytes(content)
+    tracemalloc.start()
+    image_folder(tmp_path, 8)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 8 << 20
+
+
+def test_a_file_that_is_larger_than_any_picture_is_not_read(tmp_path, monkeypatch):
+    save(tmp_path / "a" / "x.png")
+    save(tmp_path / "a" / "y.png")
+    with (tmp_path / "a" / "y.png").open("ab") as file:
+        file.truncate(10_000)
+    monkeypatch.setattr(image_files, "MOST_BYTES", 9_999)
+    assert "y.png: 10,000 bytes, more than" in image_folder(tmp_path, 8).report.broken[0]

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.aliases import version_of
 
 RNG = np.random.default_rng(4)
 
@@ -126,11 +127,11 @@ def test_assigned_tensors_keep_the_dtype_and_are_copied():
 @pytest.mark.parametrize("recorded", [False, True])
 def test_bad_assignments_are_refused_and_change_nothing(index, value, error, words, recorded):
     x = leaf(2, 3) * 1 if recorded else tg.zeros(2, 3)
-    before, version = x.data.copy(), x._version[0]
+    before, version = x.data.copy(), version_of(x)
     with pytest.raises(error, match=words):
         x[index] = value
     np.testing.assert_array_equal(x.data, before)
-    assert x._version[0] == version
+    assert version_of(x) is version and version.current
 
 
 def test_read_only_memory_is_not_written():
@@ -141,7 +142,7 @@ def test_read_only_memory_is_not_written():
         with pytest.raises(tg.ArgumentError, match="read-only"):
             change()
     repeated = tg.ones(1).broadcast_to((3,))
-    with pytest.raises(tg.ArgumentError, match="read-only"):
+    with pytest.raises(tg.ArgumentError, match="several of its elements lie at one place"):
         repeated[0] = 5.0
 
 

@@ -5,6 +5,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
+from tensorgrad.aliases import version_of
 from tensorgrad.viz import DescentPath, cost_surface
 from tensorgrad.viz.plots.parameters import flat, write
 from tensorgrad.viz.plots.plane import Plane, principal_directions, random_directions
@@ -281,7 +282,7 @@ def test_parameters_and_gradients_are_left_as_they_were_to_the_bit(dtype, how):
     bowl.cost().backward()
     grads, arrays, calls = (bowl.a.grad, bowl.b.grad), (bowl.a.data, bowl.b.data), []
     before = [bits(a) for a in (*arrays, *(g.data for g in grads))]
-    versions = (bowl.a._version[0], bowl.b._version[0])
+    versions = (version_of(bowl.a), version_of(bowl.b))
 
     def cost():
         calls.append(None)
@@ -301,7 +302,7 @@ def test_parameters_and_gradients_are_left_as_they_were_to_the_bit(dtype, how):
         cost_surface(*arguments, resolution=4, three_d=how == "3d")
     assert (bowl.a.grad, bowl.b.grad) == grads and bowl.a.data is arrays[0] and bowl.b.data is arrays[1]
     assert [bits(a) for a in (*arrays, *(g.data for g in grads))] == before
-    assert (bowl.a._version[0], bowl.b._version[0]) == versions
+    assert (version_of(bowl.a), version_of(bowl.b)) == versions
 
 
 def test_nothing_is_recorded():

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.backward import gradients
-from tensorgrad.engine import Node, Variable, observe
+from tensorgrad.engine import Node, Saved, Variable, observe
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.op import OUTPUT
 
@@ -82,9 +82,14 @@ def _step(node: Node) -> Step:
     for position, source in enumerate(node.edges):
         if source is None:
             saved = (node.saved or {}).get(position)
-            source = (node, position) if saved is None else id(saved.array)
+            source = (node, position) if saved is None else _constant(saved)
         inputs.append(source)
     return Step(node.op, node, tuple(inputs), node.input_shapes, node, node.shape)
+
+
+def _constant(saved: Saved) -> Key:
+    """What a saved tensor without history is known by: its array, or that as it was before a change in place."""
+    return id(saved.array) if saved.version.current else (id(saved.array), id(saved.version))
 
 
 def _walk_back(output: Variable, nodes: Iterable[Node]) -> Mapping[tuple[Node, int], Flow]:
@@ -180,7 +185,7 @@ def _what_is_known(
                 known[leaf].learn(leaf.name, leaf._data, leaf.grad)
         for k, saved in (node.saved or {}).items():
             source = node if k == OUTPUT else saved.source
-            known[id(saved.array) if source is None else source].learn(saved.name, saved.array)
+            known[_constant(saved) if source is None else source].learn(saved.name, saved.value)
     for name, value in variables.items():
         learn_from(known, value, value.name or name if isinstance(value, Variable) else name)
     return known

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from tensorgrad.aliases import Version, version_of
 from tensorgrad.engine import BACKWARD, Scope, Variable, observe
 from tensorgrad.errors import ArgumentError, GraphError, TensorgradError, restate
 from tensorgrad.op import Op
@@ -32,7 +33,7 @@ class Trace(Flows):
         super().__init__()
         self._steps: list[Step] = []
         self._known: dict[Key, Known] = defaultdict(Known)
-        self._versions: dict[Key, tuple[list[int], int]] = {}
+        self._versions: dict[Key, Version] = {}
         self._arrays: dict[int, Any] = {}  # by identity: kept alive, so that no other array gets the same
         self._made: dict[int, Key] = {}  # by identity of the array: the outputs that no node stands for
         self._scopes: list[Scope] = []
@@ -84,6 +85,12 @@ class Trace(Flows):
         self._learn(key, output)
         self._steps.append(self._step(op, inputs, keys, output, key))
 
+    def assigned(self, tensor: Variable, now: Variable) -> None:
+        """The tensor's memory is about to hold what an op has given."""
+        self._arrays[id(tensor._data)] = tensor._data
+        if now._node is None and id(now._data) in self._made:
+            self._made[id(tensor._data)] = self._made[id(now._data)]
+
     def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
         """Keep what was tried, and what it raised."""
         keys = tuple([self._key(x) for x in inputs])
@@ -123,6 +130,9 @@ class Trace(Flows):
 
     def _key(self, x: Variable) -> Key:
         key = x._node or (x if x._requires_grad else self._made.get(id(x._data), id(x._data)))
+        version = self._versions.get(key)
+        if x._node is None and version is not None and not version.current:  # other values than when it was seen
+            key = self._made[id(x._data)] = ("changed", len(self._steps))
         if key not in self._known:
             self._learn(key, x)
         return key
@@ -132,7 +142,7 @@ class Trace(Flows):
         if x._requires_grad and x._node is None:
             array = array.copy()  # the optimizer's step, traced or not, changes it
         else:
-            self._versions[key] = x._version, x._version[0]
+            self._versions[key] = version_of(x)
         self._arrays[id(x._data)] = x._data
         self._known[key].learn(x.name, array)
 
@@ -200,8 +210,8 @@ class Trace(Flows):
             learn_from(known, value, name)
             # The values are those of the step that was traced.
         for key, seen in self._known.items():
-            version, count = self._versions.get(key, ([0], 0))
-            known[key].array = seen.array if version[0] == count else None
+            version = self._versions.get(key)
+            known[key].array = seen.array if version is None or seen.array is None else version.value(seen.array)
             gradient = key.grad if isinstance(key, Variable) else None
             known[key].learn(seen.name, None, gradient)
         for name, value in variables.items():

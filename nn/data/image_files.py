@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ import numpy as np
 from tensorgrad.arrays import machine_memory
 from tensorgrad.console import printable, with_bar
 from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.storage import check_regular
 
 from .dataset import TensorDataset
 from .files import DataFileError, require
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # of any other, Pillow may run programs, as for PostScript
 MOST_PIXELS = 50_000_000  # of a picture, and so of the memory that decoding takes: some 600 MB
+MOST_BYTES = 8 * MOST_PIXELS  # of a file: four channels of 16 bits, not compressed
 PHOTOMETRIC = 262  # the tag of a TIFF that is 0 where 0 is white
 NAMED = 5  # of each kind of problem, so many files are named
 
@@ -153,7 +156,7 @@ def _read(path: Path, size: int, fit: Fit) -> tuple[np.ndarray, list[str]]:
     from PIL import Image, ImageOps
 
     Image.init()
-    with Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+    with Image.open(_File(path), formats=[name for name in FORMATS if name in Image.OPEN]) as image:
         whole = image.size
         image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded at the smallest scale that is large enough
         if math.prod(whole if image.info.get("progressive") else image.size) > MOST_PIXELS:  # progressive: kept whole
@@ -164,6 +167,19 @@ def _read(path: Path, size: int, fit: Fit) -> tuple[np.ndarray, list[str]]:
         square = fit(image, size)
     # (H, W, 3) -> (3, H, W)
     return np.asarray(square, np.uint8).transpose(2, 0, 1), notes + more
+
+
+class _File(io.BytesIO):
+    """A file in memory: asked for more bytes than it has, it takes no memory for them, as a file on the disk would."""
+
+    def __init__(self, path: Path) -> None:
+        if (size := check_regular(path)) > MOST_BYTES:
+            raise ValueError(f"{size:,} bytes, more than a picture of {MOST_PIXELS:,} pixels can have")
+        super().__init__(path.read_bytes())
+        self._name = path.name
+
+    def __repr__(self) -> str:
+        return repr(self._name)  # Pillow's errors show it
 
 
 def _of_bytes(image: Image) -> tuple[Image, list[str]]:

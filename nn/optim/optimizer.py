@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tensorgrad import kernels
+from tensorgrad.aliases import begin_version
 from tensorgrad.arrays import KERNEL_FLOATS, is_float
 from tensorgrad.backward import zero_grad
 from tensorgrad.engine import aside, observers
@@ -121,7 +122,7 @@ class Optimizer:
                 w, g = parameters[k]._data, parameters[k].grad._data
                 self._update_by_rule(w, g if sign > 0 else scaled(g, -1), states[k], options)
             for p in parameters:
-                p._version[0] += 1  # backward must know that the contents changed
+                begin_version(p, keep=False)  # backward must know that the contents changed
         self.steps += 1
 
     @quiet

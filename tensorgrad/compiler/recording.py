@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tensorgrad.aliases import version_of
 from tensorgrad.backward import accumulate, forget
 from tensorgrad.engine import BACKWARD, Scope, Variable
 from tensorgrad.op import Op
@@ -135,7 +136,8 @@ class Recording:
         for value in arguments:
             for tensor in value if isinstance(value, tuple) else (value,):
                 if isinstance(tensor, Variable):
-                    self._changed[id(tensor._version)] = who, tensor._version
+                    version = version_of(tensor)
+                    self._changed[id(version)] = who, version
 
     def decided(self, condition: Callable, arguments: tuple, found: bool) -> None:
         """What follows depends on a condition. In a walk back there is no way to begin anew."""
@@ -156,6 +158,19 @@ class Recording:
         elif id(tensor._data) not in self._names:
             self._origins[id(alias)] = self._origins.get(id(tensor), tensor)
             self._kept.append(alias)
+
+    def overwritten(self, tensor: Variable) -> None:
+        """The tensor's memory is about to change. A replay does without that, where the memory is this call's own."""
+        name = self._names.get(id(tensor._data))
+        if name is None or name in self.leaves or name in self.inputs:
+            self.bypassed("assignment in place", tensor)
+        elif name in self.constants:
+            self.constants[name] = tensor._data.copy()
+
+    def assigned(self, tensor: Variable, now: Variable) -> None:
+        """From here on the tensor's memory holds what an op has given."""
+        self._names[id(tensor._data)] = self.name_of(now)
+        self._interior.append(weakref.ref(tensor))
 
     def arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
         """`backward` has walked, and adds what it found to the leaves, op by op; a replay does so at once."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.aliases import Version, version_of
 from tensorgrad.backward import gradients
 from tensorgrad.compiler.capture import Shortcut
 from tensorgrad.compiler.fusion import fused
@@ -159,8 +160,8 @@ class Run:
         results = program.run(*[x._data for x in variables])
         self.outputs = [np.asarray(array) for array in results[: program.count]]
         self.kept = results[program.count :]
-        self.shown: list[list[int]] = []  # versions of the watched outputs; the outputs themselves would be a cycle
-        self.versions = [x._version[0] for x in variables] if program.backward else []
+        self.shown: list[Version] = []  # of the watched outputs; the outputs themselves would be a cycle
+        self.versions = [x._version or version_of(x) for x in variables] if program.backward else []
 
     def gradients(self, k: int, grad: Variable, positions: Sequence[int], last: bool) -> list[tuple[int, Variable]]:
         """∂L/∂(input at each position), given ∂L/∂(output k)."""
@@ -186,16 +187,15 @@ class Run:
         return ((position, g) for position, g in zip(positions, found, strict=True) if g is not None)
 
     def _check_versions(self) -> None:
-        if any([version[0] for version in self.shown]):
+        if not all([version.current for version in self.shown]):
             problem = "backward needs what the compiled function returned, which was changed in place"
             fix = "change a copy (t.clone()), or make the change after backward()"
             raise GraphError(restate("compiled", problem, fix=fix))
-        found = [x._version[0] for x in self.variables]
-        if found == self.versions:
+        place = next((k for k, version in enumerate(self.versions) if not version.current), None)
+        if place is None:
             return
-        place = next(k for k, count in enumerate(found) if count != self.versions[k])
         problem = "backward needs a tensor that was changed in place after the compiled function used it"
-        expected = f"version {self.versions[place]}, found version {found[place]}"
+        expected = "the values as they were"
         fix = "change a copy (t.clone()), or make the change after backward()"
         raise GraphError(restate("compiled", problem, expected=expected, fix=fix, tensor=self.variables[place]))
 
@@ -235,5 +235,5 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
             continue
         with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did inside
             outputs.append(apply(Compiled, *variables, run=run, output=k))
-    run.shown = [outputs[k]._version for k in program.watched]
+    run.shown = [version_of(outputs[k]) for k in program.watched]
     return outputs

@@ -57,9 +57,12 @@ def normalize_axis(op: str, x: Tensor, axis: int, name: str = "axis", ndim: int 
     >>> normalize_axis("cumsum", tg.zeros(2, 3), -1)
     1
     """
+    ndim = x._data.ndim if ndim is None else ndim
+    if type(axis) is int and -ndim <= axis < ndim:
+        return axis % ndim
     if not _is_index(axis):
         raise _bad_axis(op, x, axis, "one int", name)
-    return _counted(op, x, axis, max(x._data.ndim if ndim is None else ndim, 1), name)
+    return _counted(op, x, axis, max(ndim, 1), name)
 
 
 def _is_index(value: Any) -> bool:

@@ -27,8 +27,8 @@ class Dropout(Op):
     @quiet
     def forward(self, x, m):
         z = np.asarray(np.multiply(x, m))
-        # Not ∞ · 0.
-        np.copyto(z, 0, where=m == 0)
+        if np.isnan(z.sum()):  # ∞ · 0 or NaN · 0, but for few: their sum is a quick way to ask
+            np.copyto(z, 0, where=m == 0)
         return z
 
     def backward_x(self, grad, m):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad import geometry
-from tensorgrad.arrays import is_float
+from tensorgrad.arrays import as_array, is_float
 from tensorgrad.engine import Variable, apply, fixed, holds
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.op import Op
@@ -142,28 +142,46 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> Tensor:
     >>> setitem(tg.zeros(3), 1, 5.0)
     tensor([0., 5., 0.])
     """
-    value = as_tensor(value)
-    value = value if value.dtype == x.dtype else value.astype(x.dtype)
-    index = normal_index("setitem", x, index)
-    try:
-        place = x._data[index]
-    except IndexError as error:
-        raise RangeError(restate("setitem", str(error), x=x, index=index, value=value)) from None
-    # NumPy lets (1, 3) be written into (3,): drop the leading ones that the place doesn't have.
-    while value.ndim > place.ndim and value.shape[0] == 1:
-        value = value.reshape(value.shape[1:])
+    index, value, _ = fitting("setitem", x, index, value)
     return apply(SetItem, x, value, index=index)
 
 
-def write(x: Tensor, index: Any, value: Tensor) -> None:
-    """x[index] = value into the memory of x, unrecorded. Raises ShapeError, RangeError, ArgumentError (read-only)."""
-    if not x._data.flags.writeable:
-        raise ArgumentError(restate("setitem", "the memory is read-only", fix="write into t.clone()", tensor=x))
+def fitting(op: str, x: Tensor, index: Any, value: TensorLike) -> tuple[tuple, Tensor, Any]:
+    """A normal index, the value as a tensor in the dtype of x that broadcasts to x[index], and the array x[index].
+
+    Raises RangeError for an index outside of x, ShapeError for a value that doesn't broadcast, DTypeError for either of
+    a dtype that it can't have.
+    """
+    value = _in_precision_of(x, value)
+    value = value if value.dtype == x.dtype else value.astype(x.dtype)
+    index = normal_index(op, x, index)
     try:
-        x._data[normal_index("setitem", x, index)] = value._data
-    except (ValueError, IndexError) as error:
-        kind = ShapeError if isinstance(error, ValueError) else RangeError
-        raise kind(restate("setitem", str(error), tensor=x, index=index, value=value)) from None
+        place = x._data[index]
+    except IndexError as error:
+        raise RangeError(restate(op, str(error), x=x, index=index, v=value)) from None
+    # NumPy lets (1, 3) be written into (3,): drop the leading ones that the place doesn't have.
+    while value.ndim > place.ndim and value.shape[0] == 1:
+        value = value.reshape(value.shape[1:])
+    try:
+        np.broadcast_to(value._data, place.shape)
+    except ValueError:
+        problem, expected = f"can't broadcast the value to x[index], which is {place.shape}", "a value that broadcasts"
+        raise ShapeError(restate(op, problem, expected=expected, x=x, index=index, v=value)) from None
+    return index, value, place
+
+
+def scattered(value: Tensor, index: tuple, x: Tensor, place: Any) -> Tensor:
+    """Zeros like x, to which `value` is added at the index as often as it names each place."""
+    return apply(ScatterAdd, value.broadcast_to(place.shape), index=index, shape=x.shape)
+
+
+def _in_precision_of(x: Tensor, value: TensorLike) -> Tensor:
+    """The value as a tensor. Python floats go into a float64 tensor as they are, not by way of float32."""
+    if x.dtype == np.float64 and isinstance(value, (float, list, tuple)):
+        tensor = as_tensor(value)
+        exact = not tensor._requires_grad and tensor.dtype == np.float32
+        return fixed(as_array(value, np.float64)) if exact else tensor
+    return as_tensor(value)
 
 
 def gather(x: TensorLike, indices: TensorLike, axis: int) -> Tensor:

@@ -190,6 +190,8 @@ def transpose(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
     (4, 2, 3)
     """
     x = as_tensor(x)
+    if not axes:
+        return apply(Transpose, x, axes=tuple(range(x._data.ndim))[::-1])
     one = len(axes) == 1 and (axes[0] is None or isinstance(axes[0], Sequence) or np.ndim(axes[0]) == 1)
     given = axes[0] if one else axes
     given = range(x.ndim)[::-1] if given is None or not len(given) else given
@@ -267,7 +269,7 @@ def unsqueeze(x: TensorLike, axis: int | Sequence[int]) -> Tensor:
     x = as_tensor(x)
     given = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
     ndim = x._data.ndim + len(given)
-    places = {normalize_axis("unsqueeze", x, a, ndim=ndim) for a in given}
+    places = {normalize_axis("unsqueeze", x, place, ndim=ndim) for place in given}
     if len(places) < len(given):
         raise ArgumentError(restate("unsqueeze", "a place is given twice", x=x, axis=axis))
     sizes = iter(x._data.shape)
@@ -344,7 +346,7 @@ def split(x: TensorLike, sizes: int | Sequence[int], axis: int = 0) -> tuple[Ten
         raise ShapeError(restate("split", "a scalar can't be cut", x=x, sizes=sizes))
     n = x.shape[axis]
     each = hasattr(sizes, "__index__") and not getattr(sizes, "ndim", 0)
-    sizes = as_shape((sizes,))
+    given, sizes = sizes, as_shape((sizes,))
     if each:
         (size,) = sizes
         if size <= 0:
@@ -352,7 +354,7 @@ def split(x: TensorLike, sizes: int | Sequence[int], axis: int = 0) -> tuple[Ten
         sizes = [min(size, n - start) for start in range(0, n, size)] or [0]
     if sum(sizes) != n or min(sizes, default=0) < 0:
         expected = f"sizes that add up to {n}"
-        raise ShapeError(restate("split", "the sizes don't add up", expected=expected, x=x, sizes=sizes, axis=axis))
+        raise ShapeError(restate("split", "the sizes don't add up", expected=expected, x=x, sizes=given, axis=axis))
     ends = np.cumsum(sizes).tolist()
     lead = (slice(None),) * axis
     return tuple(x[(*lead, slice(end - size, end))] for size, end in zip(sizes, ends, strict=True))

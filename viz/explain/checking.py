@@ -40,8 +40,8 @@ class Check:
         others = {}
         if path_sum is not None:
             others["sum over the paths"] = path_sum
-        if subject.wrt.grad is not None:
-            others[f"{plain(subject.name)}.grad"] = subject.wrt.grad._data
+        if subject.wrt._grad is not None:
+            others[f"{plain(subject.name)}.grad"] = subject.wrt._grad._data
         rows = [("backpropagation", subject.said(subject.gradient), "")]
         for way, found in others.items():
             rows.append((way, subject.said(found), _verdict(subject.value(found), subject.value(subject.gradient))))
