@@ -87,7 +87,7 @@ class Module:
         def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
             """Run the hooks and `forward`."""
             if self._forward_hooks or self._forward_pre_hooks or observers():
-                with scope(self._path, type(self).__name__):
+                with scope(self._path, type(self).__name__, self):
                     return self._call_with_hooks(inputs, kwargs)
             return self.forward(*inputs, **kwargs)
 

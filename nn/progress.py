@@ -1,4 +1,4 @@
-"""Progress of training: bars on a terminal, a line per epoch elsewhere, or nothing."""
+"""Progress of training: bars on a terminal and in a notebook, a line per epoch elsewhere, or nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorgrad.console import is_terminal, printable, say
 from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.notebook import in_notebook
 
 from .history import Record, as_text
 
@@ -111,6 +112,10 @@ class WholeBar(Silent):
 
 
 def _bar(title: str, total: int | None, done: int) -> Any:
+    if in_notebook():
+        from tqdm.auto import tqdm
+
+        return tqdm(total=total, initial=done, desc=title, leave=False)
     from tqdm import tqdm
 
     layout = "{desc} |{bar:12}| {n_fmt}/{total_fmt}{postfix} [{remaining}]"
@@ -135,9 +140,9 @@ def reporter(progress: bool | str) -> Silent:
     """What fits the place: see `fit`. Raises ArgumentError for another word than "bar"."""
     if isinstance(progress, str) and progress != "bar":
         raise ArgumentError(restate("fit", "no such progress", expected='True, False or "bar"', progress=progress))
-    on_terminal = is_terminal(sys.stderr)
-    if not progress or (progress == "bar" and not on_terminal):
+    shows_bars = in_notebook() or is_terminal(sys.stderr)
+    if not progress or (progress == "bar" and not shows_bars):
         return Silent()
     if progress == "bar":
         return WholeBar()
-    return Bar() if on_terminal else Lines()
+    return Bar() if shows_bars else Lines()

@@ -77,8 +77,8 @@ def fit(
             the bit what they would have been without the stop (`seconds` apart), if model, optimizer and loader are
             built alike. A loader without `state_dict` must give the same batches again.
         seed: start the package-wide random generator from it, unless resuming.
-        progress: a bar per epoch on a terminal, a line per epoch elsewhere; False for neither. With "bar" one for the
-            whole training that leaves no lines, and nothing elsewhere: for trainings among others.
+        progress: a bar per epoch on a terminal or in a notebook, a line per epoch elsewhere; False for neither. With
+            "bar" one for the whole training that leaves no lines, and nothing elsewhere: for trainings among others.
         stop_on_nan: raise when the loss is NaN or infinite, before the weights are touched.
         compile: replay steps as `tg.compile` records them: the same training, faster.
 

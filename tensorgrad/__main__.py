@@ -3,15 +3,22 @@
 import argparse
 import importlib
 import importlib.util
+import math
 import sys
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import tensorgrad as tg
 from tensorgrad import kernels
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
+from tensorgrad.viz.graph import check_path
+
+LARGEST = 10**9
+"""Elements of an input that is drawn: more than that is a slip."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -23,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     about = "run a model once, forward and back, and draw the chain rule it took"
     draw = commands.add_parser("draw", help=about, description=about)
     draw.add_argument(
-        "model", help="where its class, or a function that makes it, is: file.py:Net or package.module:Net"
+        "model",
+        help="file.py:name or package.module:name of a model, its class, or a function that makes it; the file is run "
+        "to find it, but for what stands under `if __name__ == '__main__':`",
     )
     draw.add_argument("weights", nargs="?", type=Path, help="a .safetensors file: tg.save(model.state_dict(), ...)")
     draw.add_argument("--input", required=True, type=_sizes, help="the sizes of an input, batch included: 1,1,28,28")
@@ -39,6 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"wrote {draw_model(**vars(options))}")
     except TensorgradError as error:
         sys.exit(str(error))
+    except (OSError, ImportError) as error:
+        sys.exit(f"draw: {error}")
 
 
 def warm_up() -> None:
@@ -63,13 +74,12 @@ def draw_model(
         out: the file to write; its suffix names the format.
 
     Raises:
-        ArgumentError: no such model.
+        ArgumentError: no such model, a file that doesn't run, a model that fails on such an input, a path that can't be
+            written to.
         TensorgradError: weights that don't fit, an input that doesn't.
     """
-    made = _find(model)
-    net = made if isinstance(made, tg.nn.Module) else made()
-    if not isinstance(net, tg.nn.Module):
-        raise ArgumentError(restate("draw", f"{model} is no model", expected="a Module", found=net))
+    check_path("draw", out)
+    net = _model(model)
     if weights is not None:
         net.load_state_dict(tg.load(weights))
     net.train(train)
@@ -77,36 +87,84 @@ def draw_model(
     x = tg.randn(*input)
     x.name = "input"
     with tg.viz.trace() as trace:
-        output = net(x)
+        with _blamed(f"the model fails on an input of {input}"):
+            output = net(x)
+        if not isinstance(output, tg.Tensor):
+            expected = "a model that returns one tensor"
+            raise ArgumentError(restate("draw", f"{model} returns {type(output).__name__}", expected=expected))
         loss = output.sum() if label is None else tg.nn.cross_entropy(output, tg.full((len(output),), label))
         loss.backward()
     return tg.viz.graph(trace).save(out)
 
 
-def _find(model: str) -> Callable[[], Any] | Any:
-    """What `file.py:name` or `package.module:name` stands for."""
+def _model(model: str) -> Any:
+    """The Module that `file.py:name` or `package.module:name` stands for, or that it makes."""
     place, _, name = model.rpartition(":")
     expected = "file.py:Net or package.module:Net"
-    if not place:
+    if not place or not name:
         raise ArgumentError(restate("draw", "the model needs a place and a name", expected=expected, model=model))
-    try:
+    with _blamed(f"no such model: {place} can't be loaded"):
         module = _load(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-        return getattr(module, name)
-    except (ImportError, OSError, AttributeError) as error:
-        raise ArgumentError(restate("draw", f"no such model: {error}", expected=expected, model=model)) from error
+    if not hasattr(module, name):
+        models = ", ".join(other for other, value in vars(module).items() if _makes_models(value)) or "none"
+        problem = f"no such model: there is no {name!r} in {place}"
+        raise ArgumentError(restate("draw", problem, expected=f"one of its models: {models}", model=model))
+    made = getattr(module, name)
+    if callable(made) and not isinstance(made, tg.nn.Module):
+        with _blamed(f"{model} can't be called without arguments"):
+            made = made()
+    if not isinstance(made, tg.nn.Module):
+        fix = "name a Module, its class, or a function that makes one without arguments"
+        raise ArgumentError(restate("draw", f"{model} is no model", expected="a Module", fix=fix, found=type(made)))
+    return made
+
+
+def _makes_models(value: Any) -> bool:
+    own = isinstance(value, type) and issubclass(value, tg.nn.Module) and not value.__module__.startswith("tensorgrad.")
+    return own or isinstance(value, tg.nn.Module)
+
+
+@contextmanager
+def _blamed(problem: str) -> Iterator[None]:
+    """Whatever the user's program raises, as one line: what, and where in that program."""
+    try:
+        yield
+    except TensorgradError:
+        raise
+    except (Exception, SystemExit) as error:
+        said = str(error).partition("\n")[0]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
+        at = f", in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+        if isinstance(error, SyntaxError):
+            said, at = error.msg, f", in line {error.lineno} of {Path(error.filename).name}" if error.filename else ""
+        raise ArgumentError(f"draw: {problem}: {type(error).__name__}: {said}{at}") from error
+
+
+def _is_ours(file: str) -> bool:
+    """Whether a line of a traceback belongs to what loads the user's file."""
+    return file == __file__ or file.startswith("<frozen ") or Path(file).parent.name == "importlib"
 
 
 def _load(path: Path) -> Any:
+    if not path.is_file():
+        raise ArgumentError(restate("draw", "no such model: there is no such file", path=str(path)))
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
-    # What a file imports from beside it, it finds as if it were run.
+    # What a file imports from beside it, it finds as if it were run; and dataclasses look for their module.
     sys.path.insert(0, str(path.resolve().parent))
+    sys.modules[path.stem] = module
     spec.loader.exec_module(module)
     return module
 
 
 def _sizes(text: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in text.replace("x", ",").split(","))
+    try:
+        sizes = tuple(int(part) for part in text.lower().replace("x", ",").split(","))
+    except ValueError:
+        sizes = ()
+    if not sizes or min(sizes) < 0 or math.prod(sizes) > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r}: expected the sizes of an input, such as 1,1,28,28")
+    return sizes
 
 
 if __name__ == "__main__":

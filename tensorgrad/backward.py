@@ -129,12 +129,16 @@ def _walk(
     retain_graph = create_graph if retain_graph is None else retain_graph
     watched = bool(engine.observers())
     table = _GradientTable(keep_all=create_graph or watched)
-    for output, seed in zip(outputs, seeds, strict=True):
-        table.add(output._node or output, _checked_seed(call, output, seed))
+    checked = [_checked_seed(call, output, seed) for output, seed in zip(outputs, seeds, strict=True)]
+    for output, seed in zip(outputs, checked, strict=True):
+        table.add(output._node or output, seed)
     order = _youngest_first(x._node for x in outputs if x._node is not None)
     useful = None if wanted is None else _leading_to(wanted, order)
     walked = order if useful is None else {node for node in order if any(edge in useful for edge in node.edges)}
     _check_alive(call, walked)
+    if watched:
+        engine.tell("started", call, tuple(outputs), tuple(checked), create_graph)
+    del checked, seeds  # whoever holds a gradient besides the table makes it be copied
 
     found: dict[Any, Variable] = {}
     # Sums of gradients may meet ∞ − ∞: a value, not a warning.

@@ -67,10 +67,14 @@ def wrap(array: np.ndarray, requires_grad: bool = False, node: "Node | None" = N
 
 
 class Scope(NamedTuple):
-    """A stretch of the computation: a module's call, by its path and the name of its class, or the walk back."""
+    """A stretch of the computation: a module's call, by its path and the name of its class, or the walk back.
+
+    `owner` is the module itself: two modules may have the same path.
+    """
 
     path: str
     kind: str
+    owner: Any = None
 
 
 BACKWARD = Scope("", "backward")
@@ -80,6 +84,7 @@ class Observer(Protocol):
     """Sees every op that passes through `apply` while `observe` is on: tracing, profiling, alarms.
 
     It may have more methods: `entered(scope)` and `left(scope)` around every module's call and around the walk back;
+    `started(call, outputs, seeds, create_graph)` when the walk back of `backward` or `grad` leaves its outputs;
     `contributed(node, position, upstream, contribution)` for every step of the chain rule: the gradient that has
     arrived at a node, and what the node hands on to its input at that position; before it `summed(node, position,
     shape)` where that was of this larger shape, and is summed over the axes along which the input was broadcast;
@@ -207,8 +212,8 @@ class scope:
 
     __slots__ = ("_scope",)
 
-    def __init__(self, path: str, kind: str) -> None:
-        self._scope = Scope(path, kind)
+    def __init__(self, path: str, kind: str, owner: Any = None) -> None:
+        self._scope = Scope(path, kind, owner)
 
     def __enter__(self) -> None:
         if _mode.observers:

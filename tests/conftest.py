@@ -2,6 +2,7 @@
 
 import importlib.util
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -59,6 +60,14 @@ def concrete_ops() -> set[type[Op]]:
             if cls.__module__.startswith("tensorgrad.") and "forward" in cls.__dict__ and not cls.together:
                 found.add(cls)
     return found
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    """Pyplot keeps every figure until it is told."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")
 
 
 @pytest.fixture(name="concrete_ops")

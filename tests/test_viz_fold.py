@@ -131,7 +131,7 @@ def test_a_box_is_a_plain_record():
     w = tg.Tensor(np.full((2, 2), 0.5), requires_grad=True, name="a.weight")
     graph = fold_plumbing(collect((tg.ones(1, 2, dtype="float64") @ w).relu().sum(), depth=tg.viz.Depth(numbers=True)))
     (box,) = folded(graph, "a").modules
-    assert box == ModuleRecord("module-0", ("a",), "", ("op0",), ("t2",), 4, box.gradient)
+    assert box == ModuleRecord("module-0", ("a",), "", ("op0",), ("t2",), 4, box.gradient, ("a",))
     assert box.gradient.mean_abs == 1.0
     assert folded(graph, "a") == folded(graph, "a")
 

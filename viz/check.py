@@ -18,7 +18,7 @@ FINE = 1e-2
 
 def relative_error(
     op: Op, inputs: Sequence[np.ndarray], position: int, upstream: np.ndarray, contribution: np.ndarray
-) -> float:
+) -> float | None:
     """How far a contribution is from finite differences along one random direction d.
 
     Compares ⟨contribution, d⟩ with ⟨upstream, (f(x + εd) − f(x − εd)) / 2ε⟩, relative to ‖upstream ⊙ that quotient‖.
@@ -33,7 +33,8 @@ def relative_error(
         contribution: what the op's rule made of it, of the shape of x.
 
     Returns:
-        The error; 0 where both are 0, infinity where one isn't finite.
+        The error; 0 where both are 0. None where finite differences can't tell, for they aren't finite: at a pole, or
+        at the border of what the op is defined for. Infinity where they are finite, and the contribution isn't.
     """
     direction = np.random.default_rng(position).standard_normal(inputs[position].shape)
     if direction.size == 0:
@@ -46,6 +47,8 @@ def relative_error(
         parts = contribution.astype(np.float64) * direction
         error = abs(products.sum() - parts.sum()) - doubt
         scale = max(*(np.sqrt((a**2).sum()) for a in (products, parts)), STEP * np.sqrt((upstream**2).sum()))
+    if not np.isfinite(products).all():
+        return None
     if not np.isfinite(error):
         return float("inf")
     return float(max(error, 0.0) / scale) if scale else 0.0

@@ -16,9 +16,10 @@ from tensorgrad.engine import Node, Saved, Variable, observe
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.op import OUTPUT
 
+from .naming import tell_apart
 from .recorder import OUTLINE, Depth, Recorder
 from .records import GraphRecord
-from .steps import Flow, Flows, Key, Known, Step, learn_from
+from .steps import Computed, Flows, Key, Known, Pass, Step, key_of, learn_from
 
 MAX_OPS = 2000
 """Beyond this many ops a drawing helps nobody, and its layout takes minutes."""
@@ -54,11 +55,12 @@ def collect(
     >>> graph.ops[0].formula, [(e.operand, e.derivative) for e in graph.edges]
     ('z = x · y', [('x', '∂z/∂x = y'), ('y', '')])
     """
-    steps, known = live_steps(output, names, variables, max_ops)
-    flows = _walk_back(output, [step.node for step in steps]) if depth.numbers else {}
-    if flows:
-        _compute_again(steps, known)
-    return Recorder(output._node, known, flows, depth).record(steps)
+    found = live_steps(output, names, variables, max_ops)
+    if depth.numbers:
+        found.passes = _walk_back(output, [step.node for step in found.steps])
+    if found.passes:
+        _compute_again(found.steps, found.known)
+    return Recorder(found, depth).record()
 
 
 def live_steps(
@@ -66,10 +68,12 @@ def live_steps(
     names: Mapping[str, Any] | None = None,
     variables: Mapping[str, Any] | None = None,
     max_ops: int = MAX_OPS,
-) -> tuple[list[Step], dict[Key, Known]]:
+) -> Computed:
     """The steps that led to `output`, in the order they ran, and what is known of their tensors; see `collect`."""
     nodes = _oldest_first(_root(output), max_ops)
-    return [_step(node) for node in nodes], _what_is_known(output, nodes, names or {}, variables or {})
+    steps, known = [live_step(node) for node in nodes], _what_is_known(output, nodes, names or {}, variables or {})
+    tell_apart(steps, known, variables or {})
+    return Computed(steps, known, (output._node,))
 
 
 def variables_of(frame: FrameType) -> dict[str, Any]:
@@ -77,7 +81,8 @@ def variables_of(frame: FrameType) -> dict[str, Any]:
     return {name: value for name, value in frame.f_locals.items() if not name.startswith("_")}
 
 
-def _step(node: Node) -> Step:
+def live_step(node: Node) -> Step:
+    """The step that a node of a live graph records."""
     inputs = []
     for position, source in enumerate(node.edges):
         if source is None:
@@ -92,18 +97,20 @@ def _constant(saved: Saved) -> Key:
     return id(saved.array) if saved.version.current else (id(saved.array), id(saved.version))
 
 
-def _walk_back(output: Variable, nodes: Iterable[Node]) -> Mapping[tuple[Node, int], Flow]:
-    """The steps of the chain rule from a scalar output; none where values have been freed or changed since."""
-    leaves = {leaf for node in nodes for leaf in node.edges if isinstance(leaf, Variable)}
+def _walk_back(output: Variable, nodes: Iterable[Node]) -> tuple[Pass, ...]:
+    """A walk back from a scalar output; none where values have been freed or changed since."""
+    leaves = list({leaf: None for node in nodes for leaf in node.edges if isinstance(leaf, Variable)})
     if output._data.size != 1 or not leaves or any(node.freed for node in nodes):
-        return {}
+        return ()
     flows = Flows()
     try:
         with observe(flows):
-            gradients([output], list(leaves), [None], retain_graph=True)
+            found = gradients([output], leaves, [None], retain_graph=True)
     except GraphError:
-        return {}
-    return flows.seen
+        return ()
+    (walk,) = (walk for walk in flows.passes if key_of(output) in walk.seeds)
+    walk.added = {leaf: gradient._data for leaf, gradient in zip(leaves, found, strict=True) if gradient is not None}
+    return (walk,)
 
 
 def _compute_again(steps: Iterable[Step], known: Mapping[Key, Known]) -> None:

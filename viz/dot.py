@@ -7,23 +7,23 @@ gradient that has arrived there.
 What a program finds in the SVG: groups with the ids of the records, `t3` and `op5`; for the edges into an op
 `edge-op5-0`, `edge-op5-1`, … by position of the input, and `edge-op5-out` to its tensor; for the modules `module-0`, …,
 in the order of `modules(graph)`, whether they are drawn open or as a box (`edge-module-0-0`, `edge-module-0-out`; a
-second output's is `edge-module-0-out1`; a box for a later call of the same module is `module-0-1`). Copies of a leaf
-that many ops use are `t3-1`, `t3-2`, ….
+second output's is `edge-module-0-out1`; later calls of the same module are `module-0-1`, …). Copies of a leaf that many
+ops use are `t3-1`, `t3-2`, ….
 Their classes are `tensor` with its kind, `op` (with `failed`), `gradient` or `data`, and `module` (with `folded`).
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from . import labels, style
-from .fold import fold_modules, fold_plumbing, repeat_leaves
+from .fold import fold_modules, fold_plumbing, outermost, repeat_leaves
 from .health import Finding, examine, strength
-from .modules import beside, find_modules, lineage, parent
+from .modules import Call, beside, find_modules
 from .records import EdgeRecord, GradientRecord, GraphRecord, ModuleRecord, OpRecord, TensorRecord
 from .wiring import Wiring
 
@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 def modules(graph: GraphRecord) -> tuple[str, ...]:
     """The paths of the modules of a graph, by the number they have in a drawing."""
     return tuple(find_modules(fold_plumbing(graph)).kinds)
+
+
+def calls(graph: GraphRecord) -> tuple[Call, ...]:
+    """The calls of the modules of a graph, in the order of the computation."""
+    return tuple(find_modules(fold_plumbing(graph)).calls.values())
 
 
 def write(
@@ -59,23 +64,33 @@ class _Drawing:
     def __init__(self, graph: GraphRecord, folded: Collection[str], picture: Callable[[TensorRecord], str]) -> None:
         self.modules = find_modules(graph)
         self.findings = examine(graph, self.modules)
-        self.strongest = max(_strengths(graph), default=0.0)
-        view = fold_modules(graph, self.modules, folded)
-        self.whole = Wiring(view)
-        self.view, copies = repeat_leaves(view)
+        strengths = _strengths(graph)
+        self.strongest = max(filter(math.isfinite, strengths), default=0.0)
+        self.not_finite = not all(map(math.isfinite, strengths))
+        self.view, copies = repeat_leaves(fold_modules(graph, self.modules, folded))
+        self.whole = Wiring(graph)
         self.wiring = Wiring(self.view)
         self.beside = beside(self.view, self.wiring)
         self.upstream = {op.id: self.wiring.tensors[op.output].gradient for op in self.view.ops if op.output}
         carrying = {edge.op for edge in graph.edges if edge.carries_gradient}
         self.carrying = {op.output for op in graph.ops if op.id in carrying}
         self.picture = picture
-        self.homes = {**self.modules.homes, **{box.id: parent(box.paths[0]) for box in self.view.modules}}
-        self.homes |= {id: self.homes[leaf] for id, leaf in copies.items()}
-        self.open = {path for part in (*self.view.ops, *self.view.modules) for path in lineage(self.homes[part.id])}
+        self.place = {id: self._place(key, folded) for id, key in self.modules.homes.items()}
+        self.place |= {id: self.place[leaf] for id, leaf in copies.items()}
+        self.place |= {box.id: self.modules.calls[box.calls[0]].around for box in self.view.modules}
+        self.parts: dict[str, list[TensorRecord | OpRecord | ModuleRecord]] = defaultdict(list)
+        for part in (*self.view.tensors, *self.view.ops, *self.view.modules):
+            self.parts[self.place[part.id]].append(part)
+        self.inside: dict[str, list[str]] = defaultdict(list)
+        self.seen = {part.id for part in (*self.view.tensors, *self.view.ops)}
+        drawn = {key for place in self.parts for key in self.modules.chain(place)}
+        for key, call in self.modules.calls.items():
+            if key in drawn:
+                self.inside[call.around].append(key)
 
     def write(self, canvas: Digraph) -> None:
-        canvas.attr(label=labels.legend(numbers=self.strongest > 0))
-        self._write_module(canvas, "")
+        canvas.attr(label=labels.legend(self.strongest > 0, self.not_finite))
+        self._write_call(canvas, "")
         drawn = Counter()
         for edge in self.view.edges:
             self._write_edge(canvas, edge, drawn[edge.op])
@@ -89,27 +104,32 @@ class _Drawing:
 
     # ----------------------------------------------------------------------------------------------------------- nodes
 
-    def _write_module(self, canvas: Digraph, path: str) -> None:
-        """What is inside of a module, or outside of all: clusters first, then nodes."""
-        for inner in self.modules.inside(path):
-            if inner in self.open:
-                number = self.modules.number(inner)
-                with canvas.subgraph(name=f"cluster{number}") as cluster:
-                    label = labels.cluster_label(inner, self.modules.kinds[inner], self._found_at(inner))
-                    cluster.attr(label=label, tooltip=style.tooltip(inner), **style.LAYER)
-                    cluster.attr(**_names(f"module-{number}", "module"))
-                    self._write_module(cluster, inner)
-        for tensor in self.view.tensors:
-            if self.homes[tensor.id] == path:
-                self._write_tensor(canvas, tensor)
-        for op in self.view.ops:
-            if self.homes[op.id] == path:
-                self._write_op(canvas, op)
-        for box in self.view.modules:
-            if self.homes[box.id] == path:
-                look = _names(box.id, "module folded") | style.MODULE.attributes
-                found = self._found_in(box)
-                canvas.node(box.id, labels.module_label(box, found), tooltip=style.tooltip(box.paths[0]), **look)
+    def _place(self, key: str, folded: Collection[str]) -> str:
+        """The call that a part is drawn in: the innermost around it that isn't folded away."""
+        box = outermost(self.modules, key, folded)
+        return self.modules.calls[box].around if box else key
+
+    def _write_call(self, canvas: Digraph, key: str) -> None:
+        """What is inside of a call, or outside of all: clusters first, then nodes."""
+        for inner in self.inside[key]:
+            call = self.modules.calls[inner]
+            with canvas.subgraph(name=call.id.replace("module-", "cluster")) as cluster:
+                label = labels.cluster_label(call.path, self.modules.kinds[call.path], self._found_at(inner))
+                cluster.attr(label=label, tooltip=style.tooltip(call.path), **style.LAYER)
+                cluster.attr(**_names(call.id, "module"))
+                self._write_call(cluster, inner)
+        for part in self.parts[key]:
+            if isinstance(part, TensorRecord):
+                self._write_tensor(canvas, part)
+            elif isinstance(part, OpRecord):
+                self._write_op(canvas, part)
+            else:
+                self._write_box(canvas, part)
+
+    def _write_box(self, canvas: Digraph, box: ModuleRecord) -> None:
+        look = _names(box.id, "module folded") | style.MODULE.attributes
+        label = labels.module_label(box, self._found_in(box))
+        canvas.node(box.id, label, tooltip=style.tooltip(box.paths[0]), **look)
 
     def _write_tensor(self, canvas: Digraph, tensor: TensorRecord) -> None:
         text = f"{tensor.name or tensor.kind} {tensor.shape} {tensor.dtype}"
@@ -124,7 +144,7 @@ class _Drawing:
         look = _names(op.id, kind) | face.attributes
         label = labels.op_label(op, self.wiring, self._found_at(op.id))
         canvas.node(op.id, label, tooltip=style.tooltip(op.error or text), **look)
-        if level := [id for id in self.beside[op.id] if self.homes[id] == self.homes[op.id]]:
+        if level := [id for id in self.beside[op.id] if self.place[id] == self.place[op.id]]:
             with canvas.subgraph(graph_attr={"rank": "same"}) as rank:
                 for id in (op.id, *level):
                     rank.node(id)
@@ -137,8 +157,9 @@ class _Drawing:
         found = []
         for finding in self.findings:
             home = self.modules.homes.get(finding.where, finding.where)
-            if finding.where in box.ops or any(path in lineage(home) for path in box.paths):
-                found.append(finding if home in box.paths else replace(finding, text=f"{home}: {finding.text}"))
+            if finding.where not in self.seen and not set(box.calls).isdisjoint(self.modules.chain(home)):
+                path = self.modules.path(home)
+                found.append(finding if home in box.calls else replace(finding, text=f"{path}: {finding.text}"))
         return found
 
     # ----------------------------------------------------------------------------------------------------------- edges
@@ -172,11 +193,10 @@ class _Drawing:
         if not carries:
             return {"color": style.PALE, "dir": "back" if upwards else "forward"}
         back, look = style.VERMILION, {"dir": "both"}
-        if gradient is not None and self.strongest > 0:
-            level = style.level(strength(gradient) / self.strongest)
-            back = style.DECADES[level]
+        if gradient is not None and (lane := style.lane(strength(gradient), self.strongest)):
+            back, width = lane
             # Graphviz draws both lanes equally wide; in an SVG the style sheet puts that right.
-            look["penwidth"] = str(min(style.WIDTHS[level], 2.0))
+            look["penwidth"] = str(min(width, 2.0))
         colors = (back, style.GREY) if upwards else (style.GREY, back)
         return look | {"color": ":".join(colors)}
 
@@ -186,9 +206,9 @@ def _names(id: str, kind: str) -> dict[str, str]:
     return {"id": id, "class": kind}
 
 
-def _strengths(graph: GraphRecord) -> Iterator[float]:
-    """Of the gradients that are drawn as lanes, as far as they are finite; none where no edge's is known."""
+def _strengths(graph: GraphRecord) -> list[float]:
+    """Of the gradients that are drawn as lanes; none where no edge's is known."""
     gradients = [edge.contribution for edge in graph.edges if edge.contribution is not None]
     if gradients:
         gradients += [tensor.gradient for tensor in graph.tensors if tensor.gradient is not None]
-    return (amount for amount in map(strength, gradients) if math.isfinite(amount))
+    return [strength(gradient) for gradient in gradients]

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import groupby
 
-from .modules import Modules, lineage, parent
+from .modules import Call, Modules, parent
 from .records import EdgeRecord, GradientRecord, GraphRecord, ModuleRecord, OpRecord, TensorRecord
 from .wiring import Wiring
 
@@ -86,7 +86,7 @@ def repeat_leaves(graph: GraphRecord) -> tuple[GraphRecord, dict[str, str]]:
 def choose_folded(
     graph: GraphRecord, modules: Modules, fold: Collection[str] | bool | None, unfold: Collection[str]
 ) -> frozenset[str]:
-    """The paths of the modules that a drawing shows as boxes.
+    """The paths of the modules that a drawing shows as boxes, a box for each call.
 
     Args:
         graph: plumbing folded.
@@ -99,49 +99,49 @@ def choose_folded(
     if fold is None:
         chosen = _as_needed(graph, modules)
     elif isinstance(fold, bool):
-        chosen = set(modules.inside("")) if fold else set()
+        chosen = {modules.path(key) for key in modules.inside("")} if fold else set()
     else:
         chosen = set(fold)
     failed = [modules.homes[op.id] for op in graph.ops if op.error]
-    for path in (*unfold, *failed):
-        for opened in lineage(path):
-            if opened in chosen:
-                chosen.remove(opened)
-                chosen.update(inner for inner in modules.inside(opened) if modules.inside(inner))
+    unfolded = [key for key, call in modules.calls.items() if call.path in unfold]
+    for key in (*unfolded, *failed):
+        for opened in modules.chain(key):
+            if modules.path(opened) in chosen:
+                chosen.remove(modules.path(opened))
+                chosen.update(modules.path(inner) for inner in modules.inside(opened) if modules.inside(inner))
     return frozenset(chosen)
 
 
 def _as_needed(graph: GraphRecord, modules: Modules) -> set[str]:
     if len(graph.ops) <= ROOM:
         return set()
-    deepest = max((len(lineage(path)) for path in modules.kinds), default=0)
-    for depth in range(deepest, 0, -1):
-        chosen = {path for path in modules.kinds if len(lineage(path)) == depth}
+    depths = {key: len(modules.chain(key)) for key in modules.calls}
+    chosen: set[str] = set()
+    for depth in range(max(depths.values(), default=0), 0, -1):
+        chosen = {modules.path(key) for key, at in depths.items() if at == depth}
         view = fold_modules(graph, modules, chosen)
         if len(view.ops) + len(view.modules) <= ROOM:
             break
-    return chosen if deepest else set()
+    return chosen
 
 
 def fold_modules(graph: GraphRecord, modules: Modules, folded: Collection[str]) -> GraphRecord:
-    """The graph with each of these modules as one box; of nested ones, the outer.
+    """The graph with each call of these modules as one box; of nested ones, the outer.
 
-    Ops in a row are one call of their module, so no path leads out of a box and back into it. Boxes in a row that are
+    A call is a stretch of the computation, so no path leads out of a box and back into it. Boxes in a row that are
     built alike, each with nothing but the last one's output, become one. Tensors that don't leave a box go with it.
     """
-    box_of = {op.id: next((path for path in lineage(modules.homes[op.id]) if path in folded), "") for op in graph.ops}
-    calls = [(path, list(ops)) for path, ops in groupby(graph.ops, lambda op: box_of[op.id])]
-    calls = [(path, ops) for path, ops in calls if path]
+    box_of = {key: outermost(modules, key, folded) for key in modules.calls} | {"": ""}
+    calls = [(key, list(ops)) for key, ops in groupby(graph.ops, lambda op: box_of[modules.homes[op.id]])]
     wiring = Wiring(graph)
-    boxes = [_Box(graph, wiring, path, ops) for path, ops in calls]
-    numbered: dict[str, int] = defaultdict(int)
-    made = []
-    for row in _rows(wiring, boxes):
-        path = row[0].path
-        again, numbered[path] = numbered[path], numbered[path] + 1
-        id = f"module-{modules.number(path)}" + (f"-{again}" if again else "")
-        made.append(_record(wiring, modules, id, row))
+    boxes = [_Box(graph, wiring, key, modules.calls[key], ops) for key, ops in calls if key]
+    made = [_record(wiring, modules, row) for row in _rows(wiring, boxes)]
     return _with_boxes(graph, modules, made)
+
+
+def outermost(modules: Modules, key: str, folded: Collection[str]) -> str:
+    """The key of the outermost call around this one, or this one itself, of a module that is folded; `""` for none."""
+    return next((around for around in modules.chain(key) if modules.path(around) in folded), "")
 
 
 class _Box:
@@ -151,13 +151,14 @@ class _Box:
     two boxes have in common that are built alike.
     """
 
-    def __init__(self, graph: GraphRecord, wiring: Wiring, path: str, ops: list[OpRecord]) -> None:
-        self.path, self.ops = path, ops
+    def __init__(self, graph: GraphRecord, wiring: Wiring, key: str, call: Call, ops: list[OpRecord]) -> None:
+        self.key, self.call, self.ops = key, call, ops
         self.ids = {op.id for op in ops}
         made = {op.output: number for number, op in enumerate(ops) if op.output}
         inputs = [wiring.inputs(op.id) for op in ops]
         self.enters = {id for ids in inputs for id in ids if id not in made and id in wiring.maker}
-        self.leaves = [id for id in made if id == graph.output or not self.ids.issuperset(wiring.users[id])]
+        outputs = graph.outputs
+        self.leaves = [id for id in made if id in outputs or not self.ids.issuperset(wiring.users[id])]
         self.structure = [
             (op.name, op.params, [made.get(id, wiring.tensors[id].shape) for id in ids])
             for op, ids in zip(ops, inputs, strict=True)
@@ -177,7 +178,8 @@ def _rows(wiring: Wiring, boxes: list[_Box]) -> Iterator[list[_Box]]:
 
 
 def _goes_on(wiring: Wiring, last: _Box, box: _Box) -> bool:
-    alike = parent(last.path) == parent(box.path) and last.structure == box.structure
+    together = last.call.around == box.call.around and parent(last.call.path) == parent(box.call.path)
+    alike = together and last.structure == box.structure
     return (
         alike
         and len(last.leaves) == 1
@@ -186,18 +188,19 @@ def _goes_on(wiring: Wiring, last: _Box, box: _Box) -> bool:
     )
 
 
-def _record(wiring: Wiring, modules: Modules, id: str, row: list[_Box]) -> ModuleRecord:
+def _record(wiring: Wiring, modules: Modules, row: list[_Box]) -> ModuleRecord:
     ops = [op.id for box in row for op in box.ops]
     used = dict.fromkeys(id for op in ops for id in wiring.inputs(op))
     weights = [wiring.tensors[id] for id in used if wiring.tensors[id].kind == "parameter"]
     return ModuleRecord(
-        id=id,
-        paths=tuple(box.path for box in row),
-        kind=modules.kinds[row[0].path],
+        id=row[0].call.id,
+        paths=tuple(box.call.path for box in row),
+        kind=modules.kinds[row[0].call.path],
         ops=tuple(ops),
         outputs=tuple(row[-1].leaves),
         parameters=sum(math.prod(weight.shape) for weight in weights),
         gradient=_together(weights),
+        calls=tuple(box.key for box in row),
     )
 
 

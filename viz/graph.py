@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.storage import write_whole
 
 from . import column, dot, page, pictures
 from .collect import MAX_OPS, collect, variables_of
@@ -33,9 +36,22 @@ LARGEST = 200
 """Ops of a graph that is laid out with all its modules open, for a page; ResNet-50 has fewer."""
 
 
+FORMATS = {".html": "html", ".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot"}
+"""What a drawing can be saved as, by suffix."""
+
+
+def check_path(call: str, path: Path) -> None:
+    """Raise ArgumentError for a path that a drawing can't be saved under: no such format, or a folder."""
+    expected = "a path that ends in .html, .svg, .png, .dot or .gv"
+    if path.suffix.lower() not in FORMATS:
+        raise ArgumentError(restate(call, f"no format called {path.suffix!r}", expected=expected, path=str(path)))
+    if path.is_dir():
+        raise ArgumentError(restate(call, "this is a folder", expected="the path of a file", path=str(path)))
+
+
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn graph. In a notebook it shows itself; elsewhere `save` it.
+    """A drawn graph. In a notebook it shows itself, as its page; elsewhere `save` it.
 
     `record` holds what was found out, as plain data; `folded` the paths of the modules that are drawn as one box each.
     `svg` and `png` need Graphviz's `dot` or the package `graphviz-pure`, and are laid out at first use; `html`, a page
@@ -69,7 +85,7 @@ class Drawing:
         Where nothing can lay it out, it comes in a plain column, with a line that says so.
         """
         svg, note = self._all_open()
-        folded = [f"module-{k}" for k, path in enumerate(dot.modules(self.record)) if path in self.folded]
+        folded = [call.id for call in dot.calls(self.record) if call.path in self.folded]
         return page.write(self.record, svg, note, folded)
 
     def _all_open(self) -> tuple[str, str]:
@@ -90,19 +106,20 @@ class Drawing:
 
         `.html`, `.svg`, `.png`, or DOT text as `.dot` or `.gv`.
 
-        Folders are made as needed. Raises ArgumentError for another suffix, RenderError where nothing can lay it out.
+        Folders are made as needed. The file appears under its name when it is complete: an earlier one survives a full
+        disk. Raises ArgumentError for another suffix or the path of a folder, RenderError where nothing can lay it out.
         """
         path = Path(path)
-        formats = {".html": "html", ".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot"}
-        if path.suffix not in formats:
-            expected = "a path that ends in .html, .svg, .png, .dot or .gv"
-            raise ArgumentError(
-                restate("Drawing.save", f"no format called {path.suffix!r}", expected=expected, path=path)
-            )
-        content = getattr(self, formats[path.suffix])
+        check_path("Drawing.save", path)
+        content = getattr(self, FORMATS[path.suffix.lower()])
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        write_whole(Path(os.path.realpath(path)), content if isinstance(content, bytes) else content.encode())
         return path
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, for notebooks; such as show no frames take the SVG."""
+        frame = "width:100%;height:720px;border:1px solid #ddd"
+        return f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" style="{frame}"></iframe>'
 
     def _repr_svg_(self) -> str:
         try:
@@ -119,6 +136,7 @@ def graph(
     names: Mapping[str, Any] | None = None,
     max_ops: int = MAX_OPS,
     *,
+    output: Tensor | Iterable[Tensor] | None = None,
     fold: str | Iterable[str] | bool | None = None,
     unfold: str | Iterable[str] = (),
     pictures: bool = False,
@@ -132,6 +150,9 @@ def graph(
     are the darker and wider the longer it is. Layers whose gradient vanishes or explodes, and activations that are
     dead or saturated, are named as such, by the rules of `tensorgrad.viz.health`.
 
+    Of a trace everything is drawn that `backward()` started from: all losses, all micro-batches, with the sums of what
+    came back from each. What was computed beside them, such as a metric, isn't.
+
     Works before and after `loss.backward()`. What backward frees is no longer known then, and the drawing is left with
     rules, shapes and the leaves' gradients: pass `retain_graph=True`, draw before it, or trace the step.
 
@@ -141,6 +162,8 @@ def graph(
         names: tensors by the names they shall have, such as `dict(model.named_parameters())`. A tensor that isn't in it
             is called by its own `.name`, or by the variable that holds it where `graph` is called.
         max_ops: refuse a larger graph.
+        output: of a trace, draw what led to this tensor, or to these. By default that is what `backward()` started
+            from; where it never ran, the recorded results that nothing used; where an op failed last, that op.
         fold: paths of modules to draw as one box each (`"layer1"`), True for the outermost ones, False for none; by
             default a graph of more than 40 ops is folded, as little as needed.
         unfold: paths of modules to draw open all the same.
@@ -150,8 +173,10 @@ def graph(
 
     Raises:
         DTypeError: `source` is neither.
-        GraphError: nothing was recorded for it: a leaf, or a result of `no_grad()`; nothing ran inside the trace.
-        ArgumentError: more than `max_ops` ops; no module has a path given in `fold` or `unfold`.
+        GraphError: nothing was recorded for it: a leaf, or a result of `no_grad()`; nothing ran inside the trace, or
+            `output` wasn't computed there.
+        ArgumentError: more than `max_ops` ops; no module has a path given in `fold` or `unfold`; `output` without a
+            trace.
 
     >>> import tensorgrad as tg
     >>> w = tg.tensor([1.0, -2.0], requires_grad=True)
@@ -165,7 +190,10 @@ def graph(
     depth = Depth(numbers=True, closely=True, check=check)
     variables = variables_of(sys._getframe(1))
     if isinstance(source, Trace):
-        record = source.record(None, names, variables, max_ops, depth)
+        record = source.record(output, names, variables, max_ops, depth)
+    elif output is not None:
+        fix = "leave it out, or pass a trace and the tensor: graph(step, output=loss)"
+        raise ArgumentError(restate("graph", "a tensor is its own output", fix=fix, source=source, output=output))
     else:
         record = collect(source, names, variables, max_ops, depth)
     return Drawing(record, _folded(record, fold, unfold), pictures)
@@ -181,10 +209,17 @@ def _folded(
 
 
 def _paths(argument: str, paths: str | Iterable[str], modules: Modules) -> list[str]:
+    """The paths, checked; a list of modules that isn't drawn itself, as `layers`, stands for those in it."""
     paths = [paths] if isinstance(paths, str) else list(paths)
+    found = []
     for path in paths:
-        if path not in modules.kinds:
+        inner = [known for known in modules.kinds if known.startswith(f"{path}.")]
+        if path in modules.kinds:
+            found.append(path)
+        elif inner:
+            found += [known for known in inner if not any(known.startswith(f"{other}.") for other in inner)]
+        else:
             known = ", ".join(list(modules.kinds)[:20]) or "none: no op ran in a module, no parameter's name has a dot"
             problem, expected = f"no module called {path!r} in this graph", f"one of: {known}"
             raise ArgumentError(restate("graph", problem, expected=expected, **{argument: paths}))
-    return paths
+    return found

@@ -35,7 +35,7 @@ SATURATED = 1 / 2
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong: with an op or a tensor, by id, or a module, by path; in a few words, and why."""
+    """Something that is wrong: with an op or a tensor, by id, or a module's call, by key; in a few words, and why."""
 
     where: str
     text: str
@@ -43,7 +43,7 @@ class Finding:
 
 
 def strength(gradient: GradientRecord) -> float:
-    """The length ‖g‖ = √Σ g² of a gradient, which says how much flows whatever its shape.
+    """The length ‖g‖ = √Σ g² of a gradient, which says how much flows whatever its shape; NaN or ∞ if it holds such.
 
     >>> strength(GradientRecord((), 3.0, -3.0))
     3.0
@@ -52,6 +52,8 @@ def strength(gradient: GradientRecord) -> float:
         # All alike is the best guess from the mean; of a scalar it is exact.
         return gradient.mean_abs * math.sqrt(math.prod(gradient.shape))
     mean, std = gradient.statistics.mean, gradient.statistics.std
+    if gradient.statistics.nans or gradient.statistics.infinities:
+        return math.nan if gradient.statistics.nans else math.inf
     return math.hypot(mean, std) * math.sqrt(math.prod(gradient.shape))
 
 
@@ -69,27 +71,41 @@ def examine(graph: GraphRecord, modules: Modules) -> tuple[Finding, ...]:
 def _layers(graph: GraphRecord, wiring: Wiring, modules: Modules) -> Iterator[Finding]:
     """Each layer's mean absolute weight gradient, against the last layer's.
 
-    A layer is a module that holds a parameter of two or more axes, or such a parameter by itself.
+    A layer is a module that holds a parameter of two or more axes, or such a parameter by itself. What is said of a
+    module stands at its call; where several calls use its parameters, at each of these.
     """
-    weights: dict[str, list[TensorRecord]] = defaultdict(list)
+    weights: dict[str, dict[str, TensorRecord]] = {}
     for op in graph.ops:
         for tensor in (wiring.tensors[id] for id in wiring.inputs(op.id)):
             if tensor.kind == "parameter" and len(tensor.shape) > 1 and tensor.gradient is not None:
-                layer = modules.homes[tensor.id] or tensor.id
-                weights[layer] = [*(w for w in weights.pop(layer, ()) if w != tensor), tensor]
-    sizes = {layer: _mean([weight.gradient for weight in together]) for layer, together in weights.items()}
+                layer = _layer(tensor, wiring, modules)
+                # In the order of their last use.
+                weights[layer] = {id: w for id, w in weights.pop(layer, {}).items() if id != tensor.id}
+                weights[layer][tensor.id] = tensor
+    sizes = {layer: _mean([w.gradient for w in together.values()]) for layer, together in weights.items()}
     *others, last = list(sizes) or [""]
-    for layer in others:
-        size, reference = sizes[layer], sizes[last]
+    for layer, size in sizes.items():
+        text, cause, reference = "", "", sizes[last]
         if not math.isfinite(size):
-            yield Finding(layer, "exploding: gradient not finite")
-        elif size == 0:
-            yield Finding(layer, "no gradient: all zeros")
-        elif size < VANISHING * reference:
+            text = "exploding: gradient not finite"
+        elif layer in others and size == 0:
+            text = "no gradient: all zeros"
+        elif layer in others and math.isfinite(reference) and size < VANISHING * reference:
             text = f"vanishing: {power(size / reference)} of the last layer's"
-            yield Finding(layer, text, _shrinking(graph, wiring, layer, modules))
-        elif size > EXPLODING * reference > 0:
-            yield Finding(layer, f"exploding: {power(size / reference)} × the last layer's")
+            cause = _shrinking(graph, wiring, layer, modules)
+        elif layer in others and size > EXPLODING * reference > 0:
+            text = f"exploding: {power(size / reference)} × the last layer's"
+        if text:
+            homes = {id: modules.homes[id] for id in weights[layer]}
+            places = (homes[id] if modules.path(homes[id]) == layer else id for id in homes)
+            yield from (Finding(place, text, cause) for place in dict.fromkeys(places))
+
+
+def _layer(tensor: TensorRecord, wiring: Wiring, modules: Modules) -> str:
+    """The path of the innermost module that all ops of a parameter ran in; without any, the parameter's id."""
+    chains = [[modules.path(key) for key in modules.chain(modules.homes[op])] for op in wiring.users[tensor.id]]
+    together = [paths[0] for paths in zip(*chains, strict=False) if len(set(paths)) == 1]
+    return together[-1] if together else tensor.id
 
 
 def _shrinking(graph: GraphRecord, wiring: Wiring, layer: str, modules: Modules) -> str:
@@ -97,7 +113,7 @@ def _shrinking(graph: GraphRecord, wiring: Wiring, layer: str, modules: Modules)
     factors: dict[str, list[float]] = defaultdict(list)
     for op in reversed(graph.ops):
         inputs = wiring.edges[op.id]
-        if layer in (modules.homes[op.id], *(edge.tensor for edge in inputs)):
+        if layer in (modules.path(modules.homes[op.id]), *(edge.tensor for edge in inputs)):
             break
         upstream, contribution = wiring.tensors[op.output].gradient, inputs[0].contribution
         if len(inputs) > 1 or upstream is None or contribution is None or upstream.shape != contribution.shape:

@@ -9,7 +9,7 @@ from . import style
 from .check import FINE
 from .fold import ARRANGED
 from .health import Finding, not_finite
-from .records import EdgeRecord, GradientRecord, ModuleRecord, OpRecord, Statistics, TensorRecord
+from .records import EdgeRecord, GradientRecord, Held, ModuleRecord, OpRecord, Statistics, TensorRecord
 from .wiring import Wiring
 
 MANY_ZEROS = 0.1
@@ -69,9 +69,25 @@ def _gradient_lines(tensor: TensorRecord, wiring: Wiring) -> list[str]:
         if len(parts) > 1:
             lines.append(f"Σ of {len(parts)} paths")
     else:
-        written = _sum(terms) if len(terms) == len(parts) > 1 else ""
+        written = _sum(terms) if len(terms) == len(parts) > 1 and not tensor.altered else ""
         lines = [" = ".join(part for part in ("grad", written, style.number(gradient.value)) if part)]
+    lines += [tensor.altered] if tensor.altered else []
+    lines += _held(tensor.held)
     return [style.small(lines[0], ink, points=10), *(style.small(line, ink) for line in lines[1:])]
+
+
+def _held(held: Held | None) -> list[str]:
+    """What was in `.grad` before, and what then, where that isn't the gradient alone."""
+    if held is None or held.alone or held.after is None:
+        return []
+    before, after = (_amount(gradient) for gradient in (held.before, held.after))
+    return [f".grad: {before} before, then {after}" if before else f".grad: {after}"]
+
+
+def _amount(gradient: GradientRecord | None) -> str:
+    if gradient is None:
+        return ""
+    return f"mean |·| {style.short(gradient.mean_abs)}" if gradient.value is None else style.number(gradient.value)
 
 
 def _mean_gradient(gradient: GradientRecord | None) -> str:
@@ -205,8 +221,8 @@ def _tick(edge: EdgeRecord) -> str:
 # --------------------------------------------------------------------------------------------------------------- legend
 
 
-def legend(numbers: bool) -> str:
-    """What the shapes and colours mean; with `numbers`, the scale of the gradient's lanes below."""
+def legend(numbers: bool, not_finite: bool = False) -> str:
+    """What the shapes and colours mean; below it the scale of the `numbers`, and the lane of what is `not_finite`."""
     cells = [
         _swatch("parameter", style.TENSORS["parameter"]),
         _swatch("input, constant", style.TENSORS["constant"]),
@@ -216,23 +232,29 @@ def legend(numbers: bool) -> str:
         f"<TD>{style.run('↑ gradient, by the rule beside it', style.VERMILION, 10)}</TD>",
     ]
     rows = [_table(cells, spacing=6, padding=3)]
-    if numbers:
-        explained = style.run("dark and wide where it is long: √Σ g², of the longest", style.VERMILION, 10)
-        scale = [f"<TD>{_table(_step(level), spacing=0, padding=2)}</TD>" for level in range(len(style.DECADES))]
-        rows.append(_table([f"<TD>{explained}</TD>", *scale], spacing=6, padding=0))
+    lanes = [_step(level) for level in range(len(style.DECADES))] if numbers else []
+    lanes += [_lane(style.NOT_FINITE, style.WIDTHS[0], "NaN or ∞")] if not_finite else []
+    if lanes:
+        text = "dark and wide where it is long: √Σ g², of the longest" if numbers else "the gradient isn't finite"
+        scale = [f"<TD>{_table(lane, spacing=0, padding=2)}</TD>" for lane in lanes]
+        explained = f"<TD>{style.run(text, style.VERMILION, 10)}</TD>"
+        rows.append(_table([explained, *scale], spacing=6, padding=0))
     outer = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows)
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{outer}</TABLE>>'
 
 
 def _step(level: int) -> list[str]:
     """A piece of a gradient's lane, and how strong it is."""
-    height = max(round(style.WIDTHS[level]), 1)
-    cell = f'<TD FIXEDSIZE="TRUE" WIDTH="20" HEIGHT="{height}" BGCOLOR="{style.DECADES[level]}"></TD>'
     least = " and less" if level == len(style.DECADES) - 1 else ""
     ratio = "1" if level == 0 else style.power(10.0**-level)
+    return _lane(style.DECADES[level], style.WIDTHS[level], ratio + least)
+
+
+def _lane(color: str, width: float, text: str) -> list[str]:
+    cell = f'<TD FIXEDSIZE="TRUE" WIDTH="20" HEIGHT="{max(round(width), 1)}" BGCOLOR="{color}"></TD>'
     return [
         f"<TD>{_table([cell], spacing=0, padding=0)}</TD>",
-        f"<TD>{style.run(ratio + least, style.GREY, style.SMALL)}</TD>",
+        f"<TD>{style.run(text, style.GREY, style.SMALL)}</TD>",
     ]
 
 

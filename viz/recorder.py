@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import linecache
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from tensorgrad.engine import Node, Variable
+from tensorgrad.engine import Scope, Variable
 from tensorgrad.errors import describe
 from tensorgrad.op import Op
 
 from . import statistics
+from .arrivals import Arrival, arrivals, same
 from .check import relative_error
-from .records import EdgeRecord, GraphRecord, Kind, OpRecord, SourceLine, TensorRecord
-from .steps import Flow, Key, Known, Step
+from .records import EdgeRecord, GradientRecord, GraphRecord, Held, Kind, OpRecord, SourceLine, TensorRecord
+from .steps import Computed, Flow, Key, Known, Step, flows_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,61 +31,42 @@ OUTLINE = Depth()
 
 
 class Recorder:
-    """Makes the records of some steps: tensors are numbered as they are first met."""
+    """Makes the records of a computation: tensors are numbered as they are first met."""
 
-    def __init__(
-        self, root: Key | None, known: Mapping[Key, Known], flows: Mapping[tuple[Node, int], Flow], depth: Depth
-    ) -> None:
-        self._root = root
-        self._known = known
-        self._flows = flows
-        self._depth = depth
+    def __init__(self, computed: Computed, depth: Depth) -> None:
+        self._computed, self._known, self._depth = computed, computed.known, depth
+        self._flows = flows_of(computed.passes) if depth.numbers else {}
+        self._arrived = arrivals(computed.passes, computed.steps) if depth.numbers else {}
         self._tensors: dict[Key, TensorRecord] = {}
-        self._made: set[Key] = set()
+        self._outputs, self._made = set(computed.outputs), {step.output for step in computed.steps}
+        self._calls: dict[int, int] = {}
 
-    def record(self, steps: Iterable[Step]) -> GraphRecord:
+    def record(self) -> GraphRecord:
         """The records of the steps, in the order they ran."""
-        steps = list(steps)
-        self._made = {step.output for step in steps}
-        arrived = self._gradients(steps) if self._depth.numbers else {}
         ops, edges = [], []
-        for number, step in enumerate(steps):
+        for number, step in enumerate(self._computed.steps):
             id = f"op{number}"
             for position, key in enumerate(step.inputs):
-                tensor = self._tensor(key, step.input_shapes[position], arrived)
-                edges.append(self._edge(step, position, id, tensor))
-            output = "" if step.output is None else self._tensor(step.output, step.shape, arrived)
+                edges.append(self._edge(step, position, id, self._tensor(key, step.input_shapes[position])))
+            output = "" if step.output is None else self._tensor(step.output, step.shape)
             ops.append(self._op(step, id, output))
-        root = "" if self._root is None else self._tensors[self._root].id
-        return GraphRecord(tuple(ops), tuple(self._tensors.values()), tuple(edges), root)
+        outputs = [self._tensors[key].id for key in self._computed.outputs]
+        return GraphRecord(tuple(ops), tuple(self._tensors.values()), tuple(edges), outputs[-1] if outputs else "")
 
-    def _gradients(self, steps: list[Step]) -> dict[Key, np.ndarray]:
-        """The gradient that has arrived at each tensor: a node was handed the sum, a leaf's parts are added up."""
-        arrived: dict[Key, np.ndarray] = {}
-        for step in reversed(steps):
-            for position, key in enumerate(step.inputs):
-                flow = self._flows.get((step.node, position))
-                if flow is None:
-                    continue
-                arrived[step.output] = flow.upstream
-                if isinstance(key, Variable):
-                    parts = flow.contribution
-                    arrived[key] = parts if key not in arrived else arrived[key] + parts
-        return arrived
-
-    def _op(self, step: Step, id: str, output: str) -> OpRecord:
+    def _op(self, step: Step, name: str, output: str) -> OpRecord:
         op, array = step.op, self._array(step.output)
         return OpRecord(
-            id=id,
+            id=name,
             name=op.name,
             symbol=op.symbol or op.name,
             formula=op.formula,
             params=tuple((key, describe(value)) for key, value in op.params.items()),
             output=output,
-            scopes=step.scopes,
+            scopes=tuple(Scope(self._computed.paths.get(id(at.owner), at.path), at.kind) for at in step.scopes),
             source=None if step.source is None else _source_line(*step.source),
             error=step.error,
             idle=statistics.idle(op.name, array) if self._depth.numbers and array is not None else None,
+            calls=tuple(self._calls.setdefault(number, len(self._calls)) for number in step.calls),
         )
 
     def _edge(self, step: Step, position: int, id: str, tensor: str) -> EdgeRecord:
@@ -106,7 +87,7 @@ class Recorder:
         )
 
     def _checked(self, step: Step, position: int, flow: Flow) -> float | None:
-        arrays = [self._array(key) for key in step.inputs] if self._depth.check else [None]
+        arrays = [step.leaves.get(key, self._array(key)) for key in step.inputs] if self._depth.check else [None]
         if any(array is None for array in arrays):
             return None
         return relative_error(step.op, arrays, position, flow.upstream, flow.contribution)
@@ -114,28 +95,41 @@ class Recorder:
     def _array(self, key: Key | None) -> np.ndarray | None:
         return self._known[key].array if key in self._known else None
 
-    def _tensor(self, key: Key, shape: tuple[int, ...], arrived: Mapping[Key, np.ndarray]) -> str:
+    def _tensor(self, key: Key, shape: tuple[int, ...]) -> str:
         """The id of a tensor, which is recorded at first sight."""
         if key in self._tensors:
             return self._tensors[key].id
         known, depth = self._known.get(key, Known()), self._depth
-        array, gradient = known.array, arrived.get(key, known.gradient)
-        dtype = array.dtype if array is not None else getattr(key, "dtype", "")
+        array, arrived = known.array, self._arrived.get(key)
+        # Where a walk back is drawn, what lies in `.grad` of others is of another one.
+        gradient = arrived.gradient if arrived else None if self._flows else known.gradient
         self._tensors[key] = TensorRecord(
             id=f"t{len(self._tensors)}",
             kind=self._kind(key),
             name=str(known.name or ""),
             shape=shape,
-            dtype=str(dtype),
+            dtype=str(array.dtype if array is not None else getattr(key, "dtype", "")),
             value=statistics.scalar(array),
-            gradient=None if gradient is None else statistics.gradient(gradient, depth.numbers, depth.closely),
+            gradient=self._gradient(gradient),
             statistics=statistics.statistics(array) if depth.numbers and array is not None else None,
             details=statistics.details(array) if depth.closely and array is not None else None,
+            altered=arrived.altered if arrived else "",
+            held=self._held(arrived, known) if arrived and isinstance(key, Variable) else None,
         )
         return self._tensors[key].id
 
+    def _gradient(self, array: np.ndarray | None) -> GradientRecord | None:
+        depth = self._depth
+        return None if array is None else statistics.gradient(array, depth.numbers, depth.closely)
+
+    def _held(self, arrived: Arrival, known: Known) -> Held:
+        """What `.grad` of a leaf held at the end of the walks back; of such as add to none, what it holds now."""
+        after = known.gradient if arrived.after is None else arrived.after
+        before = None if arrived.before is None else statistics.gradient(arrived.before)
+        return Held(before, None if after is None else statistics.gradient(after), same(after, arrived.gradient))
+
     def _kind(self, key: Key) -> Kind:
-        if key is self._root:
+        if key in self._outputs:
             return "output"
         if key in self._made:
             return "interior"

@@ -63,19 +63,38 @@ class GradientRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """What `.grad` of a parameter has to do with its gradient in a drawing.
+
+    Attributes:
+        before: what it held before the walks back that are drawn; None for nothing, or where none of them added to it.
+        after: what it held when they were over; of walks that add to no `.grad`, what it holds now. None for nothing.
+        alone: whether that is the gradient that is drawn, and nothing else.
+    """
+
+    before: GradientRecord | None
+    after: GradientRecord | None
+    alone: bool
+
+
+@dataclass(frozen=True, slots=True)
 class TensorRecord:
     """One tensor of the graph.
 
     Attributes:
         id: `t0`, `t1`, … in the order of the computation.
         kind: `parameter` for a leaf that requires a gradient, `constant` for anything that gets none (inputs, labels,
-            numbers), `interior` for the result of an op, `output` for the tensor that the graph was asked for.
+            numbers), `interior` for the result of an op, `output` for the tensors that the graph was asked for, or
+            that `backward()` started from.
         name: `""` where nobody named it.
         shape: its sizes.
         dtype: `""` for a constant of which the graph kept nothing.
         value: of a scalar (one element, no axes), where it is still known.
-        gradient: where backward has left one, or where the numbers were asked for.
+        gradient: where the numbers were asked for, what arrived in the walks back that are drawn, after the hooks of
+            the tensor; else what backward has left in `.grad`.
         statistics, details: of the values, where they were asked for and the values are still known.
+        altered: why the gradient isn't the sum of the contributions that are drawn; `""` if it is.
+        held: of a parameter whose gradient comes from a walk back, what `.grad` held.
     """
 
     id: str
@@ -87,6 +106,8 @@ class TensorRecord:
     gradient: GradientRecord | None
     statistics: Statistics | None = None
     details: Details | None = None
+    altered: str = ""
+    held: Held | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +129,7 @@ class OpRecord:
         params: its keyword arguments as text.
         output: the id of its tensor; `""` for an op that failed.
         scopes: the modules whose calls it ran in, outermost first; traced graphs know them.
+        calls: for each of them a number that no other call in the graph has.
         source: the line that called it; traced graphs know it.
         error: what it raised, `""` if it ran.
         idle: the share of what it lets no gradient through: relu's units that are zero for the whole batch, elements
@@ -124,6 +146,7 @@ class OpRecord:
     source: SourceLine | None = None
     error: str = ""
     idle: float | None = None
+    calls: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +162,8 @@ class EdgeRecord:
         local: the number ∂z/∂x, between scalars, where it is known.
         contribution: what flows back along this edge: the upstream gradient times the local derivative.
         summed: the axes of z over which the contribution was summed, for x was broadcast along them.
-        checked: how far the contribution is from finite differences, relative; None where nobody looked.
+        checked: how far the contribution is from finite differences, relative; None where nobody looked, or they
+            can't tell.
     """
 
     tensor: str
@@ -161,13 +185,14 @@ class ModuleRecord:
     Edges lead from tensors into it as into an op.
 
     Attributes:
-        id: `module-0`, …, by the number of the first; `module-0-1`, … for its later calls.
+        id: of the first of its calls: `module-0`, …, by the number of the module; `module-0-1`, … for its later calls.
         paths: of the modules, in the order they ran.
         kind: the name of their class; `""` where only their parameters' names are known.
         ops: the ids of the ops inside.
         outputs: the ids of the tensors that come out.
         parameters: how many numbers it holds.
         gradient: of all its parameters together, where it is known.
+        calls: the keys of the calls, as in `Modules.calls`.
     """
 
     id: str
@@ -177,14 +202,15 @@ class ModuleRecord:
     outputs: tuple[str, ...]
     parameters: int
     gradient: GradientRecord | None
+    calls: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GraphRecord:
     """The computation behind the tensor `output`, an id: ops in the order they ran, tensors as they were first met.
 
-    Of a computation that failed, the last op is the one that raised, and `output` is `""`. `modules` are what a drawing
-    folded; none as collected.
+    Where there are several, `output` is the last of the `outputs`. Of a computation that failed, the last op is the one
+    that raised, and `output` is `""`. `modules` are what a drawing folded; none as collected.
     """
 
     ops: tuple[OpRecord, ...]
@@ -192,3 +218,8 @@ class GraphRecord:
     edges: tuple[EdgeRecord, ...]
     output: str
     modules: tuple[ModuleRecord, ...] = ()
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """The ids of all tensors that the graph is about, such as several losses, in the order they were met."""
+        return tuple(tensor.id for tensor in self.tensors if tensor.kind == "output")

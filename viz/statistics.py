@@ -35,13 +35,24 @@ def statistics(array: np.ndarray) -> Statistics | None:
     infinities = array.size - finite.size - nans
     if finite.size == 0:
         return Statistics(0.0, 0.0, 0.0, 0.0, zeros, nans, infinities)
-    mean, std = float(finite.mean(dtype=np.float64)), float(finite.std(dtype=np.float64))
+    mean, std = moments(finite)
     return Statistics(mean, std, float(finite.min()), float(finite.max()), zeros, nans, infinities)
+
+
+def moments(array: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of numbers, in float64, also where their sum or their squares would be too large."""
+    with np.errstate(all="ignore"):
+        mean, std = float(array.mean(dtype=np.float64)), float(array.std(dtype=np.float64))
+        largest = 0.0 if math.isfinite(mean) and math.isfinite(std) else float(np.abs(array).max())
+        if 0 < largest < math.inf:
+            scaled = array / largest
+            mean, std = largest * float(scaled.mean()), largest * float(scaled.std())
+    return mean, std
 
 
 def gradient(array: np.ndarray, numbers: bool = False, closely: bool = False, most: int = FEW) -> GradientRecord:
     """The record of a gradient; `numbers` adds its statistics, `closely` its details, with `most` values."""
-    mean = float(np.abs(array).mean(dtype=np.float64)) if array.size else 0.0
+    mean = moments(np.abs(array))[0] if array.size else 0.0
     return GradientRecord(
         array.shape,
         mean,
@@ -74,9 +85,18 @@ def idle(op: str, z: np.ndarray) -> float | None:
 def details(array: np.ndarray, most: int = FEW) -> Details:
     """Values if there are at most so many, histogram and picture of an array of numbers."""
     finite = _finite(array)
-    histogram = np.histogram(finite.astype(np.float64), BINS)[0] if finite.size else np.zeros(BINS, int)
+    histogram = _histogram(finite.astype(np.float64)) if finite.size else np.zeros(BINS, int)
     values = array.ravel().tolist() if array.size <= most else []
     return Details(tuple(values), tuple(histogram.tolist()), picture(array))
+
+
+def _histogram(finite: np.ndarray) -> np.ndarray:
+    """Counts between the least and the greatest, wherever these lie: their difference may be the least there is."""
+    # Halves of large ones, for the difference of the largest floats is no float.
+    scaled = finite * (0.5 if np.abs(finite).max() > 1 else 1.0)
+    low, span = scaled.min(), np.ptp(scaled)
+    shares = (scaled - low) / span if span else np.full(finite.shape, 0.5)
+    return np.histogram(shares, BINS, (0, 1))[0]
 
 
 def picture(array: np.ndarray) -> tuple[tuple[float | None, ...], ...]:

@@ -80,20 +80,36 @@ NODES = {"fontname": FONT, "height": "0.1", "width": "0.1", "margin": "0.09,0.05
 EDGES = {"fontname": FONT, "arrowsize": "0.55", "penwidth": "1.1"}
 
 
+NOT_FINITE = "#8B1A6B"
+"""The lane of a gradient that is NaN or infinite: no length can be compared with that."""
+
+
+def lane(strength: float, strongest: float) -> tuple[str, float] | None:
+    """Colour and width of a gradient's lane; None where there is nothing to compare it with.
+
+    >>> lane(0.2, 2.0), lane(float("inf"), 2.0), lane(0.0, 0.0)
+    (('#A03C00', 2.4), ('#8B1A6B', 3.0), None)
+    """
+    if not math.isfinite(strength):
+        return NOT_FINITE, WIDTHS[0]
+    if strongest <= 0:
+        return None
+    place = level(strength / strongest)
+    return DECADES[place], WIDTHS[place]
+
+
 def level(ratio: float) -> int:
     """Which of `DECADES` a gradient gets that is this part of the strongest.
 
-    >>> level(1.0), level(0.2), level(0.02), level(0.0), level(float("nan"))
-    (0, 0, 1, 5, 0)
+    >>> level(1.0), level(0.2), level(0.02), level(0.0)
+    (0, 0, 1, 5)
     """
-    if not math.isfinite(ratio):
-        return 0
     return min(int(-math.log10(min(ratio, 1.0))), len(DECADES) - 1) if ratio > 0 else len(DECADES) - 1
 
 
 def sheet() -> str:
     """The style sheet of an SVG: how wide each lane is."""
-    lanes = [(GREY, EDGES["penwidth"]), *zip(DECADES, WIDTHS, strict=True)]
+    lanes = [(GREY, EDGES["penwidth"]), *zip(DECADES, WIDTHS, strict=True), (NOT_FINITE, WIDTHS[0])]
     rules = (f'.edge path[stroke="{colour.lower()}"]{{stroke-width:{width}}}' for colour, width in lanes)
     return f"<style>{''.join(rules)}</style>"
 
@@ -119,9 +135,11 @@ def shorten(text: str, longest: int = LONGEST) -> str:
 def number(value: float, digits: int = 4) -> str:
     """A number with that many significant digits and a true minus sign.
 
-    >>> number(-0.123456), number(1e-7), number(3), number(True)
-    ('−0.1235', '1e−07', '3', 'True')
+    >>> number(-0.123456), number(1e-7), number(3), number(True), number(float("-inf"))
+    ('−0.1235', '1e−07', '3', 'True', '−∞')
     """
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
     return (f"{value:.{digits}g}" if isinstance(value, float) else str(value)).replace("-", "−")
 
 
@@ -129,9 +147,11 @@ def short(value: float) -> str:
     """A number in the least room: two or three digits, powers of ten where there would be many zeros.
 
     >>> short(0.01234), short(-3.14159), short(5.4e-7), short(1234567.0), short(20), short(float("nan"))
-    ('0.012', '−3.14', '5.4·10⁻⁷', '1.2·10⁶', '20', 'nan')
+    ('0.012', '−3.14', '5.4·10⁻⁷', '1.2·10⁶', '20', 'NaN')
     """
-    if not math.isfinite(value) or value == 0 or 1e-3 <= abs(value) < 1e5:
+    if not math.isfinite(value):
+        return number(value)
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
         return number(value, 3 if abs(value) >= 1 else 2) if abs(value) < 1e3 else f"{value:.0f}".replace("-", "−")
     mantissa, _, exponent = f"{value:.1e}".partition("e")
     return f"{mantissa}·10{_raised(int(exponent))}".replace("-", "−")
@@ -140,10 +160,10 @@ def short(value: float) -> str:
 def power(ratio: float) -> str:
     """A ratio, of which the order of magnitude counts.
 
-    >>> power(0.0031), power(1e-5), power(0.25), power(431.0)
-    ('3·10⁻³', '10⁻⁵', '0.25', '431')
+    >>> power(0.0031), power(1e-5), power(0.25), power(431.0), power(0.0), power(float("inf"))
+    ('3·10⁻³', '10⁻⁵', '0.25', '431', '0', '∞')
     """
-    if 0.01 <= ratio < 1000:
+    if not math.isfinite(ratio) or ratio == 0 or 0.01 <= ratio < 1000:
         return number(ratio, 3 if ratio >= 1 else 2)
     mantissa, _, exponent = f"{ratio:.0e}".partition("e")
     return f"{mantissa}·10{_raised(int(exponent))}".removeprefix("1·")
@@ -156,9 +176,11 @@ def _raised(exponent: int) -> str:
 def share(part: float) -> str:
     """A share in per cent.
 
-    >>> share(0.583), share(0.004), share(1)
-    ('58 %', '0.4 %', '100 %')
+    >>> share(0.583), share(0.004), share(1), share(float("nan"))
+    ('58 %', '0.4 %', '100 %', 'NaN %')
     """
+    if not math.isfinite(part):
+        return f"{number(part)} %"
     return f"{part * 100:.{0 if part == 0 or part >= 0.01 else 1}f} %"
 
 

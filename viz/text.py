@@ -87,9 +87,9 @@ def text(
 
 def _with_values(record: GraphRecord, loss: Variable) -> GraphRecord:
     """The record with the scalars that the graph itself no longer holds, where they follow from what it does hold."""
-    steps, known = live_steps(loss)
-    values = Replay(steps, known).values
-    by_id = {op.output: values.get(step.output) for op, step in zip(record.ops, steps, strict=True)}
+    found = live_steps(loss)
+    values = Replay(found.steps, found.known).values
+    by_id = {op.output: values.get(step.output) for op, step in zip(record.ops, found.steps, strict=True)}
     tensors = []
     for tensor in record.tensors:
         found = by_id.get(tensor.id)
@@ -109,6 +109,7 @@ class _Column:
         for edge in record.edges:
             self._edges[edge.op].append(edge)
         self._parts = Counter(edge.tensor for edge in record.edges if edge.carries_gradient)
+        self._ends = [self._tensors[id] for id in record.outputs]
         self._names: dict[str, str] = {}
         self._rows: list[Row] = []
         self._rails: dict[str, Rail] = {}
@@ -193,8 +194,8 @@ class _Column:
         return self._names[id]
 
     def _fresh(self, tensor: TensorRecord) -> str:
-        if tensor.kind == "output" and not tensor.shape:
-            return "L"
+        if not tensor.shape and self._ends == [tensor] and (tensor.gradient is None or tensor.gradient.value == 1):
+            return "L"  # what backward() started from, and with 1
         if tensor.name:
             return name(tensor.name)
         if tensor.kind == "constant" and tensor.value is not None:
@@ -249,6 +250,8 @@ class _Column:
         room = max(room, len("computed ↓")) + 3
         beside = room + max(columns(right) for *_, right in rows) <= self._width
         lines = []
+        if len(ends := [tensor for tensor in self._ends if tensor.gradient is not None]) > 1:
+            lines += wrap(plain(f"L is the sum of {', '.join(self[tensor.id] for tensor in ends)}"), self._width)
         if any(right for *_, right in rows):
             heads = plain("computed ↓"), plain("gradient ↑")
             lines.append(fill(heads[0], room) + heads[1] if beside else cut(" · ".join(heads), self._width))

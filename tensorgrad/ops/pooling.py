@@ -11,7 +11,7 @@ from tensorgrad.engine import apply, fixed
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.convolution import Size, planes, signals
-from tensorgrad.ops.linear import einsum
+from tensorgrad.ops.linear import Einsum
 from tensorgrad.ops.operands import TensorLike, floating, for_kernel
 from tensorgrad.ops.reductions import mean
 
@@ -135,6 +135,12 @@ class AvgUnpool(Averaging):
     def backward_g(self, grad):
         params = {k: v for k, v in self.params.items() if k != "size"}
         return apply(AvgPool, grad, **params)
+
+
+class AdaptiveAvgPool(Einsum):
+    """z = the mean of each window, as a product with the weights of the means: one matrix for each axis."""
+
+    symbol, formula = "adaptive avg pool", "z = mean of each window"
 
 
 def max_pool1d(
@@ -295,7 +301,7 @@ def _adaptive(op, rank, x, output_size):
         z = mean(x, tuple(range(2, x.ndim)), keepdims=True)
         return z.squeeze(0) if single else z
     means = [fixed(_window_means(n, m).astype(x.dtype)) for n, m in zip(x.shape[2:], sizes, strict=True)]
-    z = einsum("nchw,ph,qw->ncpq" if rank == 2 else "ncl,ml->ncm", x, *means)
+    z = apply(AdaptiveAvgPool, x, *means, subscripts="nchw,ph,qw->ncpq" if rank == 2 else "ncl,ml->ncm")
     return z.squeeze(0) if single else z
 
 

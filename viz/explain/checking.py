@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -14,14 +15,12 @@ from .. import style
 from ..check import FINE
 from .document import Block, Heading, Prose, Table
 from .notation import inline, plain
-from .replay import STEP, slope
+from .replay import STEP, Slope
+from .rounding import rounding
 from .subject import Subject
 
 COARSE_STEP = 1e-3
 """Of a central difference in float32, relative to values above 1."""
-
-NOISE = 1e-9
-"""Smaller differences are those of rounding, however small the gradient is."""
 
 
 class Check:
@@ -44,12 +43,18 @@ class Check:
             others[f"{plain(subject.name)}.grad"] = subject.wrt._grad._data
         rows = [("backpropagation", subject.said(subject.gradient), "")]
         for way, found in others.items():
-            rows.append((way, subject.said(found), _verdict(subject.value(found), subject.value(subject.gradient))))
+            allowed = lambda: subject.value(self._rounding[1])  # noqa: E731 - only where it is needed
+            verdict = _verdict(subject.value(found), subject.value(subject.gradient), allowed)
+            rows.append((way, subject.said(found), verdict))
         self.difference, how = self._central_difference()
+        if self.difference is not None and not math.isfinite(self.difference):
+            self.difference, how = None, "The loss isn't finite on both sides: there is no central difference."
         if self.difference is None:
             rows.append(("central difference", "not taken", ""))
         else:
-            verdict = _verdict(self.difference, self.expected)
+            verdict = _verdict(self.difference, self.expected, self._allowed)
+            if verdict.startswith("✗") and self._slope.at_a_kink(self.expected):
+                verdict = "✓ at a kink: between the slopes on either side"
             rows.append(("central difference", style.number(self.difference), verdict))
             if not subject.one_number:
                 slope_there = inline(f"⟨{subject.goal}, d⟩ = {style.number(self.expected)}")
@@ -58,16 +63,30 @@ class Check:
             how += " .grad adds up over all passes since it was cleared: zero_grad() before this one makes them equal."
         self.blocks: list[Block] = [Heading("Check"), Table(("", "", ""), "ttt", tuple(rows)), Prose(how)]
 
+    @cached_property
+    def _rounding(self) -> tuple[float, np.ndarray]:
+        return rounding(self._subject)
+
+    def _allowed(self) -> float:
+        """How far the central difference may be from backpropagation: by the rounding of one and the error of both."""
+        return float((self._rounding[1] * np.abs(self._direction)).sum()) + self._slope.error()
+
     def _central_difference(self) -> tuple[float | None, str]:
         """The number, and how it was found or why not."""
-        if self._cost is not None:
-            return self._by_cost(), "The central difference is that of cost()."
         subject, replay = self._subject, self._subject.replay
+        if self._cost is not None:
+            values = subject.wrt._data
+            step = STEP if values.dtype == np.float64 else COARSE_STEP
+            self._slope = Slope(self._by_cost, values.astype(np.float64), self._direction, values.dtype, step)
+            return self._slope.value, "The central difference is that of cost()."
         problem = replay.missing(subject.key) or self._changed()
         if problem:
             return None, f"{problem}: pass cost=, or a trace of the computation, for a central difference."
-        found = slope(lambda moved: replay.loss_at(subject.key, moved), replay.values[subject.key], self._direction)
-        return found, "For the central difference the recorded ops ran twice more, in float64, with the number moved."
+        self._slope = Slope(
+            lambda moved: replay.loss_at(subject.key, moved), replay.values[subject.key], self._direction
+        )
+        how = "For the central difference the recorded ops ran twice more, in float64, with the number moved."
+        return self._slope.value, how
 
     def _changed(self) -> str:
         """Why the recorded ops, run again, don't give the loss that was recorded; empty if they do."""
@@ -77,20 +96,17 @@ class Check:
         again, loss = replay.loss_at(key, replay.values[key]), self._subject.loss
         if math.isclose(again, loss, rel_tol=FINE, abs_tol=1e-4) or not math.isfinite(loss):
             return ""
+        if abs(again - loss) <= self._rounding[0]:
+            return ""
         return f"The ops run again give {style.number(again)}, for a value was changed since"
 
-    def _by_cost(self) -> float:
-        """The slope of the caller's own function, with the tensor moved in its own precision, and put back."""
+    def _by_cost(self, moved: np.ndarray) -> float:
+        """The caller's own function, with the tensor moved in its own precision, and put back."""
         wrt, before = self._subject.wrt, self._subject.wrt._data
-
-        def cost(moved: np.ndarray) -> float:
+        try:
             wrt._data = moved.astype(before.dtype)
             with no_grad():
                 return float(self._cost())
-
-        try:
-            step = STEP if before.dtype == np.float64 else COARSE_STEP
-            return slope(cost, before.astype(np.float64), self._direction, step)
         finally:
             wrt._data = before
 
@@ -105,13 +121,19 @@ def _direction(subject: Subject) -> np.ndarray:
     return direction
 
 
-def _verdict(found: Any, expected: Any) -> str:
-    """Whether a gradient agrees with that of backpropagation, and how far they are apart."""
+def _verdict(found: Any, expected: Any, allowed: Callable[[], Any]) -> str:
+    """Whether a gradient agrees with that of backpropagation, and how far they are apart.
+
+    Only where that is more than a hundredth of them, the rounding `allowed` is asked for.
+    """
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
-    apart = float(np.linalg.norm(found - expected))
-    scale = max(float(np.linalg.norm(found)), float(np.linalg.norm(expected)))
+    if np.array_equal(found, expected, equal_nan=True):
+        return "✓ the same"
+    with np.errstate(all="ignore"):
+        apart = float(np.linalg.norm(found - expected))
+        scale = max(float(np.linalg.norm(found)), float(np.linalg.norm(expected)))
     if not math.isfinite(apart):
         return "✗ not finite"
-    if apart == 0:
-        return "✓ the same"
-    return f"✓ within {style.number(apart / scale, 1)}" if apart <= FINE * scale or apart < NOISE else "✗ differs"
+    if apart <= FINE * scale:
+        return f"✓ within {style.number(apart / scale, 1)}"
+    return "✓ within rounding" if apart <= float(np.linalg.norm(allowed())) else "✗ differs"

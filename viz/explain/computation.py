@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from tensorgrad.engine import Node, Variable, apply, set_grad_enabled, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 
 from ..collect import live_steps
-from ..steps import Key, Known, Step
+from ..steps import Computed, Key, Known, Step, key_of
 from ..trace import Trace
 
 
@@ -46,9 +50,14 @@ class Computation:
 
     def __post_init__(self) -> None:
         self.users = {}
+        reached = {self.steps[-1].output}
+        for step in reversed(self.steps):
+            if step.output in reached:
+                reached.update(key for position, key in enumerate(step.inputs) if step.carries(position))
+        # What leads to the loss through a part without gradients only, such as a no_grad block, gets none.
         for step in self.steps:
             for position, key in enumerate(step.inputs):
-                if step.carries(position):
+                if step.output in reached and step.carries(position):
                     self.users.setdefault(key, []).append(Link(step, position))
 
     def key_of(self, tensor: Any) -> Key:
@@ -56,7 +65,7 @@ class Computation:
         if not isinstance(tensor, Variable):
             fix = "pass the tensor itself: wrt=model.weight"
             raise DTypeError(restate("explain", "wrt is no tensor", fix=fix, wrt=tensor))
-        key = _key(self.tensor(tensor))
+        key = key_of(self.tensor(tensor))
         if key is self.steps[-1].output:
             raise GraphError(
                 restate("explain", "wrt is the loss itself: ∂L/∂L = 1", fix="pass what it was computed from")
@@ -80,17 +89,17 @@ def computation(
     Raises DTypeError, GraphError, ArgumentError: no tensor, no scalar, nothing recorded, freed or failed.
     """
     if isinstance(loss, Trace):
-        return _revived(*loss.steps(None, names, variables, max_ops))
+        return _revived(loss.computation(None, names, variables, max_ops))
     if not isinstance(loss, Variable):
         fix = "pass the loss, or the trace of a `with tg.viz.trace() as t:` block"
         raise DTypeError(restate("explain", "only a tensor or a trace can be explained", fix=fix, loss=loss))
-    steps, known = live_steps(loss, names, variables, max_ops)
+    found = live_steps(loss, names, variables, max_ops)
     _check_scalar(loss)
-    if any(step.node.freed for step in steps):
+    if any(step.node.freed for step in found.steps):
         problem = "backward() has freed the values that the rules need"
         fix = "explain before backward(), or call backward(retain_graph=True), or pass a trace of the whole step"
         raise GraphError(restate("explain", problem, expected="a graph that is still alive", fix=fix, loss=loss))
-    return Computation(steps, known, loss)
+    return Computation(found.steps, found.known, loss)
 
 
 def _check_scalar(loss: Variable) -> None:
@@ -99,32 +108,65 @@ def _check_scalar(loss: Variable) -> None:
         raise ArgumentError(restate("explain", "the loss isn't a scalar", expected="one element", fix=fix, loss=loss))
 
 
-def _revived(steps: list[Step], known: Mapping[Key, Known]) -> Computation:
+def _revived(traced: Computed) -> Computation:
     """The traced steps, applied once more to the arrays that the trace has kept: a graph that nobody has freed."""
-    if steps[-1].error:
+    if traced.steps[-1].error:
         fix = "tg.viz.text(trace) and tg.viz.graph(trace) show where"
-        raise GraphError(restate("explain", f"the traced computation failed: {steps[-1].error}", fix=fix))
+        raise GraphError(restate("explain", f"the traced computation failed: {traced.steps[-1].error}", fix=fix))
+    seeds = _seeds(traced)
     copies: dict[Key, Variable] = {}
-    alive, tensors = [], {}
-    for step in steps:
-        inputs = [_copy(copies, key, step, known) for key in step.inputs]
+    alive, known = [], {}
+    for step in _leading_to(list(seeds), traced.steps):
+        if step.leaves:
+            problem, fix = "a parameter was changed between two uses in the trace", "trace one step at a time"
+            raise GraphError(restate("explain", problem, fix=fix, before=step.op.name))
+        inputs = [_copy(copies, key, step, traced.known) for key in step.inputs]
         with set_grad_enabled(step.node is not None):
             output = copies[step.output] = apply(type(step.op), *inputs, **step.op.params)
         op = step.op if output._node is None else output._node.op
-        keys = tuple(_key(x) for x in inputs)
-        alive.append(Step(op, output._node, keys, step.input_shapes, _key(output), step.shape))
+        keys = tuple(key_of(x) for x in inputs)
+        alive.append(Step(op, output._node, keys, step.input_shapes, key_of(output), step.shape))
     for old, tensor in copies.items():
-        fresh = tensors.setdefault(_key(tensor), Known())
-        fresh.learn(known[old].name if old in known else None, tensor._data)
-    if output._node is None:
+        fresh = known.setdefault(key_of(tensor), Known())
+        fresh.learn(traced.known[old].name if old in traced.known else None, tensor._data)
+    with set_grad_enabled(True):
+        loss = functools.reduce(operator.add, [_term(copies[key], seed) for key, seed in seeds.items()])
+    if loss._node is None:
         raise GraphError(restate("explain", "nothing was recorded in the trace", fix="compute outside of no_grad()"))
-    _check_scalar(output)
-    return Computation(alive, tensors, output, copies)
+    _check_scalar(loss)
+    made = {step.output for step in alive}
+    whole = live_steps(loss)  # with the steps that have summed several losses up
+    for step in whole.steps:
+        if step.output not in made:
+            alive.append(step)
+            for key in (*step.inputs, step.output):
+                known.setdefault(key, whole.known.get(key, Known()))
+    return Computation(alive, known, loss, copies)
 
 
-def _key(variable: Variable) -> Key:
-    """What `live_steps` would know it by."""
-    return variable._node or (variable if variable._requires_grad else id(variable._data))
+def _seeds(traced: Computed) -> dict[Key, np.ndarray | None]:
+    """What L is the sum of, each times its seed: all that `backward()` started from; else the last result, as it is."""
+    seeds: dict[Key, Any] = {}
+    for walk in traced.passes:
+        for key, seed in walk.seeds.items():
+            seeds[key] = seeds[key] + seed if key in seeds else seed
+    return {key: seeds[key] for key in traced.outputs if key in seeds} or {traced.outputs[-1]: None}
+
+
+def _leading_to(ends: list[Key], steps: list[Step]) -> list[Step]:
+    """The steps that led to some tensors, in the order they ran."""
+    wanted, found = set(ends), []
+    for step in reversed(steps):
+        if step.output in wanted:
+            wanted.update(step.inputs)
+            found.append(step)
+    return found[::-1]
+
+
+def _term(output: Any, seed: np.ndarray | None) -> Any:
+    if seed is None or (seed.size == 1 and (seed == 1).all()):
+        return output
+    return (output * wrap(seed)).sum()
 
 
 def _copy(copies: dict[Key, Variable], key: Key, step: Step, known: Mapping[Key, Known]) -> Variable:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +17,7 @@ from .places import Index, met_label, rule
 from .routes import Routes
 from .subject import Subject
 from .windows import windows_of
+from .words import exact_sum
 
 
 class Expansion:
@@ -42,7 +42,7 @@ class Expansion:
         else:
             self.blocks = [self._heading, *(block for _, blocks in expanded for block in blocks)]
         if len(links) > 1:
-            parts = [style.number(math.fsum(term.value for term in terms)) for terms in self.terms]
+            parts = [style.number(exact_sum(term.value for term in terms)) for terms in self.terms]
             self.blocks.append(Equation(subject.goal, (total(parts), subject.said(subject.gradient))))
 
     @property
@@ -59,7 +59,7 @@ class Expansion:
         upstream = element(words[last.link.step.output], last.at)
         left, right, value = product(turns, words, subject.symbol, partial("L", upstream))
         terms, blocks = self._expand(path[len(turns)], last.at, upstream)
-        arrived = math.fsum(term.value for term in terms)
+        arrived = exact_sum(term.value for term in terms)
         rows = (*right[:-1], f"{factor(arrived)} × {right[-1]}", style.number(arrived * value))
         text = f"It goes into one number alone, {inline(upstream)}, and that into several:"
         return [self._heading, Prose(text), *blocks, Equation(left, rows)]
@@ -109,8 +109,8 @@ class Expansion:
             rows.append((*arrived, met[k], local, style.number(term.value)))
         silent = sum(1 for k in others if terms[k].value == 0)
         rest = f"the other {len(others):,}" + (f" ({silent:,} are 0)" if silent else "")
-        rows.append((rest, "", "", "", style.number(math.fsum(terms[k].value for k in others))))
-        rows.append(("their sum", "", "", "", style.number(math.fsum(term.value for term in terms))))
+        rows.append((rest, "", "", "", style.number(exact_sum(terms[k].value for k in others))))
+        rows.append(("their sum", "", "", "", style.number(exact_sum(term.value for term in terms))))
         head = ("gradient that arrived", "", "what it met" if any(met) else "", "", "product")
         text = f"These are {len(terms):,} terms; the {len(listed)} largest:"
         return [Equation(goal, (formula,)), Prose(text), Table(head, "lrlrr", tuple(rows))]
@@ -126,7 +126,7 @@ def _equation(goal: str, formula: str, z: str, terms: Sequence[Term], met: Seque
     factors = [(partial("L", element(z, term.place)), m) for term, m in zip(terms, met, strict=True)]
     symbols = total([f"{arrived} · {m}" if m else arrived for arrived, m in factors])
     numbers = total([_product(term) for term in terms])
-    value = style.number(math.fsum(term.value for term in terms))
+    value = style.number(exact_sum(term.value for term in terms))
     rows = [formula] if "[" in formula else []
     return [Equation(goal, tuple(dict.fromkeys((*rows, symbols, numbers, value))))]
 

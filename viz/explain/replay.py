@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -68,10 +69,41 @@ class Replay:
         return steps, made
 
 
-def slope(cost: Callable[[np.ndarray], float], at: np.ndarray, direction: np.ndarray, step: float = STEP) -> float:
-    """(C(x + εd) − C(x − εd)) / 2ε, the derivative of a cost at x along d; ε is `step`, relative to values above 1."""
-    step *= max(1.0, float(np.abs(at[direction != 0]).max(initial=0)))
-    return (cost(at + step * direction) - cost(at - step * direction)) / (2 * step)
+class Slope:
+    """The derivative of a cost at x along d, as a central difference.
+
+    Attributes:
+        value: (C(x + εd) − C(x − εd)) / 2ε, where ε is `step`, relative to values above 1.
+    """
+
+    def __init__(
+        self,
+        cost: Callable[[np.ndarray], float],
+        at: np.ndarray,
+        direction: np.ndarray,
+        dtype: Any = np.float64,
+        step: float = STEP,
+    ) -> None:
+        self._at, self._direction, self._precision = at, direction, float(np.finfo(dtype).eps)
+        self._step = step * max(1.0, float(np.abs(at[direction != 0]).max(initial=0)))
+        self._cost = cost
+        self._above, self._below = (self._costs(k) for k in (1, -1))
+        self.value = (self._above - self._below) / (2 * self._step)
+
+    def _costs(self, steps: float) -> float:
+        return self._cost(self._at + steps * self._step * self._direction)
+
+    def error(self) -> float:
+        """How far the value may be from the derivative: by what twice the step changes, and by rounding."""
+        far = (self._costs(2) - self._costs(-2)) / (4 * self._step)
+        return 2 * abs(far - self.value) + 8 * self._precision * max(abs(self._above), abs(self._below)) / self._step
+
+    def at_a_kink(self, slope: float) -> bool:
+        """Whether the slopes on either side differ, and this one lies between: any such is right there."""
+        here = self._costs(0)
+        low, high = sorted(((self._above - here) / self._step, (here - self._below) / self._step))
+        room = 1e-3 * max(abs(low), abs(high))
+        return low - room <= slope <= high + room
 
 
 def _find_addend(step: Step, values: dict[Key, np.ndarray]) -> None:

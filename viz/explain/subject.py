@@ -9,7 +9,7 @@ import numpy as np
 from tensorgrad.backward import gradients
 from tensorgrad.engine import Node, Variable, observe
 
-from ..steps import Flow, Flows, Key
+from ..steps import Flow, Flows, Key, flows_of
 from . import words
 from .computation import Computation
 from .notation import element, partial
@@ -75,4 +75,4 @@ def _walk_back(computation: Computation, wrt: Variable) -> tuple[np.ndarray, dic
     flows = Flows()
     with observe(flows):
         (gradient,) = gradients([computation.loss], [computation.tensor(wrt)], [None], retain_graph=True)
-    return gradient._data, flows.seen
+    return gradient._data, flows_of(flows.passes)

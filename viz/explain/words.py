@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -187,6 +187,19 @@ def arrays(gradient: np.ndarray) -> str:
 def few(gradient: np.ndarray) -> bool:
     """Whether a gradient is written out."""
     return gradient.ndim == 1 and 0 < gradient.size <= FEW
+
+
+def exact_sum(values: Iterable[float]) -> float:
+    """Their sum, rounded once; of numbers that aren't finite, or too large together, what arithmetic makes of them.
+
+    >>> exact_sum([0.1] * 10), exact_sum([math.inf, 1.0]), exact_sum([math.inf, -math.inf]), exact_sum([1e308, 1e308])
+    (1.0, inf, nan, inf)
+    """
+    values = list(values)
+    try:
+        return math.fsum(values)
+    except (OverflowError, ValueError):
+        return sum(values)
 
 
 def mean(array: np.ndarray) -> float:

@@ -28,7 +28,7 @@ const KINDS = {
   parameter: "parameter: it learns from its gradient",
   constant: "constant: no gradient flows to it",
   interior: "the result of an op",
-  output: "the output: L in the formulas",
+  output: outputs.length > 1 ? "an output: L is the sum of what comes from each" : "the output: L in the formulas",
 };
 
 function tensorDetails(tensor) {
@@ -44,7 +44,16 @@ function tensorDetails(tensor) {
     ]),
     ...arrayDetails("Value", tensor, tensor.kind === "parameter" ? LOOKS.weights : LOOKS.values),
     ...gradientDetails("Gradient", tensor.gradient),
+    tensor.altered && line(`It isn't the sum of what is drawn: ${tensor.altered}.`),
+    ...heldDetails(tensor.held),
   ];
+}
+
+/** What `.grad` held before and after, where that isn't the gradient alone. */
+function heldDetails(held) {
+  if (!held || held.alone) return [];
+  const said = (gradient) => (gradient ? amount(gradient) : "nothing");
+  return [facts([[".grad before", said(held.before)], [".grad then", said(held.after)]])];
 }
 
 function opDetails(op) {

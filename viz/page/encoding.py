@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 import math
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
-from ..records import Details
+from ..records import Details, SourceLine
 from ..statistics import FEW
 
 NO_PIXEL = 255
@@ -28,13 +29,16 @@ def encode(record: Any) -> str:
     >>> encode(OpRecord("op0", "</script>", "+", "", (("fill", "nan"),), "t1", idle=float("nan")))[:41]
     '{"id":"op0","name":"\\u003c/script\\u003e",'
     """
-    text = json.dumps(_plain(record), separators=(",", ":"))
+    text = json.dumps(_plain(record), separators=(",", ":"), allow_nan=False)
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Details):
         return _details(value)
+    if isinstance(value, SourceLine):
+        # Whoever gets the page isn't to learn where the program lay.
+        value = replace(value, file=PurePath(value.file).name)
     if is_dataclass(value):
         named = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
         return {name: plain for name, plain in named.items() if plain is not None and plain not in ("", [])}
@@ -57,7 +61,8 @@ def _values(values: tuple[Any, ...]) -> Any:
     if len(values) <= FEW:
         return _plain(values)
     wide = np.array(values, "<f8")
-    narrow = wide.astype("<f4")
+    with np.errstate(over="ignore"):
+        narrow = wide.astype("<f4")
     kind, array = ("float32", narrow) if np.array_equal(narrow, wide, equal_nan=True) else ("float64", wide)
     return {kind: base64.b64encode(array.tobytes()).decode()}
 
@@ -67,7 +72,9 @@ def _picture(pixels: np.ndarray) -> dict[str, Any]:
     finite = np.isfinite(pixels)
     low, high = (float(pixels[finite].min()), float(pixels[finite].max())) if finite.any() else (0.0, 0.0)
     scaled = np.full(pixels.shape, NO_PIXEL, np.uint8)
-    scaled[finite] = np.rint((pixels[finite] - low) * ((NO_PIXEL - 1) / ((high - low) or 1.0)))
+    # Halves, for the difference of the largest floats is no float.
+    span = (high / 2 - low / 2) or 1.0
+    scaled[finite] = np.rint((pixels[finite] / 2 - low / 2) / span * (NO_PIXEL - 1))
     rows, columns = pixels.shape
     return {
         "rows": rows,

@@ -83,7 +83,7 @@ function giveRole(group, label) {
 }
 
 function start() {
-  const subject = graph.output ? shorten(title(tensors.get(graph.output))) : "a failed computation";
+  const subject = outputs.length ? shorten(outputs.map((id) => title(tensors.get(id))).join(", ")) : "a failed computation";
   document.title = `The chain rule: ${subject}`;
   startFolding();
   startView();

@@ -20,6 +20,9 @@ graph.ops ??= [];
 graph.tensors ??= [];
 graph.edges ??= [];
 
+/** What the graph is about: the loss, or all that backward() started from. */
+const outputs = graph.tensors.filter((tensor) => tensor.kind === "output").map((tensor) => tensor.id);
+
 const tensors = new Map(graph.tensors.map((tensor) => [tensor.id, tensor]));
 const ops = new Map(graph.ops.map((op) => [op.id, op]));
 const makers = new Map(graph.ops.map((op) => [op.output, op]));
@@ -35,7 +38,7 @@ const edges = new Map(graph.edges.map((edge) => [edge.id, edge]));
 /** What to call a tensor: its name, or where it comes from. */
 function title(tensor) {
   if (tensor.name) return tensor.name;
-  if (tensor.id === graph.output) return "output";
+  if (tensor.kind === "output") return outputs.length > 1 ? `output ${outputs.indexOf(tensor.id) + 1}` : "output";
   const maker = makers.get(tensor.id);
   return maker ? `result of ${maker.symbol}` : tensor.kind;
 }

@@ -8,12 +8,12 @@ const returnsAt = new Map();
 
 function startStepper() {
   steps.forEach((step, k) => {
-    if (step.phase === "seed") returnsAt.set(graph.output, k);
+    if (step.phase === "seed") for (const id of outputs) returnsAt.set(id, k);
     if (step.op) for (const id of partsOf(step.op)) setOnce(runsAt, id, k);
     if (step.edge) {
       setOnce(returnsAt, `edge-${step.edge.op}-out`, k);
       setOnce(returnsAt, step.edge.id, k);
-      returnsAt.set(step.edge.tensor, k); // the last of its parts
+      if (!outputs.includes(step.edge.tensor)) returnsAt.set(step.edge.tensor, k); // the last of its parts
     }
   });
   find("slider").max = steps.length - 1;
@@ -63,7 +63,7 @@ function light(step) {
 
 /** The parts at work in a step, that to look at first. */
 function atWork({ phase, op, edge }) {
-  if (phase === "seed") return [graph.output];
+  if (phase === "seed") return outputs;
   if (op) return [op.id, op.output];
   return edge ? [edge.id, edge.tensor] : [];
 }

@@ -16,7 +16,7 @@ function thumbnail({ op, edge }) {
 const STORIES = {
   start: () => [
     headline("The whole graph", "data flows down, the gradient flows up"),
-    line("Press → : first each op runs, then the chain rule carries the gradient back, edge by edge."),
+    line(`Press → : ${graph.ops.some((op) => op.error) ? "each op runs, up to the one that failed." : AHEAD[Number(expected.size > 0)]}`),
   ],
   forward: ({ op }) => [headline(`Forward: ${op.symbol}`, op.scopes && modulePath(op)), line(...appliedLine(op))],
   failed: ({ op }) => [
@@ -25,17 +25,51 @@ const STORIES = {
     element("p", { class: "error" }, op.error),
   ],
   seed: () => [
-    headline("Backward begins", "at the loss, which we call L"),
-    equation("∂L/∂L = 1"),
+    ...beginning(),
     line("From here each op hands the gradient on to its inputs, times its local derivative."),
   ],
   backward: ({ edge }, arrived) => tellBackward(edge, arrived),
   end: () => [
     headline("Done", "every path has been walked"),
     line("The gradient of each parameter is the sum of what came along all its paths."),
-    line("The table shows it, and ", element("code", {}, ".grad"), " holds it."),
+    line("The table shows it. ", ...whatGradHolds()),
   ],
 };
+
+const AHEAD = [
+  "each op runs. No gradient flows back here.",
+  "first each op runs, then the chain rule carries the gradient back, edge by edge.",
+];
+
+/** Where the gradient comes from: 1 at the loss; or what backward() was given, or what the rest handed back. */
+function beginning() {
+  const starts = outputs.map((id) => [tensors.get(id), seed(tensors.get(id))]);
+  const isLoss = starts.length === 1 && starts[0][1].value === 1;
+  if (isLoss) return [headline("Backward begins", "at the loss, which we call L"), equation("∂L/∂L = 1")];
+  const aside = starts.length > 1 ? `at ${starts.length} tensors: L is the sum of what comes from each` : "";
+  const lines = starts.map(([tensor, sum]) => line("∂L/∂", nameTag(title(tensor), 28), " = ", sizesAndMean(tensor.shape, sum)));
+  return [headline("Backward begins", aside), ...lines];
+}
+
+/** What `.grad` of the parameters has to do with it. */
+function whatGradHolds() {
+  const code = (text) => element("code", {}, text);
+  const known = graph.tensors.filter((tensor) => tensor.kind === "parameter" && tensor.held);
+  const others = known.filter(({ held }) => !held.alone);
+  if (!known.length) return graph.tensors.some(({ gradient }) => gradient) ? [] : ["Its numbers aren't known."];
+  if (!others.length) return [code(".grad"), " holds it."];
+  if (others.every(({ held }) => !held.after)) return [code(".grad"), " is empty: this was a look, not backward()."];
+  const { held, ...tensor } = others.find(({ held: { after } }) => after);
+  const more = others.length > 1 ? `; so of ${others.length - 1} more` : "";
+  const before = held.before ? [" held ", amount(held.before), " before, and"] : [];
+  const name = nameTag(title(tensor), 28);
+  return [code(".grad"), " isn't that alone: of ", name, " it", ...before, " now holds ", amount(held.after), `${more}.`];
+}
+
+/** A gradient in short. */
+function amount({ value, mean_abs: meanAbs }) {
+  return value === undefined ? `mean |·| ${number(meanAbs, 3)}` : number(value);
+}
 
 function headline(text, aside, name) {
   return element("h2", {}, text, name, aside ? element("small", {}, ` ${aside}`) : "");
@@ -78,6 +112,7 @@ function tellBackward(edge, arrived) {
     equation(edge.contribution ? product(edge, arrived) : rule(edge)),
     edge.summed ? line(`${x} was broadcast: summed over axis ${edge.summed.join(", ")}.`) : "",
     meeting(edge, arrived),
+    alteration(edge, arrived.get(edge.tensor)),
   ];
 }
 
@@ -125,10 +160,17 @@ function meeting(edge, arrived) {
   if (all === 1) return "";
   const now = arrived.get(edge.tensor);
   const before = gradientsAfter(position).get(edge.tensor);
+  const tensor = tensors.get(edge.tensor);
+  if (tensor.kind === "output") return line("Backward began there: its gradient is complete, this included.");
   const paths = `Path ${now.parts} of ${all} to `;
   if (!before) return line(paths, nameTag(title(tensors.get(edge.tensor))), ": more will be added to this.");
   const sum = now.value === undefined ? meanSum(edge, before, now) : scalarSum(edge, before, now);
   return line(paths, nameTag(title(tensors.get(edge.tensor))), ": ", ...sum);
+}
+
+function alteration(edge, now) {
+  const { altered } = tensors.get(edge.tensor);
+  return altered && now.parts === expected.get(edge.tensor) ? line(`It isn't the sum of these: ${altered}.`) : "";
 }
 
 function scalarSum(edge, before, now) {

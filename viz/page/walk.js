@@ -1,6 +1,6 @@
 // The steps of the pass, and what is known after each of them.
 
-/** First each op as it ran; then the gradient: 1 at the loss, and back edge by edge, in the order the engine takes. */
+/** First each op as it ran; then the gradient: from the loss back edge by edge, in the order the engine takes. */
 function allSteps() {
   const steps = [{ phase: "start" }, ...graph.ops.map((op) => ({ phase: op.error ? "failed" : "forward", op }))];
   const back = backwardEdges();
@@ -8,10 +8,10 @@ function allSteps() {
   return [...steps, { phase: "seed" }, ...back.map((edge) => ({ phase: "backward", edge })), { phase: "end" }];
 }
 
-/** The edges along which a gradient comes back from the output: youngest op first, of each op its inputs in order. */
+/** The edges along which a gradient comes back from the outputs: youngest op first, of each op its inputs in order. */
 function backwardEdges() {
   const known = graph.edges.some((edge) => edge.contribution);
-  const reached = new Set([graph.output]);
+  const reached = new Set(outputs);
   const walked = [];
   for (const op of [...graph.ops].reverse()) {
     if (!reached.has(op.output)) continue;
@@ -34,16 +34,16 @@ for (const { edge } of steps.filter((step) => step.phase === "backward")) {
 function gradientsAfter(count) {
   const arrived = new Map();
   for (const step of steps.slice(0, count)) {
-    if (step.phase === "seed") arrived.set(graph.output, seed());
+    if (step.phase === "seed") for (const id of outputs) arrived.set(id, seed(tensors.get(id)));
     if (step.phase === "backward") arrived.set(step.edge.tensor, arrive(arrived.get(step.edge.tensor), step.edge));
   }
   return arrived;
 }
 
-/** ∂L/∂L. */
-function seed() {
-  const output = tensors.get(graph.output);
-  return { parts: 1, value: (output.shape ?? []).length ? undefined : 1, meanAbs: 1 };
+/** What an output begins with: what the engine had there, else 1. Of one that others use too, more may come. */
+function seed({ shape = [], gradient }) {
+  if (!gradient) return { parts: 0, value: shape.length ? undefined : 1, meanAbs: 1 };
+  return { parts: 0, value: gradient.value, values: gradient.details?.values, meanAbs: gradient.mean_abs };
 }
 
 /** What a tensor has when one more contribution has come: the sum, as far as the records can tell it. */
@@ -51,6 +51,9 @@ function arrive(before, edge) {
   const tensor = tensors.get(edge.tensor);
   const parts = (before?.parts ?? 0) + 1;
   const part = edge.contribution;
+  // Its gradient stood there from the beginning.
+  if (tensor.kind === "output") return { ...before, parts };
+  if (isGiven(tensor) && parts === expected.get(tensor.id)) return { ...seed(tensor), parts };
   if (!part) return { parts };
   const come = { value: part.value, values: part.details?.values, meanAbs: part.mean_abs };
   if (!before) return { parts, ...come };
@@ -60,6 +63,11 @@ function arrive(before, edge) {
   const few = before.values?.length && come.values?.length;
   const values = few ? before.values.map((v, k) => plus(v, come.values[k])) : undefined;
   return { parts, value, values, meanAbs: meanOfSum(tensor, parts, values ?? (value === undefined ? [] : [value])) };
+}
+
+/** Whether the sum isn't that of the contributions, in this order: several walks back, a hook, ops that aren't drawn. */
+function isGiven({ altered, gradient }) {
+  return Boolean(gradient) && (Boolean(altered) || outputs.length > 1);
 }
 
 /** Mean |·| of a sum: of its values; of large arrays the records know it only once everything has arrived. */

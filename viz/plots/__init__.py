@@ -1,7 +1,8 @@
 """Plots on matplotlib: of a training, its weights and maps, its mistakes, its gradients, its cost.
 
-Each function takes the Axes to draw on and returns them. Without any it makes a figure of its own, `ax.figure`, aside
-from pyplot: nothing global changes, and no display is needed. Hues are told apart by colour-blind readers too.
+Each function takes the Axes to draw on and returns them. Without any it makes a figure of its own, `ax.figure`, as
+`plt.figure()` does: notebooks and `plt.show()` show it, and `plt.close(ax.figure)` lets it go. No display is needed.
+Hues are told apart by colour-blind readers too.
 """
 
 from .comparison import compare

@@ -1,7 +1,9 @@
-"""Where plots are drawn: figures aside from pyplot, colours, and axes without clutter."""
+"""Where plots are drawn: figures, colours, and axes without clutter."""
 
 from __future__ import annotations
 
+import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, DTypeError, restate
@@ -20,14 +22,24 @@ PALE_BLUE = "#A6CEE8"
 GRID = "#E4E4E4"
 
 
-def new_figure(call: str, width: float, height: float) -> Figure:
-    """An empty figure of that size in inches. Raises ImportError, naming the call, where matplotlib is missing."""
+def new_figure(call: str, width: float, height: float, shown: bool = False) -> Figure:
+    """An empty figure of that size in inches; if `shown`, one that pyplot knows, so that it shows it.
+
+    Pyplot is left out in other threads than the main one, and where its backend can't run: its windows wouldn't work.
+    Raises ImportError, naming the call, where matplotlib is missing.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         fix = "pip install 'tensorgrad-engine[plots]'"
         raise ImportError(restate(call, "plots need matplotlib, which isn't installed", fix=fix)) from error
-    return Figure(figsize=(width, height), layout="compressed")
+    look = {"figsize": (width, height), "layout": "compressed"}
+    if shown and threading.current_thread() is threading.main_thread():
+        with suppress(ImportError):
+            import matplotlib.pyplot as plt
+
+            return plt.figure(**look)
+    return Figure(**look)
 
 
 def axes(call: str, ax: Any, width: float = 5.2, height: float = 3.8, three_d: bool = False) -> Axes:
@@ -39,7 +51,7 @@ def axes(call: str, ax: Any, width: float = 5.2, height: float = 3.8, three_d: b
     """
     projection = "3d" if three_d else "rectilinear"
     if ax is None:
-        return new_figure(call, width, height).add_subplot(projection=projection)
+        return new_figure(call, width, height, shown=True).add_subplot(projection=projection)
     if not hasattr(ax, "get_xlim"):
         fix = "pass one Axes, such as figure.subplots(), or leave it out"
         raise DTypeError(restate(call, "ax is no Axes of matplotlib", fix=fix, ax=ax))

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import io
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.storage import write_whole
 
 from .. import style
 from . import canvas
@@ -83,12 +88,20 @@ def training_figure(history: Any) -> Figure:
 def save_training_figure(history: Any, path: str | Path) -> Path:
     """Write `training_figure(history)` to a file, in the format that its suffix names; returns the path.
 
-    Folders are made as needed. Takes and raises what `curves` does.
+    Folders are made as needed; the file appears under its name when it is complete. Takes and raises what `curves`
+    does, and ArgumentError for a suffix that names no format.
     """
     path = Path(path)
-    figure = training_figure(history)
+    figure, picture = training_figure(history), io.BytesIO()
+    formats, suffix = figure.canvas.get_supported_filetypes(), path.suffix[1:].lower()
+    if suffix not in formats:
+        expected = f"a path that ends in one of: {', '.join(sorted(formats))}"
+        raise ArgumentError(
+            restate("save_training_figure", f"no format called {path.suffix!r}", expected=expected, path=str(path))
+        )
+    figure.savefig(picture, dpi=150, format=suffix)
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    write_whole(Path(os.path.realpath(path)), picture.getvalue())
     return path
 
 
