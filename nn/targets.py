@@ -99,7 +99,8 @@ def class_indices(call: str, x: Tensor, target: Tensor, ignore_index: int) -> tu
     # (N, ...) -> (M,)
     values = target._data.reshape(-1)
     low, high, classes = (values.min(), values.max(), class_count(x)) if values.size else (0, 0, 1)
-    if low >= 0 and high < classes and not low <= ignore_index <= high:
+    # All labels count: by the very condition that a compiled function looks at, not by whether one could be ignored.
+    if low >= 0 and high < classes and not (low <= ignore_index <= high and (values == ignore_index).any()):
         if 0 <= ignore_index < classes or x.dtype == np.float16:
             # The kernel refuses labels outside of the classes; others to ignore may come in a later batch.
             holds(_all_count, target._data, ignore_index, classes)

@@ -44,6 +44,7 @@ from tensorgrad.interop import (
     from_dlpack as from_dlpack,
     from_numpy as from_numpy,
 )
+from tensorgrad.memory import empty_cache as empty_cache
 from tensorgrad.ops.activations import *
 from tensorgrad.ops.arithmetic import *
 from tensorgrad.ops.comparison import *

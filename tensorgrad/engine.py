@@ -538,7 +538,8 @@ class HookHandle:
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""
-        self._hooks.pop(self._number, None)
+        if self._hooks.pop(self._number, None) is not None and not self._hooks:
+            reconfigured()
 
 
 def register_hook(variable: Variable, hook: Hook) -> HookHandle:
@@ -548,9 +549,10 @@ def register_hook(variable: Variable, hook: Hook) -> HookHandle:
             restate("register_hook", "the tensor gets no gradient", fix="set requires_grad=True first", tensor=variable)
         )
     owner, slot = (variable, "_hooks") if variable._node is None else (variable._node, "hooks")
-    if getattr(owner, slot) is None:
-        setattr(owner, slot, {})
+    if not getattr(owner, slot):
         reconfigured()
+        if getattr(owner, slot) is None:
+            setattr(owner, slot, {})
     return HookHandle(getattr(owner, slot), hook)
 
 

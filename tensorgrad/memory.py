@@ -22,6 +22,7 @@ ALIGNMENT = 64  # bytes: one cache line, and the widest vector there is
 SMALLEST = 32 * 1024  # bytes: below, malloc reuses memory well by itself
 FEW = SMALLEST // 16  # numbers that take less than that, complex ones too
 LIMIT = 1024**3  # bytes that the pool holds at most, in use and free together
+SWEEP = 4096  # arrays handed out until the pool drops the free buffers of sizes that weren't asked for meanwhile
 LOOKS = range(4)  # of a size so many buffers are looked at before a new one is made, the one longest in use first
 
 
@@ -88,6 +89,21 @@ def clear() -> None:
     _pool.clear()
 
 
+def empty_cache() -> None:
+    """Give back the memory that is kept for arrays to come, up to 1 GiB: `tg.empty_cache()`.
+
+    Results lie in buffers of a pool, which takes them back when nothing refers to them any longer. It gives up by
+    itself the free ones of a size that wasn't asked for while 4096 arrays were made. What compiled functions keep for
+    their replays is freed by `CompiledFunction.clear`.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.zeros(512, 512).relu()
+    >>> del x
+    >>> tg.empty_cache()
+    """
+    clear()
+
+
 def statistics() -> Statistics:
     """What the pool holds now, and its counts of buffers reused and created since the last `clear`."""
     return _pool.statistics()
@@ -122,6 +138,7 @@ class _Pool:
         with self._lock:
             self._classes: dict[int, deque[Slot]] = {}
             self._held = self._reused = self._created = 0
+            self._until_sweep, self._asked_for = SWEEP, set[int]()
 
     def statistics(self) -> Statistics:
         with self._lock:
@@ -135,6 +152,10 @@ class _Pool:
             # Taken out and put back, so that the dictionary keeps the class least recently used in front.
             slots = self._classes.pop(rounded, None)
             slots = self._classes[rounded] = deque() if slots is None else slots
+            self._asked_for.add(rounded)
+            self._until_sweep -= 1
+            if not self._until_sweep:
+                self._sweep()
             for _ in LOOKS:
                 if not slots:
                     break
@@ -176,6 +197,17 @@ class _Pool:
                 else:
                     slots.rotate(-1)
 
+    def _sweep(self) -> None:
+        """Drop the free buffers of sizes that weren't asked for since the last sweep."""
+        for rounded in [size for size in self._classes if size not in self._asked_for]:
+            slots = self._classes[rounded]
+            left = deque(slot for slot in slots if _references(slot) != _IDLE)
+            self._held -= rounded * (len(slots) - len(left))
+            self._classes[rounded] = left
+            if not left:
+                del self._classes[rounded]
+        self._until_sweep, self._asked_for = SWEEP, set()
+
     def after_fork(self) -> None:
         # Another thread of the parent may have held the lock, its work half done: start anew.
         self.__init__()
@@ -207,6 +239,11 @@ class Arena:
         if self._pool.statistics().held_bytes > self._limit:
             raise ArenaFull
         return array
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that it holds."""
+        return self._pool.statistics().held_bytes
 
     def buffers(self) -> list[tuple[int, int]]:
         """Where each buffer begins, and how many bytes it has."""

@@ -11,6 +11,30 @@ def numbers(tensor):
     return None if tensor is None else np.array(tensor.detach().data)
 
 
+def captures(compiled):
+    """The captures of a compiled function, as they are now."""
+    programs = [entry.program for entry in compiled._entries.values() if entry.program is not None]
+    found = [getattr(program.run, "_captured", None) for program in programs]
+    return [captured for captured in found if captured is not None]
+
+
+def poison(compiled, byte=0xFF):
+    """Overwrite what captures keep between calls; where every byte is 0xFF, every float is NaN. How many there are."""
+    found = captures(compiled)
+    for captured in found:
+        captured.fill(byte)
+    return len(found)
+
+
+def others(array, seed):
+    """Other numbers of the same kind: floats of other sizes and signs, some of them 0; integers in another order."""
+    rng = np.random.default_rng(seed)
+    if array.dtype.kind == "f":
+        scale = rng.choice([0.0, 0.25, 1.0, 16.0], array.shape)
+        return (rng.standard_normal(array.shape) * scale).astype(array.dtype)
+    return rng.permutation(array.reshape(-1)).reshape(array.shape)
+
+
 def assert_same(one, other):
     if isinstance(one, (list, tuple)):
         assert len(one) == len(other)

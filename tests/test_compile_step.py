@@ -294,8 +294,8 @@ def test_an_optimizer_that_refuses_does_so_once():
         return len(calls), numbers(w), numbers(w.grad)
 
     compiled, plain = failing(tg.compile), failing(lambda f: f)
-    assert (compiled[0], plain[0]) == (3, 4)
-    assert_same(compiled[1:], plain[1:])
+    # The function runs once more, in a world put back: it may have a way of its own to deal with that.
+    assert_same(compiled, plain)
 
 
 # -------------------------------------------------------------------------------------------- what must not be replayed

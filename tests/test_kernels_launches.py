@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from tensorgrad import memory
 from tensorgrad.kernels import losses, runtime
 from tensorgrad.kernels.launches import Launches, Recorder
+from tensorgrad.kernels.opaque import Opaque, Unreadable, constant
 from tensorgrad.kernels.runtime import piece, run
 
 
@@ -23,17 +25,32 @@ def arguments(flag=True, rows=7, seed=0):
     return x, y, np.zeros(rows), 2.5, np.float32(0.5), flag, ((3, np.int64(4)), -5)
 
 
-def recorded(call, stays=lambda array: False):
-    with runtime.recorded(Recorder(stays)) as recorder:
+class Room:
+    """Memory that stays, as `memory.empty` hands it out while a capture records."""
+
+    def __init__(self):
+        self.arrays = []
+
+    def take(self, shape, dtype):
+        self.arrays.append(np.zeros(shape, dtype))
+        return Opaque(self.arrays[-1])
+
+
+def recorded(call):
+    with runtime.recorded(Recorder()) as recorder, memory.drawn_from(Room()) as recorder.room:
         call()
     return recorder
+
+
+def opaque(values):
+    return tuple(Opaque(value) if isinstance(value, np.ndarray) else value for value in values)
 
 
 @pytest.mark.parametrize("flag", [True, False])
 @pytest.mark.parametrize("pieces", [1, 2, 3])
 def test_every_kind_of_argument_is_handed_over(flag, pieces):
     given = arguments(flag)
-    recorder = recorded(lambda: run(every_kind, given, pieces))
+    recorder = recorded(lambda: run(every_kind, opaque(given), pieces))
     x, y, out, scale, small, *_ = given
     value = x[:, 0] * scale + y[0, :, 1].astype(np.float64) * small + 3 + 40 - 5
     np.testing.assert_allclose(out, value if flag else -value, rtol=1e-15)
@@ -44,7 +61,7 @@ def test_every_kind_of_argument_is_handed_over(flag, pieces):
 
 def test_memory_that_lies_elsewhere():
     given, others = arguments(), arguments(seed=1)
-    recorder = recorded(lambda: run(every_kind, given, 2))
+    recorder = recorded(lambda: run(every_kind, opaque(given), 2))
     launches = Launches(recorder.launches, [(array.ctypes.data, array.nbytes) for array in given[:3]])
     for arrays in (others, given):
         expected = np.zeros(7)
@@ -57,26 +74,46 @@ def test_memory_that_lies_elsewhere():
 def test_views_move_with_their_memory():
     whole, elsewhere = np.zeros((2, 7)), np.full((2, 7), np.nan)
     given = (*arguments()[:2], whole[1], *arguments()[3:])
-    launches = Launches(recorded(lambda: run(every_kind, given, 1)).launches, [(whole.ctypes.data, whole.nbytes)])
+    recorder = recorded(lambda: run(every_kind, opaque(given), 1))
+    launches = Launches(recorder.launches, [(whole.ctypes.data, whole.nbytes)])
     assert launches.play(np.array([elsewhere.ctypes.data]))
     np.testing.assert_array_equal(elsewhere[1], whole[1])
     assert np.isnan(elsewhere[0]).all()
 
 
 def test_what_is_recorded():
-    x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 2, 0])
-    recorder = recorded(lambda: losses.cross_entropy(x, y), stays=lambda array: array is x)
-    assert [launch.pieces for launch in recorder.launches] == [1, 0] and recorder.pure
-    assert any(array is y for array in recorder.arrays) and not any(array is x for array in recorder.arrays)
-    assert recorded(lambda: runtime.seen(x)).pure is False
+    x, y = Opaque(np.zeros((4, 3), np.float32)), Opaque(np.array([0, 1, 2, 0]))
+    recorder = recorded(lambda: losses.cross_entropy(x, y))
+    assert [launch.pieces for launch in recorder.launches] == [1, 0] and recorder.constants == []
     assert runtime._mode.recorder is None
+
+
+@pytest.mark.parametrize("made", [np.ones(3), np.ones((2, 3))[1], np.ones(3)[::-1]])
+def test_an_array_that_numpy_has_made_is_refused(made):
+    x, y, out, *rest = arguments(rows=3)
+    for given in ((x, y, made, *rest), (x, y, Opaque(out), *rest[:-1], ((made, 1), 2))):
+        with pytest.raises(Unreadable, match="NumPy has made"):
+            recorded(lambda given=given: run(every_kind, given, 1))
+
+
+def test_constants_are_kept():
+    table = constant(np.ones((7, 3)))
+    _, y, out, *rest = arguments()
+    recorder = recorded(lambda: run(every_kind, (table, Opaque(y), Opaque(out), *rest), 1))
+    assert len(recorder.constants) == 1 and recorder.constants[0] is table
+
+
+def test_numbers_that_python_looks_at_are_refused():
+    for look in (runtime.seen, runtime.marked):
+        with pytest.raises(Unreadable):
+            recorded(lambda look=look: look(Opaque(np.ones(1, np.int64))))
 
 
 def test_a_mark_stops_the_launches():
     x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 2, 0])
-    recorder = recorded(lambda: losses.cross_entropy(x, y))
-    after = np.zeros(7)
-    recorder.launches += recorded(lambda: run(every_kind, (*arguments()[:2], after, *arguments()[3:]), 1)).launches
+    recorder = recorded(lambda: losses.cross_entropy(Opaque(x), Opaque(y)))
+    given, after = arguments(), np.zeros(7)
+    recorder.launches += recorded(lambda: run(every_kind, opaque((*given[:2], after, *given[3:])), 1)).launches
     launches = Launches(recorder.launches, [])
     assert launches.play(np.zeros(0, np.int64))
     after[:], y[2] = 0, 3
@@ -85,7 +122,6 @@ def test_a_mark_stops_the_launches():
 
 
 def test_a_mark_found_at_once_is_no_launch_to_make_again():
-    x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 9, 0])
-    with runtime.recorded(Recorder(lambda array: False)) as recorder, pytest.raises(IndexError):
-        losses.cross_entropy(x, y)
-    assert not recorder.pure
+    x, y = Opaque(np.zeros((4, 3), np.float32)), Opaque(np.array([0, 1, 9, 0]))
+    with pytest.raises(Unreadable, match="mark"):
+        recorded(lambda: losses.cross_entropy(x, y))

@@ -5,6 +5,7 @@ import threading
 import numpy as np
 import pytest
 
+import tensorgrad as tg
 from tensorgrad import memory
 
 SHAPE = (64, 1024)
@@ -185,3 +186,25 @@ def test_memory_of_others_is_not_owned():
     buffer = np.zeros(16, np.uint8)
     assert not owned(lambda: np.ndarray((4,), np.float32, buffer))
     assert not owned(lambda: np.frombuffer(b"16 bytes of text", np.float32))
+
+
+def test_what_is_free_is_given_back_on_request():
+    kept, free = memory.empty(SHAPE, np.float32), memory.empty(SHAPE, np.float32)
+    kept[:] = 3
+    del free
+    assert memory.statistics().held_bytes > 0
+    tg.empty_cache()
+    assert memory.statistics().held_bytes == 0 and (kept == 3).all()
+
+
+def test_sizes_that_nobody_asks_for_any_longer_are_given_back():
+    large, kept = memory.empty((4096, 1024), np.float32), memory.empty((2048, 1024), np.float32)
+    del large
+    for _ in range(2 * memory.SWEEP + 2):
+        memory.empty(SHAPE, np.float32)
+    statistics = memory.statistics()
+    assert statistics.buffers == 2  # that of the last size, and the one in use
+    assert kept.nbytes < statistics.held_bytes < 1.2 * kept.nbytes + 2 * 4 * SHAPE[0] * SHAPE[1]
+    memory.empty((2048, 1024), np.float32)[:] = 1
+    kept[:] = 2
+    assert (kept == 2).all()

@@ -1,13 +1,17 @@
 """A program by launches of kernels alone: one call for all that follow each other, in memory that stays.
 
 What a step does around its kernels (checks, plans, buffers, arguments) is the same in each replay of a program, since
-the sizes are. So it is enough to do it once, and to write down with which words each kernel was launched. Steps of
-which that isn't all, since they compute with NumPy or look at numbers, stay calls of Python between such stretches.
-Nothing is taken on trust: on other numbers, in memory full of rubbish, a capture has to give the bits of the steps.
+the sizes are. So it is enough to do it once, and to write down with which words each kernel was launched: a command
+list. That is sound because a step is captured on arrays whose numbers can't be read (`kernels.opaque`). What it hands
+to its kernels can then be nothing but parameters, constants, what earlier launches left in memory that stays, and
+numbers that follow from sizes. A step that reads numbers, or lets NumPy compute, raises there, and becomes a host call:
+Python calls it in each replay, between two stretches of launches.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
@@ -20,19 +24,20 @@ import numpy as np
 from tensorgrad import kernels, memory
 from tensorgrad.compiler.program import Call, Setting, call_of, function_of, last_uses
 from tensorgrad.compiler.recording import Step
+from tensorgrad.kernels.opaque import Opaque, real
 from tensorgrad.ops.operands import quiet
 
 if TYPE_CHECKING:  # with numba, which is loaded at its first use
-    from tensorgrad.kernels.launches import Launch, Recorder
+    from tensorgrad.kernels.launches import Launch
 
 LIMIT = 32 * 1024**2
 """Bytes that a capture holds at most. Steps that need more take so long that little is gained."""
 
+KEPT = 128 * 1024**2
+"""Bytes that all captures of the process hold together at most; those least recently used are dropped first."""
+
 TRIES = 3
 """Captures after which a program is left as it is."""
-
-RUBBISH = (0xFF, 0x55)
-"""Bytes to prove a capture in: every float of the first is a NaN."""
 
 
 class Unfit(Exception):
@@ -40,7 +45,7 @@ class Unfit(Exception):
 
 
 class Shortcut:
-    """What a program computes, by a capture of its steps once that has proved itself.
+    """What a program computes, by a capture of its steps.
 
     Args:
         function: does all of it, the slow way.
@@ -68,6 +73,17 @@ class Shortcut:
         # A result that is wanted twice would belong to two.
         self._tries = TRIES if len(self._wanted) == len(set(self._wanted)) else 0
         self._lock = threading.Lock()
+        self._used = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the capture holds."""
+        captured = self._captured
+        return 0 if captured is None else captured.nbytes
+
+    def let_go(self) -> None:
+        """Drop the capture; a run that has begun goes on with it."""
+        self._captured = None
 
     def __deepcopy__(self, memo: dict) -> Shortcut:
         return self  # as functions do
@@ -92,67 +108,84 @@ class Shortcut:
         return tuple([found[name] for name in self._results])
 
     def _found(self, arrays: tuple[np.ndarray, ...]) -> dict[str, np.ndarray] | None:
-        if self._captured is not None and not self._captured.spoiled:
-            return self._captured.run(arrays)
+        captured, self._used = self._captured, next(_clock)
+        if captured is not None and not captured.spoiled:
+            return captured.run(arrays)
         self._captured = None
         if self._tries:
             self._tries -= 1
             with suppress(Exception):  # if it is the steps that fail, `function` will fail, too
-                self._capture(arrays)
+                self._captured = Captured(self._steps, self._parameters, arrays, self._wanted, self._constants)
+                _make_room(self)
         return None
 
-    def _capture(self, arrays: tuple[np.ndarray, ...]) -> None:
-        """Capture the steps, and keep that if on other numbers it gives what the steps themselves give."""
-        captured = Captured(self._steps, self._parameters, arrays, self._wanted, self._constants)
-        others = [_altered(array) for array in arrays]
-        known = self._constants | dict(zip(self._parameters, others, strict=True))
-        for step in self._steps:
-            _run(call_of(step), known)
-        for byte in RUBBISH:
-            captured.fill(byte)
-            found = captured.run(others)
-            if found is None or not all(_same_bits(known[name], found[name]) for name in self._wanted):
-                self._tries = 0
-                return
-        self._captured = captured
+
+_clock, _shortcuts, _together = itertools.count(1), weakref.WeakSet[Shortcut](), threading.Lock()
 
 
-def _altered(array: np.ndarray) -> np.ndarray:
-    """Other numbers of the same kind, where there are any: probabilities stay such, and mostly indices too.
+def _make_room(new: Shortcut) -> None:
+    """Drop captures, the least recently used first, until all take no more than `KEPT` bytes."""
+    with _together:
+        _shortcuts.add(new)
+        total = sum(shortcut.nbytes for shortcut in _shortcuts)
+        for shortcut in sorted(_shortcuts, key=lambda shortcut: shortcut._used):
+            if total <= KEPT:
+                break
+            if shortcut is not new:
+                total -= shortcut.nbytes
+                shortcut.let_go()
 
-    >>> _altered(np.array([0.0, 1.0])), _altered(np.array([0, 7]))
-    (array([0.765625, 0.015625]), array([1, 6]))
-    """
-    if array.dtype.kind == "f":
-        return (array.ravel()[::-1].reshape(array.shape) * 0.75 + 1 / 64).astype(array.dtype)
-    if array.dtype.kind in "iu":
-        return np.where(array > 0, array - 1, array + 1).astype(array.dtype)
-    return np.logical_not(array) if array.dtype.kind == "b" else array.copy()
+
+def _after_fork() -> None:
+    global _together
+    _together = threading.Lock()  # another thread of the parent may have held it
 
 
-class PythonCall(NamedTuple):
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+class HostCall(NamedTuple):
     """A step that stays a call of Python.
 
     Attributes:
-        sources: per argument the number of a parameter, or the array or the setting itself.
-        targets: per output its name, and the array where later steps look for it, None if none does.
+        sources: per argument the number of a parameter, the name of what an earlier host call returned, or the array
+            or the setting itself.
+        outputs: per output its name, and the array where captured steps look for it, None if none does.
     """
 
     run: Callable[..., Any]
     sources: list[Any]
-    targets: list[tuple[str, np.ndarray | None]]
+    outputs: list[tuple[str, np.ndarray | None]]
 
-    def __call__(self, arrays: Sequence[np.ndarray], found: dict[str, np.ndarray]) -> None:
-        """Compute, and put the outputs where they belong."""
-        values = self.run(*[arrays[x] if type(x) is Parameter else x for x in self.sources])
-        for (name, target), value in zip(self.targets, _outputs(values, len(self.targets)), strict=True):
+    def __call__(self, arrays: Sequence[np.ndarray], found: dict[str, np.ndarray]) -> bool:
+        """Compute, and put the outputs where they belong. Whether they lie there as they did at the capture."""
+        arguments = [_SOURCES.get(type(x), _itself)(x, arrays, found) for x in self.sources]
+        values = self.run(*arguments)
+        for (name, target), value in zip(self.outputs, _outputs(values, len(self.outputs)), strict=True):
             found[name] = value
             if target is not None:
+                if value.strides != target.strides:
+                    return False
                 np.copyto(target, value)
+        return True
 
 
 class Parameter(int):
     """The number of a parameter."""
+
+
+class Name(str):
+    """The name of what a host call returned."""
+
+    __slots__ = ()
+
+
+def _itself(value: Any, arrays: Sequence[np.ndarray], found: dict[str, np.ndarray]) -> Any:
+    return value
+
+
+_SOURCES = {Parameter: lambda number, arrays, _: arrays[number], Name: lambda name, _, found: found[name]}
 
 
 class Captured:
@@ -182,12 +215,21 @@ class Captured:
         self._kinds = [(array.shape, array.dtype) for array in arrays]
         self._known = [weakref.ref(array) for array in arrays]
         self._held: list[np.ndarray] = []
-        known = constants | dict(zip(parameters, arrays, strict=True))
-        parts = self._taken_apart(steps, known, wanted)
-        self._plan_results(known, wanted, parts)
+        capture = _Capture(self._arena, steps, parameters, arrays, wanted, constants)
+        parts = capture.parts
+        hosts = sum(type(part) is HostCall for part in parts)
+        if sum(len(part) for part in parts if type(part) is list) <= hosts:
+            raise Unfit  # a host call costs what a launch saves
+        self._held, self._views = capture.held, capture.views
+        self._plan_results(capture, wanted)
         regions = [*self._places, *(place for place, *_ in self._fresh.values())]
-        self._units = [part if type(part) is PythonCall else kernels.launches.Launches(part, regions) for part in parts]
+        self._units = [part if type(part) is HostCall else kernels.launches.Launches(part, regions) for part in parts]
         self._starts = np.array([begin for begin, _ in regions], np.int64)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the memory that stays."""
+        return self._arena.nbytes
 
     def fill(self, byte: int) -> None:
         """Overwrite all memory between the steps."""
@@ -198,19 +240,20 @@ class Captured:
         if not kernels.runtime.parallel_with(self._threads) or not self._follow(arrays):
             self.spoiled = kernels.runtime.get_num_threads() != self._threads
             return None
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for k, (name, ((_, size), offset, like)) in enumerate(self._fresh.items(), len(arrays)):
             room = memory.empty((size,), np.uint8)
             self._starts[k] = room.ctypes.data
             found[name] = room[offset : offset + like.nbytes].view(like.dtype).reshape(like.shape)
-        for unit in self._units:
-            if type(unit) is PythonCall:
-                unit(arrays, found)
-            elif not unit.play(self._starts):
+        for unit in (*self._views, *self._units):
+            if not (unit(arrays, found) if type(unit) is HostCall else unit.play(self._starts)):
                 self.spoiled = True
                 return None
         for name, array in self._copied.items():
             found[name] = array.copy()
+        for name in self._by_host:
+            if _borrows(found[name], self._stays):
+                found[name] = found[name].copy()
         return found
 
     def _follow(self, arrays: Sequence[np.ndarray]) -> bool:
@@ -222,68 +265,18 @@ class Captured:
                 self._known[k], self._starts[k] = weakref.ref(array), array.ctypes.data
         return True
 
-    # ------------------------------------------------------------------------------------------------------- capturing
-
-    def _taken_apart(
-        self, steps: Sequence[Step], known: dict[str, np.ndarray], wanted: Sequence[str]
-    ) -> list[list[Launch] | PythonCall]:
-        """Run the steps, and write down stretches of launches, and the calls of Python between and behind them."""
-        calls, uses = [call_of(step) for step in steps], last_uses(steps, wanted, ())
-        parts: list[list[Launch] | PythonCall] = [[]]
-        behind: list[PythonCall] = []
-        for number, call in enumerate(calls):
-            recorder = kernels.launches.Recorder(self._stays)
-            arguments = _values(call, known)
-            with kernels.runtime.recorded(recorder), memory.drawn_from(self._arena):
-                outputs = _outputs(quiet(call.run)(*arguments), len(call.outputs))
-            self._held += recorder.arrays
-            known.update(zip(call.outputs, outputs, strict=True))
-            if self._is_captured(recorder, arguments, outputs):
-                parts[-1] += recorder.launches
-            else:
-                later = {name for other in calls[number + 1 :] for name in _names(other)}
-                python = self._python_call(call, arguments, outputs, later)
-                if any(target is not None for _, target in python.targets):
-                    parts += python, []
-                else:  # nobody waits for it, and what it reads is held, so nothing is written there
-                    behind.append(python)
-            for name in uses.get(number, ()):
-                del known[name]
-        return [part for part in (*parts, *behind) if part]
-
-    def _python_call(
-        self, call: Call, arguments: list[Any], outputs: Sequence[np.ndarray], later: set[str]
-    ) -> PythonCall:
-        sources, places = [], [_place(x) for x in arguments if isinstance(x, np.ndarray)]
-        if any(_within(x, place) for x in outputs if isinstance(x, np.ndarray) for place in places):
-            raise Unfit  # whoever gets it would see it change
-        for x in arguments:
-            if not isinstance(x, np.ndarray):
-                sources.append(x)
-                continue
-            number = next((k for k, ref in enumerate(self._known) if ref() is x), None)
-            if number is None and any(_within(x, place) for place in self._places):
-                raise Unfit  # a view of what may lie elsewhere
-            if number is None:
-                self._held.append(x)
-            sources.append(x if number is None else Parameter(number))
-        targets = [(name, x if name in later else None) for name, x in zip(call.outputs, outputs, strict=True)]
-        self._held += [x for x in outputs if isinstance(x, np.ndarray)]
-        return PythonCall(quiet(call.run), sources, targets)
-
-    def _plan_results(self, known: dict[str, np.ndarray], wanted: Sequence[str], parts: list) -> None:
-        """Which results get memory of their own each time, and which are copied."""
-        by_python = {name for part in parts if type(part) is PythonCall for name, _ in part.targets}
+    def _plan_results(self, capture: _Capture, wanted: Sequence[str]) -> None:
+        """Which results get memory of their own each time, and which are copied; host calls return the others."""
+        self._by_host = [name for name in wanted if name in capture.by_host or capture.returned_by_view(name)]
+        self._stays = [*self._arena.buffers(), *map(_place, self._held)]
         self._fresh: dict[str, tuple[tuple[int, int], int, np.ndarray]] = {}
         self._copied: dict[str, np.ndarray] = {}
         for name in wanted:
-            array = known[name]
-            if any(_within(array, place) for place in self._places):
-                raise Unfit  # somebody's own array
-            if name in by_python:
+            if name in self._by_host:
                 continue
+            array = real(capture.known[name])
             place = next((place for place in self._arena.buffers() if _within(array, place)), None)
-            others = (*self._held, *(known[other] for other in wanted if other != name))
+            others = (*self._held, *(real(capture.known[other]) for other in wanted if other != name))
             alone = place is not None and not any(_within(x, place) for x in others)
             if alone and array.nbytes >= memory.SMALLEST and array.flags.carray:
                 like = np.broadcast_to(np.empty((), array.dtype), array.shape)
@@ -291,27 +284,152 @@ class Captured:
             else:
                 self._copied[name] = array
 
-    def _stays(self, array: np.ndarray) -> bool:
-        """Whether the array lies where it does for as long as the capture is, or where a parameter is."""
-        return any(_within(array, place) for place in (*self._arena.buffers(), *self._places))
 
-    def _is_captured(self, recorder: Recorder, arguments: Sequence[Any], outputs: Sequence[Any]) -> bool:
-        """Whether the launches are all that a step does: not what NumPy has made is returned, nor has it looked."""
-        if not outputs or not recorder.pure or not all(isinstance(array, np.ndarray) for array in outputs):
+class _Capture:
+    """The run of the steps in which they are written down.
+
+    Attributes:
+        parts: stretches of launches, and the host calls between and behind them.
+        views: host calls that take views of parameters, to be made before all else.
+        held: arrays that have to stay.
+        known: arrays by name, opaque but for those that only host calls know.
+        by_host: the names of those that host calls return.
+    """
+
+    def __init__(
+        self,
+        arena: memory.Arena,
+        steps: Sequence[Step],
+        parameters: Sequence[str],
+        arrays: Sequence[np.ndarray],
+        wanted: Sequence[str],
+        constants: dict[str, np.ndarray],
+    ) -> None:
+        self.views: list[HostCall] = []
+        self.held: list[np.ndarray] = []
+        self.by_host: set[str] = set()
+        self._arena, self._room = arena, _OpaqueRoom(arena)
+        self._numbers = {name: Parameter(k) for k, name in enumerate(parameters)}
+        self._places = [_place(array) for array in arrays]
+        self._made_by: dict[str, Call] = {}  # a view's name -> the step that took it
+        self._read: set[str] = set()  # by captured steps
+        self.known = {
+            name: Opaque(array) for name, array in (*constants.items(), *zip(parameters, arrays, strict=True))
+        }
+        self.parts = self._parts_of([call_of(step) for step in steps], last_uses(steps, wanted, ()))
+
+    def _parts_of(self, calls: Sequence[Call], uses: dict[int, list[str]]) -> list[list[Launch] | HostCall]:
+        parts: list[list[Launch] | HostCall] = [[]]
+        behind: list[HostCall] = []
+        for number, call in enumerate(calls):
+            launches = self._captured(call)
+            if launches is not None:
+                parts[-1] += launches
+            else:
+                host = self._host_call(call)
+                later = {name for other in calls[number + 1 :] for name in _names(other)}
+                if later.isdisjoint(call.outputs):
+                    behind.append(host)  # nobody waits for it, and what it reads is held, so nothing is written there
+                else:
+                    parts += host, []
+            for name in uses.get(number, ()):
+                if name not in self._made_by or not self._is_given(name):
+                    del self.known[name]
+        return [self._without_idle_targets(part) for part in (*parts, *behind) if part]
+
+    def _captured(self, call: Call) -> list[Launch] | None:
+        """The launches of a step; None if it has to stay a host call."""
+        arguments = _values(call, self.known)
+        if not all(type(self.known[name]) is Opaque for name in _names(call)):
+            return None
+        recorder = kernels.launches.Recorder()
+        try:
+            with kernels.runtime.recorded(recorder), memory.drawn_from(self._room):
+                outputs = _outputs(quiet(call.run)(*arguments), len(call.outputs))
+        except memory.ArenaFull:
+            raise
+        except Exception:  # whatever it is that needs numbers; if it's the step itself that fails, the host call will
+            return None
+        if not outputs or not all(type(x) is Opaque for x in outputs):
+            return None
+        self.held += recorder.constants
+        self.known.update(zip(call.outputs, outputs, strict=True))
+        self._read.update(_names(call))
+        if not recorder.launches:
+            self._made_by.update(dict.fromkeys(call.outputs, call))
+        return recorder.launches
+
+    def _host_call(self, call: Call) -> HostCall:
+        """Make the call, and keep what it needs."""
+        sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
+        arguments = [x.value if isinstance(x, Setting) else real(self.known[x]) for x in call.arguments]
+        outputs = []
+        for name, value in zip(call.outputs, _outputs(quiet(call.run)(*arguments), len(call.outputs)), strict=True):
+            target = self._target(value)
+            self.known[name] = value if target is None else Opaque(target)
+            self.by_host.add(name)
+            outputs.append((name, target))
+        return HostCall(quiet(call.run), sources, outputs)
+
+    def _target(self, value: np.ndarray) -> np.ndarray | None:
+        """Memory for captured steps to find a value in that a host call returns, laid out as that is; with it."""
+        # From the axis of the longest steps to that of the shortest, and back
+        if not isinstance(value, np.ndarray):
+            return None
+        order = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
+        with suppress(memory.ArenaFull):
+            target = self._arena.take(tuple(value.shape[axis] for axis in order), value.dtype)
+            target = target.transpose(np.argsort(order))
+            if target.strides == value.strides:
+                np.copyto(target, value)
+                self.held.append(target)
+                return target
+        return None
+
+    def _source(self, name: str) -> Any:
+        """Where a host call finds an argument."""
+        if name in self._numbers:
+            return self._numbers[name]
+        if name in self.by_host or self.returned_by_view(name):
+            return Name(name)
+        array = real(self.known[name])
+        self.held.append(array)
+        return array
+
+    def returned_by_view(self, name: str) -> bool:
+        """Whether the array is a parameter, which may come to lie elsewhere, or a view of one; host calls take it."""
+        if not self._is_given(name):
             return False
-        places = [_place(array) for array in arguments if isinstance(array, np.ndarray)]
-        if recorder.launches:
-            places += *self._arena.buffers(), *(_place(array) for array in self._held)
-        # Without a launch it is a view.
-        return all(any(_within(array, place) for place in places) for array in outputs)
+        if name not in self.by_host:
+            call = self._made_by.get(name)
+            if call is None:
+                raise Unfit  # somebody's own array
+            sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
+            self.views.append(HostCall(call.run, sources, [(output, None) for output in call.outputs]))
+            self.by_host.update(call.outputs)
+        return True
+
+    def _is_given(self, name: str) -> bool:
+        array = real(self.known[name])
+        return any(_within(array, place) for place in self._places)
+
+    def _without_idle_targets(self, part: list[Launch] | HostCall) -> list[Launch] | HostCall:
+        if type(part) is not HostCall:
+            return part
+        return part._replace(outputs=[(name, x if name in self._read else None) for name, x in part.outputs])
 
 
-def _run(call: Call, known: dict[str, np.ndarray]) -> None:
-    """Do one step on the arrays of these names."""
-    known.update(zip(call.outputs, _outputs(quiet(call.run)(*_values(call, known)), len(call.outputs)), strict=True))
+class _OpaqueRoom:
+    """An arena as `memory.empty` knows it, whose arrays are opaque."""
+
+    def __init__(self, arena: memory.Arena) -> None:
+        self._arena = arena
+
+    def take(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+        return Opaque(self._arena.take(shape, dtype))
 
 
-def _values(call: Call, known: dict[str, np.ndarray]) -> list[Any]:
+def _values(call: Call, known: dict[str, Any]) -> list[Any]:
     return [x.value if isinstance(x, Setting) else known[x] for x in call.arguments]
 
 
@@ -323,13 +441,17 @@ def _outputs(values: Any, count: int) -> Sequence[Any]:
     return (values,) if count == 1 else values if count else ()
 
 
+def _borrows(array: np.ndarray, places: Sequence[tuple[int, int]]) -> bool:
+    """Whether the array is a view of memory in one of these places."""
+    if array.base is None:
+        return False
+    start = array.ctypes.data
+    return any(begin <= start < begin + size for begin, size in places)
+
+
 def _place(array: np.ndarray) -> tuple[int, int]:
     return array.ctypes.data, array.nbytes
 
 
 def _within(array: np.ndarray, place: tuple[int, int]) -> bool:
     return place[0] <= array.ctypes.data < place[0] + place[1]
-
-
-def _same_bits(one: np.ndarray, other: np.ndarray) -> bool:
-    return (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())

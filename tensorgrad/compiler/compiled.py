@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import warnings
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -18,7 +19,10 @@ from tensorgrad.errors import DTypeError, restate
 from tensorgrad.ops.operands import as_tensor
 
 PROGRAMS = 64
-"""Kinds of calls that are kept; the one least recently recorded goes first."""
+"""Kinds of calls that are kept; the one least recently used goes first."""
+
+KEPT = 64 * 1024**2
+"""Bytes of constants that the programs of a compiled function hold together at most, but for the one used last."""
 
 MODES = 4
 """Different recordings of one kind of call that are kept: a module in training, the same in evaluation, ..."""
@@ -106,7 +110,17 @@ class CompiledFunction:
         except Exception:
             return self.function(*call.args, **call.kwargs)  # which knows better what is wrong
         self.replays += 1
+        entry.used = next(_clock)
         return _filled(entry.structure, iter(outputs))
+
+    def clear(self) -> None:
+        """Forget all that was recorded, and free its memory: the next calls are recorded anew.
+
+        By itself a compiled function drops the kinds of calls least recently used where there are more than 64, or
+        where their constants take more than 64 MiB; what the captures of all functions keep together stays below
+        128 MiB.
+        """
+        self._entries.clear()
 
     @property
     def source(self) -> str:
@@ -147,8 +161,12 @@ class CompiledFunction:
         return result
 
     def _new_entry(self, kind: Any) -> _Entry:
-        if len(self._entries) >= PROGRAMS:
-            del self._entries[next(iter(self._entries))]
+        entries = sorted(self._entries.items(), key=lambda item: item[1].used)
+        total = sum(entry.nbytes for _, entry in entries)
+        while entries and (len(entries) >= PROGRAMS or total > KEPT):
+            oldest, dropped = entries.pop(0)
+            total -= dropped.nbytes
+            self._entries.pop(oldest, None)
         entry = self._entries[kind] = _Entry()
         return entry
 
@@ -186,6 +204,9 @@ class _Call:
         return value
 
 
+_clock = itertools.count()
+
+
 class _Entry:
     """What is known of one kind of call."""
 
@@ -195,8 +216,14 @@ class _Entry:
         self.problem: str | None = None
         self.configuration = -1
         self.given_up = False
+        self.used = next(_clock)
         self._known: list[tuple[Plan, Any, Program | None]] = []
         self._failures = 0
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the constants of its programs."""
+        return sum(program.nbytes for _, _, program in self._known if program is not None)
 
     def learn(self, plan: Plan | None, structure: Any, problem: str | None) -> None:
         """A call was recorded: replay the next if this one did what an earlier one did."""

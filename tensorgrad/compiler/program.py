@@ -35,7 +35,7 @@ def function_of(
     `function.source`. Each name is let go after its last use, so that its memory serves again.
     """
     known: dict[str, Any] = {}
-    steps = (*before, *steps, *map(_final, effects))
+    steps = (*before, *steps, *[_final(effect, done) for done, effect in enumerate(effects)])
     lines = [_line(step, known) for step in steps]
     for number, names in last_uses(steps, results, kept).items():
         if names:
@@ -53,10 +53,14 @@ def function_of(
 
 
 class Underway(Exception):
-    """An effect raised, after others may have happened: its error is the cause. To begin anew would repeat them."""
+    """An effect raised, its error is the cause, after others have happened, `done` in number."""
+
+    def __init__(self, done: int) -> None:
+        super().__init__(done)
+        self.done = done
 
 
-def _final(effect: Step) -> Step:
+def _final(effect: Step, done: int) -> Step:
     if effect.function is accumulate:  # which counts how often its arguments are referred to, and doesn't raise
         return effect
 
@@ -65,7 +69,7 @@ def _final(effect: Step) -> Step:
         try:
             effect.function(*arguments)
         except Exception as error:
-            raise Underway from error
+            raise Underway(done) from error
 
     return effect._replace(function=run)
 

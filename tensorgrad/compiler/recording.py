@@ -13,7 +13,7 @@ import numpy as np
 
 from tensorgrad.aliases import version_of
 from tensorgrad.backward import accumulate, forget
-from tensorgrad.engine import BACKWARD, Scope, Variable
+from tensorgrad.engine import BACKWARD, Node, Scope, Variable
 from tensorgrad.op import Op
 
 
@@ -51,6 +51,7 @@ class Recording:
         leaves: tensors that were there before, by name.
         constants: arrays that the call makes anew each time, always alike, by name.
         shapes: of all arrays, by name.
+        contributions: what leaves have got in walks back, one after the other, by name.
         problem: why the steps alone would not do what the call does; None if they would.
     """
 
@@ -63,6 +64,7 @@ class Recording:
         self.leaves: dict[str, Variable] = {}
         self.constants: dict[str, np.ndarray] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
+        self.contributions: dict[Variable, list[str]] = {}
         self.problem: str | None = None
         self._names: dict[int, str] = {}  # by the identity of an array
         self._kept: list[Any] = []  # so that no other array gets one's identity meanwhile
@@ -172,11 +174,17 @@ class Recording:
         self._names[id(tensor._data)] = self.name_of(now)
         self._interior.append(weakref.ref(tensor))
 
+    def contributed(self, node: Node, position: int, _: Variable, contribution: Variable) -> None:
+        """A step of the walk back has found what an input gets."""
+        edge = node.edges[position]
+        if type(edge) is not Node:
+            self.contributions.setdefault(edge, []).append(self.name_of(contribution))
+
     def arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
         """`backward` has walked, and adds what it found to the leaves, op by op; a replay does so at once."""
         if create_graph:
             self.refuse("backward(create_graph=True) inside")
-        if any(leaf._hooks is not None for leaf in gradients):
+        if any(leaf._hooks for leaf in gradients):
             self.refuse("a hook on a tensor whose gradient is taken inside")
         names = [self.name_of(gradient) for gradient in gradients.values()]
         self.effects.append(Step(accumulate, {0: tuple(gradients)}, (), dict(enumerate(names, 1)), ()))
@@ -293,6 +301,7 @@ class Recording:
         """Let go of the arrays and of the graph: what is left is text, and the leaves."""
         self._kept.clear()
         self._changed.clear()
+        self.contributions.clear()
         self._gradients.clear()
         self._names.clear()
         self._origins.clear()

@@ -12,8 +12,10 @@ from tensorgrad.aliases import Version, version_of
 from tensorgrad.backward import gradients
 from tensorgrad.compiler.capture import Shortcut
 from tensorgrad.compiler.fusion import fused
-from tensorgrad.compiler.program import folded, function_of, live
+from tensorgrad.compiler.journal import Journal
+from tensorgrad.compiler.program import Underway, folded, function_of, live
 from tensorgrad.compiler.recording import Recording, Step, insist
+from tensorgrad.compiler.walk import Backward, Walk, grouped
 from tensorgrad.engine import Node, Variable, apply, enable_grad, is_grad_enabled, observe, wrap
 from tensorgrad.errors import GraphError, restate
 from tensorgrad.op import Op
@@ -36,32 +38,29 @@ class Plan:
         self.outputs = tuple(recording.name_of(tensor) for tensor in outputs)
         self.forward = tuple(recording.steps)
         self.walked = tuple(step for steps in recording.walks for step in steps)
-        self.backward: dict[int, tuple[str, tuple[Step, ...], tuple[str | None, ...]]] = {}
         variables = (*inputs, *recording.leaves.values())
         self.spent = {k for k, output in enumerate(outputs) if output._node is not None and output._node.freed}
-        for k, output in enumerate(outputs):
-            if output._node is not None and k not in self.spent:
-                self.backward[k] = self._dry_run(k, output, variables)
+        wanted = [k for k, output in enumerate(outputs) if output._node is not None and k not in self.spent]
+        self.backward = [self._dry_run(group, outputs, variables) for group in grouped(outputs, wanted)]
 
-    def _dry_run(self, k: int, output: Variable, variables: Sequence[Variable]) -> tuple[str, tuple, tuple]:
-        """The name of the upstream gradient, the steps from there on, and the names of the gradients found."""
+    def _dry_run(self, group: Sequence[int], outputs: Sequence[Variable], variables: Sequence[Variable]) -> Walk:
+        """The walk back from a group of outputs."""
         recording, before = self.recording, len(self.recording.steps)
-        seed = wrap(np.ones_like(output._data))
-        upstream = recording.introduce(seed._data, f"grad_{k + 1}")
+        seeds = [wrap(np.ones_like(outputs[k]._data)) for k in group]
+        upstream = {k: recording.introduce(g._data, f"grad_{k + 1}") for k, g in zip(group, seeds, strict=True)}
         wanted = [x for x in variables if x._requires_grad]
+        recording.contributions.clear()
         with observe(recording):
-            found = iter(gradients([output], wanted, [seed], retain_graph=True, leaf_hooks=False))
-        per_variable = [next(found) if x._requires_grad else None for x in variables]
-        names = tuple(None if g is None else recording.name_of(g) for g in per_variable)
-        return upstream, tuple(recording.steps[before:]), names
+            gradients([outputs[k] for k in group], wanted, seeds, retain_graph=True, leaf_hooks=False)
+        found = tuple(tuple(recording.contributions.get(x._node or x, ())) for x in variables)
+        return Walk(upstream, tuple(recording.steps[before:]), found)
 
     def agrees_with(self, other: Plan) -> bool:
         """Whether both calls did the same."""
         return (
             self.outputs == other.outputs
-            and self.backward.keys() == other.backward.keys()
             # The steps are compared below: all of them are the recording's.
-            and all(walk[::2] == other.backward[k][::2] for k, walk in self.backward.items())
+            and [walk[::2] for walk in self.backward] == [walk[::2] for walk in other.backward]
             and self.recording.agrees_with(other.recording)
         )
 
@@ -77,8 +76,10 @@ class Program:
         moves: what it does beside the ops: masks that it draws, statistics that it updates.
         spent: per output whose graph was used up inside, a node that says so.
         count: how many outputs there are.
-        backward: per output that has a gradient: a function of the upstream gradient and of what forward kept for it,
-            where that stands in what forward kept, and per input and leaf where its gradient stands in the result.
+        lent: per array that forward keeps, the number of the input or leaf of which it is a view, None if of none.
+        nbytes: bytes of its constants.
+        groups: the outputs that have a gradient, those that share a part of their graph together.
+        backward: the walk back from each group, and where what it needs stands in what forward kept.
         source: the text of all of them.
     """
 
@@ -88,18 +89,14 @@ class Program:
         parameters, effects = (*recording.inputs, *recording.leaves), tuple(recording.effects)
         self.moves = ", ".join(dict.fromkeys(_besides_ops((*plan.forward, *effects))))
 
-        gradients = {k: tuple(n for n in names if n is not None) for k, (_, _, names) in plan.backward.items()}
         ends = (*plan.outputs, *_taken_by(effects))
-        found = tuple(name for names in gradients.values() for name in names)
-        walks = {k: steps for k, (_, steps, _) in plan.backward.items()} | {INSIDE: plan.walked}
+        found = tuple(name for walk in plan.backward for name in walk.found)
+        walks = {k: walk.steps for k, walk in enumerate(plan.backward)} | {INSIDE: plan.walked}
         forward, walks = fused(plan.forward, walks, (*ends, *found), recording.shapes)
         forward, constants = folded((*forward, *walks.pop(INSIDE)), recording.constants, (*ends, *found))
-        walks = {k: live(steps, gradients[k]) for k, steps in walks.items()}
-
         made = {name for step in forward for name in step.outputs}.union(parameters)
-        read = {k: dict.fromkeys((*_taken_by(steps), *gradients[k])) for k, steps in walks.items()}
-        kept_by = {k: tuple(name for name in names if name in made) for k, names in read.items()}
-        kept = tuple(dict.fromkeys(name for names in kept_by.values() for name in names))
+        ways = [Backward(walk, walks[k], made, constants) for k, walk in enumerate(plan.backward)]
+        kept = tuple(dict.fromkeys(name for way in ways for name in way.kept))
         steps, results = live(forward, (*ends, *kept)), (*plan.outputs, *kept)
         before = (*recording.conditions, *effects[: recording.begins_with])
         effects = effects[recording.begins_with :]
@@ -108,18 +105,32 @@ class Program:
         self.run = self.forward
         if not plan.backward and all(_is_op(step) for step in (*plan.forward, *plan.walked)):
             self.run = Shortcut(self.forward, before, steps, effects, parameters, results, constants)
-        roots = {_root(name, plan.forward) for name in kept}
+        roots = [_root(name, plan.forward) for name in kept]
+        self.lent = [parameters.index(name) if name in parameters else None for name in roots]
         self.watched = tuple(k for k, name in enumerate(plan.outputs) if _root(name, plan.forward) in roots)
 
-        self.backward: dict[int, tuple[Callable, tuple[int, ...], tuple[int | None, ...]]] = {}
-        for k, steps in walks.items():
-            upstream, _, names = plan.backward[k]
-            run = function_of(f"backward_{k + 1}", (upstream,), steps, gradients[k], constants, kept=kept_by[k])
-            places = tuple(None if name is None else gradients[k].index(name) for name in names)
-            self.backward[k] = run, tuple(kept.index(name) for name in kept_by[k]), places
+        self._journal = Journal((*plan.forward, *plan.walked), recording.effects)
+        self._begins_with = recording.begins_with
+
+        self.nbytes = sum(array.nbytes for array in constants.values())
+        self.groups = [tuple(walk.upstream) for walk in plan.backward]
+        self.backward = [(way, [kept.index(name) for name in way.kept]) for way in ways]
         self.spent = {k: _spent() for k in plan.spent}
-        functions = (self.forward, *(run for run, _, _ in self.backward.values()))
+        functions = (self.forward, *[way.function(g).run for way, g in zip(ways, self.groups, strict=True)])
         self.source = "\n".join(function.source for function in functions)
+
+    def run_or_undo(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+        """What `run` returns. Should it raise, the world is as it was; else, where that can't be, it's `Underway`."""
+        noted = self._journal.note()
+        try:
+            return self.run(*arrays)
+        except Underway as stop:
+            if self._journal.put_back(noted, self._begins_with + stop.done):
+                raise stop.__cause__ from None
+            raise
+        except Exception:
+            self._journal.put_back(noted, self._begins_with)
+            raise
 
 
 def _spent() -> Node:
@@ -153,45 +164,57 @@ def _besides_ops(steps: Sequence[Step]) -> list[str]:
 class Run:
     """One call of a program: its outputs, and what it keeps for backward."""
 
-    __slots__ = ("again", "kept", "outputs", "program", "shown", "variables", "versions")
+    __slots__ = ("again", "kept", "outputs", "program", "shown", "upstream", "variables", "versions")
 
     def __init__(self, program: Program, variables: Sequence[Variable], again: Callable) -> None:
         self.program, self.variables, self.again = program, variables, again
-        results = program.run(*[x._data for x in variables])
+        results = program.run_or_undo([x._data for x in variables])
         self.outputs = [np.asarray(array) for array in results[: program.count]]
         self.kept = results[program.count :]
         self.shown: list[Version] = []  # of the watched outputs; the outputs themselves would be a cycle
         self.versions = [x._version or version_of(x) for x in variables] if program.backward else []
+        self.upstream: dict[int, Variable] = {}  # gradients of outputs that wait for others
 
-    def gradients(self, k: int, grad: Variable, positions: Sequence[int], last: bool) -> list[tuple[int, Variable]]:
-        """∂L/∂(input at each position), given ∂L/∂(output k)."""
-        self._check_versions()
-        walk, places, names = self.program.backward[k]
-        kept = [self.kept[place] for place in places]
+    def gradients(
+        self, group: int, grads: dict[int, Variable], positions: Sequence[int], last: bool
+    ) -> list[tuple[int, Variable]]:
+        """What the input at each position gets, one after the other, given ∂L/∂(output) of some outputs of a group."""
+        way, places = self.program.backward[group]
+        walk = way.function(tuple(grads))
+        needed = [places[k] for k in walk.kept]
+        self._check_versions(needed)
+        kept = [self.kept[place] for place in needed]
         if last and len(self.program.backward) == 1:
             self.kept = ()  # the walk alone holds it now, and lets it go piece by piece
-        found = walk(grad._data, kept) if kept else walk(grad._data)
-        places = [(position, names[position]) for position in positions]
-        return [(position, wrap(found[place])) for position, place in places if place is not None]
+        upstream = [grad._data for grad in grads.values()]
+        found = walk.run(*upstream, kept) if kept else walk.run(*upstream)
+        return [(position, wrap(found[place])) for position in positions for place in walk.places[position]]
 
     def differentiable_gradients(
-        self, k: int, grad: Variable, positions: Sequence[int]
+        self, grads: dict[int, Variable], positions: Sequence[int]
     ) -> Iterator[tuple[int, Variable]]:
         """The same, recorded, for a second derivative: the function itself runs once more, op by op."""
         if self.program.moves:
             problem = "a gradient of a gradient needs the function itself once more, which wouldn't do the same again"
             fix = "call the function, not the compiled one, where create_graph=True"
             raise GraphError(restate("compiled", problem, fix=fix, besides=self.program.moves))
-        wanted = [self.variables[position] for position in positions]
-        found = gradients([self.again()[k]], wanted, [grad], create_graph=True)
+        wanted, outputs = [self.variables[position] for position in positions], self.again()
+        found = gradients([outputs[k] for k in grads], wanted, list(grads.values()), create_graph=True)
         return ((position, g) for position, g in zip(positions, found, strict=True) if g is not None)
 
-    def _check_versions(self) -> None:
+    def arrived_at(self, outputs: Sequence[int], there: np.ndarray) -> dict[int, Variable]:
+        """The gradients of those outputs that have one: what isn't `there` was left by a walk that didn't end."""
+        found = {k: self.upstream[k] for k, one in zip(outputs, there.tolist(), strict=True) if one}
+        self.upstream.clear()
+        return found
+
+    def _check_versions(self, needed: Sequence[int]) -> None:
         if not all([version.current for version in self.shown]):
             problem = "backward needs what the compiled function returned, which was changed in place"
             fix = "change a copy (t.clone()), or make the change after backward()"
             raise GraphError(restate("compiled", problem, fix=fix))
-        place = next((k for k, version in enumerate(self.versions) if not version.current), None)
+        numbers = [self.program.lent[place] for place in needed]
+        place = next((k for k in numbers if k is not None and not self.versions[k].current), None)
         if place is None:
             return
         problem = "backward needs a tensor that was changed in place after the compiled function used it"
@@ -206,34 +229,65 @@ class Compiled(Op):
     symbol, formula = "f", "z = f(xs)"
     derivatives = ("∂L/∂xᵢ by the recorded rules",)
     run: Run | None
-    output: int
+    group: int
+    outputs: tuple[int, ...]
 
     def forward(self, *xs):
-        """What the program has computed by now."""
+        """What the program has computed by now: of several outputs none, for `Part` gives them."""
         # Not among the parameters any longer: those stay with the node when backward frees what it kept.
+        self.residuals = self.__dict__.pop("run")
+        return self.residuals.outputs[self.outputs[0]] if len(self.outputs) == 1 else np.zeros(len(self.outputs))
+
+    def backward_together(
+        self, grad: Variable, residuals: Run, positions: Sequence[int], last: bool
+    ) -> Iterable[tuple[int, Variable]]:
+        """What the walk back through the program gives."""
+        grads = {self.outputs[0]: grad} if len(self.outputs) == 1 else residuals.arrived_at(self.outputs, grad._data)
+        if is_grad_enabled():
+            return residuals.differentiable_gradients(grads, positions)
+        return residuals.gradients(self.group, grads, positions, last)
+
+
+class Part(Op):
+    """One of several outputs of a recorded function, all of which have to wait for each other on the way back.
+
+    Its gradient is left with the run. What it hands on tells which outputs have one: 1 at its place, and 0 elsewhere.
+    """
+
+    symbol, formula = "f", "z = f(xs)ₖ"
+    derivatives = ("∂L/∂f(xs)ₖ = ∂L/∂z",)
+    run: Run | None
+    output: int
+    place: int
+    count: int
+
+    def forward(self, whole):
+        """What the program has computed by now."""
         self.residuals = self.__dict__.pop("run")
         return self.residuals.outputs[self.output]
 
     def backward_together(
         self, grad: Variable, residuals: Run, positions: Sequence[int], last: bool
     ) -> Iterable[tuple[int, Variable]]:
-        """What the walk back through the program gives."""
-        if is_grad_enabled():
-            return residuals.differentiable_gradients(self.output, grad, positions)
-        return residuals.gradients(self.output, grad, positions, last)
+        """That there is a gradient."""
+        residuals.upstream[self.output] = grad
+        here = np.zeros(self.count)
+        here[self.place] = 1
+        return [(0, wrap(here))]
 
 
 def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> list[Any]:
     """Run the program on the inputs: the outputs, as tensors through which gradients flow."""
     variables = (*inputs, *program.leaves)
     run = Run(program, variables, again)
-    outputs = []
-    for k in range(program.count):
-        if k not in program.backward:
-            spent = program.spent.get(k)
-            outputs.append(wrap(run.outputs[k], spent is not None, spent))
-            continue
-        with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did inside
-            outputs.append(apply(Compiled, *variables, run=run, output=k))
+    outputs = [wrap(array) for array in run.outputs]
+    for k, spent in program.spent.items():
+        outputs[k] = wrap(run.outputs[k], True, spent)
+    with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did inside
+        for number, group in enumerate(program.groups):
+            whole = apply(Compiled, *variables, run=run, group=number, outputs=group)
+            for place, k in enumerate(group):
+                how = {"run": run, "output": k, "place": place, "count": len(group)}
+                outputs[k] = whole if len(group) == 1 else apply(Part, whole, **how)
     run.shown = [version_of(outputs[k]) for k in program.watched]
     return outputs

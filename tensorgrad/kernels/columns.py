@@ -10,12 +10,12 @@ and each pixel of the input is the sum of the columns that its taps left for it.
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 
 import numpy as np
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
+from tensorgrad.kernels.opaque import planned
 from tensorgrad.kernels.products import products
 from tensorgrad.kernels.runtime import piece, pieces_for, run, zeros
 from tensorgrad.kernels.simd import WIDTH, fold_row
@@ -51,7 +51,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "grad_input", lambda: grad_input(g, w, (2, 2), (0, 0), (1, 1))
 
 
-@lru_cache(maxsize=1024)
+@planned
 def _plan(
     g_shape: Sizes, w_shape: Sizes, input_size: Sizes, before: Sizes, dilation: Sizes, itemsize: int
 ) -> tuple[Sizes, int, np.ndarray, np.ndarray, int]:

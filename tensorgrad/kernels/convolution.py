@@ -14,7 +14,7 @@ networks, go another way (`winograd`), and so do input gradients of windows with
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -22,6 +22,7 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple, conv_output_size
 from tensorgrad.kernels import columns, pointwise, sparse, twins, windows, winograd
+from tensorgrad.kernels.opaque import planned
 from tensorgrad.kernels.products import products
 from tensorgrad.kernels.runtime import (
     COMPILED,
@@ -105,7 +106,7 @@ def grad_input(
     g, w = floats("conv2d_grad_input", "g w", g, w)
     if not COMPILED:
         return by_reference(twins.conv_grad_input, g, w, *motion)
-    if not pointwise.finite(w):
+    if not pointwise.is_finite(w):
         # The zeros around g times an infinite weight would be NaN.
         with np.errstate(invalid="ignore", over="ignore"):
             return twins.conv_grad_input(g, w, input_size, stride, padding, dilation, groups)
@@ -238,7 +239,7 @@ def _check_gradient(op: str, g_shape: Sizes, shape: Sizes, **arguments: object) 
 # All that follows from the shapes, the checks included: looked up once per call.
 
 
-@lru_cache(maxsize=1024)
+@planned
 def forward_plan(
     x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
 ) -> tuple[Sizes, bool, windows.Sum]:
@@ -250,7 +251,7 @@ def forward_plan(
     return output, by_tiles, windows.forward_sum(x_shape[0], w_shape[0], window, itemsize, threads)
 
 
-@lru_cache(maxsize=1024)
+@planned
 def _grad_input_plan(
     g_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
 ) -> tuple[Sizes, bool, str, tuple]:
@@ -268,7 +269,7 @@ def _grad_input_plan(
     return x_shape, sparsely, way, windows.grad_input_sums(g_shape, w_shape, *motion, itemsize, threads)
 
 
-@lru_cache(maxsize=1024)
+@planned
 def grad_weight_plan(
     x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int
 ) -> tuple[Sizes, bool, bool, tuple[np.ndarray, np.ndarray, int, int, int, int, int]]:

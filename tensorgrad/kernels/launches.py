@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.kernels.calls import call, call_thunk, mark_at
+from tensorgrad.kernels.opaque import Opaque, Unreadable, is_constant, real
 from tensorgrad.kernels.runtime import enter_parallel, loop_address, piece, thunk_of
 
 # In numba's structure of an array: two pointers that kernels don't need, its size, the item's, and then the address.
@@ -29,42 +30,42 @@ class Launch(NamedTuple):
 
 
 class Recorder:
-    """What is told to `runtime.recorded`.
+    """What is told to `runtime.recorded`: it writes down launches on opaque arrays and constants, and refuses others.
 
     Attributes:
         launches: in order, with the marks that were looked at.
-        arrays: their arguments, which have to stay; but for those that `stays` says will stay anyway.
-        pure: False if Python has seen numbers that the kernels left.
+        constants: those among their arguments, which have to stay.
     """
 
-    def __init__(self, stays: Callable[[np.ndarray], bool]) -> None:
+    def __init__(self) -> None:
         self.launches: list[Launch] = []
-        self.arrays: list[np.ndarray] = []
-        self.pure, self._stays = True, stays
+        self.constants: list[np.ndarray] = []
 
-    def launched(self, piece: Any, arguments: tuple, pieces: int) -> None:
-        """A kernel is about to run."""
+    def launched(self, piece: Any, arguments: tuple, pieces: int) -> tuple:
+        """A kernel is about to run: the arguments that it gets."""
+        for array in _plain_arrays(arguments):
+            if not is_constant(array):
+                raise Unreadable("a kernel is given an array that NumPy has made: a replay would not make it anew")
+            self.constants.append(array)
+        arguments = real(arguments)
         thunk, address = thunk_of(piece, arguments)
         words, addresses = [address], []
-        for array in _flatten(arguments, words, addresses):
-            self._keep(array)
+        _flatten(arguments, words, addresses)
         self.launches.append(Launch(thunk, words, addresses, pieces))
+        return arguments
 
-    def marked(self, marks: np.ndarray) -> None:
-        """Marks were looked at, and none was found."""
-        self._keep(marks)
-        for k in range(marks.size):
-            self.launches.append(Launch(0, [marks.ctypes.data + k * marks.strides[0]], [0], 0))
-        # Halves of 64 bits, of which one isn't 0 if the whole isn't, are more than are written.
-        self.pure = self.pure and marks.ndim == 1 and marks.dtype.kind == "i" and not marks.any()
+    def marked(self, marks: Opaque) -> np.ndarray:
+        """Marks are looked at, (M,) int64: those that the kernels have left now. A replay goes on where all are 0."""
+        array = real(marks)
+        if type(marks) is not Opaque or array.ndim != 1 or array.dtype.kind != "i" or array.any():
+            raise Unreadable("a kernel has left a mark")
+        for k in range(array.size):
+            self.launches.append(Launch(0, [array.ctypes.data + k * array.strides[0]], [0], 0))
+        return array
 
-    def seen(self) -> None:
-        """Numbers were looked at."""
-        self.pure = False
-
-    def _keep(self, array: np.ndarray) -> None:
-        if not self._stays(array):
-            self.arrays.append(array)
+    def seen(self, array: np.ndarray | Opaque) -> np.ndarray:
+        """Numbers are looked at."""
+        raise Unreadable("Python decides by the numbers of an array")
 
 
 class Launches:
@@ -119,15 +120,23 @@ def _play(loop, table, words, moved, regions):
     return True
 
 
-def _flatten(value: Any, words: list[int], addresses: list[int]) -> Iterator[np.ndarray]:
-    """Append what a thunk reads of an argument to `words`, and which of these are addresses; yields the arrays."""
+def _plain_arrays(arguments: tuple) -> Iterator[np.ndarray]:
+    """The arrays among arguments that aren't opaque."""
+    for value in arguments:
+        if isinstance(value, np.ndarray):
+            yield value
+        elif isinstance(value, tuple):
+            yield from _plain_arrays(value)
+
+
+def _flatten(value: Any, words: list[int], addresses: list[int]) -> None:
+    """Append what a thunk reads of an argument to `words`, and which of these are addresses."""
     if isinstance(value, np.ndarray):
         addresses.append(len(words) + ADDRESS)
         words += 0, 0, value.size, value.itemsize, value.ctypes.data, *value.shape, *value.strides
-        yield value
     elif isinstance(value, tuple):
         for part in value:
-            yield from _flatten(part, words, addresses)
+            _flatten(part, words, addresses)
     elif isinstance(value, float | np.floating):
         words.append(int(np.array(value).view(f"i{np.array(value).itemsize}")))
     else:

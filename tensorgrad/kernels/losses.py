@@ -32,7 +32,7 @@ def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
         return by_reference(twins.cross_entropy, x, y)
     losses, probabilities = memory.empty(x.shape[:1], x.dtype), memory.empty(x.shape, x.dtype)
     pieces = pieces_for(len(x), WORK * x.size)
-    strays = np.zeros(pieces, INT64)
+    strays = memory.empty((pieces,), INT64)
     arguments = (x, ready(y.astype(INT64, copy=False)), losses, probabilities, strays)
     run(_forward_piece, arguments, pieces)
     _check_strays(strays, y, x)
@@ -53,7 +53,7 @@ def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarr
         return by_reference(twins.cross_entropy_gradient, g, probabilities, y)
     dx = memory.empty(probabilities.shape, g.dtype)
     pieces = pieces_for(len(g), dx.size)
-    strays = np.zeros(pieces, INT64)
+    strays = memory.empty((pieces,), INT64)
     arguments = (g, probabilities, ready(y.astype(INT64, copy=False)), dx, strays)
     run(_backward_piece, arguments, pieces)
     _check_strays(strays, y, probabilities)
@@ -76,6 +76,7 @@ def _check_strays(strays: np.ndarray, y: np.ndarray, rows: np.ndarray) -> None:
 
 @piece
 def _forward_piece(x, y, losses, probabilities, strays, index, pieces):
+    strays[index] = 0
     for n in range(len(x) * index // pieces, len(x) * (index + 1) // pieces):
         if not 0 <= y[n] < x.shape[1]:
             strays[index] += 1
@@ -90,6 +91,7 @@ def _forward_piece(x, y, losses, probabilities, strays, index, pieces):
 
 @piece
 def _backward_piece(g, probabilities, y, dx, strays, index, pieces):
+    strays[index] = 0
     for n in range(len(g) * index // pieces, len(g) * (index + 1) // pieces):
         if not 0 <= y[n] < dx.shape[1]:
             strays[index] += 1

@@ -16,6 +16,7 @@ from tensorgrad import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import pointwise, sums, twins
+from tensorgrad.kernels.opaque import planned
 from tensorgrad.kernels.runtime import COMPILED, INLINE, by_reference, check_float, piece, pieces_for, ready, run, zeros
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, WIDTH, broadcast_tile, dot_tile, lanes, part_begin, turn_rows
 
@@ -128,12 +129,12 @@ def _plus(z: np.ndarray, bias: np.ndarray) -> np.ndarray:
     return np.add(z, bias, out=z)
 
 
-@lru_cache(maxsize=1024)
+@planned
 def _offsets(rows: int, length: int) -> np.ndarray:
     return np.arange(rows) * length
 
 
-@lru_cache(maxsize=1024)
+@planned
 def table(count: int, a_step: int, b_step: int) -> np.ndarray:
     """Where a[0, k] and b[k, 0] stand, (K, 2), for `broadcast_piece`."""
     index = np.arange(count)

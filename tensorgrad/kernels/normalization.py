@@ -24,7 +24,7 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     check_float("batch_norm", x=x)
     if not COMPILED:
         return by_reference(twins.moments, x)
-    mean, var = np.empty(x.shape[1]), np.empty(x.shape[1])
+    mean, var = memory.empty(x.shape[1:2], np.float64), memory.empty(x.shape[1:2], np.float64)
     run(_moments_piece, (_planes(x), mean, var), pieces_for(x.shape[1], 2 * WORK * x.size))
     return mean, var
 
@@ -54,7 +54,7 @@ def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.nd
     check_float("batch_norm", g=g, x=x, mean=mean)
     if not COMPILED:
         return by_reference(twins.gradient_sums, g, x, mean)
-    sums, products = np.empty(x.shape[1]), np.empty(x.shape[1])
+    sums, products = memory.empty(x.shape[1:2], np.float64), memory.empty(x.shape[1:2], np.float64)
     arguments = (_planes(g), _planes(x), ready(mean), sums, products)
     run(_sums_piece, arguments, pieces_for(x.shape[1], 2 * WORK * x.size))
     return sums, products

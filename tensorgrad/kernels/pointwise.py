@@ -6,7 +6,7 @@ import numpy as np
 
 from tensorgrad import memory
 from tensorgrad.kernels import twins
-from tensorgrad.kernels.runtime import COMPILED, by_reference, floats, piece, pieces_for, run
+from tensorgrad.kernels.runtime import COMPILED, by_reference, floats, marked, piece, pieces_for, run
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -62,13 +62,20 @@ def clear(x: np.ndarray) -> None:
     run(_clear_piece, (x.reshape(-1),), 1)
 
 
-@piece
-def finite(values):
-    """Whether all numbers are finite: 0 times another one is NaN.
+def is_finite(values: np.ndarray) -> bool:
+    """Whether all numbers of a contiguous array are finite.
 
-    >>> finite(np.array([1.0, np.inf]))
+    >>> is_finite(np.array([1.0, np.inf]))
     False
     """
+    marks = memory.empty((1,), np.int64)
+    run(_finite_piece, (values.reshape(-1), marks), 1)
+    return not marked(marks)
+
+
+@piece
+def finite(values):
+    """Whether all numbers are finite: 0 times another one is NaN."""
     total, zero, numbers = values.dtype.type(0), values.dtype.type(0), values.ravel()
     for k in range(numbers.size):
         total += zero * numbers[k]
@@ -82,6 +89,12 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "relu_gradient", lambda: relu_gradient(x, x)
     yield "channel_sums", lambda: channel_sums(x)
     yield "clear", lambda: clear(x)
+    yield "is_finite", lambda: is_finite(x)
+
+
+@piece
+def _finite_piece(values, marks, index, pieces):
+    marks[0] = 0 if finite(values) else 1
 
 
 @piece

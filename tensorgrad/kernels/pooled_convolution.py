@@ -20,6 +20,7 @@ from tensorgrad.errors import ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes
 from tensorgrad.kernels import convolution, pooling, rectified_pooling, runtime, sparse, windows
 from tensorgrad.kernels.convolution import NO_PADDING
+from tensorgrad.kernels.opaque import planned
 from tensorgrad.kernels.rectified_pooling import max_piece, scatter_piece
 from tensorgrad.kernels.runtime import (
     COMPILED,
@@ -113,7 +114,7 @@ def grad_weight(
     planes = memory.empty((pieces, images, *shape[1:]), dtype)
     scratch = memory.empty((pieces, length), dtype)
     sums = memory.empty((pieces, w_shape[0], offsets.size), np.float64)
-    plane_sums, strays = np.empty(shape[:2], np.float64), np.zeros(pieces, np.int64)
+    plane_sums, strays = memory.empty(shape[:2], np.float64), memory.empty((pieces,), np.int64)
     arguments = (
         ready(x), ready(g), ready(z), indices, strays, plane_sums.reshape(-1), planes, sums, offsets, scratch, lengths,
         images, *_grad_weight_addresses(dtype),
@@ -175,7 +176,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 # --------------------------------------------------------------------------------------------------------------- plans
 
 
-@lru_cache(maxsize=1024)
+@planned
 def _forward_plan(
     x_shape: Sizes, w_shape: Sizes, motion: tuple, itemsize: int, threads: int
 ) -> tuple[windows.Sum, int] | None:
@@ -197,7 +198,7 @@ def _forward_plan(
     return None if by_tiles or (cuts > 1 and (groups > 1 or w_shape[0] < cuts * ROWS)) else (total, cuts)
 
 
-@lru_cache(maxsize=1024)
+@planned
 def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, motion: tuple, itemsize: int, threads: int) -> tuple | None:
     """The weights' shape and how lines are laid out; None where the layers are computed one after the other."""
     w_shape, sparsely, by_tiles, plan = convolution.grad_weight_plan(x_shape, g_shape, motion, itemsize, threads)
@@ -262,11 +263,13 @@ def _forward_piece(x, w, bias, z, indices, planes, cuts, table, rest, turned, sc
 @piece
 def _grad_weight_piece(x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter,
                        sum_planes, weigh, dots, index, pieces):  # fmt: skip
-    blocks, filters, one = -(-len(x) // images), g.shape[1], slice(index, index + 1)
+    blocks, filters, one, outside = -(-len(x) // images), g.shape[1], slice(index, index + 1), 0
     sums[index] = 0
     for block in range(blocks * index // pieces, blocks * (index + 1) // pieces):
         first, end = block * images, min((block + 1) * images, len(x))
         full, lines = planes[index][: end - first], plane_sums[first * filters : end * filters]
         upstream = (g[first:end], z[first:end], indices[first:end])
         call(scatter, (*upstream, full, strays[one], lines, sum_planes), 0, 1)
+        outside += strays[index]
         call(weigh, (x[first:end], full, sums[one], offsets, scratch[one], lengths, images, 1, dots), 0, 1)
+    strays[index] = outside

@@ -6,7 +6,7 @@ Max pooling remembers where each maximum stood; its backward is then a pair of l
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from tensorgrad import memory
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.geometry import Pads, Sizes, as_tuple
 from tensorgrad.kernels import twins
+from tensorgrad.kernels.opaque import planned
 from tensorgrad.kernels.pool_tiles import band_of, max_of_pairs, put_in_pairs, spread_to_pairs, sum_of_pairs
 from tensorgrad.kernels.runtime import COMPILED, by_reference, floats, marked, piece, pieces_for, ready, run
 from tensorgrad.kernels.simd import WIDTH
@@ -81,7 +82,7 @@ def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray
         return by_reference(twins.scatter, g, indices, input_size)
     x = memory.empty((*shape[:2], *input_size), g.dtype)
     pieces = pieces_for(shape[0] * shape[1], WORK * (x.size + g.size))
-    strays = np.zeros(pieces, INT64)
+    strays = memory.empty((pieces,), INT64)
     run(_scatter_piece, (g, indices, x, strays), pieces)
     check_strays(op, strays, indices, input_size)
     return x
@@ -105,7 +106,7 @@ def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
         return by_reference(twins.gather, x, indices)
     y = memory.empty(indices.shape, x.dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * y.size)
-    strays = np.zeros(pieces, INT64)
+    strays = memory.empty((pieces,), INT64)
     run(_gather_piece, (x, indices, y, strays), pieces)
     check_strays(op, strays, indices, x.shape[2:])
     return y
@@ -135,9 +136,7 @@ def avg_forward(
         counted = {"count_include_pad": count_include_pad, "divisor_override": divisor_override}
         reference = partial(twins.avg_forward, output_size=output_size, **counted)
         return by_reference(reference, x, kernel, stride, padding)
-    table = divisors(x.shape[2:], kernel, stride, padding, output_size, count_include_pad, divisor_override).astype(
-        x.dtype
-    )
+    table = _table(x.dtype, x.shape[2:], kernel, stride, padding, output_size, count_include_pad, divisor_override)
     y = memory.empty((*x.shape[:2], *output_size), x.dtype)
     (top, _), (left, _) = padding
     arguments = (x, table, y, (*kernel, *stride, top, left))
@@ -170,9 +169,7 @@ def avg_backward(
     if not COMPILED:
         counted = {"count_include_pad": count_include_pad, "divisor_override": divisor_override}
         return by_reference(partial(twins.avg_backward, **counted), g, input_size, kernel, stride, padding)
-    table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override).astype(
-        g.dtype
-    )
+    table = _table(g.dtype, input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
     x = memory.empty((*g.shape[:2], *input_size), g.dtype)
     (top, _), (left, _) = padding
     arguments = (g, table, x, (*kernel, *stride, top, left))
@@ -180,7 +177,7 @@ def avg_backward(
     return x
 
 
-@lru_cache(maxsize=256)
+@planned
 def divisors(
     input_size: Sizes,
     kernel: Sizes,
@@ -212,6 +209,12 @@ def divisors(
     return np.multiply(counts[0][:, None], counts[1], dtype=np.float64)
 
 
+@planned
+def _table(dtype: np.dtype, *window: Any) -> np.ndarray:
+    """The `divisors` of such windows in one dtype."""
+    return divisors(*window).astype(dtype)
+
+
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, indices, window = np.ones((2, 1, 2, 2), dtype), np.zeros((2, 1, 1, 1), np.int32), ((2, 2), (2, 2))
@@ -224,7 +227,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "avg_backward", lambda: avg_backward(g, (2, 2), *window)
 
 
-@lru_cache(maxsize=256)
+@planned
 def max_plan(
     shape: Sizes, kernel: Sizes, stride: Sizes, padding: Pads, dilation: Sizes, output_size: Sizes
 ) -> tuple[Sizes, tuple | None]:
@@ -248,7 +251,6 @@ class _MaxLayout(NamedTuple):
     left: int
 
 
-@lru_cache(maxsize=256)
 def _max_table(
     size: Sizes, kernel: Sizes, stride: Sizes, padding: Pads, dilation: Sizes, output_size: Sizes
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, _MaxLayout]:
@@ -415,7 +417,7 @@ def _scatter_pairs(g, indices, x, plane, alarm):
 
 @piece
 def _scatter_piece(g, indices, x, strays, index, pieces):
-    alarm = np.empty(1, np.int64)
+    alarm, strays[index] = np.empty(1, np.int64), 0
     for plane in range(_count(g) * index // pieces, _count(g) * (index + 1) // pieces):
         if _scatter_pairs(g, indices, x, plane, alarm):
             continue
@@ -431,6 +433,7 @@ def _scatter_piece(g, indices, x, strays, index, pieces):
 
 @piece
 def _gather_piece(x, indices, y, strays, index, pieces):
+    strays[index] = 0
     for plane in range(_count(x) * index // pieces, _count(x) * (index + 1) // pieces):
         source, target = _plane(x, plane).ravel(), _plane(y, plane).ravel()
         where = _plane(indices, plane).ravel()

@@ -80,7 +80,7 @@ def scatter_and_sums(
     >>> scatter_and_sums(np.array([[[[1.0, 2.0]]]]), z, indices, (2, 2))[1]
     array([2.])
     """
-    sums = np.empty(g.shape[:2], np.float64)
+    sums = memory.empty(g.shape[:2], np.float64)
     x = _scatter(g, z, indices, input_size, sums.reshape(-1))
     return x, total(sums, x.dtype)
 
@@ -88,7 +88,7 @@ def scatter_and_sums(
 def total(sums: np.ndarray, dtype: np.dtype) -> np.ndarray:
     """The sums of planes over the images, in the order of `pointwise.channel_sums`: (N, C) -> (C,)."""
     totals = memory.empty(sums.shape[1:], dtype)
-    run(_total_piece, (sums, np.empty(len(totals)), totals), 1)
+    run(_total_piece, (sums, memory.empty(totals.shape, np.float64), totals), 1)
     return totals
 
 
@@ -140,7 +140,7 @@ def _scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Size
         return x
     x = memory.empty(g.shape[:2] + tuple(input_size), dtype)
     pieces = pieces_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
-    strays = np.zeros(pieces, np.int64)
+    strays = memory.empty((pieces,), np.int64)
     arguments = (ready(g), ready(z), indices, x, strays, sums, sum_planes(dtype))
     run(scatter_piece, arguments, pieces)
     pooling.check_strays(OP, strays, indices, input_size)
@@ -199,10 +199,11 @@ def _put(g, z, where, x):
 
 @piece
 def scatter_piece(g, z, indices, x, strays, sums, sum_planes, index, pieces):
-    """g, z, indices (N, C, OH, OW) -> x (N, C, H, W); strays (pieces,) count on; sums (N · C,) or none."""
+    """g, z, indices (N, C, OH, OW) -> x (N, C, H, W); strays (pieces,) are counted; sums (N · C,) or none."""
     planes, windows, pixels = g.shape[0] * g.shape[1], g.shape[2] * g.shape[3], x.shape[2] * x.shape[3]
     upstream, maxima, where = g.reshape(-1), z.reshape(-1), indices.reshape(-1)
     lines, alarm = x.reshape(planes, pixels), np.empty(1, np.int64)
+    strays[index] = 0
     first, end, some = planes * index // pieces, planes * (index + 1) // pieces, max(1, HOT // (pixels * x.itemsize))
     for plane in range(first, end):
         if not _put_pairs(g, z, indices, x, plane, alarm):

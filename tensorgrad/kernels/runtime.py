@@ -24,6 +24,7 @@ from tensorgrad.forks import wait_for
 from tensorgrad.geometry import as_tuple
 from tensorgrad.kernels.cache import address, cached, say_once
 from tensorgrad.kernels.calls import call, call_thunk, in_words
+from tensorgrad.kernels.opaque import Opaque, constant
 
 # OpenMP first: it launches in 2 µs and may be entered by several Python threads at once.
 if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
@@ -126,7 +127,10 @@ _mode = _Mode()
 
 @contextmanager
 def recorded(recorder: Any) -> Iterator[Any]:
-    """Within, in this thread, `recorder` is told of each launch, of what is `marked`, and of what is `seen`."""
+    """Within, in this thread, `recorder` is told of each launch, of what is `marked`, and of what is `seen`.
+
+    For what it returns see `launches.Recorder`.
+    """
     before, _mode.recorder = _mode.recorder, recorder
     try:
         yield recorder
@@ -137,21 +141,19 @@ def recorded(recorder: Any) -> Iterator[Any]:
 def marked(marks: np.ndarray) -> bool:
     """Whether a kernel has left a mark other than 0, which says that its result won't do."""
     if _mode.recorder is not None:
-        _mode.recorder.marked(marks)
+        marks = _mode.recorder.marked(marks)
     return any(marks.tolist())  # a third of the time of marks.any()
 
 
 def seen(array: np.ndarray) -> np.ndarray:
     """`array`, by whose numbers Python is about to decide what to do."""
-    if _mode.recorder is not None:
-        _mode.recorder.seen()
-    return array
+    return array if _mode.recorder is None else _mode.recorder.seen(array)
 
 
 def run(piece: Callable, arguments: tuple, pieces: int) -> None:
     """Run all `pieces` of a kernel, in parallel where there are several and threads can be used."""
     if _mode.recorder is not None:
-        _mode.recorder.launched(piece, arguments, pieces)
+        arguments = _mode.recorder.launched(piece, arguments, pieces)
     if pieces == 1 and not _every_variant:
         piece(*arguments, 0, 1)
         return
@@ -211,7 +213,7 @@ def ready(array: np.ndarray) -> np.ndarray:
 
     Numba compiles a kernel again for each kind of array, read-only ones included, so all are brought to one kind.
     """
-    if type(array) is np.ndarray and array.flags.carray and array.dtype.isnative:
+    if array.flags.carray and array.dtype.isnative and type(array) in (np.ndarray, Opaque):
         return array
     return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True, subok=False)
 
@@ -239,7 +241,7 @@ def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 @lru_cache(maxsize=1024)
 def zeros(count: int, dtype: np.dtype) -> np.ndarray:
     """So many zeros that kernels only read, in place of a bias for example: made once."""
-    return np.zeros(count, dtype)
+    return constant(np.zeros(count, dtype))
 
 
 def check_float(op: str, **arrays: np.ndarray) -> np.dtype:

@@ -13,7 +13,7 @@ Zero times infinity isn't zero: where x or w isn't finite, none of this is done.
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache, lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +22,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
 from tensorgrad.kernels import pointwise, sparse_layout, windows
+from tensorgrad.kernels.opaque import planned
 from tensorgrad.kernels.pointwise import finite
 from tensorgrad.kernels.runtime import (
     address_of,
@@ -95,7 +96,7 @@ def gradients(
     if not len(g):
         return None
     dx, dw = memory.empty(x.shape, x.dtype), memory.empty(w.shape, x.dtype)
-    sums = np.empty(g.shape[:2], np.float64)
+    sums = memory.empty(g.shape[:2], np.float64)
     return (dx, dw, sums) if _gradients(x, w, g, z, indices, dx, dw, sums.reshape(-1), before, output) else None
 
 
@@ -138,7 +139,7 @@ class Plan(NamedTuple):
     work: int
 
 
-@lru_cache(maxsize=1024)
+@planned
 def _plan(
     x_shape: Sizes,
     w_shape: Sizes,

@@ -27,6 +27,7 @@ import numpy as np
 
 from tensorgrad import memory
 from tensorgrad.geometry import Sizes
+from tensorgrad.kernels.opaque import planned
 from tensorgrad.kernels.patches import read_gradients, read_patches, write_tiles
 from tensorgrad.kernels.runtime import get_num_threads, piece, pieces_for, run, seen
 from tensorgrad.kernels.simd import COLUMNS, DOTS, ROWS, broadcast_tile, dot_tile, lanes, part_begin
@@ -121,7 +122,7 @@ def _odd(length: int, width: int) -> int:
     return (-(-length // width) | 1) * width
 
 
-@lru_cache(maxsize=1024)
+@planned
 def _lines(channels: int, line: int) -> tuple[np.ndarray, np.ndarray]:
     """Per channel its place in a filter and the begin of its line, (C, 2), and the latter alone, (C,)."""
     index = np.arange(channels)

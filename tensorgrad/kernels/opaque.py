@@ -1,0 +1,147 @@
+"""Arrays whose numbers Python can't read: what a command list is captured with.
+
+A captured launch is made again with the same arguments, so all that Python decides between launches, and every array
+and number that it hands over, must follow from shapes and dtypes alone. Code that gets `Opaque` arrays can't do
+otherwise: it takes sizes and views of them and hands them to kernels. Everything else raises, NumPy's functions too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, wraps
+from typing import Any
+
+import numpy as np
+
+# NumPy's functions that return views. What they are asked for is made on the array within, and looked at: see `_view`.
+VIEWS: frozenset[Callable] = frozenset(
+    (np.broadcast_to, np.expand_dims, np.flip, np.moveaxis, np.reshape, np.squeeze, np.swapaxes, np.transpose)
+)
+
+
+class Unreadable(TypeError):
+    """Python asked for the numbers of an opaque array."""
+
+
+def _refuse(*_: object, **__: object) -> Any:
+    raise Unreadable("the numbers of an opaque array can't be read or changed")
+
+
+def _told(name: str) -> property:
+    """What an array says of itself without looking at its numbers."""
+    return property(lambda self: getattr(self._array, name), doc=f"The array's {name}.")
+
+
+def _viewed(name: str) -> Callable[..., Opaque]:
+    """A method that returns a view."""
+
+    def method(self: Opaque, *arguments: Any, **named: Any) -> Opaque:
+        return self._view(getattr(self._array, name)(*arguments, **named))
+
+    return method
+
+
+class Opaque:
+    """An array in place of which only its shape, dtype and layout are seen, and views of it are taken.
+
+    >>> x = Opaque(np.zeros((2, 3)))
+    >>> x.shape, x.T[1:].shape, len(x)
+    ((2, 3), (2, 2), 2)
+    >>> x + 1
+    Traceback (most recent call last):
+    TypeError: unsupported operand type(s) for +: 'Opaque' and 'int'
+    """
+
+    __slots__ = ("_array",)
+    __array_ufunc__ = None  # NumPy's operators and ufuncs raise
+    __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = __contains__ = _refuse
+    __eq__ = __ne__ = __setitem__ = _refuse
+    __hash__ = None
+    shape, strides, dtype, ndim = map(_told, ("shape", "strides", "dtype", "ndim"))
+    size, itemsize, nbytes, flags = map(_told, ("size", "itemsize", "nbytes", "flags"))
+    reshape, ravel, transpose = map(_viewed, ("reshape", "ravel", "transpose"))
+    swapaxes, squeeze = map(_viewed, ("swapaxes", "squeeze"))
+    T = property(lambda self: self.transpose(), doc="The axes in reverse order.")
+
+    def __init__(self, array: np.ndarray) -> None:
+        self._array = array
+
+    def __array_function__(self, function: Callable, types: Any, args: tuple, kwargs: dict[str, Any]) -> Opaque:
+        if function not in VIEWS:
+            _refuse()
+        return self._view(function(*[real(x) for x in args], **kwargs))
+
+    def __repr__(self) -> str:
+        return f"Opaque({self.shape}, {self.dtype})"
+
+    def __len__(self) -> int:
+        return len(self._array)
+
+    def __getitem__(self, index: Any) -> Opaque:
+        return self._view(self._array[index])
+
+    def astype(self, dtype: Any, copy: bool = True) -> Opaque:
+        """Return the array itself where nothing is to be converted: a conversion would read it."""
+        if copy or np.dtype(dtype) != self.dtype:
+            _refuse()
+        return self
+
+    def _view(self, result: Any) -> Opaque:
+        """`result` as opaque as this array, of which it must be a view: a copy would have been read."""
+        if not isinstance(result, np.ndarray):
+            result = _refuse()
+        if result.size and not np.may_share_memory(result, self._array):
+            _refuse()
+        return Opaque(result)
+
+
+def real(value: Any) -> Any:
+    """The array within an opaque one; tuples with the arrays in place; everything else as it is."""
+    if type(value) is Opaque:
+        return value._array
+    if isinstance(value, tuple) and any(type(part) is Opaque or isinstance(part, tuple) for part in value):
+        parts = [real(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return value
+
+
+class _Owner(np.ndarray):
+    """What owns the memory of a `constant`."""
+
+
+def constant(array: np.ndarray) -> np.ndarray:
+    """A copy of `array` that nobody ever writes to: a table that follows from shapes, which kernels only read.
+
+    >>> table = constant(np.arange(3))
+    >>> is_constant(table[1:]), is_constant(np.arange(3)), type(table) is np.ndarray
+    (True, False, True)
+    """
+    owner = _Owner(array.shape, array.dtype)
+    owner[...] = array
+    return owner.view(np.ndarray)
+
+
+def planned(function: Callable) -> Callable:
+    """Decorator: compute what follows from sizes once; the arrays in it, in tuples too, are constants from then on."""
+
+    @lru_cache(maxsize=1024)
+    @wraps(function)
+    def plan(*sizes: Any) -> Any:
+        return _fixed(function(*sizes))
+
+    return plan
+
+
+def _fixed(value: Any) -> Any:
+    if isinstance(value, tuple):
+        parts = [_fixed(part) for part in value]
+        return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
+    return constant(value) if isinstance(value, np.ndarray) and not is_constant(value) else value
+
+
+def is_constant(array: np.ndarray) -> bool:
+    """Whether `array` is a constant or a view of one, or has no numbers at all."""
+    base: Any = array
+    while type(base) is np.ndarray:
+        base = base.base
+    return type(base) is _Owner or not array.size

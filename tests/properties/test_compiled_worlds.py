@@ -1,0 +1,81 @@
+"""Compiled functions against themselves, over generated worlds: see `worlds`."""
+
+import pytest
+from worlds import Difference, live
+
+from tensorgrad.compiler import capture, journal, recording, replay
+from tensorgrad.kernels import launches
+from tensorgrad.kernels.opaque import real
+
+
+@pytest.mark.seeds(40)
+def test_compiled_is_plain_to_the_bit(seed):
+    live(seed)
+
+
+# ------------------------------------------------------------------------------------------------------ planted breaks
+#
+# Each takes away one of the things that make a replay right; some world must notice.
+
+
+def conditions_always_hold(patch):
+    def insist(condition, found, *arguments):
+        pass
+
+    patch.setattr(recording, "insist", insist)
+    patch.setattr(replay, "insist", insist)
+
+
+def marks_go_unnoticed(patch):
+    patch.setattr(launches.Recorder, "marked", lambda self, marks: real(marks))
+
+
+def parameters_never_move(patch):
+    patch.setattr(capture.Captured, "_follow", lambda self, arrays: True)
+
+
+def host_calls_are_not_read(patch):
+    def call(self, arrays, found):
+        arguments = [capture._SOURCES.get(type(x), capture._itself)(x, arrays, found) for x in self.sources]
+        values = capture._outputs(self.run(*arguments), len(self.outputs))
+        found.update((name, value) for (name, _), value in zip(self.outputs, values, strict=True))
+        return True
+
+    patch.setattr(capture.HostCall, "__call__", call)
+
+
+def nothing_is_put_back(patch):
+    patch.setattr(journal.Journal, "put_back", lambda self, noted, done: True)
+
+
+def outputs_walk_back_alone(patch):
+    patch.setattr(replay, "grouped", lambda outputs, wanted: [[k] for k in wanted])
+
+
+def changes_in_place_go_unnoticed(patch):
+    patch.setattr(replay.Run, "_check_versions", lambda self, needed: None)
+
+
+def absent_gradients_are_ones(patch):
+    patch.setattr(replay.Run, "arrived_at", lambda self, outputs, there: dict(self.upstream))
+
+
+BREAKS = {
+    conditions_always_hold: 18,
+    marks_go_unnoticed: 187,
+    parameters_never_move: 18,
+    host_calls_are_not_read: 11,
+    nothing_is_put_back: 196,
+    outputs_walk_back_alone: 10,
+    changes_in_place_go_unnoticed: 0,
+    absent_gradients_are_ones: 10,
+}
+"""Each with a world that notices it."""
+
+
+@pytest.mark.parametrize("broken", BREAKS)
+def test_a_planted_break_is_noticed(broken, monkeypatch):
+    live(BREAKS[broken])
+    broken(monkeypatch)
+    with pytest.raises(Difference):
+        live(BREAKS[broken])
