@@ -77,15 +77,15 @@ def cross_entropy(
         # (M, C) -> (M,) -> (N, ...)
         losses = -weighed(call, loss.weighted(t, rows.log_softmax(axis=1)), weight).sum(1)
         return reduced(losses.reshape(element_shape(x)), reduction)
-    labels, counts = class_indices(call, x, target, ignore_index)
-    if counts is None and weight is None and label_smoothing == 0:
+    by_kernel = weight is None and label_smoothing == 0
+    labels, counts = class_indices(call, x, target, ignore_index, refused=by_kernel)
+    if counts is None and by_kernel:
         losses = loss.cross_entropy(rows, labels)
         return reduced(losses if losses.shape == target.shape else losses.reshape(target.shape), reduction)
     logs = rows.log_softmax(axis=1)
-    counts = np.ones(labels.shape, bool) if counts is None else counts
     losses, shares = _negative_log_likelihood(logs, labels, counts, weight)
     if label_smoothing:
-        even = tg.where(counts, -weighed(call, logs, weight).sum(1), 0.0)
+        even = _where(counts, -weighed(call, logs, weight).sum(1))
         losses = losses * (1 - label_smoothing) + even * (label_smoothing / rows.shape[1])
     return reduced(losses.reshape(target.shape), reduction, shares)
 
@@ -115,22 +115,26 @@ def nll_loss(
     check_classes(call, x, target)
     rows = as_rows(x)
     labels, counts = class_indices(call, x, target, ignore_index)
-    counts = np.ones(labels.shape, bool) if counts is None else counts
     losses, shares = _negative_log_likelihood(rows, labels, counts, class_weights(call, x, weight))
     return reduced(losses.reshape(target.shape), reduction, shares)
 
 
 def _negative_log_likelihood(
-    logs: Tensor, labels: Tensor, counts: np.ndarray, weight: Tensor | None
+    logs: Tensor, labels: Tensor, counts: Tensor | None, weight: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Per row, −weight[label] · logs[label], 0 if ignored; and the share that it counts with in a mean. Both (M,)."""
-    shares = as_tensor(counts.astype(logs.dtype))
+    count = labels.shape[0]
+    shares = tg.ones(count, dtype=logs.dtype) if counts is None else counts.astype(logs.dtype)
     if weight is not None:
         shares = shares * weight[labels]
     # (M, C) -> (M,)
-    picked = logs[np.arange(len(counts)), labels]
-    # where, not a product with 0: an ignored row may hold −∞.
-    return tg.where(counts, -picked * shares, 0.0), shares
+    picked = logs[np.arange(count), labels]
+    return _where(counts, -picked * shares), shares
+
+
+def _where(counts: Tensor | None, losses: Tensor) -> Tensor:
+    """The losses of the rows that count, 0 for the others: where, not a product with 0, for one may be ∞."""
+    return losses if counts is None else tg.where(counts, losses, 0.0)
 
 
 def mse_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:

@@ -72,6 +72,8 @@ class Module:
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state dict
     _forward_hooks: Mapping[int, Callable[..., Any]] = NO_HOOKS
     _forward_pre_hooks: Mapping[int, Callable[..., Any]] = NO_HOOKS
+    _told = frozenset(("_buffers", "_forward_hooks", "_forward_pre_hooks"))
+    """Like each change of an attribute, changes in these call `reconfigured()`: compiled functions rely on that."""
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
         """What the module computes; call the module itself, which runs the hooks too."""
@@ -363,7 +365,6 @@ class Module:
         """Call `hook(module, inputs)` before each `forward`; what it returns, unless None, replaces the inputs."""
         if self._forward_pre_hooks is NO_HOOKS:
             self._forward_pre_hooks = {}
-        reconfigured()
         return HookHandle(self._forward_pre_hooks, hook)
 
     def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> HookHandle:
@@ -378,7 +379,6 @@ class Module:
         """
         if self._forward_hooks is NO_HOOKS:
             self._forward_hooks = {}
-        reconfigured()
         return HookHandle(self._forward_hooks, hook)
 
     # ------------------------------------------------------------------------------------------------------------ state

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+import tensorgrad as tg
 from tensorgrad.arrays import is_float
 from tensorgrad.engine import holds
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
@@ -91,31 +94,41 @@ def as_rows(x: Tensor) -> Tensor:
     return last.reshape(last.size // max(x.shape[1], 1), x.shape[1])
 
 
-def class_indices(call: str, x: Tensor, target: Tensor, ignore_index: int) -> tuple[Tensor, np.ndarray | None]:
-    """The class index of each row, 0 for those to ignore; and which rows count, None for all.
+def class_indices(
+    call: str, x: Tensor, target: Tensor, ignore_index: int, refused: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """The class index of each row, 0 for those to ignore; and which rows count, bools, or None where all do.
 
+    `refused` says that where all rows count, a kernel gets the labels that refuses those outside of the classes.
     RangeError outside 0 … C − 1.
     """
+    classes, labels = class_count(x), target._data
     # (N, ...) -> (M,)
-    values = target._data.reshape(-1)
-    low, high, classes = (values.min(), values.max(), class_count(x)) if values.size else (0, 0, 1)
-    # All labels count: by the very condition that a compiled function looks at, not by whether one could be ignored.
-    if low >= 0 and high < classes and not (low <= ignore_index <= high and (values == ignore_index).any()):
-        if 0 <= ignore_index < classes or x.dtype == np.float16:
-            # The kernel refuses labels outside of the classes; others to ignore may come in a later batch.
-            holds(_all_count, target._data, ignore_index, classes)
-        return (target if target.ndim == 1 else target.reshape(-1)), None
-    counts = values != ignore_index
-    counted = values[counts]
-    if counted.size and not 0 <= counted.min() <= counted.max() < classes:
+    rows = target if target.ndim == 1 else target.reshape(-1)
+    refused = refused and not 0 <= ignore_index < classes and x.dtype != np.float16
+    # A replay needs no condition where the kernel would end it.
+    if (_all_count if refused else partial(holds, _all_count))(labels, ignore_index, classes):
+        return rows, None
+    if not holds(_are_classes, labels, ignore_index, classes):
+        counted = labels[labels != ignore_index]
         problem = f"class indices run from {counted.min()} to {counted.max()}"
         expected = f"0 ≤ target < {classes}, the number of classes, or {ignore_index}, which is ignored"
         raise RangeError(restate(call, problem, expected=expected, input=x, target=target))
-    return as_tensor(np.where(counts, values, 0)), counts
+    counts = rows != ignore_index
+    return tg.where(counts, rows, 0), counts
 
 
 def _all_count(labels: np.ndarray, ignore_index: int, classes: int) -> bool:
-    return bool(((labels >= 0) & (labels < classes) & (labels != ignore_index)).all())
+    """Whether all labels are classes, and none is to be ignored."""
+    if not labels.size:
+        return True
+    low, high = labels.min(), labels.max()
+    return bool(low >= 0 and high < classes and (not low <= ignore_index <= high or (labels != ignore_index).all()))
+
+
+def _are_classes(labels: np.ndarray, ignore_index: int, classes: int) -> bool:
+    """Whether all labels that aren't to be ignored are classes."""
+    return bool((((labels >= 0) & (labels < classes)) | (labels == ignore_index)).all())
 
 
 def class_weights(call: str, x: Tensor, weight: TensorLike | None) -> Tensor | None:

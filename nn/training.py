@@ -114,7 +114,7 @@ def fit(
         output = model(*inputs)
         cost = loss(output, target)
         if stop_on_nan and not holds(np.isfinite, cost._data):
-            raise _not_finite(cost, history)
+            raise _NotFinite(cost.item())
         cost.backward()
         if clip_norm is not None:
             clip_grad_norm_(optimizer.named_parameters().values(), clip_norm)
@@ -143,7 +143,10 @@ def fit(
 
             for inputs, target in _batches(train_loader, len(done)):
                 rate = optimizer.learning_rate
-                cost, output = step(*inputs, target)
+                try:
+                    cost, output = step(*inputs, target)
+                except _NotFinite as stop:
+                    raise _not_finite(stop.args[0], history) from None
 
                 values = {"loss": cost.item()} | measure(metrics, output, target)
                 record = history.add_step(epoch, len(inputs[0]), values, rate, clock())
@@ -219,9 +222,13 @@ def _batches(loader: Iterable[Any], done: int) -> Iterator[tuple[tuple[Tensor, .
     return map(unpack, itertools.islice(loader, skip, None))
 
 
-def _not_finite(cost: Tensor, history: History) -> NonFiniteError:
+class _NotFinite(Exception):
+    """Ends a step: the loss, its only argument, is NaN or infinite."""
+
+
+def _not_finite(cost: float, history: History) -> NonFiniteError:
     place = f"at step {len(history.steps) + 1}, in epoch {len(history.epochs) + 1}"
-    problem = f"the loss is {cost.item()} {place}; the weights are those before this step"
+    problem = f"the loss is {cost} {place}; the weights are those before this step"
     fix = "try a smaller learning rate, clip_norm=1.0, or look for NaN in the data; stop_on_nan=False goes on"
     return NonFiniteError(restate("fit", problem, fix=fix))
 

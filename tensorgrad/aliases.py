@@ -173,6 +173,13 @@ def add_detached(alias: Variable, x: Variable, explicit: bool = True) -> None:
     _join(alias, x, aliases.sharers)
 
 
+def add_stranger(tensor: Variable, x: Variable) -> None:
+    """`tensor` shares the memory of `x`. How their histories are related isn't known: neither may change recorded."""
+    aliases = x._aliases or _begin_aliases(x)
+    tensor._aliases = Aliases(tensor._data, tensor._node, aliases.sharers, explicit=False)
+    _join(tensor, x, aliases.sharers)
+
+
 def _begin_aliases(x: Variable) -> Aliases:
     with _lock:
         if x._aliases is None:
@@ -218,6 +225,12 @@ def leave(x: Variable) -> None:
 def same_memory(view: np.ndarray, array: np.ndarray) -> bool:
     """Whether `view` was made as a view of `array`, or is it."""
     return view is array or (view.base is not None and (view.base is array or view.base is array.base))
+
+
+def lies_within(part: np.ndarray, whole: np.ndarray) -> bool:
+    """Whether all bytes of `part` lie between the first and the last of `whole`."""
+    (low, high), (start, end) = _bounds(part), _bounds(whole)
+    return start <= low and high <= end
 
 
 # -------------------------------------------------------------------------------------------------------------- places

@@ -30,7 +30,8 @@ def tensor(data: Any, dtype: DTypeLike = None, requires_grad: bool = False, name
             [3., 4.]], dtype=float64)
     """
     data = detached("tensor", data)
-    data = data.data if isinstance(data, Variable) else data
+    if isinstance(data, Variable):
+        return Tensor(aside(as_array, data._data, dtype, True), requires_grad, name=name)
     return Tensor(as_array(data, dtype, copy=True), requires_grad, name=name)
 
 

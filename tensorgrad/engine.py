@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 
-from tensorgrad.aliases import Aliases, Version, add_detached, add_view, same_memory, version_of
+from tensorgrad.aliases import Aliases, Version, add_detached, add_view, lies_within, same_memory, version_of
 from tensorgrad.errors import DTypeError, GraphError, RangeError, ShapeError, TensorgradError, restate
 from tensorgrad.op import ALL_INPUTS, OUTPUT, RESIDUALS, Op
 
@@ -89,7 +89,8 @@ class Observer(Protocol):
     arrived at a node, and what the node hands on to its input at that position; before it `summed(node, position,
     shape)` where that was of this larger shape, and is summed over the axes along which the input was broadcast;
     `arrived(gradients, create_graph)` when `backward` is about to add them, by leaf, to what is in `.grad`;
-    `computed(function, arguments, result, effect)` for what happens beside the graph (`aside`); `decided(condition,
+    `computing(function, arguments)` and then `computed(function, arguments, result, effect)` for what happens beside
+    the graph (`aside`); `decided(condition,
     arguments, found)` (`holds`); `made(tensor)` for one that is `fixed`; `detached(tensor, alias)`;
     `bypassed(what, tensor)` where Python sees or changes values itself.
     """
@@ -246,6 +247,7 @@ def aside(function: Callable[..., Any], *arguments: Any, effect: bool = False) -
     before = _mode.observers
     if not before:
         return function(*arguments)
+    tell("computing", function, arguments)
     _mode.observers = ()
     try:
         result = function(*arguments)
@@ -480,7 +482,7 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         data = np.asarray(data)  # NumPy turns 0-d results into scalars
     output = wrap(data)
     if data.base is not None or op.aliases:
-        _note_shared_memory(output, inputs, recorded)
+        note_shared_memory(output, inputs, recorded)
     if recorded:
         output._requires_grad = True
         output._node = Node(op, inputs, output)
@@ -489,11 +491,12 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     return output
 
 
-def _note_shared_memory(output: Variable, inputs: tuple[Variable, ...], recorded: bool) -> None:
+def note_shared_memory(output: Variable, inputs: tuple[Variable, ...], recorded: bool) -> None:
     """Where the output is a view of an input, in-place changes of one concern the other."""
     data = output._data
     for x in inputs:
-        if same_memory(data, x._data):
+        # (Several inputs may be parts of one array of the user's.)
+        if same_memory(data, x._data) and (len(inputs) == 1 or lies_within(data, x._data)):
             if recorded or not x._requires_grad:
                 add_view(output, x)
             else:  # a view under no_grad: the gradient of x doesn't flow through it
@@ -535,6 +538,7 @@ class HookHandle:
     def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
         self._hooks, self._number = hooks, next(self._numbers)
         hooks[self._number] = hook
+        reconfigured()
 
     def remove(self) -> None:
         """Take the hook away; a second call does nothing."""

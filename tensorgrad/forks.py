@@ -3,9 +3,13 @@
 A fork copies only the thread that asks for it, but the locks of all: one that another thread held stays locked in the
 child for ever. So a fork waits until no thread imports a module at its first use (Python holds a lock for each module
 that is being imported), and until the locks that modules have registered are free.
+
+Hooks run last to first. `logging` has one that takes its lock, which whoever imports or compiles may need: so it is
+imported here, before our own hooks are registered, that a fork may wait for us before it holds that lock.
 """
 
 import importlib
+import logging  # noqa: F401
 import os
 import threading
 from contextlib import AbstractContextManager, ExitStack

@@ -64,6 +64,19 @@ def reversed_onto_itself(h):
     v[:] = v[::-1]
 
 
+def scattered_from_itself(h):
+    h[[2, 0, 1, 3]] = h[::-1]
+
+
+def masked_from_itself(h):
+    h[np.array([False, True, True, True])] = h[:3]
+
+
+def by_its_own_values_detached(h):
+    h[1:] = h.detach()[1:] * 1.0
+    h[:1] = h.detach()[:1]
+
+
 def of_a_sibling(h):
     a, b = h[:3], h[1:]
     a *= 2.0
@@ -112,6 +125,8 @@ CHANGES = [
     by_another_name,
     overlapping,
     reversed_onto_itself,
+    scattered_from_itself,
+    masked_from_itself,
     of_a_sibling,
     through_einsum,
     power,
@@ -137,6 +152,38 @@ def test_values_are_the_same_in_both_modes_and_gradients_right(change):
         plain = f(x)
     np.testing.assert_array_equal(recorded.data, plain.data)
     assert tg.gradcheck(f, [x])
+
+
+def test_own_values_without_their_history_are_constants():
+    x = leaf(3)
+    h = x * 1.5
+    by_its_own_values_detached(h)
+    h.sum().backward()
+    np.testing.assert_array_equal(x.grad.data, [0.0] * 3)
+
+
+@pytest.mark.parametrize("change", [scattered_from_itself, masked_from_itself, overlapping, reversed_onto_itself])
+def test_the_right_side_is_read_before_anything_is_written(change):
+    class Copying:
+        """An array that hands out copies."""
+
+        def __init__(self, array):
+            self.array = array
+
+        def __getitem__(self, index):
+            return self.array[index].copy()
+
+        def __setitem__(self, index, value):
+            self.array[index] = value
+
+    if change is reversed_onto_itself:
+        expected = np.arange(4.0)[::-1]
+    else:
+        expected = np.arange(4.0)
+        change(Copying(expected))
+    for h in (tg.Tensor(np.arange(4.0)), tg.Tensor(np.arange(4.0), requires_grad=True) * 1.0):
+        change(h)
+        np.testing.assert_array_equal(h.data, expected)
 
 
 def test_the_example():
@@ -246,6 +293,11 @@ def of_a_broadcast(x):
     return t, lambda: t.__setitem__(0, 1.0), tg.ArgumentError
 
 
+def of_overlapping_strides(x):
+    t = tg.Tensor(np.lib.stride_tricks.as_strided(np.zeros(4), (3, 2), (8, 8)))
+    return t, lambda: t.__iadd__(1.0), tg.ArgumentError
+
+
 def of_read_only_memory(x):
     array = np.zeros(3)
     array.flags.writeable = False
@@ -282,6 +334,7 @@ def by_an_unknown_out(x):
     "refused",
     [
         of_a_broadcast,
+        of_overlapping_strides,
         of_read_only_memory,
         to_another_shape,
         to_another_dtype,
@@ -555,6 +608,34 @@ def test_other_changes_are_not_replayed(f):
             np.testing.assert_array_equal(compiled(x).data, f(same, w).data)
             np.testing.assert_array_equal(x.data, same.data)
     assert compiled.replays == 0
+
+
+@pytest.mark.parametrize("f", [lambda y: (y, y.T), lambda y: (y, y), lambda y: (y.T, y.detach())])
+def test_outputs_that_share_memory_know_of_one_another(f):
+    w = tg.ones(2, 2, requires_grad=True)
+    compiled = tg.compile(lambda x: f(x * w))
+    for _ in range(4):
+        one, other = compiled(tg.ones(2, 2))
+    assert compiled.replays == 2
+    saved = (w * other.detach())._node.saved[1]
+    with pytest.raises(tg.GraphError, match="shares"):
+        one += 1.0
+    assert one.tolist() == [[1.0, 1.0]] * 2
+    with tg.no_grad():
+        one += 1.0
+    assert other.tolist() == [[2.0, 2.0]] * 2 and saved.value is None
+
+
+def test_an_output_that_is_a_view_of_an_argument_knows_it():
+    compiled = tg.compile(lambda x: x.T)
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    for _ in range(4):
+        h = x * 1.0
+        v = compiled(h)
+        v *= 5.0
+    assert compiled.replays == 2 and h.tolist() == [[5.0, 10.0], [15.0, 20.0]]
+    with pytest.raises(tg.GraphError, match="changed in place"):  # a compiled function doesn't say what it needs not
+        h.sum().backward()
 
 
 def test_a_graph_with_changes_is_drawn_and_explained():

@@ -183,6 +183,25 @@ def test_a_file_in_place_of_another_is_found(files, tmp_path):
     assert read in (["code of tanh"], ["code of sigmoid"])
 
 
+def test_a_damaged_variant_is_forgotten_and_the_others_stay(files, tmp_path):
+    names = {}
+    for key in ("tanh", "sigmoid"):
+        before = set(tmp_path.glob("*.nbc"))
+        files.save((key,), key)
+        (names[key],) = set(tmp_path.glob("*.nbc")) - before
+    names["tanh"].write_bytes(b"")
+    with pytest.raises(ValueError):
+        files.load(("tanh",))
+    files.discard(("tanh",))
+    assert files.load(("tanh",)) is None and files.load(("sigmoid",)) == "sigmoid"
+    files.save(("tanh",), "again")
+    assert files.load(("tanh",)) == "again" and files.load(("sigmoid",)) == "sigmoid"
+    (index,) = tmp_path.glob("*.nbi")
+    index.write_bytes(index.read_bytes()[:-1])
+    files.discard(("tanh",))
+    assert files.load(("sigmoid",)) is None
+
+
 GATHER = """
 import numpy as np
 from tensorgrad import kernels

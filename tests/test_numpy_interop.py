@@ -216,9 +216,11 @@ def test_predicates_of_numpy_look_at_values():
     )
 
 
-def test_a_tensor_is_no_out():
-    with pytest.raises(tg.GraphError, match="out"):
-        np.add(np.ones(3), 1.0, out=tg.zeros(3))
+def test_out_is_written_in_place_by_ops_of_ours_and_else_refused():
+    t = tg.zeros(3)
+    assert np.add(np.ones(3, np.float32), 1.0, out=t) is t and t.tolist() == [2.0] * 3
+    with pytest.raises(tg.GraphError, match="can't write"):
+        np.hypot(np.ones(3), 1.0, out=t)
     a = np.zeros(3)
     a += tg.ones(3)
     assert type(a) is np.ndarray

@@ -176,6 +176,33 @@ def test_a_fork_waits_until_no_thread_imports_at_first_use(module):
     assert result.stdout == "0\n"
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_fork_waits_for_us_before_it_locks_logging():
+    """Who compiles logs, so a fork that held the lock of `logging` while it waits for the compiler would never end."""
+    script = """
+import logging, os, threading
+from tensorgrad import forks
+ours, held = threading.Lock(), threading.Event()
+forks.wait_for(ours)
+def work():
+    with ours:
+        held.set()
+        for _ in range(20):
+            logging.getLogger("a").debug("b")
+            logging.Logger.manager._clear_cache()
+thread = threading.Thread(target=work)
+thread.start()
+held.wait()
+pid = os.fork()
+if pid == 0:
+    os._exit(0)
+thread.join()
+print(os.waitpid(pid, 0)[1])
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == "0\n"
+
+
 def test_nobody_waits_for_a_fork_that_waits():
     """Who imports may need a lock that forks wait for, and who holds one may import."""
     script = """

@@ -13,7 +13,7 @@ from tensorgrad import kernels
 from tensorgrad.aliases import begin_version
 from tensorgrad.arrays import KERNEL_FLOATS, is_float
 from tensorgrad.backward import zero_grad
-from tensorgrad.engine import aside, observers
+from tensorgrad.engine import aside, observers, tell
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
@@ -65,8 +65,8 @@ class Optimizer:
     def __init__(self, params: Iterable[Any], **options: Any) -> None:
         self.defaults = options
         self.param_groups: list[dict[str, Any]] = []
-        self.state: dict[Tensor, dict[str, Any]] = {}
-        self.steps = 0
+        self._state: dict[Tensor, dict[str, Any]] = {}
+        self._steps = 0
         self._known_shares: dict[int, tuple[list, tuple]] = {}
         if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
             problem, fix = "the parameters must come as a list", "pass [w, b], or model.parameters()"
@@ -75,6 +75,22 @@ class Optimizer:
         groups = entries if entries and all(isinstance(entry, dict) for entry in entries) else [{"params": entries}]
         for group in groups:
             self.add_param_group(group)
+
+    @property
+    def state(self) -> dict[Tensor, dict[str, Any]]:
+        """Per parameter that was updated, its `step` count and its arrays."""
+        tell("bypassed", f"{self.name}.state", None)  # each step changes it: nothing for a compiled function to rely on
+        return self._state
+
+    @property
+    def steps(self) -> int:
+        """How often `step()` was called."""
+        tell("bypassed", f"{self.name}.steps", None)
+        return self._steps
+
+    def _compiled_reads(self) -> list[Any]:
+        """What else decides which tensors a compiled function works on: it compares these before each replay."""
+        return [p for group in self.param_groups for p in group["params"]]
 
     def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
         """The names of the arrays kept per parameter under these options."""
@@ -123,7 +139,7 @@ class Optimizer:
                 self._update_by_rule(w, g if sign > 0 else scaled(g, -1), states[k], options)
             for p in parameters:
                 begin_version(p, keep=False)  # backward must know that the contents changed
-        self.steps += 1
+        self._steps += 1
 
     @quiet
     def _update_by_rule(self, w: np.ndarray, g: np.ndarray, state: dict[str, Any], options: dict[str, Any]) -> None:
@@ -153,9 +169,9 @@ class Optimizer:
 
     def _state_of(self, p: Tensor, slots: tuple[str, ...]) -> dict[str, Any]:
         """What is kept for a parameter: how many steps it took, and an array per slot, zeros at first."""
-        state = self.state.get(p)
+        state = self._state.get(p)
         if state is None:
-            state = self.state[p] = {"step": 0}
+            state = self._state[p] = {"step": 0}
         for slot in slots:
             if slot not in state:
                 state[slot] = np.zeros(p._data.shape, precision(p._data.dtype))
@@ -177,9 +193,9 @@ class Optimizer:
         """The groups, each with its learning rate for the next step."""
         for group in self.param_groups:
             lr = group["lr"]
-            rate = float(lr(self.steps) if callable(lr) else lr)
+            rate = float(lr(self._steps) if callable(lr) else lr)
             if not 0 <= rate < math.inf:
-                problem = f"no learning rate at step {self.steps}: {rate}"
+                problem = f"no learning rate at step {self._steps}: {rate}"
                 expected = "a finite number ≥ 0, or a function of the step that gives one"
                 raise ArgumentError(restate(f"{self.name}.step", problem, expected=expected, lr=lr))
             yield group, rate
@@ -191,6 +207,7 @@ class Optimizer:
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step, in the first group."""
+        tell("bypassed", f"{self.name}.learning_rate", None)
         return next(self._rates())[1]
 
     # ----------------------------------------------------------------------------------------------------------- groups
@@ -271,8 +288,8 @@ class Optimizer:
             {"params": list(group["names"])} | {key: storable(group[key]) for key in self.defaults}
             for group in self.param_groups
         ]
-        state = {name: dict(self.state[p]) for name, p in self.named_parameters().items() if p in self.state}
-        return {"optimizer": self.name, "steps": self.steps, "param_groups": groups, "state": state}
+        state = {name: dict(self._state[p]) for name, p in self.named_parameters().items() if p in self._state}
+        return {"optimizer": self.name, "steps": self._steps, "param_groups": groups, "state": state}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state` was taken, to the bit. Saved numbers replace this optimizer's; its schedules stay.
@@ -304,7 +321,7 @@ class Optimizer:
         def load() -> None:
             for group, loaded in zip(self.param_groups, options, strict=True):
                 group.update(loaded)
-            self.steps, self.state = steps, kept
+            self._steps, self._state = steps, kept
 
         return load
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import copy
 import functools
+import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any
-
-import numpy as np
+from typing import Any, Generic, ParamSpec, TypeVar
 
 from tensorgrad import engine
+from tensorgrad.compiler.call import Call
+from tensorgrad.compiler.exact import same
+from tensorgrad.compiler.guards import Guards, changed_by
 from tensorgrad.compiler.program import Underway
 from tensorgrad.compiler.recording import Recording
 from tensorgrad.compiler.replay import Plan, Program, replay
+from tensorgrad.compiler.surroundings import Surroundings
 from tensorgrad.engine import Variable
 from tensorgrad.errors import DTypeError, restate
-from tensorgrad.ops.operands import as_tensor
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 PROGRAMS = 64
 """Kinds of calls that are kept; the one least recently used goes first."""
@@ -24,14 +30,21 @@ PROGRAMS = 64
 KEPT = 64 * 1024**2
 """Bytes of constants that the programs of a compiled function hold together at most, but for the one used last."""
 
-MODES = 4
-"""Different recordings of one kind of call that are kept: a module in training, the same in evaluation, ..."""
+STATES = 8
+"""Recordings of one kind of call that are kept: a module in training, the same in evaluation, ..."""
 
 PATIENCE = 8
-"""Recordings that may disagree in a row before a kind of call is given up."""
+"""Recordings in a row, with no replay between, after which a kind of call is given up."""
+
+CHANGES = 3
+"""Recordings that change what they read, after which a kind of call is given up: the first may fill a cache."""
 
 
-def compile(function: Callable[..., Any]) -> CompiledFunction:
+STOPS = 4
+"""Replays in a row that end before their time, as a condition turned out otherwise, until calls are recorded anew."""
+
+
+def compile(function: Callable[P, R]) -> CompiledFunction[P, R]:
     """A function that does what `function` does, without the engine's work for each op.
 
     The first two calls run the function and record its ops, forward and backward. If both did the same, later calls
@@ -39,19 +52,20 @@ def compile(function: Callable[..., Any]) -> CompiledFunction:
     several ops. The results are those of the function to the bit, and gradients flow through them as ever: in an
     engine's graph the whole call is one op. A training step may be recorded as a whole: `zero_grad()`, `backward()` and
     an optimizer's `step()` inside are done in each replay. Calls of another kind (shapes, dtypes, `requires_grad`,
-    `no_grad`, plain arguments) are recorded by themselves; so is every kind anew when a module has changed, by
-    `train()` and `eval()` for instance.
+    `no_grad`, plain arguments) are recorded by themselves; so is every kind anew when something else that the function
+    reads has changed: closures, globals, attributes, containers, the mode of a module.
 
     What can't be replayed runs as it is, with one warning that says why: a function that looks at values (`.item()`,
-    `if x > 0`, `.numpy()`), that takes gradients otherwise, that goes on with what an optimizer has changed, or whose
-    ops differ between calls. Where a replay fails (a label out of range), the function itself is run, and tells in its
+    `if x > 0`, `.numpy()`), that takes gradients otherwise, that goes on with what an optimizer has changed, that
+    changes what it reads (a counter), that depends on clocks, files or random numbers from elsewhere, or whose ops
+    differ between calls. Where a replay fails (a label out of range), the function itself is run, and tells in its
     own words. While somebody observes (`tg.viz.trace`), it runs as it is too, so that every op is seen.
 
-    What no op does is fixed at the recording: numbers that Python computes, `print`, attributes that are no module's.
+    What no op does isn't done again: `print`.
 
     Args:
-        function: takes tensors (ndarrays are wrapped) and plain arguments, and returns a tensor, or tuples, lists or
-            dicts of them. A module is such a function.
+        function: takes tensors (ndarrays are wrapped), plain values, and tuples, lists, dicts and dataclasses of them;
+            returns a tensor, or tuples, lists or dicts of tensors. A module is such a function.
 
     Returns:
         The compiled function; its `source` shows the programs, `problems` what could not be replayed.
@@ -73,7 +87,7 @@ def compile(function: Callable[..., Any]) -> CompiledFunction:
     return CompiledFunction(function)
 
 
-class CompiledFunction:
+class CompiledFunction(Generic[P, R]):
     """What `compile` returns; call it as the function.
 
     Attributes:
@@ -81,37 +95,49 @@ class CompiledFunction:
         replays: how many calls were replayed so far.
     """
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[P, R]) -> None:
         if not callable(function):
             raise DTypeError(
                 restate("compile", "this can't be called", expected="a function or a module", function=function)
             )
         functools.update_wrapper(self, function, updated=())
         self.function = function
+        self._takes_any_name = _takes_any_name(function)
         self._entries: dict[Any, _Entry] = {}
         self.replays = 0
         self._warned = False
+        self._in_vain = 0  # new kinds of calls in a row, with no replay between
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Replay the recording for a call of this kind; else run the function, and record it."""
         if engine.observers():
             return self.function(*args, **kwargs)
-        call = _Call(args, kwargs)
+        call = Call(args, kwargs, self._takes_any_name)
+        entry = self._entries.get(call.kind)
+        state = None if entry is None else entry.state_of(call)
+        if state is None or state.program is None:
+            return self._record(call, state)
         try:
-            entry = self._entries.get(call.kind)
-        except TypeError:  # an argument that has no hash, a list for instance: kinds of calls can't be told apart
-            return self.function(*args, **kwargs)
-        if entry is None or entry.program is None or entry.configuration != engine.configuration():
-            return self._record(call)
-        try:
-            outputs = replay(entry.program, call.inputs, functools.partial(self._again, call))
+            outputs = replay(state.program, call.inputs, functools.partial(self._again, call))
         except Underway as stop:
             raise stop.__cause__ from None
         except Exception:
+            entry.stopped(state)
             return self.function(*call.args, **call.kwargs)  # which knows better what is wrong
         self.replays += 1
+        entry.failures = entry.stops = self._in_vain = 0
         entry.used = next(_clock)
-        return _filled(entry.structure, iter(outputs))
+        return _filled(state.structure, iter(outputs))
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFunction:
+        return CompiledFunction(copy.deepcopy(self.function, memo))  # the copy records by itself
+
+    def __reduce__(self) -> tuple:
+        return CompiledFunction, (self.function,)
+
+    def _compiled_reads(self) -> tuple[Callable[..., Any]]:
+        """What another compiled function that calls this one depends on."""
+        return (self.function,)
 
     def clear(self) -> None:
         """Forget all that was recorded, and free its memory: the next calls are recorded anew.
@@ -125,39 +151,45 @@ class CompiledFunction:
     @property
     def source(self) -> str:
         """The programs of all kinds of calls recorded so far, as Python."""
-        programs = [entry.program for entry in self._entries.values() if entry.program is not None]
-        return "\n".join(program.source for program in programs)
+        programs = [state.program for entry in self._entries.values() for state in entry.states]
+        return "\n".join(dict.fromkeys(program.source for program in programs if program is not None))
 
     @property
     def problems(self) -> list[str]:
-        """Why calls can't be replayed, one text per kind of call."""
-        return [entry.problem for entry in self._entries.values() if entry.problem is not None]
+        """Why calls can't be replayed."""
+        found = [problem for entry in self._entries.values() for problem in entry.problems]
+        return list(dict.fromkeys(found + ([_IN_VAIN] if self._in_vain >= PROGRAMS else [])))
 
     def __repr__(self) -> str:
-        replayed = sum(entry.program is not None for entry in self._entries.values())
-        return (
-            f"compile({self.function!r}): {replayed} programs, {len(self.problems)} kinds of calls that run as they are"
-        )
+        programs = {id(state.program) for entry in self._entries.values() for state in entry.states if state.program}
+        problems = len(self.problems)
+        return f"compile({self.function!r}): {len(programs)} programs, {problems} reasons why calls run as they are"
 
     # ------------------------------------------------------------------------------------------------------- recording
 
-    def _record(self, call: _Call) -> Any:
+    def _record(self, call: Call, state: _State | None) -> Any:
         """Run the function, write down what it does, and make a program of that if it did so before."""
         entry = self._entries.get(call.kind) or self._new_entry(call.kind)
-        if entry.given_up or (entry.problem is not None and entry.configuration == engine.configuration()):
+        if entry.given_up or (state is not None and state.problem is not None):
             return self.function(*call.args, **call.kwargs)
-        recording = Recording(call.inputs)
-        with engine.observe(recording):
+        guards = Guards(self.function, call.objects)
+        recording, surroundings = Recording(call.inputs, guards.tensors), Surroundings(guards)
+        with engine.observe(recording), engine.observe(surroundings), surroundings:
             result = self.function(*call.args, **call.kwargs)
         outputs: list[Variable] = []
         structure = _taken(result, outputs, recording)
         recording.finish(outputs)
-        plan = Plan(recording, call.inputs, outputs) if recording.problem is None else None
+        before, guards = guards, Guards(self.function, call.objects, surroundings.ran)
+        changed = "its arguments" if call.changed() else changed_by(before, guards)
+        found = _State(guards, call, structure)
+        found.problem = recording.problem or guards.problem or surroundings.problem or _unfollowed(recording, guards)
+        if found.problem is None and changed is None:
+            found.plan = Plan(recording, call.inputs, outputs)
+            found.problem = recording.problem
         recording.forget()
-        entry.learn(plan, structure, recording.problem)
-        if entry.problem is not None and not self._warned:
-            self._warned = True
-            warnings.warn(_advice(self.function, entry.problem), RuntimeWarning, stacklevel=3)
+        entry.learn(found, changed)
+        if entry.problems:
+            self._warn(entry.problems[-1])
         return result
 
     def _new_entry(self, kind: Any) -> _Entry:
@@ -168,82 +200,164 @@ class CompiledFunction:
             total -= dropped.nbytes
             self._entries.pop(oldest, None)
         entry = self._entries[kind] = _Entry()
+        self._in_vain += 1
+        if self._in_vain == PROGRAMS:
+            self._warn(_IN_VAIN)
         return entry
 
-    def _again(self, call: _Call) -> list[Variable]:
+    def _warn(self, problem: str) -> None:
+        if not self._warned:
+            self._warned = True
+            warnings.warn(_advice(self.function, problem), RuntimeWarning, stacklevel=4)
+
+    def _again(self, call: Call) -> list[Variable]:
         """What the call returns, recorded op by op."""
         outputs: list[Variable] = []
         _taken(self.function(*call.args, **call.kwargs), outputs, None)
         return outputs
 
 
-class _Call:
-    """The arguments of a call, its tensors one by one, and what tells its kind from others."""
+_IN_VAIN = f"the last {PROGRAMS} calls differed in shapes, dtypes or arguments: each was recorded, none replayed"
 
-    __slots__ = ("args", "inputs", "kind", "kwargs")
 
-    def __init__(self, args: tuple, kwargs: dict[str, Any]) -> None:
-        self.inputs: list[Variable] = []
-        kinds: list[Any] = [engine.is_grad_enabled()]
-        self.args = tuple([self._take(value, kinds) for value in args])
-        self.kwargs = {name: self._take(value, kinds) for name, value in kwargs.items()} if kwargs else kwargs
-        kinds.extend(kwargs)
-        if len(self.inputs) > 1:
-            kinds.append(len({id(tensor._data) for tensor in self.inputs}))
-        self.kind = tuple(kinds)
+class _State:
+    """What a call of one kind did while all that it reads was in one state."""
 
-    def _take(self, value: Any, kinds: list[Any]) -> Any:
-        if isinstance(value, np.ndarray):
-            value = as_tensor(value)
-        if isinstance(value, Variable):
-            array = value._data
-            self.inputs.append(value)
-            kinds.append((array.shape, array.dtype, value._requires_grad))
-        else:
-            kinds.append((type(value), value))  # 1, 1.0 and True are equal
-        return value
+    def __init__(self, guards: Guards, call: Call, structure: Any) -> None:
+        self.guards, self.structure = guards, structure
+        self.bound = self._bound(call)
+        self.plan: Plan | None = None
+        self.program: Program | None = None
+        self.problem: str | None = None
+
+    def _bound(self, call: Call) -> list[int]:
+        """The identities of inputs that the function also finds by itself, 0 for all others."""
+        tensors = self.guards.tensors
+        return [id(x) if id(x) in tensors else 0 for x in call.inputs]
+
+    def holds(self, call: Call) -> bool:
+        """Whether the surroundings are in this state."""
+        return self.guards.changed() is None and self._bound(call) == self.bound
+
+    def agrees_with(self, other: _State) -> bool:
+        """Whether both calls did the same, so that a third will too."""
+        return (
+            other.plan is not None
+            and self.plan is not None
+            and same(self.structure, other.structure)
+            and self.plan.agrees_with(other.plan)
+        )
 
 
 _clock = itertools.count()
 
 
 class _Entry:
-    """What is known of one kind of call."""
+    """What is known of one kind of call.
+
+    Attributes:
+        states: those that were recorded, the latest used first.
+        used: when it was used last, by a running number.
+        failures, stops: recordings, and replays that ended before their time, since the last that didn't.
+        given_up: why no more recordings are made; None while they are.
+    """
 
     def __init__(self) -> None:
-        self.program: Program | None = None
-        self.structure: Any = None
-        self.problem: str | None = None
-        self.configuration = -1
-        self.given_up = False
+        self.states: list[_State] = []
+        self.failures = self.stops = 0
+        self.given_up: str | None = None
         self.used = next(_clock)
-        self._known: list[tuple[Plan, Any, Program | None]] = []
-        self._failures = 0
+        self._changes = 0
+        self._difference: str | None = None
+
+    @property
+    def program(self) -> Program | None:
+        """That of the state used last, if there is one."""
+        return self.states[0].program if self.states else None
 
     @property
     def nbytes(self) -> int:
         """Bytes of the constants of its programs."""
-        return sum(program.nbytes for _, _, program in self._known if program is not None)
+        programs = {id(state.program): state.program for state in self.states if state.program is not None}
+        return sum(program.nbytes for program in programs.values())
 
-    def learn(self, plan: Plan | None, structure: Any, problem: str | None) -> None:
-        """A call was recorded: replay the next if this one did what an earlier one did."""
-        self.program, self.problem, self.configuration = None, problem, engine.configuration()
-        self._failures += 1
-        if plan is not None:
-            self._compare(plan, structure)
-        if self.program is not None:
-            self._failures = 0
-        elif self._failures >= PATIENCE:
-            self.given_up, self._known = True, []
-            self.problem = problem or "its ops, numbers or tensors differ from call to call"
+    @property
+    def problems(self) -> list[str]:
+        """Why calls of this kind, or some of them, can't be replayed."""
+        found = [state.problem for state in self.states if state.problem is not None]
+        return [*found, self.given_up] if self.given_up else found
 
-    def _compare(self, plan: Plan, structure: Any) -> None:
-        for k, (known, returned, program) in enumerate(self._known):
-            if returned == structure and plan.agrees_with(known):
-                self.program, self.structure = program or Program(known), structure
-                self._known[k] = known, structure, self.program
-                return
-        self._known = [*self._known, (plan, structure, None)][-MODES:]
+    def state_of(self, call: Call) -> _State | None:
+        """What is known of the present state of all that the function reads."""
+        states = self.states  # another thread may put a new list in its place
+        for k, state in enumerate(states):
+            if state.holds(call):
+                if k:
+                    self.states = [state, *states[:k], *states[k + 1 :]]
+                return state
+        self._difference = states[0].guards.changed() if states else None
+        return None
+
+    def stopped(self, state: _State) -> None:
+        """A replay has ended before its time; after some in a row others are more likely, so it is recorded anew."""
+        self.stops += 1
+        if self.stops >= STOPS:
+            self.stops, self.states = 0, [other for other in self.states if other is not state]
+
+    def learn(self, found: _State, changed: str | None) -> None:
+        """A call was recorded: the next can be replayed if this one did what an earlier one did."""
+        self.failures += 1
+        if found.problem is not None:
+            self._keep(found)
+        elif changed is not None:
+            self._changes += 1
+            if self._changes >= CHANGES:
+                self._give_up(f"it changes {changed}, which it can read")
+        else:
+            known = next((state for state in self.states if found.agrees_with(state)), None)
+            if known is not None and known.program is None:
+                made_anew = known.plan.recording.made_anew(found.plan.recording)
+                if known.plan.returns_one_of({*made_anew, *known.plan.recording.constants}):
+                    found.problem = "it returns a constant, and a replay would return the same memory each time"
+                else:
+                    known.program = Program(known.plan, made_anew)
+            if known is not None:
+                found.plan, found.program = known.plan, known.program
+                if self._difference is None:
+                    self.failures = 0
+            self._keep(found)
+        if self.failures >= PATIENCE and not self.given_up:
+            what = f"{self._difference} differs" if self._difference else "its ops, numbers or tensors differ"
+            fix = "; pass it as an argument, or keep it in a tensor" if self._difference else ""
+            self._give_up(f"{what} from call to call{fix}")
+
+    def _keep(self, found: _State) -> None:
+        replaced = [state for state in self.states if state.guards.changed() is None and state.bound == found.bound]
+        others = [state for state in self.states if state not in replaced or state.program is None]
+        self.states = [found, *others][:STATES]
+
+    def _give_up(self, problem: str) -> None:
+        self.given_up, self.states = problem, [state for state in self.states if state.program is not None]
+
+
+def _unfollowed(recording: Recording, guards: Guards) -> str | None:
+    """A tensor that the function got hold of in a way that the guards don't know: another may come to stand there."""
+    gradients = {id(tensor.grad) for tensor in guards.tensors.values() if tensor.grad is not None}
+    for leaf in recording.leaves.values():
+        if id(leaf) in gradients:
+            return "it reads the .grad of a tensor, which each backward() sets anew"
+        if leaf._requires_grad and id(leaf) not in guards.tensors:
+            return f"it makes or finds a tensor that requires a gradient ({leaf.name or 'without a name'}) by itself"
+    return None
+
+
+def _takes_any_name(function: Callable[..., Any]) -> bool:
+    """Whether the order of keyword arguments may matter, since the function gets them as a dict."""
+    try:
+        parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
+    except (ValueError, TypeError):
+        return True
+    return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
 
 
 class _Tensor:

@@ -12,16 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.backward import accumulate, forget
-from tensorgrad.compiler.recording import Step
+from tensorgrad.compiler.recording import Given, Step
 from tensorgrad.engine import Variable
 
 
 class Noted(NamedTuple):
-    """The world as it was."""
+    """The world as it was: states of generators, `.grad` of leaves, values of buffers."""
 
     states: list[dict[str, Any]]
-    gradients: list[Variable | None]
-    buffers: list[np.ndarray]
+    gradients: list[tuple[Variable, Variable | None]]
+    buffers: list[tuple[Variable, np.ndarray]]
 
 
 class Journal:
@@ -46,10 +46,11 @@ class Journal:
         buffers = [x for step in undone if step.function not in (forget, accumulate) for x in _tensors(step)]
         self._leaves, self._buffers = list(dict.fromkeys(leaves)), list(dict.fromkeys(buffers))
 
-    def note(self) -> Noted:
-        """The world as it is."""
+    def note(self, given: Sequence[Variable]) -> Noted:
+        """The world as it is, for a call that is `given` these tensors."""
         states = [generator.bit_generator.state for generator in self._generators]
-        return Noted(states, [leaf.grad for leaf in self._leaves], [x._data.copy() for x in self._buffers])
+        leaves = [given[x.number] if isinstance(x, Given) else x for x in self._leaves]
+        return Noted(states, [(x, x._grad) for x in leaves], [(x, x._data.copy()) for x in self._buffers])
 
     def put_back(self, noted: Noted, done: int) -> bool:
         """Undo the effects, of which so many are done. False, and nothing is undone, where that isn't possible."""
@@ -57,9 +58,9 @@ class Journal:
             return False
         for generator, state in zip(self._generators, noted.states, strict=True):
             generator.bit_generator.state = state
-        for leaf, gradient in zip(self._leaves, noted.gradients, strict=True):
-            leaf.grad = gradient
-        for tensor, before in zip(self._buffers, noted.buffers, strict=True) if done else ():
+        for leaf, gradient in noted.gradients:
+            leaf._grad = gradient
+        for tensor, before in noted.buffers if done else ():
             np.copyto(tensor._data, before)
         return True
 
@@ -71,14 +72,15 @@ def _generators(step: Step) -> Iterator[np.random.Generator]:
             yield value
 
 
-def _tensors(step: Step) -> Iterator[Variable]:
+def _tensors(step: Step) -> Iterator[Variable | Given]:
     for value in step.settings.values():
-        for part in value if isinstance(value, tuple) else (value,):
-            if isinstance(part, Variable):
+        for part in value if type(value) is tuple else (value,):
+            if isinstance(part, (Variable, Given)):
                 yield part
 
 
 def _can_be_undone(effect: Step) -> bool:
     if effect.function in (forget, accumulate):
         return True
-    return not hasattr(effect.function, "__self__") and not any(x._requires_grad for x in _tensors(effect))
+    fixed = not any(isinstance(x, Given) or x._requires_grad for x in _tensors(effect))
+    return fixed and not hasattr(effect.function, "__self__")

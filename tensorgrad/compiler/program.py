@@ -11,9 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.backward import accumulate
-from tensorgrad.compiler.recording import Step
+from tensorgrad.compiler.recording import Given, Step
 from tensorgrad.op import Op
 from tensorgrad.ops.operands import quiet
+
+GIVEN = "given"
+"""The parameter of a program for the tensors, not the arrays, that a call was given, where it needs them."""
 
 
 def function_of(
@@ -133,16 +136,30 @@ def _line(step: Step, known: dict[str, Any]) -> str:
     """The step as a line of source; what it calls, and with which settings, goes into `known`."""
     number, call, arguments = len(known) + 1, call_of(step), []
     for argument in call.arguments:
-        if isinstance(argument, Setting) and not _is_plain(argument.value):
-            name = f"{call.name}_{number}_setting_{argument.position}"
-            known[name] = argument.value
-            arguments.append(name)
-        else:
-            arguments.append(repr(argument.value) if isinstance(argument, Setting) else argument)
+        if isinstance(argument, Setting):
+            argument = _expression(argument.value, f"{call.name}_{number}_setting_{argument.position}", known)
+        arguments.append(argument)
     called = f"run_{call.name}_{number}"
     known[called] = call.run
     left = f"{', '.join(step.outputs)} = " if step.outputs else ""
     return f"{left}{called}({', '.join(arguments)})"
+
+
+def _expression(value: Any, name: str, known: dict[str, Any]) -> str:
+    """A setting as Python; what is best not written out goes into `known` under the name."""
+    if isinstance(value, Given):
+        return f"{GIVEN}[{value.number}]"
+    if names_given(value):
+        return f"({', '.join(_expression(part, f'{name}_{k}', known) for k, part in enumerate(value))},)"
+    if _is_plain(value):
+        return repr(value)
+    known[name] = value
+    return name
+
+
+def names_given(value: Any) -> bool:
+    """Whether a setting is or holds a tensor that the call was given."""
+    return isinstance(value, Given) or (type(value) is tuple and any(map(names_given, value)))
 
 
 def _is_plain(value: Any) -> bool:
@@ -163,12 +180,23 @@ def _run_of(step: Step) -> Callable[..., Any]:
 
     def run(*arrays: np.ndarray) -> Any:
         # An op of its own for each run: it holds arrays, and several threads may be here.
-        applied = op(**settings, **dict(zip(keys, arrays[count:], strict=True)))
+        applied = op(**_filled(settings, keys, arrays[count:]))
         z = forward(applied, *arrays[:count])
         z = np.asarray(z) if step.scalar else z
         return (z, *_residuals(applied, parts)) if parts else z
 
     return run
+
+
+def _filled(settings: dict[str, Any], keys: Sequence[Any], arrays: Sequence[np.ndarray]) -> dict[str, Any]:
+    """An op's parameters: the settings, with the arrays in their places."""
+    settings = dict(settings)
+    for key, array in zip(keys, arrays, strict=True):
+        if type(key) is tuple:
+            key, k = key
+            array = (*settings[key][:k], array, *settings[key][k + 1 :])
+        settings[key] = array
+    return settings
 
 
 def _residuals(op: Op, parts: tuple[int | None, ...]) -> list[np.ndarray]:

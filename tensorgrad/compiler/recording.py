@@ -6,13 +6,14 @@ import itertools
 import keyword
 import re
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorgrad.aliases import version_of
 from tensorgrad.backward import accumulate, forget
+from tensorgrad.compiler.exact import same, same_array, same_memory
 from tensorgrad.engine import BACKWARD, Node, Scope, Variable
 from tensorgrad.op import Op
 
@@ -26,7 +27,7 @@ class Step(NamedTuple):
     inputs: tuple[str, ...]
     """The names of the arrays that it takes."""
     arrays: dict[Any, str]
-    """Parameters or positions that are arrays too, made by earlier steps."""
+    """Parameters or positions that are arrays too, made by earlier steps; (key, k) for one at position k of a tuple."""
     outputs: tuple[str, ...]
     """The names of what it makes: of an op its output, then the arrays that its forward left in `residuals`."""
     parts: tuple[int | None, ...] = ()
@@ -40,8 +41,18 @@ class Step(NamedTuple):
         return (*self.inputs, *self.arrays.values())
 
 
+class Given(NamedTuple):
+    """Stands among an effect's arguments for a tensor that the call was given: in each call it is another one."""
+
+    number: int
+
+
 class Recording:
     """An observer (`engine.Observer`) of one call. Arrays get names; the same call gives the same names again.
+
+    Args:
+        inputs: the tensors that the call was given.
+        known: tensors that the function can find by itself, by identity: an input among them is that very tensor.
 
     Attributes:
         steps: in the order in which they happened, but for those of the walks.
@@ -55,7 +66,7 @@ class Recording:
         problem: why the steps alone would not do what the call does; None if they would.
     """
 
-    def __init__(self, inputs: Sequence[Variable]) -> None:
+    def __init__(self, inputs: Sequence[Variable], known: Mapping[int, Variable]) -> None:
         self.steps: list[Step] = []
         self.walks: list[list[Step]] = []
         self.effects: list[Step] = []
@@ -69,6 +80,7 @@ class Recording:
         self._names: dict[int, str] = {}  # by the identity of an array
         self._kept: list[Any] = []  # so that no other array gets one's identity meanwhile
         self._numbers = itertools.count(1)
+        self._settings: dict[int, np.ndarray] = {}  # arrays that Python made for an index, by identity
         self._origins: dict[int, Variable] = {}  # what an alias was detached from, by the alias's identity
         self._interior: list[weakref.ref[Variable]] = []
         self._changed: dict[int, tuple[str, Any]] = {}  # by the identity of a version: who changed it, and the version
@@ -77,9 +89,9 @@ class Recording:
         self._gradients: dict[Variable, Variable | None] = {}  # of leaves whose gradients were set inside
         self._finished = False
         self._given = {id(x) for x in inputs}  # the inputs, and their aliases
+        self._numbered = {id(x): Given(k) for k, x in enumerate(inputs) if id(x) not in known}
+        self._graphs = [x for x in inputs if x._node is not None]  # computed outside
         self.inputs = tuple(self.introduce(x._data, f"input_{k}") for k, x in enumerate(inputs, 1))
-        if len(self._names) < len(inputs):
-            self.refuse("two of the inputs are one array")
 
     # --------------------------------------------------------------------------------------------------- what is told
 
@@ -91,8 +103,13 @@ class Recording:
         for key, value in op.params.items():
             if isinstance(value, np.ndarray):
                 arrays[key] = self._name_of_array(value, f"{op.name}'s {key}")
-            else:
-                settings[key] = value
+                continue
+            settings[key] = value
+            if isinstance(value, tuple):
+                found = {(key, k): self._names[id(part)] for k, part in enumerate(value) if id(part) in self._names}
+                settings[key] = tuple([None if (key, k) in found else part for k, part in enumerate(value)])
+                arrays |= found
+                self._settings |= {id(part): part for part in settings[key] if isinstance(part, np.ndarray)}
         names = tuple([self.name_of(x) for x in inputs])
         number = next(self._numbers)
         if inputs and output._data is inputs[0]._data and id(inputs[0]) in self._given:
@@ -116,10 +133,10 @@ class Recording:
         """A function ran beside the ops."""
         settings, arrays = {}, {}
         for position, value in enumerate(arguments):
-            if isinstance(value, np.ndarray):
+            if isinstance(value, np.ndarray) and id(value) not in self._settings:
                 arrays[position] = self._name_of_array(value, f"an argument of {function.__name__}")
             else:
-                settings[position] = value
+                settings[position] = self._with_places(value)
         made = () if effect else result if isinstance(result, tuple) else (result,)
         number = next(self._numbers)
         name = function.__name__.strip("_")
@@ -187,12 +204,14 @@ class Recording:
         if any(leaf._hooks for leaf in gradients):
             self.refuse("a hook on a tensor whose gradient is taken inside")
         names = [self.name_of(gradient) for gradient in gradients.values()]
-        self.effects.append(Step(accumulate, {0: tuple(gradients)}, (), dict(enumerate(names, 1)), ()))
+        leaves = self._with_places(tuple(gradients))
+        self.effects.append(Step(accumulate, {0: leaves}, (), dict(enumerate(names, 1)), ()))
         # What is in `.grad` comes from before the call, if it isn't from this one; nobody hears of `leaf.grad = None`.
         before = tuple(leaf for leaf in gradients if leaf not in self._gradients)
         found = tuple(leaf.grad is not None for leaf in before)
         if before:
-            self.conditions.append(Step(insist, {0: _have_gradients, 1: True, 2: before, 3: found}, (), {}, ()))
+            settings = {0: _have_gradients, 1: True, 2: self._with_places(before), 3: found}
+            self.conditions.append(Step(insist, settings, (), {}, ()))
         self._check_gradients()
         self._accumulating = gradients.keys()
 
@@ -228,6 +247,8 @@ class Recording:
         nodes = [item for item in self._kept if hasattr(item, "hooks")]
         if any(node.hooks or node.retained for node in nodes):
             self.refuse("a hook or retain_grad() on a tensor computed inside")
+        if self.walks and any(x._node is not None for x in (*self._graphs, *self.leaves.values())):
+            self.refuse("backward() inside goes on into what was computed outside")
         for tensor in returned:
             if self.name_of(tensor) in self.constants or (tensor._requires_grad and tensor._node is None):
                 self.refuse("it returns a constant or a leaf as it is, and a replay would return another tensor")
@@ -257,13 +278,29 @@ class Recording:
             self.refuse("a .grad is assigned inside; zero_grad() is followed")
 
     def agrees_with(self, other: Recording) -> bool:
-        """Whether both calls did the same, on the same leaves: then a third will, too."""
+        """Whether both calls did the same, on the same leaves, or on arrays that each made anew: then a third will."""
         return (
-            _same(self._done, other._done)
-            and _same(self.constants, other.constants)
+            same(self._done, other._done)
+            and same(self.constants, other.constants)
             and self.leaves.keys() == other.leaves.keys()
             and all(_same_leaf(leaf, other.leaves[name]) for name, leaf in self.leaves.items())
         )
+
+    def made_anew(self, other: Recording) -> dict[str, np.ndarray]:
+        """Of the leaves of two recordings that agree, the arrays that each of the calls has made by itself, by name.
+
+        They are alike, and both are held here: one that was there before both calls lies in the same memory in both.
+        """
+        return {
+            name: leaf._data
+            for name, leaf in self.leaves.items()
+            if not same_memory(leaf._data, other.leaves[name]._data)
+        }
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The names of what gradients are taken of: inputs, then leaves."""
+        return *self.inputs, *self.leaves
 
     @property
     def _done(self) -> tuple:
@@ -273,7 +310,7 @@ class Recording:
 
     def introduce(self, array: np.ndarray, name: str) -> str:
         """Give an array its name."""
-        self._names[id(array)] = name
+        self._names.setdefault(id(array), name)  # two inputs may be one array
         self.shapes[name] = array.shape
         self._kept.append(array)
         return name
@@ -293,6 +330,12 @@ class Recording:
             name = self.introduce(array, "unknown")
         return name
 
+    def _with_places(self, value: Any) -> Any:
+        """An argument of an effect, with `Given` in place of each tensor that is an input and nothing else."""
+        if type(value) is tuple:
+            return tuple([self._with_places(part) for part in value])
+        return self._numbered.get(id(value), value)
+
     def refuse(self, problem: str) -> None:
         """Note the first reason why a replay won't do."""
         self.problem = self.problem or problem
@@ -305,6 +348,7 @@ class Recording:
         self._gradients.clear()
         self._names.clear()
         self._origins.clear()
+        self._settings.clear()
         self._interior.clear()
 
 
@@ -323,19 +367,7 @@ def _have_gradients(leaves: tuple[Variable, ...], found: tuple[bool, ...]) -> bo
 
 
 def _same_leaf(one: Variable, other: Variable) -> bool:
-    return one is other or (one._data is other._data and not (one._requires_grad or other._requires_grad))
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Equality, of arrays within tuples, lists and dicts too."""
     if one is other:
         return True
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, np.ndarray):
-        return one.dtype == other.dtype and np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
-    if isinstance(one, tuple | list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(_same(value, other[key]) for key, value in one.items())
-    return bool(one == other)
+    plain = not (one._requires_grad or other._requires_grad)
+    return plain and (same_memory(one._data, other._data) or same_array(one._data, other._data))

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
+from itertools import compress
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.aliases import Version, version_of
+from tensorgrad.aliases import Version, add_stranger, version_of
 from tensorgrad.backward import gradients
 from tensorgrad.compiler.capture import Shortcut
 from tensorgrad.compiler.fusion import fused
 from tensorgrad.compiler.journal import Journal
-from tensorgrad.compiler.program import Underway, folded, function_of, live
+from tensorgrad.compiler.program import GIVEN, Underway, folded, function_of, live, names_given
 from tensorgrad.compiler.recording import Recording, Step, insist
 from tensorgrad.compiler.walk import Backward, Walk, grouped
-from tensorgrad.engine import Node, Variable, apply, enable_grad, is_grad_enabled, observe, wrap
+from tensorgrad.engine import Node, Variable, apply, enable_grad, is_grad_enabled, note_shared_memory, observe, wrap
 from tensorgrad.errors import GraphError, restate
 from tensorgrad.op import Op
 
@@ -38,7 +39,7 @@ class Plan:
         self.outputs = tuple(recording.name_of(tensor) for tensor in outputs)
         self.forward = tuple(recording.steps)
         self.walked = tuple(step for steps in recording.walks for step in steps)
-        variables = (*inputs, *recording.leaves.values())
+        self.variables, variables = recording.variables, (*inputs, *recording.leaves.values())
         self.spent = {k for k, output in enumerate(outputs) if output._node is not None and output._node.freed}
         wanted = [k for k, output in enumerate(outputs) if output._node is not None and k not in self.spent]
         self.backward = [self._dry_run(group, outputs, variables) for group in grouped(outputs, wanted)]
@@ -55,6 +56,10 @@ class Plan:
         found = tuple(tuple(recording.contributions.get(x._node or x, ())) for x in variables)
         return Walk(upstream, tuple(recording.steps[before:]), found)
 
+    def returns_one_of(self, names: Container[str]) -> bool:
+        """Whether an output is one of the arrays of these names, or a view of one."""
+        return any(_root(name, self.forward) in names for name in self.outputs)
+
     def agrees_with(self, other: Plan) -> bool:
         """Whether both calls did the same."""
         return (
@@ -68,10 +73,15 @@ class Plan:
 class Program:
     """A plan as functions of arrays. A walk back that the function itself has done is a part of `forward`.
 
+    Args:
+        plan: what to compute.
+        made_anew: leaves that the call makes by itself, always alike: constants of the program.
+
     Attributes:
         leaves: the tensors that the calls read beside their inputs, parameters above all.
         forward: a function of the arrays of inputs and leaves: the outputs, then what the gradients need.
         run: the same, or a shorter way to it.
+        given: whether it takes the tensors themselves that the call was given, before the arrays.
         watched: the outputs whose memory backward needs.
         moves: what it does beside the ops: masks that it draws, statistics that it updates.
         spent: per output whose graph was used up inside, a node that says so.
@@ -83,27 +93,32 @@ class Program:
         source: the text of all of them.
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, made_anew: Mapping[str, np.ndarray]) -> None:
         recording = plan.recording
-        self.leaves, self.count = tuple(recording.leaves.values()), len(plan.outputs)
-        parameters, effects = (*recording.inputs, *recording.leaves), tuple(recording.effects)
+        leaves = {name: leaf for name, leaf in recording.leaves.items() if name not in made_anew}
+        self.leaves, self.count = tuple(leaves.values()), len(plan.outputs)
+        parameters, effects = (*recording.inputs, *leaves), tuple(recording.effects)
         self.moves = ", ".join(dict.fromkeys(_besides_ops((*plan.forward, *effects))))
 
+        wanted = [name not in made_anew for name in plan.variables]
+        backward = [walk._replace(gradients=tuple(compress(walk.gradients, wanted))) for walk in plan.backward]
         ends = (*plan.outputs, *_taken_by(effects))
-        found = tuple(name for walk in plan.backward for name in walk.found)
-        walks = {k: walk.steps for k, walk in enumerate(plan.backward)} | {INSIDE: plan.walked}
+        found = tuple(name for walk in backward for name in walk.found)
+        walks = {k: walk.steps for k, walk in enumerate(backward)} | {INSIDE: plan.walked}
         forward, walks = fused(plan.forward, walks, (*ends, *found), recording.shapes)
-        forward, constants = folded((*forward, *walks.pop(INSIDE)), recording.constants, (*ends, *found))
+        forward, constants = folded((*forward, *walks.pop(INSIDE)), recording.constants | made_anew, (*ends, *found))
         made = {name for step in forward for name in step.outputs}.union(parameters)
-        ways = [Backward(walk, walks[k], made, constants) for k, walk in enumerate(plan.backward)]
+        ways = [Backward(walk, walks[k], made, constants) for k, walk in enumerate(backward)]
         kept = tuple(dict.fromkeys(name for way in ways for name in way.kept))
         steps, results = live(forward, (*ends, *kept)), (*plan.outputs, *kept)
         before = (*recording.conditions, *effects[: recording.begins_with])
         effects = effects[recording.begins_with :]
         name = "step" if plan.walked else "forward"
-        self.forward = function_of(name, parameters, steps, results, constants, before, effects)
+        self.given = any(names_given(value) for step in (*before, *effects) for value in step.settings.values())
+        taken = (GIVEN, *parameters) if self.given else parameters
+        self.forward = function_of(name, taken, steps, results, constants, before, effects)
         self.run = self.forward
-        if not plan.backward and all(_is_op(step) for step in (*plan.forward, *plan.walked)):
+        if not (backward or self.given) and all(_is_op(step) for step in (*plan.forward, *plan.walked)):
             self.run = Shortcut(self.forward, before, steps, effects, parameters, results, constants)
         roots = [_root(name, plan.forward) for name in kept]
         self.lent = [parameters.index(name) if name in parameters else None for name in roots]
@@ -113,17 +128,17 @@ class Program:
         self._begins_with = recording.begins_with
 
         self.nbytes = sum(array.nbytes for array in constants.values())
-        self.groups = [tuple(walk.upstream) for walk in plan.backward]
+        self.groups = [tuple(walk.upstream) for walk in backward]
         self.backward = [(way, [kept.index(name) for name in way.kept]) for way in ways]
         self.spent = {k: _spent() for k in plan.spent}
         functions = (self.forward, *[way.function(g).run for way, g in zip(ways, self.groups, strict=True)])
         self.source = "\n".join(function.source for function in functions)
 
-    def run_or_undo(self, arrays: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+    def run_or_undo(self, variables: Sequence[Variable]) -> tuple[np.ndarray, ...]:
         """What `run` returns. Should it raise, the world is as it was; else, where that can't be, it's `Underway`."""
-        noted = self._journal.note()
+        noted, arrays = self._journal.note(variables), [x._data for x in variables]
         try:
-            return self.run(*arrays)
+            return self.run(variables, *arrays) if self.given else self.run(*arrays)
         except Underway as stop:
             if self._journal.put_back(noted, self._begins_with + stop.done):
                 raise stop.__cause__ from None
@@ -168,7 +183,7 @@ class Run:
 
     def __init__(self, program: Program, variables: Sequence[Variable], again: Callable) -> None:
         self.program, self.variables, self.again = program, variables, again
-        results = program.run_or_undo([x._data for x in variables])
+        results = program.run_or_undo(variables)
         self.outputs = [np.asarray(array) for array in results[: program.count]]
         self.kept = results[program.count :]
         self.shown: list[Version] = []  # of the watched outputs; the outputs themselves would be a cycle
@@ -283,11 +298,17 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
     outputs = [wrap(array) for array in run.outputs]
     for k, spent in program.spent.items():
         outputs[k] = wrap(run.outputs[k], True, spent)
+    for output in outputs:
+        note_shared_memory(output, variables, False)
     with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did inside
         for number, group in enumerate(program.groups):
             whole = apply(Compiled, *variables, run=run, group=number, outputs=group)
             for place, k in enumerate(group):
                 how = {"run": run, "output": k, "place": place, "count": len(group)}
                 outputs[k] = whole if len(group) == 1 else apply(Part, whole, **how)
+    for k, output in enumerate(outputs):
+        other = next((x for x in outputs[:k] if np.may_share_memory(x._data, output._data)), None)
+        if other is not None and output._aliases is None:
+            add_stranger(output, other)
     run.shown = [version_of(outputs[k]) for k in program.watched]
     return outputs

@@ -126,6 +126,14 @@ class _CacheFiles(IndexDataCacheFile):
         self._save_data(name, data)
         self._save_index(found | {key: name})
 
+    def discard(self, key: tuple) -> None:
+        """Forget a damaged variant, and where the index itself is damaged all of them."""
+        try:
+            found = self._load_index()
+        except Exception:
+            found = {}
+        self._save_index({other: name for other, name in found.items() if other != key})
+
     def _data_name(self, content: str) -> str:
         return self._index_name.removesuffix("nbi") + f"{content}.nbc"
 
@@ -194,7 +202,7 @@ class _FileCache(FunctionCache):
             return super().load_overload(sig, target_context)
         except Exception as error:  # a damaged file raises whatever its bytes happen to mean
             _warn_once(f"can't read the cache of compiled kernels in {self.cache_path} ({error!r}); compiling anew")
-            self._discard()
+            self._discard(sig, target_context)
             return None
 
     def save_overload(self, sig, data):
@@ -221,9 +229,9 @@ class _FileCache(FunctionCache):
                 old.unlink(missing_ok=True)
         return True
 
-    def _discard(self) -> None:
-        with suppress(OSError):  # whether the folder can be written shows when the kernel is saved
-            self.flush()
+    def _discard(self, sig, target_context) -> None:
+        with suppress(Exception):  # whether the folder can be written shows when the kernel is saved
+            self._cache_file.discard(self._index_key(sig, target_context.codegen()))
 
 
 class _Cache(_Addresses, _FileCache):

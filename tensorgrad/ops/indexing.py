@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorgrad import geometry
 from tensorgrad.arrays import as_array, is_float
-from tensorgrad.engine import Variable, apply, fixed, holds
+from tensorgrad.engine import Variable, apply, aside, fixed, holds, tell
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.op import Op
 from tensorgrad.ops.axes import normalize_axis
@@ -59,7 +59,7 @@ class ScatterAdd(Op):
         return z
 
     def backward_x(self, grad):
-        return grad[self.index]
+        return apply(GetItem, grad, index=self.index)
 
 
 class SetItem(Op):
@@ -79,14 +79,10 @@ class SetItem(Op):
         return apply(SetItem, grad, fixed(np.zeros((), grad.dtype)), index=self.index)
 
     def backward_v(self, grad):
-        read = grad[self.index]
+        read = apply(GetItem, grad, index=self.index)
         if _names_each_once(self.index):
             return read
-        # Of several values written to one place the last one stays: only that one has a gradient.
-        order = np.arange(math.prod(read.shape)).reshape(read.shape)
-        last = np.zeros(grad.shape, np.int64)
-        last[self.index] = order
-        return read * fixed((last[self.index] == order).astype(grad.dtype))
+        return read * as_tensor(aside(_stays, read.shape, grad.shape, grad.dtype, *self.index))
 
 
 class OneHot(Op):
@@ -104,12 +100,25 @@ def _names_each_once(index: tuple) -> bool:
     return not any(isinstance(k, np.ndarray) and k.dtype != np.bool_ for k in index)
 
 
+def _stays(values: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype, *index: Any) -> np.ndarray:
+    """1 for each of the values of which z[index] = values has left something, 0 for those written over."""
+    order = np.arange(math.prod(values)).reshape(values)
+    last = np.zeros(shape, np.int64)
+    last[index] = order
+    return (last[index] == order).astype(dtype)
+
+
 def normal_index(op: str, x: Tensor, index: Any) -> tuple:
     """The index as a tuple of slices, ints, None, Ellipsis and arrays of our own, so that nobody changes them later."""
     parts = []
     for k in index if isinstance(index, tuple) else (index,):
-        if isinstance(k, (Variable, np.ndarray, list)):
-            k = np.array(as_tensor(k).data if isinstance(k, Variable) or holds_tensors(k) else k)
+        if isinstance(k, Variable):
+            if k._data.dtype == np.bool_:
+                tell("bypassed", "how many elements a mask selects, by the values", k)
+            k = aside(np.array, k._data)
+        elif isinstance(k, (np.ndarray, list)):
+            k = np.array(as_tensor(k).data if holds_tensors(k) else k)
+        if isinstance(k, np.ndarray):
             k = k.astype(np.intp) if k.size == 0 and k.dtype.kind == "f" else k
             if k.dtype.kind not in "iub":
                 expected = "integers or bools"
@@ -195,7 +204,7 @@ def gather(x: TensorLike, indices: TensorLike, axis: int) -> Tensor:
     tensor([[2.],
             [3.]])
     """
-    x, k = as_tensor(x), np.array(as_tensor(indices).data)
+    x, k = as_tensor(x), as_tensor(indices)
     axis = normalize_axis("gather", x, axis)
     if k.ndim != x.ndim or any(k.shape[a] > x.shape[a] for a in range(x.ndim) if a != axis):
         expected = "indices with as many axes as x, no longer than x outside the axis"
@@ -222,17 +231,21 @@ def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
         raise DTypeError(restate("one_hot", "labels must be integers", fix="labels.astype('int64')", labels=labels))
     k, num_classes = labels._data, geometry.as_tuple(num_classes, 1, op="one_hot", name="num_classes")[0]
     if num_classes == -1:
-        k = labels.data
         if k.size == 0:
             raise ArgumentError(
                 restate("one_hot", "no labels to count classes from", fix="pass num_classes", labels=labels)
             )
         num_classes = int(k.max()) + 1
+        holds(_needs_classes, k, num_classes)
     if not holds(_are_classes, k, num_classes):
         expected = f"0 ≤ label < {num_classes}"
         problem = f"labels run from {k.min()} to {k.max()}"
         raise RangeError(restate("one_hot", problem, expected=expected, labels=labels, num_classes=num_classes))
     return apply(OneHot, labels, num_classes=num_classes)
+
+
+def _needs_classes(labels: np.ndarray, count: int) -> bool:
+    return int(labels.max()) + 1 == count
 
 
 def _are_classes(labels: np.ndarray, count: int) -> bool:

@@ -76,7 +76,22 @@ def gather_by_hand(x, k, axis):
     return z
 
 
+def change_a_view(x, v):
+    whole = tg.clone(x)
+    part, seen = whole[1:], whole.T
+    part += v
+    return seen
+
+
 ROWS = [
+    Row(
+        "a view, after another was changed",
+        change_a_view,
+        lambda x, v: np.concatenate([x[:1], x[1:] + v]).T,
+        lambda torch, x, v: torch.cat([x[:1], x[1:] + v]).T,
+        [sample((3, 4), (2, 4)), sample((3, 4), ()), sample((2, 3), (3,))],
+        errors=[bad(lambda: change_a_view(tg.zeros(3, 4), tg.zeros(3, 4)), tg.ShapeError, "add", "(2, 4)", "(3, 4)")],
+    ),
     Row(
         "getitem",
         lambda x, index: tg.as_tensor(x)[index],

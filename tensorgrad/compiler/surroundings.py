@@ -1,0 +1,183 @@
+"""Listens while a function is recorded: does it depend on more than the guards know?"""
+
+from __future__ import annotations
+
+import gc
+import os
+import random
+import sys
+import types
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.compiler.guards import GENERATORS, Guards, is_library
+from tensorgrad.engine import Variable
+from tensorgrad.op import Op
+from tensorgrad.random import default_generator
+
+OUTSIDE = frozenset(
+    (
+        "time", "_time", "posix", "nt", "os", "io", "_io", "socket", "_socket", "select", "_datetime", "datetime",
+        "_thread", "_uuid", "_posixsubprocess",
+    )
+)  # fmt: skip
+"""Modules in C whose functions tell of the world outside the program, or change it."""
+
+OUTSIDE_BUILTINS = frozenset(("open", "input", "eval", "exec", "globals", "__import__", "id", "hash"))
+
+SETS_A_SEED = "tensorgrad.random", "manual_seed"
+
+
+class Surroundings:
+    """A context and an observer (`engine.Observer`) of one recorded call.
+
+    Attributes:
+        ran: the code that it has run.
+        problem: what the call depends on that no guard compares; None if there is nothing of the kind.
+    """
+
+    def __init__(self, guards: Guards) -> None:
+        self.problem: str | None = None
+        self.ran: set[types.CodeType] = set()
+        self._codes = guards.codes
+        self._trusted: dict[int, tuple[bool, dict]] = {}  # by the identity of globals, which are held
+        self._generators = {id(g): g for g in (default_generator(), *guards.generators)}
+        self._states: dict[int, Any] = {}
+        self._others: tuple = ()
+        self._before: Any = None
+        self._imports = 0  # that are under way
+        self._beside = False
+        self._collects = True
+
+    def __enter__(self) -> Surroundings:
+        self._states = {key: _state(generator) for key, generator in self._generators.items()}
+        self._others = random.getstate(), np.random.get_state(legacy=False)
+        # Finalizers of other people's objects are no part of the call.
+        self._collects = gc.isenabled()
+        gc.disable()
+        self._before = sys.getprofile()
+        sys.setprofile(self._ran)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        sys.setprofile(self._before)
+        if self._collects:
+            gc.enable()
+        for generator in self._generators.values():
+            self._check(generator)
+        if random.getstate() != self._others[0] or not _alike(np.random.get_state(legacy=False), self._others[1]):
+            self._refuse_numbers()
+
+    def refuse(self, problem: str) -> None:
+        """Note the first problem."""
+        self.problem = self.problem or problem
+
+    # ------------------------------------------------------------------------------------------------------------ code
+
+    def _ran(self, frame: types.FrameType, event: str, argument: Any) -> None:
+        """Python ran a function, or code called one in C: see `sys.setprofile`."""
+        module = frame.f_globals.get("__name__")
+        if module == "importlib._bootstrap" and frame.f_code.co_name == "_find_and_load":
+            self._imports += {"call": 1, "return": -1}.get(event, 0)
+        if self._imports or self._beside or event not in ("call", "c_call"):
+            return  # a module is loaded once; what runs beside the ops does so in each replay
+        if module is None and frame.f_back is None:
+            return  # numba's machine code, in a frame of numba's making
+        if event == "call":
+            self.ran.add(frame.f_code)
+        space = frame.f_globals
+        if id(space) not in self._trusted:
+            self._trusted[id(space)] = is_library(space), space
+        trusted, _ = self._trusted[id(space)]
+        (self._library_ran if trusted else self._user_ran)(frame, argument if event == "c_call" else None)
+
+    def _library_ran(self, frame: types.FrameType, called: Any) -> None:
+        module = frame.f_globals["__name__"]
+        asks_the_system = called is os.urandom and not _serves_a_library(frame)
+        if asks_the_system or (called is None and (module, frame.f_code.co_name) == SETS_A_SEED):
+            self._refuse_numbers()
+        own_cache = module.startswith("tensorgrad.kernels.")
+        if called is open and module.startswith(("tensorgrad.", "numpy.")) and not own_cache:
+            self.refuse("it reads or writes a file")
+
+    def _user_ran(self, frame: types.FrameType, called: Any) -> None:
+        known = frame.f_code in self._codes if called is None else not _is_outside(called)
+        if known or _serves_a_library(frame):
+            return
+        if called is None:
+            module = frame.f_globals.get("__name__")
+            self.refuse(f"it runs {frame.f_code.co_qualname} of {module}, which can't be followed")
+        else:
+            self.refuse(f"it calls {called.__qualname__}(), which depends on more than its arguments")
+
+    # -------------------------------------------------------------------------------------------------- random numbers
+
+    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+        """Ops draw nothing."""
+
+    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
+        """Nor do those that raise."""
+
+    def computing(self, function: Callable, arguments: tuple) -> None:
+        """A function is about to run beside the ops: what it draws, a replay draws too."""
+        self._beside = True
+        for generator in _generators_of(function, arguments):
+            if id(generator) in self._states:
+                self._check(generator)
+            else:
+                self.refuse("it makes a generator of random numbers in each call; make it once, outside")
+
+    def computed(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
+        """It has."""
+        self._beside = False
+        for generator in _generators_of(function, arguments):
+            self._generators[id(generator)] = generator
+            self._states[id(generator)] = _state(generator)
+
+    def _check(self, generator: Any) -> None:
+        if not _alike(_state(generator), self._states[id(generator)]):
+            self._refuse_numbers()
+
+    def _refuse_numbers(self) -> None:
+        self.refuse("it draws random numbers by itself, or sets a seed; tg.rand, tg.randn, … are followed")
+
+
+def _serves_a_library(frame: types.FrameType | None) -> bool:
+    """Whether a library that tells of all that it does has called Python's own library for its purposes: for a lock."""
+    while frame is not None:
+        package = str(frame.f_globals.get("__name__")).partition(".")[0]
+        if package not in sys.stdlib_module_names:
+            return package in ("tensorgrad", "numpy", "numba", "llvmlite")
+        frame = frame.f_back
+    return False
+
+
+def _is_outside(function: Any) -> bool:
+    module, name = getattr(function, "__module__", None), getattr(function, "__name__", "")
+    if module == "builtins":
+        return name in OUTSIDE_BUILTINS
+    owner = getattr(function, "__self__", None)
+    if module is None and owner is not None and not isinstance(owner, types.ModuleType):
+        module = (owner if isinstance(owner, type) else type(owner)).__module__
+        return module in OUTSIDE and name not in ("acquire", "release", "__enter__", "__exit__")
+    return module in OUTSIDE
+
+
+def _generators_of(function: Callable, arguments: tuple) -> list[Any]:
+    return [x for x in (*arguments, getattr(function, "__self__", None)) if isinstance(x, GENERATORS)]
+
+
+def _state(generator: Any) -> Any:
+    if isinstance(generator, random.SystemRandom):
+        return None  # it asks the system, which is heard
+    if isinstance(generator, np.random.Generator):
+        return generator.bit_generator.state
+    return generator.get_state(legacy=False) if isinstance(generator, np.random.RandomState) else generator.getstate()
+
+
+def _alike(one: Any, other: Any) -> bool:
+    if isinstance(one, dict):
+        return all(_alike(value, other[key]) for key, value in one.items())
+    return np.array_equal(one, other) if isinstance(one, np.ndarray) else one == other
