@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV = .venv
 ORACLE = .venv-oracle
 BENCH = .venv-bench
+# The tests run in two processes, each of which takes whole files.
+SHARED = -n 2 --dist loadfile
 
 .PHONY: demo test test-oracle bench gallery lint wheel clean
 
@@ -12,10 +14,10 @@ demo: $(VENV)/ready ## draw the chain rule on one neuron; train a CNN on real di
 	$(VENV)/bin/python examples/optdigits_cnn.py
 
 test: $(VENV)/ready ## every test that needs no PyTorch
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest $(SHARED)
 
 test-oracle: $(ORACLE)/ready ## the same, and the comparisons with PyTorch
-	$(ORACLE)/bin/python -m pytest
+	$(ORACLE)/bin/python -m pytest $(SHARED)
 
 bench: $(BENCH)/ready ## tensorgrad beside PyTorch and other peers: out/bench.json; QUICK=1 for two minutes of it
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick)

@@ -8,7 +8,7 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad import geometry
-from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.errors import ArgumentError, restate, restated
 from tensorgrad.ops.convolution import Size
 from tensorgrad.ops.operands import TensorLike, floating
 
@@ -48,8 +48,9 @@ class Convolution(Module):
         self.padding_mode = padding_mode
         self._check()
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
-        self.weight = Parameter(np.empty(shape, np.float32))
-        self.bias = Parameter(np.empty(self.out_channels, np.float32)) if bias else None
+        with restated(op, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size):
+            self.weight = Parameter(np.empty(shape, np.float32))
+            self.bias = Parameter(np.empty(self.out_channels, np.float32)) if bias else None
         self.reset_parameters()
 
     def _check(self) -> None:

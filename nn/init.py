@@ -11,7 +11,7 @@ from typing import TypeVar
 import numpy as np
 
 from tensorgrad.engine import no_grad
-from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, ShapeError, restate, restated
 from tensorgrad.random import default_generator
 from tensorgrad.tensor import Tensor
 
@@ -38,12 +38,16 @@ def ones_(tensor: T) -> T:
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
     """Fill with values uniform on [a, b)."""
-    return constant_(tensor, _pick(generator).uniform(a, b, tensor.shape))
+    with restated("uniform_", tensor=tensor, a=a, b=b):
+        values = _pick(generator).uniform(a, b, tensor.shape)
+    return constant_(tensor, values)
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> T:
     """Fill with values normal around `mean` with standard deviation `std`."""
-    return constant_(tensor, _pick(generator).normal(mean, std, tensor.shape))
+    with restated("normal_", tensor=tensor, mean=mean, std=std):
+        values = _pick(generator).normal(mean, std, tensor.shape)
+    return constant_(tensor, values)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tensorgrad.errors import restated
 from tensorgrad.geometry import as_tuple
 from tensorgrad.ops.linear import linear
 from tensorgrad.ops.operands import TensorLike
@@ -37,8 +38,9 @@ class Linear(Module):
     def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
         (self.in_features,) = as_tuple(in_features, 1, op="Linear", name="in_features", minimum=0)
         (self.out_features,) = as_tuple(out_features, 1, op="Linear", name="out_features", minimum=0)
-        self.weight = Parameter(np.empty((self.out_features, self.in_features), np.float32))
-        self.bias = Parameter(np.empty(self.out_features, np.float32)) if bias else None
+        with restated("Linear", in_features=in_features, out_features=out_features):
+            self.weight = Parameter(np.empty((self.out_features, self.in_features), np.float32))
+            self.bias = Parameter(np.empty(self.out_features, np.float32)) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:

@@ -354,6 +354,7 @@ class Module:
         for tensor in (*self.parameters(), *self.buffers()):
             if is_float(tensor.dtype) and tensor.dtype != dtype:
                 # `tensor.data = array` would refuse another dtype; the object itself must stay, for optimizers hold it.
+                tell("bypassed", "Module.to()", tensor)
                 leave(tensor)
                 tensor._data = tensor._data.astype(dtype)
                 reconfigured()

@@ -8,7 +8,7 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad.engine import aside
-from tensorgrad.errors import ShapeError, restate
+from tensorgrad.errors import ShapeError, restate, restated
 from tensorgrad.geometry import as_tuple
 from tensorgrad.ops.operands import TensorLike, floating
 
@@ -34,10 +34,11 @@ class BatchNorm(Module):
         (self.num_features,) = as_tuple(num_features, 1, op=type(self).__name__, name="num_features", minimum=1)
         self.eps, self.momentum, self.affine, self.track_running_stats = eps, momentum, affine, track_running_stats
         size = self.num_features
-        self.weight = Parameter(np.ones(size, np.float32)) if affine else None
-        self.bias = Parameter(np.zeros(size, np.float32)) if affine else None
-        self.register_buffer("running_mean", np.zeros(size, np.float32) if track_running_stats else None)
-        self.register_buffer("running_var", np.ones(size, np.float32) if track_running_stats else None)
+        with restated(type(self).__name__, num_features=num_features):
+            self.weight = Parameter(np.ones(size, np.float32)) if affine else None
+            self.bias = Parameter(np.zeros(size, np.float32)) if affine else None
+            self.register_buffer("running_mean", np.zeros(size, np.float32) if track_running_stats else None)
+            self.register_buffer("running_var", np.ones(size, np.float32) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if track_running_stats else None)
 
     def reset_running_stats(self) -> None:

@@ -35,6 +35,7 @@ from tensorgrad.errors import (
     ArgumentError as ArgumentError,
     DTypeError as DTypeError,
     GraphError as GraphError,
+    OutOfMemoryError as OutOfMemoryError,
     RangeError as RangeError,
     ShapeError as ShapeError,
     TensorgradError as TensorgradError,

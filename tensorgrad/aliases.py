@@ -266,23 +266,42 @@ class Place(NamedTuple):
 
     def read(self, whole: np.ndarray) -> np.ndarray:
         """The part of an array of the whole's shape; a view where the array is laid out as the whole was."""
-        contiguous = whole.flags.c_contiguous and whole.dtype == self.dtype and whole.nbytes == self.size
-        laid_out = contiguous and whole.strides == self.whole_strides
-        return self._part(whole if laid_out else self._copied(whole))
+        place = self._in(whole.dtype)
+        contiguous = whole.flags.c_contiguous and whole.nbytes == place.size
+        laid_out = contiguous and whole.strides == place.whole_strides
+        return place._part(whole if laid_out else place._copied(whole))
 
     def replaced(self, whole: np.ndarray, part: np.ndarray) -> np.ndarray:
         """A copy of an array of the whole's shape, with other values in the part."""
-        memory = self._copied(whole)
-        self._part(memory)[...] = part
-        return self._whole(memory)
+        place = self._in(np.result_type(whole, part))
+        memory = place._copied(whole)
+        place._part(memory)[...] = part
+        return place._whole(memory)
 
     def embedded(self, part: np.ndarray) -> np.ndarray:
         """An array of the whole's shape: `part` in its place, where elements share one added up, and 0 elsewhere."""
-        memory = np.zeros(self.size, np.uint8)
+        place = self._in(part.dtype)
+        memory = np.zeros(place.size, np.uint8)
         repeats = tuple(k for k, stride in enumerate(self.strides) if not stride)
         once = tuple(slice(1) if k in repeats else slice(None) for k in range(len(self.shape)))
-        self._part(memory)[once] = part.sum(repeats, keepdims=True) if repeats else part
-        return self._whole(memory)
+        place._part(memory)[once] = part.sum(repeats, keepdims=True) if repeats else part
+        return place._whole(memory)
+
+    def _in(self, dtype: np.dtype) -> Place:
+        """The same place among elements of another dtype: finite differences compute in float64."""
+        if dtype == self.dtype:
+            return self
+        n = max(1, -(-dtype.itemsize // self.dtype.itemsize))  # room for wider elements
+        return Place(
+            shape=self.shape,
+            strides=tuple(n * stride for stride in self.strides),
+            offset=n * self.offset,
+            whole_shape=self.whole_shape,
+            whole_strides=tuple(n * stride for stride in self.whole_strides),
+            whole_offset=n * self.whole_offset,
+            size=n * self.size,
+            dtype=dtype,
+        )
 
     def _copied(self, whole: np.ndarray) -> np.ndarray:
         memory = np.zeros(self.size, np.uint8)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.errors import ArgumentError, DTypeError, TensorgradError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, OutOfMemoryError, TensorgradError, restate
 
 DTypeLike = Any
 FLOATS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.float16))
@@ -32,7 +32,7 @@ def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> n
 
     Raises:
         DTypeError: complex numbers, text, objects, structured dtypes.
-        ArgumentError: lists of uneven lengths.
+        ArgumentError: lists of uneven lengths. OutOfMemoryError: a copy that doesn't fit into memory.
 
     >>> as_array([1.0, 2.0]).dtype, as_array(np.zeros(2)).dtype, as_array([1, 2]).dtype
     (dtype('float32'), dtype('float64'), dtype('int64'))
@@ -42,6 +42,8 @@ def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> n
         array = np.array(value, dtype) if copy else np.asarray(value, dtype)
     except TensorgradError:  # of a tensor inside, which says why it can't be read
         raise
+    except MemoryError as error:
+        raise OutOfMemoryError(restate("tensor", str(error), data=value, dtype=dtype)) from None
     except (ValueError, TypeError, OverflowError) as error:
         fix = "pass numbers in a regular, box-shaped nesting"
         raise ArgumentError(

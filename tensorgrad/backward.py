@@ -101,14 +101,16 @@ def gradients(
     create_graph: bool = False,
     retain_graph: bool | None = None,
     leaf_hooks: bool = True,
+    ends: bool = False,
 ) -> list[Variable | None]:
     """∂(Σ outputs·seeds)/∂input per input, leaf or not; None for one outside the graph. No `.grad` changes.
 
-    Without `leaf_hooks` they are the gradients before the hooks of leaves see them.
+    Without `leaf_hooks` they are the gradients before the hooks of leaves see them. With `ends`, the walk ends at the
+    inputs: what one gets through another one doesn't count.
     """
     wanted = [x._node or x for x in inputs]
     with engine.scope(*engine.BACKWARD):
-        found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph, leaf_hooks)
+        found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph, leaf_hooks, ends)
     return [found.get(key) for key in wanted]
 
 
@@ -120,11 +122,12 @@ def _walk(
     create_graph: bool,
     retain_graph: bool | None,
     leaf_hooks: bool = True,
+    ends: bool = False,
 ) -> dict[Any, Variable]:
     """Carry the seeds back through the graph.
 
     Returns the gradients of all leaves and of the tensors that retain theirs, or those of the `wanted` leaves and
-    nodes.
+    nodes, at which the walk `ends`.
     """
     retain_graph = create_graph if retain_graph is None else retain_graph
     watched = bool(engine.observers())
@@ -135,6 +138,8 @@ def _walk(
     order = _youngest_first(x._node for x in outputs if x._node is not None)
     useful = None if wanted is None else _leading_to(wanted, order)
     walked = order if useful is None else {node for node in order if any(edge in useful for edge in node.edges)}
+    if ends and wanted is not None and useful is not None:
+        walked = {node for node in walked if node not in wanted}
     _check_alive(call, walked)
     if watched:
         engine.tell("started", call, tuple(outputs), tuple(checked), create_graph)
@@ -265,9 +270,20 @@ def _checked_seed(call: str, output: Variable, seed: Any) -> Variable:
     return seed if seed._data.dtype == data.dtype else seed.astype(data.dtype)
 
 
+def _shown(hook: Hook, grad: Variable) -> Variable | None:
+    """`hook(grad)`, read-only meanwhile: other tensors' gradients, or the caller's seed, may lie in the same memory."""
+    flags = grad._data.flags
+    writeable, flags.writeable = flags.writeable, False
+    try:
+        return hook(grad)
+    finally:
+        if writeable:
+            flags.writeable = True
+
+
 def _run_hooks(hooks: dict[int, Hook], grad: Variable) -> Variable:
     for hook in list(hooks.values()):
-        changed = hook(grad)
+        changed = _shown(hook, grad)
         if changed is None:
             continue
         if not isinstance(changed, Variable) or changed._data.shape != grad._data.shape:

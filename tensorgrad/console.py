@@ -6,11 +6,11 @@ import sys
 import unicodedata
 from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any, TextIO
+from typing import Any
 
 
-def say(text: str, stream: TextIO | None = None) -> None:
-    """Print a line at once, to standard output by default; where there is nobody to hear it, nothing happens.
+def say(text: str, error: bool = False) -> None:
+    """Print a line at once, to standard output or standard error; where there is nobody to hear it, nothing happens.
 
     What is told must never stop the work that it tells of: a stream that is None, as under pythonw and in services, or
     closed, or full, is passed over.
@@ -18,7 +18,9 @@ def say(text: str, stream: TextIO | None = None) -> None:
     >>> say("epoch 1/3: loss 0.25")
     epoch 1/3: loss 0.25
     """
-    stream = sys.stdout if stream is None else stream
+    stream = sys.stderr if error else sys.stdout
+    if stream is None:  # `print` would take standard output
+        return
     with suppress(OSError, ValueError):
         print(printable(text, stream), file=stream, flush=True)
 
@@ -95,7 +97,7 @@ _SPELLINGS = {
     **{"∂": "d", "Σ": "sum", "∑": "sum", "Π": "prod", "∏": "prod", "√": "sqrt", "∫": "int", "∞": "inf", "′": "'"},
     **{"≤": "<=", "≥": ">=", "≠": "!=", "≈": "~", "→": "->", "←": "<-", "↑": "^", "↓": "v"},
     **{"‖": "||", "⟨": "<", "⟩": ">", "⌊": "[", "⌋": "]", "⌈": "[", "⌉": "]"},
-    **{"∈": "in", "∀": "for all", "∃": "there is", "∧": "and", "∨": "or", "¬": "not"},
+    **{"∈": "in", "∀": "for all", "∃": "there is", "∧": "and", "∨": "or", "¬": "not", "⊕": "xor"},
     **{"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"},
 }
 """How ASCII says what the formulas and drawings of this project are written with; Greek letters have names."""

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.arrays import DEFAULT_FLOAT, DTypeLike, as_array, as_dtype
-from tensorgrad.engine import Variable, aside, fixed
-from tensorgrad.errors import ArgumentError, GraphError, restate, restated
+from tensorgrad.arrays import DEFAULT_FLOAT, DTypeLike, as_array, as_dtype, is_float
+from tensorgrad.engine import Variable, aside, fixed, tell
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
 from tensorgrad.geometry import as_tuple
 from tensorgrad.ops.operands import TensorLike, as_tensor, detached, loses_gradient, number
 from tensorgrad.ops.shapes import as_shape
@@ -32,7 +32,10 @@ def tensor(data: Any, dtype: DTypeLike = None, requires_grad: bool = False, name
     data = detached("tensor", data)
     if isinstance(data, Variable):
         return Tensor(aside(as_array, data._data, dtype, True), requires_grad, name=name)
-    return Tensor(as_array(data, dtype, copy=True), requires_grad, name=name)
+    made = Tensor(as_array(data, dtype, copy=True), requires_grad, name=name)
+    if not requires_grad:
+        tell("made", made)
+    return made
 
 
 def zeros(*shape: Shape, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = False) -> Tensor:
@@ -65,13 +68,17 @@ def full(shape: Shape, value: float, dtype: DTypeLike = None, requires_grad: boo
 def zeros_like(x: TensorLike, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
     """Zeros with the shape and dtype of x."""
     dtype = None if dtype is None else as_dtype("zeros_like", dtype)
-    return _fixed(np.zeros_like(as_tensor(x)._data, dtype), requires_grad)
+    with restated("zeros_like", x=x, dtype=dtype):
+        array = np.zeros_like(as_tensor(x)._data, dtype)
+    return _fixed(array, requires_grad)
 
 
 def ones_like(x: TensorLike, dtype: DTypeLike = None, requires_grad: bool = False) -> Tensor:
     """Ones with the shape and dtype of x."""
     dtype = None if dtype is None else as_dtype("ones_like", dtype)
-    return _fixed(np.ones_like(as_tensor(x)._data, dtype), requires_grad)
+    with restated("ones_like", x=x, dtype=dtype):
+        array = np.ones_like(as_tensor(x)._data, dtype)
+    return _fixed(array, requires_grad)
 
 
 def eye(n: int, m: int | None = None, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = False) -> Tensor:
@@ -127,7 +134,7 @@ def rand(
     dtype: DTypeLike = DEFAULT_FLOAT,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Uniform on [0, 1), from the package's generator (`tg.manual_seed`) unless one is given."""
+    """Uniform on [0, 1), of a float dtype, from the package's generator (`tg.manual_seed`) unless one is given."""
     return Tensor(_random("rand", "random", generator, shape, dtype), requires_grad)
 
 
@@ -137,7 +144,7 @@ def randn(
     dtype: DTypeLike = DEFAULT_FLOAT,
     requires_grad: bool = False,
 ) -> Tensor:
-    """Standard normal, from the package's generator (`tg.manual_seed`) unless one is given."""
+    """Standard normal, of a float dtype, from the package's generator (`tg.manual_seed`) unless one is given."""
     return Tensor(_random("randn", "standard_normal", generator, shape, dtype), requires_grad)
 
 
@@ -153,12 +160,12 @@ def randperm(n: int, generator: np.random.Generator | None = None) -> Tensor:
     """The integers 0 … n − 1 in random order, int64."""
     source = checked_generator("randperm", generator)
     with restated("randperm", n=n):
-        count = _whole("randperm", "n", n)
+        count = _whole("randperm", "n", n, minimum=0)
         return Tensor(aside(source.permutation, count))
 
 
-def _whole(call: str, name: str, value: int) -> int:
-    return as_tuple(value, 1, op=call, name=name)[0]
+def _whole(call: str, name: str, value: int, minimum: int | None = None) -> int:
+    return as_tuple(value, 1, op=call, name=name, minimum=minimum)[0]
 
 
 def _made(call: str, maker: Callable[..., np.ndarray], shape: tuple, dtype: DTypeLike) -> np.ndarray:
@@ -168,6 +175,9 @@ def _made(call: str, maker: Callable[..., np.ndarray], shape: tuple, dtype: DTyp
 
 def _random(call: str, law: str, generator: np.random.Generator | None, shape: tuple, dtype: DTypeLike) -> np.ndarray:
     source, dtype = checked_generator(call, generator), as_dtype(call, dtype)
+    if not is_float(dtype):
+        problem, fix = "the values are fractions, which this dtype can't hold", "tg.randint draws integers"
+        raise DTypeError(restate(call, problem, expected="a float dtype", fix=fix, shape=shape, dtype=dtype))
     with restated(call, shape=shape, dtype=dtype):
         return aside(_drawn, source, law, as_shape(shape), dtype)
 

@@ -17,7 +17,15 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from tensorgrad.aliases import Aliases, Version, add_detached, add_view, lies_within, same_memory, version_of
-from tensorgrad.errors import DTypeError, GraphError, RangeError, ShapeError, TensorgradError, restate
+from tensorgrad.errors import (
+    DTypeError,
+    GraphError,
+    OutOfMemoryError,
+    RangeError,
+    ShapeError,
+    TensorgradError,
+    restate,
+)
 from tensorgrad.op import ALL_INPUTS, OUTPUT, RESIDUALS, Op
 
 Hook = Callable[["Variable"], "Variable | None"]
@@ -40,6 +48,7 @@ class Variable:
 
 
 V = TypeVar("V", bound=Variable)
+F = TypeVar("F", bound=Callable[..., Any])
 
 _result_class: type[Variable] = Variable
 _new = object.__new__
@@ -131,7 +140,7 @@ class set_grad_enabled(ContextDecorator):
     def __exit__(self, *exc: object) -> None:
         _mode.recording = self._before.pop()
 
-    def __call__(self, function: Callable[..., Any]) -> Callable[..., Any]:
+    def __call__(self, function: F) -> F:
         """`function` in this mode. One that pauses, a generator or coroutine, is in it only while its own code runs."""
         if inspect.isasyncgenfunction(function):
             fix = "put `with tg.no_grad():` around what computes between two yields"
@@ -459,7 +468,7 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         The output tensor; it requires a gradient if the op is differentiable, some input does, and recording is on.
 
     Raises:
-        ShapeError, DTypeError, RangeError: the call restated, where NumPy or a kernel refused it.
+        ShapeError, DTypeError, RangeError, OutOfMemoryError: the call restated, where NumPy or a kernel refused it.
     """
     op, mode = op_class(**params), _mode
     # One loop, here and in Node: before Python 3.12 a comprehension costs a call.
@@ -506,12 +515,13 @@ def note_shared_memory(output: Variable, inputs: tuple[Variable, ...], recorded:
 
 # NumPy's own errors derive from these; an AxisError is an IndexError and a ValueError.
 _RESTATED = {IndexError: RangeError, ValueError: ShapeError, TypeError: DTypeError, OverflowError: RangeError}
+_RESTATED |= {MemoryError: OutOfMemoryError}
 
 
 def _restated(op: Op, inputs: tuple[Variable, ...], error: Exception) -> TensorgradError:
     arguments = {op.input_name(k): x for k, x in enumerate(inputs)} | op.params
     kind = next(ours for theirs, ours in _RESTATED.items() if isinstance(error, theirs))
-    return kind(restate(op.name, str(error).replace("\n", " "), **arguments))
+    return kind(restate(op.name, str(error).replace("\n", " ") or "out of memory", **arguments))
 
 
 def _changed_in_place(op: Op, k: int, saved: Saved) -> str:

@@ -24,6 +24,10 @@ class ArgumentError(TensorgradError, ValueError):
     """An argument whose value is outside what the call accepts."""
 
 
+class OutOfMemoryError(ArgumentError, MemoryError):
+    """Sizes whose array doesn't fit into memory."""
+
+
 class DTypeError(TensorgradError, TypeError):
     """An argument of a dtype or type that the call can't take."""
 
@@ -38,7 +42,7 @@ class GraphError(TensorgradError, RuntimeError):
 
 # An AxisError of NumPy is an IndexError and a ValueError: the first that fits counts.
 RESTATED = {IndexError: RangeError, ValueError: ArgumentError, TypeError: DTypeError}
-RESTATED |= {OverflowError: ArgumentError, MemoryError: ArgumentError}
+RESTATED |= {OverflowError: ArgumentError, MemoryError: OutOfMemoryError}
 
 
 @contextmanager
@@ -58,7 +62,7 @@ def restated(op: str, **arguments: object) -> Iterator[None]:
         raise
     except tuple(RESTATED) as error:
         kind = next(ours for theirs, ours in RESTATED.items() if isinstance(error, theirs))
-        raise kind(restate(op, str(error).replace("\n", " "), **arguments)) from error
+        raise kind(restate(op, str(error).replace("\n", " ") or "out of memory", **arguments)) from error
 
 
 def describe(value: object) -> str:

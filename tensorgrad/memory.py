@@ -223,7 +223,7 @@ def _size_class(size: int) -> int:
 _pool = _Pool()
 
 
-class ArenaFull(MemoryError):
+class ArenaFull(Exception):
     """An arena would hold more than it may."""
 
 

@@ -18,7 +18,7 @@ from tensorgrad.engine import Variable, fixed
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.ops import arithmetic, indexing, linear, reductions, shapes
 from tensorgrad.ops.axes import normalize_axes, normalize_axis
-from tensorgrad.ops.operands import TensorLike, as_tensor, astype, number
+from tensorgrad.ops.operands import TensorLike, as_tensor, astype, loses_gradient, number
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -452,7 +452,11 @@ def _like(call, a, value, dtype, order, shape, device):
     refuse(call, device=None if device == "cpu" else device)
     x = as_tensor(a)
     sizes = x.shape if shape is None else shapes.as_shape((shape,))
-    z = _cast(value, x.dtype if dtype is None else dtype)
+    kind = as_dtype(call, x.dtype if dtype is None else dtype)
+    if loses_gradient(value) and not is_float(kind):
+        fix = "pass a float dtype, or t.detach()"
+        raise GraphError(restate(call, f"{kind} has no gradients, so that of the value would be lost", fix=fix, a=x))
+    z = _cast(value, kind)
     z = shapes.clone(shapes.broadcast_to(z, sizes))
     return z.transpose().clone().transpose() if _ordered(call, order, "CKA") else z
 

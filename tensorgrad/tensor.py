@@ -13,10 +13,10 @@ import numpy as np
 
 from tensorgrad import aliases, engine, interop
 from tensorgrad.arrays import DTypeLike, as_array, is_float
-from tensorgrad.backward import backward
+from tensorgrad.backward import backward, zero_grad
 from tensorgrad.console import printable
 from tensorgrad.engine import Hook, HookHandle, Variable
-from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate, restated
 from tensorgrad.ops import (
     activations,
     arithmetic,
@@ -31,7 +31,7 @@ from tensorgrad.ops import (
     transcendental as functions,
 )
 from tensorgrad.ops.axes import Axes
-from tensorgrad.ops.operands import TensorLike
+from tensorgrad.ops.operands import Index, TensorLike
 
 
 @engine.results_are
@@ -122,10 +122,14 @@ class Tensor(Variable):
             fix = "call t.retain_grad() before backward(), or read the .grad of a leaf"
             problem = "this tensor was computed: backward() leaves no gradient here"
             warnings.warn(restate("grad", problem, fix=fix, tensor=self), UserWarning, stacklevel=2)
+        if engine.observers():
+            engine.tell("gradient_read", self)
         return self._grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if value is None and self._node is None and engine.observers():
+            zero_grad([self])  # so that they hear of it
         self._grad = value
 
     @property
@@ -182,7 +186,10 @@ class Tensor(Variable):
         backward([self], [gradient], create_graph, retain_graph)
 
     def register_hook(self, hook: Hook) -> HookHandle:
-        """Call `hook(grad)` when this tensor's gradient is complete; a tensor it returns takes the gradient's place."""
+        """Call `hook(grad)` when this tensor's gradient is complete; a tensor it returns takes the gradient's place.
+
+        The hook can't write into `grad`, whose memory other gradients may share: change `grad.clone()` and return it.
+        """
         return engine.register_hook(self, hook)
 
     def retain_grad(self) -> None:
@@ -225,7 +232,8 @@ class Tensor(Variable):
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
-        return self._seen("tolist()").tolist()
+        with restated("tolist", tensor=self):
+            return self._seen("tolist()").tolist()
 
     def _seen(self, call: str) -> np.ndarray:
         """The values, and whoever records the ops hears that Python sees them: it may decide by them what to do."""
@@ -325,7 +333,7 @@ class Tensor(Variable):
 
     # -------------------------------------------------------------------------------------------------------- in place
 
-    def __setitem__(self, index: Any, value: TensorLike) -> None:
+    def __setitem__(self, index: Index, value: TensorLike) -> None:
         """`t[index] = value`: writes the memory, whether it is recorded or not. NumPy's casting and broadcasting.
 
         All that share the memory see the change: views (`v = t[1:]`), other names, `t.detach()`. Recorded, gradients
@@ -377,6 +385,9 @@ class Tensor(Variable):
 
     def __ior__(self, other: TensorLike) -> Tensor:
         return assignment.update(self, "| in place", operator.or_, self, other)
+
+    def __ixor__(self, other: TensorLike) -> Tensor:
+        return assignment.update(self, "^ in place", operator.xor, self, other)
 
     # ---------------------------------------------------------------------------------------------------------
     # operators
@@ -438,7 +449,7 @@ class Tensor(Variable):
     def __abs__(self) -> Tensor:
         return arithmetic.abs(self)
 
-    def __getitem__(self, index: Any) -> Tensor:
+    def __getitem__(self, index: Index) -> Tensor:
         return indexing.getitem(self, index)
 
     def __eq__(self, other: object) -> Tensor:

@@ -52,12 +52,13 @@ def threads(request: pytest.FixtureRequest) -> Iterator[int]:
 
 
 def concrete_ops() -> set[type[Op]]:
-    """Every op class of the package that has a forward of its own, but for the one that stands for a recorded call."""
+    """Every op class of the package that can be applied, but for the one that stands for a recorded call."""
     found, stack = set(), [Op]
     while stack:
         for cls in stack.pop().__subclasses__():
             stack.append(cls)
-            if cls.__module__.startswith("tensorgrad.") and "forward" in cls.__dict__ and not cls.together:
+            applied = {"forward", "symbol"} & cls.__dict__.keys() and cls.forward is not Op.forward
+            if cls.__module__.startswith("tensorgrad.") and applied and not cls.together:
                 found.add(cls)
     return found
 

@@ -21,6 +21,7 @@ from numba.extending import intrinsic
 from tensorgrad.kernels import activations, runtime, twins
 from tensorgrad.kernels.calls import call
 from tensorgrad.kernels.launches import Launches, Recorder
+from tensorgrad.kernels.opaque import Opaque
 from tensorgrad.kernels.runtime import piece
 
 
@@ -104,8 +105,8 @@ def by_address(share: Callable, arguments: tuple) -> None:
 
 
 def captured(share: Callable, arguments: tuple) -> None:
-    with runtime.recorded(Recorder(lambda array: False)) as recorder:
-        parallel(share, arguments)
+    with runtime.recorded(Recorder()) as recorder:
+        parallel(share, tuple(Opaque(x) if isinstance(x, np.ndarray) else x for x in arguments))
     launches = Launches(recorder.launches, [])
     arguments[-2][:] = np.nan
     assert launches.play(np.zeros(0, np.int64))

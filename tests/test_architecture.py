@@ -115,18 +115,26 @@ def test_the_wheel_holds_one_top_level_package(tmp_path):
 
 # Where `._data` is read though no op and no named helper does it: labels in the text of an error, writing in place.
 READERS = {
-    ("indexing.py", "write"),
-    ("indexing.py", "setitem"),
+    ("assignment.py", "_check"),
+    ("assignment.py", "_is_already_there"),
+    ("assignment.py", "_result"),
+    ("assignment.py", "_views"),
+    ("assignment.py", "_whole_with"),
+    ("assignment.py", "_write"),
+    ("assignment.py", "assign"),
+    ("assignment.py", "update"),
+    ("indexing.py", "fitting"),
     ("indexing.py", "one_hot"),
     ("targets.py", "class_indices"),
     ("normalization.py", "_follow"),
-    ("normalization.py", "batch_norm"),
-    ("module.py", "to"),
-    ("creation.py", "_data"),
-    ("interop.py", "_array"),
+    ("module.py", "_convert"),
+    ("state.py", "match"),
+    ("state.py", "_fitted"),
+    ("creation.py", "ones_like"),
+    ("interop.py", "_read_only"),
 }
 LOOKS = {"shape", "dtype", "ndim", "size", "nbytes", "flags"}
-HELPERS = {"aside", "holds", "fixed", "zeros_like"}
+HELPERS = {"aside", "holds", "fixed", "zeros_like", "ones_like"}
 
 
 def value_readers(path):

@@ -407,7 +407,7 @@ def test_going_back_twice():
 
 def test_a_parameter_changed_before_going_back_is_noticed():
     w = weight()
-    compiled = ready_made(lambda x: (w * x).exp().sum(), tg.ones(2))
+    compiled = ready_made(lambda x: (w * w * x).sum(), tg.ones(2))
     loss = compiled(tg.ones(2))
     with tg.no_grad():
         w += 1
@@ -467,6 +467,118 @@ def test_a_gradient_for_an_input_and_of_a_non_scalar():
     assert_same([numbers(g) for g in tg.grad(compiled(x), [x, w], upstream)], [numbers(g) for g in expected])
     assert_same(numbers(tg.grad(compiled(x), [w], upstream)[0]), numbers(expected[1]))
     assert compiled.replays == 2
+
+
+def test_a_tensor_computed_before_is_found_by_the_function(recwarn):
+    w = weight()
+    half = w * 0.5
+    compiled = ready_made(lambda x: (half * x).sum(), tg.ones(2))
+    compiled(tg.tensor([2.0, 4.0])).backward()
+    assert w.grad.tolist() == [1.0, 2.0] and compiled.replays == 1 and not recwarn.list
+
+
+@pytest.mark.parametrize("swapped", [0, 1])
+def test_two_tensors_of_one_array_may_part(swapped):
+    first = tg.ones(2)
+    both = [first, first.detach()]
+    compiled = ready_made(lambda x: (both[0] * x + 10 * both[1] * x).sum(), tg.ones(2), calls=4)
+    both[swapped].data = np.full(2, 5.0, np.float32)
+    assert compiled(tg.ones(2)).item() == (30.0, 102.0)[swapped] and compiled.replays == 2
+    for _ in range(8):
+        assert compiled(tg.ones(2)).item() == (30.0, 102.0)[swapped]
+    assert compiled.replays > 2 and not compiled.problems
+
+
+CLOSED_OVER = {
+    "labels": lambda x, y: nn.cross_entropy(x, y),
+    "labels, likelihood": lambda x, y: nn.nll_loss(x.log_softmax(1), y, reduction="none"),
+    "an index": lambda x, y: x[y].sum(),
+    "gather": lambda x, y: tg.gather(x, y.reshape(3, 1), 1).sum(),
+    "an index made inside": lambda x, y: x[tg.arange(3), tg.tensor([0, 1, 1])].sum(),
+    "one_hot": lambda x, y: (tg.one_hot(y, 2) * x).sum(),
+}
+
+
+@pytest.mark.parametrize("name", CLOSED_OVER)
+def test_labels_and_indices_closed_over(name):
+    y, x = tg.tensor([0, 1, 0]), tg.tensor([[1.0, 2.0], [3.0, 5.0], [-1.0, 0.5]], requires_grad=True)
+    compiled = ready_made(lambda x: CLOSED_OVER[name](x, y), x, calls=3)
+    assert compiled.replays == 1 and not compiled.problems
+    for times in range(3):
+        y[0] = 1 - times % 2
+        found = [f(x) for f in (compiled, compiled.function)]
+        assert_same(*[numbers(z) for z in found])
+        assert_same(*[numbers(tg.grad(z.sum(), x)[0]) for z in found])
+    y.data = np.array([1, 1, 1])
+    assert_same(*[numbers(f(x)) for f in (compiled, compiled.function)])
+
+
+def test_a_replay_that_always_fails_says_so(monkeypatch):
+    w = weight()
+    compiled = ready_made(lambda x: (w * x).sum(), tg.ones(2))
+
+    def replay(*_):
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr("tensorgrad.compiler.compiled.replay", replay)
+    with pytest.warns(RuntimeWarning, match="replays raise ZeroDivisionError"):
+        for _ in range(40):
+            compiled(tg.ones(2))
+    assert compiled.replays == 0 and "planted" in compiled.problems[0]
+
+
+def test_an_input_that_was_computed_from_another():
+    def gradients(f, k):
+        x = tg.tensor([1.0 + k, 2.0, 3.0], requires_grad=True)
+        (first,) = tg.grad(f(x, x * x), x, create_graph=True)
+        (second,) = tg.grad(first.sum(), x)
+        f(x, x * 1).backward()
+        return numbers(first), numbers(second), numbers(x.grad)
+
+    function = lambda a, b: (a**3 * 2 + b * a).sum()  # noqa: E731
+    compiled = tg.compile(function)
+    for k in range(5):
+        assert_same(gradients(compiled, k), gradients(function, k))
+    assert compiled.replays == 8
+
+
+def test_an_input_computed_outside_is_not_returned_as_it_is():
+    compiled = tg.compile(lambda x: (x, x * 2))
+    for _ in range(4):
+        x = tg.ones(2, requires_grad=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            a, b = compiled(x * 3)
+        (a + b).sum().backward()
+        assert x.grad.tolist() == [9.0, 9.0]
+    assert compiled.replays == 0 and "returns a constant or a tensor as it is" in compiled.problems[0]
+
+
+def test_recorded_changes_in_place_behind_a_call_leave_its_values_to_backward():
+    def gradients(f):
+        x, w = tg.tensor([0.5, 1.0], requires_grad=True), tg.tensor([2.0, 3.0], requires_grad=True)
+        h, v = x * 3, w * 1
+        y = f(h, v)
+        h += 1
+        v[0] = 5.0
+        y *= 2
+        (y * h * v).sum().backward()
+        return numbers(x.grad), numbers(w.grad)
+
+    function = lambda x, w: (x * w).exp()  # noqa: E731
+    compiled = ready_made(function, tg.ones(2, requires_grad=True) * 1, tg.ones(2, requires_grad=True) * 1)
+    assert_same(gradients(compiled), gradients(function))
+    assert compiled.replays == 1
+
+
+def test_a_parameter_changed_before_a_second_derivative_is_noticed():
+    w = weight()
+    compiled = ready_made(lambda x: (w * w * x).sum(), tg.ones(2))
+    loss = compiled(tg.ones(2))
+    with tg.no_grad():
+        w += 1
+    with pytest.raises(tg.GraphError, match="changed in place"):
+        tg.grad(loss, w, create_graph=True)
 
 
 def test_in_the_midst_of_a_graph():

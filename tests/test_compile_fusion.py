@@ -143,3 +143,37 @@ def test_joined_gradients_of_linear_layers_give_the_same_bits(count, kind):
             results.append([numbers(z), *(numbers(g) for g in tg.grad(z, wanted, upstream))])
         assert_same(*results)
     assert compiled.replays == 2 and "linear_gradients" in compiled.source
+
+
+# What a float16 program computes: ops alone, ops that are widened to float32, and layers whose steps are joined.
+HALVES = {
+    "tanh": lambda x, w, b: tg.tanh(x * w[0]),
+    "softmax": lambda x, w, b: tg.log_softmax(x * w[0]) + tg.softmax(x),
+    "logsumexp": lambda x, w, b: tg.logsumexp(x * w[0], 0),
+    "matmul": lambda x, w, b: x @ w.mT,
+    "einsum": lambda x, w, b: tg.einsum("nk,ok->no", x, w),
+    "statistics": lambda x, w, b: (x - x.mean(0)) / (x.std(0) + 1) * w[0],
+    "linear": lambda x, w, b: tg.linear(x, w, b),
+    "rectified linear": lambda x, w, b: tg.linear(x, w, b).relu(),
+    "two layers": lambda x, w, b: tg.linear(tg.linear(x, w, b).relu(), w[:, :60]).relu(),
+}
+
+
+@pytest.mark.parametrize("function", HALVES.values(), ids=HALVES)
+@pytest.mark.parametrize("count", [3, 70])
+def test_half_precision_gives_the_same_bits(function, count):
+    rng = np.random.default_rng(3)
+    w, b = (p.detach().astype("float16") for p in layer(60, 90))
+    w.requires_grad = b.requires_grad = True
+    compiled = tg.compile(lambda x: function(x, w, b))
+    for _ in range(4):
+        x = tg.tensor(rng.standard_normal((count, 90)).astype(np.float16), requires_grad=True)
+        results = []
+        for f in (lambda x: function(x, w, b), compiled):
+            x.grad = w.grad = b.grad = None
+            z = f(x)
+            z.sum().backward()
+            assert z.dtype == np.float16
+            results.append([numbers(z), numbers(x.grad), numbers(w.grad), numbers(b.grad)])
+        assert_same(*results)
+    assert compiled.replays == 2

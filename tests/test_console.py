@@ -152,19 +152,18 @@ def test_a_terminal_is_one_that_says_so():
     assert is_terminal(SimpleNamespace(isatty=lambda: True))
 
 
-def test_nobody_hears_it():
+def test_nobody_hears_it(monkeypatch):
     class Full:
         encoding = "ascii"
 
         def write(self, text):
             raise OSError(28, "No space left on device")
 
-    say("text", Full())
-    closed = stream("ascii")
+    closed, heard = stream("ascii"), io.StringIO()
     closed.close()
-    say("∂", closed)
-    heard = io.StringIO()
-    say("∂", heard)
+    for output in (Full(), closed, None, heard):
+        monkeypatch.setattr(sys, "stderr", output)
+        say("∂", error=True)
     assert heard.getvalue() == "∂\n"
 
 

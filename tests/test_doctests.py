@@ -3,6 +3,8 @@
 import doctest
 import importlib
 import pkgutil
+import re
+from pathlib import Path
 
 import pytest
 
@@ -32,3 +34,18 @@ def test_docstring_example(test, tmp_path, monkeypatch):
     said = []
     failures, _ = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append)
     assert not failures, "".join(said)
+
+
+@pytest.mark.parametrize(
+    ("file", "source"),
+    [("tensorgrad/ops/transcendental.py", "tensorgrad.ops.operands"), ("tests/cases/transcendental.py", "cases.table")],
+)
+def test_the_guide_to_ops_adds_to_the_imports_that_are_there(file, source):
+    root = Path(__file__).parent.parent
+    line = re.compile(rf"^from {re.escape(source)} import (.*)$", re.MULTILINE)
+    told, there = (
+        set(line.search((root / name).read_text(encoding="utf-8"))[1].split(", "))
+        for name in ("docs/adding-an-op.md", file)
+    )
+    assert len(told - there) == 1
+    assert not there - told

@@ -19,7 +19,7 @@ def leaf(*shape, dtype=np.float64):
 
 
 def alive(cls):
-    return sum(isinstance(o, cls) for o in gc.get_objects())
+    return sum(issubclass(type(o), cls) for o in gc.get_objects())
 
 
 # ------------------------------------------------------------------------------------------------------ accumulation

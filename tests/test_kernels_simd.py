@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.kernels import columns as columns_room, convolution, matmul, peak, runtime, simd, sparse, winograd
+from tensorgrad.kernels.cache import _NoCache
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SIZES = [(rows, columns) for rows in range(1, simd.ROWS + 1) for columns in range(1, simd.COLUMNS + 1)]
@@ -165,6 +166,7 @@ WINOGRAD = {
 def assembly(room, name, call, monkeypatch):
     """The machine code of a kernel that its call compiles anew, as text: {function: lines}."""
     fresh = numba.njit(**runtime.OPTIONS)(getattr(room, name).py_func)
+    fresh._cache = _NoCache()
     monkeypatch.setattr(room, name, fresh)
     call()
     (text,) = fresh.inspect_asm().values()

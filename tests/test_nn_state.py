@@ -216,7 +216,7 @@ def test_infinities_and_nan_of_another_width_are_values_too():
     net = nn.Linear(2, 3)
     weight = np.array([[np.inf, -np.inf], [np.nan, 0], [1, 2]])
     net.load_state_dict({"weight": weight, "bias": np.zeros(3)})
-    np.testing.assert_array_equal(net.weight, weight)
+    np.testing.assert_array_equal(net.weight.numpy(), weight)
 
 
 def test_read_only_memory_is_found_before_anything_is_written():
@@ -225,12 +225,12 @@ def test_read_only_memory_is_found_before_anything_is_written():
     before = net.weight.data.copy()
     with pytest.raises(nn.StateDictError, match=r"read-only \(1\)"):
         net.load_state_dict({"weight": np.ones((3, 2)), "bias": np.ones(3)})
-    np.testing.assert_array_equal(net.weight, before)
+    np.testing.assert_array_equal(net.weight.numpy(), before)
 
 
 def test_prepared_and_not_loaded_changes_nothing():
     net = nn.Linear(2, 3)
     before = net.weight.data.copy()
     load = net.prepare_state_dict({"weight": np.ones((3, 2)), "bias": np.ones(3)})
-    np.testing.assert_array_equal(net.weight, before)
+    np.testing.assert_array_equal(net.weight.numpy(), before)
     assert repr(load()) == "<All keys matched successfully>" and (net.weight.data == 1).all()

@@ -102,7 +102,7 @@ def test_the_words_of_every_op_become_latex(concrete_ops):
             assert written.isascii(), text
             assert balanced(written), text
             if text:
-                parser.parse(f"${written}$")
+                parser.parse(f"${written}$".replace(r"\&", "and"))  # which matplotlib does not know
 
 
 @pytest.mark.parametrize(

@@ -73,7 +73,7 @@ def test_graphviz_pures_png_gets_signs_that_its_fonts_have(bare):
 
 def test_a_failing_program_is_quoted(bare):
     bare("dot", "echo 'syntax error in line 1' >&2; exit 1")
-    with pytest.raises(RenderError, match=r"the layout failed: syntax error in line 1\n  program: '.*/dot'"):
+    with pytest.raises(RenderError, match=r"the layout failed: syntax error in line 1\n  program: '"):
         render(TINY, "svg")
 
 

@@ -269,3 +269,11 @@ def test_zeros_are_checked_too_and_at_a_kink_any_slope_between_is_right():
     with tg.viz.trace() as t:
         tg.zeros(3, requires_grad=True).relu().sum().backward()
     assert t.record(depth=ALL).edges[0].checked == 0
+
+
+def test_a_model_made_inside_the_block_has_the_names_of_its_parameters():
+    with tg.viz.trace() as t:
+        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        model(tg.ones(2, 3)).sum().backward()
+    names = [tensor.name for tensor in t.record().tensors if tensor.kind == "parameter"]
+    assert names == ["0.weight", "0.bias", "2.weight", "2.bias"]

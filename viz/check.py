@@ -47,7 +47,7 @@ def relative_error(
         parts = contribution.astype(np.float64) * direction
         error = abs(products.sum() - parts.sum()) - doubt
         scale = max(*(np.sqrt((a**2).sum()) for a in (products, parts)), STEP * np.sqrt((upstream**2).sum()))
-    if not np.isfinite(products).all():
+    if not np.isfinite(products).all() or not np.isfinite(doubt):
         return None
     if not np.isfinite(error):
         return float("inf")

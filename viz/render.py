@@ -15,7 +15,18 @@ TIMEOUT = 120
 
 # The fonts inside graphviz-pure, which it draws a PNG with, lack a few signs that formulas use.
 _PLAIN_SIGNS = str.maketrans(
-    {"∗": "*", "∧": "and", "∨": "or", "∀": "all", "∃": "any", "⌊": "floor(", "⌋": ")", "⌈": "ceil(", "⌉": ")"}
+    {
+        "∗": "*",
+        "∧": "and",
+        "⊕": "xor",
+        "∨": "or",
+        "∀": "all",
+        "∃": "any",
+        "⌊": "floor(",
+        "⌋": ")",
+        "⌈": "ceil(",
+        "⌉": ")",
+    }
     | {"✓": "ok", "✗": "off by"}
 )
 

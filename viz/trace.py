@@ -270,7 +270,8 @@ class Trace(Flows):
             known[key].array = seen.array if version is None or seen.array is None else version.value(seen.array)
             gradient = key.grad if isinstance(key, Variable) else None
             tensor = self._results[key]()  # it may have been given a name since
-            known[key].learn(seen.name or (None if tensor is None else tensor.name), None, gradient)
+            own = key.name if isinstance(key, Variable) else None  # a model made inside has named it since
+            known[key].learn(own or seen.name or (None if tensor is None else tensor.name), None, gradient)
         for name, value in variables.items():
             if isinstance(value, Variable):
                 key = self._key_of(value)

@@ -10,6 +10,7 @@ Python calls it in each replay, between two stretches of launches.
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import threading
@@ -68,6 +69,7 @@ class Shortcut:
         self._begin = function_of("begin", (), (), (), {}, before)
         self._finish = function_of("finish", (), (), (), {}, (), effects, self._taken)
         self._steps, self._parameters, self._constants = steps, tuple(parameters), constants
+        self._effects = effects
         self._wanted = (*self._taken, *self._results)
         self._captured: Captured | None = None
         # A result that is wanted twice would belong to two.
@@ -100,12 +102,17 @@ class Shortcut:
         finally:
             self._lock.release()
         if found is None:
-            return self._function(*arrays)
+            return self._rest(*arrays)
         if self._taken:
             self._finish([found.pop(name) for name in self._taken])
         else:
             self._finish()
         return tuple([found[name] for name in self._results])
+
+    @functools.cached_property
+    def _rest(self) -> Callable[..., tuple]:
+        """The slow way, once `before` is done: a condition may not hold any longer behind it."""
+        return function_of("rest", self._parameters, self._steps, self._results, self._constants, (), self._effects)
 
     def _found(self, arrays: tuple[np.ndarray, ...]) -> dict[str, np.ndarray] | None:
         captured, self._used = self._captured, next(_clock)

@@ -15,7 +15,7 @@ from tensorgrad.compiler.call import Call
 from tensorgrad.compiler.exact import same
 from tensorgrad.compiler.guards import Guards, changed_by
 from tensorgrad.compiler.program import Underway
-from tensorgrad.compiler.recording import Recording
+from tensorgrad.compiler.recording import Departed, Recording
 from tensorgrad.compiler.replay import Plan, Program, replay
 from tensorgrad.compiler.surroundings import Surroundings
 from tensorgrad.engine import Variable
@@ -39,6 +39,9 @@ PATIENCE = 8
 CHANGES = 3
 """Recordings that change what they read, after which a kind of call is given up: the first may fill a cache."""
 
+
+ERRORS = 16
+"""Replays in a row that end before their time, where the function itself doesn't, until a kind of call is given up."""
 
 STOPS = 4
 """Replays in a row that end before their time, as a condition turned out otherwise, until calls are recorded anew."""
@@ -121,11 +124,14 @@ class CompiledFunction(Generic[P, R]):
             outputs = replay(state.program, call.inputs, functools.partial(self._again, call))
         except Underway as stop:
             raise stop.__cause__ from None
-        except Exception:
+        except Exception as error:
             entry.stopped(state)
-            return self.function(*call.args, **call.kwargs)  # which knows better what is wrong
+            result = self.function(*call.args, **call.kwargs)  # which knows better what is wrong
+            if entry.failed_alone(error):
+                self._warn(entry.problems[-1])
+            return result
         self.replays += 1
-        entry.failures = entry.stops = self._in_vain = 0
+        entry.failures = entry.stops = entry.errors = self._in_vain = 0
         entry.used = next(_clock)
         return _filled(state.structure, iter(outputs))
 
@@ -259,12 +265,13 @@ class _Entry:
         states: those that were recorded, the latest used first.
         used: when it was used last, by a running number.
         failures, stops: recordings, and replays that ended before their time, since the last that didn't.
+        errors: replays since then that ended before their time where the function itself did not.
         given_up: why no more recordings are made; None while they are.
     """
 
     def __init__(self) -> None:
         self.states: list[_State] = []
-        self.failures = self.stops = 0
+        self.failures = self.stops = self.errors = 0
         self.given_up: str | None = None
         self.used = next(_clock)
         self._changes = 0
@@ -304,6 +311,18 @@ class _Entry:
         if self.stops >= STOPS:
             self.stops, self.states = 0, [other for other in self.states if other is not state]
 
+    def failed_alone(self, error: Exception) -> bool:
+        """A replay has raised, the function itself has not. Whether calls of this kind are given up for that."""
+        self.errors += 1
+        if self.errors < ERRORS or self.given_up:
+            return False
+        if isinstance(error, Departed):
+            self._give_up("something by which it decides what to do turns out otherwise in each replay")
+        else:
+            self._give_up(f"its replays raise {type(error).__name__} ({error}), and it does not")
+        self.states = []
+        return True
+
     def learn(self, found: _State, changed: str | None) -> None:
         """A call was recorded: the next can be replayed if this one did what an earlier one did."""
         self.failures += 1
@@ -342,7 +361,7 @@ class _Entry:
 
 def _unfollowed(recording: Recording, guards: Guards) -> str | None:
     """A tensor that the function got hold of in a way that the guards don't know: another may come to stand there."""
-    gradients = {id(tensor.grad) for tensor in guards.tensors.values() if tensor.grad is not None}
+    gradients = {id(tensor._grad) for tensor in guards.tensors.values() if tensor._grad is not None}
     for leaf in recording.leaves.values():
         if id(leaf) in gradients:
             return "it reads the .grad of a tensor, which each backward() sets anew"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
@@ -172,8 +171,7 @@ def _is_plain(value: Any) -> bool:
 def _run_of(step: Step) -> Callable[..., Any]:
     """The forward of an op as a function of arrays alone, which returns what later steps need of it."""
     op, settings, keys, parts = step.function, step.settings, tuple(step.arrays), step.parts
-    # Without what silences NumPy's warnings for each op: a program is run with that on as a whole.
-    forward = inspect.unwrap(op.forward)
+    forward = _audible(op.forward)
     if not keys and not parts and not step.scalar:
         return forward.__get__(op(**settings))
     count = len(step.inputs)
@@ -186,6 +184,19 @@ def _run_of(step: Step) -> Callable[..., Any]:
         return (z, *_residuals(applied, parts)) if parts else z
 
     return run
+
+
+_QUIET = quiet(lambda: None).__code__
+
+
+def _audible(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """Without what silences NumPy's warnings for each op: a program is run with that on as a whole.
+
+    Any other wrapper, such as `widened`, belongs to what the op computes.
+    """
+    while getattr(forward, "__code__", None) is _QUIET:
+        forward = forward.__wrapped__  # type: ignore[attr-defined]
+    return forward
 
 
 def _filled(settings: dict[str, Any], keys: Sequence[Any], arrays: Sequence[np.ndarray]) -> dict[str, Any]:

@@ -62,7 +62,8 @@ class Recording:
         leaves: tensors that were there before, by name.
         constants: arrays that the call makes anew each time, always alike, by name.
         shapes: of all arrays, by name.
-        contributions: what leaves have got in walks back, one after the other, by name.
+        wanted: the leaves, and the nodes of tensors computed outside, of which the walk back shall be written down.
+        contributions: what these have got in a walk back, one after the other, by name.
         problem: why the steps alone would not do what the call does; None if they would.
     """
 
@@ -75,7 +76,8 @@ class Recording:
         self.leaves: dict[str, Variable] = {}
         self.constants: dict[str, np.ndarray] = {}
         self.shapes: dict[str, tuple[int, ...]] = {}
-        self.contributions: dict[Variable, list[str]] = {}
+        self.wanted: set[Variable | Node] = set()
+        self.contributions: dict[Variable | Node, list[str]] = {}
         self.problem: str | None = None
         self._names: dict[int, str] = {}  # by the identity of an array
         self._kept: list[Any] = []  # so that no other array gets one's identity meanwhile
@@ -87,8 +89,12 @@ class Recording:
         self._began: int | None = None  # where among the steps the present walk begins
         self._accumulating: Iterable[Variable] = ()  # leaves whose gradients are being set
         self._gradients: dict[Variable, Variable | None] = {}  # of leaves whose gradients were set inside
+        self._gradients_before: list[Variable] = []  # those that were there already, and at which Python has looked
         self._finished = False
         self._given = {id(x) for x in inputs}  # the inputs, and their aliases
+        self._known = known
+        self._holders: dict[int, list[Variable]] | None = None  # the known tensors, by the identity of their arrays
+        self._insisted: set[int] = set()  # known tensors that share an array with a leaf, by identity
         self._numbered = {id(x): Given(k) for k, x in enumerate(inputs) if id(x) not in known}
         self._graphs = [x for x in inputs if x._node is not None]  # computed outside
         self.inputs = tuple(self.introduce(x._data, f"input_{k}") for k, x in enumerate(inputs, 1))
@@ -105,9 +111,10 @@ class Recording:
                 arrays[key] = self._name_of_array(value, f"{op.name}'s {key}")
                 continue
             settings[key] = value
-            if isinstance(value, tuple):
+            if type(value) is tuple:  # not `Place`, which has a class of its own
                 found = {(key, k): self._names[id(part)] for k, part in enumerate(value) if id(part) in self._names}
-                settings[key] = tuple([None if (key, k) in found else part for k, part in enumerate(value)])
+                if found:  # else it stays what it is: a named tuple has methods
+                    settings[key] = tuple([None if (key, k) in found else part for k, part in enumerate(value)])
                 arrays |= found
                 self._settings |= {id(part): part for part in settings[key] if isinstance(part, np.ndarray)}
         names = tuple([self.name_of(x) for x in inputs])
@@ -194,7 +201,7 @@ class Recording:
     def contributed(self, node: Node, position: int, _: Variable, contribution: Variable) -> None:
         """A step of the walk back has found what an input gets."""
         edge = node.edges[position]
-        if type(edge) is not Node:
+        if edge in self.wanted:
             self.contributions.setdefault(edge, []).append(self.name_of(contribution))
 
     def arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
@@ -206,14 +213,26 @@ class Recording:
         names = [self.name_of(gradient) for gradient in gradients.values()]
         leaves = self._with_places(tuple(gradients))
         self.effects.append(Step(accumulate, {0: leaves}, (), dict(enumerate(names, 1)), ()))
-        # What is in `.grad` comes from before the call, if it isn't from this one; nobody hears of `leaf.grad = None`.
+        # What is in `.grad` comes from before the call, if it isn't from this one.
         before = tuple(leaf for leaf in gradients if leaf not in self._gradients)
-        found = tuple(leaf.grad is not None for leaf in before)
+        found = tuple(leaf._grad is not None for leaf in before)
         if before:
-            settings = {0: _have_gradients, 1: True, 2: self._with_places(before), 3: found}
-            self.conditions.append(Step(insist, settings, (), {}, ()))
+            self._insist_on_gradients(before, found)
         self._check_gradients()
         self._accumulating = gradients.keys()
+
+    def gradient_read(self, tensor: Variable) -> None:
+        """Python looks at `.grad`, which another call may find there or not."""
+        if tensor in self._gradients or not (id(tensor) in self._known or id(tensor) in self._given):
+            return
+        there = tensor._grad is not None
+        if there:
+            self._gradients_before.append(tensor._grad)
+        self._insist_on_gradients((tensor,), (there,))
+
+    def _insist_on_gradients(self, leaves: tuple[Variable, ...], there: tuple[bool, ...]) -> None:
+        settings = {0: _have_gradients, 1: True, 2: self._with_places(leaves), 3: there}
+        self.conditions.append(Step(insist, settings, (), {}, ()))
 
     def bypassed(self, what: str, tensor: Variable | None) -> None:
         """Python saw or changed values."""
@@ -232,7 +251,7 @@ class Recording:
                 self.refuse("gradients are taken inside, and not by backward(); take them of what the function returns")
             self.walks.append(self.steps[self._began :])
             del self.steps[self._began :]
-            self._gradients.update((leaf, leaf.grad) for leaf in self._accumulating)
+            self._gradients.update((leaf, leaf._grad) for leaf in self._accumulating)
             self._began, self._accumulating = None, ()
 
     # ---------------------------------------------------------------------------------------------------- afterwards
@@ -249,9 +268,11 @@ class Recording:
             self.refuse("a hook or retain_grad() on a tensor computed inside")
         if self.walks and any(x._node is not None for x in (*self._graphs, *self.leaves.values())):
             self.refuse("backward() inside goes on into what was computed outside")
+        outside = {x._node for x in (*self._graphs, *self.leaves.values())}
         for tensor in returned:
-            if self.name_of(tensor) in self.constants or (tensor._requires_grad and tensor._node is None):
-                self.refuse("it returns a constant or a leaf as it is, and a replay would return another tensor")
+            found = tensor._node in outside if tensor._node is not None else tensor._requires_grad
+            if self.name_of(tensor) in self.constants or found:
+                self.refuse("it returns a constant or a tensor as it is, and a replay would return another one")
             if self.walks and tensor._node is not None and not tensor._node.freed:
                 self.refuse("it returns a tensor that wants a gradient behind backward(); return its detach()")
         self._finished = True
@@ -263,6 +284,8 @@ class Recording:
             self.refuse(f"{tensor.name or 'a tensor'} is read behind {who}(), which changed it")
         if not self._finished and any(tensor is grad for grad in self._gradients.values()):
             self.refuse("it reads the .grad of a backward() inside")
+        if any(tensor is grad for grad in self._gradients_before):
+            self.refuse("it reads the .grad of a tensor, which each backward() sets anew")
         tensor = self._origins.get(id(tensor), tensor)
         name = self._names.get(id(tensor._data))
         if name is None:
@@ -271,11 +294,19 @@ class Recording:
         elif name in self.inputs and id(tensor) not in self._given and not self._finished and self._began is None:
             # (A walk back knows what it was computed from under other names.)
             self.refuse("an input is also a tensor that the function knows by itself")
+        elif name in self.leaves and id(tensor) in self._known and tensor is not self.leaves[name]:
+            self._insist_on_one_array(self.leaves[name], tensor)
         return name
 
+    def _insist_on_one_array(self, leaf: Variable, tensor: Variable) -> None:
+        """A replay reads the array of the leaf for both tensors; `tensor.data = …` makes two of it."""
+        if id(tensor) not in self._insisted and not self._finished:
+            self._insisted.add(id(tensor))
+            self.conditions.append(Step(insist, {0: _share_an_array, 1: True, 2: leaf, 3: tensor}, (), {}, ()))
+
     def _check_gradients(self) -> None:
-        if any(leaf.grad is not grad for leaf, grad in self._gradients.items()):
-            self.refuse("a .grad is assigned inside; zero_grad() is followed")
+        if any(leaf._grad is not grad for leaf, grad in self._gradients.items()):
+            self.refuse("a .grad is assigned inside; zero_grad() and .grad = None are followed")
 
     def agrees_with(self, other: Recording) -> bool:
         """Whether both calls did the same, on the same leaves, or on arrays that each made anew: then a third will."""
@@ -324,11 +355,21 @@ class Recording:
         return f"leaf_{len(self.leaves) + 1}" if taken else name
 
     def _name_of_array(self, array: np.ndarray, what: str) -> str:
+        for tensor in self._holders_of(array):
+            self.name_of(tensor)
         name = self._names.get(id(array))
         if name is None:
             self.refuse(f"{what} is an array that no op made")
             name = self.introduce(array, "unknown")
         return name
+
+    def _holders_of(self, array: np.ndarray) -> Sequence[Variable]:
+        """The tensors that the function finds by itself and that hold this array: labels that it closes over."""
+        if self._holders is None:
+            self._holders = {}
+            for tensor in self._known.values():
+                self._holders.setdefault(id(tensor._data), []).append(tensor)
+        return self._holders.get(id(array), ())
 
     def _with_places(self, value: Any) -> Any:
         """An argument of an effect, with `Given` in place of each tensor that is an input and nothing else."""
@@ -345,11 +386,14 @@ class Recording:
         self._kept.clear()
         self._changed.clear()
         self.contributions.clear()
+        self.wanted.clear()
         self._gradients.clear()
+        self._gradients_before.clear()
         self._names.clear()
         self._origins.clear()
         self._settings.clear()
         self._interior.clear()
+        self._known, self._holders = {}, None
 
 
 class Departed(Exception):
@@ -363,7 +407,11 @@ def insist(condition: Callable[..., Any], found: bool, *arguments: Any) -> None:
 
 
 def _have_gradients(leaves: tuple[Variable, ...], found: tuple[bool, ...]) -> bool:
-    return tuple([leaf.grad is not None for leaf in leaves]) == found
+    return tuple([leaf._grad is not None for leaf in leaves]) == found
+
+
+def _share_an_array(one: Variable, other: Variable) -> bool:
+    return one._data is other._data
 
 
 def _same_leaf(one: Variable, other: Variable) -> bool:

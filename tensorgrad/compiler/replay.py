@@ -50,9 +50,10 @@ class Plan:
         seeds = [wrap(np.ones_like(outputs[k]._data)) for k in group]
         upstream = {k: recording.introduce(g._data, f"grad_{k + 1}") for k, g in zip(group, seeds, strict=True)}
         wanted = [x for x in variables if x._requires_grad]
+        recording.wanted = {x._node or x for x in wanted}
         recording.contributions.clear()
         with observe(recording):
-            gradients([outputs[k] for k in group], wanted, seeds, retain_graph=True, leaf_hooks=False)
+            gradients([outputs[k] for k in group], wanted, seeds, retain_graph=True, leaf_hooks=False, ends=True)
         found = tuple(tuple(recording.contributions.get(x._node or x, ())) for x in variables)
         return Walk(upstream, tuple(recording.steps[before:]), found)
 
@@ -87,6 +88,7 @@ class Program:
         spent: per output whose graph was used up inside, a node that says so.
         count: how many outputs there are.
         lent: per array that forward keeps, the number of the input or leaf of which it is a view, None if of none.
+        seen: the same, with the watched outputs.
         nbytes: bytes of its constants.
         groups: the outputs that have a gradient, those that share a part of their graph together.
         backward: the walk back from each group, and where what it needs stands in what forward kept.
@@ -123,6 +125,8 @@ class Program:
         roots = [_root(name, plan.forward) for name in kept]
         self.lent = [parameters.index(name) if name in parameters else None for name in roots]
         self.watched = tuple(k for k, name in enumerate(plan.outputs) if _root(name, plan.forward) in roots)
+        places = {_root(plan.outputs[k], plan.forward): place for place, k in enumerate(self.watched)}
+        self.seen = [places.get(name) for name in roots]
 
         self._journal = Journal((*plan.forward, *plan.walked), recording.effects)
         self._begins_with = recording.begins_with
@@ -197,8 +201,7 @@ class Run:
         way, places = self.program.backward[group]
         walk = way.function(tuple(grads))
         needed = [places[k] for k in walk.kept]
-        self._check_versions(needed)
-        kept = [self.kept[place] for place in needed]
+        kept = self._values(needed)
         if last and len(self.program.backward) == 1:
             self.kept = ()  # the walk alone holds it now, and lets it go piece by piece
         upstream = [grad._data for grad in grads.values()]
@@ -213,8 +216,11 @@ class Run:
             problem = "a gradient of a gradient needs the function itself once more, which wouldn't do the same again"
             fix = "call the function, not the compiled one, where create_graph=True"
             raise GraphError(restate("compiled", problem, fix=fix, besides=self.program.moves))
+        for x, version in zip(self.variables, self.versions, strict=True):
+            if not version.current:
+                raise GraphError(_changed("a tensor that", "after the compiled function used it", x))
         wanted, outputs = [self.variables[position] for position in positions], self.again()
-        found = gradients([outputs[k] for k in grads], wanted, list(grads.values()), create_graph=True)
+        found = gradients([outputs[k] for k in grads], wanted, list(grads.values()), create_graph=True, ends=True)
         return ((position, g) for position, g in zip(positions, found, strict=True) if g is not None)
 
     def arrived_at(self, outputs: Sequence[int], there: np.ndarray) -> dict[int, Variable]:
@@ -223,19 +229,29 @@ class Run:
         self.upstream.clear()
         return found
 
-    def _check_versions(self, needed: Sequence[int]) -> None:
-        if not all([version.current for version in self.shown]):
-            problem = "backward needs what the compiled function returned, which was changed in place"
-            fix = "change a copy (t.clone()), or make the change after backward()"
-            raise GraphError(restate("compiled", problem, fix=fix))
-        numbers = [self.program.lent[place] for place in needed]
-        place = next((k for k in numbers if k is not None and not self.versions[k].current), None)
-        if place is None:
-            return
-        problem = "backward needs a tensor that was changed in place after the compiled function used it"
-        expected = "the values as they were"
-        fix = "change a copy (t.clone()), or make the change after backward()"
-        raise GraphError(restate("compiled", problem, expected=expected, fix=fix, tensor=self.variables[place]))
+    def _values(self, needed: Sequence[int]) -> list[np.ndarray]:
+        """What was kept at these places, as it was: a recorded change in place leaves a copy of the old values."""
+        kept = [self.kept[place] for place in needed]
+        for k, place in enumerate(needed):
+            for source, versions in ((self.program.lent[place], self.versions), (self.program.seen[place], self.shown)):
+                if source is None or versions[source].current:
+                    continue
+                value = versions[source].value(kept[k])
+                if value is None and versions is self.shown:
+                    raise GraphError(_changed("what the compiled function returned, which", ""))
+                if value is None:
+                    raise GraphError(
+                        _changed("a tensor that", "after the compiled function used it", self.variables[source])
+                    )
+                kept[k] = value
+        return kept
+
+
+def _changed(what: str, when: str, tensor: Variable | None = None) -> str:
+    problem = f"backward needs {what} was changed in place {when}".rstrip()
+    fix = "change a copy (t.clone()), or make the change after backward()"
+    facts = {} if tensor is None else {"tensor": tensor}
+    return restate("compiled", problem, expected="the values as they were", fix=fix, **facts)
 
 
 class Compiled(Op):

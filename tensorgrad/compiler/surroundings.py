@@ -27,6 +27,9 @@ OUTSIDE = frozenset(
 
 OUTSIDE_BUILTINS = frozenset(("open", "input", "eval", "exec", "globals", "__import__", "id", "hash"))
 
+COMPILERS = ("numba", "llvmlite")
+LIBRARIES = ("tensorgrad", "numpy", *COMPILERS)
+
 SETS_A_SEED = "tensorgrad.random", "manual_seed"
 
 
@@ -104,7 +107,7 @@ class Surroundings:
 
     def _user_ran(self, frame: types.FrameType, called: Any) -> None:
         known = frame.f_code in self._codes if called is None else not _is_outside(called)
-        if known or _serves_a_library(frame):
+        if known or _serves_a_library(frame) or _serves_a_library(frame.f_back, COMPILERS):
             return
         if called is None:
             module = frame.f_globals.get("__name__")
@@ -144,12 +147,15 @@ class Surroundings:
         self.refuse("it draws random numbers by itself, or sets a seed; tg.rand, tg.randn, … are followed")
 
 
-def _serves_a_library(frame: types.FrameType | None) -> bool:
-    """Whether a library that tells of all that it does has called Python's own library for its purposes: for a lock."""
+def _serves_a_library(frame: types.FrameType | None, libraries: tuple[str, ...] = LIBRARIES) -> bool:
+    """Whether a library that tells of all that it does has called Python's own library for its purposes: for a lock.
+
+    Of what a compiler calls, other people's code is no part of the call either: they may have patched Python's library.
+    """
     while frame is not None:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
         if package not in sys.stdlib_module_names:
-            return package in ("tensorgrad", "numpy", "numba", "llvmlite")
+            return package in libraries
         frame = frame.f_back
     return False
 

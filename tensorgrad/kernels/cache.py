@@ -13,7 +13,6 @@ import hashlib
 import os
 import pickle
 import secrets
-import sys
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -253,7 +252,7 @@ def say_once(message: str) -> None:
     """Print a line on standard error the first time."""
     if message not in _told:
         _told.add(message)
-        say(f"tensorgrad: {message}", sys.stderr)
+        say(f"tensorgrad: {message}", error=True)
 
 
 def _warn_once(message: str) -> None:

@@ -144,7 +144,7 @@ class BitwiseOr(Op):
 class BitwiseXor(Op):
     """z = x ^ y, bit by bit."""
 
-    symbol, formula = "^", "z = x ^ y"
+    symbol, formula = "⊕", "z = x ⊕ y"
 
     def forward(self, x, y):
         return np.bitwise_xor(x, y)

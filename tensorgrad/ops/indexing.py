@@ -10,10 +10,10 @@ import numpy as np
 from tensorgrad import geometry
 from tensorgrad.arrays import as_array, is_float
 from tensorgrad.engine import Variable, apply, aside, fixed, holds, tell
-from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, restate, restated
 from tensorgrad.op import Op
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.operands import TensorLike, as_tensor, holds_tensors, quiet
+from tensorgrad.ops.operands import TensorLike, as_tensor, holds_tensors, loses_gradient, quiet
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -115,7 +115,8 @@ def normal_index(op: str, x: Tensor, index: Any) -> tuple:
         if isinstance(k, Variable):
             if k._data.dtype == np.bool_:
                 tell("bypassed", "how many elements a mask selects, by the values", k)
-            k = aside(np.array, k._data)
+            with restated(op, x=x, index=k):
+                k = aside(np.array, k._data)
         elif isinstance(k, (np.ndarray, list)):
             k = np.array(as_tensor(k).data if holds_tensors(k) else k)
         if isinstance(k, np.ndarray):
@@ -162,6 +163,9 @@ def fitting(op: str, x: Tensor, index: Any, value: TensorLike) -> tuple[tuple, T
     a dtype that it can't have.
     """
     value = _in_precision_of(x, value)
+    if loses_gradient(value) and not is_float(x.dtype):
+        problem, fix = f"{x.dtype} has no gradients, so that of the value would be lost", "assign v.detach()"
+        raise GraphError(restate(op, problem, fix=fix, x=x, index=index, v=value))
     value = value if value.dtype == x.dtype else value.astype(x.dtype)
     index = normal_index(op, x, index)
     try:

@@ -90,14 +90,14 @@ def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None 
     if _is_large(g, w):
         return kernels.linear.gradients(g, x, w, z)
     g = g if z is None else relu_gradient(g, z)
-    return _numpy_product(g, w, None), _numpy_product(g.T, x, None), kernels.sums.total(g, (0,))
+    return _product_like_ops(g, w), _product_like_ops(g.T, x), kernels.sums.total(g, (0,))
 
 
 def rectified_linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     """The array max(x · wᵀ + b, 0): a linear layer and the rectifier behind it, in one call."""
     if _is_large(x, w.T):
         return kernels.matmul.product(x, w.T, b, rectified=True)
-    return rectified(_numpy_product(x, w.T, b))
+    return rectified(_product_like_ops(x, w.T, b))
 
 
 def _is_large(x: np.ndarray, y: np.ndarray) -> bool:
@@ -108,6 +108,15 @@ def _is_large(x: np.ndarray, y: np.ndarray) -> bool:
 def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
     """x · y + bias, in the kernel that suits."""
     return kernels.matmul.product(x, y, bias) if _is_large(x, y) else _numpy_product(x, y, bias)
+
+
+@quiet
+def _product_like_ops(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """`_product`, for float16 made in float32 and rounded back, as the ops that are `widened` do."""
+    if x.dtype != np.float16:
+        return _product(x, y, bias)
+    bias = None if bias is None else bias.astype(np.float32)
+    return _product(x.astype(np.float32), y.astype(np.float32), bias).astype(np.float16)
 
 
 @quiet

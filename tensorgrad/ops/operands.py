@@ -11,7 +11,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Real
-from typing import TYPE_CHECKING, Any
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -26,8 +27,22 @@ if TYPE_CHECKING:
 
 __all__ = ["as_tensor", "astype"]
 
-TensorLike = Any
+
+class HoldsArray(Protocol):
+    """A Tensor, an ndarray, a number of NumPy's, or another library's array that NumPy can read."""
+
+    def __array__(self) -> np.ndarray:
+        """Its values."""
+
+
+# A str is a sequence of strs, and no number: a Sequence of anything would let it pass.
+TensorLike: TypeAlias = HoldsArray | float | Sequence[float] | list[Any] | tuple[Any, ...]
 """A Tensor, an ndarray, a number, or a nested list of numbers and tensors."""
+
+Index: TypeAlias = (
+    SupportsIndex | slice | EllipsisType | HoldsArray | Sequence[int] | list[Any] | tuple[Any, ...] | None
+)
+"""What stands between the brackets of `t[index]`, as in NumPy."""
 
 
 quiet = np.errstate(all="ignore")

@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad.arrays import repeated
 from tensorgrad.engine import apply
-from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate, restated
 from tensorgrad.op import Op
 from tensorgrad.ops.axes import normalize_axes, normalize_axis
 from tensorgrad.ops.operands import Stack, TensorLike, as_tensor, in_one_dtype, number
@@ -160,7 +160,12 @@ def reshape(x: TensorLike, *shape: int | Sequence[int]) -> Tensor:
     >>> tg.reshape(tg.arange(6), (2, -1)).shape
     (2, 3)
     """
-    return apply(Reshape, as_tensor(x), shape=as_shape(shape))
+    x, sizes = as_tensor(x), as_shape(shape)
+    if min(sizes, default=0) < -1:  # which NumPy takes for −1
+        raise ShapeError(
+            restate("reshape", "a size is negative", expected="sizes ≥ 0, one may be −1", x=x, shape=sizes)
+        )
+    return apply(Reshape, x, shape=sizes)
 
 
 def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
@@ -401,7 +406,8 @@ def pad(
         if max(a, b) > {"reflect": n - 1, "edge": math.inf if n else 0, "wrap": n}[numpy_mode]:
             raise ShapeError(restate("pad", f"axis {axis} is too short for {mode} padding", x=x, widths=widths))
         # Where each element of the frame comes from: a read with repeats, whose gradient accumulates.
-        source = np.pad(np.arange(n), (a, b), mode=numpy_mode)
+        with restated("pad", x=x, widths=widths):
+            source = np.pad(np.arange(n), (a, b), mode=numpy_mode)
         x = x[(slice(None),) * axis + (source,)]
     return x
 

@@ -106,6 +106,8 @@ class Row:
         integers: what integer inputs give: "float" (float32), "same" (an integer), "" (not asked).
         special: whether the reference says what NaN and ±∞ give.
         errors: bad calls.
+        rules: what a derivative says that the op writes on its edges and no other op does, as a function of the numbers
+            x, y, z and the op's parameters.
     """
 
     name: str
@@ -121,6 +123,7 @@ class Row:
     integers: str = ""
     special: bool = True
     errors: list[Bad] = field(default_factory=list)
+    rules: dict[str, Callable[..., float]] = field(default_factory=dict)
 
     @property
     def public_name(self) -> str:

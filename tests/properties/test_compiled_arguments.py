@@ -223,8 +223,8 @@ def test_indices_are_followed(name):
     ("function", "reason"),
     [
         (lambda x, k: x[x > 0], "how many elements a mask selects"),
-        (lambda x, k: x * np.median(x.detach()), "np.median()"),
-        (lambda x, k: x * np.hypot(x.detach(), 2), "np.hypot()"),
+        (lambda x, k: x * np.median(x.detach()), "np.median of a tensor"),
+        (lambda x, k: x * np.hypot(x.detach(), 2), "np.hypot of a tensor"),
         (lambda x, k: x * float(k.sum()), "item()"),
     ],
 )

@@ -53,7 +53,7 @@ def outputs_walk_back_alone(patch):
 
 
 def changes_in_place_go_unnoticed(patch):
-    patch.setattr(replay.Run, "_check_versions", lambda self, needed: None)
+    patch.setattr(replay.Run, "_values", lambda self, needed: [self.kept[place] for place in needed])
 
 
 def absent_gradients_are_ones(patch):

@@ -508,3 +508,71 @@ def test_no_warning_is_an_answer():
         for call in (lambda: tg.tensor([1]) // 0, lambda: np.remainder(tg.tensor([1]), 0)):
             with pytest.raises(tg.ArgumentError):
                 call()
+
+
+# ---------------------------------------------------------------------------------------------------------------- sizes
+
+HUGE = 10**15
+TOO_LARGE = {
+    "zeros": lambda big: tg.zeros(HUGE),
+    "ones": lambda big: tg.ones(HUGE),
+    "full": lambda big: tg.full(HUGE, 1.0),
+    "eye": lambda big: tg.eye(10**9),
+    "arange": lambda big: tg.arange(HUGE),
+    "linspace": lambda big: tg.linspace(0, 1, HUGE),
+    "rand": lambda big: tg.rand(HUGE),
+    "randn": lambda big: tg.randn(HUGE),
+    "randint": lambda big: tg.randint(0, 5, HUGE),
+    "randperm": lambda big: tg.randperm(HUGE),
+    "zeros_like": lambda big: tg.zeros_like(big),
+    "ones_like": lambda big: tg.ones_like(big),
+    "np.zeros_like": lambda big: np.zeros_like(big),
+    "tensor": lambda big: tg.tensor(big),
+    "tensor of an array": lambda big: tg.tensor(big.numpy()),
+    "clone": lambda big: big.clone(),
+    "astype": lambda big: big.astype("float64"),
+    "tolist": lambda big: big.tolist(),
+    "add": lambda big: big + 1,
+    "cumsum": lambda big: big.cumsum(0),
+    "stack": lambda big: tg.stack([big, big]),
+    "concatenate": lambda big: tg.concatenate([big, big]),
+    "a list": lambda big: tg.sum([big, big]),
+    "einsum": lambda big: tg.einsum("i,j->ij", tg.ones(10**7), tg.ones(10**7)),
+    "matmul": lambda big: tg.ones(10**7, 1) @ tg.ones(1, 10**7),
+    "an index tensor": lambda big: tg.ones(3)[tg.zeros(1, dtype="int64").broadcast_to(HUGE)],
+    "pad": lambda big: tg.pad(tg.ones(2), HUGE),
+    "pad by repeats": lambda big: tg.pad(tg.ones(2), HUGE, mode="replicate"),
+    "one_hot": lambda big: tg.one_hot(tg.tensor([1]), HUGE),
+    "one_hot by its labels": lambda big: tg.one_hot(tg.tensor([HUGE])),
+    "conv2d": lambda big: tg.conv2d(tg.ones(1, 1, 3, 3), tg.ones(1, 1, 3, 3), padding=10**8),
+    "Linear": lambda big: nn.Linear(10**8, 10**8),
+    "Conv2d": lambda big: nn.Conv2d(10**7, 10**7, 9),
+    "BatchNorm1d": lambda big: nn.BatchNorm1d(HUGE),
+    "an initial value": lambda big: nn.init.normal_(big),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+def test_sizes_that_no_memory_holds(name):
+    big = tg.zeros(1).broadcast_to(HUGE)
+    with pytest.raises(tg.OutOfMemoryError) as error:
+        TOO_LARGE[name](big)
+    assert isinstance(error.value, MemoryError) and isinstance(error.value, tg.ArgumentError)
+    assert len(str(error.value).splitlines()) > 1, "an error restates the call"
+
+
+def test_sizes_and_dtypes_that_a_random_tensor_cannot_have():
+    for call in (lambda: tg.randperm(-1), lambda: tg.randint(0, 2, -1), lambda: tg.rand(-1), lambda: tg.randn(2, -1)):
+        with pytest.raises(tg.ArgumentError):
+            call()
+    for dtype in ("int64", "uint8", "bool"):
+        for maker in (tg.rand, tg.randn):  # fractions would be cut off, unsaid
+            with pytest.raises(tg.DTypeError, match="randint"):
+                maker(3, dtype=dtype)
+    assert tg.randperm(0).shape == (0,) and tg.rand(3, dtype="float16").dtype == np.float16
+
+
+def test_minus_two_is_no_size():
+    for shape in ((-2,), (2, -3), (-1, -2)):
+        with pytest.raises(tg.ShapeError, match="negative"):
+            tg.zeros(2, 3).reshape(shape)

@@ -34,6 +34,10 @@ assert_type(float(x.sum()), float)
 # Indexing, and changes in place
 assert_type(x[0], tg.Tensor)
 assert_type(x[1:], tg.Tensor)
+assert_type(x[None, ..., [0, 1]], tg.Tensor)
+assert_type(x[x > 0], tg.Tensor)
+assert_type(x[np.array([0, 1])] + x[np.int64(0)], tg.Tensor)
+assert_type(x * [1, 2.0, 3] * np.float32(1) - [x[0], x[1], 1.0], tg.Tensor)
 x += 1
 x[0] = 2.0
 x[1:] = np.zeros(2)
@@ -114,3 +118,8 @@ tg.nn.Linaer  # type: ignore[attr-defined]
 tg.tesnor  # type: ignore[attr-defined]
 x.realy  # type: ignore[attr-defined]
 tg.tensor()  # type: ignore[call-arg]
+print(x + "1", x @ "1")  # type: ignore[operator]
+print(x["a"], x[0.5])  # type: ignore[index]
+x[0] = "1"  # type: ignore[assignment]
+tg.exp("1")  # type: ignore[arg-type]
+nn.mse_loss(x, None)  # type: ignore[arg-type]
