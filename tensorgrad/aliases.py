@@ -72,6 +72,9 @@ def begin_version(x: Variable, keep: bool) -> bool:
     version = x._version
     if version is None:  # nothing was saved since the last change
         return False
+    if x._aliases is None and not keep:  # as below, for a parameter of which there is no view
+        x._version, version.current = None, False
+        return False
     for tensor in sharers(x):
         tensor._version = None
     try:

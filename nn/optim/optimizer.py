@@ -132,10 +132,10 @@ class Optimizer:
                 together, by_rule = self._shares(number, parameters, states, slots)
                 kernel, numbers = getattr(kernels.updates, self.kernel), (*self.numbers(options), sign)
                 for table, chosen in together:
-                    gradients = [parameters[k].grad._data for k in chosen]
+                    gradients = [parameters[k]._grad._data for k in chosen]
                     kernel(table, gradients, [states[k]["step"] for k in chosen], numbers)
             for k in by_rule:
-                w, g = parameters[k]._data, parameters[k].grad._data
+                w, g = parameters[k]._data, parameters[k]._grad._data
                 self._update_by_rule(w, g if sign > 0 else scaled(g, -1), states[k], options)
             for p in parameters:
                 begin_version(p, keep=False)  # backward must know that the contents changed
@@ -160,7 +160,7 @@ class Optimizer:
         """
         key = []
         for p, state in zip(parameters, states, strict=True):
-            key += p._data, p._data.flags.writeable, p.grad._data.dtype, *[state[slot] for slot in slots]
+            key += p._data, p._data.flags.writeable, p._grad._data.dtype, *[state[slot] for slot in slots]
         known = self._known_shares.get(number)
         # The same objects as in the step before: to look at each of them again would take as long as the update.
         if known is None or len(known[0]) != len(key) or not all(map(is_, key, known[0])):
@@ -181,11 +181,11 @@ class Optimizer:
         """The parameters to update, group by group, each with its options, after all the checks."""
         work = []
         for group, rate in self._rates():
-            parameters = [p for p in group["params"] if p.grad is not None]
+            parameters = [p for p in group["params"] if p._grad is not None]
             for p in parameters:
-                if p.grad._data.shape != p._data.shape:
+                if p._grad._data.shape != p._data.shape:
                     problem = "a gradient doesn't have its parameter's shape"
-                    raise ShapeError(restate(f"{self.name}.step", problem, parameter=p, gradient=p.grad))
+                    raise ShapeError(restate(f"{self.name}.step", problem, parameter=p, gradient=p._grad))
             work.append((parameters, {key: group[key] for key in self.defaults} | {"lr": rate}))
         return work
 
@@ -337,7 +337,7 @@ def _shares(
     by_rule = []
     arrays = [(p._data, *[state[slot] for slot in slots]) for p, state in zip(parameters, states, strict=True)]
     for k, (w, *kept) in enumerate(arrays):
-        fits = w.dtype == parameters[k].grad._data.dtype and _fits_kernel(w, kept)
+        fits = w.dtype == parameters[k]._grad._data.dtype and _fits_kernel(w, kept)
         (together.setdefault(w.dtype, []) if fits else by_rule).append(k)
     return [(kernels.updates.Table([arrays[k] for k in chosen]), chosen) for chosen in together.values()], by_rule
 
