@@ -139,9 +139,10 @@ class Recording:
     def computed(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
         """A function ran beside the ops."""
         settings, arrays = {}, {}
+        what = "what a condition looks at" if function is insist else f"an argument of {function.__name__}"
         for position, value in enumerate(arguments):
             if isinstance(value, np.ndarray) and id(value) not in self._settings:
-                arrays[position] = self._name_of_array(value, f"an argument of {function.__name__}")
+                arrays[position] = self._name_of_array(value, what)
             else:
                 settings[position] = self._with_places(value)
         made = () if effect else result if isinstance(result, tuple) else (result,)
