@@ -307,8 +307,6 @@ def _adaptive(op, rank, x, output_size):
 
 def _window_means(size: int, count: int) -> np.ndarray:
     """(count, size): row i holds the weights of the mean over window i."""
-    weights = np.zeros((count, size))
-    for i in range(count):
-        start, end = i * size // count, -(-(i + 1) * size // count)
-        weights[i, start:end] = 1 / (end - start)
-    return weights
+    row, position = np.arange(count)[:, None], np.arange(size)
+    start, end = row * size // count, -(-(row + 1) * size // count)
+    return ((start <= position) & (position < end)) / (end - start)
