@@ -284,7 +284,7 @@ def test_these_weight_gradients_have_the_same_bits_with_any_number_of_threads(co
 @pytest.mark.parametrize(("count", "groups"), [(1, 1), (1, 2), (2, 1), (3, 4)])
 def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups, threads):
     rng = np.random.default_rng(7)
-    x, g = rng.standard_normal((count, 8, 9, 9)), rng.standard_normal((count, 40, 7, 7))
+    x, g = rng.standard_normal((count, 8, 9, 9)), rng.standard_normal((count, 80, 7, 7))
     shared = []
 
     def one_after_the_other(piece, arguments, pieces):

@@ -33,7 +33,7 @@ def _host() -> tuple[int, int, int]:
     if "+avx512f" in features:
         return 64, 4, 6  # 32 registers: 24 sums, 6 vectors of x, one broadcast
     if "+avx2" in features and "+fma" in features:
-        return 32, 4, 3  # 16 registers: 12 sums
+        return 32, 6, 2  # 16 registers: 12 sums, 2 vectors of x, one broadcast, one mask
     if triple.startswith(("aarch64", "arm64")):
         return 16, 4, 6  # 32 registers
     return 16, 4, 3
