@@ -50,7 +50,8 @@ OTHER_VALUES = {
     "relu": AT_ZERO,  # max(−0, 0) is 0
     "sign": AT_NAN,  # of NaN NaN, as in NumPy
     "remainder": lambda x, y: np.isfinite(x) & (y != 0),  # a zero has the sign of y, as in Python
-    "gelu": lambda x: x == np.inf,  # PyTorch: NaN in float32
+    # PyTorch: NaN at ∞ in float32; of −0 the sign depends on the processor, and −0 · Φ(−0) is −0.
+    "gelu": lambda x: (x == np.inf) | AT_ZERO(x),
 }
 OTHER_SLOPES = dict.fromkeys(["abs", "leaky_relu", "elu", "maximum", "minimum"], AT_NAN)  # PyTorch: 0, slope, 1, both
 
