@@ -31,6 +31,7 @@ import numpy as np
 
 from tensorgrad import engine
 from tensorgrad.compiler.exact import plain_key, same_plain
+from tensorgrad.compiler.patches import PATCHES, watch
 from tensorgrad.engine import Variable
 
 OBJECTS = 20_000
@@ -133,7 +134,9 @@ class Guards:
     def __init__(
         self, function: Callable[..., Any], arguments: Iterable[Any] = (), ran: Container[types.CodeType] | None = None
     ) -> None:
+        watch()
         walk = _Walk(ran)
+        walk.reach_patches()
         walk.reach(function, getattr(function, "__name__", type(function).__name__))
         for argument in arguments:
             walk.reach(argument, f"an argument ({type(argument).__name__})")
@@ -228,6 +231,12 @@ class _Walk:
             self._todo.append((value, path))
         elif isinstance(value, enum.Enum):
             self._hold_class(type(value))
+
+    def reach_patches(self) -> None:
+        """Hold what stands in the place of the library's own functions, which its code and others' may call."""
+        self._seldom.append(Group("a patched name of the library ({})", _all_of(PATCHES), [*PATCHES, *PATCHES]))
+        for path, value in list(PATCHES.items()):
+            self.reach(value, path)
 
     def run(self) -> None:
         """Walk."""
