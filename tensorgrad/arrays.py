@@ -2,6 +2,7 @@
 
 import os
 import sys
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -83,6 +84,24 @@ def machine_memory() -> int:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
         return sys.maxsize
+
+
+def check_memory(call: str, shape: tuple[int, ...], dtype: np.dtype, **arguments: Any) -> None:
+    """Raise OutOfMemoryError for an array larger than this machine's memory, before any work is done for it.
+
+    NumPy refuses such an array where it makes it: this is for calls that would work for long until then.
+
+    >>> import numpy as np
+    >>> check_memory("jacobian", (10**9, 10**9), np.dtype("float32"))
+    Traceback (most recent call last):
+    tensorgrad.errors.OutOfMemoryError: jacobian: (1000000000, 1000000000) float32 takes 3,725,290,298 GiB of memory
+      expected: ...
+    """
+    needed, there = prod(shape) * dtype.itemsize, machine_memory()
+    if needed > there:
+        problem = f"{shape} {dtype} takes {needed / 2**30:,.0f} GiB of memory"
+        expected = f"at most the {there / 2**30:,.1f} GiB that this machine has"
+        raise OutOfMemoryError(restate(call, problem, expected=expected, fix="pass smaller sizes", **arguments))
 
 
 def is_device(target: Any) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad import engine
-from tensorgrad.arrays import is_float
+from tensorgrad.arrays import check_memory, is_float
 from tensorgrad.backward import gradients
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, TensorgradError, restate
 from tensorgrad.ops.operands import TensorLike, as_tensor
@@ -103,19 +103,22 @@ def hvp(f: Callable[[Tensor], Tensor], x: TensorLike, v: TensorLike) -> Tensor:
 def jacobian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
     """∂f/∂x of shape `(*f(x).shape, *x.shape)`, one backward pass per output element.
 
+    Raises OutOfMemoryError, before the first of them, where so many elements don't fit into this machine's memory.
+
     >>> import tensorgrad as tg
     >>> tg.jacobian(lambda x: x * x, tg.tensor([1.0, 2.0]))
     tensor([[2., 0.],
             [0., 4.]])
     """
     y, pull = vjp(f, x)
+    check_memory("jacobian", (y.size, max(y.size, np.size(x))), y.dtype, x=x, y=y)
     units = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
     shape = y.shape + np.shape(x)
     return stack([pull(unit)[0] for unit in units]).reshape(shape) if y.size else Tensor(np.zeros(shape, y.dtype))
 
 
 def hessian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
-    """The second derivatives of the scalar f at x, of shape `(*x.shape, *x.shape)`.
+    """The second derivatives of the scalar f at x, of shape `(*x.shape, *x.shape)`. Raises as `jacobian` does.
 
     >>> import tensorgrad as tg
     >>> tg.hessian(lambda x: (x ** 3).sum(), tg.tensor([1.0, 2.0]))

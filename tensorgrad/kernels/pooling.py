@@ -348,6 +348,12 @@ def _inside(offset, stride, size, count):
 
 
 @piece
+def _taps(kernel, stride, before, size, count):
+    """Of the taps of `count` windows those that meet a pixel somewhere, as a half-open range."""
+    return max(0, before - (count - 1) * stride), min(kernel, before + size)
+
+
+@piece
 def _sort_by_phase(plane, scratch, layout):
     """Copy a plane (H, W) to its places in the scratch (phases, rows, columns); around it stays what was there."""
     for a in range(layout.stride_h):
@@ -461,7 +467,7 @@ def _sum_row(source, p, numbers, total):
     total[:] = 0
     for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
         row = source[h]
-        for j in range(kw):
+        for j in range(*_taps(kw, sw, left, width, total.size)):
             first, last = _inside(j - left, sw, width, total.size)
             for q in range(first, last):
                 total[q] += row[q * sw + j - left]
@@ -494,7 +500,7 @@ def _spread_row(share, p, numbers, target):
     (kh, kw, sh, sw, top, left), (height, width) = numbers, target.shape
     for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
         row = target[h]
-        for j in range(kw):
+        for j in range(*_taps(kw, sw, left, width, share.size)):
             first, last = _inside(j - left, sw, width, share.size)
             for q in range(first, last):
                 row[q * sw + j - left] += share[q]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import geometry, kernels
+from tensorgrad.arrays import check_memory
 from tensorgrad.engine import apply, fixed
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.op import Op
@@ -248,7 +249,7 @@ def adaptive_avg_pool2d(x: TensorLike, output_size: Size) -> Tensor:
     """Means over windows that tile the image into `output_size`, whatever its size: window i covers ⌊iH/OH⌋ …
     ⌈(i+1)H/OH⌉.
 
-    x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`. Raises ShapeError, ArgumentError.
+    x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`. Raises ShapeError, ArgumentError, OutOfMemoryError.
 
     >>> import tensorgrad as tg
     >>> tg.adaptive_avg_pool2d(tg.arange(9.0).reshape(1, 1, 3, 3), 1)
@@ -300,6 +301,9 @@ def _adaptive(op, rank, x, output_size):
     if set(sizes) == {1}:
         z = mean(x, tuple(range(2, x.ndim)), keepdims=True)
         return z.squeeze(0) if single else z
+    check_memory(op, (*x.shape[:2], *sizes), x.dtype, x=x, output_size=output_size)
+    for n, m in zip(x.shape[2:], sizes, strict=True):  # the weights of the means along one axis
+        check_memory(op, (m, n), np.dtype(np.float64), x=x, output_size=output_size)
     means = [fixed(_window_means(n, m).astype(x.dtype)) for n, m in zip(x.shape[2:], sizes, strict=True)]
     z = apply(AdaptiveAvgPool, x, *means, subscripts="nchw,ph,qw->ncpq" if rank == 2 else "ncl,ml->ncm")
     return z.squeeze(0) if single else z
