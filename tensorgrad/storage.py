@@ -62,11 +62,7 @@ def save(tensors: Mapping[str, Any], path: str | os.PathLike, metadata: Mapping[
         content = serialized(arrays, metadata)
     except (SafetensorError, UnicodeError) as error:
         raise StorageError(restate("save", f"this can't be stored: {error}", tensors=list(arrays))) from None
-    try:
-        write_whole(Path(os.path.realpath(path)), content)
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        fix = "create the folder first" if isinstance(error, FileNotFoundError) else ""
-        raise _error("save", path, f"the file can't be written: {error}", fix) from error
+    write_file("save", path, content)
 
 
 def load(path: str | os.PathLike) -> dict[str, Tensor]:
@@ -161,6 +157,8 @@ def _foreign(path: str) -> tuple[str, str] | None:
         if name.endswith(b".npy"):
             return "this is NumPy's .npz, not a safetensors file", "np.load reads it: tg.save(dict(np.load(path)), ...)"
         return "this is a zip file, as PyTorch's torch.save writes it, not a safetensors file", conversion
+    if start.startswith(b"\x93NUMPY"):
+        return "this is NumPy's .npy, not a safetensors file", "numpy.load reads it: tg.tensor(numpy.load(path))"
     if start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return (
             "this is a pickle, as older versions of PyTorch's torch.save wrote it, not a safetensors file",
@@ -215,6 +213,21 @@ def _text(metadata: Mapping[str, str] | None) -> dict[str, str] | None:
         expected, fix = "a dict of text by name", "turn other values into text, with json.dumps for one"
         raise DTypeError(restate("save", "the metadata isn't text", expected=expected, fix=fix, metadata=metadata))
     return dict(metadata)
+
+
+def write_file(call: str, path: str | os.PathLike, content: bytes, folders: bool = False) -> None:
+    """Write a file, which appears under its name when it is complete; with `folders`, make those that lack, too.
+
+    Raises StorageError where it can't be written.
+    """
+    path = as_path(call, path)
+    try:
+        if folders:
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(Path(os.path.realpath(path)), content)
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        fix = "create the folder first" if isinstance(error, FileNotFoundError) else ""
+        raise _error(call, path, f"the file can't be written: {error}", fix) from error
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -225,6 +225,9 @@ def test_other_formats_are_recognized(path):
     np.savez(path.with_suffix(".npz"), a=np.zeros(2))
     with pytest.raises(StorageError, match=r"NumPy's \.npz(.|\n)*np\.load"):
         load(path.with_suffix(".npz"))
+    np.save(path.with_suffix(".npy"), np.zeros(2))
+    with pytest.raises(StorageError, match=r"NumPy's \.npy(.|\n)*numpy\.load"):
+        load(path.with_suffix(".npy"))
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(600))
     with pytest.raises(StorageError, match=r"HDF5(.|\n)*h5py"):
         load(path)

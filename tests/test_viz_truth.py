@@ -386,14 +386,16 @@ def test_files_are_replaced_whole_and_suffixes_may_be_capitals(tmp_path, monkeyp
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(tg.StorageError, match=r"Drawing.save(.|\n)*No space(.|\n)*a\.DOT"):
         tg.viz.graph(leaf(1.0) * 2.0).save(path)
     assert path.read_text() == before and [p.name for p in tmp_path.iterdir()] == ["a.DOT"]
     if importlib.util.find_spec("matplotlib"):
         (tmp_path / "t.png").write_bytes(b"old")
-        with pytest.raises(OSError, match="No space"):
+        with pytest.raises(tg.StorageError, match=r"save_training_figure(.|\n)*No space(.|\n)*t\.png"):
             tg.viz.save_training_figure([{"loss": 1.0}], tmp_path / "t.png")
         assert (tmp_path / "t.png").read_bytes() == b"old"
+    with pytest.raises(tg.StorageError, match="can't be written"):  # a folder that can't be made
+        drawing.save(path / "b.dot")
     (tmp_path / "folder.svg").mkdir()
     with pytest.raises(tg.ArgumentError, match="this is a folder"):
         drawing.save(tmp_path / "folder.svg")

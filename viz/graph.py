@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.storage import write_whole
+from tensorgrad.storage import write_file
 
 from . import column, dot, page, pictures
 from .collect import MAX_OPS, collect, variables_of
@@ -107,13 +106,13 @@ class Drawing:
         `.html`, `.svg`, `.png`, or DOT text as `.dot` or `.gv`.
 
         Folders are made as needed. The file appears under its name when it is complete: an earlier one survives a full
-        disk. Raises ArgumentError for another suffix or the path of a folder, RenderError where nothing can lay it out.
+        disk. Raises ArgumentError for another suffix or the path of a folder, RenderError where nothing can lay it out,
+        StorageError where the file can't be written.
         """
         path = Path(path)
         check_path("Drawing.save", path)
         content = getattr(self, FORMATS[path.suffix.lower()])
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(Path(os.path.realpath(path)), content if isinstance(content, bytes) else content.encode())
+        write_file("Drawing.save", path, content if isinstance(content, bytes) else content.encode(), folders=True)
         return path
 
     def _repr_html_(self) -> str:

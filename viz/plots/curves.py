@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.storage import write_whole
+from tensorgrad.storage import write_file
 
 from .. import style
 from . import canvas
@@ -89,7 +88,7 @@ def save_training_figure(history: Any, path: str | Path) -> Path:
     """Write `training_figure(history)` to a file, in the format that its suffix names; returns the path.
 
     Folders are made as needed; the file appears under its name when it is complete. Takes and raises what `curves`
-    does, and ArgumentError for a suffix that names no format.
+    does, and ArgumentError for a suffix that names no format, StorageError where the file can't be written.
     """
     path = Path(path)
     figure, picture = training_figure(history), io.BytesIO()
@@ -100,8 +99,7 @@ def save_training_figure(history: Any, path: str | Path) -> Path:
             restate("save_training_figure", f"no format called {path.suffix!r}", expected=expected, path=str(path))
         )
     figure.savefig(picture, dpi=150, format=suffix)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(Path(os.path.realpath(path)), picture.getvalue())
+    write_file("save_training_figure", path, picture.getvalue(), folders=True)
     return path
 
 
