@@ -26,7 +26,8 @@ def accuracy(output: Tensor, target: Tensor) -> float:
     """The share of rows whose largest output is the target class; a row with a NaN has no largest, and is wrong.
 
     Args:
-        output: scores or probabilities `(N, C)`.
+        output: scores or probabilities `(N, C)`, C ≥ 2. (One column may hold logits or probabilities, whose thresholds
+            differ: 0 and 0.5.)
         target: class indices `(N,)`, integers, or probabilities `(N, C)`, of which the largest counts.
 
     Raises:
@@ -40,6 +41,10 @@ def accuracy(output: Tensor, target: Tensor) -> float:
     if scores.ndim != 2 or labels.shape not in (scores.shape, scores.shape[:1]):
         expected = "output (N, C), and target (N,) or (N, C)"
         raise ShapeError(restate("accuracy", "the shapes don't fit", expected=expected, output=output, target=target))
+    if scores.shape[1] < 2:
+        problem = "one column has no largest: every row would be of class 0"
+        fix = "compare with a threshold: (output[:, 0] > 0) == target for logits, > 0.5 for probabilities"
+        raise ShapeError(restate("accuracy", problem, expected="C ≥ 2", fix=fix, output=output, target=target))
     if len(labels) == 0:
         return math.nan
     # (N, C) -> (N,)
@@ -50,7 +55,8 @@ def accuracy(output: Tensor, target: Tensor) -> float:
 def measure(metrics: Mapping[str, Metric] | None, output: Tensor, target: Tensor) -> dict[str, float]:
     """The metrics of a batch; without any, the accuracy if the batch looks like one of classification."""
     if metrics is None:
-        classification = output.ndim == 2 and target.ndim == 1 and target.dtype.kind in "iu"
+        several = output.ndim == 2 and output.shape[1] > 1
+        classification = several and target.ndim == 1 and target.dtype.kind in "iu"
         metrics = {"accuracy": accuracy} if classification else {}
     with no_grad():
         return {name: float(metric(output.detach(), target)) for name, metric in metrics.items()}

@@ -6,8 +6,10 @@ import pickle
 import pytest
 
 from tensorgrad.errors import ArgumentError
-from tensorgrad.nn.optim import constant, cosine, exponential, join, step_decay, warm_up
+from tensorgrad.nn import Parameter
+from tensorgrad.nn.optim import Adam, constant, cosine, exponential, join, step_decay, warm_up
 
+ADAM = Adam([Parameter([1.0])])
 ALL = [
     constant(0.1),
     step_decay(0.1, every=3, gamma=0.5),
@@ -52,6 +54,11 @@ def test_join_counts_from_each_boundary():
         (lambda: warm_up(constant(1), -1), "steps: -1"),
         (lambda: cosine(1.0, steps=0), "steps: 0"),
         (lambda: join([constant(1)], [3]), "boundaries"),
+        (lambda: warm_up(ADAM, steps=5), "a function step -> lr"),
+        (lambda: warm_up(0.1, steps=5), "constant(0.1)"),
+        (lambda: join([constant(1), ADAM], [3]), "a function step -> lr"),
+        (lambda: join(ADAM, [3]), "a function step -> lr"),
+        (lambda: cosine(ADAM, steps=5), "lr: Adam"),
         (lambda: join([constant(1)] * 3, [4, 4]), "boundaries"),
     ],
 )

@@ -209,6 +209,20 @@ def test_accuracy():
         nn.accuracy(scores, tg.tensor([1, 0]))
 
 
+@pytest.mark.parametrize("target", [[0, 1, 1], [[0.0], [1.0], [1.0]]])
+def test_one_column_has_no_largest(target):
+    with pytest.raises(ShapeError, match="threshold"):
+        nn.accuracy(tg.tensor([[-1.0], [2.0], [3.0]]), tg.tensor(target))
+
+
+def test_no_accuracy_by_default_where_there_is_one_column():
+    def loss(output, target):
+        return nn.binary_cross_entropy_with_logits(output[:, 0], target.astype("float32"))
+
+    data = [(np.eye(4, 2, dtype=np.float32), np.array([0, 1, 1, 0]))]
+    assert nn.evaluate(nn.Linear(2, 1), data, loss=loss).keys() == {"loss"}
+
+
 # --------------------------------------------------------------------------------------------------------- what it says
 
 

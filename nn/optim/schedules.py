@@ -30,9 +30,19 @@ class _Checked:
             object.__setattr__(self, field, value := plain(value))
             if field in ("lr", "minimum", "gamma"):
                 non_negative(name, **{field: value})
+            elif field in ("schedule", "schedules"):
+                _check_schedules(name, value if isinstance(value, tuple) else (value,))
             elif field in ("every", "steps") and (not isinstance(value, int) or value < self.fewest):
                 expected = f"an int ≥ {self.fewest}"
                 raise ArgumentError(restate(name, f"{field} doesn't fit", expected=expected, **{field: value}))
+
+
+def _check_schedules(call: str, schedules: tuple[Schedule, ...]) -> None:
+    for schedule in schedules:
+        if not callable(schedule):
+            fix = f"optim.SGD(parameters, lr={call}(...)); a rate that stays is optim.constant(0.1)"
+            problem, expected = "this is no schedule", "a function step -> lr"
+            raise ArgumentError(restate(call, problem, expected=expected, fix=fix, schedule=schedule))
 
 
 @dataclass(frozen=True)
