@@ -10,7 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 import numpy as np
@@ -30,12 +30,13 @@ class Version:
     Attributes:
         current: whether the memory still holds these values.
         copy: the memory's bytes as they were, and the address of the first; None if the change kept no copy.
+        owner: what the memory belongs to, where a user holds it as an ndarray: other tensors may be made around that.
     """
 
-    __slots__ = ("copy", "current")
+    __slots__ = ("__weakref__", "copy", "current", "owner")
 
-    def __init__(self) -> None:
-        self.current = True
+    def __init__(self, owner: Any = None) -> None:
+        self.current, self.owner = True, owner
         self.copy: tuple[np.ndarray, int] | None = None
 
     def value(self, array: np.ndarray) -> np.ndarray | None:
@@ -45,19 +46,82 @@ class Version:
         if self.copy is None:
             return None
         memory, low = self.copy
+        start, end = _bounds(array)
+        if start < low or end > low + memory.size:  # a change through another tensor of the owner has kept only its own
+            return None
         return np.ndarray(array.shape, array.dtype, memory, address(array) - low, array.strides)
 
 
+# The present version of each memory that a user holds as an array, by the identity of its owner, which it keeps alive.
+# Dead references are dropped when there are more than `_most_owners`.
+_of_owners: dict[int, ref[Version]] = {}
+_most_owners = 1024
+
+
 def version_of(x: Variable) -> Version:
-    """The present version of the memory of `x`: all tensors that share it hold the same one."""
+    """The present version of the memory of `x`: all tensors that share it hold the same one.
+
+    Only one that was made around an ndarray may hold an earlier one: a change through another tensor of the array
+    doesn't find it.
+    """
     version = x._version
-    if version is None:
+    if version is None or not version.current:
         with _lock:
             version = x._version
-            if version is None:
-                version = Version()
+            if version is None or not version.current:
+                owner = None if version is None else version.owner
+                version = Version() if owner is None else _present(owner)
                 for tensor in sharers(x):
                     tensor._version = version
+    return version
+
+
+def note_array(x: Variable) -> None:
+    """A user holds the memory of `x` as an ndarray: all tensors around it, or views of it, share its version."""
+    version = x._version
+    if version is not None and version.owner is not None:
+        return
+    owner = _owner_of(x._data)
+    with _lock:
+        if version is None:
+            x._version = version = _present(owner)
+            for tensor in sharers(x) if x._aliases is not None else ():
+                tensor._version = version
+        elif _known(owner) is None:
+            version.owner = owner
+            _of_owners[id(owner)] = ref(version)
+
+
+def _owner_of(array: np.ndarray) -> Any:
+    """The array, or what else it may be, that all views of a memory come from."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
+
+
+def _present(owner: Any) -> Version:
+    """The present version of what belongs to `owner`."""
+    version = _known(owner)
+    return _next(owner) if version is None else version
+
+
+def _known(owner: Any) -> Version | None:
+    """The present version of what belongs to `owner`, if there is one."""
+    reference = _of_owners.get(id(owner))
+    version = None if reference is None else reference()
+    return version if version is not None and version.current else None
+
+
+def _next(owner: Any) -> Version:
+    """A new version of what belongs to `owner`."""
+    global _most_owners
+    version = Version(owner)
+    _of_owners[id(owner)] = ref(version)
+    if len(_of_owners) > _most_owners:
+        for key, reference in list(_of_owners.items()):
+            if reference() is None:
+                _of_owners.pop(key, None)
+        _most_owners = max(1024, 2 * len(_of_owners))
     return version
 
 
@@ -72,13 +136,18 @@ def begin_version(x: Variable, keep: bool) -> bool:
     version = x._version
     if version is None:  # nothing was saved since the last change
         return False
+    if version.owner is not None:
+        version = version if version.current else version_of(x)
+        if sys.getrefcount(version) <= _ONE_NAME + 1:  # nobody but x holds it
+            return False
+    following = None if version.owner is None else _next(version.owner)
     if x._aliases is None and not keep:  # as below, for a parameter of which there is no view
-        x._version, version.current = None, False
+        x._version, version.current = following, False
         return False
     for tensor in sharers(x):
-        tensor._version = None
+        tensor._version = following
     try:
-        # No tensor refers to the version any longer; what still does has saved a value.
+        # What still refers to the version has saved a value, or is another tensor of the owner.
         if keep and sys.getrefcount(version) > _ONE_NAME:
             version.copy = _bytes_of(x._data if x._aliases is None else x._aliases.array)
     finally:
@@ -222,7 +291,7 @@ def sharers(x: Variable) -> Iterator[Variable]:
 def leave(x: Variable) -> None:
     """`x` is about to get another array: it shares the memory of the old one no longer."""
     begin_version(x, keep=False)
-    x._aliases = None
+    x._aliases = x._version = None
 
 
 def same_memory(view: np.ndarray, array: np.ndarray) -> bool:

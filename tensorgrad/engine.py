@@ -309,7 +309,8 @@ class Saved:
     def __init__(self, variable: Variable, source: "Node | Variable | None") -> None:
         self.array = variable._data
         self.source = source
-        self.version = variable._version or version_of(variable)
+        version = variable._version
+        self.version = version if version is not None and version.current else version_of(variable)
         self.name = variable.name
 
     @property

@@ -197,6 +197,10 @@ def _tensors(x: Any) -> list[Variable]:
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares the memory of an ndarray.
 
+    Several tensors around one array each have a history of their own. A change in place through one of them is seen by
+    the others, as a constant; backward raises GraphError where it needs the values of before. What is written into the
+    array itself goes unseen.
+
     >>> import numpy as np, tensorgrad as tg
     >>> a = np.zeros(2); t = tg.from_numpy(a); a[0] = 1; t
     tensor([1., 0.], dtype=float64)

@@ -65,6 +65,8 @@ class Tensor(Variable):
         super().__init__(as_array(data._data if isinstance(data, Variable) else data, dtype))
         if isinstance(data, Variable) and aliases.same_memory(self._data, data._data):
             aliases.add_detached(self, data)
+        else:
+            aliases.note_array(self)
         self.name = name
         if requires_grad:
             self._check_float()
@@ -75,6 +77,7 @@ class Tensor(Variable):
     @property
     def data(self) -> np.ndarray:
         """The values. What is written into this array goes unseen, unlike `t[...] = array`."""
+        aliases.note_array(self)
         return self._seen("data")
 
     @data.setter
@@ -89,6 +92,7 @@ class Tensor(Variable):
         if value is not self._data:
             aliases.leave(self)
             self._data = value
+            aliases.note_array(self)
         else:  # written already, as in `t.data *= 2`
             aliases.begin_version(self, keep=False)
 
@@ -217,6 +221,7 @@ class Tensor(Variable):
 
     def numpy(self) -> np.ndarray:
         """The values as an ndarray in the same memory, read-only if a gradient flows here."""
+        aliases.note_array(self)
         values = self._seen("numpy()")
         if not self._requires_grad:
             return values

@@ -191,7 +191,7 @@ class Run:
         self.outputs = [np.asarray(array) for array in results[: program.count]]
         self.kept = results[program.count :]
         self.shown: list[Version] = []  # of the watched outputs; the outputs themselves would be a cycle
-        self.versions = [x._version or version_of(x) for x in variables] if program.backward else []
+        self.versions = [version_of(x) for x in variables] if program.backward else []
         self.upstream: dict[int, Variable] = {}  # gradients of outputs that wait for others
 
     def gradients(

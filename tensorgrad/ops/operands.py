@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias
 import numpy as np
 
 from tensorgrad import engine
+from tensorgrad.aliases import note_array
 from tensorgrad.arrays import DEFAULT_FLOAT, SCALARS, DTypeLike, as_array, as_dtype, check_dtype, is_float, promote
 from tensorgrad.engine import Variable, apply
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
@@ -142,7 +143,11 @@ def as_tensor(x: TensorLike) -> Tensor:
     if holds_tensors(x):
         return apply(Stack, *in_one_dtype(x), axis=0)
     array = as_array(x)
-    return engine.wrap(array) if isinstance(x, np.ndarray) else engine.fixed(array)
+    if not isinstance(x, np.ndarray):
+        return engine.fixed(array)
+    tensor = engine.wrap(array)
+    note_array(tensor)
+    return tensor
 
 
 NUMBERS = frozenset((int, float, bool))
