@@ -1,25 +1,33 @@
 """Networks: modules, layers, initial values, losses, and what trains them."""
 
-from . import data, init, optim
-from .activations import ELU, GELU, LeakyReLU, LogSoftmax, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
-from .checkpoint import CheckpointError
-from .containers import ModuleList, Sequential
-from .convolution import Conv1d, Conv2d
-from .dropout import Dropout
-from .evaluation import accuracy, evaluate, predict
-from .flatten import Flatten
-from .history import History
-from .linear import Identity, Linear, linear
-from .loss_layers import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    L1Loss,
-    MSELoss,
-    NLLLoss,
-    SoftMarginLoss,
+from tensorgrad.nn import data, init, optim
+from tensorgrad.nn.layers.activations import (
+    ELU,
+    GELU,
+    LeakyReLU,
+    LogSoftmax,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Softplus,
+    Tanh,
 )
-from .losses import (
+from tensorgrad.nn.layers.containers import ModuleList, Sequential
+from tensorgrad.nn.layers.convolution import Conv1d, Conv2d
+from tensorgrad.nn.layers.dropout import Dropout
+from tensorgrad.nn.layers.flatten import Flatten
+from tensorgrad.nn.layers.linear import Identity, Linear, linear
+from tensorgrad.nn.layers.normalization import BatchNorm1d, BatchNorm2d
+from tensorgrad.nn.layers.pooling import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    MaxPool1d,
+    MaxPool2d,
+)
+from tensorgrad.nn.losses.functions import (
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -28,13 +36,23 @@ from .losses import (
     nll_loss,
     soft_margin_loss,
 )
-from .module import Module
-from .normalization import BatchNorm1d, BatchNorm2d
-from .parameter import Parameter
-from .pooling import AdaptiveAvgPool1d, AdaptiveAvgPool2d, AvgPool1d, AvgPool2d, MaxPool1d, MaxPool2d
-from .state import LoadResult, StateDictError
-from .summary import Summary, summary
-from .training import TrainingInterrupted, fit
+from tensorgrad.nn.losses.layers import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SoftMarginLoss,
+)
+from tensorgrad.nn.module import Module
+from tensorgrad.nn.parameter import Parameter
+from tensorgrad.nn.state import LoadResult, StateDictError
+from tensorgrad.nn.summary import Summary, summary
+from tensorgrad.nn.training.checkpoint import CheckpointError
+from tensorgrad.nn.training.evaluation import accuracy, evaluate, predict
+from tensorgrad.nn.training.history import History
+from tensorgrad.nn.training.loop import TrainingInterrupted, fit
 
 __all__ = [
     "ELU",

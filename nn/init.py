@@ -10,9 +10,9 @@ from typing import TypeVar
 
 import numpy as np
 
-from tensorgrad.engine import no_grad
+from tensorgrad.arrays.random import default_generator
+from tensorgrad.autograd.engine import no_grad
 from tensorgrad.errors import ArgumentError, ShapeError, restate, restated
-from tensorgrad.random import default_generator
 from tensorgrad.tensor import Tensor
 
 T = TypeVar("T", bound=Tensor)

@@ -9,17 +9,16 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 import numpy as np
 
-from tensorgrad.aliases import leave
-from tensorgrad.arrays import DTypeLike, check_device, is_device, is_float
-from tensorgrad.backward import zero_grad
-from tensorgrad.console import printable
-from tensorgrad.engine import HookHandle, no_grad, observers, reconfigured, scope, tell
+from tensorgrad.arrays.dtypes import DTypeLike, check_device, is_device, is_float
+from tensorgrad.autograd.backward import zero_grad
+from tensorgrad.autograd.engine import HookHandle, no_grad, observers, reconfigured, scope, tell
+from tensorgrad.autograd.versions import leave
 from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.nn.parameter import Parameter
+from tensorgrad.nn.state import LoadResult, match
 from tensorgrad.ops.operands import as_tensor
+from tensorgrad.system.console import printable
 from tensorgrad.tensor import Tensor
-
-from .parameter import Parameter
-from .state import LoadResult, match
 
 P = ParamSpec("P")
 R = TypeVar("R", covariant=True)

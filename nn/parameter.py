@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tensorgrad.arrays import DTypeLike
+from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.ops.operands import detached
 from tensorgrad.tensor import Tensor
 

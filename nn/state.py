@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.arrays import as_array
+from tensorgrad.arrays.dtypes import as_array
 from tensorgrad.errors import TensorgradError, describe
 from tensorgrad.tensor import Tensor
 

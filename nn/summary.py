@@ -10,14 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.console import printable
-from tensorgrad.engine import no_grad
+from tensorgrad.arrays.random import default_generator
+from tensorgrad.autograd.engine import no_grad
 from tensorgrad.errors import ShapeError, restate
+from tensorgrad.nn.module import Module
 from tensorgrad.ops.operands import TensorLike, as_tensor
-from tensorgrad.random import default_generator
+from tensorgrad.system.console import printable
 from tensorgrad.tensor import Tensor
-
-from .module import Module
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,15 @@ from typing import TYPE_CHECKING
 
 import numpy as _np
 
+from tensorgrad.arrays.memory import empty_cache as empty_cache
+from tensorgrad.arrays.random import default_generator as default_generator, manual_seed as manual_seed
+from tensorgrad.autograd.engine import (
+    enable_grad as enable_grad,
+    is_grad_enabled as is_grad_enabled,
+    no_grad as no_grad,
+    observe as observe,
+    set_grad_enabled as set_grad_enabled,
+)
 from tensorgrad.compiler import compile as compile
 from tensorgrad.creation import (
     arange as arange,
@@ -24,13 +33,6 @@ from tensorgrad.creation import (
     zeros as zeros,
     zeros_like as zeros_like,
 )
-from tensorgrad.engine import (
-    enable_grad as enable_grad,
-    is_grad_enabled as is_grad_enabled,
-    no_grad as no_grad,
-    observe as observe,
-    set_grad_enabled as set_grad_enabled,
-)
 from tensorgrad.errors import (
     ArgumentError as ArgumentError,
     DTypeError as DTypeError,
@@ -40,17 +42,16 @@ from tensorgrad.errors import (
     ShapeError as ShapeError,
     TensorgradError as TensorgradError,
 )
-from tensorgrad.forks import imported as _imported
 from tensorgrad.interop import (
     from_dlpack as from_dlpack,
     from_numpy as from_numpy,
 )
-from tensorgrad.memory import empty_cache as empty_cache
-from tensorgrad.ops.activations import *
-from tensorgrad.ops.arithmetic import *
-from tensorgrad.ops.comparison import *
 from tensorgrad.ops.convolution import *
 from tensorgrad.ops.dropout import *
+from tensorgrad.ops.elementwise.activations import *
+from tensorgrad.ops.elementwise.arithmetic import *
+from tensorgrad.ops.elementwise.comparison import *
+from tensorgrad.ops.elementwise.transcendental import *
 from tensorgrad.ops.indexing import *
 from tensorgrad.ops.linear import *
 from tensorgrad.ops.normalization import *
@@ -59,17 +60,13 @@ from tensorgrad.ops.pooling import *
 from tensorgrad.ops.reductions import *
 from tensorgrad.ops.shapes import *
 from tensorgrad.ops.softmax import *
-from tensorgrad.ops.transcendental import *
-from tensorgrad.random import (
-    default_generator as default_generator,
-    manual_seed as manual_seed,
-)
 from tensorgrad.storage import (
     StorageError as StorageError,
     load as load,
     load_metadata as load_metadata,
     save as save,
 )
+from tensorgrad.system.forks import imported as _imported
 from tensorgrad.tensor import Tensor as Tensor
 from tensorgrad.transforms import (
     GradientError as GradientError,

@@ -15,7 +15,7 @@ from typing import Any
 import tensorgrad as tg
 from tensorgrad import kernels
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
-from tensorgrad.viz.graph import check_path
+from tensorgrad.viz.graph.drawing import check_path
 
 LARGEST = 10**9
 """Elements of an input that is drawn: more than that is a slip."""

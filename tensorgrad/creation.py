@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.arrays import DEFAULT_FLOAT, DTypeLike, as_array, as_dtype, is_float
-from tensorgrad.engine import Variable, aside, fixed, tell
+from tensorgrad.arrays.dtypes import DEFAULT_FLOAT, DTypeLike, as_array, as_dtype, is_float
+from tensorgrad.arrays.random import checked_generator
+from tensorgrad.autograd.engine import Variable, constant, host_call, tell
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
-from tensorgrad.geometry import as_tuple
 from tensorgrad.ops.operands import TensorLike, as_tensor, detached, loses_gradient, number
 from tensorgrad.ops.shapes import as_shape
-from tensorgrad.random import checked_generator
 from tensorgrad.tensor import Tensor
+from tensorgrad.windows import as_tuple
 
 Shape = int | Sequence[int]
 
@@ -31,7 +31,7 @@ def tensor(data: Any, dtype: DTypeLike = None, requires_grad: bool = False, name
     """
     data = detached("tensor", data)
     if isinstance(data, Variable):
-        return Tensor(aside(as_array, data._data, dtype, True), requires_grad, name=name)
+        return Tensor(host_call(as_array, data._data, dtype, True), requires_grad, name=name)
     made = Tensor(as_array(data, dtype, copy=True), requires_grad, name=name)
     if not requires_grad:
         tell("made", made)
@@ -153,7 +153,7 @@ def randint(low: int, high: int, shape: Shape, generator: np.random.Generator | 
     source = checked_generator("randint", generator)
     with restated("randint", low=low, high=high, shape=shape):
         low, high = _whole("randint", "low", low), _whole("randint", "high", high)
-        return Tensor(aside(source.integers, low, high, as_shape((shape,))))
+        return Tensor(host_call(source.integers, low, high, as_shape((shape,))))
 
 
 def randperm(n: int, generator: np.random.Generator | None = None) -> Tensor:
@@ -161,7 +161,7 @@ def randperm(n: int, generator: np.random.Generator | None = None) -> Tensor:
     source = checked_generator("randperm", generator)
     with restated("randperm", n=n):
         count = _whole("randperm", "n", n, minimum=0)
-        return Tensor(aside(source.permutation, count))
+        return Tensor(host_call(source.permutation, count))
 
 
 def _whole(call: str, name: str, value: int, minimum: int | None = None) -> int:
@@ -179,7 +179,7 @@ def _random(call: str, law: str, generator: np.random.Generator | None, shape: t
         problem, fix = "the values are fractions, which this dtype can't hold", "tg.randint draws integers"
         raise DTypeError(restate(call, problem, expected="a float dtype", fix=fix, shape=shape, dtype=dtype))
     with restated(call, shape=shape, dtype=dtype):
-        return aside(_drawn, source, law, as_shape(shape), dtype)
+        return host_call(_drawn, source, law, as_shape(shape), dtype)
 
 
 def _drawn(generator: np.random.Generator, law: str, shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
@@ -187,4 +187,4 @@ def _drawn(generator: np.random.Generator, law: str, shape: tuple[int, ...], dty
 
 
 def _fixed(array: np.ndarray, requires_grad: bool) -> Tensor:
-    return Tensor(array, True) if requires_grad else fixed(as_array(array))
+    return Tensor(array, True) if requires_grad else constant(as_array(array))

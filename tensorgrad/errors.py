@@ -6,7 +6,7 @@ Each class also derives from the built-in error that NumPy and PyTorch users alr
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tensorgrad.console import printable
+from tensorgrad.system.console import printable
 
 
 class TensorgradError(Exception):

@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.arrays import as_array
-from tensorgrad.engine import Variable, observers, tell, wrap
+from tensorgrad.arrays.dtypes import as_array
+from tensorgrad.autograd.engine import Variable, observers, tell, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
 from tensorgrad.numpy_functions import FUNCTIONS, UFUNC_METHODS
-from tensorgrad.ops import (
-    arithmetic,
-    assignment,
-    comparison,
-    linear,
-    operands,
-    transcendental as functions,
-)
+from tensorgrad.ops import assignment, linear, operands
+from tensorgrad.ops.elementwise import arithmetic, comparison, transcendental as functions
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor

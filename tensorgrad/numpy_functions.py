@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.arrays import as_dtype, is_float
-from tensorgrad.engine import Variable, fixed
+from tensorgrad.arrays.dtypes import as_dtype, is_float
+from tensorgrad.autograd.engine import Variable, constant
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
-from tensorgrad.ops import arithmetic, indexing, linear, reductions, shapes
+from tensorgrad.ops import indexing, linear, reductions, shapes
 from tensorgrad.ops.axes import normalize_axes, normalize_axis
+from tensorgrad.ops.elementwise import arithmetic
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, loses_gradient, number
 
 if TYPE_CHECKING:
@@ -264,7 +265,7 @@ def round(a, decimals=0, out=None):
         return arithmetic.round(a)
     scale = 10.0 ** number("np.round", "decimals", decimals)
     x = as_tensor(a)
-    return arithmetic.round(x * scale) / scale if is_float(x.dtype) else fixed(np.round(x._data, decimals))
+    return arithmetic.round(x * scale) / scale if is_float(x.dtype) else constant(np.round(x._data, decimals))
 
 
 # -------------------------------------------------------------------------------------------------------------- shapes

@@ -22,7 +22,7 @@ try:
 except ImportError:  # Windows
     fcntl = None
 
-from tensorgrad.arrays import as_array
+from tensorgrad.arrays.dtypes import as_array
 from tensorgrad.errors import ArgumentError, DTypeError, TensorgradError, restate
 from tensorgrad.tensor import Tensor
 

@@ -11,27 +11,17 @@ from typing import Any, Self
 
 import numpy as np
 
-from tensorgrad import aliases, engine, interop
-from tensorgrad.arrays import DTypeLike, as_array, is_float
-from tensorgrad.backward import backward, zero_grad
-from tensorgrad.console import printable
-from tensorgrad.engine import Hook, HookHandle, Variable
+from tensorgrad import interop
+from tensorgrad.arrays.dtypes import DTypeLike, as_array, is_float
+from tensorgrad.autograd import engine, versions
+from tensorgrad.autograd.backward import backward, zero_grad
+from tensorgrad.autograd.engine import Hook, HookHandle, Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate, restated
-from tensorgrad.ops import (
-    activations,
-    arithmetic,
-    assignment,
-    comparison,
-    indexing,
-    linear,
-    operands,
-    reductions,
-    shapes,
-    softmax as softmaxes,
-    transcendental as functions,
-)
+from tensorgrad.ops import assignment, indexing, linear, operands, reductions, shapes, softmax as softmaxes
 from tensorgrad.ops.axes import Axes
+from tensorgrad.ops.elementwise import activations, arithmetic, comparison, transcendental as functions
 from tensorgrad.ops.operands import Index, TensorLike
+from tensorgrad.system.console import printable
 
 
 @engine.results_are
@@ -63,10 +53,10 @@ class Tensor(Variable):
     ) -> None:
         data = operands.detached(type(self).__name__, data)
         super().__init__(as_array(data._data if isinstance(data, Variable) else data, dtype))
-        if isinstance(data, Variable) and aliases.same_memory(self._data, data._data):
-            aliases.add_detached(self, data)
+        if isinstance(data, Variable) and versions.same_memory(self._data, data._data):
+            versions.add_detached(self, data)
         else:
-            aliases.note_array(self)
+            versions.note_array(self)
         self.name = name
         if requires_grad:
             self._check_float()
@@ -77,7 +67,7 @@ class Tensor(Variable):
     @property
     def data(self) -> np.ndarray:
         """The values. What is written into this array goes unseen, unlike `t[...] = array`."""
-        aliases.note_array(self)
+        versions.note_array(self)
         return self._seen("data")
 
     @data.setter
@@ -90,11 +80,11 @@ class Tensor(Variable):
                 restate("data", "new data must look like the old", expected=expected, new=value, tensor=self)
             )
         if value is not self._data:
-            aliases.leave(self)
+            versions.leave(self)
             self._data = value
-            aliases.note_array(self)
+            versions.note_array(self)
         else:  # written already, as in `t.data *= 2`
-            aliases.begin_version(self, keep=False)
+            versions.begin_version(self, keep=False)
 
     @property
     def requires_grad(self) -> bool:
@@ -208,7 +198,7 @@ class Tensor(Variable):
     def detach(self) -> Tensor:
         """The same memory without history: no gradient flows through it."""
         tensor = engine.wrap(self._data)
-        aliases.add_detached(tensor, self)
+        versions.add_detached(tensor, self)
         if engine.observers():
             engine.tell("detached", self, tensor)
         return tensor
@@ -221,7 +211,7 @@ class Tensor(Variable):
 
     def numpy(self) -> np.ndarray:
         """The values as an ndarray in the same memory, read-only if a gradient flows here."""
-        aliases.note_array(self)
+        versions.note_array(self)
         values = self._seen("numpy()")
         if not self._requires_grad:
             return values
@@ -311,7 +301,7 @@ class Tensor(Variable):
     def __copy__(self) -> Self:
         copy = _rebuild(type(self), self._data, self._requires_grad, self.name)
         copy._node = self._node
-        aliases.add_view(copy, self)
+        versions.add_view(copy, self)
         return copy
 
     def __deepcopy__(self, memo: dict) -> Self:

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad import engine
-from tensorgrad.arrays import check_memory, is_float
-from tensorgrad.backward import gradients
+from tensorgrad.arrays.dtypes import check_memory, is_float
+from tensorgrad.autograd import engine
+from tensorgrad.autograd.backward import gradients
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, TensorgradError, restate
 from tensorgrad.ops.operands import TensorLike, as_tensor
 from tensorgrad.ops.shapes import stack

@@ -7,15 +7,15 @@ import numba
 import numpy as np
 import pytest
 
-from tensorgrad.kernels import runtime
+from tensorgrad.kernels.jit import dispatch
 
 
-def packed_arithmetic(piece: Callable, *arguments: object) -> int:
+def packed_arithmetic(kernel: Callable, *arguments: object) -> int:
     """How many multiplications and divisions of vectors there are in the code for arguments whose first is an array.
 
     Compiled anew, since numba doesn't show what came from its cache. Skips the test where the code isn't for x86.
     """
-    anew = numba.njit(**runtime.OPTIONS)(piece.py_func)
+    anew = numba.njit(**dispatch.OPTIONS)(kernel.py_func)
     anew(*arguments)
     (assembly,) = anew.inspect_asm().values()
     if not re.search(r"%[xyz]mm\d", assembly):

@@ -1,15 +1,17 @@
 """What all tests share: the oracle's marker, and the count of op cases at the end of a run."""
 
 import importlib.util
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from cores import MOST_THREADS
 
-from tensorgrad.kernels import runtime
-from tensorgrad.op import Op
+from tensorgrad.autograd.op import Op
+from tensorgrad.kernels.jit import dispatch
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -19,6 +21,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if item.get_closest_marker("oracle"):
             item.add_marker(skip)
+
+
+def pytest_configure() -> None:
+    """Share the cores between processes of tests that run at once.
+
+    With more threads than cores each parallel region waits for a thread that the system has suspended, 4 ms and more.
+    Tests of what threads do take the fixture `threads`, or `cores.MOST_THREADS`.
+    """
+    if processes := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+        dispatch.set_num_threads(max(1, MOST_THREADS // int(processes)))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -43,12 +55,12 @@ def ctrl_c() -> Iterator[Callable[[], None]]:
 @pytest.fixture(params=[1, 2], ids=["one thread", "two threads"])
 def threads(request: pytest.FixtureRequest) -> Iterator[int]:
     """How many threads kernels use in the test: one, and two where there are two cores."""
-    before = runtime.get_num_threads()
-    if request.param > before:
+    if request.param > MOST_THREADS:
         pytest.skip("there is one core")
-    runtime.set_num_threads(request.param)
+    before = dispatch.get_num_threads()
+    dispatch.set_num_threads(request.param)
     yield request.param
-    runtime.set_num_threads(before)
+    dispatch.set_num_threads(before)
 
 
 def concrete_ops() -> set[type[Op]]:

@@ -18,11 +18,13 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
-from tensorgrad.kernels import activations, runtime, twins
-from tensorgrad.kernels.calls import call
-from tensorgrad.kernels.launches import Launches, Recorder
-from tensorgrad.kernels.opaque import Opaque
-from tensorgrad.kernels.runtime import piece
+from tensorgrad.kernels import reference
+from tensorgrad.kernels.elementwise import activations
+from tensorgrad.kernels.jit import dispatch
+from tensorgrad.kernels.jit.command_list import Launches, Recorder
+from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.jit.opaque import Opaque
+from tensorgrad.kernels.jit.trampolines import call
 
 
 @intrinsic
@@ -39,7 +41,7 @@ def apart(typing):
 def power(number: int) -> Callable:
     """A helper, x to the power `number`."""
 
-    @piece
+    @kernel
     def powers(x):
         apart()
         z = x
@@ -53,9 +55,9 @@ def power(number: int) -> Callable:
 def shifted(helper: Callable) -> Callable:
     """A kernel z = helper(x) + parameter, whose closures differ in the helper alone."""
 
-    @piece
-    def share(x, z, parameter, index, pieces):
-        for k in range(x.size * index // pieces, x.size * (index + 1) // pieces):
+    @kernel
+    def share(x, z, parameter, index, chunks):
+        for k in range(x.size * index // chunks, x.size * (index + 1) // chunks):
             z[k] = helper(x[k]) + parameter
 
     return share
@@ -64,16 +66,16 @@ def shifted(helper: Callable) -> Callable:
 POWERS = {f"power {number}": (shifted(power(number)), number) for number in (1, 2, 3)}
 
 
-@piece
-def relay(address, arguments, index, pieces):
+@kernel
+def relay(address, arguments, index, chunks):
     """A kernel that runs another, of which it knows the address alone."""
-    call(address, arguments, index, pieces)
+    call(address, arguments, index, chunks)
 
 
 class Kernel(NamedTuple):
     """A compiled function (x, z, parameter, index, pieces) or (g, y, z, …), its arguments, and what it must give."""
 
-    piece: Callable
+    kernel: Callable
     arguments: tuple
     expected: np.ndarray
 
@@ -87,25 +89,25 @@ def kernel(name: str, dtype: str, rng: np.random.Generator) -> Kernel:
         return Kernel(share, (x, out, parameter), x**number + parameter)
     function, *gradient = name.split()
     if gradient:
-        expected = twins.activation_gradient(function, g, x, 0.5)
+        expected = reference.activation_gradient(function, g, x, 0.5)
         return Kernel(activations.FUNCTIONS[function].products, (g, x, out, parameter), expected)
-    return Kernel(activations.FUNCTIONS[function].values, (x, out, parameter), twins.activation(function, x, 0.5))
+    return Kernel(activations.FUNCTIONS[function].values, (x, out, parameter), reference.activation(function, x, 0.5))
 
 
 def serial(share: Callable, arguments: tuple) -> None:
-    runtime.run(share, arguments, 1)
+    dispatch.run(share, arguments, 1)
 
 
 def parallel(share: Callable, arguments: tuple) -> None:
-    runtime.run(share, arguments, 2)
+    dispatch.run(share, arguments, 2)
 
 
 def by_address(share: Callable, arguments: tuple) -> None:
-    relay(runtime.address_of(share, arguments), arguments, 0, 1)
+    relay(dispatch.address_of(share, arguments), arguments, 0, 1)
 
 
 def captured(share: Callable, arguments: tuple) -> None:
-    with runtime.recorded(Recorder()) as recorder:
+    with dispatch.recorded(Recorder()) as recorder:
         parallel(share, tuple(Opaque(x) if isinstance(x, np.ndarray) else x for x in arguments))
     launches = Launches(recorder.launches, [])
     arguments[-2][:] = np.nan
@@ -120,7 +122,7 @@ def wrong(call: list[str], way: Callable, rng: np.random.Generator) -> list[str]
     found = kernel(*call, rng)
     out = found.arguments[-2]
     out[:] = np.nan
-    way(found.piece, found.arguments)
+    way(found.kernel, found.arguments)
     tolerance = 1e-11 if out.dtype == np.float64 else 4e-6
     close = np.allclose(out, found.expected, rtol=tolerance, atol=tolerance)
     return [] if close else [f"{' '.join(call)}, {way.__name__}"]

@@ -9,21 +9,22 @@ from pathlib import Path
 
 import pytest
 
+from tools import import_graph
+
 ROOT = Path(__file__).parent.parent
 
 # Each room may import from the rooms before it, never from those behind it.
 FLOORS = [
-    {"console", "errors", "forks", "random"},
-    {"geometry", "memory", "arrays", "op", "aliases"},
+    {"errors", "system"},
+    {"windows", "arrays"},
     {"kernels"},
-    {"engine"},
-    {"backward"},
+    {"autograd"},
     {"ops"},
     {"numpy_functions", "interop"},
     {"tensor"},
     {"creation", "transforms", "storage", "compiler"},
     {"nn", "viz", "__main__"},
-    {"examples", "benchmarks"},
+    {"examples", "benchmarks", "tools"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
 # Rooms on one floor that may not see each other.
@@ -36,7 +37,7 @@ def room_of(path):
 
 
 def modules():
-    for folder in ("tensorgrad", "nn", "viz", "examples"):
+    for folder in ("tensorgrad", "nn", "viz", "examples", "tools"):
         for path in sorted((ROOT / folder).rglob("*.py")):
             if room_of(path) != "__init__":
                 yield path
@@ -70,6 +71,26 @@ def test_imports_run_one_way(path):
             continue
         assert LEVEL[there] <= LEVEL[here], f"{path.relative_to(ROOT)} ({here}) imports {there}, which stands above it"
         assert (here, there) not in STRANGERS, f"{here} and {there} don't know each other"
+
+
+def test_nothing_imports_in_a_circle():
+    graph = import_graph.import_graph(ROOT)
+    assert len(graph) > 200
+    assert import_graph.cycles(graph) == []
+    assert import_graph.cycles(import_graph.between_rooms(graph, ROOT)) == []
+
+
+def test_a_circle_is_found(tmp_path):
+    (tmp_path / "tensorgrad").mkdir()
+    for name, other in ("ab", "bc", "ca", "da"):
+        (tmp_path / "tensorgrad" / f"{name}.py").write_text(f"from tensorgrad import {other}\n")
+    (circle,) = import_graph.cycles(import_graph.import_graph(tmp_path))
+    assert set(circle) == {f"tensorgrad.{name}" for name in "abc"}
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in modules()}), ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_folder_is_read_at_a_glance(folder):
+    assert len(list(folder.glob("*.py"))) <= 16, "a folder holds about a dozen files; see docs/how-it-works.md"
 
 
 def run(code):
@@ -106,7 +127,9 @@ def test_the_wheel_holds_one_top_level_package(tmp_path):
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {t for t in tops if not t.endswith(".dist-info")} == {"tensorgrad"}
-    assert {"tensorgrad/nn/data/optdigits.npz", "tensorgrad/py.typed", "tensorgrad/viz/__init__.py"} <= set(names)
+    assert {"tensorgrad/nn/data/datasets/optdigits.npz", "tensorgrad/py.typed", "tensorgrad/viz/__init__.py"} <= set(
+        names
+    )
     assert "tensorgrad/viz/plots/__init__.py" in names
     page = {f"tensorgrad/viz/page/{path.name}" for path in (ROOT / "viz" / "page").glob("*.*")}
     assert any(name.endswith(".js") for name in page)
@@ -134,7 +157,7 @@ READERS = {
     ("interop.py", "_read_only"),
 }
 LOOKS = {"shape", "dtype", "ndim", "size", "nbytes", "flags"}
-HELPERS = {"aside", "holds", "fixed", "zeros_like", "ones_like"}
+HELPERS = {"host_call", "guard", "constant", "zeros_like", "ones_like"}
 
 
 def value_readers(path):
@@ -155,7 +178,11 @@ def value_readers(path):
 
 
 def test_values_are_read_by_ops_or_by_named_helpers():
-    files = [*(ROOT / "tensorgrad" / "ops").glob("*.py"), *(ROOT / "nn").glob("*.py")]
+    files = [*(ROOT / "tensorgrad" / "ops").rglob("*.py")]
+    folders = [ROOT / "nn" / name for name in ("", "layers", "losses", "training")]
+    files += [path for folder in folders for path in folder.glob("*.py")]
     files += [ROOT / "tensorgrad" / name for name in ("creation.py", "interop.py", "transforms.py")]
     found = {reader for path in files for reader in value_readers(path)}
-    assert found <= READERS, f"a compiled function won't hear of these: {found - READERS}; see engine.aside and holds"
+    assert found <= READERS, (
+        f"a compiled function won't hear of these: {found - READERS}; see engine.host_call and holds"
+    )

@@ -38,7 +38,10 @@ def test_docstring_example(test, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("file", "source"),
-    [("tensorgrad/ops/transcendental.py", "tensorgrad.ops.operands"), ("tests/cases/transcendental.py", "cases.table")],
+    [
+        ("tensorgrad/ops/elementwise/transcendental.py", "tensorgrad.ops.operands"),
+        ("tests/cases/transcendental.py", "cases.table"),
+    ],
 )
 def test_the_guide_to_ops_adds_to_the_imports_that_are_there(file, source):
     root = Path(__file__).parent.parent

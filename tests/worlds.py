@@ -15,11 +15,12 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
+from cores import MOST_THREADS
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.engine import holds
-from tensorgrad.random import default_generator
+from tensorgrad.arrays.random import default_generator
+from tensorgrad.autograd.engine import guard
 
 CLASSES = 4
 GLOBAL_SCALE = 1.0
@@ -283,7 +284,7 @@ def clipped_step(w: World) -> Callable:
     def function(x, y):
         w.optimizer.zero_grad()
         cost = w.loss(w.second(w.net(x)), y).sum()
-        if not holds(np.isfinite, cost._data):
+        if not guard(np.isfinite, cost._data):
             raise nn.optim.NonFiniteError("the loss isn't finite")
         cost.backward()
         nn.optim.clip_grad_norm_(list(w.net.parameters()), 1.0)
@@ -744,10 +745,10 @@ def other_scalar(w: World, rng: np.random.Generator) -> None:
 
 
 def other_number_of_threads(w: World, rng: np.random.Generator) -> None:
-    tg.kernels.runtime.set_num_threads(int(pick(rng, [1, THREADS])))
+    tg.kernels.dispatch.set_num_threads(int(pick(rng, [1, MOST_THREADS])))
 
 
-THREADS = tg.kernels.runtime.get_num_threads()
+THREADS = tg.kernels.dispatch.get_num_threads()
 
 CALLS = [
     calls, many_calls, many_calls, bad_label, bad_label, bad_shape, odd_numbers, other_layout, one_array_again,
@@ -831,7 +832,7 @@ def live(seed: int, events: int = 12) -> World:
                 problem = f"world {seed}, {worlds[0].kind}: {_place(*found)} differs after {', '.join(happened)}"
                 raise Difference(problem)
     finally:
-        tg.kernels.runtime.set_num_threads(THREADS)
+        tg.kernels.dispatch.set_num_threads(THREADS)
     return worlds[0]
 
 

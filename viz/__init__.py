@@ -3,11 +3,12 @@
 `graph(loss)` draws, `explain(loss, wrt=w)` writes it out, `text(loss)` prints it, `trace()` watches a computation run.
 """
 
-from .attribution import grad_cam, input_gradient
-from .explain import explain
-from .explain.explanation import Explanation
-from .graph import Drawing, graph
-from .plots import (
+from tensorgrad.viz.attribution import grad_cam, input_gradient
+from tensorgrad.viz.explain import explain
+from tensorgrad.viz.explain.explanation import Explanation
+from tensorgrad.viz.graph.drawing import Drawing, graph
+from tensorgrad.viz.graph.text import text
+from tensorgrad.viz.plots import (
     DescentPath,
     GradientLog,
     Roc,
@@ -25,9 +26,8 @@ from .plots import (
     save_training_figure,
     weight_pictures,
 )
-from .recorder import Depth
-from .text import text
-from .trace import Trace, trace
+from tensorgrad.viz.record.recorder import Depth
+from tensorgrad.viz.record.trace import Trace, trace
 
 __all__ = [
     "Depth",

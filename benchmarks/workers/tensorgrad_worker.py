@@ -13,7 +13,7 @@ class Tensorgrad(Library):
         return np.asarray(value.detach() if isinstance(value, tg.Tensor) else value)
 
     def peak(self) -> float:
-        from tensorgrad.kernels import peak
+        from benchmarks import peak
 
         return peak.fma_peak()
 

@@ -3,18 +3,18 @@
 pooch, h5py and Pillow, the packages of the extra `data`, are imported by the functions that need them.
 """
 
-from .collate import collate
-from .dataset import Dataset, Subset, TensorDataset, TransformDataset, random_split
-from .files import DataFileError, MissingPackageError
-from .idx import read_idx
-from .image_files import ImageDataset, ImageReport
-from .image_folder import image_folder
-from .load_cats import cats, cats_arrays
-from .load_fundus import fundus
-from .load_mnist import mnist, mnist_arrays
-from .load_optdigits import optdigits, optdigits_arrays
-from .loader import DataLoader
-from .normalize import Normalize
+from tensorgrad.nn.data.collate import collate
+from tensorgrad.nn.data.dataset import Dataset, Subset, TensorDataset, TransformDataset, random_split
+from tensorgrad.nn.data.datasets.cats import cats, cats_arrays
+from tensorgrad.nn.data.datasets.fundus import fundus
+from tensorgrad.nn.data.datasets.mnist import mnist, mnist_arrays
+from tensorgrad.nn.data.datasets.optdigits import optdigits, optdigits_arrays
+from tensorgrad.nn.data.files.idx import read_idx
+from tensorgrad.nn.data.files.image_files import ImageDataset, ImageReport
+from tensorgrad.nn.data.files.image_folder import image_folder
+from tensorgrad.nn.data.files.locate import DataFileError, MissingPackageError
+from tensorgrad.nn.data.loader import DataLoader
+from tensorgrad.nn.data.normalize import Normalize
 
 __all__ = [
     "DataFileError",

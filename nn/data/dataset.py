@@ -11,11 +11,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.arrays import as_array
+from tensorgrad.arrays.dtypes import as_array
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
-
-from .collate import collate
-from .seeding import as_generator
+from tensorgrad.nn.data.collate import collate
+from tensorgrad.nn.data.seeding import as_generator
 
 
 class Dataset:

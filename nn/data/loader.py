@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, DTypeError, restate
-
-from ..state import is_count
-from .collate import to_tensors
-from .dataset import gather
-from .seeding import as_generator, generator_state, prepare_generator_state
+from tensorgrad.nn.data.collate import to_tensors
+from tensorgrad.nn.data.dataset import gather
+from tensorgrad.nn.data.seeding import as_generator, generator_state, prepare_generator_state
+from tensorgrad.nn.state import is_count
 
 
 @dataclass

@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.arrays.random import default_generator
 from tensorgrad.errors import ArgumentError, DTypeError, restate
-from tensorgrad.random import default_generator
-
-from ..state import is_count
+from tensorgrad.nn.state import is_count
 
 
 def as_generator(call: str, generator: np.random.Generator | int | None) -> np.random.Generator:

@@ -7,13 +7,12 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tensorgrad.engine import aside
+from tensorgrad.autograd.engine import host_call
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
-from tensorgrad.kernels import sums
+from tensorgrad.kernels.reduce import sums
+from tensorgrad.nn.optim.options import non_negative
+from tensorgrad.nn.optim.terms import quiet
 from tensorgrad.tensor import Tensor
-
-from .options import non_negative
-from .terms import quiet
 
 
 class NonFiniteError(TensorgradError, RuntimeError):
@@ -53,7 +52,7 @@ def clip_grad_norm_(
         non_negative(call, max_norm=max_norm)
     if not norm_type > 0:
         raise ArgumentError(restate(call, "no such norm", expected="p > 0, or math.inf", norm_type=norm_type))
-    return aside(_clip_norm, _all(parameters), max_norm, norm_type, error_if_nonfinite, effect=True)
+    return host_call(_clip_norm, _all(parameters), max_norm, norm_type, error_if_nonfinite, effect=True)
 
 
 @quiet
@@ -105,7 +104,7 @@ def clip_grad_value_(parameters: Tensor | Iterable[Tensor], clip_value: float) -
     tensor([ 3. , -3.5])
     """
     non_negative("clip_grad_value_", clip_value=clip_value)
-    aside(_clip_values, _all(parameters), clip_value, effect=True)
+    host_call(_clip_values, _all(parameters), clip_value, effect=True)
 
 
 def _clip_values(parameters: tuple[Tensor, ...], clip_value: float) -> None:

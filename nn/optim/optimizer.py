@@ -10,16 +10,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.aliases import begin_version
-from tensorgrad.arrays import KERNEL_FLOATS, is_float
-from tensorgrad.backward import zero_grad
-from tensorgrad.engine import aside, observers, tell
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
+from tensorgrad.autograd.backward import zero_grad
+from tensorgrad.autograd.engine import host_call, observers, tell
+from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.nn.optim.options import non_negative, plain, storable
+from tensorgrad.nn.optim.saved_state import misfits
+from tensorgrad.nn.optim.terms import EXACT, precision, quiet, scaled, slots_for
 from tensorgrad.tensor import Tensor
-
-from .options import non_negative, plain, storable
-from .saved_state import misfits
-from .terms import EXACT, precision, quiet, scaled, slots_for
 
 LARGE = 4096
 """Weights in a group from which its rule runs in a kernel: for fewer NumPy is fast enough, and numba stays unloaded."""
@@ -55,7 +54,7 @@ class Optimizer:
     """
 
     kernel: ClassVar[str | None] = None
-    """What computes the rule for all parameters in one call, in `kernels.updates`: in place of `update` for many."""
+    """What computes the rule for all parameters in one call, in `kernels.optim`: in place of `update` for many."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -117,7 +116,7 @@ class Optimizer:
             ArgumentError: a schedule that gave no finite learning rate ≥ 0.
         """
         if observers():
-            aside(self._step, tuple(self.named_parameters().values()), effect=True)
+            host_call(self._step, tuple(self.named_parameters().values()), effect=True)
         else:
             self._step()
 
@@ -130,7 +129,7 @@ class Optimizer:
             by_rule = range(len(parameters))
             if self.kernel is not None and sum([p._data.size for p in parameters]) >= LARGE:
                 together, by_rule = self._shares(number, parameters, states, slots)
-                kernel, numbers = getattr(kernels.updates, self.kernel), (*self.numbers(options), sign)
+                kernel, numbers = getattr(kernels.optim, self.kernel), (*self.numbers(options), sign)
                 for table, chosen in together:
                     gradients = [parameters[k]._grad._data for k in chosen]
                     kernel(table, gradients, [states[k]["step"] for k in chosen], numbers)
@@ -339,10 +338,10 @@ def _shares(
     for k, (w, *kept) in enumerate(arrays):
         fits = w.dtype == parameters[k]._grad._data.dtype and _fits_kernel(w, kept)
         (together.setdefault(w.dtype, []) if fits else by_rule).append(k)
-    return [(kernels.updates.Table([arrays[k] for k in chosen]), chosen) for chosen in together.values()], by_rule
+    return [(kernels.optim.Table([arrays[k] for k in chosen]), chosen) for chosen in together.values()], by_rule
 
 
 def _fits_kernel(w: np.ndarray, kept: list[np.ndarray]) -> bool:
     """Whether weights and what is kept for them lie in memory as a kernel takes them: it gets their addresses alone."""
-    fits = kernels.runtime.COMPILED and w.dtype in KERNEL_FLOATS and w.flags.carray
+    fits = kernels.dispatch.COMPILED and w.dtype in KERNEL_FLOATS and w.flags.carray
     return fits and all([a.dtype == w.dtype and a.shape == w.shape and a.flags.carray for a in kept])

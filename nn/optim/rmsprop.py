@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from .optimizer import Optimizer, Schedule
-from .options import fraction, non_negative
-from .terms import scaled, with_decay
+from tensorgrad.nn.optim.optimizer import Optimizer, Schedule
+from tensorgrad.nn.optim.options import fraction, non_negative
+from tensorgrad.nn.optim.terms import scaled, with_decay
 
 
 class RMSprop(Optimizer):

@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.errors import TensorgradError, describe
+from tensorgrad.nn.optim.terms import precision, slots_for
+from tensorgrad.nn.state import is_count
 from tensorgrad.tensor import Tensor
 
-from ..state import is_count
-from .terms import precision, slots_for
-
 if TYPE_CHECKING:
-    from .optimizer import Optimizer
+    from tensorgrad.nn.optim.optimizer import Optimizer
 
 
 def misfits(optimizer: Optimizer, state: Any) -> list[str]:

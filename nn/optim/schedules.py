@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from tensorgrad.errors import ArgumentError, restate
-
-from .options import non_negative, plain
+from tensorgrad.nn.optim.options import non_negative, plain
 
 Schedule = Callable[[int], float]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad import memory
+from tensorgrad.arrays import memory
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor

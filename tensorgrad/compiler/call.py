@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad import engine
+from tensorgrad.autograd import engine
+from tensorgrad.autograd.engine import Variable
 from tensorgrad.compiler.exact import EQUAL, plain_key
-from tensorgrad.engine import Variable
 from tensorgrad.ops.operands import as_tensor
 
 

@@ -22,14 +22,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad import kernels, memory
+from tensorgrad import kernels
+from tensorgrad.arrays import memory
 from tensorgrad.compiler.program import Call, Setting, call_of, function_of, last_uses
 from tensorgrad.compiler.recording import Step
-from tensorgrad.kernels.opaque import Opaque, real
+from tensorgrad.kernels.jit.opaque import Opaque, real
 from tensorgrad.ops.operands import quiet
 
 if TYPE_CHECKING:  # with numba, which is loaded at its first use
-    from tensorgrad.kernels.launches import Launch
+    from tensorgrad.kernels.jit.command_list import Launch
 
 LIMIT = 32 * 1024**2
 """Bytes that a capture holds at most. Steps that need more take so long that little is gained."""
@@ -217,7 +218,7 @@ class Captured:
         if any(_within(one, _place(other)) or _within(other, _place(one)) for one, other in combinations(arrays, 2)):
             raise Unfit  # one of them may come to lie elsewhere
         self.spoiled = False
-        self._threads, self._arena = kernels.runtime.get_num_threads(), memory.Arena(LIMIT)
+        self._threads, self._arena = kernels.dispatch.get_num_threads(), memory.Arena(LIMIT)
         self._places = [_place(array) for array in arrays]
         self._kinds = [(array.shape, array.dtype) for array in arrays]
         self._known = [weakref.ref(array) for array in arrays]
@@ -230,7 +231,9 @@ class Captured:
         self._held, self._views = capture.held, capture.views
         self._plan_results(capture, wanted)
         regions = [*self._places, *(place for place, *_ in self._fresh.values())]
-        self._units = [part if type(part) is HostCall else kernels.launches.Launches(part, regions) for part in parts]
+        self._units = [
+            part if type(part) is HostCall else kernels.command_list.Launches(part, regions) for part in parts
+        ]
         self._starts = np.array([begin for begin, _ in regions], np.int64)
 
     @property
@@ -244,8 +247,8 @@ class Captured:
 
     def run(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray] | None:
         """What is wanted, by name, in arrays that nobody else has; None where that isn't possible now."""
-        if not kernels.runtime.parallel_with(self._threads) or not self._follow(arrays):
-            self.spoiled = kernels.runtime.get_num_threads() != self._threads
+        if not kernels.dispatch.parallel_with(self._threads) or not self._follow(arrays):
+            self.spoiled = kernels.dispatch.get_num_threads() != self._threads
             return None
         found: dict[str, np.ndarray] = {}
         for k, (name, ((_, size), offset, like)) in enumerate(self._fresh.items(), len(arrays)):
@@ -349,9 +352,9 @@ class _Capture:
         arguments = _values(call, self.known)
         if not all(type(self.known[name]) is Opaque for name in _names(call)):
             return None
-        recorder = kernels.launches.Recorder()
+        recorder = kernels.command_list.Recorder()
         try:
-            with kernels.runtime.recorded(recorder), memory.drawn_from(self._room):
+            with kernels.dispatch.recorded(recorder), memory.drawn_from(self._room):
                 outputs = _outputs(quiet(call.run)(*arguments), len(call.outputs))
         except memory.ArenaFull:
             raise

@@ -10,7 +10,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from tensorgrad import engine
+from tensorgrad.autograd import engine
+from tensorgrad.autograd.engine import Variable
 from tensorgrad.compiler.call import Call
 from tensorgrad.compiler.exact import same
 from tensorgrad.compiler.guards import Guards, changed_by
@@ -18,7 +19,6 @@ from tensorgrad.compiler.program import Underway
 from tensorgrad.compiler.recording import Departed, Recording
 from tensorgrad.compiler.replay import Plan, Program, replay
 from tensorgrad.compiler.surroundings import Surroundings
-from tensorgrad.engine import Variable
 from tensorgrad.errors import DTypeError, restate
 
 P = ParamSpec("P")

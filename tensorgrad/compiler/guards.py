@@ -29,10 +29,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad import engine
+from tensorgrad.autograd import engine
+from tensorgrad.autograd.engine import Variable
 from tensorgrad.compiler.exact import plain_key, same_plain
 from tensorgrad.compiler.patches import PATCHES, watch
-from tensorgrad.engine import Variable
 
 OBJECTS = 20_000
 """Objects that are walked over at most."""

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.backward import accumulate, forget
+from tensorgrad.autograd.backward import accumulate, forget
+from tensorgrad.autograd.engine import Variable
 from tensorgrad.compiler.recording import Given, Step
-from tensorgrad.engine import Variable
 
 
 class Noted(NamedTuple):

@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any
 
-from tensorgrad.engine import reconfigured
+from tensorgrad.autograd.engine import reconfigured
 
 ABSENT = object()
 """Stands for a name that is no longer there, or wasn't in the beginning."""

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.backward import accumulate
+from tensorgrad.autograd.backward import accumulate
+from tensorgrad.autograd.op import Op
 from tensorgrad.compiler.recording import Given, Step
-from tensorgrad.op import Op
 from tensorgrad.ops.operands import quiet
 
 GIVEN = "given"

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.aliases import version_of
-from tensorgrad.backward import accumulate, forget
+from tensorgrad.autograd.backward import accumulate, forget
+from tensorgrad.autograd.engine import BACKWARD, Node, Scope, Variable
+from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.versions import version_of
 from tensorgrad.compiler.exact import same, same_array, same_memory
-from tensorgrad.engine import BACKWARD, Node, Scope, Variable
-from tensorgrad.op import Op
 
 
 class Step(NamedTuple):
-    """One computation: an op's forward, or a function that ran beside the ops (`engine.aside`)."""
+    """One computation: an op's forward, or a function that ran beside the ops (`engine.host_call`)."""
 
     function: type[Op] | Callable[..., Any]
     settings: dict[Any, Any]

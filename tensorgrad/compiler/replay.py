@@ -9,17 +9,26 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.aliases import Version, add_stranger, version_of
-from tensorgrad.backward import gradients
+from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.engine import (
+    Node,
+    Variable,
+    apply,
+    enable_grad,
+    is_grad_enabled,
+    note_shared_memory,
+    observe,
+    wrap,
+)
+from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.versions import Version, add_stranger, version_of
+from tensorgrad.compiler.backward_pass import Backward, Walk, grouped
 from tensorgrad.compiler.capture import Shortcut
 from tensorgrad.compiler.fusion import fused
 from tensorgrad.compiler.journal import Journal
 from tensorgrad.compiler.program import GIVEN, Underway, folded, function_of, live, names_given
 from tensorgrad.compiler.recording import Recording, Step, insist
-from tensorgrad.compiler.walk import Backward, Walk, grouped
-from tensorgrad.engine import Node, Variable, apply, enable_grad, is_grad_enabled, note_shared_memory, observe, wrap
 from tensorgrad.errors import GraphError, restate
-from tensorgrad.op import Op
 
 INSIDE = -1
 """Among the walks back, by outputs, those of the function itself."""

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.arrays.random import default_generator
+from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.op import Op
 from tensorgrad.compiler.guards import GENERATORS, Guards, is_library
-from tensorgrad.engine import Variable
-from tensorgrad.op import Op
-from tensorgrad.random import default_generator
 
 OUTSIDE = frozenset(
     (
@@ -30,7 +30,7 @@ OUTSIDE_BUILTINS = frozenset(("open", "input", "eval", "exec", "globals", "__imp
 COMPILERS = ("numba", "llvmlite")
 LIBRARIES = ("tensorgrad", "numpy", *COMPILERS)
 
-SETS_A_SEED = "tensorgrad.random", "manual_seed"
+SETS_A_SEED = "tensorgrad.arrays.random", "manual_seed"
 
 
 class Surroundings:

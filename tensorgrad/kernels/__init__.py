@@ -14,33 +14,40 @@ import time
 from collections.abc import Iterator
 from types import ModuleType
 
-from tensorgrad.forks import imported
+from tensorgrad.system.forks import imported
 
-ROOMS = (
-    "convolution",
-    "winograd",
-    "columns",
-    "sparse",
-    "matmul",
-    "linear",
-    "pooling",
-    "rectified_pooling",
-    "pooled_convolution",
-    "pointwise",
-    "folds",
-    "activations",
-    "softmax",
-    "losses",
-    "normalization",
-    "updates",
-    "special",
-    "launches",
-)
+# The modules that hold kernels, by the last part of their names.
+MODULES = {
+    name.rpartition(".")[2]: f"{__name__}.{name}"
+    for name in (
+        "conv.convolution",
+        "conv.winograd",
+        "conv.col2im",
+        "conv.sparse",
+        "linalg.matmul",
+        "linalg.linear",
+        "pool.pooling",
+        "pool.rectified_pooling",
+        "conv.pooled_convolution",
+        "elementwise.pointwise",
+        "reduce.columns",
+        "elementwise.activations",
+        "elementwise.softmax",
+        "elementwise.losses",
+        "elementwise.normalization",
+        "optim",
+        "elementwise.special",
+        "jit.command_list",
+    )
+}
+OTHERS = {"dispatch": "jit.dispatch", "sums": "reduce.sums", "reference": "reference"}
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in (*ROOMS, "runtime", "sums", "twins"):
-        return imported(f"{__name__}.{name}")
+    if name in MODULES:
+        return imported(MODULES[name])
+    if name in OTHERS:
+        return imported(f"{__name__}.{OTHERS[name]}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
@@ -49,13 +56,13 @@ def warmup() -> Iterator[tuple[str, float]]:
 
     Yields `(name, seconds)` after each kernel, so that a caller can show how far it is.
     """
-    runtime = imported(f"{__name__}.runtime")
-    if not runtime.COMPILED:
+    dispatch = imported(f"{__name__}.jit.dispatch")
+    if not dispatch.COMPILED:
         return
-    for room in ROOMS:
+    for module in MODULES:
         for dtype in ("float32", "float64"):
-            for name, call in imported(f"{__name__}.{room}").samples(dtype):
+            for name, call in imported(MODULES[module]).samples(dtype):
                 start = time.perf_counter()
-                with runtime.every_variant():
+                with dispatch.every_variant():
                     call()
-                yield f"{room}.{name} {dtype}", time.perf_counter() - start
+                yield f"{module}.{name} {dtype}", time.perf_counter() - start

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad import engine
-from tensorgrad.aliases import Place, begin_version, is_same_place, overlaps_itself, sharers
-from tensorgrad.engine import Node, Variable, apply, fixed, is_grad_enabled, wrap
+from tensorgrad.autograd import engine
+from tensorgrad.autograd.engine import Node, Variable, apply, constant, is_grad_enabled, wrap
+from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.versions import Place, begin_version, is_same_place, overlaps_itself, sharers
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
-from tensorgrad.op import Op
 from tensorgrad.ops.indexing import SetItem, fitting, scattered
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype
 
@@ -57,7 +57,7 @@ class WritePart(Op):
         return self.place.replaced(x, v)
 
     def backward_x(self, grad):
-        return apply(WritePart, grad, fixed(np.zeros(self.place.shape, grad.dtype)), place=self.place)
+        return apply(WritePart, grad, constant(np.zeros(self.place.shape, grad.dtype)), place=self.place)
 
     def backward_v(self, grad):
         return apply(ReadPart, grad, place=self.place)

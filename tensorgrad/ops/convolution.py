@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad import geometry, kernels
-from tensorgrad.engine import apply
+from tensorgrad import kernels, windows
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ShapeError, restate
-from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, floating, floating_pair, for_kernel
 
 if TYPE_CHECKING:
@@ -199,18 +199,18 @@ def _convolve(op, rank, x, weight, bias, stride, padding, dilation, groups):
     return z if batched else z.squeeze(0)
 
 
-@geometry.remembered
+@windows.remembered
 def _checked_motion(op, rank, image, filters, bias, stride, padding, dilation, groups):
     """The parameters of the op, or None where the arrays don't fit together: `_misfit` says why."""
-    (groups,) = geometry.as_tuple(groups, 1, op=op, name="groups", minimum=1)
+    (groups,) = windows.as_tuple(groups, 1, op=op, name="groups", minimum=1)
     if len(image) not in (rank + 1, rank + 2) or len(filters) != rank + 2:
         return None
     if image[-rank - 1] != filters[1] * groups or filters[0] % groups or (bias is not None and bias != filters[:1]):
         return None
-    stride = geometry.as_tuple(stride, rank, op=op, name="stride", minimum=1)
-    dilation = geometry.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
-    padding = geometry.conv_padding(padding, filters[2:], stride, dilation, op=op)
-    geometry.conv_output_size(image[-rank:], filters[2:], stride, padding, dilation, op=op)
+    stride = windows.as_tuple(stride, rank, op=op, name="stride", minimum=1)
+    dilation = windows.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
+    padding = windows.conv_padding(padding, filters[2:], stride, dilation, op=op)
+    windows.conv_output_size(image[-rank:], filters[2:], stride, padding, dilation, op=op)
     return {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
 
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.engine import apply, aside
+from tensorgrad.arrays.random import checked_generator
+from tensorgrad.autograd.engine import apply, host_call
+from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet
-from tensorgrad.random import checked_generator
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -51,7 +51,7 @@ def dropout(
         raise ArgumentError(restate("dropout", "p is no probability", expected="0 ≤ p ≤ 1", x=x, p=p))
     if not training or p == 0:
         return x
-    return apply(Dropout, x, as_tensor(aside(_mask, generator, x.shape, x.dtype, p)))
+    return apply(Dropout, x, as_tensor(host_call(_mask, generator, x.shape, x.dtype, p)))
 
 
 def _mask(generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, p: float) -> np.ndarray:

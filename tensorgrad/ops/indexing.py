@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad import geometry
-from tensorgrad.arrays import as_array, is_float
-from tensorgrad.engine import Variable, apply, aside, fixed, holds, tell
+from tensorgrad import windows
+from tensorgrad.arrays.dtypes import as_array, is_float
+from tensorgrad.autograd.engine import Variable, apply, constant, guard, host_call, tell
+from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, restate, restated
-from tensorgrad.op import Op
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.operands import TensorLike, as_tensor, holds_tensors, loses_gradient, quiet
 
@@ -76,13 +76,13 @@ class SetItem(Op):
         return z
 
     def backward_x(self, grad):
-        return apply(SetItem, grad, fixed(np.zeros((), grad.dtype)), index=self.index)
+        return apply(SetItem, grad, constant(np.zeros((), grad.dtype)), index=self.index)
 
     def backward_v(self, grad):
         read = apply(GetItem, grad, index=self.index)
         if _names_each_once(self.index):
             return read
-        return read * as_tensor(aside(_stays, read.shape, grad.shape, grad.dtype, *self.index))
+        return read * as_tensor(host_call(_stays, read.shape, grad.shape, grad.dtype, *self.index))
 
 
 class OneHot(Op):
@@ -116,7 +116,7 @@ def normal_index(op: str, x: Tensor, index: Any) -> tuple:
             if k._data.dtype == np.bool_:
                 tell("bypassed", "how many elements a mask selects, by the values", k)
             with restated(op, x=x, index=k):
-                k = aside(np.array, k._data)
+                k = host_call(np.array, k._data)
         elif isinstance(k, (np.ndarray, list)):
             k = np.array(as_tensor(k).data if holds_tensors(k) else k)
         if isinstance(k, np.ndarray):
@@ -193,7 +193,7 @@ def _in_precision_of(x: Tensor, value: TensorLike) -> Tensor:
     if x.dtype == np.float64 and isinstance(value, (float, list, tuple)):
         tensor = as_tensor(value)
         exact = not tensor._requires_grad and tensor.dtype == np.float32
-        return fixed(as_array(value, np.float64)) if exact else tensor
+        return constant(as_array(value, np.float64)) if exact else tensor
     return as_tensor(value)
 
 
@@ -233,15 +233,15 @@ def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
     labels = as_tensor(labels)
     if labels.dtype.kind not in "iu":
         raise DTypeError(restate("one_hot", "labels must be integers", fix="labels.astype('int64')", labels=labels))
-    k, num_classes = labels._data, geometry.as_tuple(num_classes, 1, op="one_hot", name="num_classes")[0]
+    k, num_classes = labels._data, windows.as_tuple(num_classes, 1, op="one_hot", name="num_classes")[0]
     if num_classes == -1:
         if k.size == 0:
             raise ArgumentError(
                 restate("one_hot", "no labels to count classes from", fix="pass num_classes", labels=labels)
             )
         num_classes = int(k.max()) + 1
-        holds(_needs_classes, k, num_classes)
-    if not holds(_are_classes, k, num_classes):
+        guard(_needs_classes, k, num_classes)
+    if not guard(_are_classes, k, num_classes):
         expected = f"0 ≤ label < {num_classes}"
         problem = f"labels run from {k.min()} to {k.max()}"
         raise RangeError(restate("one_hot", problem, expected=expected, labels=labels, num_classes=num_classes))

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.arrays import KERNEL_FLOATS, is_float
-from tensorgrad.engine import apply, fixed
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
+from tensorgrad.autograd.engine import apply, constant
+from tensorgrad.autograd.op import Op
 from tensorgrad.errors import DTypeError, ShapeError, restate
-from tensorgrad.kernels.sums import TERMS, product_in_parts
-from tensorgrad.op import Op
-from tensorgrad.ops.activations import rectified, relu_gradient
+from tensorgrad.kernels.reduce.sums import TERMS, product_in_parts
+from tensorgrad.ops.elementwise.activations import rectified, relu_gradient
 from tensorgrad.ops.operands import TensorLike, floating_pair, in_one_dtype, pair, quiet, widened
 
 if TYPE_CHECKING:
@@ -153,10 +153,10 @@ class Einsum(Op):
             n, dtype = xs[i].shape[axis], grad.dtype
             if label in target:
                 fresh = next(c for c in string.ascii_letters if c not in self.subscripts + target)
-                terms.append((label + fresh, fixed(np.eye(n, dtype=dtype))))
+                terms.append((label + fresh, constant(np.eye(n, dtype=dtype))))
                 label = fresh
             elif (label, n) not in known:
-                terms.append((label, fixed(np.ones(n, dtype))))
+                terms.append((label, constant(np.ones(n, dtype))))
             target += label
         subscripts = ",".join(t for t, _ in terms) + "->" + target
         return apply(Einsum, *[x for _, x in terms], subscripts=subscripts)

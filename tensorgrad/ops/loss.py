@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.engine import apply, is_grad_enabled
-from tensorgrad.op import Op
-from tensorgrad.ops.arithmetic import maximum, where
+from tensorgrad.autograd.engine import apply, is_grad_enabled
+from tensorgrad.autograd.op import Op
+from tensorgrad.ops.elementwise.arithmetic import maximum, where
+from tensorgrad.ops.elementwise.transcendental import log, log1p
 from tensorgrad.ops.indexing import one_hot
 from tensorgrad.ops.operands import quiet, widened
 from tensorgrad.ops.softmax import softmax
-from tensorgrad.ops.transcendental import log, log1p
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.engine import Variable, apply, aside, fixed, is_grad_enabled
+from tensorgrad.autograd.engine import Variable, apply, constant, host_call, is_grad_enabled
+from tensorgrad.autograd.op import Op
 from tensorgrad.errors import DTypeError, ShapeError, restate
-from tensorgrad.op import Op
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet, widened
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class ScaleAndShift(Op):
         return kernels.normalization.scale_and_shift(x, c, w, b)
 
     def backward_x(self, grad, w):
-        zeros = fixed(np.zeros_like(w._data))
+        zeros = constant(np.zeros_like(w._data))
         return apply(ScaleAndShift, grad, zeros, w, zeros)
 
     def backward_c(self, grad, w):
@@ -189,8 +189,8 @@ def batch_norm(
         raise ShapeError(restate("batch_norm", "the sizes don't fit", expected=expected, x=x, **given))
     # In the dtype of x, by a recorded cast: each parameter's gradient comes back in the parameter's own.
     given = {name: t if t.dtype == x.dtype else t.astype(x.dtype) for name, t in given.items()}
-    weight = given.get("weight", fixed(np.ones(x.shape[1], x.dtype)))
-    bias = given.get("bias", fixed(np.zeros(x.shape[1], x.dtype)))
+    weight = given.get("weight", constant(np.ones(x.shape[1], x.dtype)))
+    bias = given.get("bias", constant(np.zeros(x.shape[1], x.dtype)))
     if x.size == 0:
         return apply(ScaleAndShift, x, bias, weight, bias)  # nothing to take statistics of
     if not training and running_mean is not None and running_var is not None:
@@ -200,11 +200,11 @@ def batch_norm(
     if training and count == 1:
         fix = "use more examples, or model.eval()"
         raise ShapeError(restate("batch_norm", "training needs more than one value per channel", fix=fix, x=x))
-    mean, var = aside(_moments, x._data)
+    mean, var = host_call(_moments, x._data)
     if training:
         for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, count / (count - 1))):
             if running is not None:
-                aside(_follow, running, now, factor, momentum, effect=True)
+                host_call(_follow, running, now, factor, momentum, effect=True)
     return apply(BatchNorm, x, weight, bias, mean=mean, var=var, eps=eps)
 
 

@@ -16,12 +16,21 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
 
-from tensorgrad import engine
-from tensorgrad.aliases import note_array
-from tensorgrad.arrays import DEFAULT_FLOAT, SCALARS, DTypeLike, as_array, as_dtype, check_dtype, is_float, promote
-from tensorgrad.engine import Variable, apply
+from tensorgrad.arrays.dtypes import (
+    DEFAULT_FLOAT,
+    SCALARS,
+    DTypeLike,
+    as_array,
+    as_dtype,
+    check_dtype,
+    is_float,
+    promote,
+)
+from tensorgrad.autograd import engine
+from tensorgrad.autograd.engine import Variable, apply
+from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.versions import note_array
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
-from tensorgrad.op import Op
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -144,7 +153,7 @@ def as_tensor(x: TensorLike) -> Tensor:
         return apply(Stack, *in_one_dtype(x), axis=0)
     array = as_array(x)
     if not isinstance(x, np.ndarray):
-        return engine.fixed(array)
+        return engine.constant(array)
     tensor = engine.wrap(array)
     note_array(tensor)
     return tensor
@@ -286,7 +295,7 @@ def _scalar(value: Any, other: Any) -> Tensor:
     elif dtype == np.bool_ and not isinstance(value, (bool, np.bool_)):
         dtype = np.dtype(np.int64)
     try:
-        return engine.fixed(np.asarray(value, dtype))
+        return engine.constant(np.asarray(value, dtype))
     except OverflowError:
         fix = f"convert the tensor first, t.astype('int64'), for what {dtype} can't hold"
         problem = f"{value} is outside the range of {dtype}"

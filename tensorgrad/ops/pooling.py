@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad import geometry, kernels
-from tensorgrad.arrays import check_memory
-from tensorgrad.engine import apply, fixed
+from tensorgrad import kernels, windows
+from tensorgrad.arrays.dtypes import check_memory
+from tensorgrad.autograd.engine import apply, constant
+from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ShapeError, restate
-from tensorgrad.op import Op
 from tensorgrad.ops.convolution import Size, planes, signals
 from tensorgrad.ops.linear import Einsum
 from tensorgrad.ops.operands import TensorLike, floating, for_kernel
@@ -282,20 +282,20 @@ def _avg_pool(op, rank, x, kernel_size, stride, padding, ceil_mode, count_includ
     return z.squeeze(0) if single else z
 
 
-@geometry.remembered
+@windows.remembered
 def _windows(op, rank, size, kernel_size, stride, padding, dilation, ceil_mode):
-    kernel = geometry.as_tuple(kernel_size, rank, op=op, name="kernel_size", minimum=1)
-    stride = kernel if stride is None else geometry.as_tuple(stride, rank, op=op, name="stride", minimum=1)
-    sides = geometry.as_tuple(padding, rank, op=op, name="padding", minimum=0)
+    kernel = windows.as_tuple(kernel_size, rank, op=op, name="kernel_size", minimum=1)
+    stride = kernel if stride is None else windows.as_tuple(stride, rank, op=op, name="stride", minimum=1)
+    sides = windows.as_tuple(padding, rank, op=op, name="padding", minimum=0)
     padding = tuple((side, side) for side in sides)
-    dilation = geometry.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
-    output = geometry.pool_output_size(size, kernel, stride, padding, dilation, ceil_mode, op=op)
+    dilation = windows.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
+    output = windows.pool_output_size(size, kernel, stride, padding, dilation, ceil_mode, op=op)
     return {"kernel": kernel, "stride": stride, "padding": padding, "dilation": dilation, "output": output}
 
 
 def _adaptive(op, rank, x, output_size):
     x, single = _batched(op, rank, floating(x))
-    sizes = geometry.as_tuple(output_size, rank, op=op, name="output_size", minimum=1)
+    sizes = windows.as_tuple(output_size, rank, op=op, name="output_size", minimum=1)
     if 0 in x.shape[2:]:
         raise ShapeError(restate(op, "there is nothing to average", x=x, output_size=output_size))
     if set(sizes) == {1}:
@@ -304,7 +304,7 @@ def _adaptive(op, rank, x, output_size):
     check_memory(op, (*x.shape[:2], *sizes), x.dtype, x=x, output_size=output_size)
     for n, m in zip(x.shape[2:], sizes, strict=True):  # the weights of the means along one axis
         check_memory(op, (m, n), np.dtype(np.float64), x=x, output_size=output_size)
-    means = [fixed(_window_means(n, m).astype(x.dtype)) for n, m in zip(x.shape[2:], sizes, strict=True)]
+    means = [constant(_window_means(n, m).astype(x.dtype)) for n, m in zip(x.shape[2:], sizes, strict=True)]
     z = apply(AdaptiveAvgPool, x, *means, subscripts="nchw,ph,qw->ncpq" if rank == 2 else "ncl,ml->ncm")
     return z.squeeze(0) if single else z
 

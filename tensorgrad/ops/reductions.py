@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.arrays import is_float, repeated
-from tensorgrad.engine import apply, holds
-from tensorgrad.kernels import sums
-from tensorgrad.op import Op
-from tensorgrad.ops.arithmetic import where
+from tensorgrad.arrays.dtypes import is_float, repeated
+from tensorgrad.autograd.engine import apply, guard
+from tensorgrad.autograd.op import Op
+from tensorgrad.kernels.reduce import sums
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
+from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.transcendental import exp
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet, widened
-from tensorgrad.ops.transcendental import exp
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -203,7 +203,7 @@ class Prod(Reduction):
 
     def backward_x(self, grad, x, z):
         grad = self.spread(grad)
-        if holds(np.all, x._data):
+        if guard(np.all, x._data):
             return grad * self.spread(z) / x
         return grad * _products_of_the_others(x, self.axis)
 

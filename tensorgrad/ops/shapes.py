@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.arrays import repeated
-from tensorgrad.engine import apply
+from tensorgrad.arrays.dtypes import repeated
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate, restated
-from tensorgrad.op import Op
 from tensorgrad.ops.axes import normalize_axes, normalize_axis
 from tensorgrad.ops.operands import Stack, TensorLike, as_tensor, in_one_dtype, number
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.engine import apply, is_grad_enabled
-from tensorgrad.op import Op
+from tensorgrad.autograd.engine import apply, is_grad_enabled
+from tensorgrad.autograd.op import Op
 from tensorgrad.ops.axes import normalize_axis
+from tensorgrad.ops.elementwise.transcendental import exp
 from tensorgrad.ops.operands import TensorLike, floating, widened
-from tensorgrad.ops.transcendental import exp
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor

@@ -1,4 +1,4 @@
-"""Rows of tensorgrad/ops/activations.py and tensorgrad/ops/softmax.py."""
+"""Rows of tensorgrad/ops/elementwise/activations.py and tensorgrad/ops/softmax.py."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Rows of tensorgrad/ops/arithmetic.py."""
+"""Rows of tensorgrad/ops/elementwise/arithmetic.py."""
 
 import numpy as np
 

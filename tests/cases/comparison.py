@@ -1,4 +1,4 @@
-"""Rows of tensorgrad/ops/comparison.py: bool results, no gradient."""
+"""Rows of tensorgrad/ops/elementwise/comparison.py: bool results, no gradient."""
 
 import numpy as np
 

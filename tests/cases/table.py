@@ -1,7 +1,7 @@
 """What a row of the table says, and the inputs that follow from it.
 
 A row is one function of tensors with its NumPy reference, its PyTorch counterpart and its samples. The tests of
-`test_ops.py` and `test_ops_oracle.py` are run on every sample of every row, so an op is tested by having a row.
+`ops/test_table.py` and `ops/test_oracle.py` are run on every sample of every row, so an op is tested by having a row.
 """
 
 import zlib

@@ -1,4 +1,4 @@
-"""Rows of tensorgrad/ops/transcendental.py."""
+"""Rows of tensorgrad/ops/elementwise/transcendental.py."""
 
 import math
 

@@ -4,8 +4,8 @@ import pytest
 from worlds import Difference, live
 
 from tensorgrad.compiler import capture, journal, recording, replay
-from tensorgrad.kernels import launches
-from tensorgrad.kernels.opaque import real
+from tensorgrad.kernels.jit import command_list
+from tensorgrad.kernels.jit.opaque import real
 
 
 @pytest.mark.seeds(40)
@@ -27,7 +27,7 @@ def conditions_always_hold(patch):
 
 
 def marks_go_unnoticed(patch):
-    patch.setattr(launches.Recorder, "marked", lambda self, marks: real(marks))
+    patch.setattr(command_list.Recorder, "marked", lambda self, marks: real(marks))
 
 
 def parameters_never_move(patch):

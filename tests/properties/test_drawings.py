@@ -20,11 +20,12 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.viz import column, dot, style
-from tensorgrad.viz.fold import fold_modules, fold_plumbing
-from tensorgrad.viz.health import examine
-from tensorgrad.viz.modules import find_modules
-from tensorgrad.viz.wiring import Wiring
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.graph import column, dot
+from tensorgrad.viz.graph.fold import fold_modules, fold_plumbing
+from tensorgrad.viz.graph.health import examine
+from tensorgrad.viz.record.graph_index import GraphIndex
+from tensorgrad.viz.record.modules import find_modules
 
 WIDTH = 3
 UNARY = [tg.tanh, tg.exp, tg.relu, tg.sigmoid, tg.sqrt, tg.log, lambda x: 1.0 / x, lambda x: x * x, lambda x: -x]
@@ -183,7 +184,7 @@ def check_findings(record, folded, text):
     """A box says what is wrong with its own ops and layers, and nothing else."""
     graph = fold_plumbing(record)
     modules = find_modules(graph)
-    found, wiring = examine(graph, modules), Wiring(graph)
+    found, wiring = examine(graph, modules), GraphIndex(graph)
     view = fold_modules(graph, modules, folded)
     labels = dict(re.findall(r'^\t+"?([\w-]+)"? \[label=(.*)$', text, re.MULTILINE))
     for box in view.modules:
@@ -281,7 +282,7 @@ def check_sums(record):
 
 def check_lanes(record, text):
     broken = [e for e in record.edges if e.contribution is not None and not np.isfinite(e.contribution.mean_abs)]
-    assert (style.NOT_FINITE in text) == bool(broken) or any(
+    assert (theme.NOT_FINITE in text) == bool(broken) or any(
         t.gradient is not None and not np.isfinite(t.gradient.mean_abs) for t in record.tensors
     )
 

@@ -27,22 +27,15 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.errors import TensorgradError
-from tensorgrad.nn import checkpoint as checkpoints
-from tensorgrad.nn.checkpoint import Checkpoint, CheckpointError
-from tensorgrad.nn.data import (
-    DataLoader,
-    TensorDataset,
-    cats_arrays,
-    download,
-    fundus,
-    image_folder,
-    load_optdigits,
-    read_idx,
-)
-from tensorgrad.nn.data.pack_optdigits import read_digits
-from tensorgrad.nn.history import Means
+from tensorgrad.nn.data import DataLoader, TensorDataset, cats_arrays, fundus, image_folder, read_idx
+from tensorgrad.nn.data.datasets import optdigits as optdigits_module
+from tensorgrad.nn.data.files import download
 from tensorgrad.nn.optim import SGD, Adam, cosine
+from tensorgrad.nn.training import checkpoint as checkpoints
+from tensorgrad.nn.training.checkpoint import Checkpoint, CheckpointError
+from tensorgrad.nn.training.history import Means
 from tensorgrad.storage import digest, load_metadata, read_file, save
+from tools.pack_optdigits import read_digits
 
 h5py = pytest.importorskip("h5py", reason="HDF5 files need the extra `data`")
 Image = pytest.importorskip("PIL.Image", reason="pictures need Pillow, of the extra `data`")
@@ -280,7 +273,7 @@ def tensors():
 
 @cache
 def npz():
-    return Path(load_optdigits.__file__).with_name("optdigits.npz").read_bytes()
+    return Path(optdigits_module.__file__).with_name("optdigits.npz").read_bytes()
 
 
 @cache
@@ -361,7 +354,7 @@ def read_labels(path):
 
 
 def read_archive(path):
-    images, found = load_optdigits._read(path, "test")
+    images, found = optdigits_module._read(path, "test")
     assert images.shape == (1797, 8, 8) and found.shape == (1797,)
 
 
@@ -612,7 +605,7 @@ from pathlib import Path
 import numpy as np, tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.nn.data import cats_arrays, image_folder, read_idx
-from tensorgrad.nn.data.load_optdigits import _read
+from tensorgrad.nn.data.datasets.optdigits import _read
 import h5py, PIL.Image, safetensors
 PIL.Image.init()
 folder = Path(sys.argv[1])

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.kernels import runtime, sums
+from tensorgrad.kernels.jit import dispatch
+from tensorgrad.kernels.reduce import sums
 
 FEW_CASES = 24
 """Cases in an ordinary run, of up to 10,000 numbers; with more `--seeds` those behind have up to 20 million."""
@@ -148,16 +149,16 @@ def test_spreads_and_logarithms_of_sums(seed, blocks):
 
 @pytest.mark.seeds(6)
 def test_the_bits_are_those_of_one_thread(seed):
-    rng, before, results = np.random.default_rng([3, seed]), runtime.get_num_threads(), set()
+    rng, before, results = np.random.default_rng([3, seed]), dispatch.get_num_threads(), set()
     x = tg.Tensor(
         rng.standard_normal([(700, 900), (200_000, 3), (3, 200_000), (600_000,), (20, 30, 999), (9, 70_001)][seed])
     )
     try:
         for threads in {1, before}:
-            runtime.set_num_threads(threads)
+            dispatch.set_num_threads(threads)
             results |= {b"".join(x.sum(axes).data.tobytes() for axes in axes_of(x.ndim)) for _ in range(3)}
     finally:
-        runtime.set_num_threads(before)
+        dispatch.set_num_threads(before)
     assert len(results) == 1
 
 

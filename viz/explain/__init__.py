@@ -8,17 +8,15 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, restate
-
-from ..collect import MAX_OPS, variables_of
-from .author import Wishes, write
-from .computation import computation
-from .explanation import Explanation
-from .subject import Subject
+from tensorgrad.viz.explain.author import Wishes, write
+from tensorgrad.viz.explain.computation import computation
+from tensorgrad.viz.explain.explanation import Explanation
+from tensorgrad.viz.explain.subject import Subject
+from tensorgrad.viz.record.collect import MAX_OPS, variables_of
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
-
-    from ..trace import Trace
+    from tensorgrad.viz.record.trace import Trace
 
 
 def explain(

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from .. import style
-from .checking import Check
-from .document import Block, Heading, Prose, Table
-from .expansion import Expansion
-from .explanation import Explanation
-from .notation import few, inline, plain
-from .routes import STEPS, Routes
-from .subject import Subject
+from tensorgrad.viz.explain.explanation import Explanation
+from tensorgrad.viz.explain.sections.checking import Check
+from tensorgrad.viz.explain.sections.expansion import Expansion
+from tensorgrad.viz.explain.sections.routes import STEPS, Routes
+from tensorgrad.viz.explain.subject import Subject
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.format.document import Block, Heading, Prose, Table
+from tensorgrad.viz.format.notation import few, inline, plain
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,13 @@ def _title(subject: Subject) -> list[Block]:
     value, shape = subject.replay.values.get(subject.key), subject.gradient.shape
     now = ""
     if value is not None and subject.one_number:
-        now = f" = {style.number(float(value[subject.index or (0,) * value.ndim]))}"
-    loss = inline(f"L = {style.number(subject.loss)}")
+        now = f" = {theme.number(float(value[subject.index or (0,) * value.ndim]))}"
+    loss = inline(f"L = {theme.number(subject.loss)}")
     text = f"How does the loss {loss} change with {inline(subject.symbol + now)}?"
     if subject.index:
-        text += f" It is one of the {math.prod(shape):,} elements of {subject.name} {style.sizes(shape)}."
+        text += f" It is one of the {math.prod(shape):,} elements of {subject.name} {theme.sizes(shape)}."
     elif shape:
-        text += f" It holds {math.prod(shape):,} numbers, {style.sizes(shape)}; index=… explains one of them."
+        text += f" It holds {math.prod(shape):,} numbers, {theme.sizes(shape)}; index=… explains one of them."
     return [Heading(f"The chain rule for {inline(subject.goal)}"), Prose(text)]
 
 
@@ -72,12 +72,12 @@ def _forward(subject: Subject, routes: Routes) -> list[Block]:
             continue
         for key, shape in zip(step.inputs, step.input_shapes, strict=True):
             if key not in met and words.invented(key):
-                rows.append((words[key], style.sizes(shape), words.origin(key)))
+                rows.append((words[key], theme.sizes(shape), words.origin(key)))
             met.add(key)
         met.add(step.output)
         value = subject.replay.values.get(step.output)
         scalar = value is not None and value.ndim == 0
-        result = f"= {style.number(value.item())}" if scalar else style.sizes(step.shape)
+        result = f"= {theme.number(value.item())}" if scalar else theme.sizes(step.shape)
         rows.append((words.definition(step), result, ""))
     gap = (f"… {len(rows) - 2 * (STEPS // 2):,} more", "", "")
     return [Heading("Forward: what was computed"), Table(("", "", ""), "ltt", tuple(few(rows, STEPS, gap)))]

@@ -10,12 +10,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.engine import Node, Variable, apply, set_grad_enabled, wrap
+from tensorgrad.autograd.engine import Node, Variable, apply, set_grad_enabled, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
-
-from ..collect import live_steps
-from ..steps import Computed, Key, Known, Step, key_of
-from ..trace import Trace
+from tensorgrad.viz.record.collect import live_steps
+from tensorgrad.viz.record.steps import Computed, Key, Known, Step, key_of
+from tensorgrad.viz.record.trace import Trace
 
 
 class Link(NamedTuple):

@@ -5,10 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tensorgrad.console import printable
-
-from ..terminal import terminal_width
-from .document import Block, Equation, as_latex, as_markdown, as_text
+from tensorgrad.system.console import printable
+from tensorgrad.viz.format.document import Block, Equation, as_latex, as_markdown, as_text
+from tensorgrad.viz.format.terminal import terminal_width
 
 
 @dataclass(frozen=True)

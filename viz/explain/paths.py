@@ -13,11 +13,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from tensorgrad.backward import gradients
-from tensorgrad.engine import Variable, enable_grad, no_grad, wrap
-
-from ..steps import Key
-from .computation import Computation, Link
+from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.engine import Variable, enable_grad, no_grad, wrap
+from tensorgrad.viz.explain.computation import Computation, Link
+from tensorgrad.viz.record.steps import Key
 
 Path = tuple[Link, ...]
 """From the tensor outwards; the last link goes into the op that made the loss."""

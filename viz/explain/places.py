@@ -12,11 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorgrad.op import Op
-
-from .computation import Link
-from .notation import element
-from .words import Words, broadcast_index
+from tensorgrad.autograd.op import Op
+from tensorgrad.viz.explain.computation import Link
+from tensorgrad.viz.explain.words import Words, broadcast_index
+from tensorgrad.viz.format.notation import element
 
 Index = tuple[int, ...]
 

@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.op import Op
-
-from ..steps import Key, Known, Step
+from tensorgrad.autograd.op import Op
+from tensorgrad.viz.record.steps import Key, Known, Step
 
 STEP = 1e-5
 """Of the central difference, relative to values above 1: its errors, of STEP² and 1e−16 / STEP, are about equal."""

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from tensorgrad.backward import gradients
-from tensorgrad.engine import Variable, apply, set_grad_enabled, wrap
-
-from ..steps import Key
-from .subject import Subject
+from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.engine import Variable, apply, set_grad_enabled, wrap
+from tensorgrad.viz.explain.subject import Subject
+from tensorgrad.viz.record.steps import Key
 
 SAMPLES = 3
 """Times that the computation runs."""

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.backward import gradients
-from tensorgrad.engine import Node, Variable, observe
-
-from ..steps import Flow, Flows, Key, flows_of
-from . import words
-from .computation import Computation
-from .notation import element, partial
-from .places import Index
-from .replay import Replay
+from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.engine import Node, Variable, observe
+from tensorgrad.viz.explain import words
+from tensorgrad.viz.explain.computation import Computation
+from tensorgrad.viz.explain.places import Index
+from tensorgrad.viz.explain.replay import Replay
+from tensorgrad.viz.format.notation import element, partial
+from tensorgrad.viz.record.steps import Flow, Flows, Key, flows_of
 
 
 class Subject:

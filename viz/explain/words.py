@@ -9,13 +9,12 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tensorgrad.engine import Variable
-from tensorgrad.op import Op
-
-from .. import style
-from ..steps import Key, Known, Step
-from .computation import Computation, Link
-from .notation import END, NAME, element, factor, name, numbered, partial
+from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.op import Op
+from tensorgrad.viz.explain.computation import Computation, Link
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.format.notation import END, NAME, element, factor, name, numbered, partial
+from tensorgrad.viz.record.steps import Key, Known, Step
 
 _RAISED = str.maketrans("ˣʸ⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "xy0123456789−")
 FEW = 8
@@ -177,11 +176,11 @@ def arrays(gradient: np.ndarray) -> str:
     """A gradient in a few words: its value, its elements if few, else mean absolute value and norm."""
     gradient = gradient + 0.0  # no −0
     if gradient.size == 1:
-        return style.number(float(gradient.ravel()[0]))
+        return theme.number(float(gradient.ravel()[0]))
     if few(gradient):
-        return f"[{', '.join(style.number(float(v)) for v in gradient)}]"
-    measures = f"mean |·| {style.number(mean(gradient), 3)}, norm {style.number(norm(gradient), 3)}"
-    return f"{style.sizes(gradient.shape)}, {measures}"
+        return f"[{', '.join(theme.number(float(v)) for v in gradient)}]"
+    measures = f"mean |·| {theme.number(mean(gradient), 3)}, norm {theme.number(norm(gradient), 3)}"
+    return f"{theme.sizes(gradient.shape)}, {measures}"
 
 
 def few(gradient: np.ndarray) -> bool:

@@ -1,5 +1,5 @@
 """One page: the drawing, its records and a small program, in a single file that needs no network and no server."""
 
-from .writing import write
+from tensorgrad.viz.page.writing import write
 
 __all__ = ["write"]

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from ..records import Details, SourceLine
-from ..statistics import FEW
+from tensorgrad.viz.record.records import Details, SourceLine
+from tensorgrad.viz.record.statistics import FEW
 
 NO_PIXEL = 255
 """What stands for a gap between two channels, or a value that isn't finite."""
@@ -25,7 +25,7 @@ def encode(record: Any) -> str:
     `{"float": "nan"}`. A picture becomes one byte per pixel, for the page shows colours; many values become the bytes
     of their array. So LeNet stays small.
 
-    >>> from tensorgrad.viz.records import OpRecord
+    >>> from tensorgrad.viz.record.records import OpRecord
     >>> encode(OpRecord("op0", "</script>", "+", "", (("fill", "nan"),), "t1", idle=float("nan")))[:41]
     '{"id":"op0","name":"\\u003c/script\\u003e",'
     """

@@ -6,9 +6,9 @@ import html
 from collections.abc import Iterable
 from importlib.resources import files
 
-from .. import style
-from ..records import GraphRecord
-from .encoding import encode
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.page.encoding import encode
+from tensorgrad.viz.record.records import GraphRecord
 
 PROGRAM = (
     "text",
@@ -37,8 +37,8 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
         folded: the ids, in the SVG, of the modules that are folded to begin with.
 
     >>> import tensorgrad as tg
-    >>> from tensorgrad.viz import column
-    >>> from tensorgrad.viz.collect import collect
+    >>> from tensorgrad.viz.graph import column
+    >>> from tensorgrad.viz.record.collect import collect
     >>> record = collect(tg.tensor([1.0, 2.0], requires_grad=True, name="w").sum())
     >>> page = write(record, column.draw(record))
     >>> page[:15], page.count("<script")
@@ -66,4 +66,4 @@ def _part(name: str) -> str:
 def _palette() -> str:
     """The colours of the drawing, for the rest of the page."""
     names = ("BLUE", "GREEN", "VERMILION", "INK", "GREY", "PALE")
-    return f":root {{ {' '.join(f'--{name.lower()}: {getattr(style, name)};' for name in names)} }}"
+    return f":root {{ {' '.join(f'--{name.lower()}: {getattr(theme, name)};' for name in names)} }}"

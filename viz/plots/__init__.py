@@ -5,16 +5,16 @@ Each function takes the Axes to draw on and returns them. Without any it makes a
 Hues are told apart by colour-blind readers too.
 """
 
-from .comparison import compare
-from .confusion import confusion_matrix
-from .cost_curve import cost_curve
-from .cost_surface import cost_surface
-from .curves import curves, save_training_figure
-from .descent import DescentPath
-from .gradient_flow import GradientLog, gradient_flow
-from .mistakes import mistakes
-from .pictures import feature_maps, filters, weight_pictures
-from .roc import Roc, roc, roc_curve
+from tensorgrad.viz.plots.confusion import confusion_matrix
+from tensorgrad.viz.plots.cost.cost_curve import cost_curve
+from tensorgrad.viz.plots.cost.cost_surface import cost_surface
+from tensorgrad.viz.plots.cost.descent import DescentPath
+from tensorgrad.viz.plots.mistakes import mistakes
+from tensorgrad.viz.plots.pictures import feature_maps, filters, weight_pictures
+from tensorgrad.viz.plots.roc import Roc, roc, roc_curve
+from tensorgrad.viz.plots.training.comparison import compare
+from tensorgrad.viz.plots.training.curves import curves, save_training_figure
+from tensorgrad.viz.plots.training.gradient_flow import GradientLog, gradient_flow
 
 __all__ = [
     "DescentPath",

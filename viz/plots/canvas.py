@@ -7,15 +7,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, DTypeError, restate
-
-from .. import style
+from tensorgrad.viz.format import theme
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 ORANGE, PURPLE, SKY = "#E69F00", "#CC79A7", "#56B4E9"
-LINES = (style.BLUE, style.VERMILION, style.GREEN, ORANGE, PURPLE, SKY, style.INK)
+LINES = (theme.BLUE, theme.VERMILION, theme.GREEN, ORANGE, PURPLE, SKY, theme.INK)
 """Colours of lines that belong to different things, after Okabe and Ito."""
 
 PALE_BLUE = "#A6CEE8"

@@ -9,10 +9,9 @@ import numpy as np
 
 from tensorgrad.errors import DTypeError, restate
 from tensorgrad.ops.operands import values
-
-from .. import style
-from . import canvas
-from .checks import class_names, classes, equally_many, finite
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.plots import canvas
+from tensorgrad.viz.plots.checks import class_names, classes, equally_many, finite
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -96,7 +95,7 @@ def _colors(table: np.ndarray) -> np.ndarray:
     of_row = table / table.sum(1, keepdims=True).clip(1)
     of_worst = table / max(table[~diagonal].max(initial=0), 1)
     depth = np.where(diagonal, of_row, 0.75 * np.sqrt(of_worst))[..., None]
-    ink = np.where(diagonal[..., None], to_rgb(style.BLUE), to_rgb(style.VERMILION))
+    ink = np.where(diagonal[..., None], to_rgb(theme.BLUE), to_rgb(theme.VERMILION))
     return 1 - depth * (1 - ink)
 
 
@@ -105,14 +104,14 @@ def _write_counts(ax: Axes, table: np.ndarray, colors: np.ndarray) -> None:
     dark = colors @ (0.299, 0.587, 0.114) < 0.5
     for row, column in np.ndindex(table.shape):
         count = table[row, column]
-        color = "white" if dark[row, column] else style.INK if count else style.PALE
+        color = "white" if dark[row, column] else theme.INK if count else theme.PALE
         weight = "bold" if row == column else "normal"
         ax.text(column, row, f"{count:,}", ha="center", va="center", fontsize=9, color=color, weight=weight)
 
 
 def _name_classes(ax: Axes, labels: list[str]) -> None:
     step = -(-len(labels) // 40)
-    ticks, shown = range(0, len(labels), step), [style.shorten(name, LONGEST) for name in labels[::step]]
+    ticks, shown = range(0, len(labels), step), [theme.shorten(name, LONGEST) for name in labels[::step]]
     upright = max(map(len, shown)) <= 3
     ax.set_xticks(ticks, shown, rotation=0 if upright else 45, ha="center" if upright else "right")
     ax.set_yticks(ticks, shown)

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, restate
-
-from .. import style
-from . import canvas
-from .checks import class_names, classes, equally_many, finite, numbers
-from .mosaic import Mosaic, draw_rgb, frame, mosaic, near_square, size_for
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.plots import canvas
+from tensorgrad.viz.plots.checks import class_names, classes, equally_many, finite, numbers
+from tensorgrad.viz.plots.mosaic import Mosaic, draw_rgb, frame, mosaic, near_square, size_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -133,7 +132,7 @@ def _size(layout: Mosaic) -> tuple[float, float]:
 
 def _caption(true: str, predicted: str, probability: float) -> str:
     """On one line if it fits under a picture, else on two."""
-    true, predicted = style.shorten(true, 13), style.shorten(predicted, 13)
+    true, predicted = theme.shorten(true, 13), theme.shorten(predicted, 13)
     line_end = " " if len(true + predicted) < 9 else "\n"
     return f"{true}{line_end}→ {predicted} ({percent(probability)})"
 

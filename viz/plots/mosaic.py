@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, restate
-
-from .. import style
-from . import canvas
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.plots import canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -137,7 +136,7 @@ def frame(ax: Axes, layout: Mosaic) -> None:
         [(left[c], top[r]), (right[c], top[r]), (right[c], bottom[r]), (left[c], bottom[r]), (left[c], top[r])]
         for r, c in (divmod(k, layout.columns) for k in range(layout.count))
     ]
-    ax.add_collection(LineCollection(boxes, colors=style.PALE, linewidths=0.5, clip_on=False), autolim=False)
+    ax.add_collection(LineCollection(boxes, colors=theme.PALE, linewidths=0.5, clip_on=False), autolim=False)
 
 
 def palette(name_or_colors: str | list[str]) -> Any:

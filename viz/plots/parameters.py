@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.arrays import is_float
+from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.tensor import Tensor
 

@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, ShapeError, restate
-
-from .. import style
-from . import canvas
-from .checks import numbers
-from .mosaic import draw, draw_rgb, frame, largest, mosaic, near_square, palette, size_for
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.plots import canvas
+from tensorgrad.viz.plots.checks import numbers
+from tensorgrad.viz.plots.mosaic import draw, draw_rgb, frame, largest, mosaic, near_square, palette, size_for
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -154,5 +153,5 @@ def _number(ax: Axes, edges: np.ndarray, count: int, axis: str, label: str) -> N
     step = -(-count // MANY)
     ticks = getattr(ax, f"{axis}axis")
     ticks.set_ticks(middles[::step], [str(k) for k in range(0, count, step)])
-    ticks.set_tick_params(length=0, labelsize=8, colors=style.GREY)
+    ticks.set_tick_params(length=0, labelsize=8, colors=theme.GREY)
     ticks.set_label_text(label)

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, ShapeError, restate
-
-from .. import style
-from . import canvas
-from .checks import equally_many, finite, numbers
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.plots import canvas
+from tensorgrad.viz.plots.checks import equally_many, finite, numbers
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -73,7 +72,7 @@ def roc_curve(targets: TensorLike, scores: TensorLike, ax: Axes | None = None, l
     ax = canvas.axes("roc_curve", ax, 4.6, 4.4)
     first = "chance" not in [line.get_label() for line in ax.get_lines()]
     if first:
-        ax.plot([0, 1], [0, 1], color=style.PALE, linewidth=1.2, linestyle="--", label="chance")
+        ax.plot([0, 1], [0, 1], color=theme.PALE, linewidth=1.2, linestyle="--", label="chance")
     color = canvas.LINES[(len(ax.get_lines()) - 1) % len(canvas.LINES)]
     text = f"{label}: AUC {auc:.3f}" if label else f"AUC {auc:.3f}"
     ax.plot(false_rate, true_rate, color=color, linewidth=2, label=text, clip_on=False, zorder=3)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from tensorgrad.compiler.fusion import linear, pooling
 from tensorgrad.compiler.fusion.chains import Chains, Shapes
 from tensorgrad.compiler.recording import Step
-from tensorgrad.ops.activations import Relu
+from tensorgrad.ops.elementwise.activations import Relu
 from tensorgrad.ops.linear import LinearGradWeight
 from tensorgrad.ops.pooling import MaxPool
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tensorgrad.autograd.op import Op
 from tensorgrad.compiler.recording import Step
-from tensorgrad.op import Op
 
 Shapes = dict[str, tuple[int, ...]]
 

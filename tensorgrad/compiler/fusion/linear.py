@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tensorgrad.compiler.fusion.chains import Chains, placed, replace
 from tensorgrad.compiler.recording import Step
-from tensorgrad.ops.activations import ReluGradient
+from tensorgrad.ops.elementwise.activations import ReluGradient
 from tensorgrad.ops.linear import Linear, MatMul, gradients, rectified_linear
 from tensorgrad.ops.reductions import Sum
 

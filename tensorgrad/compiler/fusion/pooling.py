@@ -8,11 +8,11 @@ back the same way.
 from __future__ import annotations
 
 from tensorgrad import kernels
+from tensorgrad.autograd.op import Op
 from tensorgrad.compiler.fusion.chains import Chains, placed, replace
 from tensorgrad.compiler.recording import Step
-from tensorgrad.op import Op
-from tensorgrad.ops.activations import Relu, ReluGradient
 from tensorgrad.ops.convolution import ChannelSum, Convolution, ConvolutionGradInput, ConvolutionGradWeight
+from tensorgrad.ops.elementwise.activations import Relu, ReluGradient
 from tensorgrad.ops.pooling import MaxPool, MaxUnpool
 
 PAIRS = {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}

@@ -1,0 +1,1 @@
+"""Datasets that tensorgrad knows by name."""

@@ -1,0 +1,1 @@
+"""Data files: where they lie, downloads, IDX, images."""

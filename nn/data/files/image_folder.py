@@ -1,0 +1,63 @@
+"""A user's own pictures: a folder with one folder of them for each class."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+
+from tensorgrad.errors import restate
+from tensorgrad.nn.data.files.image_files import SUFFIXES, ImageDataset, ImageReport, check_any, read_images
+from tensorgrad.nn.data.files.locate import DataFileError, as_folder, reading
+
+LAYOUT = "a folder for each class, such as cat/1.jpg, cat/2.jpg, other/1.png"
+
+
+def image_folder(root: str | os.PathLike, size: int = 64) -> ImageDataset:
+    """Read a folder that holds a folder of pictures for each class: the folders' sorted names are the `classes`.
+
+    Of each picture the middle square is cut out and scaled to size × size pixels. Pixels of 16 bits become 8, and what
+    is transparent lies on white. Broken files are left out, those of more than 50 million pixels and pictures outside
+    the folders too. The dataset's `report` names all of these. Files that aren't pictures by their suffix, and hidden
+    ones, don't count.
+
+    Args:
+        root: the folder.
+        size: the pixels of a side.
+
+    Returns:
+        A dataset of images (N, 3, size, size) uint8 and class indices (N,) int64.
+
+    Raises:
+        DataFileError: no such folder, or not one picture in it that can be read.
+        ArgumentError: no such size, or one for which the images don't fit into memory.
+        MissingPackageError: Pillow isn't installed: `pip install 'tensorgrad-engine[data]'`.
+
+        pictures = image_folder("my_pictures", size=64)
+        print(pictures.report)
+    """
+    folder = as_folder("image_folder", root)
+    if not os.path.isdir(folder):
+        raise DataFileError(restate("image_folder", f"there is no folder {folder}", expected=LAYOUT, root=root))
+    with reading("image_folder", folder, LAYOUT):
+        inside = sorted(folder.iterdir())
+        classes = [path.name for path in inside if os.path.isdir(path) and not path.name.startswith(".")]
+        found = [(path, label) for label, name in enumerate(classes) for path in pictures_below(folder / name)]
+        stray = tuple(path.name for path in inside if is_picture(path))
+    images, kept, broken, converted = read_images("image_folder", [path for path, _ in found], size)
+    report = ImageReport(str(folder), len(images), broken, unlabelled=stray, converted=converted)
+    check_any("image_folder", report, LAYOUT)
+    labels = np.array([found[k][1] for k in kept], np.int64)
+    names = [str(found[k][0].relative_to(folder)) for k in kept]
+    return ImageDataset(images, labels, classes, names, report)
+
+
+def pictures_below(folder: Path) -> list[Path]:
+    """All picture files in a folder and the folders in it, sorted."""
+    return sorted(path for path in folder.rglob("*") if is_picture(path))
+
+
+def is_picture(path: Path) -> bool:
+    """Whether that is a file whose suffix says that it holds a picture; hidden ones don't count."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and os.path.isfile(path)

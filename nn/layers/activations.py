@@ -1,0 +1,150 @@
+"""Activation layers: each calls the function of the same name."""
+
+from __future__ import annotations
+
+import tensorgrad as tg
+from tensorgrad.nn.module import Module
+from tensorgrad.ops.operands import TensorLike
+
+
+class InPlace(Module):
+    """Layers whose PyTorch twin takes `inplace`: it is accepted and shown, but a result never overwrites its input."""
+
+    inplace: bool = False
+
+    def _shown(self, *settings: str) -> str:
+        return ", ".join([*settings, "inplace=True"] if self.inplace else settings)
+
+
+class ReLU(InPlace):
+    """z = max(x, 0), `tg.relu`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.ReLU()(tg.tensor([-1.0, 2.0]))
+    tensor([0., 2.])
+    """
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """max(x, 0)."""
+        return tg.relu(x)
+
+    def extra_repr(self) -> str:
+        """The setting."""
+        return self._shown()
+
+
+class LeakyReLU(InPlace):
+    """z = x where x > 0, else negative_slope · x, `tg.leaky_relu`."""
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        self.negative_slope, self.inplace = negative_slope, inplace
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """X, or negative_slope · x."""
+        return tg.leaky_relu(x, self.negative_slope)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return self._shown(f"negative_slope={self.negative_slope}")
+
+
+class ELU(InPlace):
+    """z = x where x > 0, else α(eˣ − 1), `tg.elu`."""
+
+    def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
+        self.alpha, self.inplace = alpha, inplace
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """X, or α(eˣ − 1)."""
+        return tg.elu(x, self.alpha)
+
+    def extra_repr(self) -> str:
+        """The settings."""
+        return self._shown(f"alpha={self.alpha}")
+
+
+class GELU(Module):
+    """z = x · Φ(x), `tg.gelu`; `approximate="tanh"` for the cheaper formula."""
+
+    def __init__(self, approximate: str = "none") -> None:
+        self.approximate = approximate
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """x · Φ(x)."""
+        return tg.gelu(x, self.approximate)
+
+    def extra_repr(self) -> str:
+        """The setting."""
+        return f"approximate={self.approximate!r}"
+
+
+class SiLU(InPlace):
+    """z = x · σ(x), `tg.silu`."""
+
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """x · σ(x)."""
+        return tg.silu(x)
+
+    def extra_repr(self) -> str:
+        """The setting."""
+        return self._shown()
+
+
+class Softplus(Module):
+    """z = ln(1 + e^(βx)) / β, `tg.softplus`: exact everywhere, so PyTorch's `threshold` isn't needed."""
+
+    def __init__(self, beta: float = 1.0) -> None:
+        self.beta = beta
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """ln(1 + e^(βx)) / β."""
+        return tg.softplus(x, self.beta)
+
+    def extra_repr(self) -> str:
+        """The setting."""
+        return f"beta={self.beta}"
+
+
+class Sigmoid(Module):
+    """z = 1 / (1 + e⁻ˣ), `tg.sigmoid`."""
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """1 / (1 + e⁻ˣ)."""
+        return tg.sigmoid(x)
+
+
+class Tanh(Module):
+    """z = tanh x, `tg.tanh`."""
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """Tanh x."""
+        return tg.tanh(x)
+
+
+class Softmax(Module):
+    """zᵢ = e^xᵢ / Σⱼ e^xⱼ along the axis `dim`, the last by default, `tg.softmax`."""
+
+    def __init__(self, dim: int = -1) -> None:
+        self.dim = dim
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """The probabilities."""
+        return tg.softmax(x, self.dim)
+
+    def extra_repr(self) -> str:
+        """The axis."""
+        return f"dim={self.dim}"
+
+
+class LogSoftmax(Softmax):
+    """zᵢ = xᵢ − ln Σⱼ e^xⱼ along the axis `dim`, the last by default, `tg.log_softmax`."""
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """The logarithms of the probabilities."""
+        return tg.log_softmax(x, self.dim)

@@ -1,0 +1,126 @@
+"""Convolution layers."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+import tensorgrad as tg
+from tensorgrad import windows
+from tensorgrad.errors import ArgumentError, restate, restated
+from tensorgrad.nn.layers.linear import reset_affine
+from tensorgrad.nn.module import Module
+from tensorgrad.nn.parameter import Parameter
+from tensorgrad.ops.convolution import Size
+from tensorgrad.ops.operands import TensorLike, floating
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+
+
+class Convolution(Module):
+    """What the layers of one and two dimensions share."""
+
+    rank: ClassVar[int]
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size | str = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+    ) -> None:
+        op, rank = type(self).__name__, self.rank
+        (self.in_channels,) = windows.as_tuple(in_channels, 1, op=op, name="in_channels", minimum=1)
+        (self.out_channels,) = windows.as_tuple(out_channels, 1, op=op, name="out_channels", minimum=1)
+        (self.groups,) = windows.as_tuple(groups, 1, op=op, name="groups", minimum=1)
+        self.kernel_size = windows.as_tuple(kernel_size, rank, op=op, name="kernel_size", minimum=1)
+        self.stride = windows.as_tuple(stride, rank, op=op, name="stride", minimum=1)
+        self.dilation = windows.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
+        self._frame = windows.conv_padding(padding, self.kernel_size, self.stride, self.dilation, op=op)
+        self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in self._frame)
+        self.padding_mode = padding_mode
+        self._check()
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        with restated(op, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size):
+            self.weight = Parameter(np.empty(shape, np.float32))
+            self.bias = Parameter(np.empty(self.out_channels, np.float32)) if bias else None
+        self.reset_parameters()
+
+    def _check(self) -> None:
+        op = type(self).__name__
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            channels = {"in_channels": self.in_channels, "out_channels": self.out_channels, "groups": self.groups}
+            expected = "in_channels and out_channels that are multiples of groups"
+            raise ArgumentError(restate(op, "the channels can't be cut into groups", expected=expected, **channels))
+        if self.padding_mode not in PADDING_MODES:
+            expected = f"one of {', '.join(PADDING_MODES)}"
+            raise ArgumentError(restate(op, "unknown padding mode", expected=expected, padding_mode=self.padding_mode))
+
+    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
+        """Draw the initial values anew."""
+        reset_affine(self, generator)
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """The feature maps of x."""
+        padding: Size | str = self.padding
+        if self.padding_mode != "zeros":
+            x, padding = floating(x), 0
+            # (..., H, W) -> (..., H + before + after, W + before + after)
+            x = tg.pad(x, ((0, 0),) * (x.ndim - self.rank) + self._frame, mode=self.padding_mode)
+        convolve = tg.conv1d if self.rank == 1 else tg.conv2d
+        return convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+
+    def extra_repr(self) -> str:
+        """The settings that aren't the defaults, as PyTorch shows them."""
+        ones, zeros = (1,) * self.rank, (0,) * self.rank
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        text += f", padding={self.padding}" if self.padding != zeros else ""
+        text += f", dilation={self.dilation}" if self.dilation != ones else ""
+        text += f", groups={self.groups}" if self.groups != 1 else ""
+        text += ", bias=False" if self.bias is None else ""
+        return text + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
+
+
+class Conv1d(Convolution):
+    """1-D convolution (`tg.conv1d`): x `(N, C, L)` or `(C, L)` -> `(N, K, OL)`. Arguments as in `Conv2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.Conv1d(3, 8, kernel_size=3, padding="same")(tg.zeros(2, 3, 10)).shape
+    (2, 8, 10)
+    """
+
+    rank = 1
+
+
+class Conv2d(Convolution):
+    """2-D convolution (`tg.conv2d`): images x `(N, C, H, W)` or `(C, H, W)` -> feature maps `(N, K, OH, OW)`.
+
+    Args:
+        in_channels, out_channels: C and K.
+        kernel_size, stride, dilation: one int, or one per axis.
+        padding: one int, one per axis, "valid" (none) or "same" (the output keeps the size; stride 1 only).
+        groups: cut the channels into groups that don't see each other.
+        bias: whether each filter has one.
+        padding_mode: what the padding holds: "zeros", "reflect" (mirrored without the edge), "replicate" (the edge
+            repeated) or "circular" (the other end).
+
+    `weight` `(K, C/groups, KH, KW)` and `bias` `(K,)` start uniform on ±1/√(C/groups · KH · KW).
+
+    Raises:
+        ArgumentError, DTypeError: a bad argument, here; ShapeError: an x that doesn't fit, when called.
+
+    >>> import tensorgrad as tg
+    >>> layer = tg.nn.Conv2d(3, 6, 5)
+    >>> layer, sum(p.size for p in layer.parameters())
+    (Conv2d(3, 6, kernel_size=(5, 5), stride=(1, 1)), 456)
+    >>> layer(tg.zeros(1, 3, 32, 32)).shape
+    (1, 6, 28, 28)
+    """
+
+    rank = 2

@@ -1,0 +1,27 @@
+"""From feature maps to vectors."""
+
+from __future__ import annotations
+
+import tensorgrad as tg
+from tensorgrad.nn.module import Module
+from tensorgrad.ops.operands import TensorLike
+
+
+class Flatten(Module):
+    """The axes from start_dim to end_dim as one: `(N, C, H, W)` -> `(N, C·H·W)` by default.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.Flatten()(tg.zeros(2, 3, 4, 4)).shape
+    (2, 48)
+    """
+
+    def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
+        self.start_dim, self.end_dim = start_dim, end_dim
+
+    def forward(self, x: TensorLike) -> tg.Tensor:
+        """X with fewer axes."""
+        return tg.flatten(x, self.start_dim, self.end_dim)
+
+    def extra_repr(self) -> str:
+        """The axes."""
+        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

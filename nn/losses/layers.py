@@ -1,0 +1,126 @@
+"""The losses as modules, which hold the settings of the functions in `losses.py`."""
+
+from __future__ import annotations
+
+from tensorgrad.nn.losses.functions import (
+    binary_cross_entropy,
+    binary_cross_entropy_with_logits,
+    cross_entropy,
+    l1_loss,
+    mse_loss,
+    nll_loss,
+    soft_margin_loss,
+)
+from tensorgrad.nn.losses.targets import check_reduction
+from tensorgrad.nn.module import Module
+from tensorgrad.ops.operands import TensorLike
+from tensorgrad.tensor import Tensor
+
+
+class Loss(Module):
+    """What the loss modules share: the reduction, and a `weight` that is part of the state."""
+
+    def __init__(self, weight: TensorLike | None = None, reduction: str = "mean") -> None:
+        check_reduction(type(self).__name__, reduction)
+        self.register_buffer("weight", weight)
+        self.reduction = reduction
+
+
+class CrossEntropyLoss(Loss):
+    """`cross_entropy` as a module.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.CrossEntropyLoss()(tg.zeros(3, 2), tg.tensor([0, 1, 1]))
+    tensor(0.6931)
+    """
+
+    def __init__(
+        self,
+        weight: TensorLike | None = None,
+        *,
+        ignore_index: int = -100,
+        reduction: str = "mean",
+        label_smoothing: float = 0.0,
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
+
+    def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
+        """The loss of logits (N, C, ...) for a target."""
+        settings = {"ignore_index": self.ignore_index, "label_smoothing": self.label_smoothing}
+        return cross_entropy(input, target, self.weight, reduction=self.reduction, **settings)
+
+
+class NLLLoss(Loss):
+    """`nll_loss` as a module."""
+
+    def __init__(self, weight: TensorLike | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
+        super().__init__(weight, reduction)
+        self.ignore_index = ignore_index
+
+    def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
+        """The loss of log-probabilities (N, C, ...) for class indices."""
+        return nll_loss(input, target, self.weight, ignore_index=self.ignore_index, reduction=self.reduction)
+
+
+class MSELoss(Loss):
+    """`mse_loss` as a module."""
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(None, reduction)
+
+    def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
+        """The squared error."""
+        return mse_loss(input, target, reduction=self.reduction)
+
+
+class L1Loss(Loss):
+    """`l1_loss` as a module."""
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(None, reduction)
+
+    def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
+        """The absolute error."""
+        return l1_loss(input, target, reduction=self.reduction)
+
+
+class BCELoss(Loss):
+    """`binary_cross_entropy` as a module."""
+
+    def __init__(self, weight: TensorLike | None = None, *, reduction: str = "mean") -> None:
+        super().__init__(weight, reduction)
+
+    def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
+        """The loss of probabilities."""
+        return binary_cross_entropy(input, target, self.weight, reduction=self.reduction)
+
+
+class BCEWithLogitsLoss(Loss):
+    """`binary_cross_entropy_with_logits` as a module."""
+
+    def __init__(
+        self,
+        weight: TensorLike | None = None,
+        *,
+        reduction: str = "mean",
+        pos_weight: TensorLike | None = None,
+    ) -> None:
+        super().__init__(weight, reduction)
+        self.register_buffer("pos_weight", pos_weight)
+
+    def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
+        """The loss of logits."""
+        weights = {"weight": self.weight, "pos_weight": self.pos_weight}
+        return binary_cross_entropy_with_logits(input, target, reduction=self.reduction, **weights)
+
+
+class SoftMarginLoss(Loss):
+    """`soft_margin_loss` as a module."""
+
+    def __init__(self, *, reduction: str = "mean") -> None:
+        super().__init__(None, reduction)
+
+    def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
+        """The loss of logits for labels of ±1."""
+        return soft_margin_loss(input, target, reduction=self.reduction)

@@ -1,0 +1,178 @@
+"""What happened in training: plain records, a dict per step and per epoch."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.nn.state import is_count
+from tensorgrad.system.console import printable
+
+Record = dict[str, Any]
+
+
+@dataclass
+class History:
+    """The records of a training run, as JSON can hold them; `fit` returns one.
+
+    Attributes:
+        steps: per step `step` and `epoch` (from 1), `batch` (its size), `images` (seen so far), `loss`, the metrics,
+            `learning_rate`, and `seconds` since training began.
+        epochs: per epoch `epoch`, `step` and `images` at its end, the means of `loss` and metrics over its images,
+            `validation_loss` and the like where there is validation, `learning_rate` of its last step, `seconds`.
+
+    >>> history = History()
+    >>> history.epochs.append({"epoch": 1, "loss": 0.5})
+    >>> history["loss"], History.from_dict(history.to_dict()) == history
+    ([0.5], True)
+    """
+
+    steps: list[Record] = field(default_factory=list)
+    epochs: list[Record] = field(default_factory=list)
+
+    def __getitem__(self, name: str) -> list[Any]:
+        """One value of every epoch, such as `history["validation_accuracy"]`; None where an epoch lacks it."""
+        if not any(name in record for record in self.epochs):
+            raise KeyError(f"no epoch has {name!r}; they have {sorted(set().union(*self.epochs))}")
+        return [record.get(name) for record in self.epochs]
+
+    @property
+    def images(self) -> int:
+        """The number of images seen, each as often as it was seen."""
+        return self.steps[-1]["images"] if self.steps else 0
+
+    @property
+    def seconds(self) -> float:
+        """How long training took so far."""
+        return max((records[-1]["seconds"] for records in (self.steps, self.epochs) if records), default=0.0)
+
+    def current_epoch(self) -> list[Record]:
+        """The steps of the epoch that isn't finished."""
+        done = self.epochs[-1]["step"] if self.epochs else 0
+        return self.steps[done:]
+
+    def add_step(
+        self, epoch: int, size: int, values: Mapping[str, float], learning_rate: float, seconds: float
+    ) -> Record:
+        """Note a step over `size` images and return its record."""
+        record = {"step": len(self.steps) + 1, "epoch": epoch, "batch": size, "images": self.images + size}
+        self.steps.append(record | values | {"learning_rate": learning_rate, "seconds": seconds})
+        return self.steps[-1]
+
+    def add_epoch(self, values: Mapping[str, float], seconds: float) -> Record:
+        """Note the end of an epoch after its last step and return its record."""
+        last = self.steps[-1]
+        record = {key: last[key] for key in ("epoch", "step", "images")}
+        self.epochs.append(record | values | {"learning_rate": last["learning_rate"], "seconds": seconds})
+        return self.epochs[-1]
+
+    def to_dict(self) -> dict[str, list[Record]]:
+        """The records as JSON can hold them."""
+        return {"steps": self.steps, "epochs": self.epochs}
+
+    @classmethod
+    def from_dict(cls, records: Mapping[str, Iterable[Record]]) -> Self:
+        """The history of which `to_dict` made `records`. Raises ArgumentError for anything else."""
+        lists = [records.get(name) for name in ("steps", "epochs")] if isinstance(records, Mapping) else [None]
+        if not all(isinstance(kind, list | tuple) and all(map(_is_record, kind)) for kind in lists):
+            expected = "a dict of two lists, 'steps' and 'epochs', of dicts with text as keys"
+            raise ArgumentError(restate("History.from_dict", "this is no history", expected=expected, records=records))
+        steps, epochs = ([dict(record) for record in kind] for kind in lists)
+        return cls(steps, epochs)
+
+    def check_whole(self) -> None:
+        """Raise ArgumentError unless training can go on from these records: all there, in order, numbers that add up.
+
+        Other entries than `fit`'s own may hold anything, but for the steps of an epoch that isn't finished, whose means
+        are still to be taken.
+        """
+        epoch, images = 1, 0
+        ends = {record.get("step"): record for record in self.epochs if is_count(record.get("step"))}
+        for number, record in enumerate(self.steps, 1):
+            images += record["batch"] if is_count(record.get("batch")) else 0
+            counts = {"step": number, "epoch": epoch, "images": images}
+            _check_record(f"step {number}", record, counts, ("batch",))
+            if number in ends:
+                _check_record(f"epoch {epoch}", ends[number], counts)
+                epoch += 1
+        if epoch <= len(self.epochs):
+            problem = f"{len(self.epochs)} epochs are recorded, but the steps of {epoch - 1}"
+            raise ArgumentError(restate("History", problem, fix="begin anew"))
+        for record in self.current_epoch():
+            _check_record(f"step {record['step']}", record, {}, tuple(measures(record)))
+
+    def __repr__(self) -> str:
+        last = f": {as_text(self.epochs[-1])}" if self.epochs else ""
+        return printable(f"History({len(self.epochs)} epochs, {len(self.steps)} steps{last})")
+
+
+def _is_record(record: Any) -> bool:
+    return isinstance(record, Mapping) and all(isinstance(key, str) for key in record)
+
+
+def _check_record(place: str, record: Record, counts: dict[str, int], more: tuple[str, ...] = ()) -> None:
+    """Raise ArgumentError unless a record has these counts, and numbers where `fit` and `more` need some."""
+    wrong = [f"{key} is {record.get(key)!r}, not {n}" for key, n in counts.items() if not _is(record.get(key), n)]
+    needed = ("loss", "learning_rate", "seconds", *more)
+    wrong += [f"{key} is {record.get(key)!r}, not a number" for key in needed if not _is_number(record.get(key))]
+    wrong += [
+        f"{key} is {record[key]}, not a finite number ≥ 0"
+        for key in ("batch", "learning_rate", "seconds")
+        if _is_number(record.get(key)) and not 0 <= record[key] < math.inf
+    ]
+    if wrong:
+        raise ArgumentError(restate("History", f"{place} is damaged: {'; '.join(wrong)}", record=record))
+
+
+def _is(value: Any, count: int) -> bool:
+    return is_count(value) and value == count
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+class Means:
+    """Running means of named values, each batch weighted by its size."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self.count = 0
+
+    def add(self, values: Mapping[str, float], size: int) -> None:
+        """Count the means over a batch of `size` images."""
+        for name, value in values.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value * size
+        self.count += size
+
+    @classmethod
+    def of(cls, steps: Iterable[Record]) -> Self:
+        """The means over some steps."""
+        means = cls()
+        for record in steps:
+            means.add(measures(record), record["batch"])
+        return means
+
+    def values(self) -> dict[str, float]:
+        """The means so far."""
+        return {name: total / self.count for name, total in self._sums.items()}
+
+
+NOT_MEASURED = ("step", "epoch", "batch", "images", "learning_rate", "seconds")
+"""What a record holds besides losses and metrics."""
+
+
+def measures(record: Record) -> dict[str, float]:
+    """The losses and metrics of a record."""
+    return {name: value for name, value in record.items() if name not in NOT_MEASURED}
+
+
+def as_text(record: Record) -> str:
+    """The losses and metrics of a record in a line: `loss 0.1234, accuracy 97.5 %`."""
+    return ", ".join(
+        f"{name.replace('_', ' ')} " + (f"{value:.1%}".replace("%", " %") if "accuracy" in name else f"{value:#.4g}")
+        for name, value in measures(record).items()
+    )

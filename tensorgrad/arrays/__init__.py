@@ -1,0 +1,1 @@
+"""Plain arrays: dtype rules, the pool of memory buffers, random generators."""

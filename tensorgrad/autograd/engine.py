@@ -1,0 +1,581 @@
+"""The one door `apply`, and the graph it records.
+
+The engine knows no particular op: the ops stand above it, and call `apply` from their gradient rules. The walk back
+through the graph is in `backward.py`.
+"""
+
+import functools
+import inspect
+import itertools
+import threading
+import types
+import weakref
+from collections.abc import Callable, Container, Generator, Iterable, Iterator
+from contextlib import ContextDecorator, contextmanager
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from tensorgrad.autograd.op import ALL_INPUTS, OUTPUT, RESIDUALS, Op
+from tensorgrad.autograd.versions import Aliases, Version, add_detached, add_view, lies_within, same_memory, version_of
+from tensorgrad.errors import (
+    DTypeError,
+    GraphError,
+    OutOfMemoryError,
+    RangeError,
+    ShapeError,
+    TensorgradError,
+    restate,
+)
+
+Hook = Callable[["Variable"], "Variable | None"]
+
+
+class Variable:
+    """An array in a graph: its data, its gradient, and the node that made it. `Tensor` adds operators and methods."""
+
+    __slots__ = ("__weakref__", "_aliases", "_data", "_grad", "_hooks", "_node", "_requires_grad", "_version", "name")
+
+    def __init__(self, data: np.ndarray, requires_grad: bool = False, node: "Node | None" = None) -> None:
+        self._data = data
+        self._requires_grad = requires_grad
+        self._node = node
+        self._version: Version | None = None  # until something asks for it
+        self._aliases: Aliases | None = None  # until it shares its memory
+        self._hooks: dict[int, Hook] | None = None
+        self._grad: Variable | None = None  # `Tensor.grad` reads it for users
+        self.name: str | None = None
+
+
+V = TypeVar("V", bound=Variable)
+F = TypeVar("F", bound=Callable[..., Any])
+
+_result_class: type[Variable] = Variable
+_new = object.__new__
+
+
+def results_are(cls: type[V]) -> type[V]:
+    """Class decorator: what ops return from now on. `Tensor` stands above the engine, so it announces itself."""
+    global _result_class
+    _result_class = cls
+    return cls
+
+
+def wrap(array: np.ndarray, requires_grad: bool = False, node: "Node | None" = None) -> Any:
+    """A tensor around an array as it is, unchecked: what the engine and the ops make results with."""
+    # What Variable.__init__ does, without the call: this runs once per op.
+    tensor = _new(_result_class)
+    tensor._data = array
+    tensor._requires_grad = requires_grad
+    tensor._node = node
+    tensor._version = tensor._aliases = tensor._hooks = tensor._grad = tensor.name = None
+    return tensor
+
+
+# ---------------------------------------------------------------------------------------------------------------- modes
+
+
+class Scope(NamedTuple):
+    """A stretch of the computation: a module's call, by its path and the name of its class, or the walk back.
+
+    `owner` is the module itself: two modules may have the same path.
+    """
+
+    path: str
+    kind: str
+    owner: Any = None
+
+
+BACKWARD = Scope("", "backward")
+
+
+class Observer(Protocol):
+    """Sees every op that passes through `apply` while `observe` is on: tracing, profiling, alarms.
+
+    It may have more methods: `entered(scope)` and `left(scope)` around every module's call and around the walk back;
+    `started(call, outputs, seeds, create_graph)` when the walk back of `backward` or `grad` leaves its outputs;
+    `contributed(node, position, upstream, contribution)` for every step of the chain rule: the gradient that has
+    arrived at a node, and what the node hands on to its input at that position; before it `summed(node, position,
+    shape)` where that was of this larger shape, and is summed over the axes along which the input was broadcast;
+    `arrived(gradients, create_graph)` when `backward` is about to add them, by leaf, to what is in `.grad`;
+    `computing(function, arguments)` and then `computed(function, arguments, result, effect)` for what happens beside
+    the graph (`host_call`); `decided(condition,
+    arguments, found)` (`guard`); `made(tensor)` for a `constant`; `detached(tensor, alias)`;
+    `bypassed(what, tensor)` where Python sees or changes values itself.
+    """
+
+    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+        """The op ran; `output._node` is its record if a gradient is wanted."""
+
+    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
+        """The op raised."""
+
+
+class _Mode(threading.local):
+    recording = True
+    observers: tuple[Observer, ...] = ()
+
+
+_mode = _Mode()
+
+
+class set_grad_enabled(ContextDecorator):
+    """Record (True) or don't (False) in this thread, as a context manager or a decorator; restored on the way out.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.ones(3, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     (w * 2).requires_grad
+    False
+    """
+
+    def __init__(self, enabled: bool) -> None:
+        self.enabled = enabled
+        self._before: list[bool] = []
+
+    def __enter__(self) -> None:
+        self._before.append(_mode.recording)
+        _mode.recording = self.enabled
+
+    def __exit__(self, *exc: object) -> None:
+        _mode.recording = self._before.pop()
+
+    def __call__(self, function: F) -> F:
+        """`function` in this mode. One that pauses, a generator or coroutine, is in it only while its own code runs."""
+        if inspect.isasyncgenfunction(function):
+            fix = "put `with tg.no_grad():` around what computes between two yields"
+            raise DTypeError(restate(_mode_name(self.enabled), "an async generator can't be decorated", fix=fix))
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def generate(*args: Any, **kwargs: Any) -> Any:
+                return (yield from _in_steps(function(*args, **kwargs), self.enabled))
+
+            return generate
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def work(*args: Any, **kwargs: Any) -> Any:
+                return await _in_steps(function(*args, **kwargs), self.enabled)
+
+            return work
+        return super().__call__(function)
+
+    def _recreate_cm(self) -> "set_grad_enabled":
+        # A decorated function may run in several threads at once; each call needs its own stack.
+        return set_grad_enabled(self.enabled)
+
+
+def _mode_name(enabled: bool) -> str:
+    return "enable_grad" if enabled else "no_grad"
+
+
+@types.coroutine
+def _in_steps(routine: Any, enabled: bool) -> Generator[Any, Any, Any]:
+    """Run a generator or coroutine; `enabled` holds from where it goes on to where it pauses, and not in its caller."""
+    go_on, value = routine.send, None
+    while True:
+        try:
+            with set_grad_enabled(enabled):
+                paused_with = go_on(value)
+        except StopIteration as end:
+            return end.value
+        try:
+            go_on, value = routine.send, (yield paused_with)
+        except GeneratorExit:
+            with set_grad_enabled(enabled):
+                routine.close()
+            raise
+        except BaseException as error:
+            go_on, value = routine.throw, error
+
+
+def no_grad() -> set_grad_enabled:
+    """Nothing is recorded inside: `with tg.no_grad(): ...` or `@tg.no_grad()`. Thread-local."""
+    return set_grad_enabled(False)
+
+
+def enable_grad() -> set_grad_enabled:
+    """Record again inside a `no_grad` block."""
+    return set_grad_enabled(True)
+
+
+def is_grad_enabled() -> bool:
+    """Whether ops of this thread are being recorded."""
+    return _mode.recording
+
+
+def observers() -> tuple[Observer, ...]:
+    """Who is looking on in this thread."""
+    return _mode.observers
+
+
+def tell(event: str, *facts: Any) -> None:
+    """Tell the observers that have a method for it of an event that isn't an op."""
+    for observer in _mode.observers:
+        if method := getattr(observer, event, None):
+            method(*facts)
+
+
+class scope:
+    """Tell the observers when this stretch of the computation begins and ends, also if it raises."""
+
+    __slots__ = ("_scope",)
+
+    def __init__(self, path: str, kind: str, owner: Any = None) -> None:
+        self._scope = Scope(path, kind, owner)
+
+    def __enter__(self) -> None:
+        if _mode.observers:
+            tell("entered", self._scope)
+
+    def __exit__(self, *exc: object) -> None:
+        if _mode.observers:
+            tell("left", self._scope)
+
+
+@contextmanager
+def observe(observer: Observer) -> Iterator[Observer]:
+    """Let `observer` see every op of this thread that passes through the door, backward passes included."""
+    before = _mode.observers
+    _mode.observers = (*before, observer)
+    try:
+        yield observer
+    finally:
+        _mode.observers = before
+
+
+def host_call(function: Callable[..., Any], *arguments: Any, effect: bool = False) -> Any:
+    """`function(*arguments)`, of which the observers hear as a whole: what a call computes on arrays beside the graph.
+
+    A compiled function does it again in each replay: statistics, random masks. ndarrays among the arguments are those
+    that an op or another host call made; everything else is passed again as it is. With `effect` the function changes
+    tensors among its arguments, or in tuples there, in place; a replay does that after all else, in the same order,
+    and nobody hears what it returns.
+    """
+    before = _mode.observers
+    if not before:
+        return function(*arguments)
+    tell("computing", function, arguments)
+    _mode.observers = ()
+    try:
+        result = function(*arguments)
+    finally:
+        _mode.observers = before
+    tell("computed", function, arguments, result, effect)
+    return result
+
+
+def guard(condition: Callable[..., Any], *arguments: Any) -> bool:
+    """`bool(condition(*arguments))`, by which a call decides what to do. A replay where it turns out otherwise ends."""
+    found = bool(condition(*arguments))
+    if _mode.observers:
+        tell("decided", condition, arguments, found)
+    return found
+
+
+def constant(array: np.ndarray) -> Any:
+    """A tensor around what a call makes anew each time, and alike: numbers in the program, zeros to begin with."""
+    tensor = wrap(array)
+    if _mode.observers:
+        tell("made", tensor)
+    return tensor
+
+
+_configuration = 0
+
+
+def configuration() -> int:
+    """A number that grows whenever something other than values changes that a recording of ops may rely on."""
+    return _configuration
+
+
+def reconfigured() -> None:
+    """An attribute or the mode of a module, or which leaves want gradients, is no longer what it was."""
+    global _configuration
+    _configuration += 1
+
+
+# ------------------------------------------------------------------------------------------------------------ the graph
+
+_age = itertools.count()
+
+
+class Saved:
+    """A value kept for backward as it was then: its array, where it came from, and the version of its memory."""
+
+    __slots__ = ("array", "name", "source", "version")
+
+    def __init__(self, variable: Variable, source: "Node | Variable | None") -> None:
+        self.array = variable._data
+        self.source = source
+        version = variable._version
+        self.version = version if version is not None and version.current else version_of(variable)
+        self.name = variable.name
+
+    @property
+    def value(self) -> np.ndarray | None:
+        """The array as it was when it was saved; None if it has been changed since and no copy was kept."""
+        return self.array if self.version.current else self.version.value(self.array)
+
+    def restore(self, source: "Node | Variable | None") -> Variable | None:
+        """The value as a Variable with its history, so that rules can be differentiated again; None if it is lost."""
+        leaf = source is not None and type(source) is not Node
+        if self.version.current:
+            if leaf:
+                return source
+            tensor = wrap(self.array, source is not None, source)
+            tensor._version = self.version
+            return tensor
+        array = self.version.value(self.array)
+        return None if array is None or leaf else wrap(array, source is not None, source)
+
+
+class Node:
+    """The record of one applied op.
+
+    Attributes:
+        op: the op, with its parameters.
+        edges: per input, the Node that made it, the leaf itself, or None where no gradient flows.
+        input_shapes: per input, its shape.
+        saved: the values that the rules ask for, by position (OUTPUT for z); None once backward has freed them.
+        age: a running number. A node is younger than all it was computed from, so sorting by age is a topological
+        order. shape, dtype: of the output. The output itself isn't kept, so a graph holds no reference cycle.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "age",
+        "dtype",
+        "edges",
+        "hooks",
+        "input_shapes",
+        "name",
+        "op",
+        "retained",
+        "saved",
+        "shape",
+    )
+
+    def __init__(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+        self.op = op
+        self.age = next(_age)
+        self.shape, self.dtype = output._data.shape, output._data.dtype
+        self.name: str | None = None
+        self.hooks: dict[int, Hook] | None = None
+        self.retained: weakref.ref[Variable] | None = None
+        edges, shapes = [], []
+        for x in inputs:
+            edges.append((x._node or x) if x._requires_grad else None)
+            shapes.append(x._data.shape)
+        self.edges, self.input_shapes = tuple(edges), tuple(shapes)
+        self.saved: dict[int, Saved] | None = {}
+        for k in op.kept(op.needs):
+            # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
+            self.saved[k] = Saved(output, None) if k == OUTPUT else Saved(inputs[k], edges[k])
+
+    @property
+    def freed(self) -> bool:
+        """Whether an earlier backward has dropped what this one would need."""
+        return self.saved is None
+
+    def free(self) -> None:
+        """Drop what was kept for backward; the structure stays, for drawings."""
+        self.saved = None
+        self.op.residuals = None
+
+    def value(self, k: int, position: int) -> Any:
+        """What a rule asked for under source `k`, for the input at `position`."""
+        if k >= 0 or k == OUTPUT:
+            saved = self.saved[k]
+            value = saved.restore(self if k == OUTPUT else saved.source)
+            if value is None:
+                raise GraphError(_changed_in_place(self.op, k, saved))
+            return value
+        if k == RESIDUALS:
+            return self.op.residuals
+        if k == ALL_INPUTS:
+            return tuple([self.value(j, position) for j in range(len(self.edges))])
+        return position  # POSITION
+
+    def input_gradients(
+        self, grad: Variable, only: "Container[Node | Variable] | None" = None, last: bool = False
+    ) -> Iterable[tuple[int, Variable]]:
+        """Per input that wants one: its position, and the vector–Jacobian product of the op for it.
+
+        `last` says that nobody will ask again: what was kept may be let go on the way.
+        """
+        op = self.op
+        if op.together:
+            edges = enumerate(self.edges)
+            wanted = [k for k, edge in edges if edge is not None and (only is None or edge in only)]
+            return op.backward_together(grad, op.residuals, wanted, last)
+        return self._gradients_by_rules(grad, only)
+
+    def _gradients_by_rules(
+        self, grad: Variable, only: "Container[Node | Variable] | None"
+    ) -> Iterator[tuple[int, Variable]]:
+        op, rules, last = self.op, self.op.rules, len(self.op.rules) - 1  # as op.rule(position), without the call
+        for position, edge in enumerate(self.edges):
+            if edge is None or (only is not None and edge not in only):
+                continue
+            rule = rules[position if position < last else last]
+            if rule is None:
+                continue
+            values = []
+            for k in rule.wants:
+                values.append(self.value(k, position))
+            g = rule.backward(op, grad, *values)
+            shape = self.input_shapes[position]
+            if g._data.shape != shape:
+                tell("summed", self, position, g._data.shape)
+                g = _unbroadcast(op, g, shape, position)
+            yield position, g
+
+
+def _unbroadcast(op: Op, grad: Variable, shape: tuple[int, ...], position: int) -> Variable:
+    """Sum over the axes along which an input of `shape` was broadcast."""
+    have = grad._data.shape
+    lead = len(have) - len(shape)
+    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:], strict=True)):
+        raise ShapeError(
+            restate(
+                op.name,
+                f"backward_{op.input_name(position).split('[')[0]} returned a gradient that doesn't fit its input",
+                expected=f"shape {shape}, or one that {shape} broadcasts to",
+                fix="correct the op's gradient rule",
+                gradient=grad,
+            )
+        )
+    # (lead..., m...) -> (n...)
+    axes = tuple(range(lead)) + tuple(
+        lead + k for k, (n, m) in enumerate(zip(shape, have[lead:], strict=True)) if n != m
+    )
+    return grad.sum(axes, keepdims=True).reshape(shape)
+
+
+# ------------------------------------------------------------------------------------------------------------- the door
+
+
+def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
+    """Run one op, and record it when a gradient is wanted. Every computation passes through here.
+
+    Args:
+        op_class: the operation.
+        inputs: tensors, of the dtypes that the op takes.
+        params: the op's keyword parameters: axes, strides, indices.
+
+    Returns:
+        The output tensor; it requires a gradient if the op is differentiable, some input does, and recording is on.
+
+    Raises:
+        ShapeError, DTypeError, RangeError, OutOfMemoryError: the call restated, where NumPy or a kernel refused it.
+    """
+    op, mode = op_class(**params), _mode
+    # One loop, here and in Node: before Python 3.12 a comprehension costs a call.
+    arrays, needs = [], []
+    for x in inputs:
+        arrays.append(x._data)
+        needs.append(x._requires_grad)
+    recorded = True in needs and mode.recording and op.differentiable
+    if recorded:
+        op.needs = tuple(needs)
+    try:
+        data = op.forward(*arrays)
+    except Exception as error:
+        for observer in mode.observers:
+            observer.failed(op, inputs, error)
+        if isinstance(error, TensorgradError) or not isinstance(error, tuple(_RESTATED)):
+            raise
+        raise _restated(op, inputs, error) from error
+    if type(data) is not np.ndarray:
+        data = np.asarray(data)  # NumPy turns 0-d results into scalars
+    output = wrap(data)
+    if data.base is not None or op.aliases:
+        note_shared_memory(output, inputs, recorded)
+    if recorded:
+        output._requires_grad = True
+        output._node = Node(op, inputs, output)
+    for observer in mode.observers:
+        observer.applied(op, inputs, output)
+    return output
+
+
+def note_shared_memory(output: Variable, inputs: tuple[Variable, ...], recorded: bool) -> None:
+    """Where the output is a view of an input, in-place changes of one concern the other."""
+    data = output._data
+    for x in inputs:
+        # (Several inputs may be parts of one array of the user's.)
+        if same_memory(data, x._data) and (len(inputs) == 1 or lies_within(data, x._data)):
+            if recorded or not x._requires_grad:
+                add_view(output, x)
+            else:  # a view under no_grad: the gradient of x doesn't flow through it
+                add_detached(output, x, explicit=False)
+            return
+
+
+# NumPy's own errors derive from these; an AxisError is an IndexError and a ValueError.
+_RESTATED = {IndexError: RangeError, ValueError: ShapeError, TypeError: DTypeError, OverflowError: RangeError}
+_RESTATED |= {MemoryError: OutOfMemoryError}
+
+
+def _restated(op: Op, inputs: tuple[Variable, ...], error: Exception) -> TensorgradError:
+    arguments = {op.input_name(k): x for k, x in enumerate(inputs)} | op.params
+    kind = next(ours for theirs, ours in _RESTATED.items() if isinstance(error, theirs))
+    return kind(restate(op.name, str(error).replace("\n", " ") or "out of memory", **arguments))
+
+
+def _changed_in_place(op: Op, k: int, saved: Saved) -> str:
+    what = "its output z" if k == OUTPUT else f"its input {op.input_name(k)}"
+    tensor = wrap(saved.array)
+    tensor.name = saved.name
+    return restate(
+        op.name,
+        f"backward needs {what}, which was changed in place, unrecorded, after {op.name} used it",
+        expected="the values as they were",
+        fix="change a copy (t.clone()), or make the change after backward()",
+        tensor=tensor,
+    )
+
+
+# ---------------------------------------------------------------------------------------------------------------- hooks
+
+
+class HookHandle:
+    """What `register_hook` returns: call `remove()` to take the hook away."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, hooks: dict[int, Hook], hook: Hook) -> None:
+        self._hooks, self._number = hooks, next(self._numbers)
+        hooks[self._number] = hook
+        reconfigured()
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        if self._hooks.pop(self._number, None) is not None and not self._hooks:
+            reconfigured()
+
+
+def register_hook(variable: Variable, hook: Hook) -> HookHandle:
+    """Call `hook(grad)` when the gradient of `variable` is complete; a result that isn't None replaces it."""
+    if not variable._requires_grad:
+        raise GraphError(
+            restate("register_hook", "the tensor gets no gradient", fix="set requires_grad=True first", tensor=variable)
+        )
+    owner, slot = (variable, "_hooks") if variable._node is None else (variable._node, "hooks")
+    if not getattr(owner, slot):
+        reconfigured()
+        if getattr(owner, slot) is None:
+            setattr(owner, slot, {})
+    return HookHandle(getattr(owner, slot), hook)
+
+
+def retain_grad(variable: Variable) -> None:
+    """Let backward set `.grad` on an interior tensor too; leaves get theirs anyway."""
+    if not variable._requires_grad:
+        raise GraphError(
+            restate("retain_grad", "the tensor gets no gradient", fix="set requires_grad=True first", tensor=variable)
+        )
+    if variable._node is not None:
+        variable._node.retained = weakref.ref(variable)

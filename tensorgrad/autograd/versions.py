@@ -1,0 +1,414 @@
+"""Which tensors share memory, and which of its values backward still needs.
+
+An in-place change writes the memory itself, so whoever shares it sees the new values. Three things follow, and are kept
+here: a value saved for backward must notice the change (`Version`); the histories of all tensors of the memory change
+with it (`Aliases`); and a part of the memory is described by where it lies in the whole (`Place`).
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import ref
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tensorgrad.autograd.engine import Node, Variable
+
+_lock = threading.Lock()
+
+
+# ------------------------------------------------------------------------------------------------------------ versions
+
+
+class Version:
+    """The values of a memory between two changes. A tensor holds the present one; what saved a value holds its own.
+
+    Attributes:
+        current: whether the memory still holds these values.
+        copy: the memory's bytes as they were, and the address of the first; None if the change kept no copy.
+        owner: what the memory belongs to, where a user holds it as an ndarray: other tensors may be made around that.
+    """
+
+    __slots__ = ("__weakref__", "copy", "current", "owner")
+
+    def __init__(self, owner: Any = None) -> None:
+        self.current, self.owner = True, owner
+        self.copy: tuple[np.ndarray, int] | None = None
+
+    def value(self, array: np.ndarray) -> np.ndarray | None:
+        """What `array`, which lies in the memory, held in this version; None if that is lost."""
+        if self.current or not array.size:
+            return array
+        if self.copy is None:
+            return None
+        memory, low = self.copy
+        start, end = _bounds(array)
+        if start < low or end > low + memory.size:  # a change through another tensor of the owner has kept only its own
+            return None
+        return np.ndarray(array.shape, array.dtype, memory, address(array) - low, array.strides)
+
+
+# The present version of each memory that a user holds as an array, by the identity of its owner, which it keeps alive.
+# Dead references are dropped when there are more than `_most_owners`.
+_of_owners: dict[int, ref[Version]] = {}
+_most_owners = 1024
+
+
+def version_of(x: Variable) -> Version:
+    """The present version of the memory of `x`: all tensors that share it hold the same one.
+
+    Only one that was made around an ndarray may hold an earlier one: a change through another tensor of the array
+    doesn't find it.
+    """
+    version = x._version
+    if version is None or not version.current:
+        with _lock:
+            version = x._version
+            if version is None or not version.current:
+                owner = None if version is None else version.owner
+                version = Version() if owner is None else _present(owner)
+                for tensor in sharers(x):
+                    tensor._version = version
+    return version
+
+
+def note_array(x: Variable) -> None:
+    """A user holds the memory of `x` as an ndarray: all tensors around it, or views of it, share its version."""
+    version = x._version
+    if version is not None and version.owner is not None:
+        return
+    owner = _owner_of(x._data)
+    with _lock:
+        if version is None:
+            x._version = version = _present(owner)
+            for tensor in sharers(x) if x._aliases is not None else ():
+                tensor._version = version
+        elif _known(owner) is None:
+            version.owner = owner
+            _of_owners[id(owner)] = ref(version)
+
+
+def _owner_of(array: np.ndarray) -> Any:
+    """The array, or what else it may be, that all views of a memory come from."""
+    while isinstance(array, np.ndarray) and array.base is not None:
+        array = array.base
+    return array
+
+
+def _present(owner: Any) -> Version:
+    """The present version of what belongs to `owner`."""
+    version = _known(owner)
+    return _next(owner) if version is None else version
+
+
+def _known(owner: Any) -> Version | None:
+    """The present version of what belongs to `owner`, if there is one."""
+    reference = _of_owners.get(id(owner))
+    version = None if reference is None else reference()
+    return version if version is not None and version.current else None
+
+
+def _next(owner: Any) -> Version:
+    """A new version of what belongs to `owner`."""
+    global _most_owners
+    version = Version(owner)
+    _of_owners[id(owner)] = ref(version)
+    if len(_of_owners) > _most_owners:
+        for key, reference in list(_of_owners.items()):
+            if reference() is None:
+                _of_owners.pop(key, None)
+        _most_owners = max(1024, 2 * len(_of_owners))
+    return version
+
+
+def begin_version(x: Variable, keep: bool) -> bool:
+    """The memory of `x` is about to be written: what was saved of it is out of date.
+
+    With `keep`, the old bytes are copied if something saved them, so that backward still finds them.
+
+    Returns:
+        Whether a copy was taken.
+    """
+    version = x._version
+    if version is None:  # nothing was saved since the last change
+        return False
+    if version.owner is not None:
+        version = version if version.current else version_of(x)
+        if sys.getrefcount(version) <= _ONE_NAME + 1:  # nobody but x holds it
+            return False
+    following = None if version.owner is None else _next(version.owner)
+    if x._aliases is None and not keep:  # as below, for a parameter of which there is no view
+        x._version, version.current = following, False
+        return False
+    for tensor in sharers(x):
+        tensor._version = following
+    try:
+        # What still refers to the version has saved a value, or is another tensor of the owner.
+        if keep and sys.getrefcount(version) > _ONE_NAME:
+            version.copy = _bytes_of(x._data if x._aliases is None else x._aliases.array)
+    finally:
+        version.current = False
+    return version.copy is not None
+
+
+def _names_of_one() -> int:
+    version = Version()
+    return sys.getrefcount(version)
+
+
+# What `sys.getrefcount` reads for an object that one local variable holds and nothing else.
+_ONE_NAME = _names_of_one()
+
+
+class _Bytes:
+    """Memory by its address, for NumPy."""
+
+    def __init__(self, low: int, count: int) -> None:
+        self.__array_interface__ = {"data": (low, True), "shape": (count,), "typestr": "|u1", "version": 3}
+
+
+def _bytes_of(array: np.ndarray) -> tuple[np.ndarray, int]:
+    """A copy of the bytes from an array's first to its last, whatever its strides; and the address of the first."""
+    low, high = _bounds(array)
+    return np.array(_Bytes(low, high - low)), low
+
+
+def address(array: np.ndarray) -> int:
+    """Where element 0 lies."""
+    return array.__array_interface__["data"][0]
+
+
+def _bounds(array: np.ndarray) -> tuple[int, int]:
+    """The addresses of the first byte and behind the last."""
+    low = high = address(array)
+    if not array.size:
+        return low, low
+    for n, stride in zip(array.shape, array.strides, strict=True):
+        low += min((n - 1) * stride, 0)
+        high += max((n - 1) * stride, 0)
+    return low, high + array.itemsize
+
+
+# ------------------------------------------------------------------------------------------------------------- aliases
+
+
+class _Sharers(list):
+    """Weak references to the tensors of one memory. Dead ones are dropped when there are more than `limit`."""
+
+    __slots__ = ("limit",)
+
+
+class Aliases:
+    """The tensors that share a memory and its history: a tensor, and its views.
+
+    `detach()` begins another history over the same memory.
+
+    Attributes:
+        array: the whole of which the others are views.
+        node: made the present values of the whole; None if it has no history (or is a leaf).
+        sharers: all tensors of the memory, those of other histories too.
+        origins: the histories that this one was detached from, and those that they were.
+        explicit: whether the user has cut it off by `detach()`, not `no_grad()` by the way.
+    """
+
+    __slots__ = ("__weakref__", "array", "explicit", "node", "origins", "sharers")
+
+    def __init__(
+        self, array: np.ndarray, node: Node | None, sharers: _Sharers, origins: tuple[ref, ...] = (), explicit=True
+    ) -> None:
+        self.array = array
+        self.node = node
+        self.sharers = sharers
+        self.origins = origins
+        self.explicit = explicit
+
+    def comes_from(self, other: Aliases) -> bool:
+        """Whether this history was detached from the other: what changes there is a constant here."""
+        return any(origin() is other for origin in self.origins)
+
+
+def add_view(view: Variable, x: Variable) -> None:
+    """`view` shares the memory and the history of `x`."""
+    view._aliases = aliases = x._aliases or _begin_aliases(x)
+    _join(view, x, aliases.sharers)
+
+
+def add_detached(alias: Variable, x: Variable, explicit: bool = True) -> None:
+    """`alias` shares the memory of `x`, and begins a history of its own."""
+    aliases = x._aliases or _begin_aliases(x)
+    origins = (*aliases.origins, ref(aliases))
+    alias._aliases = Aliases(alias._data, None, aliases.sharers, origins, explicit)
+    _join(alias, x, aliases.sharers)
+
+
+def add_stranger(tensor: Variable, x: Variable) -> None:
+    """`tensor` shares the memory of `x`. How their histories are related isn't known: neither may change recorded."""
+    aliases = x._aliases or _begin_aliases(x)
+    tensor._aliases = Aliases(tensor._data, tensor._node, aliases.sharers, explicit=False)
+    _join(tensor, x, aliases.sharers)
+
+
+def _begin_aliases(x: Variable) -> Aliases:
+    with _lock:
+        if x._aliases is None:
+            sharers = _Sharers((ref(x),))
+            sharers.limit = 32
+            x._aliases = Aliases(x._data, x._node, sharers)
+        return x._aliases
+
+
+def _join(tensor: Variable, x: Variable, sharers: _Sharers) -> None:
+    sharers.append(ref(tensor))
+    # Only now, for `version_of` in another thread may just have given a version to all that it found.
+    if x._version is not None:
+        tensor._version = x._version
+    if len(sharers) > sharers.limit:
+        with _lock:  # appending needs none
+            known = len(sharers)
+            sharers += [reference for reference in sharers[:known] if reference() is not None]
+            del sharers[:known]
+            sharers.limit = max(32, 2 * len(sharers))
+
+
+def sharers(x: Variable) -> Iterator[Variable]:
+    """The living tensors that share the memory of `x`, itself first."""
+    yield x
+    aliases = x._aliases
+    if aliases is None:
+        return
+    for reference in aliases.sharers.copy():
+        tensor = reference()
+        if tensor is None or tensor is x or tensor._aliases is None:
+            continue
+        if tensor._aliases.sharers is aliases.sharers:  # else its data was exchanged since
+            yield tensor
+
+
+def leave(x: Variable) -> None:
+    """`x` is about to get another array: it shares the memory of the old one no longer."""
+    begin_version(x, keep=False)
+    x._aliases = x._version = None
+
+
+def same_memory(view: np.ndarray, array: np.ndarray) -> bool:
+    """Whether `view` was made as a view of `array`, or is it."""
+    return view is array or (view.base is not None and (view.base is array or view.base is array.base))
+
+
+def lies_within(part: np.ndarray, whole: np.ndarray) -> bool:
+    """Whether all bytes of `part` lie between the first and the last of `whole`."""
+    (low, high), (start, end) = _bounds(part), _bounds(whole)
+    return start <= low and high <= end
+
+
+# -------------------------------------------------------------------------------------------------------------- places
+
+
+class Place(NamedTuple):
+    """Where an array lies in another one, its whole. Offsets and strides are in bytes, as in NumPy.
+
+    Offsets count from the lowest byte of the whole, which may have any strides.
+    """
+
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+    offset: int
+    whole_shape: tuple[int, ...]
+    whole_strides: tuple[int, ...]
+    whole_offset: int
+    size: int
+    dtype: np.dtype
+
+    @classmethod
+    def of(cls, part: np.ndarray, whole: np.ndarray) -> Place:
+        """The place of `part`, a view of `whole`."""
+        low, high = _bounds(whole)
+        offset = address(part) - low if part.size else 0
+        whole_offset = address(whole) - low
+        return cls(part.shape, part.strides, offset, whole.shape, whole.strides, whole_offset, high - low, whole.dtype)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the part is the whole, element for element."""
+        return self[:3] == self[3:6]
+
+    def read(self, whole: np.ndarray) -> np.ndarray:
+        """The part of an array of the whole's shape; a view where the array is laid out as the whole was."""
+        place = self._in(whole.dtype)
+        contiguous = whole.flags.c_contiguous and whole.nbytes == place.size
+        laid_out = contiguous and whole.strides == place.whole_strides
+        return place._part(whole if laid_out else place._copied(whole))
+
+    def replaced(self, whole: np.ndarray, part: np.ndarray) -> np.ndarray:
+        """A copy of an array of the whole's shape, with other values in the part."""
+        place = self._in(np.result_type(whole, part))
+        memory = place._copied(whole)
+        place._part(memory)[...] = part
+        return place._whole(memory)
+
+    def embedded(self, part: np.ndarray) -> np.ndarray:
+        """An array of the whole's shape: `part` in its place, where elements share one added up, and 0 elsewhere."""
+        place = self._in(part.dtype)
+        memory = np.zeros(place.size, np.uint8)
+        repeats = tuple(k for k, stride in enumerate(self.strides) if not stride)
+        once = tuple(slice(1) if k in repeats else slice(None) for k in range(len(self.shape)))
+        place._part(memory)[once] = part.sum(repeats, keepdims=True) if repeats else part
+        return place._whole(memory)
+
+    def _in(self, dtype: np.dtype) -> Place:
+        """The same place among elements of another dtype: finite differences compute in float64."""
+        if dtype == self.dtype:
+            return self
+        n = max(1, -(-dtype.itemsize // self.dtype.itemsize))  # room for wider elements
+        return Place(
+            shape=self.shape,
+            strides=tuple(n * stride for stride in self.strides),
+            offset=n * self.offset,
+            whole_shape=self.whole_shape,
+            whole_strides=tuple(n * stride for stride in self.whole_strides),
+            whole_offset=n * self.whole_offset,
+            size=n * self.size,
+            dtype=dtype,
+        )
+
+    def _copied(self, whole: np.ndarray) -> np.ndarray:
+        memory = np.zeros(self.size, np.uint8)
+        self._whole(memory)[...] = whole
+        return memory
+
+    def _part(self, memory: np.ndarray) -> np.ndarray:
+        return np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+
+    def _whole(self, memory: np.ndarray) -> np.ndarray:
+        return np.ndarray(self.whole_shape, self.dtype, memory, self.whole_offset, self.whole_strides)
+
+
+def overlaps_itself(array: np.ndarray) -> bool:
+    """Whether several elements lie at one place, as after broadcasting: what is written there has no one meaning."""
+    reach = array.itemsize  # bytes that one run along the axes looked at so far covers
+    axes = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
+    if not array.size:
+        return False
+    for stride, n in axes:
+        if stride < reach:
+            return bool(axes[0][0] == 0) or _repeats_an_address(array)
+        reach += (n - 1) * stride
+    return False
+
+
+def _repeats_an_address(array: np.ndarray) -> bool:
+    """By looking at each element: for strides that interleave."""
+    places = np.zeros(1, np.int64)
+    for stride, n in zip(array.strides, array.shape, strict=True):
+        places = (places[:, None] + stride * np.arange(n)).ravel()
+    places.sort()
+    return bool((np.diff(places) < array.itemsize).any())
+
+
+def is_same_place(one: np.ndarray, other: np.ndarray) -> bool:
+    """Whether both arrays have the same elements in the same order at the same places."""
+    return address(one) == address(other) and one.shape == other.shape and one.strides == other.strides

@@ -1,0 +1,1 @@
+"""Convolution kernels: direct, Winograd, col2im, sparse gradients, and convolution fused with pooling."""

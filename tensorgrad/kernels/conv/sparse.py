@@ -1,0 +1,271 @@
+"""Gradients of a convolution behind which max pooling over 2×2 pixels left three quarters of the gradient zero.
+
+What isn't zero are the entries of a sparse matrix G, filters × pixels, and both gradients are its products with windows
+of pixels:
+
+    dw[k] = Σ_q G[k, q] · window of x at q             filter by filter
+    window of dx at q += Σ_k G[k, q] · w[k]            pixel by pixel
+
+a quarter of the multiply-adds of the sums over all pixels, and fewer where the rectifier was closed. A window's sums
+stay in the registers while the entries of a filter, or of a pixel, stream past (`simd.sparse_tile`).
+
+Zero times infinity isn't zero: where x or w isn't finite, none of this is done.
+"""
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+import numpy as np
+from numba.np.unsafe.ndarray import to_fixed_tuple
+
+from tensorgrad.arrays import memory
+from tensorgrad.kernels.conv import sparse_layout, taps
+from tensorgrad.kernels.conv.im2row import clear
+from tensorgrad.kernels.conv.sparse_images import (
+    filters_kernel,
+    image_kernel,
+    multiply_kernel,
+    planes_kernel,
+    take_kernel,
+    windows_kernel,
+)
+from tensorgrad.kernels.conv.sparse_layout import NUMBERS, lay_out_filters, unpacked
+from tensorgrad.kernels.elementwise import pointwise
+from tensorgrad.kernels.elementwise.pointwise import finite
+from tensorgrad.kernels.jit.dispatch import (
+    address_of,
+    call,
+    chunks_for,
+    get_num_threads,
+    kernel,
+    marked,
+    run,
+    seen,
+    threads_for,
+)
+from tensorgrad.kernels.jit.opaque import planned
+from tensorgrad.windows import Sizes
+
+# Vectors of a window in one block that are worth an entry's own cost, which is that of two.
+WINDOW = 4
+# Filters that are worth laying an image out, and taking one back.
+FILTERS = 8
+# Planes of the gradient that are looked at before it is taken for a sparse one.
+PROBE = 4
+
+
+def serves(x_shape: Sizes, w_shape: Sizes, output: Sizes, motion: tuple, itemsize: int) -> bool:
+    """Whether sparse gradients of such a convolution are this room's business. motion: as `convolution.forward`."""
+    stride, padding, dilation, groups = motion
+    if not (stride == dilation == (1, 1) and groups == 1 and w_shape[0] >= FILTERS and min(output) > 1):
+        return False
+    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, taps.before(padding), itemsize)
+    if where is None or where.kernel_h * where.columns < WINDOW:
+        return False
+    return where.blocks * where.block * itemsize <= taps.SCRATCH // 2
+
+
+def grad_weight(x: np.ndarray, g: np.ndarray, kernel_size: Sizes, before: Sizes) -> np.ndarray | None:
+    """As `convolution.grad_weight`, `before` being the padding above and to the left. The arrays are `ready`.
+
+    None where g has more than one number in a window of 2×2 that isn't zero, or where x isn't finite.
+    """
+    if not _looks_sparse(seen(g)):
+        return None
+    dw, none = memory.empty((g.shape[1], x.shape[1], *kernel_size), x.dtype), _none(x.dtype)
+    return dw if _gradients(x, none, g, *_no_maxima(x.dtype), none, dw, np.empty(0), before, g.shape[2:]) else None
+
+
+def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes) -> np.ndarray | None:
+    """As `convolution.grad_input`, the arrays `ready`. None where g isn't sparse, as above, or where w isn't finite."""
+    if not _looks_sparse(seen(g)):
+        return None
+    dx, none = memory.empty((g.shape[0], w.shape[1], *input_size), g.dtype), _none(g.dtype)
+    return dx if _gradients(none, w, g, *_no_maxima(g.dtype), dx, none, np.empty(0), before, g.shape[2:]) else None
+
+
+def gradients(
+    x: np.ndarray, w: np.ndarray, g: np.ndarray, z: np.ndarray, indices: np.ndarray, before: Sizes, output: Sizes
+) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
+    """dx, dw and the sums of planes (N, K): g `(N, K, OH // 2, OW // 2)` passes where z > 0.
+
+    z and indices are what `pooled_convolution.forward` returned, `output` is `(OH, OW)`. The bits of `grad_input`,
+    `grad_weight` and `rectified_pooling.scatter_and_sums`. None where x or w isn't finite, or where an index isn't one
+    of its window's.
+    """
+    if not len(g):
+        return None
+    dx, dw = memory.empty(x.shape, x.dtype), memory.empty(w.shape, x.dtype)
+    sums = memory.empty(g.shape[:2], np.float64)
+    return (dx, dw, sums) if _gradients(x, w, g, z, indices, dx, dw, sums.reshape(-1), before, output) else None
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x, g = np.ones((2, 4, 5, 5), dtype), np.zeros((2, 1, 2, 2), dtype)
+    yield "gradients", lambda: grad_weight(x, g, (4, 4), (0, 0))
+
+
+# ---------------------------------------------------------------------------------------------------------------- plan
+
+
+class Calls(NamedTuple):
+    """How the work is shared out, and where the machine code stands of what a thread calls."""
+
+    shares: int  # of the filters, for dw, where there are fewer images than threads
+    parts: int  # of the blocks of each image, for dx
+    in_planes: int  # finds entries
+    in_windows: int
+    sum_planes: int
+    multiply: int
+    add_filters: int
+    take: int
+    fill_image: int
+
+
+CALLS = len(Calls._fields)
+
+
+class Plan(NamedTuple):
+    """What follows from the shapes."""
+
+    numbers: np.ndarray  # the layout, the places in a scratch, the calls
+    table: np.ndarray
+    shares: int
+    floats: int  # length of a scratch
+    integers: int
+    alarm: int  # where it is
+    units: int
+    work: int
+
+
+@planned
+def _plan(
+    x_shape: Sizes,
+    w_shape: Sizes,
+    before: Sizes,
+    output: Sizes,
+    dtype: np.dtype,
+    wanted: tuple[bool, bool, bool],
+    threads: int,
+) -> Plan:
+    """`wanted`: whether the gradient for x is, and that for w; and whether g is what pooling left."""
+    (for_x, for_w, pooled), count, filters = wanted, x_shape[0], w_shape[0]
+    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, before, dtype.itemsize)
+    at = sparse_layout.places(where, filters, dtype.itemsize)
+    # Two threads that have to be woken gain nothing below some 100 µs.
+    work = count * sparse_layout.pooled(where) * where.blocks * filters * where.window * 3 // 4
+    threads, shares, parts = threads_for(work, threads), 0, 0
+    if count < threads:
+        # Not images enough: the filters are cut into shares for dw, and the blocks of each image into parts for dx.
+        each = threads // 2 if for_x and for_w else threads
+        shares = min(filters, each) if for_w else 0
+        parts = min(where.blocks, -(-each // count)) if for_x else 0
+    numbers = sparse_layout.numbers(where, filters, dtype.itemsize)
+    numbers = np.concatenate([numbers, Calls(shares, parts, *_addresses(dtype, pooled))])
+    table, units = sparse_layout.table(where, filters), shares + parts * count or count
+    return Plan(numbers, table, shares, at.end, at.integers_end, at.alarm, units, work)
+
+
+@cache
+def _addresses(dtype: np.dtype, pooled: bool) -> tuple[int, ...]:
+    """Those of `Calls`. Only what is called is compiled: 0 stands for what finds entries in the other kind of g."""
+    images, positions, line, whole = _none(dtype), _none(np.dtype(np.int32)), np.empty(0, dtype), np.empty(0, np.int64)
+    lines, integers, sums = np.empty((0, 0), dtype), np.empty(0, np.int32), np.empty(0)
+    in_planes, in_windows, sum_planes = 0, 0, 0
+    if pooled:
+        sum_planes = address_of(pointwise.sums_kernel, (np.empty((0, 0, 0), dtype), sums))
+        upstream = (images, images, positions, line, integers, integers, sums, whole, 0, 0, 0, 0)
+        in_windows = address_of(windows_kernel, upstream)
+    else:
+        in_planes = address_of(planes_kernel, (images, line, integers, whole, 0, 0, 0))
+    windows = (line, integers, integers, 0, line, 0, 0, integers, line, 0, 0, whole)
+    one_image = (images, line, integers, integers, whole, 0, 0, 0, 0, 0)
+    multiply, take = address_of(multiply_kernel, windows), address_of(take_kernel, (images, lines, whole))
+    add_filters, fill_image = address_of(filters_kernel, one_image), address_of(image_kernel, one_image)
+    return in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image
+
+
+@cache
+def _none(dtype: np.dtype) -> np.ndarray:
+    return np.empty((0, 0, 0, 0), dtype)
+
+
+@cache
+def _no_maxima(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
+    return _none(dtype), _none(np.dtype(np.int32))
+
+
+def _gradients(x, w, g, z, indices, dx, dw, plane_sums, before, output) -> bool:
+    """Fill dx, dw and plane_sums, those that have a size. Whether they are now what they are to be."""
+    for_x, for_w, dtype = dx.size > 0, dw.size > 0, g.dtype
+    x_shape, w_shape = x.shape if for_w else dx.shape, dw.shape if for_w else w.shape
+    plan = _plan(x_shape, w_shape, before, output, dtype, (for_x, for_w, z.size > 0), get_num_threads())
+    chunks = chunks_for(plan.units, plan.work)
+    floats, integers = memory.empty((chunks, plan.floats), dtype), memory.empty((chunks, plan.integers), np.int32)
+    arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, plan.numbers, plan.table)
+    run(_gradients_kernel, arguments, chunks)
+    if marked(integers[:, plan.alarm]):
+        return False
+    if for_w and not plan.shares:
+        run(take_kernel, (dw, floats, plan.numbers), min(chunks, chunks_for(len(dw), dw.size * chunks)))
+    return True
+
+
+# -------------------------------------------------------------------------------------------------------------- pieces
+
+
+@kernel
+def _looks_sparse(g):
+    """Whether in some planes no window of 2×2 has two numbers that aren't zero."""
+    count, filters, height, width = g.shape
+    for k in range(min(filters, PROBE) if count else 0):
+        for p in range(0, height - 1, 2):
+            for q in range(0, width - 1, 2):
+                a, b, c, d = g[0, k, p, q], g[0, k, p, q + 1], g[0, k, p + 1, q], g[0, k, p + 1, q + 1]
+                if int(a != 0) + int(b != 0) + int(c != 0) + int(d != 0) > 1:
+                    return False
+    return count > 0
+
+
+@kernel
+def _gradients_kernel(x, w, g, z, indices, dx, dw, plane_sums, floats, integers, numbers, table, index, chunks):
+    """All of some images; or where there are few of these, dw for shares of the filters, dx for parts of the blocks."""
+    (layout, _, at), do = unpacked(numbers), Calls(*to_fixed_tuple(numbers[NUMBERS:], CALLS))
+    (count, filters), scratch, ours = g.shape[:2], floats[index], integers[index]
+    ours[at.alarm] = 0
+    clear(scratch, at.image, at.gradient)  # what lies around an image stays zero
+    units = do.shares + do.parts * count if do.shares or do.parts else count
+    first, last = units * index // chunks, units * (index + 1) // chunks
+    if dw.size and (do.parts == 0 or first < do.shares):
+        clear(scratch, at.sums, at.lines)
+    if dx.size and (do.shares == 0 or last > do.shares):
+        if not finite(w.reshape(filters, -1, 1)):
+            ours[at.alarm] = 1
+            return
+        lay_out_filters(w, scratch[at.filters : at.plane], layout)
+    for unit in range(first, last):
+        n, n_end, k, k_end, b, b_end = unit, unit + 1, 0, filters, 0, layout.blocks
+        for_w, for_x = dw.size > 0, dx.size > 0
+        if unit < do.shares:
+            n, n_end, for_x = 0, count, False
+            k, k_end = filters * unit // do.shares, filters * (unit + 1) // do.shares
+        elif do.parts:
+            n, b, for_w = (unit - do.shares) // do.parts, (unit - do.shares) % do.parts, False
+            n_end, b, b_end = n + 1, layout.blocks * b // do.parts, layout.blocks * (b + 1) // do.parts
+        for m in range(n, n_end):
+            if z.size:
+                sums = plane_sums if for_w else plane_sums[:0]
+                found = (g, z, indices, scratch, ours, table, sums, numbers, do.sum_planes, m, k, k_end)
+                call(do.in_windows, found, 0, 1)
+            else:
+                call(do.in_planes, (g, scratch, ours, numbers, m, k, k_end), 0, 1)
+            if for_w and not ours[at.alarm]:
+                call(do.add_filters, (x, scratch, ours, table, numbers, do.multiply, m, k, k_end, filters), 0, 1)
+            if ours[at.alarm]:
+                return
+            if for_x:
+                call(do.fill_image, (dx, scratch, ours, table, numbers, do.multiply, m, b, b_end, filters), 0, 1)
+        if unit < do.shares:
+            call(do.take, (dw, floats[index : index + 1], numbers), unit, do.shares)

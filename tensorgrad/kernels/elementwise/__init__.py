@@ -1,0 +1,1 @@
+"""Kernels that visit each element or row once: activations, softmax, losses, normalization."""

@@ -1,0 +1,1 @@
+"""How kernels are compiled, cached, called by address, and recorded into command lists."""

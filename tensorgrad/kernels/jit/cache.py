@@ -1,0 +1,261 @@
+"""Where compiled kernels are kept between runs: numba's cache, made to never be the reason why a program fails.
+
+A kernel's machine code is found by what the kernel is, never by a name that another kernel could bear:
+
+- In a process numba finds machine code by its symbol, which ends in the function's number in the order in which its
+  process compiled. Variants from the caches of several processes would share numbers, so each process counts from a
+  random start of its own. The address of a variant is moreover taken once, when it is compiled or loaded.
+- In the files an entry is found by a digest of the function (see `identity`), the types of its arguments and the
+  processor, and a checksum stands before its content.
+"""
+
+import hashlib
+import os
+import pickle
+import secrets
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from io import BytesIO
+from itertools import count
+from pathlib import Path
+
+import numba
+from numba.core.bytecode import FunctionIdentity
+from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
+from numba.core.dispatcher import Dispatcher
+
+from tensorgrad.kernels.jit.fingerprint import identity
+from tensorgrad.system.console import say
+
+
+def cached(dispatcher: Callable) -> Callable:
+    """`dispatcher`, whose compiled variants are kept in the cache, or with one warning nowhere."""
+    if not isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT leaves the Python function as it is
+        return dispatcher
+    try:
+        dispatcher._cache = _Cache(dispatcher)
+    except (RuntimeError, OSError) as error:
+        _warn_once(f"no folder for the cache of compiled kernels ({error}); {_FIX}")
+        dispatcher._cache = _NoCache()
+    return dispatcher
+
+
+def address(dispatcher: Callable, kinds: tuple) -> int:
+    """Where the machine code of a `cached` function stands, for arguments of these numba types."""
+    dispatcher.compile(kinds)
+    return dispatcher._cache.addresses[kinds]
+
+
+# ---------------------------------------------------------------------------------------------------------- symbols
+
+
+def _count_from_a_random_start() -> None:
+    """Let numba number functions, and so symbols, as no other process does. `random` could be seeded alike in two."""
+    FunctionIdentity._unique_ids = count(secrets.randbits(64) << 32)
+
+
+_count_from_a_random_start()
+if hasattr(os, "register_at_fork"):  # a child that counted on would use the numbers of its parent and its siblings
+    os.register_at_fork(after_in_child=_count_from_a_random_start)
+
+
+class _Addresses:
+    """A cache that notes where the machine code of each variant is, as soon as there is one.
+
+    Later another definition could bear the symbol, and the engine finds the one that was loaded last.
+    """
+
+    def __init__(self, *arguments: object) -> None:
+        super().__init__(*arguments)
+        self.addresses: dict[tuple, int] = {}
+
+    def load_overload(self, sig, target_context):
+        found = super().load_overload(sig, target_context)
+        if found is not None:
+            self._note(found)
+        elif self._is_first():
+            say_once("compiling kernels for this machine, once; later runs load them")
+        return found
+
+    def save_overload(self, sig, data):
+        self._note(data)
+        super().save_overload(sig, data)
+
+    def _note(self, variant) -> None:
+        where = variant.library.get_pointer_to_function(variant.fndesc.llvm_func_name)
+        self.addresses[tuple(variant.signature.args)] = where
+
+
+# ------------------------------------------------------------------------------------------------------------ files
+
+
+@lru_cache(maxsize=1)
+def _sources() -> tuple[tuple[str, str], ...]:
+    """What changes when any file of `kernels`, or of a folder in it, is edited."""
+    folder = Path(__file__).parent.parent
+    files = sorted(folder.rglob("*.py"))
+    return tuple((file.relative_to(folder).as_posix(), _digest(file.read_bytes()).hex()) for file in files)
+
+
+def _digest(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
+
+
+class _CacheFiles(IndexDataCacheFile):
+    """Numba's index of compiled variants and their files, safe for several processes that compile at once.
+
+    Numba numbers the files, and writes them after the index: two processes could give one number to two kernels, and
+    a third would run the one for the other. Here a file's name says what it holds, and the index comes last.
+
+    Each file is a line that names the format, a checksum of the file's name and content, and the content: machine code
+    with a flipped bit must never run, nor a file that was exchanged for another.
+    """
+
+    _FORMAT = f"tensorgrad kernel, numba {numba.__version__}\n".encode()
+
+    def save(self, key: tuple, data: object) -> None:
+        """Add a compiled variant; those of older sources are removed."""
+        found = self._load_index()
+        if not found and Path(self._index_path).exists():
+            for old in Path(self._cache_path).glob(self._data_name("*")):
+                old.unlink(missing_ok=True)
+        name = self._data_name(_digest(self._dump((self._source_stamp, key))).hex()[:16])
+        self._save_data(name, data)
+        self._save_index(found | {key: name})
+
+    def discard(self, key: tuple) -> None:
+        """Forget a damaged variant, and where the index itself is damaged all of them."""
+        try:
+            found = self._load_index()
+        except Exception:
+            found = {}
+        self._save_index({other: name for other, name in found.items() if other != key})
+
+    def _data_name(self, content: str) -> str:
+        return self._index_name.removesuffix("nbi") + f"{content}.nbc"
+
+    def _save_index(self, overloads: dict) -> None:
+        with self._open_for_write(self._index_path) as file:
+            file.write(self._dump((self._source_stamp, overloads)))
+
+    def _load_index(self) -> dict:
+        try:
+            content = self._read(self._index_path)
+        except FileNotFoundError:
+            return {}
+        if content is None:
+            return {}
+        stamp, overloads = pickle.loads(content)
+        return overloads if stamp == self._source_stamp else {}
+
+    def _load_data(self, name: str) -> object:
+        content = self._read(self._data_path(name))
+        if content is None:
+            raise ValueError(f"{name} has another format")
+        return pickle.loads(content)
+
+    @contextmanager
+    def _open_for_write(self, filepath: str) -> Iterator[BytesIO]:
+        buffer = BytesIO()
+        yield buffer
+        content = buffer.getvalue()
+        with super()._open_for_write(filepath) as file:
+            file.write(self._FORMAT + self._checksum(filepath, content) + content)
+
+    def _read(self, filepath: str) -> bytes | None:
+        """The content of a file; None if it has another format. Raises ValueError if it is damaged."""
+        whole = Path(filepath).read_bytes()
+        if not whole.startswith(self._FORMAT):
+            return None
+        start = len(self._FORMAT) + hashlib.sha256().digest_size
+        content = whole[start:]
+        if whole[len(self._FORMAT) : start] != self._checksum(filepath, content):
+            raise ValueError(f"{Path(filepath).name} doesn't match its checksum")
+        return content
+
+    @staticmethod
+    def _checksum(filepath: str, content: bytes) -> bytes:
+        return _digest(Path(filepath).name.encode() + b"\n" + content)
+
+
+class _FileCache(FunctionCache):
+    """Numba's cache of compiled kernels, which must never be the reason why a program fails.
+
+    Numba's own watches the kernel's source file; this one watches the whole folder, for kernels call helpers and tiles
+    of other files.
+    """
+
+    def __init__(self, dispatcher: Dispatcher) -> None:
+        super().__init__(dispatcher.py_func)
+        self._dispatcher = dispatcher
+        base, stamp = self._impl.filename_base, (self._impl.locator.get_source_stamp(), _sources())
+        self._cache_file = _CacheFiles(self._cache_path, base, stamp)
+
+    def _index_key(self, sig, codegen):
+        return sig, codegen.magic_tuple(), identity(self._dispatcher)
+
+    def load_overload(self, sig, target_context):
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # a damaged file raises whatever its bytes happen to mean
+            _warn_once(f"can't read the cache of compiled kernels in {self.cache_path} ({error!r}); compiling anew")
+            self._discard(sig, target_context)
+            return None
+
+    def save_overload(self, sig, data):
+        try:
+            super().save_overload(sig, data)
+        except Exception as error:
+            _warn_once(f"can't write the cache of compiled kernels in {self.cache_path} ({error!r}); {_FIX}")
+
+    def _is_first(self) -> bool:
+        """Whether no process has compiled kernels of these sources into this folder yet; from now on one has.
+
+        So the long first compilation is told of, and a later run that meets one more kernel doesn't repeat "once".
+        """
+        mark = Path(self.cache_path) / f"compiled-{_digest(repr(_sources()).encode()).hex()[:16]}"
+        try:
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        except OSError:
+            return True
+        for old in mark.parent.glob("compiled-*"):
+            if old != mark:
+                old.unlink(missing_ok=True)
+        return True
+
+    def _discard(self, sig, target_context) -> None:
+        with suppress(Exception):  # whether the folder can be written shows when the kernel is saved
+            self._cache_file.discard(self._index_key(sig, target_context.codegen()))
+
+
+class _Cache(_Addresses, _FileCache):
+    """Files, and the addresses of what was loaded from them or compiled."""
+
+
+class _NoCache(_Addresses, NullCache):
+    """No files, where no folder can be had."""
+
+    def _is_first(self) -> bool:
+        return True
+
+
+_FIX = "each run will compile. Set NUMBA_CACHE_DIR to a folder that can be written"
+_told: set[str] = set()
+
+
+def say_once(message: str) -> None:
+    """Print a line on standard error the first time."""
+    if message not in _told:
+        _told.add(message)
+        say(f"tensorgrad: {message}", error=True)
+
+
+def _warn_once(message: str) -> None:
+    if "warning" not in _told:
+        _told.add("warning")
+        warnings.warn(f"tensorgrad: {message}", RuntimeWarning, stacklevel=2)

@@ -1,0 +1,334 @@
+"""How kernels are compiled and run: everything about numba that isn't a loop.
+
+A kernel is one function, a *piece*: it does its share of the images, piece `index` of `pieces`. `run` shares the pieces
+out to the threads for much work, and calls them one after the other for little work or where threads can't be used: the
+bits are the same either way. Python between kernels hands them memory, sizes and plans that follow from the sizes;
+where it decides by numbers, it looks at these through `marked` or `seen`, for launches are recorded to be repeated.
+"""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from typing import Any
+
+import numba
+import numpy as np
+import numpy.ma  # numba opens it at its first call, and a fork in the midst of an import would leave it locked
+from numba.core.compiler_lock import global_compiler_lock
+
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS
+from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.kernels.jit.cache import address, cached, say_once
+from tensorgrad.kernels.jit.opaque import Opaque, constant
+from tensorgrad.kernels.jit.trampolines import call, call_thunk, in_words
+from tensorgrad.system.forks import wait_for
+from tensorgrad.windows import as_tuple
+
+# OpenMP first: it launches in 2 µs and may be entered by several Python threads at once.
+if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
+    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+
+# Where threads wait for each other they soon sleep: on a busy machine the thread that is waited for may need the very
+# core that a spinning one would keep for its time slice, 4 ms for a kernel of 0.3. Beside one busy program a step of
+# LeNet-5, batch 64, takes 9 ms with this count and 24 with four times as much; alone both take 2.
+SPINS = "5000"
+
+# NaN and infinities must come through, so sums may be reordered and fused, and nothing else.
+OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+
+# For what innermost loops compute an element with: LLVM leaves a loop that calls a function as it is.
+INLINE = OPTIONS | {"forceinline": True}
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+COMPILED = not numba.config.DISABLE_JIT
+"""False where numba may not compile (NUMBA_DISABLE_JIT=1, to debug): `by_reference` computes then.
+
+Pieces are plain Python functions there, and those that emit machine instructions can't be called.
+"""
+
+# Multiply-adds or comparisons below which a parallel region costs more than it brings.
+SMALL = 500_000
+
+
+def kernel(function: Callable) -> Callable:
+    """Compile a kernel's share of the work, or a helper of one."""
+    return cached(numba.njit(**OPTIONS)(function))
+
+
+def inlined(function: Callable) -> Callable:
+    """A helper that is compiled as a part of whatever calls it, and so not twice where one piece does."""
+    return numba.njit(inline="always", **OPTIONS)(function)
+
+
+@cached
+@numba.njit(parallel=True, **OPTIONS)
+def _all_chunks(thunk, words, first, chunks):
+    """The one parallel loop that there is: numba takes a third of a second to compile one."""
+    for index in numba.prange(first, chunks):
+        call_thunk(thunk, words, np.int64(index), chunks)
+
+
+@kernel
+def _launch(loop, address, chunks, *arguments):
+    thunk, words = in_words(address, arguments)
+    if chunks:
+        call(loop, (thunk, words), 0, chunks)
+    return thunk
+
+
+def address_of(kernel: Callable, arguments: tuple) -> int:
+    """Where the machine code of `piece` stands, for arguments such as these, all but `index` and `pieces`.
+
+    A piece that takes the address can `call` a long one of another room without compiling it once more.
+    """
+    return address(kernel, (*map(numba.typeof, arguments), numba.intp, numba.intp))
+
+
+_addresses: dict[tuple, int] = {}
+
+
+def _address_like(kernel: Callable, arguments: tuple) -> int:
+    """The same, looked up by what decides about the types that numba gives the arguments."""
+    key = (kernel, _kinds(arguments))
+    found = _addresses.get(key)
+    if found is None:
+        found = _addresses[key] = address_of(kernel, arguments)
+    return found
+
+
+def _kinds(arguments: tuple) -> tuple:
+    """What is equal only for arguments to which numba gives equal types; to ask numba itself takes far longer."""
+    kinds: list[Any] = []
+    for argument in arguments:
+        kind = type(argument)
+        if kind is np.ndarray:
+            kinds += argument.dtype, argument.ndim, argument.flags.num
+        else:
+            kinds.append(_kinds(argument) if kind is tuple else kind)
+    return tuple(kinds)
+
+
+def by_reference(function: Callable, *arguments: Any) -> Any:
+    """What a kernel would compute, by its reference in NumPy: once all checks are made, and where not `COMPILED`."""
+    say_once("NUMBA_DISABLE_JIT is set: NumPy reference code runs in place of the compiled kernels, more slowly")
+    with np.errstate(all="ignore"):  # as in kernels
+        return function(*arguments)
+
+
+class _Mode(threading.local):
+    recorder = None
+
+
+_mode = _Mode()
+
+
+@contextmanager
+def recorded(recorder: Any) -> Iterator[Any]:
+    """Within, in this thread, `recorder` is told of each launch, of what is `marked`, and of what is `seen`.
+
+    For what it returns see `launches.Recorder`.
+    """
+    before, _mode.recorder = _mode.recorder, recorder
+    try:
+        yield recorder
+    finally:
+        _mode.recorder = before
+
+
+def marked(marks: np.ndarray) -> bool:
+    """Whether a kernel has left a mark other than 0, which says that its result won't do."""
+    if _mode.recorder is not None:
+        marks = _mode.recorder.marked(marks)
+    return any(marks.tolist())  # a third of the time of marks.any()
+
+
+def seen(array: np.ndarray) -> np.ndarray:
+    """`array`, by whose numbers Python is about to decide what to do."""
+    return array if _mode.recorder is None else _mode.recorder.seen(array)
+
+
+def run(kernel: Callable, arguments: tuple, chunks: int) -> None:
+    """Run all `pieces` of a kernel, in parallel where there are several and threads can be used."""
+    if _mode.recorder is not None:
+        arguments = _mode.recorder.launched(kernel, arguments, chunks)
+    if chunks == 1 and not _every_variant:
+        kernel(*arguments, 0, 1)
+        return
+    if _serial_only or _every_variant:
+        for index in range(chunks):
+            kernel(*arguments, index, chunks)
+    if _serial_only:
+        return
+    enter_parallel(_launch, loop_address(), _address_like(kernel, arguments), chunks, *arguments)
+
+
+def enter_parallel(compiled: Callable, *arguments: Any) -> Any:
+    """Call a compiled function that enters the parallel loop."""
+    if not _threads_launched():
+        _launch_threads()
+    if numba.get_num_threads() != _threads:
+        numba.set_num_threads(_threads)
+    if _layer == "workqueue":
+        with _entrance:
+            return compiled(*arguments)
+    return compiled(*arguments)
+
+
+def loop_address() -> int:
+    """Where the parallel loop stands: a function (thunk, words, first piece, pieces)."""
+    return _address_like(_all_chunks, (0, 0))
+
+
+def thunk_of(kernel: Callable, arguments: tuple) -> tuple[int, int]:
+    """The address of a thunk for such arguments, and that of the piece, which is the first word that it reads."""
+    address = _address_like(kernel, arguments)
+    return _launch(loop_address(), address, 0, *arguments), address
+
+
+def parallel_with(threads: int) -> bool:
+    """Whether kernels can now be run in parallel by so many threads."""
+    return not _serial_only and not _every_variant and _threads == threads
+
+
+def chunks_for(items: int, work: int) -> int:
+    """Into how many pieces to cut `items` images or planes that take `work` operations in all: one for little work."""
+    if work < SMALL and not _every_variant:
+        return 1
+    return max(1, min(items, get_num_threads()))
+
+
+def threads_for(work: int, threads: int) -> int:
+    """For how many of `threads` work is worth being laid out: for little work for one, since it runs on one.
+
+    It doesn't look at `every_variant`: a layout decides about the bits of a sum, and plans are kept.
+    """
+    return 1 if work < SMALL else threads
+
+
+def as_contiguous(array: np.ndarray) -> np.ndarray:
+    """`array` as kernels take it: contiguous, aligned, writable, of native byte order; copied only where it isn't.
+
+    Numba compiles a kernel again for each kind of array, read-only ones included, so all are brought to one kind.
+    """
+    if array.flags.carray and array.dtype.isnative and type(array) in (np.ndarray, Opaque):
+        return array
+    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True, subok=False)
+
+
+def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """`arrays`, each made `ready`; `names` is what the caller calls them. Raises `DTypeError` as `check_float` does.
+
+    >>> x, w = floats("conv2d", "x w", np.ones(2), np.ones(3)[::-1])
+    >>> w.flags.c_contiguous
+    True
+    """
+    dtype = arrays[0].dtype
+    if dtype is _FLOAT32 or dtype is _FLOAT64:
+        # Most calls of small networks end here, so it is made of what costs least; a dtype that is equal to one of
+        # NumPy's own without being it takes the long way, to the same end.
+        for array in arrays:
+            if array.dtype is not dtype or not array.flags.carray or type(array) is not np.ndarray:
+                break
+        else:
+            return arrays
+    check_float(op, **dict(zip(names.split(), arrays, strict=True)))
+    return tuple([as_contiguous(array) for array in arrays])
+
+
+@lru_cache(maxsize=1024)
+def zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """So many zeros that kernels only read, in place of a bias for example: made once."""
+    return constant(np.zeros(count, dtype))
+
+
+def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
+    """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
+    dtypes = [array.dtype for array in arrays.values()]
+    dtype = dtypes[0]
+    if (dtype is _FLOAT32 or dtype is _FLOAT64) and dtypes.count(dtype) == len(dtypes):
+        return dtype
+    kinds = {dtype.newbyteorder("=") for dtype in dtypes}
+    dtype = kinds.pop()
+    if kinds or dtype not in KERNEL_FLOATS:
+        expected = "arrays of one dtype, float32 or float64"
+        raise DTypeError(restate(op, "dtypes that kernels can't take together", expected=expected, **arrays))
+    return dtype
+
+
+# ---------------------------------------------------------------------------------------------------------- threads
+
+_threads = numba.config.NUMBA_NUM_THREADS
+_serial_only = not COMPILED
+_layer: str | None = None  # the threading layer, once threads are launched
+_every_variant = False
+_entrance = threading.Lock()
+
+
+def get_num_threads() -> int:
+    """How many threads a kernel uses. At the start: all cores of this process, or `NUMBA_NUM_THREADS`."""
+    return _threads
+
+
+def set_num_threads(count: int) -> None:
+    """Use `count` threads from now on, in all Python threads. Raises `ArgumentError` beyond those there are.
+
+    >>> before = get_num_threads()
+    >>> set_num_threads(1)
+    >>> get_num_threads()
+    1
+    >>> set_num_threads(before)
+    """
+    global _threads
+    (wanted,) = as_tuple(count, 1, op="set_num_threads", name="count", minimum=1)
+    if wanted > numba.config.NUMBA_NUM_THREADS:
+        expected = f"at most {numba.config.NUMBA_NUM_THREADS}"
+        fix = "set the environment variable NUMBA_NUM_THREADS before the program starts"
+        raise ArgumentError(restate("set_num_threads", "too many threads", expected=expected, fix=fix, count=count))
+    _threads = wanted
+
+
+@contextmanager
+def every_variant() -> Iterator[None]:
+    """Within, each kernel runs serially and in parallel whatever its size: so both are compiled."""
+    global _every_variant
+    _every_variant = True
+    try:
+        yield
+    finally:
+        _every_variant = False
+
+
+def _launch_threads() -> None:
+    with _entrance:
+        waits = not {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"} & set(os.environ)
+        if waits:
+            os.environ["GOMP_SPINCOUNT"] = SPINS
+        try:
+            numba.get_num_threads()  # chooses the threading layer, loads it and launches it
+        finally:
+            # OpenMP has read it by now; other libraries and child processes are to wait as they like.
+            if waits:
+                del os.environ["GOMP_SPINCOUNT"]
+
+
+def _threads_launched() -> bool:
+    global _layer
+    if _layer is None:
+        with suppress(ValueError):  # also launched by other people's numba code
+            _layer = numba.threading_layer()
+    return _layer is not None
+
+
+def _after_fork_in_child() -> None:
+    # The threads of the parent don't exist here, and OpenMP ends a process that enters a parallel region all the same.
+    global _serial_only
+    _serial_only = _serial_only or _threads_launched()
+
+
+# A child must not inherit a lock that another thread holds, nor threads half launched. In the order of `run`.
+wait_for(_entrance, global_compiler_lock)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,1 @@
+"""Matrix products and the gradients of linear layers."""

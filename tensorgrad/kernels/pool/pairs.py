@@ -1,0 +1,174 @@
+"""2×2 windows that don't overlap, a vector of neighbouring windows at a time: see `pooling`.
+
+    max_of_pairs             the maximum of each, and where it stood
+    rectified_max_of_pairs   the same, zero instead of what isn't above zero
+    put_in_pairs             back to where it stood, zero in the other three places
+    rectified_put_in_pairs   the same, zero where the maximum is zero or below
+    sum_of_pairs             the sum of each
+    spread_to_pairs          one number to all four places
+
+Lane l of a vector belongs to window l: the pixels of a row are sorted into even and odd ones.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.simd.emitter import HALF, INT, Loop, Writer, emit_one, integer
+
+# Bytes of a band of a plane that tiles go down before they go to the right: what a first-level cache still holds.
+BAND = 16 * 1024
+
+
+@kernel
+def band_of(x):
+    """How many lines of windows of x (N, C, H, W) make a band."""
+    return max(1, BAND // (2 * x.shape[3] * x.itemsize))
+
+
+def _places(build: Writer, place: ir.Value, width: ir.Value) -> list[ir.Value]:
+    """The positions in the plane of each window's four pixels, `place` being the first window's first."""
+    steps = ir.Constant(ir.VectorType(HALF, build.lanes), list(range(0, 2 * build.lanes, 2)))
+    first = build.add(steps, build.spread(build.trunc(place, HALF)))
+    below = build.add(first, build.spread(build.trunc(width, HALF)))
+    one = build.spread(ir.Constant(HALF, 1))
+    return [first, build.add(first, one), below, build.add(below, one)]
+
+
+def window_pixels(build: Writer, x: ir.Value, width: ir.Value, left: ir.Value) -> list[ir.Value]:
+    """The four pixels of each window, row by row."""
+    pixels = []
+    for r in (0, 1):
+        row, ahead = build.at(x, build.mul(width, integer(r))), build.add(left, integer(build.lanes))
+        pixels += build.read_pairs((row, left, width), (row, ahead, width))
+    return pixels
+
+
+def _write_pixels(build: Writer, pixels: list[ir.Value], x: ir.Value, width: ir.Value, left: ir.Value) -> None:
+    """And back, up to the end of the rows."""
+    for r in (0, 1):
+        for half in (0, 1):
+            lanes = [lane // 2 + half * build.lanes // 2 + lane % 2 * build.lanes for lane in range(build.lanes)]
+            start = build.add(left, integer(half * build.lanes))
+            target = build.at(x, build.mul(width, integer(r)), start)
+            build.write_where(build.first_lanes(width, start), build.pick(*pixels[2 * r : 2 * r + 2], lanes), target)
+
+
+def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple, rectified: bool = False) -> None:
+    x, width, left, y, indices, place, count, lines = arguments
+    line = Loop(build, lines, 1, [], "lines")
+    down = build.mul(line.index, build.mul(width, integer(2)))
+    pixels = window_pixels(build, build.at(x, down), width, left)
+    places = _places(build, build.add(build.add(place, down), left), width)
+    best, where = pixels[0], places[0]
+    for value, position in zip(pixels[1:], places[1:], strict=True):
+        # NaN beats numbers, and no NaN beats an earlier one.
+        wins = build.and_(build.fcmp_unordered(">", value, best), build.fcmp_ordered("==", best, best))
+        best, where = build.select(wins, value, best), build.select(wins, position, where)
+    if rectified:
+        best = build.select(build.fcmp_ordered("<=", best, build.zero), build.zero, best)
+    out = build.lshr(left, integer(1))
+    mask, windows = build.first_lanes(build.sub(count, out)), build.mul(line.index, count)
+    build.write_where(mask, best, build.at(y, windows, out))
+    build.write_integers_where(mask, where, build.at(indices, windows, out))
+    line.close([])
+
+
+def _rectified_max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    _max_of_pairs(build, rows, columns, arguments, rectified=True)
+
+
+def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple, maxima: ir.Value | None = None) -> None:
+    g, indices, place, count, left, x, width, lines, alarm = arguments
+    none = ir.Constant(ir.VectorType(ir.IntType(1), build.lanes), [False] * build.lanes)
+    line = Loop(build, lines, 1, [none], "lines")
+    down = build.mul(line.index, build.mul(width, integer(2)))
+    out = build.lshr(left, integer(1))
+    mask, windows = build.first_lanes(build.sub(count, out)), build.mul(line.index, count)
+    value = build.read_where(mask, build.at(g, windows, out))
+    if maxima is not None:
+        passes = build.fcmp_unordered(">", build.read_where(mask, build.at(maxima, windows, out)), build.zero)
+        value = build.select(passes, value, build.zero)
+    where = build.read_integers_where(mask, build.at(indices, windows, out))
+    first = build.add(build.add(place, down), left)
+    hits = [build.icmp_signed("==", where, position) for position in _places(build, first, width)]
+    strays = mask
+    for hit in hits:
+        strays = build.and_(strays, build.not_(hit))
+    _write_pixels(build, [build.select(hit, value, build.zero) for hit in hits], build.at(x, down), width, left)
+    line.close([build.or_(strays, line.carried[0])])
+    bits = build.zext(build.bitcast(line.carried[0], ir.IntType(build.lanes)), INT)
+    build.store(build.or_(build.load(alarm), bits), alarm)
+
+
+def _rectified_put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    g, maxima, *others = arguments
+    _put_in_pairs(build, rows, columns, (g, *others), maxima)
+
+
+def _sum_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    x, width, left, y, count = arguments
+    total, *others = window_pixels(build, x, width, left)
+    for pixel in others:
+        total = build.fadd(total, pixel)
+    out = build.lshr(left, integer(1))
+    build.write_where(build.first_lanes(build.sub(count, out)), total, build.at(y, out))
+
+
+def _spread_to_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    g, count, left, x, width = arguments
+    out = build.lshr(left, integer(1))
+    value = build.read_where(build.first_lanes(build.sub(count, out)), build.at(g, out))
+    _write_pixels(build, [value] * 4, x, width, left)
+
+
+@intrinsic
+def max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
+    """The maxima of windows at columns left, left + 2, … of x, `count` windows in each of so many `lines`.
+
+    `indices` gets where each stood, the first column of the first row being `place`.
+    """
+    n = types.intp
+    return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _max_of_pairs)
+
+
+@intrinsic
+def rectified_max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
+    """As `max_of_pairs`; maxima below zero, and zeros of either sign, become zero."""
+    n = types.intp
+    return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _rectified_max_of_pairs)
+
+
+@intrinsic
+def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, lines, alarm, alarm_at):
+    """The inverse for windows at columns left, left + 2, …: two rows of x for each line, up to their `width`.
+
+    `alarm`, 64 bits, becomes other than 0 where an index isn't one of its window's.
+    """
+    n = types.intp
+    signature = types.void(g, n, indices, n, n, n, n, x, n, n, n, alarm, n)
+    return signature, lambda *call: emit_one(*call, _put_in_pairs)
+
+
+@intrinsic
+def rectified_put_in_pairs(typing, g, g_at, z, z_at, indices, indices_at, place, count, left, x, x_at, width, lines,
+                           alarm, alarm_at):  # fmt: skip
+    """As `put_in_pairs`, with zero instead of each g whose z is zero or below."""
+    n = types.intp
+    signature = types.void(g, n, z, n, indices, n, n, n, n, x, n, n, n, alarm, n)
+    return signature, lambda *call: emit_one(*call, _rectified_put_in_pairs)
+
+
+@intrinsic
+def sum_of_pairs(typing, x, x_at, width, left, y, y_at, count):
+    """The sums of windows at columns left, left + 2, … of two rows of x, up to the last of `count` windows."""
+    n = types.intp
+    return types.void(x, n, n, n, y, n, n), lambda *call: emit_one(*call, _sum_of_pairs)
+
+
+@intrinsic
+def spread_to_pairs(typing, g, g_at, count, left, x, x_at, width):
+    """Each g to the four pixels of its window at columns left, left + 2, …: two rows of x, up to their `width`."""
+    n = types.intp
+    return types.void(g, n, n, n, x, n, n), lambda *call: emit_one(*call, _spread_to_pairs)

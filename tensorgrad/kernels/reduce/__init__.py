@@ -1,0 +1,1 @@
+"""Sums in float64 over any axes."""

@@ -1,0 +1,119 @@
+"""Sums along the middle axis of an array, in float64: the loops behind `sums`."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+
+from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
+from tensorgrad.kernels.reduce.sums import FEW
+
+# Multiply-adds that take as long as an element that passes by, by a rough measurement.
+WORK = 3
+
+# Columns that are added up side by side, so that their sums stay in first-level cache; and numbers below which rows
+# are too short for vectors, so that several are taken as one.
+TILE, SHORT = 512, 64
+
+
+def fold(x: np.ndarray, z: np.ndarray, block: int, factor: float, divisor: float, squares: bool) -> None:
+    """z[o, b, i] = factor · Σ x[o, n, i] / divisor over the `block` numbers n from b · block on; Σ x² for `squares`.
+
+    x `(outer, count, inner)`, float32 or float64, z `(outer, blocks, inner)` likewise, both contiguous.
+
+    >>> x, z = np.array([[[1.0], [2.0], [5.0]]]), np.empty((1, 2, 1))
+    >>> fold(x, z, 2, 1.0, 1.0, squares=False)
+    >>> z
+    array([[[3.],
+            [5.]]])
+    """
+    units = z.shape[0] * z.shape[1] * -(-z.shape[2] // TILE)
+    run(squares_kernel if squares else sums_kernel, (x, z, block, factor, divisor), chunks_for(units, WORK * x.size))
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of each kernel, for the warm-up."""
+    x, z, wide = np.ones((1, 2, 1), dtype), np.ones((1, 1, 1), dtype), np.ones((1, 1, 1))
+    for squares in (False, True):
+        yield f"fold, squares={squares}", lambda squares=squares: fold(x, z, 2, 1.0, 1.0, squares)
+        yield f"fold to float64, squares={squares}", lambda squares=squares: fold(x, wide, 2, 1.0, 1.0, squares)
+    yield "fold of float64", lambda: fold(wide, z, 2, 1.0, 1.0, False)
+
+
+@inlined
+def _number(x):
+    return np.float64(x)
+
+
+@inlined
+def _square(x):
+    return np.float64(x) * np.float64(x)
+
+
+def _folding(term: Callable) -> Callable:
+    """The kernel of `fold` for a sum of such terms."""
+
+    @inlined
+    def add_rows(flat, at, step, count, sums):
+        """sums[k] += Σ flat[at + r · step + k] over `count` rows r."""
+        size, whole = sums.size, count // 4 * 4
+        for r in range(0, whole, 4):
+            start = at + r * step
+            one, two = flat[start : start + size], flat[start + step : start + step + size]
+            three, four = flat[start + 2 * step : start + 2 * step + size], flat[start + 3 * step :][:size]
+            for k in range(size):
+                sums[k] += (term(one[k]) + term(two[k])) + (term(three[k]) + term(four[k]))
+        for r in range(whole, count):
+            one = flat[at + r * step :][:size]
+            for k in range(size):
+                sums[k] += term(one[k])
+
+    @inlined
+    def add_short_rows(flat, at, count, inner, sums):
+        """The same for rows of `inner` numbers, next to each other, of which several make a vector."""
+        many = SHORT // inner
+        wide = sums[: many * inner]
+        wide[:] = 0
+        add_rows(flat, at, many * inner, count // many, wide)
+        for m in range(1, many):
+            for k in range(inner):
+                sums[k] += wide[m * inner + k]
+        add_rows(flat, at + count // many * many * inner, inner, count % many, sums[:inner])
+
+    @kernel
+    def share(x, z, block, factor, divisor, index, chunks):
+        (outer, count, inner), blocks, flat, out = x.shape, z.shape[1], x.reshape(-1), z.reshape(-1)
+        tiles, scratch = -(-inner // TILE), np.empty(TILE)
+        units = outer * blocks * tiles
+        for unit in range(units * index // chunks, units * (index + 1) // chunks):
+            line, start = unit // tiles, unit % tiles * TILE
+            o, b = line // blocks, line % blocks
+            rows, width = min(block, count - b * block), min(TILE, inner - start)
+            at = (o * count + b * block) * inner + start
+            sums = scratch[:width]
+            if inner == 1:
+                numbers, whole = flat[at : at + rows], 0.0
+                for k in range(rows):
+                    whole += term(numbers[k])
+                sums[0] = whole
+            elif x.size <= FEW:
+                # One row after the other, as NumPy does.
+                sums[:] = 0
+                for r in range(rows):
+                    for k in range(width):
+                        sums[k] += term(flat[at + r * inner + k])
+            elif inner < SHORT:
+                add_short_rows(flat, at, rows, inner, scratch)
+            else:
+                sums[:] = 0
+                add_rows(flat, at, inner, rows, sums)
+            target = out[line * inner + start : line * inner + start + width]
+            if factor != 1 or divisor != 1:
+                for k in range(width):
+                    sums[k] = factor * sums[k] / divisor
+            for k in range(width):
+                target[k] = sums[k]
+
+    return share
+
+
+sums_kernel, squares_kernel = _folding(_number), _folding(_square)

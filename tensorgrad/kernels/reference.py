@@ -1,0 +1,369 @@
+"""The kernels once more in plain NumPy: the readable statement of what each computes, which tests hold it to.
+
+Same arguments, same results, no numba. Where the order of a sum is free the last bits may differ.
+"""
+
+import math
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from tensorgrad.windows import Pads, Sizes
+
+NO_PADDING = ((0, 0), (0, 0))
+
+
+def _windows(x: np.ndarray, kernel: Sizes, stride: Sizes, dilation: Sizes) -> np.ndarray:
+    """All windows of a padded x `(N, C, H, W)`, as a view `(N, C, OH, OW, KH, KW)` that can be written."""
+    extent = tuple(d * (k - 1) + 1 for k, d in zip(kernel, dilation, strict=True))
+    # (N, C, H, W) -> (N, C, H − extent + 1, W − extent + 1, extent, extent)
+    view = sliding_window_view(x, extent, axis=(2, 3), writeable=True)
+    # -> (N, C, OH, OW, KH, KW)
+    return view[:, :, :: stride[0], :: stride[1], :: dilation[0], :: dilation[1]]
+
+
+def _pad(x: np.ndarray, padding: Pads, value: float = 0.0) -> np.ndarray:
+    return np.pad(x, ((0, 0), (0, 0), *padding), constant_values=value)
+
+
+def _crop(x: np.ndarray, padding: Pads, size: Sizes) -> np.ndarray:
+    (top, _), (left, _) = padding
+    return np.ascontiguousarray(x[:, :, top : top + size[0], left : left + size[1]])
+
+
+# --------------------------------------------------------------------------------------------------------- convolution
+
+
+def conv_forward(
+    x: np.ndarray,
+    w: np.ndarray,
+    bias: np.ndarray | None = None,
+    stride: Sizes = (1, 1),
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    groups: int = 1,
+) -> np.ndarray:
+    """Each output pixel is the dot product of its window with its filter: see `convolution.forward`."""
+    windows = _windows(_pad(x, padding), w.shape[2:], stride, dilation)
+    # (N, C, OH, OW, KH, KW) -> (N, groups, C/groups, OH, OW, KH, KW); (K, …) -> (groups, K/groups, …)
+    windows = windows.reshape(x.shape[0], groups, w.shape[1], *windows.shape[2:])
+    filters = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
+    y = np.einsum("ngcpqij,gkcij->ngkpq", windows, filters, optimize=True)
+    # (N, groups, K/groups, OH, OW) -> (N, K, OH, OW)
+    y = y.reshape(x.shape[0], w.shape[0], *y.shape[3:])
+    return y if bias is None else y + bias[:, None, None]
+
+
+def conv_grad_input(
+    g: np.ndarray,
+    w: np.ndarray,
+    input_size: Sizes,
+    stride: Sizes = (1, 1),
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    groups: int = 1,
+) -> np.ndarray:
+    """Tap by tap, each gradient is added to the pixel that the tap read: see `convolution.grad_input`."""
+    n, _, oh, ow = g.shape
+    # (N, K, OH, OW) -> (N, groups, K/groups, OH, OW); (K, …) -> (groups, K/groups, …)
+    g = g.reshape(n, groups, w.shape[0] // groups, oh, ow)
+    filters = w.reshape(groups, w.shape[0] // groups, *w.shape[1:])
+    height, width = (size + before + after for size, (before, after) in zip(input_size, padding, strict=True))
+    x = np.zeros((n, w.shape[1] * groups, height, width), g.dtype)
+    for i in range(w.shape[2]):
+        for j in range(w.shape[3]):
+            # (N, groups, C/groups, OH, OW) -> (N, C, OH, OW)
+            part = np.einsum("ngkpq,gkc->ngcpq", g, filters[..., i, j], optimize=True).reshape(n, x.shape[1], oh, ow)
+            top, left = i * dilation[0], j * dilation[1]
+            x[:, :, top : top + oh * stride[0] : stride[0], left : left + ow * stride[1] : stride[1]] += part
+    return _crop(x, padding, input_size)
+
+
+def conv_grad_weight(
+    x: np.ndarray,
+    g: np.ndarray,
+    kernel_size: Sizes,
+    stride: Sizes = (1, 1),
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    groups: int = 1,
+) -> np.ndarray:
+    """Each weight's gradient is the dot product of g with the pixels the weight met: see `convolution.grad_weight`."""
+    windows = _windows(_pad(x, padding), kernel_size, stride, dilation)
+    windows = windows.reshape(x.shape[0], groups, x.shape[1] // groups, *windows.shape[2:])
+    # (N, K, OH, OW) -> (N, groups, K/groups, OH, OW)
+    grads = g.reshape(g.shape[0], groups, g.shape[1] // groups, *g.shape[2:])
+    dw = np.einsum("ngcpqij,ngkpq->gkcij", windows, grads, optimize=True)
+    # (groups, K/groups, C/groups, KH, KW) -> (K, C/groups, KH, KW)
+    return dw.reshape(g.shape[1], x.shape[1] // groups, *kernel_size)
+
+
+# ------------------------------------------------------------------------------------------------------------- pooling
+
+
+def _reach(input_size: Sizes, kernel: Sizes, stride: Sizes, padding: Pads, dilation: Sizes, output_size: Sizes) -> Pads:
+    """Padding that ends where the last window does: further than asked for in ceil mode, short of it in floor mode."""
+    return tuple(
+        (before, max(0, (out - 1) * s + d * (k - 1) + 1 - size - before))
+        for size, k, s, (before, _), d, out in zip(
+            input_size, kernel, stride, padding, dilation, output_size, strict=True
+        )
+    )
+
+
+def max_forward(
+    x: np.ndarray,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads = NO_PADDING,
+    dilation: Sizes = (1, 1),
+    *,
+    output_size: Sizes,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The first largest value of each window and where it stood: see `pooling.max_forward`."""
+    n, c, h, w = x.shape
+    reach = _reach((h, w), kernel, stride, padding, dilation, output_size)
+    oh, ow = output_size
+    positions = np.broadcast_to(np.arange(h * w).reshape(h, w), x.shape)
+    # (N, C, OH, OW, KH, KW) -> (N, C, OH, OW, KH · KW)
+    values, where = (
+        _windows(_pad(array, reach, fill), kernel, stride, dilation)[:, :, :oh, :ow].reshape(
+            n, c, oh, ow, kernel[0] * kernel[1]
+        )
+        for array, fill in ((x, -np.inf), (positions, -1))
+    )
+    # Real pixels beat padding, NaN beats numbers, the larger beats the smaller, the first beats the later.
+    rank = np.where(np.isnan(values), np.inf, values)
+    first_nan = np.isnan(values).argmax(-1)
+    best = np.where(where >= 0, rank, -np.inf).max(-1, keepdims=True)
+    winner = ((rank == best) & (where >= 0)).argmax(-1)
+    winner = np.where(np.isnan(values).any(-1), first_nan, winner)[..., None]
+    y, indices = (np.take_along_axis(array, winner, -1)[..., 0] for array in (values, where))
+    return y, indices.astype(np.int32)
+
+
+def scatter(g: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray:
+    """Each gradient is added to the pixel that won: see `pooling.scatter`."""
+    n, c = g.shape[:2]
+    x = np.zeros((n, c, input_size[0] * input_size[1]), g.dtype)
+    np.add.at(x, (np.arange(n)[:, None, None, None], np.arange(c)[:, None, None], indices), g)
+    # (N, C, H · W) -> (N, C, H, W)
+    return x.reshape(n, c, *input_size)
+
+
+def gather(x: np.ndarray, indices: np.ndarray) -> np.ndarray:
+    """The pixels that won: see `pooling.gather`."""
+    n, c, h, w = x.shape
+    # (N, C, H, W) -> (N, C, H · W) -> (N, C, OH, OW)
+    return x.reshape(n, c, h * w)[np.arange(n)[:, None, None, None], np.arange(c)[:, None, None], indices]
+
+
+def divisors(
+    input_size: Sizes,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads,
+    output_size: Sizes,
+    count_include_pad: bool,
+    divisor_override: int | None,
+) -> np.ndarray:
+    """How many pixels of each window count, `(OH, OW)`, found by counting: see `pooling.divisors`."""
+    if divisor_override is not None:
+        return np.full(output_size, divisor_override, np.float64)
+    counted = np.pad(np.ones(input_size), padding, constant_values=float(count_include_pad))[None, None]
+    reach = _reach(input_size, kernel, stride, padding, (1, 1), output_size)
+    overhang = tuple((0, max(0, after - asked)) for (_, after), (_, asked) in zip(reach, padding, strict=True))
+    windows = _windows(_pad(counted, overhang), kernel, stride, (1, 1))
+    # (1, 1, OH, OW, KH, KW) -> (OH, OW)
+    return windows[0, 0, : output_size[0], : output_size[1]].sum((-2, -1))
+
+
+def avg_forward(
+    x: np.ndarray,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads = NO_PADDING,
+    *,
+    output_size: Sizes,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> np.ndarray:
+    """The sum of each window over its divisor: see `pooling.avg_forward`."""
+    size, (oh, ow) = x.shape[2:], output_size
+    table = divisors(size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
+    padded = _pad(x, _reach(size, kernel, stride, padding, (1, 1), output_size))
+    # (N, C, H, W) -> (N, C, OH, OW, KH, KW) -> (N, C, OH, OW)
+    total = _windows(padded, kernel, stride, (1, 1))[:, :, :oh, :ow].sum((-2, -1))
+    return (total / table).astype(x.dtype)
+
+
+def avg_backward(
+    g: np.ndarray,
+    input_size: Sizes,
+    kernel: Sizes,
+    stride: Sizes,
+    padding: Pads = NO_PADDING,
+    *,
+    count_include_pad: bool = True,
+    divisor_override: int | None = None,
+) -> np.ndarray:
+    """Each gradient over its divisor, added to the pixels of its window: see `pooling.avg_backward`."""
+    n, c, *output_size = g.shape
+    table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
+    reach = _reach(input_size, kernel, stride, padding, (1, 1), output_size)
+    x = _pad(np.zeros((n, c, *input_size), g.dtype), reach)
+    windows = _windows(x, kernel, stride, (1, 1))[:, :, : output_size[0], : output_size[1]]
+    share = (g / table).astype(g.dtype)
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            # One tap meets each pixel at most once, so nothing is lost in the addition.
+            windows[..., i, j] += share
+    return _crop(x, reach, input_size)
+
+
+# ------------------------------------------------------------------------------------------------------------- products
+
+
+def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """Row times column, plus the bias of the column: see `matmul.product`."""
+    z = np.einsum("mk,kn->mn", a, b)
+    return z if bias is None else z + bias
+
+
+# ----------------------------------------------------------------------------------------------------------- pointwise
+
+
+def relu(x: np.ndarray) -> np.ndarray:
+    """Negative numbers become 0: see `pointwise.relu`."""
+    return np.where(x <= 0, np.zeros_like(x), x)
+
+
+def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """The gradient passes where the rectifier let its input pass: see `pointwise.relu_gradient`."""
+    return np.where(z <= 0, np.zeros_like(g), g)
+
+
+def channel_sums(x: np.ndarray) -> np.ndarray:
+    """All axes but the second are summed over: see `pointwise.channel_sums`."""
+    return x.sum(axis=(0, *range(2, x.ndim)), dtype=np.float64).astype(x.dtype)
+
+
+# --------------------------------------------------------------------------------------------------------- activations
+
+
+def erf(x: np.ndarray) -> np.ndarray:
+    """The C library's, number by number: see `special.erf`."""
+    return np.vectorize(math.erf, otypes=[x.dtype])(x)
+
+
+# Per function: f(x), and f′ of what `activations.FUNCTIONS` says.
+_ACTIVATIONS = {
+    "sigmoid": (lambda x, _: np.reciprocal(1 + np.exp(-x)), lambda z, _: z * (1 - z)),
+    "tanh": (lambda x, _: np.tanh(x), lambda z, _: 1 - z * z),
+    "silu": (lambda x, _: x / (1 + np.exp(-x)), lambda x, _: (1 + x / (1 + np.exp(x))) / (1 + np.exp(-x))),
+    "gelu": (
+        lambda x, _: x * (erf(x * math.sqrt(0.5)) + 1) / 2,
+        lambda x, _: (erf(x * math.sqrt(0.5)) + 1) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
+    ),
+    "elu": (
+        lambda x, alpha: np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha),
+        lambda x, alpha: np.where(x > 0, x.dtype.type(1), np.exp(np.minimum(x, 0)) * alpha),
+    ),
+    "leaky_relu": (
+        lambda x, slope: np.where(x > 0, x, x * slope),
+        lambda x, slope: np.where(x <= 0, slope, x.dtype.type(1)),
+    ),
+    "softplus": (
+        lambda x, beta: np.logaddexp(x * beta, x.dtype.type(0)) / beta,
+        lambda x, beta: np.reciprocal(1 + np.exp(-x * beta)),
+    ),
+}
+
+
+def activation(function: str, x: np.ndarray, parameter: float = 0.0) -> np.ndarray:
+    """f(x) for each element: see `activations.activation`."""
+    return _ACTIVATIONS[function][0](x, x.dtype.type(parameter))
+
+
+def activation_gradient(function: str, g: np.ndarray, y: np.ndarray, parameter: float = 0.0) -> np.ndarray:
+    """g · f′ for each element: see `activations.activation_gradient`."""
+    return g * _ACTIVATIONS[function][1](y, y.dtype.type(parameter))
+
+
+# -------------------------------------------------------------------------------------------------------------- losses
+
+
+def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Softmax, and its negative logarithm at y: see `losses.cross_entropy`."""
+    shifted = x - x.max(axis=1, keepdims=True, initial=-np.inf)
+    total = np.exp(shifted).sum(axis=1, keepdims=True)
+    # (N, 1), (N, C) -> (N,)
+    return np.log(total)[:, 0] - shifted[np.arange(len(x)), y], np.exp(shifted) / total
+
+
+def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """The probabilities, less 1 at y, times the upstream gradient: see `losses.cross_entropy_gradient`."""
+    return (probabilities - (np.arange(probabilities.shape[1]) == y[:, None])) * g[:, None]
+
+
+# ------------------------------------------------------------------------------------------------------------- softmax
+
+
+def softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """Exponentials over their sum: see `softmax.softmax`."""
+    e = np.exp(_shifted(x, axis))
+    return e / e.sum(axis, keepdims=True)
+
+
+def softmax_gradient(g: np.ndarray, z: np.ndarray, axis: int = -1) -> np.ndarray:
+    """The shares of what g exceeds its weighted mean by: see `softmax.softmax_gradient`."""
+    return z * (g - (g * z).sum(axis, keepdims=True))
+
+
+def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
+    """What is left of the logits: see `softmax.log_softmax`."""
+    s = _shifted(x, axis)
+    return s - np.log(np.exp(s).sum(axis, keepdims=True))
+
+
+def log_softmax_gradient(g: np.ndarray, z: np.ndarray, axis: int = -1) -> np.ndarray:
+    """g less the shares of its sum: see `softmax.log_softmax_gradient`."""
+    return g - np.exp(z) * g.sum(axis, keepdims=True)
+
+
+def _shifted(x: np.ndarray, axis: int) -> np.ndarray:
+    """`x` less its maximum along the axis: the largest exponent is then 0."""
+    return x - np.max(x, axis, keepdims=True, initial=-np.inf)
+
+
+# ------------------------------------------------------------------------------------------------- batch normalization
+
+
+def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of each channel: see `normalization.moments`."""
+    axes = (0, *range(2, x.ndim))
+    return x.mean(axes, np.float64), x.var(axes, np.float64)
+
+
+def scale_and_shift(x: np.ndarray, center: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """(x − center) · scale + shift, per channel: see `normalization.scale_and_shift`."""
+    return (x - _per_channel(center, x)) * _per_channel(scale, x) + _per_channel(shift, x)
+
+
+def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Σ g and Σ g · (x − mean), per channel: see `normalization.gradient_sums`."""
+    axes = (0, *range(2, x.ndim))
+    return g.sum(axes, np.float64), (g * (x - _per_channel(mean, x))).sum(axes, np.float64)
+
+
+def batch_norm_grad_input(
+    g: np.ndarray, x: np.ndarray, mean: np.ndarray, scale: np.ndarray, offset: np.ndarray, slope: np.ndarray
+) -> np.ndarray:
+    """scale · (g − offset − slope · (x − mean)), per channel: see `normalization.grad_input`."""
+    mean, scale, offset, slope = (_per_channel(values, x) for values in (mean, scale, offset, slope))
+    return scale * (g - offset - slope * (x - mean))
+
+
+def _per_channel(values: np.ndarray, x: np.ndarray) -> np.ndarray:
+    # (C,) -> (C, 1, ...), beside x (N, C, ...)
+    return values.reshape(-1, *[1] * (x.ndim - 2))

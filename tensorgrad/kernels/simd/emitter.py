@@ -1,0 +1,255 @@
+"""LLVM's language for explicit vectors: what `tiles` and other innermost loops are written in.
+
+Numba has no vector type. So an innermost loop is emitted as an LLVM function and called by an intrinsic: `emit_one`
+emits and calls one, `Writer` writes its instructions, `Loop` its loops. `WIDTH`, `ROWS` and `COLUMNS` follow from the
+registers of the host.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core.registry import cpu_target
+
+INT, HALF = ir.IntType(64), ir.IntType(32)
+
+
+def _host() -> tuple[int, int, int]:
+    """Bytes of a vector, and rows and columns of vectors of the largest tile whose sums fit into the registers."""
+    triple, _, features = cpu_target.target_context.codegen().magic_tuple()
+    if "+avx512f" in features:
+        return 64, 4, 6  # 32 registers: 24 sums, 6 vectors of x, one broadcast
+    if "+avx2" in features and "+fma" in features:
+        return 32, 6, 2  # 16 registers: 12 sums, 2 vectors of x, one broadcast, one mask
+    if triple.startswith(("aarch64", "arm64")):
+        return 16, 4, 6  # 32 registers
+    return 16, 4, 3
+
+
+WIDTH, ROWS, COLUMNS = _host()
+
+
+def lanes(dtype: np.dtype) -> int:
+    """How many numbers of `dtype` a vector holds."""
+    return WIDTH // np.dtype(dtype).itemsize
+
+
+def integer(value: int) -> ir.Constant:
+    """A constant of 64 bits."""
+    return ir.Constant(INT, value)
+
+
+class Writer(ir.IRBuilder):
+    """An `IRBuilder` that knows vectors of one scalar type."""
+
+    def __init__(self, block: ir.Block, scalar: ir.Type) -> None:
+        super().__init__(block)
+        bits = 32 if isinstance(scalar, ir.FloatType) else 64
+        self.scalar, self.lanes, self.size = scalar, WIDTH * 8 // bits, bits // 8
+        self.vector = ir.VectorType(scalar, self.lanes)
+        self.suffix = f"v{self.lanes}f{bits}"
+        self.zero = self.all(0.0)
+
+    def at(self, pointer: ir.Value, *indices: ir.Value) -> ir.Value:
+        """The address of pointer[sum of indices]."""
+        for index in indices:
+            pointer = self.gep(pointer, [index])
+        return pointer
+
+    def _vector_at(self, pointer: ir.Value) -> ir.Value:
+        return self.bitcast(pointer, self.vector.as_pointer())
+
+    def read(self, pointer: ir.Value) -> ir.Value:
+        """The vector at an address, aligned or not."""
+        return self.load(self._vector_at(pointer), align=self.size)
+
+    def write(self, value: ir.Value, pointer: ir.Value) -> None:
+        """Store a vector, of integers too, aligned or not."""
+        size = 4 if value.type.element == HALF else self.size
+        self.store(value, self.bitcast(pointer, value.type.as_pointer()), align=size)
+
+    def read_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
+        """The lanes that the mask selects, zero in the others, whose memory isn't touched."""
+        pointer = self._vector_at(pointer)
+        arguments = [pointer, ir.Constant(HALF, self.size), mask, self.zero]
+        name = f"llvm.masked.load.{self.suffix}.p0"
+        return self.call(self._declared(name, self.vector, arguments), arguments)
+
+    def write_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
+        """Store the lanes that the mask selects."""
+        pointer = self._vector_at(pointer)
+        arguments = [value, pointer, ir.Constant(HALF, self.size), mask]
+        self.call(self._declared(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments), arguments)
+
+    def read_integers_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
+        """The lanes of a vector of 32-bit integers that the mask selects, zero in the others."""
+        kind = ir.VectorType(HALF, self.lanes)
+        pointer = self.bitcast(pointer, kind.as_pointer())
+        arguments = [pointer, ir.Constant(HALF, 4), mask, ir.Constant(kind, [0] * self.lanes)]
+        return self.call(self._declared(f"llvm.masked.load.v{self.lanes}i32.p0", kind, arguments), arguments)
+
+    def write_integers_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
+        """Store the lanes of a vector of 32-bit integers that the mask selects."""
+        pointer = self.bitcast(pointer, value.type.as_pointer())
+        arguments = [value, pointer, ir.Constant(HALF, 4), mask]
+        self.call(self._declared(f"llvm.masked.store.v{self.lanes}i32.p0", ir.VoidType(), arguments), arguments)
+
+    def read_pairs(self, *halves: tuple[ir.Value, ir.Value, ir.Value]) -> list[ir.Value]:
+        """The numbers at shift, shift + 2, … of two rows, half a vector each, and those between.
+
+        A half is a row, the shift, and the row's size: outside 0 … size it counts as zero.
+        """
+        rows = [self.read_where(self.first_lanes(size, shift), self.at(row, shift)) for row, shift, size in halves]
+        even = list(range(0, 2 * self.lanes, 2))
+        return [self.pick(*rows, even), self.pick(*rows, [lane + 1 for lane in even])]
+
+    def read_halves(self, first: ir.Value, second: ir.Value) -> ir.Value:
+        """A vector of two halves that stand apart."""
+        half = ir.VectorType(self.scalar, self.lanes // 2)
+        low, high = (self.load(self.bitcast(p, half.as_pointer()), align=self.size) for p in (first, second))
+        return self.pick(low, high, list(range(self.lanes)))
+
+    def write_halves(self, value: ir.Value, first: ir.Value, second: ir.Value) -> None:
+        """Store the halves of a vector apart, the second half last."""
+        half = ir.VectorType(self.scalar, self.lanes // 2)
+        for start, pointer in ((0, first), (self.lanes // 2, second)):
+            lanes = self.pick(value, value, list(range(start, start + self.lanes // 2)))
+            self.store(lanes, self.bitcast(pointer, half.as_pointer()), align=self.size)
+
+    def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
+        """a · b + c, fused where the processor can."""
+        return self.call(self._declared(f"llvm.fmuladd.{self.suffix}", self.vector, [a, b, c]), [a, b, c])
+
+    def _declared(self, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Function:
+        known = self.module.globals.get(name)
+        return known or ir.Function(self.module, ir.FunctionType(result, [a.type for a in arguments]), name)
+
+    def all(self, value: float) -> ir.Constant:
+        """A constant in all lanes."""
+        return ir.Constant(self.vector, [value] * self.lanes)
+
+    def spread(self, value: ir.Value) -> ir.Value:
+        """One scalar in all lanes."""
+        undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
+        first = self.insert_element(undefined, value, ir.Constant(HALF, 0))
+        return self.pick(first, first, [0] * self.lanes)
+
+    def pick(self, a: ir.Value, b: ir.Value, places: list[int]) -> ir.Value:
+        """The lanes of a and b, counted through, at these places."""
+        return self.shuffle_vector(a, b, ir.Constant(ir.VectorType(HALF, len(places)), places))
+
+    def compressed(self, mask: ir.Value, values: ir.Value) -> ir.Value:
+        """The lanes that the mask selects, moved to the front; what stands behind them is left open."""
+        suffix = f"v{self.lanes}i32" if values.type.element == HALF else self.suffix
+        arguments = [values, mask, ir.Constant(values.type, ir.Undefined)]
+        return self.call(
+            self._declared(f"llvm.experimental.vector.compress.{suffix}", values.type, arguments), arguments
+        )
+
+    def count(self, mask: ir.Value) -> ir.Value:
+        """How many lanes the mask selects."""
+        return self.zext(self.ctpop(self.bitcast(mask, ir.IntType(self.lanes))), INT)
+
+    def first_lanes(self, count: ir.Value, shift: ir.Value | None = None) -> ir.Value:
+        """A mask of the lanes l with 0 ≤ l + shift < count."""
+        index = ir.Constant(ir.VectorType(HALF, self.lanes), list(range(self.lanes)))
+        if shift is not None:
+            index = self.add(index, self.spread(self.trunc(shift, HALF)))
+        return self.icmp_unsigned("<", index, self.spread(self.trunc(count, HALF)))
+
+    def sums(self, vectors: list[ir.Value]) -> list[ir.Value]:
+        """Vectors whose lanes are the sums over the lanes of each vector, in order: a tree of halves.
+
+        A step adds the halves of two vectors, and leaves one vector with half as many lanes for each of the two.
+        """
+        vectors = vectors + [self.zero] * (-len(vectors) % self.lanes)
+        span = self.lanes
+        while span > 1:
+            half = span // 2
+            low = [lane for lane in range(2 * self.lanes) if lane % span < half]
+            high = [lane + half for lane in low]
+            pairs = zip(vectors[::2], vectors[1::2], strict=True)
+            vectors = [self.fadd(self.pick(a, b, low), self.pick(a, b, high)) for a, b in pairs]
+            span = half
+        return vectors
+
+    def turned(self, square: list[ir.Value]) -> list[ir.Value]:
+        """As many vectors as lanes, transposed: halves of ever larger blocks change places across the diagonal."""
+        square, half = list(square), 1
+        while half < self.lanes:
+            low = [lane + (self.lanes - half if lane & half else 0) for lane in range(self.lanes)]
+            high = [lane + (self.lanes if lane & half else half) for lane in range(self.lanes)]
+            for k in range(self.lanes):
+                if not k & half:
+                    a, b = square[k], square[k + half]
+                    square[k], square[k + half] = self.pick(a, b, low), self.pick(a, b, high)
+            half *= 2
+        return square
+
+
+class Loop:
+    """`for index in range(0, stop, step)` with values carried from one round to the next, possibly for no round."""
+
+    def __init__(self, build: Writer, stop: ir.Value, step: int, carried: list[ir.Value], name: str) -> None:
+        self.build, self.step = build, step
+        self.head, self.body, self.done = (build.append_basic_block(name + part) for part in ("", ".body", ".done"))
+        before = build.block
+        build.branch(self.head)
+        build.position_at_end(self.head)
+        self.index = build.phi(INT)
+        self.index.add_incoming(integer(0), before)
+        self.carried = [build.phi(value.type) for value in carried]
+        for phi, value in zip(self.carried, carried, strict=True):
+            phi.add_incoming(value, before)
+        build.cbranch(build.icmp_unsigned("<", self.index, stop), self.body, self.done)
+        build.position_at_end(self.body)
+
+    def close(self, carried: list[ir.Value]) -> None:
+        """End the round; what is written next comes after the loop, where `self.carried` are the final values."""
+        for phi, value in zip(self.carried, carried, strict=True):
+            phi.add_incoming(value, self.build.block)
+        self.index.add_incoming(self.build.add(self.index, integer(self.step)), self.build.block)
+        self.build.branch(self.head).set_metadata("llvm.loop", self._as_written())
+        self.build.position_at_end(self.done)
+
+    def _as_written(self) -> ir.MDValue:
+        """What tells LLVM not to unroll: two rounds together would need more registers than there are."""
+        module = self.build.module
+        node = module.add_metadata([module.add_metadata(["llvm.loop.unroll.disable"])])
+        if node.operands[0] is not node:
+            node.operands = (node, *node.operands)  # a loop's metadata begins with itself
+        return node
+
+
+def arguments_of(context, builder: ir.IRBuilder, signature, arguments) -> tuple[ir.Type, list[ir.Value]]:
+    """The scalar type, and the arguments with an address in place of each array and the number that follows it."""
+    scalar, values = None, []
+    for position, (kind, value) in enumerate(zip(signature.args, arguments, strict=True)):
+        if isinstance(kind, types.Array):
+            data = context.make_array(kind)(context, builder, value).data
+            values.append(builder.gep(data, [arguments[position + 1]]))
+            scalar = scalar or context.get_value_type(kind.dtype)
+        elif position == 0 or not isinstance(signature.args[position - 1], types.Array):
+            values.append(value)
+    return scalar, values
+
+
+def emit_one(context, builder: ir.IRBuilder, signature, arguments, write) -> ir.Constant:
+    """Call what `write` writes, which has one size only."""
+    scalar, values = arguments_of(context, builder, signature, arguments)
+    builder.call(emitted(builder.module, write, scalar, 1, 1, values), values)
+    return context.get_dummy_value()
+
+
+def emitted(module: ir.Module, write, scalar: ir.Type, rows: int, columns: int, arguments: list) -> ir.Function:
+    """The tile as a function of its own, so that registers are allotted for it alone."""
+    name = f"tensorgrad{write.__name__}_{rows}x{columns}"
+    if name in module.globals:
+        return module.globals[name]
+    function = ir.Function(module, ir.FunctionType(ir.VoidType(), [a.type for a in arguments]), name)
+    function.linkage = "internal"
+    function.attributes.add("noinline")
+    function.attributes.add("nounwind")
+    build = Writer(function.append_basic_block("entry"), scalar)
+    write(build, rows, columns, function.args)
+    build.ret_void()
+    return function

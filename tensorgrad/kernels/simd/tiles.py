@@ -1,0 +1,255 @@
+"""Tiles of explicit vectors: the innermost loops of the kernels, written in LLVM's language.
+
+Compilers vectorise a sum over one loop; a fast matrix product needs a block of sums, rows × columns of them, that
+stays in registers while both factors stream past (Goto & van de Geijn, Anatomy of high-performance matrix
+multiplication, 2008). Numba has no vector type to write that in, so each tile is emitted as an LLVM function, one for
+each number of rows and columns up to the largest that the registers hold, and called by these intrinsics:
+
+    broadcast_tile   y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q]      q along the vectors
+    dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, summed up at the end
+    sparse_tile      target[r] += Σ_e value[e] · source[place[e]]   e over the entries of row r, each as many vectors
+    copy_rows        target[r, q] = source[r, q + shift], zero outside the source
+    fold_row         target[q] = Σ_{i, j} source[i, j, q + shift − j · d], zero outside the source
+    turn_rows        target[k, j] = source[j, k]
+
+The tiles keep NaN and infinities: nothing is read as a number that isn't one of theirs, except by lanes whose results
+are thrown away.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.simd.emitter import (
+    COLUMNS,
+    INT,
+    ROWS,
+    WIDTH,
+    Loop,
+    Writer,
+    arguments_of,
+    emit_one,
+    emitted,
+    integer,
+)
+
+SIZES = [(rows, columns) for rows in range(1, ROWS + 1) for columns in range(1, COLUMNS + 1)]
+# A sparse tile holds nothing but its sums and one factor.
+SPARSE_ROWS, SPARSE_COLUMNS = 5, min(3, ROWS * COLUMNS // 5)
+SPARSE_SIZES = [(rows, columns) for rows in range(1, SPARSE_ROWS + 1) for columns in range(1, SPARSE_COLUMNS + 1)]
+# What a dot tile writes, in whole vectors.
+DOTS = ROWS * COLUMNS + WIDTH // 4
+
+
+def _products(build: Writer, a: list, b: list, sums: list) -> list:
+    """sums[m, n] + a[m] · b[n] of a tile."""
+    return [build.multiply_add(p, q, sums[m * len(b) + n]) for m, p in enumerate(a) for n, q in enumerate(b)]
+
+
+def _broadcast_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    w, w_step, table, taps, x, bias, y, y_step, last = arguments
+    filters, mask = [build.at(w, build.mul(w_step, integer(m))) for m in range(rows)], build.first_lanes(last)
+    start = [build.spread(build.load(build.at(bias, integer(m)))) for m in range(rows)]
+    # Two numbers for each tap: where its weight stands, and where its pixels.
+    loop = Loop(build, build.mul(taps, integer(2)), 2, [value for value in start for _ in range(columns)], "taps")
+    weight = build.load(build.at(table, loop.index))
+    pixels = build.at(x, build.load(build.at(table, loop.index, integer(1))))
+    b = [build.read(build.at(pixels, integer(n * build.lanes))) for n in range(columns - 1)]
+    # Behind the last lane memory may end.
+    b.append(build.read_where(mask, build.at(pixels, integer((columns - 1) * build.lanes))))
+    a = (build.spread(build.load(build.at(row, weight))) for row in filters)
+    loop.close(_products(build, a, b, loop.carried))
+    for m in range(rows):
+        row = build.at(y, build.mul(y_step, integer(m)))
+        for n in range(columns):
+            target, value = build.at(row, integer(n * build.lanes)), loop.carried[m * columns + n]
+            if n < columns - 1:
+                build.write(value, target)
+            else:
+                build.write_where(mask, value, target)
+
+
+def _dot_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    g, g_step, g_image, x, offsets, x_image, images, length, out = arguments
+    places = [build.load(build.at(offsets, integer(n))) for n in range(columns)]
+    whole = build.and_(length, integer(-build.lanes))
+    rest = build.sub(length, whole)
+    mask = build.first_lanes(rest)
+    # The sums stay in registers over all images: summing up their lanes takes as long as some vectors do.
+    loop = Loop(build, images, 1, [build.zero] * (rows * columns), "images")
+    first = build.at(g, build.mul(loop.index, g_image))
+    g_rows = [build.at(first, build.mul(g_step, integer(m))) for m in range(rows)]
+    first = build.at(x, build.mul(loop.index, x_image))
+    x_rows = [build.at(first, place) for place in places]
+    inner = Loop(build, whole, build.lanes, loop.carried, "pixels")
+    a, b = ([build.read(build.at(row, inner.index)) for row in side] for side in (g_rows, x_rows))
+    inner.close(_products(build, a, b, inner.carried))
+    sums, full = inner.carried, build.block
+    with build.if_then(build.icmp_unsigned(">", rest, integer(0))):
+        a, b = ([build.read_where(mask, build.at(row, whole)) for row in side] for side in (g_rows, x_rows))
+        with_rest, partial = _products(build, a, b, sums), build.block
+    both = [build.phi(build.vector) for _ in sums]
+    for phi, value, more in zip(both, sums, with_rest, strict=True):
+        phi.add_incoming(value, full)
+        phi.add_incoming(more, partial)
+    loop.close(both)
+    for index, value in enumerate(build.sums(loop.carried)):
+        build.write(value, build.at(out, integer(index * build.lanes)))
+
+
+def _sparse_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    values, places, starts, count, source, source_step, targets, target, target_step = arguments
+    line = Loop(build, count, 1, [], "lines")
+    first, end = (build.sext(build.load(build.at(starts, line.index, integer(k))), INT) for k in (0, 1))
+    entries, where = build.at(values, first), build.at(places, first)
+    sums = Loop(build, build.sub(end, first), 1, [build.zero] * (rows * columns), "entries")
+    value = build.spread(build.load(build.at(entries, sums.index)))
+    start = build.at(source, build.sext(build.load(build.at(where, sums.index)), INT))
+    steps = [build.mul(source_step, integer(m)) for m in range(rows)]
+    factors = [build.read(build.at(start, step, integer(n * build.lanes))) for step in steps for n in range(columns)]
+    sums.close([build.multiply_add(value, b, total) for b, total in zip(factors, sums.carried, strict=True)])
+    start = build.at(target, build.sext(build.load(build.at(targets, line.index)), INT))
+    for index, total in enumerate(sums.carried):
+        m, n = divmod(index, columns)
+        place = build.at(start, build.mul(target_step, integer(m)), integer(n * build.lanes))
+        build.write(build.fadd(build.read(place), total), place)
+    line.close([])
+
+
+def _copy_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    target, count, length, source, source_step, shift, size = arguments
+    last = build.and_(build.sub(count, integer(1)), integer(-build.lanes))
+    # Backwards, so that what a row's last vector overwrites of the next row is written again.
+    vectors = Loop(build, build.add(last, integer(1)), build.lanes, [], "vectors")
+    start = build.sub(last, vectors.index)
+    place = build.add(start, shift)
+    mask = build.first_lanes(size, place)
+    row = Loop(build, length, 1, [], "rows")
+    value = build.read_where(mask, build.at(source, build.mul(row.index, source_step), place))
+    build.write(value, build.at(target, build.mul(row.index, count), start))
+    row.close([])
+    vectors.close([])
+
+
+def _fold_row(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    target, size, source, i_count, i_step, j_count, j_step, dilation, shift, count = arguments
+    vectors = Loop(build, size, build.lanes, [], "vectors")
+    start = build.add(vectors.index, shift)
+    i = Loop(build, i_count, 1, [build.zero], "i")
+    j = Loop(build, j_count, 1, i.carried, "j")
+    place = build.sub(start, build.mul(j.index, dilation))
+    tap = build.at(source, build.mul(i.index, i_step), build.mul(j.index, j_step))
+    value = build.read_where(build.first_lanes(count, place), build.at(tap, place))
+    j.close([build.fadd(j.carried[0], value)])
+    i.close(j.carried)
+    mask = build.first_lanes(build.sub(size, vectors.index))
+    build.write_where(mask, i.carried[0], build.at(target, vectors.index))
+    vectors.close([])
+
+
+def _turn_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    target, target_step, source, source_step, count, length = arguments
+    down = Loop(build, count, build.lanes, [], "down")
+    right = Loop(build, length, build.lanes, [], "right")
+    square = []
+    for lane in range(build.lanes):
+        row = build.add(down.index, integer(lane))
+        inside = build.icmp_unsigned("<", row, count)
+        mask = build.first_lanes(build.select(inside, build.sub(length, right.index), integer(0)))
+        # A row that isn't there is none of the first: reading nothing takes long where no memory is.
+        start = build.select(inside, build.mul(row, source_step), integer(0))
+        square.append(build.read_where(mask, build.at(source, start, right.index)))
+    for lane, vector in enumerate(build.turned(square)):
+        column = build.mul(build.add(right.index, integer(lane)), target_step)
+        build.write(vector, build.at(target, column, down.index))
+    right.close([])
+    down.close([])
+
+
+def _emit_tile(context, builder: ir.IRBuilder, signature, arguments, write, sizes=SIZES) -> ir.Constant:
+    """Call the tile of rows × columns, the first two arguments."""
+    scalar, (rows, columns, *values) = arguments_of(context, builder, signature, arguments)
+    end = builder.append_basic_block("tile.end")
+    choice = builder.switch(builder.add(builder.mul(rows, integer(16)), columns), end)
+    for m, n in sizes:
+        block = builder.append_basic_block(f"tile.{m}x{n}")
+        choice.add_case(integer(16 * m + n), block)
+        builder.position_at_end(block)
+        builder.call(emitted(builder.module, write, scalar, m, n, values), values)
+        builder.branch(end)
+    builder.position_at_end(end)
+    return context.get_dummy_value()
+
+
+@intrinsic
+def broadcast_tile(typing, rows, columns, w, w_at, w_step, table, table_at, taps, x, x_at, bias, bias_at,
+                   y, y_at, y_step, last):  # fmt: skip
+    """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for `rows` m and `columns` vectors q, of the last one `last` lanes."""
+    n = types.intp
+    signature = types.void(n, n, w, n, n, table, n, n, x, n, bias, n, y, n, n, n)
+    return signature, lambda *call: _emit_tile(*call, _broadcast_tile)
+
+
+@intrinsic
+def dot_tile(typing, rows, columns, g, g_at, g_step, g_image, x, x_at, offsets, offsets_at, x_image, images, length,
+             out, out_at):  # fmt: skip
+    """out[m, n] = Σ_i Σ_q g[m, i, q] · x[offsets[n], i, q] for `rows` m and `columns` n, `images` i, `length` q.
+
+    Row after row in one line, up to a whole vector: `DOTS` numbers at most.
+    """
+    n = types.intp
+    signature = types.void(n, n, g, n, n, n, x, n, offsets, n, n, n, n, out, n)
+    return signature, lambda *call: _emit_tile(*call, _dot_tile)
+
+
+@intrinsic
+def sparse_tile(typing, rows, columns, values, values_at, places, places_at, starts, starts_at, count, source,
+                source_at, source_step, targets, targets_at, target, target_at, target_step):  # fmt: skip
+    """target[targets[r] …] += Σ_e values[e] · source[places[e] …] for r < count, e from starts[r] to starts[r + 1].
+
+    At each place `rows` of `columns` vectors, the rows `source_step` and `target_step` apart. `SPARSE_SIZES` only;
+    places, starts and targets are 32-bit integers.
+    """
+    n = types.intp
+    signature = types.void(n, n, values, n, places, n, starts, n, n, source, n, n, targets, n, target, n, n)
+    return signature, lambda *call: _emit_tile(*call, _sparse_tile, SPARSE_SIZES)
+
+
+@intrinsic
+def copy_rows(typing, target, target_at, count, rows, source, source_at, source_step, shift, size):
+    """target[r, q] = source[r · source_step + q + shift] for q < count, zero where q + shift is outside 0 … size.
+
+    What follows in target, up to a whole vector, is overwritten.
+    """
+    n = types.intp
+    return types.void(target, n, n, n, source, n, n, n, n), lambda *call: emit_one(*call, _copy_rows)
+
+
+@intrinsic
+def fold_row(typing, target, target_at, size, source, source_at, i_count, i_step, j_count, j_step, dilation, shift,
+             count):  # fmt: skip
+    """target[q] = Σ_i Σ_j source[i · i_step + j · j_step + q + shift − j · dilation] for q < size.
+
+    Where q + shift − j · dilation is outside 0 … count, the source counts as zero.
+    """
+    n = types.intp
+    signature = types.void(target, n, n, source, *[n] * 8)
+    return signature, lambda *call: emit_one(*call, _fold_row)
+
+
+@intrinsic
+def turn_rows(typing, target, target_at, target_step, source, source_at, source_step, count, length):
+    """target[k · target_step + j] = source[j · source_step + k] for j < count, k < length.
+
+    Both rounded up to whole vectors in target, where zeros fill the rest.
+    """
+    n = types.intp
+    signature = types.void(target, n, n, source, n, n, n, n)
+    return signature, lambda *call: emit_one(*call, _turn_rows)
+
+
+@kernel
+def part_begin(total, most, index):
+    """The begin of part `index` of `total`, cut into as few parts of at most `most` as can be, nearly alike."""
+    return total * index // -(-total // most)

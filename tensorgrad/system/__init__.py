@@ -1,0 +1,1 @@
+"""What surrounds a program: the terminal, notebooks, forked processes."""

@@ -1,0 +1,128 @@
+"""Launches made again: with the words that numba's own code would have handed over."""
+
+import numpy as np
+import pytest
+
+from tensorgrad.arrays import memory
+from tensorgrad.kernels.elementwise import losses
+from tensorgrad.kernels.jit import dispatch
+from tensorgrad.kernels.jit.command_list import Launches, Recorder
+from tensorgrad.kernels.jit.dispatch import kernel, run
+from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, constant
+
+
+@kernel
+def every_kind(x, y, out, scale, small, flag, sizes, index, chunks):
+    """One argument of each kind that kernels take."""
+    (a, b), c = sizes
+    for k in range(len(out) * index // chunks, len(out) * (index + 1) // chunks):
+        value = x[k, 0] * scale + y[0, k, 1] * small + a + 10 * b + c
+        out[k] = value if flag else -value
+
+
+def arguments(flag=True, rows=7, seed=0):
+    rng = np.random.default_rng(seed)
+    x, y = rng.standard_normal((rows, 3)), rng.standard_normal((1, rows, 2)).astype(np.float32)
+    return x, y, np.zeros(rows), 2.5, np.float32(0.5), flag, ((3, np.int64(4)), -5)
+
+
+class Room:
+    """Memory that stays, as `memory.empty` hands it out while a capture records."""
+
+    def __init__(self):
+        self.arrays = []
+
+    def take(self, shape, dtype):
+        self.arrays.append(np.zeros(shape, dtype))
+        return Opaque(self.arrays[-1])
+
+
+def recorded(call):
+    with dispatch.recorded(Recorder()) as recorder, memory.drawn_from(Room()) as recorder.room:
+        call()
+    return recorder
+
+
+def opaque(values):
+    return tuple(Opaque(value) if isinstance(value, np.ndarray) else value for value in values)
+
+
+@pytest.mark.parametrize("flag", [True, False])
+@pytest.mark.parametrize("chunks", [1, 2, 3])
+def test_every_kind_of_argument_is_handed_over(flag, chunks):
+    given = arguments(flag)
+    recorder = recorded(lambda: run(every_kind, opaque(given), chunks))
+    x, y, out, scale, small, *_ = given
+    value = x[:, 0] * scale + y[0, :, 1].astype(np.float64) * small + 3 + 40 - 5
+    np.testing.assert_allclose(out, value if flag else -value, rtol=1e-15)
+    first, out[:] = out.copy(), np.nan
+    assert Launches(recorder.launches, []).play(np.zeros(0, np.int64))
+    np.testing.assert_array_equal(out, first)
+
+
+def test_memory_that_lies_elsewhere():
+    given, others = arguments(), arguments(seed=1)
+    recorder = recorded(lambda: run(every_kind, opaque(given), 2))
+    launches = Launches(recorder.launches, [(array.ctypes.data, array.nbytes) for array in given[:3]])
+    for arrays in (others, given):
+        expected = np.zeros(7)
+        run(every_kind, (*arrays[:2], expected, *arrays[3:]), 1)
+        arrays[2][:] = np.nan
+        assert launches.play(np.array([array.ctypes.data for array in arrays[:3]]))
+        np.testing.assert_array_equal(arrays[2], expected)
+
+
+def test_views_move_with_their_memory():
+    whole, elsewhere = np.zeros((2, 7)), np.full((2, 7), np.nan)
+    given = (*arguments()[:2], whole[1], *arguments()[3:])
+    recorder = recorded(lambda: run(every_kind, opaque(given), 1))
+    launches = Launches(recorder.launches, [(whole.ctypes.data, whole.nbytes)])
+    assert launches.play(np.array([elsewhere.ctypes.data]))
+    np.testing.assert_array_equal(elsewhere[1], whole[1])
+    assert np.isnan(elsewhere[0]).all()
+
+
+def test_what_is_recorded():
+    x, y = Opaque(np.zeros((4, 3), np.float32)), Opaque(np.array([0, 1, 2, 0]))
+    recorder = recorded(lambda: losses.cross_entropy(x, y))
+    assert [launch.chunks for launch in recorder.launches] == [1, 0] and recorder.constants == []
+    assert dispatch._mode.recorder is None
+
+
+@pytest.mark.parametrize("made", [np.ones(3), np.ones((2, 3))[1], np.ones(3)[::-1]])
+def test_an_array_that_numpy_has_made_is_refused(made):
+    x, y, out, *rest = arguments(rows=3)
+    for given in ((x, y, made, *rest), (x, y, Opaque(out), *rest[:-1], ((made, 1), 2))):
+        with pytest.raises(Unreadable, match="NumPy has made"):
+            recorded(lambda given=given: run(every_kind, given, 1))
+
+
+def test_constants_are_kept():
+    table = constant(np.ones((7, 3)))
+    _, y, out, *rest = arguments()
+    recorder = recorded(lambda: run(every_kind, (table, Opaque(y), Opaque(out), *rest), 1))
+    assert len(recorder.constants) == 1 and recorder.constants[0] is table
+
+
+def test_numbers_that_python_looks_at_are_refused():
+    for look in (dispatch.seen, dispatch.marked):
+        with pytest.raises(Unreadable):
+            recorded(lambda look=look: look(Opaque(np.ones(1, np.int64))))
+
+
+def test_a_mark_stops_the_launches():
+    x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 2, 0])
+    recorder = recorded(lambda: losses.cross_entropy(Opaque(x), Opaque(y)))
+    given, after = arguments(), np.zeros(7)
+    recorder.launches += recorded(lambda: run(every_kind, opaque((*given[:2], after, *given[3:])), 1)).launches
+    launches = Launches(recorder.launches, [])
+    assert launches.play(np.zeros(0, np.int64))
+    after[:], y[2] = 0, 3
+    assert not launches.play(np.zeros(0, np.int64))
+    assert not after.any()
+
+
+def test_a_mark_found_at_once_is_no_launch_to_make_again():
+    x, y = Opaque(np.zeros((4, 3), np.float32)), Opaque(np.array([0, 1, 9, 0]))
+    with pytest.raises(Unreadable, match="mark"):
+        recorded(lambda: losses.cross_entropy(x, y))

@@ -1,0 +1,144 @@
+"""The kernels of the optimizers against the rules that state them."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.kernels.jit import dispatch
+from tensorgrad.nn.optim import SGD, Adam, AdamW, RMSprop, optimizer
+
+RULES = {
+    "SGD": lambda p: SGD(p, 0.1),
+    "SGD, decay": lambda p: SGD(p, 0.1, weight_decay=0.01),
+    "momentum": lambda p: SGD(p, 0.1, momentum=0.9, dampening=0.3, weight_decay=0.01),
+    "Nesterov, maximize": lambda p: SGD(p, 0.1, momentum=0.9, nesterov=True, maximize=True),
+    "RMSprop": lambda p: RMSprop(p, 0.01),
+    "RMSprop, centered": lambda p: RMSprop(p, 0.01, weight_decay=0.01, centered=True, eps=1e-3, maximize=True),
+    "RMSprop, momentum": lambda p: RMSprop(p, 0.01, momentum=0.9),
+    "RMSprop, all": lambda p: RMSprop(p, 0.01, momentum=0.9, centered=True, eps=1e-3),
+    "Adam": lambda p: Adam(p, 0.01),
+    "Adam, all": lambda p: Adam(p, 0.01, betas=(0.8, 0.9), weight_decay=0.1, amsgrad=True, maximize=True),
+    "AdamW": lambda p: AdamW(p, 0.01, weight_decay=0.1),
+    "AdamW, amsgrad": lambda p: AdamW(p, 0.01, amsgrad=True),
+}
+SHAPES = [(3,), (40, 30), (), (17, 5), (0,)]
+
+
+def trained(make, dtype, layout=np.array, poison=False):
+    """The weights after five steps, the third without a gradient for the second parameter, and the optimizer."""
+    rng = np.random.default_rng(0)
+    parameters = [tg.Tensor(layout(rng.standard_normal(s).astype(dtype)), requires_grad=True) for s in SHAPES]
+    made = make(parameters)
+    for step in range(5):
+        for k, p in enumerate(parameters):
+            gradient = rng.standard_normal(p.shape).astype(dtype)
+            if poison and step == 1 and gradient.size > 2:
+                gradient.ravel()[:3] = np.nan, np.inf, -np.inf
+            p.grad = None if (step, k) == (2, 1) else tg.Tensor(layout(gradient))
+        made.step()
+    return [p.data for p in parameters], made
+
+
+def assert_same(ours, expected, rtol):
+    for (weights, made), (others, rule) in [(ours, expected)]:
+        for w, v in zip(weights, others, strict=True):
+            np.testing.assert_allclose(w, v, rtol=rtol, atol=rtol)
+        for p, q in zip(made.state.values(), rule.state.values(), strict=True):
+            assert p.keys() == q.keys() and p["step"] == q["step"]
+            for slot in p:
+                np.testing.assert_allclose(p[slot], q[slot], rtol=rtol, atol=rtol, err_msg=slot)
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-13), ("float32", 3e-6)])
+@pytest.mark.parametrize("poison", [False, True], ids=["numbers", "NaN and infinities"])
+@pytest.mark.parametrize("make", RULES.values(), ids=RULES)
+def test_kernels_compute_the_rule(make, poison, dtype, rtol, monkeypatch):
+    with np.errstate(all="ignore"):
+        monkeypatch.setattr(optimizer, "LARGE", 10**9)
+        expected = trained(make, dtype, poison=poison)
+        monkeypatch.setattr(optimizer, "LARGE", 0)
+        monkeypatch.setattr(type(expected[1]), "update", None)
+        assert_same(trained(make, dtype, poison=poison), expected, rtol)
+
+
+@pytest.mark.parametrize("make", RULES.values(), ids=RULES)
+def test_the_bits_are_those_of_one_thread(make, monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    monkeypatch.setattr(dispatch, "SMALL", 0)
+    before, results = dispatch.get_num_threads(), []
+    try:
+        for threads in (1, before, before):
+            dispatch.set_num_threads(threads)
+            results.append(b"".join(w.tobytes() for w in trained(make, "float32")[0]))
+    finally:
+        dispatch.set_num_threads(before)
+    assert results[1:] == results[:1] * 2
+
+
+def test_layouts_that_no_kernel_takes_are_updated_by_the_rule(monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    expected = trained(RULES["momentum"], "float64")
+    for layout in (np.asfortranarray, lambda a: np.repeat(np.atleast_1d(a), 2, 0)[::2].reshape(a.shape)):
+        assert_same(trained(RULES["momentum"], "float64", layout), expected, 1e-13)
+
+
+def test_a_rule_of_ones_own_has_no_kernel(monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+
+    class Halving(SGD):
+        def update(self, w, g, state, **options):
+            w *= 0.5
+
+    w = tg.tensor([4.0], requires_grad=True)
+    w.grad = tg.tensor([1.0])
+    Halving([w], 0.1).step()
+    assert w.item() == 2.0
+
+
+def test_loaded_state_of_another_layout_is_read_right(monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    gradient = np.random.default_rng(1).standard_normal((3, 4))
+    results = []
+    for layout in (np.ascontiguousarray, np.asfortranarray):
+        w = tg.tensor(np.zeros((3, 4)), requires_grad=True)
+        w.grad = tg.tensor(gradient)
+        sgd = SGD([w], 0.1, momentum=0.9)
+        sgd.step()
+        state = sgd.state_dict()
+        state["state"]["0"]["momentum"] = layout(state["state"]["0"]["momentum"])
+        sgd.load_state_dict(state)
+        sgd.step()
+        results.append(w.numpy().copy())
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-13)
+
+
+def test_what_is_remembered_of_memory_is_not_copied(monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    w = tg.tensor(np.ones(50_000), requires_grad=True)
+    w.grad = tg.tensor(np.ones(50_000))
+    first = SGD([w], 0.1, momentum=0.9)
+    first.step()
+    second = copy.deepcopy(first)
+    (other,) = second.param_groups[0]["params"]
+    for made in (first, second):
+        made.step()
+    assert other is not w and not np.shares_memory(other.data, w.data)
+    np.testing.assert_array_equal(other.data, w.data)
+
+
+def test_weights_moved_or_locked_between_steps_are_noticed(monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    w = tg.tensor(np.ones(6), requires_grad=True)
+    w.grad = tg.tensor(np.ones(6))
+    sgd = SGD([w], 1.0)
+    sgd.step()
+    old = w.data
+    w.data = np.full(6, 5.0)
+    sgd.step()
+    np.testing.assert_array_equal(w.data, np.full(6, 4.0))
+    np.testing.assert_array_equal(old, np.zeros(6))
+    w.data.flags.writeable = False
+    with pytest.raises(ValueError, match="read-only"):
+        sgd.step()

@@ -1,0 +1,577 @@
+"""Every op against its row in the table `cases`: values, gradients, dtypes, layouts, errors, words."""
+
+import inspect
+import itertools
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+from cases import CASES, ROWS
+from cases.table import BINARY, Case
+
+import tensorgrad as tg
+from tensorgrad.autograd import engine
+
+pytestmark = pytest.mark.filterwarnings("error")
+
+# Of the largest value in sight: sums are taken in any order, and float16 composites round at each step.
+TOLERANCE = {np.dtype(np.float64): 1e-11, np.dtype(np.float32): 4e-6, np.dtype(np.float16): 1e-2}
+
+RTOL = 1e-6  # of finite differences: well above what they err by, well below any factor that a rule could lack
+
+GRADIENT_CASES = [case for case in CASES if case.row.differentiable]
+FLOATS_IN = [case for case in CASES if any(x.dtype.kind == "f" for x in case.inputs())]
+
+
+def assert_close(actual: np.ndarray, expected: np.ndarray, dtype: np.dtype) -> None:
+    assert actual.shape == np.shape(expected)
+    finite = np.abs(expected[np.isfinite(expected)]) if np.size(expected) else np.zeros(0)
+    tolerance = TOLERANCE[np.dtype(dtype)] * max(1.0, finite.max(initial=0.0))
+    np.testing.assert_allclose(actual, expected, rtol=0, atol=tolerance)
+
+
+def leaves(arrays: list[np.ndarray], only: int | None = None) -> list[tg.Tensor]:
+    """Tensors of which the floats require a gradient, or the one at `only`."""
+    return [tg.Tensor(x, requires_grad=x.dtype.kind == "f" and only in (None, k)) for k, x in enumerate(arrays)]
+
+
+def forward_and_gradients(case: Case, arrays: list[np.ndarray]) -> tuple[tg.Tensor, list[tg.Tensor]]:
+    """The result, and the gradients of all float inputs under the case's random upstream gradient."""
+    tensors = leaves(arrays)
+    z = case.call(*tensors)
+    return z, tg.grad(z, [x for x in tensors if x.requires_grad], case.upstream(z.shape, z.dtype))
+
+
+def graph(z: tg.Tensor) -> Iterator[engine.Node]:
+    """The nodes below z."""
+    seen, stack = set(), [z._node]
+    while stack:
+        node = stack.pop()
+        if isinstance(node, engine.Node) and node not in seen:
+            seen.add(node)
+            stack.extend(node.edges)
+            yield node
+
+
+# ------------------------------------------------------------------------------------------------------- values, dtypes
+
+
+def in_dtypes(cases, *dtypes):
+    """Each case in each dtype that its row takes."""
+    pairs = [(c, t) for c in cases for t in dtypes if t is not np.float16 or c.row.float16]
+    return pytest.mark.parametrize(("case", "dtype"), pairs, ids=lambda v: getattr(v, "__name__", repr(v)))
+
+
+@in_dtypes(CASES, np.float64, np.float32, np.float16)
+def test_forward(case, dtype):
+    arrays = case.inputs(dtype)
+    z = case.call(*[tg.Tensor(x) for x in arrays])
+    expected = np.dtype(case.row.result or dtype)
+    assert type(z) is tg.Tensor
+    assert z.dtype == expected
+    if expected.kind == "f":
+        assert_close(z.data, case.reference(*arrays), np.dtype(dtype) if arrays else expected)
+    else:
+        np.testing.assert_array_equal(z.data, case.reference(*arrays), strict=False)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.row.integers], ids=repr)
+def test_integer_inputs(case):
+    arrays = [np.random.default_rng(k).integers(1, 4, x.shape) for k, x in enumerate(case.inputs())]
+    if case.row.name in ("arcsin", "arccos"):
+        arrays = [x % 2 for x in arrays]
+    z = case.call(*[tg.Tensor(x) for x in arrays])
+    if case.row.integers == "float":
+        assert z.dtype == np.float32
+        assert_close(z.data, case.reference(*[x.astype(float) for x in arrays]), np.float32)
+    else:
+        assert z.dtype == (case.row.result or np.int64)
+        np.testing.assert_array_equal(z.data, case.reference(*arrays))
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_arrays_serve_as_tensors(case):
+    arrays = case.inputs()
+    z = case.call(*arrays)
+    assert type(z) is tg.Tensor
+    np.testing.assert_array_equal(z.data, case.call(*[tg.Tensor(x) for x in arrays]).data)
+
+
+@pytest.mark.parametrize("row", [r for r in ROWS if r.samples[0] is BINARY[0]], ids=lambda r: r.name)
+def test_dtypes_of_two_operands(row):
+    x32, x64, k = tg.ones(2), tg.ones(2, dtype="float64"), tg.ones(2, dtype="int64")
+
+    def result(x, y):
+        dtypes = {row.function(x, y).dtype, row.function(y, x).dtype}
+        assert len(dtypes) == 1
+        return dtypes.pop()
+
+    if row.result == np.bool_:
+        assert result(x32, x64) == result(x32, 1) == result(k, 1.0) == np.bool_
+        return
+    assert result(x32, x64) == np.float64
+    assert result(x32, k) == np.float32
+    assert result(x64, k) == np.float64
+    for number in (2, 2.0, True, np.float64(2), np.int64(2)):
+        assert result(x32, number) == np.float32, f"{type(number)} widened float32"
+        assert result(x64, number) == np.float64
+    assert result(k, 2.0) == np.float32
+    assert result(k, 2) == (np.float32 if row.integers == "float" else np.int64)
+
+
+def test_bitwise_operators_take_bools_and_integers():
+    yes, no = tg.tensor([True, True]), tg.tensor([True, False])
+    assert ((yes & no).data.tolist(), (False | no).data.tolist(), (~no).data.tolist()) == (
+        [True, False],
+        [True, False],
+        [False, True],
+    )
+    assert ((yes ^ no).data.tolist(), (True ^ no).data.tolist()) == ([False, True], [False, True])
+    k, array = tg.tensor([6, -5]), np.array([6, -5])
+    for z, expected in (
+        (k & 3, array & 3),
+        (3 | k, 3 | array),
+        (~k, ~array),
+        (k ^ array, array ^ array),
+        (9 ^ k, 9 ^ array),
+    ):
+        np.testing.assert_array_equal(z.data, expected, strict=True)
+    for call in (
+        lambda: tg.tensor([5.0]) & 3,
+        lambda: 3.0 | tg.tensor([5]),
+        lambda: ~tg.tensor([5.0]),
+        lambda: k ^ 1.5,
+    ):
+        with pytest.raises(tg.DTypeError, match=r"(?s)floats have no bits.*logical_and"):
+            call()
+
+
+def test_infinite_gradients_add_up_to_nan_without_a_warning():
+    x = tg.ones(1, requires_grad=True)
+    (x * np.inf - x * np.inf + x + x).backward(np.ones(1))
+    assert np.isnan(x.grad.data).all()
+
+
+@pytest.mark.parametrize("dtype", [bool, np.uint8, np.int16])
+def test_small_integers_and_bools_are_added_and_multiplied_in_int64(dtype):
+    x = tg.Tensor(np.full((2, 10), 1 if dtype is bool else 100).astype(dtype))
+    total, factor = (10, 1) if dtype is bool else (1000, 100**9)
+    for z, expected in ((x.sum(1), total), (x.cumsum(1)[:, -1], total), (x[:, :9].prod(1), factor)):
+        assert z.dtype == np.int64
+        np.testing.assert_array_equal(z.data, [expected] * 2)
+
+
+@pytest.mark.parametrize("case", [c for c in FLOATS_IN if c.row.special], ids=repr)
+def test_nan_and_infinities_propagate(case):
+    """Forward as in the reference; forward and backward without a warning."""
+    rng = np.random.default_rng(case.number)
+    filled = [k for k, x in enumerate(case.inputs()) if x.dtype.kind == "f" and x.size]
+    for k, value in itertools.product(filled, (np.nan, np.inf, -np.inf)):
+        arrays = case.inputs()
+        arrays[k].flat[rng.integers(arrays[k].size)] = value
+        z = case.call(*[tg.Tensor(x) for x in arrays])
+        if z.dtype.kind == "f":
+            assert_close(z.data, case.reference(*arrays), z.dtype)
+        else:
+            np.testing.assert_array_equal(z.data, case.reference(*arrays))
+        if case.row.differentiable:
+            forward_and_gradients(case, arrays)
+
+
+# ------------------------------------------------------------------------------------------------------------ gradients
+
+
+@pytest.mark.parametrize("case", [c for c in GRADIENT_CASES if c.smooth], ids=repr)
+def test_gradient(case):
+    """All inputs together, then each alone, against central differences under a random upstream gradient."""
+    arrays = case.inputs()
+    assert tg.gradcheck(case.call, arrays, rtol=RTOL, seed=case.number)
+    for k, x in enumerate(arrays):
+        if x.dtype.kind == "f" and len(arrays) > 1:
+            assert tg.gradcheck(case.call, leaves(arrays, only=k), rtol=RTOL, seed=case.number)
+
+
+@pytest.mark.parametrize("case", [c for c in GRADIENT_CASES if c.smooth and c.row.twice], ids=repr)
+def test_second_derivative(case):
+    """The gradient as a function of the inputs and of the upstream gradient, held to central differences in turn."""
+    arrays = case.inputs()
+    upstream = case.upstream(case.call(*arrays).shape)
+    for k, x in enumerate(arrays):
+        if x.dtype.kind == "f":
+
+            def gradient(*inputs, k=k):
+                *xs, u = inputs
+                return tg.grad(case.call(*xs), xs[k], u, create_graph=True)[0]
+
+            assert tg.gradcheck(gradient, leaves([*arrays, upstream]), rtol=RTOL, seed=case.number)
+
+
+@pytest.mark.parametrize("name", ["conv1d", "conv2d", "max_pool2d", "avg_pool2d", "getitem", "einsum"])
+def test_third_derivative_of_ops_that_are_one_another_s_derivatives(name):
+    """The trio of convolution closes: what a second derivative is made of must have right derivatives too."""
+    for case in [c for c in CASES if c.row.name == name and c.smooth][1:6]:
+        arrays = case.inputs()
+        upstream = case.upstream(case.call(*arrays).shape)
+
+        def second(*inputs, case=case):
+            *xs, u, v = inputs
+            (first,) = tg.grad(case.call(*xs), xs[-1], u, create_graph=True)
+            return sum(
+                (g * g).sum()
+                for g in tg.grad(first, [*xs, u], v, create_graph=True, allow_unused=True)
+                if g is not None
+            )
+
+        assert tg.gradcheck(second, leaves([*arrays, upstream, case.upstream(arrays[-1].shape)]), rtol=RTOL)
+
+
+@pytest.mark.parametrize("case", [c for c in GRADIENT_CASES if not c.row.twice and c.row.torch], ids=repr)
+def test_flat_ops_have_zero_gradient(case):
+    _, grads = forward_and_gradients(case, case.inputs())
+    for g in grads:
+        assert not g.data.any()
+
+
+@in_dtypes(GRADIENT_CASES, np.float32, np.float16)
+def test_gradients_keep_the_dtype(case, dtype):
+    arrays = case.inputs(dtype)
+    z, grads = forward_and_gradients(case, arrays)
+    upstream = case.upstream(z.shape, z.dtype).astype(np.float64)
+    wide = leaves([x.astype(np.float64) if x.dtype.kind == "f" else x for x in arrays])
+    expected = tg.grad(case.call(*wide), [x for x in wide if x.requires_grad], upstream)
+    for g, e in zip(grads, expected, strict=True):
+        assert g.dtype == dtype
+        assert_close(g.data, e.data, dtype)
+
+
+KINKS = [
+    (tg.abs, [[-2.0, 0.0, 2.0]], [[-1, 0, 1]]),
+    (tg.relu, [[-1.0, 0.0, 2.0]], [[0, 0, 1]]),
+    (tg.leaky_relu, [[-1.0, 0.0, 2.0]], [[0.01, 0.01, 1]]),
+    (tg.elu, [[0.0, 1.0]], [[1, 1]]),
+    (tg.maximum, [[1.0, 1.0, 2.0], [1.0, 2.0, 1.0]], [[0.5, 0, 1], [0.5, 1, 0]]),
+    (tg.minimum, [[1.0, 1.0, 2.0], [1.0, 2.0, 1.0]], [[0.5, 1, 0], [0.5, 0, 1]]),
+    (lambda x: tg.clip(x, -1.0, 1.0), [[-2.0, -1.0, 0.0, 1.0, 2.0]], [[0, 1, 1, 1, 0]]),
+    (tg.max, [[1.0, 3.0, 3.0]], [[0, 0.5, 0.5]]),
+    (tg.min, [[1.0, 1.0, 1.0, 2.0]], [[1 / 3, 1 / 3, 1 / 3, 0]]),
+    (tg.prod, [[0.0, 2.0, 3.0]], [[6, 0, 0]]),
+    (tg.prod, [[0.0, 2.0, 0.0]], [[0, 0, 0]]),
+    (tg.logsumexp, [[-np.inf, -np.inf]], [[0, 0]]),
+    (tg.logsumexp, [[-np.inf, 1.0]], [[0, 1]]),
+    (tg.pow, [[0.0, 0.0, 0.0], [0.0, 1.0, 2.0]], [[0, 1, 0], [0, 0, 0]]),
+    (lambda x: tg.max_pool1d(x.reshape(1, 1, 4), 2), [[5.0, 5.0, 1.0, 1.0]], [[1, 0, 1, 0]]),
+]
+
+
+@pytest.mark.parametrize(("function", "inputs", "expected"), KINKS)
+def test_conventions_at_kinks_and_ties(function, inputs, expected):
+    xs = [tg.tensor(x, dtype="float64", requires_grad=True) for x in inputs]
+    z = function(*xs)
+    for g, e in zip(tg.grad(z, xs, np.ones(z.shape)), expected, strict=True):
+        np.testing.assert_allclose(g.data, e, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(
+    ("function", "values", "slopes"),
+    [
+        (tg.sigmoid, [0, 1], [0, 0]),
+        (tg.tanh, [-1, 1], [0, 0]),
+        (tg.softplus, [0, 1e4], [0, 1]),
+        (tg.silu, [0, 1e4], [0, 1]),
+        (tg.gelu, [0, 1e4], [0, 1]),
+        (lambda x: tg.gelu(x, approximate="tanh"), [0, 1e4], [0, 1]),
+        (tg.elu, [-1, 1e4], [0, 1]),
+        (tg.erf, [-1, 1], [0, 0]),
+        (tg.softmax, [0, 1], [0, 0]),
+        (tg.log_softmax, [-2e4, 0], [1, -1]),
+        (tg.logsumexp, 1e4, [0, 1]),
+    ],
+)
+def test_stable_for_large_inputs(function, values, slopes, dtype):
+    """At ±10⁴, under the upstream gradient 1, for the first result alone where results mix; curvature without NaN."""
+    x = tg.tensor([-1e4, 1e4], dtype=dtype, requires_grad=True)
+    z = function(x)
+    seed = np.array([1, 0]) if function in (tg.softmax, tg.log_softmax) else np.ones(z.shape)
+    (g,) = tg.grad(z, x, seed, create_graph=True)
+    (curvature,) = tg.grad(g, x, np.ones(2), allow_unused=True)
+    assert np.isfinite(curvature.data).all()
+    np.testing.assert_allclose(z.data, values, atol=1e-7)
+    np.testing.assert_allclose(g.data, slopes, atol=1e-7)
+
+
+# ---------------------------------------------------------------------------------------------------- memory and layout
+
+
+def strided(x):
+    """Every other element of an array that is larger along each axis."""
+    wide = np.full([2 * n for n in x.shape], 7, x.dtype)
+    view = wide[(..., *(slice(None, None, 2),) * x.ndim)]
+    view[...] = x
+    return view
+
+
+def backwards(x):
+    reverse = (..., *(slice(None, None, -1),) * x.ndim)
+    return x[reverse].copy()[reverse]
+
+
+def big_endian(x):
+    return x.astype(x.dtype.newbyteorder(">"))
+
+
+def fortran(x):
+    return x.copy(order="F")
+
+
+def read_only(x):
+    x = x.copy()
+    x.flags.writeable = False
+    return x
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.sample.inputs], ids=repr)
+def test_layout_does_not_matter(case):
+    def results(arrays):
+        z = case.call(*[tg.Tensor(x) for x in arrays])
+        return [z, *forward_and_gradients(case, arrays)[1]] if case.row.differentiable else [z]
+
+    expected = results(case.inputs())
+    for layout in (strided, backwards, fortran, big_endian, read_only):
+        for z, e in zip(results([np.asarray(layout(x)) for x in case.inputs()]), expected, strict=True):
+            assert (z.shape, z.dtype) == (e.shape, e.dtype), layout
+            # Not to the last bit: NumPy sums in the order of memory.
+            np.testing.assert_allclose(z.data, e.data, rtol=1e-13, atol=1e-13, err_msg=layout.__name__)
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_nothing_given_is_modified(case):
+    arrays = case.inputs()
+    before = [x.tobytes() for x in arrays]
+    tensors = leaves(arrays) if case.row.differentiable else [tg.Tensor(x) for x in arrays]
+    z = case.call(*tensors)
+    assert [x.tobytes() for x in arrays] == before, "forward wrote into its inputs"
+    if not case.row.differentiable:
+        return
+    result, upstream = z.data.tobytes(), case.upstream(z.shape, z.dtype)
+    given = upstream.tobytes()
+    floats = [x for x in tensors if x.requires_grad]
+    first = tg.grad(z, floats, upstream, create_graph=True)
+    kept = [g.data.tobytes() for g in first]
+    second = [g for g in first if g.requires_grad]
+    if second:
+        tg.grad(second, floats, [case.upstream(g.shape, g.dtype) for g in second], allow_unused=True)
+    assert [x.tobytes() for x in arrays] == before, "backward wrote into the inputs"
+    assert z.data.tobytes() == result, "backward wrote into the output"
+    assert upstream.tobytes() == given, "backward wrote into the upstream gradient"
+    assert [g.data.tobytes() for g in first] == kept, "the second backward wrote into the first one's gradients"
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.sample.inputs], ids=repr)
+def test_only_views_share_memory(case):
+    tensors = [tg.Tensor(x) for x in case.inputs()]
+    with engine.observe(Recorder()) as seen:
+        z = case.call(*tensors)
+    shared = any(np.shares_memory(z.data, x.data) for x in tensors)
+    assert not shared or not seen.ops or all(op.aliases for op in seen.ops)
+
+
+# ------------------------------------------------------------------------------------------------------------- the door
+
+
+class Recorder:
+    """An observer that keeps what it sees."""
+
+    def __init__(self):
+        self.ops, self.outputs, self.errors = [], [], []
+
+    def applied(self, op, inputs, output):
+        self.ops.append(op)
+        self.outputs.append(output)
+
+    def failed(self, op, inputs, error):
+        self.errors.append(error)
+
+
+@pytest.mark.parametrize("case", GRADIENT_CASES, ids=repr)
+def test_observers_see_every_op_of_the_graph(case):
+    with engine.observe(Recorder()) as seen:
+        z = case.call(*leaves(case.inputs()))
+    recorded = {node.op for node in graph(z)}
+    assert recorded
+    assert recorded <= set(seen.ops)
+    assert any(output is z for output in seen.outputs)
+    assert not seen.errors
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_no_grad_records_nothing(case):
+    tensors = leaves(case.inputs())
+    with tg.no_grad():
+        z = case.call(*tensors)
+    assert z._node is None
+    assert not z.requires_grad or any(z is x for x in tensors)
+
+
+@pytest.mark.parametrize("case", [c for c in FLOATS_IN if not c.row.differentiable], ids=repr)
+def test_no_gradient_through_what_has_none(case):
+    z = case.call(*leaves(case.inputs()))
+    assert not z.requires_grad
+    assert z.is_leaf
+
+
+@pytest.mark.parametrize("case", GRADIENT_CASES, ids=repr)
+def test_only_needed_gradients_are_computed(case, monkeypatch, concrete_ops):
+    """With one input that requires a gradient, the rules run are those on its paths, once for each edge."""
+    calls = []
+
+    def spied(cls, position, rule):
+        def backward(op, *arguments):
+            calls.append((op, position))
+            return rule.backward(op, *arguments)
+
+        return rule and rule._replace(backward=backward)
+
+    for cls in concrete_ops:
+        monkeypatch.setattr(cls, "rules", tuple(spied(cls, k, rule) for k, rule in enumerate(cls.rules)))
+    arrays = case.inputs()
+    for k, x in enumerate(arrays):
+        if x.dtype.kind != "f":
+            continue
+        tensors = leaves(arrays, only=k)
+        z = case.call(*tensors)
+        nodes = list(graph(z))
+        edges = [(node.op, min(i, len(node.op.rules) - 1), edge) for node in nodes for i, edge in enumerate(node.edges)]
+        assert {e for *_, e in edges if isinstance(e, engine.Variable)} == {tensors[k]}
+        calls.clear()
+        z.backward(case.upstream(z.shape, z.dtype))
+        expected = [(op, i) for op, i, e in edges if e is not None and op.rules[i] is not None]
+        forward_ops = {node.op for node in nodes}
+        assert sorted(map(str, [c for c in calls if c[0] in forward_ops])) == sorted(map(str, expected))
+        assert all((t.grad is not None) == (t is tensors[k]) for t in tensors)
+
+
+@pytest.mark.parametrize("case", GRADIENT_CASES, ids=repr)
+def test_graph_keeps_only_what_rules_ask_for(case):
+    arrays = case.inputs()
+    for only in [None, *(k for k, x in enumerate(arrays) if x.dtype.kind == "f")]:
+        for node in graph(case.call(*leaves(arrays, only))):
+            op, wanted = node.op, set()
+            for k, edge in enumerate(node.edges):
+                rule = getattr(op, f"backward_{op.inputs[min(k, len(op.inputs) - 1)]}", None)
+                if edge is not None and rule is not None:
+                    wanted |= set(inspect.signature(rule).parameters) - {"grad", "i"}
+            kept = {"z" if k < 0 else op.inputs[min(k, len(op.inputs) - 1)] for k in node.saved}
+            assert kept <= wanted - {"residuals"}, f"{op.name} keeps {kept}, its rules ask for {wanted}"
+            if "residuals" not in wanted:
+                assert not holds_array(op.residuals), f"{op.name} keeps arrays as residuals, no rule asks for them"
+
+
+def holds_array(value):
+    return isinstance(value, np.ndarray) or (isinstance(value, (tuple, list)) and any(map(holds_array, value)))
+
+
+# -------------------------------------------------------------------------------------------------- errors, words, rows
+
+
+@pytest.mark.parametrize(
+    "bad_call", [pytest.param(b, id=f"{row.name}-{k}") for row in ROWS for k, b in enumerate(row.errors)]
+)
+def test_bad_calls_are_refused_in_words(bad_call):
+    with pytest.raises(bad_call.error) as raised:
+        bad_call.call()
+    message = str(raised.value)
+    for word in bad_call.words:
+        assert word in message
+
+
+def test_ops_carry_their_words(concrete_ops):
+    for cls in concrete_ops:
+        assert cls.__doc__ and cls.__doc__.startswith(("z", "To ", "Between "))
+        assert cls.symbol, cls
+        assert cls.formula.startswith("z"), cls
+        for k, rule in enumerate(cls.rules):
+            assert rule is None or cls.derivatives[k].startswith("∂"), (
+                f"{cls} has no derivative text for {cls.inputs[k]}"
+            )
+        texts = [text for text in cls.derivatives if text]
+        assert len(texts) == sum(rule is not None for rule in cls.rules), cls
+    names = [cls.name for cls in concrete_ops]
+    assert len(set(names)) == len(names)
+
+
+def test_every_op_is_run_by_some_row(concrete_ops):
+    with engine.observe(Recorder()) as seen:
+        for case in CASES:
+            tensors = leaves(case.inputs())
+            z = case.call(*tensors)
+            if not case.row.differentiable:
+                continue
+            floats = [x for x in tensors if x.requires_grad]
+            upstream = tg.Tensor(case.upstream(z.shape), requires_grad=True)
+            tg.grad(z, floats, upstream, retain_graph=True)
+            for g in tg.grad(z, floats, upstream, create_graph=True):
+                if g.requires_grad:
+                    tg.grad(g, [*floats, upstream], case.upstream(g.shape), allow_unused=True, retain_graph=True)
+    assert {cls.__name__ for cls in concrete_ops} - {type(op).__name__ for op in seen.ops} == set()
+
+
+def test_every_public_function_has_a_row():
+    rooms = ("tensorgrad.ops.", "tensorgrad.creation")
+    public = {name for name, f in vars(tg).items() if inspect.isfunction(f) and f.__module__.startswith(rooms)}
+    # `as_tensor` computes nothing: tests/test_interop.py looks at it.
+    assert public - {row.public_name for row in ROWS} == {"as_tensor"}
+
+
+# The row of split picks one part of several.
+METHODS = {r.name for r in ROWS if hasattr(tg.Tensor, r.name) and hasattr(tg, r.name)} - {"split"}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.row.name in METHODS and c.sample.inputs], ids=repr)
+def test_methods_are_the_functions(case):
+    x, *others = (tg.Tensor(a) for a in case.inputs())
+    z = (
+        getattr(x, case.row.name)(*others, **case.params)
+        if case.row.name not in SHAPED
+        else SHAPED[case.row.name](x, case)
+    )
+    np.testing.assert_array_equal(z.data, case.call(x, *others).data)
+
+
+SHAPED = {
+    "reshape": lambda x, case: x.reshape(*case.params["shape"]) if case.params["shape"] else x.reshape(()),
+    "expand": lambda x, case: x.expand(*case.params["shape"]),
+    "transpose": lambda x, case: x.transpose(*case.params.get("axes", ())),
+}
+OPERATORS = {
+    "add": lambda x, y: x + y,
+    "subtract": lambda x, y: x - y,
+    "multiply": lambda x, y: x * y,
+    "divide": lambda x, y: x / y,
+    "floor_divide": lambda x, y: x // y,
+    "remainder": lambda x, y: x % y,
+    "pow": lambda x, y: x**y,
+    "matmul": lambda x, y: x @ y,
+    "equal": lambda x, y: x == y,
+    "not_equal": lambda x, y: x != y,
+    "less": lambda x, y: x < y,
+    "less_equal": lambda x, y: x <= y,
+    "greater": lambda x, y: x > y,
+    "greater_equal": lambda x, y: x >= y,
+    "logical_and": lambda x, y: x & y,
+    "logical_or": lambda x, y: x | y,
+    "logical_not": lambda x: ~x,
+    "negative": lambda x: -x,
+    "abs": abs,
+}
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.row.name in OPERATORS], ids=repr)
+def test_operators_are_the_functions(case):
+    arrays = case.inputs()
+    operator, expected = OPERATORS[case.row.name], case.call(*arrays).data
+    for k in range(len(arrays)):
+        # One operand a tensor, the others NumPy's: `ndarray + tensor` is ours too.
+        z = operator(*[tg.Tensor(x) if j == k else x for j, x in enumerate(arrays)])
+        assert type(z) is tg.Tensor
+        np.testing.assert_array_equal(z.data, expected)

@@ -1,0 +1,279 @@
+"""Traces: what is seen of a computation while it runs, in which modules, from which lines, and where it failed."""
+
+import gc
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad import nn
+from tensorgrad.autograd.engine import Scope
+from tensorgrad.viz.record.check import FINE
+from tensorgrad.viz.record.collect import collect
+
+NUMBERS = tg.viz.Depth(numbers=True)
+ALL = tg.viz.Depth(numbers=True, closely=True, check=True)
+
+
+def network():
+    tg.manual_seed(3)
+    return nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 3))
+
+
+def batch(n=2):
+    rng = np.random.default_rng(5)
+    return tg.Tensor(rng.standard_normal((n, 1, 8, 8)).astype(np.float32)), tg.Tensor(np.arange(n) % 3)
+
+
+def traced_step(model):
+    images, labels = batch()
+    with tg.viz.trace() as t:
+        loss = nn.CrossEntropyLoss()(model(images), labels)
+        loss.backward()
+    return t, loss
+
+
+def structure(graph):
+    return [(op.id, op.name, op.output) for op in graph.ops], [(t.id, t.kind, t.shape) for t in graph.tensors]
+
+
+def test_a_trace_sees_the_graph_that_collect_finds():
+    model = network()
+    images, labels = batch()
+    with tg.viz.trace() as t:
+        loss = nn.CrossEntropyLoss()(model(images), labels)
+    seen, found = t.record(depth=NUMBERS), collect(loss, depth=NUMBERS)
+    assert structure(seen) == structure(found)
+    assert [(e.tensor, e.op, e.operand, e.derivative) for e in seen.edges] == [
+        (e.tensor, e.op, e.operand, e.derivative) for e in found.edges
+    ]
+
+
+def test_ops_know_the_modules_they_ran_in_and_the_line_that_called_them():
+    t, _ = traced_step(network())
+    ops = t.record().ops
+    assert [op.name for op in ops[:5]] == ["convolution", "relu", "max_pool", "reshape", "linear"]
+    outer = Scope("", "Sequential")
+    assert ops[0].scopes == (outer, Scope("0", "Conv2d"))
+    assert ops[4].scopes == (outer, Scope("4", "Linear"))
+    assert {op.scopes[0].kind for op in ops[5:]} == {"CrossEntropyLoss"}
+    assert {(op.source.file, op.source.text) for op in ops} == {
+        (__file__, "loss = nn.CrossEntropyLoss()(model(images), labels)")
+    }
+
+
+def test_contributions_are_those_of_backward_and_sum_to_the_gradient():
+    model = network()
+    t, _ = traced_step(model)
+    graph = t.record(depth=ALL)
+    by_name = {tensor.name: tensor for tensor in graph.tensors}
+    for name, parameter in model.named_parameters():
+        expected = parameter.grad.numpy()
+        assert by_name[name].gradient.mean_abs == pytest.approx(np.abs(expected).mean(dtype=np.float64))
+        assert by_name[name].gradient.statistics.max == expected.max()
+        arriving = [e.contribution for e in graph.edges if e.tensor == by_name[name].id]
+        assert len(arriving) == 1
+        if expected.size <= 64:
+            np.testing.assert_array_equal(arriving[0].details.values, expected.ravel())
+
+
+def test_where_paths_meet_the_gradient_is_their_sum():
+    x = tg.Tensor(np.array([1.0, -2.0, 3.0]), requires_grad=True, name="x")
+    with tg.viz.trace() as t:
+        y = x * 2.0
+        ((y * y) + y + x).sum().backward()
+    graph = t.record(depth=ALL)
+    for tensor in graph.tensors:
+        if tensor.kind in ("parameter", "interior"):
+            parts = [e.contribution.details.values for e in graph.edges if e.tensor == tensor.id]
+            np.testing.assert_allclose(np.sum(parts, axis=0), tensor.gradient.details.values, rtol=1e-12)
+    (leaf,) = [tensor for tensor in graph.tensors if tensor.name == "x"]
+    np.testing.assert_allclose(leaf.gradient.details.values, 8 * x.data + 3, rtol=1e-12)
+
+
+def test_finite_differences_agree_with_every_edge_and_disagree_with_a_wrong_rule():
+    t, _ = traced_step(network())
+    checks = [e.checked for e in t.record(depth=ALL).edges if e.carries_gradient]
+    assert all(error is not None and error < FINE for error in checks)
+
+
+def test_a_wrong_rule_is_found_out(monkeypatch):
+    from tensorgrad.ops.elementwise.transcendental import Tanh
+
+    wrong = Tanh.rules[0]._replace(backward=lambda op, grad, z: grad * (1 - z))
+    monkeypatch.setattr(Tanh, "rules", (wrong,))
+    with tg.viz.trace() as t:
+        tg.Tensor(np.array([0.3, -0.8]), requires_grad=True).tanh().sum().backward()
+    errors = [e.checked for e in t.record(depth=ALL).edges]
+    assert errors[0] > 0.1
+    assert errors[1] < FINE
+
+
+def test_values_are_those_of_the_step_though_the_optimizer_has_moved_on():
+    w = tg.Tensor(np.array([1.0, 2.0], np.float32), requires_grad=True, name="w")
+    optimizer = nn.optim.SGD([w], lr=0.5)
+    with tg.viz.trace() as t:
+        (w * w).sum().backward()
+        optimizer.step()
+    np.testing.assert_array_equal(w.data, [0.0, 0.0])
+    record = t.record(depth=ALL).tensors[0]
+    assert record.details.values == (1.0, 2.0)
+    assert record.gradient.details.values == (2.0, 4.0)
+
+
+def test_an_array_changed_in_place_since_is_not_shown():
+    x = tg.Tensor(np.ones(3, np.float32))
+    w = tg.Tensor(np.ones(3, np.float32), requires_grad=True)
+    with tg.viz.trace() as t:
+        (w + x).sum()
+    x[0] = 5.0
+    assert [tensor.statistics is None for tensor in t.record(depth=NUMBERS).tensors[:2]] == [False, True]
+
+
+def test_local_derivatives_between_scalars_are_exact():
+    a, b = (tg.Tensor(v, requires_grad=True) for v in (2.0, -3.0))
+    with tg.viz.trace() as t:
+        ((a * b).tanh() * 7.3).backward()
+    assert [e.local for e in t.record(depth=NUMBERS).edges[:2]] == [-3.0, 2.0]
+
+
+def test_broadcast_operands_say_over_which_axes_their_gradient_was_summed():
+    w, b, c = (tg.Tensor(np.ones(s, np.float32), requires_grad=True) for s in ((2, 3), (3,), (2, 1)))
+    with tg.viz.trace() as t:
+        ((w + b) * c).sum().backward()
+    assert [e.summed for e in t.record(depth=NUMBERS).edges] == [(), (0,), (), (1,), ()]
+
+
+def test_a_computation_without_gradients_is_seen_too():
+    with tg.viz.trace() as t, tg.no_grad():
+        z = (tg.ones(3) * 2).sum()
+    graph = t.record(z)
+    assert [op.name for op in graph.ops] == ["multiply", "sum"]
+    assert not any(e.carries_gradient for e in graph.edges)
+    assert [tensor.kind for tensor in graph.tensors] == ["constant", "constant", "interior", "output"]
+
+
+def test_an_op_that_raises_is_the_last_of_the_records(monkeypatch):
+    from tensorgrad.ops.elementwise.transcendental import Exp
+
+    def fail(self, x):
+        raise ValueError("out of luck")
+
+    monkeypatch.setattr(Exp, "forward", fail)
+    w = tg.ones(2, 3, requires_grad=True)
+    with pytest.raises(tg.ShapeError), tg.viz.trace() as t:
+        (w * 2).exp()
+    graph = t.record()
+    assert [op.name for op in graph.ops] == ["multiply", "exp"]
+    assert "out of luck" in graph.ops[-1].error
+    assert graph.output == graph.ops[-1].output == ""
+
+
+def test_a_call_that_was_refused_shows_its_operands_module_and_line():
+    model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Sequential(nn.Linear(9, 2)))
+    with pytest.raises(tg.ShapeError), tg.viz.trace() as t:
+        model(tg.ones(2, 4))
+    graph = t.record()
+    failed = graph.ops[-1]
+    assert [op.name for op in graph.ops] == ["linear", "relu", "linear"]
+    assert failed.error.startswith("ShapeError: linear: the sizes don't fit")
+    assert [scope.path for scope in failed.scopes] == ["", "2", "2.0"]
+    assert failed.source.text == "model(tg.ones(2, 4))"
+    shapes = {tensor.id: tensor.shape for tensor in graph.tensors}
+    operands = [(e.operand, shapes[e.tensor]) for e in graph.edges if e.op == failed.id]
+    assert operands == [("x", (2, 8)), ("weight", (2, 9)), ("bias", (2,))]
+
+
+def test_an_error_that_is_none_of_ours_leaves_the_part_that_ran():
+    with pytest.raises(KeyError), tg.viz.trace() as t:
+        (tg.ones(3, requires_grad=True) * 2).sum()
+        raise KeyError
+    assert [(op.name, op.error) for op in t.record().ops] == [("multiply", ""), ("sum", "")]
+
+
+def test_ops_of_the_walk_back_are_no_part_of_the_graph_unless_recorded():
+    x = tg.Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    with tg.viz.trace() as t:
+        (first,) = tg.grad((x**3).sum(), [x])
+        z = (first * x).sum()
+    assert [op.name for op in t.record(z).ops] == ["multiply", "sum"]
+    assert repr(t) == "<Trace of 4 ops>"
+
+
+def test_steps_of_a_double_backward_are_part_of_the_graph():
+    x = tg.Tensor(np.array([1.0, 2.0]), requires_grad=True)
+    with tg.viz.trace() as t:
+        y = (x * x * x).sum()
+        y.backward(create_graph=True)
+        penalty = (x.grad * x.grad).sum()
+    assert len(t.record(penalty).ops) > len(t.record(y).ops)
+
+
+def test_a_trace_leaves_results_gradients_and_observers_alone():
+    plain, watched = network(), network()
+    images, labels = batch()
+    nn.CrossEntropyLoss()(plain(images), labels).backward()
+    traced_step(watched)
+    for a, b in zip(plain.parameters(), watched.parameters(), strict=True):
+        np.testing.assert_array_equal(a.grad.data, b.grad.data)
+    assert tg.autograd.engine.observers() == ()
+
+
+def test_a_trace_makes_no_reference_cycle_with_what_it_saw():
+    gc.collect()
+    gc.disable()
+    try:
+        before = len(gc.get_objects())
+        for _ in range(3):
+            t, loss = traced_step(network())
+            t.record(depth=NUMBERS)
+            del t, loss
+        grown = len(gc.get_objects()) - before
+    finally:
+        gc.enable()
+    assert grown < 200
+
+
+def test_an_empty_trace_and_a_strange_output_are_errors_that_say_so():
+    with tg.viz.trace() as t:
+        pass
+    with pytest.raises(tg.GraphError, match="nothing ran inside the block"):
+        t.record()
+    with tg.viz.trace() as t:
+        tg.ones(2) * 2
+    with pytest.raises(tg.GraphError, match="wasn't computed inside the block"):
+        t.record(tg.ones(3))
+    with pytest.raises(tg.ArgumentError, match="too many for one drawing"):
+        t.record(max_ops=0)
+
+
+def test_two_traces_of_the_same_step_give_equal_records():
+    assert traced_step(network())[0].record(depth=ALL) == traced_step(network())[0].record(depth=ALL)
+
+
+@pytest.mark.parametrize("z", [np.zeros((4, 0), np.float32), np.array([[np.nan, 1.0, np.inf]], np.float32)])
+def test_statistics_of_strange_arrays(z):
+    w = tg.Tensor(z, requires_grad=True)
+    with tg.viz.trace() as t:
+        (w * 1.0).sum()
+    found = t.record(depth=ALL).tensors[0].statistics
+    assert (found.nans, found.infinities) == (int(np.isnan(z).sum()), int(np.isinf(z).sum()))
+    assert (found.min, found.max) == ((1.0, 1.0) if z.size else (0.0, 0.0))
+
+
+def test_zeros_are_checked_too_and_at_a_kink_any_slope_between_is_right():
+    x, b = tg.randn(4, 3), tg.zeros(3, requires_grad=True)
+    with tg.viz.trace() as t:
+        ((x + b).relu() * (x + 1.0)).sum().backward()
+    assert t.record(depth=ALL).edges[1].checked < 1e-6
+    with tg.viz.trace() as t:
+        tg.zeros(3, requires_grad=True).relu().sum().backward()
+    assert t.record(depth=ALL).edges[0].checked == 0
+
+
+def test_a_model_made_inside_the_block_has_the_names_of_its_parameters():
+    with tg.viz.trace() as t:
+        model = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 1))
+        model(tg.ones(2, 3)).sum().backward()
+    names = [tensor.name for tensor in t.record().tensors if tensor.kind == "parameter"]
+    assert names == ["0.weight", "0.bias", "2.weight", "2.bias"]

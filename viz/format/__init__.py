@@ -1,0 +1,1 @@
+"""How records are written: formulas, documents, terminal text, colours."""

@@ -1,0 +1,1 @@
+"""The backprop graph, laid out and drawn."""

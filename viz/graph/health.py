@@ -1,0 +1,179 @@
+"""What is wrong with a network's gradients, in a word: layers that vanish, explode, are dead or saturated.
+
+Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010, is where
+the gradients of each layer are first looked at this way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tensorgrad.viz.format.theme import power, share
+from tensorgrad.viz.record.graph_index import GraphIndex
+from tensorgrad.viz.record.modules import Modules
+from tensorgrad.viz.record.records import GradientRecord, GraphRecord, OpRecord, TensorRecord
+
+VANISHING = 1e-2
+"""Of the last layer's mean absolute gradient. All layers learn at one rate: at a hundredth of it, this one stands still
+while the last one converges. Freshly initialised networks with relu stay within a factor of ten."""
+
+EXPLODING = 1e2
+"""Times the last layer's: a rate at which the last layer learns throws this one about."""
+
+DEAD = 1 / 3
+"""Of relu's units: some are always off for some batch, but a network with a third of them off has lost its width."""
+
+ENOUGH = 10
+"""Fewer values of each unit say nothing: of ten, a unit that is off for half of all inputs is all off once in 1,000."""
+
+SATURATED = 1 / 2
+"""Of sigmoid's or tanh's elements, on the flat parts where the derivative is below 5 % of its greatest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something that is wrong: with an op or a tensor, by id, or a module's call, by key; in a few words, and why."""
+
+    where: str
+    text: str
+    cause: str = ""
+
+
+def strength(gradient: GradientRecord) -> float:
+    """The length ‖g‖ = √Σ g² of a gradient, which says how much flows whatever its shape; NaN or ∞ if it holds such.
+
+    >>> strength(GradientRecord((), 3.0, -3.0))
+    3.0
+    """
+    if gradient.statistics is None:
+        # All alike is the best guess from the mean; of a scalar it is exact.
+        return gradient.mean_abs * math.sqrt(math.prod(gradient.shape))
+    mean, std = gradient.statistics.mean, gradient.statistics.std
+    if gradient.statistics.nans or gradient.statistics.infinities:
+        return math.nan if gradient.statistics.nans else math.inf
+    return math.hypot(mean, std) * math.sqrt(math.prod(gradient.shape))
+
+
+def examine(graph: GraphRecord, modules: Modules) -> tuple[Finding, ...]:
+    """All that is wrong, as far as the records tell.
+
+    Args:
+        graph: plumbing folded, modules not.
+        modules: those of the graph.
+    """
+    index = GraphIndex(graph)
+    return (*_layers(graph, index, modules), *_activations(graph, index), *_not_finite(graph, index))
+
+
+def _layers(graph: GraphRecord, index: GraphIndex, modules: Modules) -> Iterator[Finding]:
+    """Each layer's mean absolute weight gradient, against the last layer's.
+
+    A layer is a module that holds a parameter of two or more axes, or such a parameter by itself. What is said of a
+    module stands at its call; where several calls use its parameters, at each of these.
+    """
+    weights: dict[str, dict[str, TensorRecord]] = {}
+    for op in graph.ops:
+        for tensor in (index.tensors[id] for id in index.inputs(op.id)):
+            if tensor.kind == "parameter" and len(tensor.shape) > 1 and tensor.gradient is not None:
+                layer = _layer(tensor, index, modules)
+                # In the order of their last use.
+                weights[layer] = {id: w for id, w in weights.pop(layer, {}).items() if id != tensor.id}
+                weights[layer][tensor.id] = tensor
+    sizes = {layer: _mean([w.gradient for w in together.values()]) for layer, together in weights.items()}
+    *others, last = list(sizes) or [""]
+    for layer, size in sizes.items():
+        text, cause, reference = "", "", sizes[last]
+        if not math.isfinite(size):
+            text = "exploding: gradient not finite"
+        elif layer in others and size == 0:
+            text = "no gradient: all zeros"
+        elif layer in others and math.isfinite(reference) and size < VANISHING * reference:
+            text = f"vanishing: {power(size / reference)} of the last layer's"
+            cause = _shrinking(graph, index, layer, modules)
+        elif layer in others and size > EXPLODING * reference > 0:
+            text = f"exploding: {power(size / reference)} × the last layer's"
+        if text:
+            homes = {id: modules.homes[id] for id in weights[layer]}
+            places = (homes[id] if modules.path(homes[id]) == layer else id for id in homes)
+            yield from (Finding(place, text, cause) for place in dict.fromkeys(places))
+
+
+def _layer(tensor: TensorRecord, index: GraphIndex, modules: Modules) -> str:
+    """The path of the innermost module that all ops of a parameter ran in; without any, the parameter's id."""
+    chains = [[modules.path(key) for key in modules.chain(modules.homes[op])] for op in index.users[tensor.id]]
+    together = [paths[0] for paths in zip(*chains, strict=False) if len(set(paths)) == 1]
+    return together[-1] if together else tensor.id
+
+
+def _shrinking(graph: GraphRecord, index: GraphIndex, layer: str, modules: Modules) -> str:
+    """Which activations behind a layer leave less than half of what comes back: `3 × σ after it …`."""
+    factors: dict[str, list[float]] = defaultdict(list)
+    for op in reversed(graph.ops):
+        inputs = index.edges[op.id]
+        if layer in (modules.path(modules.homes[op.id]), *(edge.tensor for edge in inputs)):
+            break
+        upstream, contribution = index.tensors[op.output].gradient, inputs[0].contribution
+        if len(inputs) > 1 or upstream is None or contribution is None or upstream.shape != contribution.shape:
+            continue
+        if 0 < contribution.mean_abs < upstream.mean_abs / 2:
+            factors[op.symbol].append(contribution.mean_abs / upstream.mean_abs)
+    if not factors:
+        return ""
+    symbol, most = max(factors.items(), key=lambda item: len(item[1]))
+    left = power(math.prod(most) ** (1 / len(most)))
+    each = f"{len(most)} × {symbol} after it, and each" if len(most) > 1 else f"{symbol} after it"
+    return f"{each} multiplies what comes back by {left}"
+
+
+def _mean(gradients: list[GradientRecord]) -> float:
+    sizes = [math.prod(gradient.shape) for gradient in gradients]
+    total = sum(gradient.mean_abs * n for gradient, n in zip(gradients, sizes, strict=True))
+    return total / max(sum(sizes), 1)
+
+
+def _activations(graph: GraphRecord, index: GraphIndex) -> Iterator[Finding]:
+    for op in graph.ops:
+        if op.idle is None:
+            continue
+        if op.name == "relu":
+            if op.idle >= DEAD and _values_per_unit(op, index) >= ENOUGH:
+                yield Finding(op.id, f"dead: {share(op.idle)} of units")
+        elif op.idle >= SATURATED:
+            yield Finding(op.id, f"saturated: {share(op.idle)}")
+
+
+def _values_per_unit(op: OpRecord, index: GraphIndex) -> float:
+    """Of a batch (N, C, …), N · …: what each of the C units was asked."""
+    shape = index.tensors[op.output].shape
+    return math.prod(shape) / max(shape[1], 1) if len(shape) > 1 else 1
+
+
+def _not_finite(graph: GraphRecord, index: GraphIndex) -> Iterator[Finding]:
+    """Ops that make NaN or ∞ of finite numbers: on the way forward, or back."""
+    for op in graph.ops:
+        if not op.output or any(not_finite(index.tensors[id]) for id in index.inputs(op.id)):
+            continue
+        output = index.tensors[op.output]
+        if wrong := not_finite(output):
+            yield Finding(op.id, f"{wrong} from here on")
+        elif output.gradient is None or math.isfinite(output.gradient.mean_abs):
+            handed_on = (edge.contribution for edge in index.edges[op.id])
+            if any(gradient is not None and not math.isfinite(gradient.mean_abs) for gradient in handed_on):
+                yield Finding(op.id, "its gradient isn't finite")
+
+
+def not_finite(tensor: TensorRecord) -> str:
+    """`NaN` or `∞` if the values hold such; "" if they don't, or aren't known.
+
+    >>> not_finite(TensorRecord("t0", "constant", "", (), "float32", float("inf"), None))
+    '∞'
+    """
+    numbers = tensor.statistics
+    if numbers is not None:
+        return "NaN" if numbers.nans else "∞" if numbers.infinities else ""
+    if tensor.value is None or math.isfinite(tensor.value):
+        return ""
+    return "NaN" if math.isnan(tensor.value) else "∞"

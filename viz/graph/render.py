@@ -1,0 +1,82 @@
+"""Layout: DOT in, SVG or PNG out, by Graphviz's own `dot` or by `graphviz-pure`, which pip installs without root."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sysconfig
+
+from tensorgrad.errors import TensorgradError, restate
+from tensorgrad.viz.format import theme
+
+TIMEOUT = 120
+"""Seconds after which a layout is given up."""
+
+# The fonts inside graphviz-pure, which it draws a PNG with, lack a few signs that formulas use.
+_PLAIN_SIGNS = str.maketrans(
+    {
+        "∗": "*",
+        "∧": "and",
+        "⊕": "xor",
+        "∨": "or",
+        "∀": "all",
+        "∃": "any",
+        "⌊": "floor(",
+        "⌋": ")",
+        "⌈": "ceil(",
+        "⌉": ")",
+    }
+    | {"✓": "ok", "✗": "off by"}
+)
+
+
+class RenderError(TensorgradError, RuntimeError):
+    """A drawing that can't be laid out: no program for it, or the program failed."""
+
+
+def render(dot: str, format: str) -> bytes:
+    """Lay out a graph.
+
+    Args:
+        dot: its DOT text.
+        format: `svg` or `png`.
+
+    Raises:
+        RenderError: neither program is installed, or the layout failed or took more than two minutes.
+    """
+    program = find_program()
+    if program.endswith(("graphviz-pure", "graphviz-pure.exe")) and format == "png":
+        dot = dot.translate(_PLAIN_SIGNS)
+    command = [program, f"-T{format}", "-q", *(["-Gdpi=144"] if format == "png" else [])]
+    try:
+        done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=TIMEOUT, check=True)
+    except subprocess.TimeoutExpired:
+        problem, fix = f"no layout within {TIMEOUT} seconds", "draw a smaller part of the graph"
+        raise RenderError(restate("render", problem, fix=fix, program=program)) from None
+    except (OSError, subprocess.CalledProcessError) as error:
+        said = (getattr(error, "stderr", None) or str(error).encode()).decode(errors="replace").strip()
+        raise RenderError(restate("render", f"the layout failed: {said}", program=program)) from error
+    if format != "svg":
+        return done.stdout
+    svg = done.stdout.replace(f'font-family="{theme.FONT}"'.encode(), f'font-family="{theme.FONTS}"'.encode())
+    return svg.replace(b'<g id="graph0"', f'{theme.sheet()}\n<g id="graph0"'.encode(), 1)
+
+
+def find_program() -> str:
+    """The path of the layout program: `dot` where the system has it, else `graphviz-pure`.
+
+    The latter is also found beside this Python, for an environment needn't be activated.
+    """
+    program = shutil.which("dot") or shutil.which("graphviz-pure")
+    program = program or shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
+    if program is None:
+        raise RenderError(
+            restate(
+                "render",
+                "no program to lay out the graph",
+                expected="Graphviz's `dot` on PATH, or the package graphviz-pure",
+                fix="pip install graphviz-pure (needs no root), or install Graphviz with the system's package manager; "
+                "the drawing's .dot needs neither",
+            )
+        )
+    return program

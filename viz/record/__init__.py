@@ -1,0 +1,1 @@
+"""Records of a computation: plain data that every drawing is made from."""

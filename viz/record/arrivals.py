@@ -1,0 +1,99 @@
+"""What arrives at each tensor on the way back, and how that is made of what its ops handed on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from tensorgrad.autograd.engine import Node
+from tensorgrad.viz.record.steps import Key, Pass, Step
+
+HOOK = "a hook changed it"
+ELSEWHERE = "a part of it comes from ops that aren't drawn"
+
+
+@dataclass(slots=True)
+class Arrival:
+    """The gradient of a tensor, from all the walks back that are drawn.
+
+    Attributes:
+        gradient: as the engine had it: after the hooks of the tensor.
+        altered: why it isn't the sum of the contributions that are drawn; "" if it is.
+        before, after: of a leaf, what `.grad` held before the first of the walks and after the last; None for nothing.
+    """
+
+    gradient: np.ndarray
+    altered: str = ""
+    before: np.ndarray | None = None
+    after: np.ndarray | None = None
+
+
+def arrivals(passes: Sequence[Pass], steps: Iterable[Step]) -> dict[Key, Arrival]:
+    """What has arrived at each tensor of the steps that the walks back came by."""
+    drawn = {step.node: step.inputs for step in steps if step.node is not None}
+    keys = {*drawn, *(key for inputs in drawn.values() for key in inputs)}
+    found: dict[Key, Arrival] = {}
+    for walk in passes:
+        for key, arrival in _of_one(walk, drawn).items():
+            if key in keys:
+                found[key] = _plus(found[key], arrival) if key in found else arrival
+    return found
+
+
+def _of_one(walk: Pass, drawn: Mapping[Node, tuple[Key, ...]]) -> dict[Key, Arrival]:
+    sums = dict(walk.seeds)
+    elsewhere: set[Key] = set()
+    with np.errstate(all="ignore"):
+        for (node, position), flow in walk.flows.items():
+            key = node.edges[position]
+            # In the order of the engine, so that the sum is its own to the last bit.
+            sums[key] = sums[key] + flow.contribution if key in sums else flow.contribution
+            if node not in drawn:
+                elsewhere.add(key)
+    arrived = {node: flow.upstream for (node, _), flow in walk.flows.items()}
+    if walk.whole:
+        leaves = {key: sum for key, sum in sums.items() if key not in arrived}
+        arrived |= leaves | {key: added for key, added in walk.added.items() if key not in arrived}
+    return {
+        key: Arrival(
+            gradient,
+            ELSEWHERE if key in elsewhere else HOOK if _differ(sums.get(key), gradient) else "",
+            *_held(walk, key, gradient),
+        )
+        for key, gradient in arrived.items()
+    }
+
+
+def _held(walk: Pass, key: Key, gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What `.grad` of a leaf held before the walk and after it."""
+    if key not in walk.before:
+        return None, None
+    before = walk.before[key]
+    with np.errstate(all="ignore"):
+        return before, gradient if before is None else before + gradient
+
+
+def _plus(one: Arrival, next: Arrival) -> Arrival:
+    with np.errstate(all="ignore"):
+        gradient = np.asarray(one.gradient + next.gradient)
+    before, after = (one.before, next.after) if one.after is not None else (next.before, next.after)
+    return Arrival(gradient, one.altered or next.altered, before, after)
+
+
+def _differ(sum: np.ndarray | None, gradient: np.ndarray) -> bool:
+    return sum is None or not np.array_equal(sum, gradient, equal_nan=gradient.dtype.kind == "f")
+
+
+def same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
+    """Whether two gradients are equal to rounding; None is no gradient."""
+    if one is None or other is None or one.shape != other.shape:
+        return one is other
+    return bool(np.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True))
+
+
+def only_from(passes: Sequence[Pass], outputs: Iterable[Key]) -> tuple[Pass, ...]:
+    """Those of the walks back that came by one of the outputs."""
+    outputs = tuple(outputs)
+    return tuple(walk for walk in passes if any(walk.met(key) for key in outputs))

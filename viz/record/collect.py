@@ -1,0 +1,197 @@
+"""The records of a live graph: `collect` walks it once, and copies what a reader wants to know."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from operator import attrgetter
+from types import FrameType
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.engine import Node, Saved, Variable, observe
+from tensorgrad.autograd.op import OUTPUT
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
+from tensorgrad.viz.record.naming import tell_apart
+from tensorgrad.viz.record.recorder import OUTLINE, Depth, Recorder
+from tensorgrad.viz.record.records import GraphRecord
+from tensorgrad.viz.record.steps import Computed, Flows, Key, Known, Pass, Step, key_of, learn_from
+
+MAX_OPS = 2000
+"""Beyond this many ops a drawing helps nobody, and its layout takes minutes."""
+
+
+def collect(
+    output: Variable,
+    names: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    max_ops: int = MAX_OPS,
+    depth: Depth = OUTLINE,
+) -> GraphRecord:
+    """The records of all that led to `output`, before or after `backward()`: a node's structure outlives its values.
+
+    Args:
+        output: a tensor that was computed while recording was on; usually the loss.
+        names: tensors by the names they shall have; they go before a tensor's own `.name`.
+        variables: tensors by the names they have where the caller stands; they come after it.
+        max_ops: refuse a larger graph.
+        depth: how much to say. With `numbers`, the chain rule is walked once more, aside from every `.grad`, to see
+            what flows along each edge, if the graph still allows it: hooks run, as they do in `backward()`. Values that
+            the graph had no need to keep are computed once more.
+
+    Raises:
+        DTypeError: `output` is no tensor.
+        GraphError: nothing was recorded for it.
+        ArgumentError: more than `max_ops` ops led to it.
+
+    >>> import tensorgrad as tg
+    >>> from tensorgrad.viz.record.collect import collect
+    >>> a = tg.Tensor(2.0, requires_grad=True, name="a")
+    >>> graph = collect(a * 3)
+    >>> graph.ops[0].formula, [(e.operand, e.derivative) for e in graph.edges]
+    ('z = x · y', [('x', '∂z/∂x = y'), ('y', '')])
+    """
+    found = live_steps(output, names, variables, max_ops)
+    if depth.numbers:
+        found.passes = _walk_back(output, [step.node for step in found.steps])
+    if found.passes:
+        _compute_again(found.steps, found.known)
+    return Recorder(found, depth).record()
+
+
+def live_steps(
+    output: Variable,
+    names: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    max_ops: int = MAX_OPS,
+) -> Computed:
+    """The steps that led to `output`, in the order they ran, and what is known of their tensors; see `collect`."""
+    nodes = _oldest_first(_root(output), max_ops)
+    steps, known = [live_step(node) for node in nodes], _what_is_known(output, nodes, names or {}, variables or {})
+    tell_apart(steps, known, variables or {})
+    return Computed(steps, known, (output._node,))
+
+
+def variables_of(frame: FrameType) -> dict[str, Any]:
+    """The variables of a caller; those that begin with an underscore are a notebook's own."""
+    return {name: value for name, value in frame.f_locals.items() if not name.startswith("_")}
+
+
+def live_step(node: Node) -> Step:
+    """The step that a node of a live graph records."""
+    inputs = []
+    for position, source in enumerate(node.edges):
+        if source is None:
+            saved = (node.saved or {}).get(position)
+            source = (node, position) if saved is None else _constant(saved)
+        inputs.append(source)
+    return Step(node.op, node, tuple(inputs), node.input_shapes, node, node.shape)
+
+
+def _constant(saved: Saved) -> Key:
+    """What a saved tensor without history is known by: its array, or that as it was before a change in place."""
+    return id(saved.array) if saved.version.current else (id(saved.array), id(saved.version))
+
+
+def _walk_back(output: Variable, nodes: Iterable[Node]) -> tuple[Pass, ...]:
+    """A walk back from a scalar output; none where values have been freed or changed since."""
+    leaves = list({leaf: None for node in nodes for leaf in node.edges if isinstance(leaf, Variable)})
+    if output._data.size != 1 or not leaves or any(node.freed for node in nodes):
+        return ()
+    flows = Flows()
+    try:
+        with observe(flows):
+            found = gradients([output], leaves, [None], retain_graph=True)
+    except GraphError:
+        return ()
+    (walk,) = (walk for walk in flows.passes if key_of(output) in walk.seeds)
+    walk.added = {leaf: gradient._data for leaf, gradient in zip(leaves, found, strict=True) if gradient is not None}
+    return (walk,)
+
+
+def _compute_again(steps: Iterable[Step], known: Mapping[Key, Known]) -> None:
+    """The values that the graph didn't keep, from those that it did: an op gives the same for the same inputs.
+
+    A weight may have been changed in place since, where no rule keeps it. So what was computed again is shown only if a
+    value further on, which the graph did keep, is met by it.
+    """
+    behind: dict[Key, set[Key]] = {}  # per value computed again: it and all such that it was computed from
+    met: set[Key] = set()
+    for step in steps:
+        arrays, kept = [known[key].array for key in step.inputs], known[step.output].array
+        sources = set().union(*(behind.get(key, ()) for key in step.inputs))
+        if any(array is None for array in arrays) or (kept is not None and not sources):
+            continue
+        op = copy.copy(step.op)
+        op.needs = ()
+        again = np.asarray(op.forward(*arrays))
+        if kept is None:
+            known[step.output].array = again
+            behind[step.output] = {step.output, *sources}
+        elif np.allclose(again, kept, rtol=1e-5, equal_nan=True):
+            met |= sources
+    for key in behind.keys() - met:
+        known[key].array = None
+
+
+def _root(output: Any) -> Node:
+    if not isinstance(output, Variable):
+        fix = "pass the loss, before or after backward()"
+        raise DTypeError(restate("graph", "only a tensor has a graph", fix=fix, output=output))
+    if output._node is None:
+        problem = (
+            "no op made this tensor: it is a leaf" if output._requires_grad else "nothing was recorded for this tensor"
+        )
+        fix = "compute it from tensors made with requires_grad=True, outside no_grad(), and pass the result itself"
+        raise GraphError(restate("graph", problem, expected="a tensor computed by ops", fix=fix, output=output))
+    return output._node
+
+
+def _oldest_first(root: Node, max_ops: int) -> list[Node]:
+    """All nodes that led to the root, in topological order; gives up, quickly, on more than `max_ops`."""
+    seen, stack = {root}, [root]
+    while stack:
+        for edge in stack.pop().edges:
+            if type(edge) is Node and edge not in seen:
+                seen.add(edge)
+                stack.append(edge)
+        if len(seen) > max_ops:
+            raise ArgumentError(
+                restate(
+                    "graph",
+                    f"the graph has more than {max_ops:,} ops: too many for one drawing",
+                    fix="draw a part (one layer, fewer time steps), or pass a larger max_ops and be patient",
+                    max_ops=max_ops,
+                )
+            )
+    return sorted(seen, key=attrgetter("age"))
+
+
+def _what_is_known(
+    output: Variable, nodes: Iterable[Node], names: Mapping[str, Any], variables: Mapping[str, Any]
+) -> dict[Key, Known]:
+    """What can be found out about the tensors of a graph, by key.
+
+    The graph keeps its leaves, and of other tensors only what backward needs, until it has run. The rest comes from the
+    tensors that are still held: the output, and whatever the caller names. A key is the node that made a tensor, the
+    leaf itself, or for a constant the identity of its array.
+    """
+    known: dict[Key, Known] = defaultdict(Known)
+    for name, value in names.items():
+        learn_from(known, value, name)
+    learn_from(known, output, output.name)
+    for node in nodes:
+        retained = node.retained() if node.retained is not None else None
+        known[node].learn(node.name, None, retained.grad if retained is not None else None)
+        for leaf in node.edges:
+            if isinstance(leaf, Variable):
+                known[leaf].learn(leaf.name, leaf._data, leaf.grad)
+        for k, saved in (node.saved or {}).items():
+            source = node if k == OUTPUT else saved.source
+            known[_constant(saved) if source is None else source].learn(saved.name, saved.value)
+    for name, value in variables.items():
+        learn_from(known, value, value.name or name if isinstance(value, Variable) else name)
+    return known

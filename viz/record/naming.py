@@ -1,0 +1,114 @@
+"""Names for several models in one computation: where their paths agree, each gets the name of its model before it."""
+
+from __future__ import annotations
+
+import itertools
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any
+
+from tensorgrad.autograd.engine import Variable
+from tensorgrad.viz.record.steps import Key, Known, Step
+
+
+def tell_apart(
+    steps: Iterable[Step], known: MutableMapping[Key, Known], variables: Mapping[str, Any]
+) -> Mapping[int, str]:
+    """Rename the parameters of models that share names, in `known`; returns the paths of their modules, by identity.
+
+    A model is any object with `named_modules()` and `named_parameters()`: the outermost module that was called where a
+    trace has seen it, else a variable of the caller's. It is called by the name of that variable, or by its class.
+    Names that are left without a model get a number: `model 2.0.weight`.
+    """
+    steps, paths = list(steps), {}
+    models = _outermost(steps) or [value for value in variables.values() if _is_model(value)]
+    alike = _alike(models, steps, known)
+    if alike:
+        names = _names(alike, variables)
+        for model in alike:
+            for tensor, name in _tensors(model):
+                _rename(known, tensor, f"{names[id(model)]}.{name}")
+        for step in steps:
+            model = names.get(id(step.scopes[0].owner)) if step.scopes else None
+            for scope in step.scopes if model else ():
+                # A module that two models share keeps its first name: it is one.
+                paths.setdefault(id(scope.owner), f"{model}.{scope.path}" if scope.path else model)
+    _number(known)
+    return paths
+
+
+def _outermost(steps: Iterable[Step]) -> list[Any]:
+    """The outermost modules that were called, in the order of their first op."""
+    found = {id(step.scopes[0].owner): step.scopes[0].owner for step in steps if step.scopes}
+    return [owner for owner in found.values() if _is_model(owner)]
+
+
+def _is_model(value: Any) -> bool:
+    return not isinstance(value, type) and hasattr(value, "named_modules") and hasattr(value, "named_parameters")
+
+
+def _alike(models: Iterable[Any], steps: Iterable[Step], known: Mapping[Key, Known]) -> list[Any]:
+    """The models that share a module's path or a parameter's name with another one, as far as they were used."""
+    models = list({id(model): model for model in models}.values())
+    owners: dict[str, set[int]] = defaultdict(set)
+    users: dict[str, list[Any]] = defaultdict(list)
+    for step in steps:
+        for scope in step.scopes:
+            if scope.path:
+                owners[scope.path].add(id(scope.owner))
+                users[scope.path].append(step.scopes[0].owner)
+    for model in models:
+        for tensor, _ in _tensors(model):
+            name = known[_key(tensor)].name if _key(tensor) in known else None
+            if name and name == tensor.name:
+                owners[f"{name} "].add(id(tensor))  # no path ends in a blank
+                users[f"{name} "].append(model)
+    alike = {id(model) for path, found in owners.items() if len(found) > 1 for model in users[path]}
+    return [model for model in models if id(model) in alike]
+
+
+def _names(models: Iterable[Any], variables: Mapping[str, Any]) -> dict[int, str]:
+    """What each model is called: the variable that holds it or a model around it, else its class, with a number."""
+    holders = [(name, value) for name, value in variables.items() if _is_model(value)]
+    holders.sort(key=lambda pair: not any(pair[1] is model for model in models))
+    names: dict[int, str] = {}
+    for model in models:
+        held = [name for name, value in holders if any(module is model for _, module in value.named_modules())]
+        kind = type(model).__name__
+        free = (name for name in itertools.chain(held, [kind], numbered(kind)) if name not in names.values())
+        names[id(model)] = next(free)
+    return names
+
+
+def numbered(word: str) -> Iterator[str]:
+    """`word 2`, `word 3`, …"""
+    return (f"{word} {k}" for k in itertools.count(2))
+
+
+def _tensors(model: Any) -> Iterator[tuple[Variable, str]]:
+    """Parameters and buffers of a model, and their names."""
+    for members in ("named_parameters", "named_buffers"):
+        for name, tensor in getattr(model, members, list)():
+            if isinstance(tensor, Variable):
+                yield tensor, tensor.name or name
+
+
+def _key(tensor: Variable) -> Key:
+    return tensor if tensor._requires_grad else id(tensor._data)
+
+
+def _rename(known: Mapping[Key, Known], tensor: Variable, name: str) -> None:
+    """Unless the caller has given it another name."""
+    key = _key(tensor)
+    if key in known and known[key].name == tensor.name:
+        known[key].name = name
+
+
+def _number(known: Mapping[Key, Known]) -> None:
+    """Tell apart what is left: a number before the names of modules' parameters that others have too."""
+    seen: Counter[str] = Counter()
+    for key, entry in known.items():
+        if isinstance(key, Variable) and entry.name and "." in entry.name:
+            seen[entry.name] += 1
+            if seen[entry.name] > 1:
+                entry.name = f"model {seen[entry.name]}.{entry.name}"
