@@ -1,12 +1,13 @@
 """Results as aligned text, at most 120 columns wide."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 from benchmarks.idle import BUSY
 from benchmarks.results import Results
 from benchmarks.targets import TARGETS, Target
 from benchmarks.workers import MAIN, OURS, PEERS, REPLAYED
 from benchmarks.workloads import Case
+from tensorgrad.system.table import align, rule
 
 WIDTH = 120
 NONE = "—"
@@ -114,18 +115,9 @@ def notes(results: Results) -> str:
 
 def table(title: str, head: Sequence[str], rows: Sequence[Sequence[str]], left: int = 1) -> str:
     """Columns under their heads, a rule between; the first `left` columns flush left, the others right."""
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-
-    def line(cells: Iterable[str]) -> str:
-        return "  ".join(_aligned(cells, widths, left)).rstrip()
-
-    rule = "─" * (sum(widths) + 2 * (len(widths) - 1))
-    return "\n".join([title, rule, line(head), rule, *map(line, rows), rule])
-
-
-def _aligned(cells: Iterable[str], widths: Sequence[int], left: int) -> Iterator[str]:
-    for i, (cell, width) in enumerate(zip(cells, widths, strict=True)):
-        yield cell.ljust(width) if i < left else cell.rjust(width)
+    heading, *body = align([head, *rows], "l" * left + "r" * (len(head) - left))
+    line = rule([heading, *body])
+    return "\n".join([title, line, heading, line, *body, line])
 
 
 def duration(seconds: float | None) -> str:

@@ -1,9 +1,9 @@
-"""Make the gallery: run every example, keep its pictures, and write docs/gallery.md around them.
+"""Make the gallery: run every example, keep its pictures, and write docs/gallery.md with them.
 
     python docs/gallery.py [--data DIR] [NAME ...]
 
-Each example runs as a newcomer runs it, in an empty folder; `--data` is handed on through TENSORGRAD_DATA. Examples
-that aren't named keep the pictures they have.
+Each example runs in an empty folder; `--data` is passed on as TENSORGRAD_DATA. Examples that aren't named keep their
+pictures. README.md and docs/drawing.md show pictures of the gallery, too: docs/gallery holds the only copies.
 """
 
 import argparse
@@ -30,11 +30,11 @@ def main() -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("names", nargs="*", help="which examples to run, all by default")
-    parser.add_argument("--data", type=Path, help="where MNIST and the cats are, for the examples that use them")
+    parser.add_argument("--data", type=Path, help="the folder of MNIST and the cats, for the examples that use them")
     options = parser.parse_args()
     examples = {path.stem: path for path in sorted(EXAMPLES.glob("*.py")) if _doc(path)}
     if unknown := set(options.names) - set(examples):
-        sys.exit(f"no such example: {', '.join(sorted(unknown))}; there are {', '.join(examples)}")
+        sys.exit(f"names must be examples, got {', '.join(sorted(unknown))}; expected some of {', '.join(examples)}")
     PICTURES.mkdir(exist_ok=True)
     for name in options.names or examples:
         seconds = run(examples[name], options.data)
@@ -61,7 +61,7 @@ def run(example: Path, data: Path | None) -> float:
 
 
 def section(example: Path) -> str:
-    """An example's part of the page: what it says of itself, how to run it, its pictures."""
+    """An example's part of the page: its description, the command that runs it, its pictures."""
     title, *paragraphs = _doc(example).split("\n\n")
     commands = [p for p in paragraphs if p.startswith("    python")]
     prose = [p for p in paragraphs if p not in commands]
@@ -72,7 +72,7 @@ def section(example: Path) -> str:
 
 
 def pictures(example: Path) -> list[Path]:
-    """The pictures that are kept of an example."""
+    """The pictures of an example."""
     return sorted(PICTURES.glob(f"{example.stem}.*"))
 
 

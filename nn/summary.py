@@ -16,6 +16,7 @@ from tensorgrad.errors import ShapeError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.operands import TensorLike, as_tensor
 from tensorgrad.system.console import printable
+from tensorgrad.system.table import align, rule
 from tensorgrad.tensor import Tensor
 
 
@@ -48,16 +49,9 @@ class Summary:
     activation_bytes: int
 
     def __repr__(self) -> str:
-        cells = [HEADINGS, *([printable(cell) for cell in row] for row in self._cells())]
-        widths = [max(len(row[column]) for row in cells) for column in range(len(HEADINGS))]
-        lines = [
-            "  ".join(
-                c.ljust(w) if k < 2 else c.rjust(w) for k, (c, w) in enumerate(zip(row, widths, strict=True))
-            ).rstrip()
-            for row in cells
-        ]
-        rule = printable("─") * (sum(widths) + 2 * (len(widths) - 1))
-        return "\n".join([lines[0], rule, *lines[1:], rule, *self._totals()])
+        head, *body = align([HEADINGS, *([printable(cell) for cell in row] for row in self._cells())], "llrrr")
+        line = rule([head, *body])
+        return "\n".join([head, line, *body, line, *self._totals()])
 
     def _repr_html_(self) -> str:
         def line(tag: str, cells: Sequence[str], indent: int = 0) -> str:

@@ -1,10 +1,11 @@
 """Derivatives as functions: grad, vjp, hvp, jacobian, hessian; and gradcheck, the proof by finite differences."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from tensorgrad.arrays.differences import numeric_gradient
 from tensorgrad.arrays.dtypes import check_memory, is_float
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.backward import gradients
@@ -140,56 +141,61 @@ def gradcheck(
     rtol: float = 1e-4,
     seed: int = 0,
 ) -> bool:
-    """Hold the gradients of f to central differences, (f(x + ε) − f(x − ε)) / 2ε, under a random upstream gradient.
+    """Compare the gradients of f with central differences (f(x + ε) − f(x − ε)) / 2ε, for a random upstream gradient.
 
-    Every element of every float input that requires a gradient is moved, in float64 (Baydin et al., Automatic
-    Differentiation in Machine Learning: a Survey, JMLR 18, 2018, section 2.1).
+    Each element of each float input that requires a gradient is moved by itself, in float64. A gradient is right where
+    |analytic − numeric| ≤ atol + rtol · |numeric|.
 
     Args:
-        f: a function of tensors with one tensor as its result; the same result for the same inputs.
-        inputs: float64 tensors, or one of them; those with `requires_grad` are checked, all if none has it.
-        eps: the step. atol, rtol: |analytic − numeric| ≤ atol + rtol · |numeric| must hold.
-        seed: of the upstream gradient.
+        f: a function of tensors that returns one tensor; it must return the same for the same inputs.
+        inputs: one float64 tensor or several; those with `requires_grad` are checked, all of them if none has it.
+        eps: the step ε.
+        atol: the absolute tolerance.
+        rtol: the relative tolerance.
+        seed: of the random upstream gradient.
 
     Returns:
         True.
 
     Raises:
-        GradientError: names the input, the worst element, and both values. DTypeError: an input that isn't float64.
+        GradientError: a gradient is wrong; it names the input, the worst element, and both values.
+        DTypeError: an input to check isn't float64.
 
     >>> import numpy as np, tensorgrad as tg
     >>> tg.gradcheck(lambda x: x.sin() * x, [np.array([0.1, 0.2])])
     True
     """
-    inputs = [inputs] if isinstance(inputs, (Tensor, np.ndarray, float, int)) else inputs
-    xs = [Tensor(x.data.copy() if isinstance(x, Tensor) else np.array(x)) for x in inputs]
-    asked = [isinstance(x, Tensor) and x.requires_grad for x in inputs]
+    single = isinstance(inputs, (Tensor, np.ndarray, float, int))
+    given: list[Any] = [inputs] if single else [*cast(Sequence, inputs)]
+    xs = [Tensor(x.data.copy() if isinstance(x, Tensor) else np.array(x)) for x in given]
+    asked = [isinstance(x, Tensor) and x.requires_grad for x in given]
     for k, x in enumerate(xs):
         x.requires_grad = asked[k] if any(asked) else is_float(x.dtype)
         if x.requires_grad and x.dtype != np.float64:
             fix = "finite differences need float64: x.astype('float64')"
-            raise DTypeError(restate("gradcheck", "an input isn't float64", fix=fix, input=x))
+            raise DTypeError(restate("gradcheck", f"inputs must be float64, got {x.dtype}", fix=fix, input=x))
     with engine.enable_grad():
         output = f(*xs)
     upstream = np.random.default_rng(seed).standard_normal(output.shape)
     checked = [x for x in xs if x.requires_grad]
-    analytic = gradients([output], checked, [upstream])
+    analytic: Any = gradients([output], checked, [upstream])
     for k, (x, g) in enumerate(zip(checked, analytic, strict=True)):
-        numeric = _central_differences(lambda: np.vdot(upstream, f(*xs).data), x, eps)
+        numeric = _numeric(lambda: np.vdot(upstream, f(*xs).data), x, eps)
         _compare(k, x, np.zeros(x.shape) if g is None else g.data, numeric, atol, rtol)
     return True
 
 
-def _central_differences(f: Callable[[], Any], x: Tensor, eps: float) -> np.ndarray:
-    numeric = np.zeros(x.shape)
+def _numeric(f: Callable[[], Any], x: Tensor, eps: float) -> np.ndarray:
+    """∂f/∂x by central differences: f reads x, whose values are moved in place and put back."""
+    before = x.data.copy()
+
+    def moved(values: np.ndarray) -> Any:
+        x.data[...] = values
+        return f()
+
     with engine.enable_grad():  # f itself may differentiate
-        for index in np.ndindex(x.shape):
-            kept = x.data[index]
-            x.data[index] = kept + eps
-            above = f()
-            x.data[index] = kept - eps
-            numeric[index] = (above - f()) / (2 * eps)
-            x.data[index] = kept
+        numeric = numeric_gradient(moved, before, eps)
+    x.data[...] = before
     return numeric
 
 
@@ -200,7 +206,7 @@ def _compare(k: int, x: Tensor, analytic: np.ndarray, numeric: np.ndarray, atol:
         worst = np.unravel_index(np.argmax(error), error.shape)
         at = tuple(int(i) for i in worst)
         problem = f"{wrong.sum()} of {wrong.size} gradients of input {k} are wrong; worst at {at}"
-        values = {"analytic": float(analytic[worst]), "numeric": float(numeric[worst])}
+        values: dict[str, Any] = {"analytic": float(analytic[worst]), "numeric": float(numeric[worst])}
         raise GradientError(restate("gradcheck", problem, expected=f"atol {atol}, rtol {rtol}", input=x, **values))
 
 

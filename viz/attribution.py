@@ -1,7 +1,7 @@
-"""Where in an image a decision came from: maps of how much each place spoke for one of a network's scores.
+"""Attribution: maps of how much each place of an image contributes to one of a network's scores.
 
-Both functions ask a trained network only for gradients, and leave it as it was: no `.grad` changes, nor its mode. They
-take any module that has `named_modules()` and `register_forward_hook()`, as those of `tg.nn` do.
+Both functions compute gradients, and leave the network as it was: no `.grad` changes, nor its mode. They take any
+module that has `named_modules()` and `register_forward_hook()`, as those of `tg.nn` do.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from tensorgrad.transforms import grad
 
 
 def grad_cam(model: Any, images: TensorLike, layer: str | Any, target: int | TensorLike | None = None) -> np.ndarray:
-    """Grad-CAM: the feature maps Aᵏ of a layer, added up by how much the score y gains from each; then ReLU.
+    """Grad-CAM: the sum of a layer's feature maps Aᵏ, weighted by the mean gradient of the score y; then ReLU.
 
         αₖ = (1/hw) Σᵢⱼ ∂y/∂Aᵏᵢⱼ,    map = ReLU(Σₖ αₖ Aᵏ)
 
-    The map has the layer's size, h × w, and is stretched to that of the image, bilinearly: it is no finer than the
-    layer. What speaks against the score is cut off. Apply it to the score itself (a logit): after a sigmoid or softmax
-    that is sure of itself, gradients vanish.
+    The map has the layer's size, h × w, and is interpolated bilinearly to that of the image: it is no finer than the
+    layer. Negative contributions are set to 0. Apply it to the score itself (a logit): after a sigmoid or softmax near
+    0 or 1, gradients vanish.
 
     Args:
-        model: the network; it computes in eval mode, and ends up in the mode it was in.
+        model: the network; it runs in eval mode, and its mode is restored.
         images: `(N, C, H, W)`.
         layer: a module of the model whose output is `(N, K, h, w)`, or its path, `"conv3"`: usually the last
             convolution, after its ReLU.
@@ -37,11 +37,12 @@ def grad_cam(model: Any, images: TensorLike, layer: str | Any, target: int | Ten
             with a single score per image, `(N,)` or `(N, 1)`.
 
     Returns:
-        Maps `(N, H, W)`, ≥ 0, in the images' float dtype. Their scale means something within an image only.
+        Maps `(N, H, W)`, ≥ 0, in the images' float dtype. Values are comparable within an image only.
 
     Raises:
-        ArgumentError: no such layer, or one that didn't run exactly once; a target that is missing or too much.
-        RangeError: a target that isn't a class. ShapeError: images, layer outputs or targets of other shapes.
+        ArgumentError: the model doesn't have the layer, the layer didn't run exactly once, or `target` is missing.
+        RangeError: `target` isn't a class.
+        ShapeError: images, layer outputs or targets have other shapes.
         GraphError: the scores don't depend on the layer's output.
 
     Selvaraju et al., Grad-CAM: Visual Explanations from Deep Networks via Gradient-based Localization, ICCV 2017.
@@ -58,37 +59,40 @@ def grad_cam(model: Any, images: TensorLike, layer: str | Any, target: int | Ten
     x = _checked("grad_cam", images)
     module = _find("grad_cam", model, layer)
     outputs: list[Tensor] = []
-    with _watching(model), enable_grad():
+    with _in_eval_mode(model), enable_grad():
         handle = module.register_forward_hook(lambda module, inputs, output: outputs.append(output))
         try:
             score = _score("grad_cam", model(x), target)
         finally:
             handle.remove()
         if len(outputs) != 1:
-            problem = f"the layer ran {len(outputs)} times in a forward pass, not once"
+            problem = f"layer must run once in a forward pass, it ran {len(outputs)} times"
             raise ArgumentError(restate("grad_cam", problem, layer=layer, images=x))
         (maps,) = outputs
         if maps.ndim != 4 or not maps.requires_grad:
-            problem, expected = "the layer's output holds no feature maps", "the output of a layer, (N, K, h, w)"
-            raise ShapeError(restate("grad_cam", problem, expected=expected, layer=layer, output=maps))
+            problem = "layer must return feature maps (N, K, h, w) that require a gradient"
+            raise ShapeError(restate("grad_cam", problem, layer=layer, output=maps))
         (slopes,) = grad(score, maps)
+    assert slopes is not None
     a, g = maps.data, slopes.data
     # (N, K, h, w) -> (N, K) -> (N, h, w)
     alpha = g.mean((2, 3))
     coarse = np.maximum(np.einsum("nk,nkhw->nhw", alpha, a), 0)
     # (N, h, w) -> (N, H, W)
-    rows, columns = (_stretching(coarse.shape[k], x.shape[k + 1], a.dtype) for k in (1, 2))
+    rows, columns = (_interpolation(coarse.shape[k], x.shape[k + 1], a.dtype) for k in (1, 2))
     return rows @ coarse @ columns.T
 
 
 def input_gradient(model: Any, images: TensorLike, target: int | TensorLike | None = None) -> np.ndarray:
-    """How much the score y would change with each pixel: the largest |∂y/∂x| of its channels.
+    """The sensitivity of the score y to each pixel: the largest |∂y/∂x| of its channels.
 
-    As fine as the image, and noisier than Grad-CAM. It says where a small change would matter, for the score or
-    against it, not what the score is made of.
+    It is as fine as the image, and noisier than Grad-CAM. It shows where a small change would change the score, up or
+    down, not what the score consists of.
 
     Args:
-        model, images, target: as for `grad_cam`.
+        model: as for `grad_cam`.
+        images: as for `grad_cam`.
+        target: as for `grad_cam`.
 
     Returns:
         Maps `(N, H, W)`, ≥ 0, in the images' float dtype.
@@ -105,19 +109,19 @@ def input_gradient(model: Any, images: TensorLike, target: int | TensorLike | No
     True
     """
     x = _checked("input_gradient", images)
-    with _watching(model), enable_grad():
+    with _in_eval_mode(model), enable_grad():
         (slopes,) = grad(_score("input_gradient", model(x), target), x)
+    assert slopes is not None
     # (N, C, H, W) -> (N, H, W)
     return np.abs(slopes.data).max(1)
 
 
 def _checked(call: str, images: TensorLike) -> Tensor:
-    """The images as a leaf of its own that requires a gradient: so there is one even where the weights are frozen."""
+    """The images as a leaf that requires a gradient, so that there is a graph even where the weights are frozen."""
     x = floating(images).detach().clone().requires_grad_()
     if x.ndim != 4 or 0 in x.shape:
         fix = "one image is a batch of one: images[None]" if x.ndim == 3 else ""
-        problem = "these are no images"
-        raise ShapeError(restate(call, problem, expected="(N, C, H, W), not empty", fix=fix, images=x))
+        raise ShapeError(restate(call, "images must be (N, C, H, W), not empty", fix=fix, images=x))
     return x
 
 
@@ -128,37 +132,35 @@ def _find(call: str, model: Any, layer: str | Any) -> Any:
     if any(layer is module for module in modules.values()):
         return layer
     expected = f"one of {[path for path in modules if path]}, or the module itself"
-    raise ArgumentError(restate(call, "the model has no such layer", expected=expected, layer=layer))
+    raise ArgumentError(restate(call, f"layer must be a module of the model, got {layer!r}", expected=expected))
 
 
 def _score(call: str, output: Tensor, target: int | TensorLike | None) -> Tensor:
-    """The sum of the images' scores. In eval mode no image changes another's, so its gradient holds each one's own."""
+    """The sum of the images' scores: in eval mode they are independent, so its gradient holds that of each image."""
     scores = output.reshape(-1, 1) if output.ndim == 1 else output
     if scores.ndim != 2:
-        raise ShapeError(
-            restate(call, "no scores", expected="a model with outputs (N,) or (N, classes)", output=output)
-        )
+        raise ShapeError(restate(call, "model must have outputs (N,) or (N, classes)", output=output))
     count, classes = scores.shape
     if target is None:
         if classes != 1:
             fix = "pass target=k for class k, or target=labels for each image's own"
-            raise ArgumentError(restate(call, "which of the scores?", fix=fix, output=output, target=target))
+            problem = f"target must choose one of {classes} scores"
+            raise ArgumentError(restate(call, problem, fix=fix, output=output))
         return scores.sum()
     index = np.asarray(target)
     if index.dtype.kind not in "iu" or index.shape not in ((), (count,)):
-        expected = f"a class index, or {count} of them, one per image"
-        raise ShapeError(restate(call, "the target doesn't fit", expected=expected, output=output, target=target))
+        problem = f"target must be a class index, or {count} of them, one per image"
+        raise ShapeError(restate(call, problem, output=output, target=target))
     if index.min() < 0 or index.max() >= classes:
-        raise RangeError(
-            restate(call, "no such class", expected=f"0 ≤ target < {classes}", output=output, target=target)
-        )
+        problem = f"target must be in 0 ≤ target < {classes}"
+        raise RangeError(restate(call, problem, output=output, target=target))
     # (N, classes) -> (N,)
     return scores[np.arange(count), np.broadcast_to(index, count)].sum()
 
 
 @contextmanager
-def _watching(model: Any) -> Iterator[None]:
-    """In eval mode: no dropout, no batch statistics. Afterwards each module is back in its mode."""
+def _in_eval_mode(model: Any) -> Iterator[None]:
+    """The model in eval mode, without dropout and batch statistics; the mode of each module is restored."""
     modes = [(module, module.training) for _, module in model.named_modules()]
     model.eval()
     try:
@@ -168,7 +170,7 @@ def _watching(model: Any) -> Iterator[None]:
             module.training = mode
 
 
-def _stretching(small: int, large: int, dtype: np.dtype) -> np.ndarray:
-    """The matrix (large, small) of bilinear interpolation, with pixels as areas: both ends of the two rows meet."""
+def _interpolation(small: int, large: int, dtype: np.dtype) -> np.ndarray:
+    """The matrix (large, small) of linear interpolation, with pixels as areas: the ends of both rows coincide."""
     place = ((np.arange(large) + 0.5) * small / large - 0.5).clip(0, small - 1)
     return np.maximum(1 - np.abs(place[:, None] - np.arange(small)), 0).astype(dtype)

@@ -22,10 +22,11 @@ import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.graph import column, dot
-from tensorgrad.viz.graph.fold import fold_modules, fold_plumbing
+from tensorgrad.viz.graph.fold import fold_modules
 from tensorgrad.viz.graph.health import examine
+from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.graph_index import GraphIndex
-from tensorgrad.viz.record.modules import find_modules
+from tensorgrad.viz.record.modules.find import find_modules
 
 WIDTH = 3
 UNARY = [tg.tanh, tg.exp, tg.relu, tg.sigmoid, tg.sqrt, tg.log, lambda x: 1.0 / x, lambda x: x * x, lambda x: -x]
@@ -182,7 +183,7 @@ def check_dot(record, folded):
 
 def check_findings(record, folded, text):
     """A box says what is wrong with its own ops and layers, and nothing else."""
-    graph = fold_plumbing(record)
+    graph = fold_view_ops(record)
     modules = find_modules(graph)
     found, wiring = examine(graph, modules), GraphIndex(graph)
     view = fold_modules(graph, modules, folded)
@@ -301,7 +302,7 @@ def test_a_drawing_says_what_ran_and_nothing_else(seed):
             assert sorted(t.name for t in record.tensors if t.kind == "output") == sorted({r.name for r in world.roots})
         check_numbers(world, record, models)
         check_sums(record)
-        paths = list(find_modules(fold_plumbing(record)).kinds)
+        paths = list(find_modules(fold_view_ops(record)).kinds)
         some = [path for path in paths if world.chance(0.4)]
         texts = [check_dot(record, folded) for folded in (drawing.folded, (), paths, some)]
         check_lanes(record, texts[1])

@@ -92,12 +92,12 @@ def test_coarse_maps_are_stretched_bilinearly():
 
 
 @pytest.mark.oracle
-def test_stretching_is_that_of_pytorch():
+def test_interpolation_is_that_of_pytorch():
     torch = pytest.importorskip("torch")
-    from tensorgrad.viz.attribution import _stretching
+    from tensorgrad.viz.attribution import _interpolation
 
     coarse = np.random.default_rng(1).normal(size=(1, 1, 5, 3))
-    ours = _stretching(5, 17, coarse.dtype) @ coarse @ _stretching(3, 8, coarse.dtype).T
+    ours = _interpolation(5, 17, coarse.dtype) @ coarse @ _interpolation(3, 8, coarse.dtype).T
     theirs = torch.nn.functional.interpolate(torch.tensor(coarse), (17, 8), mode="bilinear", align_corners=False)
     np.testing.assert_allclose(ours, theirs.numpy(), atol=1e-12)
 
@@ -141,11 +141,15 @@ def test_nothing_of_the_model_changes(model):
 @pytest.mark.parametrize(
     ("call", "error", "text"),
     [
-        (lambda m: grad_cam(m, IMAGES, "convolution", 0), tg.ArgumentError, r"no such layer(.|\n)*'conv', 'norm'"),
-        (lambda m: grad_cam(m, IMAGES, nn.ReLU(), 0), tg.ArgumentError, "no such layer"),
-        (lambda m: grad_cam(m, IMAGES, "unused", 0), tg.ArgumentError, "ran 0 times"),
-        (lambda m: grad_cam(m, IMAGES, "head", 0), tg.ShapeError, "no feature maps"),
-        (lambda m: grad_cam(m, IMAGES, "maps"), tg.ArgumentError, r"which of the scores(.|\n)*target=k"),
+        (
+            lambda m: grad_cam(m, IMAGES, "convolution", 0),
+            tg.ArgumentError,
+            r"layer must be a module of the model(.|\n)*'conv', 'norm'",
+        ),
+        (lambda m: grad_cam(m, IMAGES, nn.ReLU(), 0), tg.ArgumentError, "layer must be a module of the model"),
+        (lambda m: grad_cam(m, IMAGES, "unused", 0), tg.ArgumentError, "it ran 0 times"),
+        (lambda m: grad_cam(m, IMAGES, "head", 0), tg.ShapeError, "must return feature maps"),
+        (lambda m: grad_cam(m, IMAGES, "maps"), tg.ArgumentError, r"target must choose one of 5 scores(.|\n)*target=k"),
         (lambda m: grad_cam(m, IMAGES, "maps", [0, 1, 2]), tg.ShapeError, "2 of them, one per image"),
         (lambda m: grad_cam(m, IMAGES, "maps", 0.5), tg.ShapeError, "class index"),
         (lambda m: input_gradient(m, IMAGES, -1), tg.RangeError, "0 ≤ target < 5"),

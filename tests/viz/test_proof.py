@@ -11,11 +11,11 @@ import tensorgrad as tg
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.viz import Depth
-from tensorgrad.viz.record.check import FINE
+from tensorgrad.viz.record.check import TOLERANCE
 
 DIFFERENTIABLE = [case for case in CASES if case.row.differentiable]
 SMOOTH = [case for case in DIFFERENTIABLE if case.smooth]
-EVERYTHING = Depth(numbers=True, closely=True, check=True)
+EVERYTHING = Depth(numbers=True, details=True, check=True)
 
 
 def traced(case):
@@ -38,7 +38,7 @@ def test_finite_differences_tick_every_edge_of_every_op(case):
     graph, _ = traced(case)
     checked = [edge.checked for edge in graph.edges if edge.carries_gradient]
     assert checked
-    assert max(checked) < 1e-6 < FINE
+    assert max(checked) < 1e-6 < TOLERANCE
 
 
 @pytest.mark.parametrize("case", DIFFERENTIABLE, ids=repr)

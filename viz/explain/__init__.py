@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, restate
-from tensorgrad.viz.explain.author import Wishes, write
+from tensorgrad.viz.explain.author import Options, write
 from tensorgrad.viz.explain.computation import computation
 from tensorgrad.viz.explain.explanation import Explanation
 from tensorgrad.viz.explain.subject import Subject
@@ -30,30 +30,31 @@ def explain(
     max_terms: int = 6,
     max_ops: int = MAX_OPS,
 ) -> Explanation:
-    r"""How the gradient of `wrt` comes about: ∂L/∂w = Σ over the paths from w to L of Π of the local derivatives.
+    r"""Explain the gradient of `wrt`: ∂L/∂w = Σ over the paths from w to L of Π of the local derivatives.
 
     Every path is counted, the largest are written out: with symbols, then with numbers. For one element of a layer's
     weight or input, the last step is expanded into the numbers that were summed: pixels and output gradients of a
-    convolution, examples of a batch, windows of a pooling. The result is checked against `wrt.grad`, if that is there,
-    and against a central difference of the whole computation, run again in float64.
+    convolution, examples of a batch, windows of a pooling. The result is compared with `wrt.grad`, if there is one, and
+    with a central difference of the whole computation, run again in float64.
 
     Args:
         loss: a scalar whose graph is alive: before `backward()`, or after `backward(retain_graph=True)`; or the trace
             of a computation that ended in one, freed or not.
-        wrt: the tensor w: a parameter, an input that requires a gradient, or any step on the way.
+        wrt: the tensor w: a parameter, an input that requires a gradient, or any step in between.
         index: of one element, `(k, c, i, j)`; negative ones count from the end. None for the whole tensor.
-        cost: a function without arguments that computes the loss anew from `wrt` as it is; taken for the central
-            difference in place of the recorded ops. `wrt` is moved while it runs, and put back.
+        cost: a function without arguments that computes the loss again from the current `wrt`, to be used for the
+            central difference instead of the recorded ops. `wrt` is changed while it runs, and restored.
         names: tensors by name, such as `dict(model.named_parameters())`; else `.name` or the caller's variables.
-        check: whether to check.
+        check: whether to check the gradient.
         max_paths: how many paths to write out: the largest; of more than 100, those with the fewest steps.
         max_terms: how many terms of an element's sum to write out: the largest.
-        max_ops: refuse a larger graph.
+        max_ops: the largest graph to explain.
 
     Raises:
-        DTypeError: `loss` is neither tensor nor trace, `wrt` no tensor, `index` no whole numbers.
+        DTypeError: `loss` is neither a tensor nor a trace, `wrt` isn't a tensor, or `index` isn't integers.
         GraphError: nothing was recorded, the graph was freed, the traced computation failed, or no gradient flows.
-        ArgumentError: the loss isn't a scalar, or a limit is out of range. RangeError: no such element.
+        ArgumentError: the loss isn't a scalar, `max_paths` or `max_terms` is below 1, or there are too many ops.
+        RangeError: `index` is outside of `wrt`.
 
     >>> import tensorgrad as tg
     >>> a, b = tg.tensor(2.0, requires_grad=True), tg.tensor(-3.0, requires_grad=True)
@@ -72,14 +73,14 @@ def explain(
     variables = variables_of(sys._getframe(1))
     for limit, value in {"max_paths": max_paths, "max_terms": max_terms}.items():
         if value < 1:
-            raise ArgumentError(restate("explain", f"{limit} is too small", expected="at least 1", **{limit: value}))
+            raise ArgumentError(restate("explain", f"{limit} must be at least 1, got {value}"))
     if cost is not None and not callable(cost):
         fix = "pass a function without arguments: cost=lambda: loss_of(model(x), y)"
-        raise DTypeError(restate("explain", "cost can't be called", fix=fix, cost=cost))
+        raise DTypeError(restate("explain", "cost must be a function", fix=fix, cost=cost))
     behind = computation(loss, names, variables, max_ops)
     behind.key_of(wrt)
     element = None if index is None else _checked_index(index, wrt)
-    return write(Subject(behind, wrt, element), Wishes(cost, check, max_paths, max_terms))
+    return write(Subject(behind, wrt, element), Options(cost, check, max_paths, max_terms))
 
 
 def _checked_index(index: Any, wrt: Tensor) -> tuple[int, ...]:
@@ -87,13 +88,11 @@ def _checked_index(index: Any, wrt: Tensor) -> tuple[int, ...]:
     try:
         numbers = tuple(operator.index(k) for k in (index if isinstance(index, Sequence) else (index,)))
     except TypeError:
-        expected = "a whole number per axis, as index=(0, 1)"
-        raise DTypeError(
-            restate("explain", "index names one element", expected=expected, index=index, wrt=wrt)
-        ) from None
+        problem = f"index must be an integer per axis, such as (0, 1), got {index!r}"
+        raise DTypeError(restate("explain", problem, wrt=wrt)) from None
     if len(numbers) != len(shape):
-        problem = f"index has {len(numbers)} numbers for {len(shape)} axes"
-        raise RangeError(restate("explain", problem, expected="one number per axis", index=index, wrt=wrt))
+        problem = f"index must have {len(shape)} integers, one per axis, got {len(numbers)}"
+        raise RangeError(restate("explain", problem, index=index, wrt=wrt))
     if not all(-n <= k < n for k, n in zip(numbers, shape, strict=True)):
-        raise RangeError(restate("explain", "there is no such element", index=index, wrt=wrt))
+        raise RangeError(restate("explain", f"index must be within {shape}, got {index!r}", wrt=wrt))
     return tuple(k % n for k, n in zip(numbers, shape, strict=True))

@@ -1,4 +1,4 @@
-"""Writes an explanation: how the computation went forward, and section by section how the gradient comes back."""
+"""Writes an explanation: the forward computation, then section by section the backward pass."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from tensorgrad.viz.format.notation import few, inline, plain
 
 
 @dataclass(frozen=True)
-class Wishes:
-    """What the caller of `explain` asked for."""
+class Options:
+    """Arguments of `explain` that say what to write."""
 
     cost: Callable[[], Any] | None
     check: bool
@@ -27,14 +27,14 @@ class Wishes:
     max_terms: int
 
 
-def write(subject: Subject, wishes: Wishes) -> Explanation:
-    """The document and its facts."""
-    routes = Routes(subject, wishes.max_paths)
-    # In the order of reading: names are numbered as they come up.
+def write(subject: Subject, options: Options) -> Explanation:
+    """The explanation of a subject."""
+    routes = Routes(subject, options.max_paths)
+    # In the order of reading: names are numbered in the order of their first use.
     blocks = [*_title(subject), *_forward(subject, routes), *routes.each(), *routes.total()]
-    expansion = Expansion(subject, routes, wishes.max_terms)
+    expansion = Expansion(subject, routes, options.max_terms)
     blocks += expansion.blocks
-    check = Check(subject, routes.sum, wishes.cost) if wishes.check else None
+    check = Check(subject, routes.sum, options.cost) if options.check else None
     return Explanation(
         name=plain(subject.name),
         index=subject.index,
@@ -43,8 +43,8 @@ def write(subject: Subject, wishes: Wishes) -> Explanation:
         gradient=subject.value(subject.gradient),
         path_sum=None if routes.sum is None else subject.value(routes.sum),
         terms=expansion.terms,
-        difference=check and check.difference,
-        expected=check and check.expected,
+        difference=check.difference if check else None,
+        expected=check.expected if check else None,
         _blocks=(*blocks, *(check.blocks if check else ())),
     )
 
@@ -64,7 +64,7 @@ def _title(subject: Subject) -> list[Block]:
 
 
 def _forward(subject: Subject, routes: Routes) -> list[Block]:
-    """The steps on the listed paths, and what else they use that the reader doesn't know by name."""
+    """The steps on the listed paths, and those of their inputs that have no name of the user's."""
     taken = {link.step for path in routes.paths for link in path}
     words, rows, met = subject.words, [], {subject.key}
     for step in subject.computation.steps:
@@ -76,8 +76,8 @@ def _forward(subject: Subject, routes: Routes) -> list[Block]:
             met.add(key)
         met.add(step.output)
         value = subject.replay.values.get(step.output)
-        scalar = value is not None and value.ndim == 0
-        result = f"= {theme.number(value.item())}" if scalar else theme.sizes(step.shape)
+        is_scalar = value is not None and value.ndim == 0
+        result = f"= {theme.number(value.item())}" if value is not None and is_scalar else theme.sizes(step.shape)
         rows.append((words.definition(step), result, ""))
     gap = (f"… {len(rows) - 2 * (STEPS // 2):,} more", "", "")
     return [Heading("Forward: what was computed"), Table(("", "", ""), "ltt", tuple(few(rows, STEPS, gap)))]

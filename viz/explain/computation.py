@@ -26,6 +26,7 @@ class Link(NamedTuple):
     @property
     def node(self) -> Node:
         """The op's record in the graph."""
+        assert self.step.node is not None
         return self.step.node
 
 
@@ -94,7 +95,7 @@ def computation(
         raise DTypeError(restate("explain", "only a tensor or a trace can be explained", fix=fix, loss=loss))
     found = live_steps(loss, names, variables, max_ops)
     _check_scalar(loss)
-    if any(step.node.freed for step in found.steps):
+    if any(step.node is not None and step.node.freed for step in found.steps):
         problem = "backward() has freed the values that the rules need"
         fix = "explain before backward(), or call backward(retain_graph=True), or pass a trace of the whole step"
         raise GraphError(restate("explain", problem, expected="a graph that is still alive", fix=fix, loss=loss))
@@ -114,7 +115,7 @@ def _revived(traced: Computed) -> Computation:
         raise GraphError(restate("explain", f"the traced computation failed: {traced.steps[-1].error}", fix=fix))
     seeds = _seeds(traced)
     copies: dict[Key, Variable] = {}
-    alive, known = [], {}
+    alive, known = list[Step](), dict[Key, Known]()
     for step in _leading_to(list(seeds), traced.steps):
         if step.leaves:
             problem, fix = "a parameter was changed between two uses in the trace", "trace one step at a time"

@@ -1,4 +1,4 @@
-"""An explanation as data, and as a document that says it."""
+"""An explanation as data and as a document."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from tensorgrad.viz.format.terminal import terminal_width
 
 @dataclass(frozen=True)
 class PathTaken:
-    """One path from the tensor to the loss: the symbols of its ops, and the product of local derivatives along it.
+    """One path from the tensor to the loss.
 
-    The contribution is a number for an element, else an array of the tensor's shape.
+    Attributes:
+        ops: the symbols of its ops.
+        contribution: the product of the local derivatives along it: a number for an element, else an array of the
+            tensor's shape.
     """
 
     ops: tuple[str, ...]
@@ -23,7 +26,14 @@ class PathTaken:
 
 @dataclass(frozen=True)
 class Term:
-    """One term of the sum for an element: ∂L/∂z[place] · ∂z[place]/∂x, and what x met there, such as `x[0,2]`."""
+    """One term of the sum for an element: ∂L/∂z[place] · ∂z[place]/∂x.
+
+    Attributes:
+        place: the index of the element of z.
+        met: the factor of x there, such as `x[0,2]`.
+        upstream: ∂L/∂z[place].
+        local: ∂z[place]/∂x.
+    """
 
     place: tuple[int, ...]
     met: str
@@ -32,7 +42,7 @@ class Term:
 
     @property
     def value(self) -> float:
-        """The product of both."""
+        """Their product."""
         return self.upstream * self.local
 
 
@@ -46,11 +56,11 @@ class Explanation:
         count: how many paths lead from it to the loss.
         paths: those that are listed, the largest contribution first.
         gradient: ∂L/∂w by backpropagation: a number for an element, else an array.
-        path_sum: the sum over all paths, each walked by itself; None where they are too many for that.
-        terms: of an element, the terms of the sum over the places where it went, per op that it went into.
+        path_sum: the sum over all paths, each computed by itself; None where they are too many for that.
+        terms: of an element, the terms of the sum over the places that it goes to, per op that uses it.
         difference: the central difference: of an element, along it; of an array, along a random direction; None where
             it wasn't asked for, or the computation can't be run again.
-        expected: what backpropagation says of that derivative; None if no check was asked for.
+        expected: that derivative by backpropagation; None if no check was asked for.
     """
 
     name: str
@@ -65,20 +75,28 @@ class Explanation:
     _blocks: tuple[Block, ...] = field(repr=False)
 
     def text(self, width: int | None = None) -> str:
-        """For a terminal of so many columns; by default, of the one that there is."""
+        """The document for a terminal.
+
+        Args:
+            width: in columns; by default that of the terminal.
+
+        Raises:
+            DTypeError: `width` isn't an integer.
+            ArgumentError: `width` is below 20.
+        """
         return as_text(self._blocks, terminal_width("Explanation.text", width))
 
     @property
     def latex(self) -> str:
-        """A piece of a LaTeX document that loads amsmath; `str` has the same in Unicode.
+        """A part of a LaTeX document that loads amsmath; `str` has the same in Unicode.
 
-        Where names hold letters that aren't ASCII, XeLaTeX or LuaLaTeX with a font that has them.
+        Names with letters that aren't ASCII need XeLaTeX or LuaLaTeX, with a font that has the letters.
         """
         return as_latex(self._blocks)
 
     @property
     def formulas(self) -> list[str]:
-        """Each displayed line in LaTeX's mathematical mode, such as matplotlib can draw."""
+        """Each displayed line in LaTeX's mathematical mode, as matplotlib can draw it."""
         return [row for block in self._blocks if isinstance(block, Equation) for row in block.rows]
 
     def __str__(self) -> str:

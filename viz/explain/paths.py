@@ -10,6 +10,7 @@ import heapq
 import itertools
 import math
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,7 +43,7 @@ def shortest(computation: Computation, start: Key) -> Iterator[Path]:
                 left[key] = min(left.get(key, left[step.output] + 1), left[step.output] + 1)
     # The steps that are left are known exactly, so the search never leaves the way of a next-shortest path.
     numbers = itertools.count()
-    queue = [(left[start], 0, next(numbers), start, None)]
+    queue: list[tuple[Any, ...]] = [(left[start], 0, next(numbers), start, None)]
     while queue:
         _, depth, _, key, trail = heapq.heappop(queue)
         if key is end:
@@ -66,7 +67,8 @@ def _unrolled(trail: tuple | None) -> Path:
 def vjp(link: Link, upstream: Variable) -> Variable:
     """What the op's rule makes of the gradient that has arrived at its output: the gradient for this input."""
     node = link.node
-    return dict(node.input_gradients(upstream, {node.edges[link.position]}))[link.position]
+    wanted = {key for key in [node.edges[link.position]] if key is not None}
+    return dict(node.input_gradients(upstream, wanted))[link.position]
 
 
 def column(link: Link, index: tuple[int, ...]) -> np.ndarray:

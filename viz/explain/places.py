@@ -7,8 +7,9 @@ operand: the pixel that a filter's weight met, the weight that a pixel met.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -70,7 +71,7 @@ def _matmul(op: Op, x: str, index: Index, shapes: tuple, shape: Index, names: li
     own, other = shapes if x == "x" else shapes[::-1]
     places = []
     for batch in _batches(own[:-2], index[:-2], shape[:-2]):
-        beside = broadcast_index(other[:-2], shape[:-2], batch)
+        beside = broadcast_index(other[:-2], shape[:-2], batch) or ()
         if x == "x":
             m, k = index[-2:]
             places += [Place((*batch, m, n), 1, (*beside, k, n)) for n in range(shape[-1])]
@@ -106,11 +107,11 @@ def _convolution(op: Op, x: str, index: Index, shapes: tuple, shape: Index, name
     return _weight(op, index, shapes, shape, names, z) if x == "w" else _pixel(op, index, shapes, shape, names, z)
 
 
-def _weight(op: Op, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
+def _weight(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
     k, c, *taps = index
     channel = k // (shape[1] // op.groups) * shapes[1][1] + c  # each group of filters sees its own channels
     # Per axis and place of the filter, the pixel under the tap; None in the padding.
-    pixels = []
+    pixels: list[list[Any]] = []  # an index, or None
     for m, s, i, d, before, size in zip(
         shape[2:], op.stride, taps, op.dilation, _befores(op), shapes[0][2:], strict=True
     ):
@@ -127,7 +128,7 @@ def _weight(op: Op, index: Index, shapes: tuple, shape: Index, names: list[str],
     return Rule(text, tuple(places))
 
 
-def _pixel(op: Op, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
+def _pixel(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
     n, channel, *pixel = index
     group, c = divmod(channel, shapes[1][1])
     filters = shape[1] // op.groups
@@ -148,12 +149,12 @@ def _pixel(op: Op, index: Index, shapes: tuple, shape: Index, names: list[str], 
     return Rule(text, tuple(places))
 
 
-def _motion(op: Op, first: Index | str, taps: Index) -> Iterator[tuple]:
+def _motion(op: Any, first: Sequence[int] | str, taps: Sequence[int]) -> Iterator[tuple]:
     """Per axis: the first, the stride, the tap, the dilation, the padding before."""
     return zip(first, op.stride, taps, op.dilation, _befores(op), strict=True)
 
 
-def _befores(op: Op) -> list[int]:
+def _befores(op: Any) -> list[int]:
     return [before for before, _ in op.padding]
 
 
@@ -169,7 +170,7 @@ def _tap(letter: str, start: int, dilation: int, stride: int) -> str:
     return text if stride == 1 else f"({text})/{stride}"
 
 
-def _pool(op: Op, x: str, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
+def _pool(op: Any, x: str, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
     """The windows that hold a pixel."""
     n, c, *pixel = index
     dilation = getattr(op, "dilation", (1,) * len(pixel))
@@ -184,7 +185,7 @@ def _pool(op: Op, x: str, index: Index, shapes: tuple, shape: Index, names: list
     return Rule(f"Σ ∂L/∂{z}[{n},{c},{letters}] / size over the windows ({letters}) that hold it", places)
 
 
-def window(op: Op, shapes: tuple, place: Index) -> tuple[np.ndarray, ...]:
+def window(op: Any, shapes: tuple, place: Index) -> tuple[np.ndarray, ...]:
     """The rows and columns of the input that the window at `place` sees, padding included: one array per axis."""
     kernel = shapes[1][2:] if op.name == "convolution" else op.kernel
     dilation = getattr(op, "dilation", (1,) * len(kernel))

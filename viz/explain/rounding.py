@@ -1,8 +1,8 @@
-"""How much of a gradient is rounding: the computation once more, with every number off by its last bit.
+"""The rounding error of a gradient: runs the computation again, with the last bit of every number changed at random.
 
-Each value and each gradient on the way is multiplied by 1 + u · ξ, where u is the rounding of its dtype and ξ is random
+Each value and each gradient in between is multiplied by 1 + u · ξ, where u is the rounding of its dtype and ξ is random
 in [−1, 1]: Monte Carlo arithmetic (D. S. Parker, Monte Carlo Arithmetic, UCLA 1997). So a gradient that is a small
-difference of large terms moves by the rounding of the terms.
+difference of large terms changes by the rounding of the terms.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.record.steps import Key
 
 SAMPLES = 3
-"""Times that the computation runs."""
+"""How many times the computation runs."""
 
 SAFETY = 16
-"""How many times what was seen is allowed: the samples are few, and rounding may add up."""
+"""The allowed error, relative to the largest one in the samples: these are few, and errors may add up."""
 
 
 def rounding(subject: Subject) -> tuple[float, np.ndarray]:
-    """How far the loss, and each element of the gradient, may be off by rounding alone; 0 where it can't be told."""
-    found = [_disturbed(subject, np.random.default_rng(seed)) for seed in range(SAMPLES)]
-    if any(sample is None for sample in found):
+    """The rounding errors of the loss and of each element of the gradient; 0 where values are missing."""
+    runs = (_perturbed(subject, np.random.default_rng(seed)) for seed in range(SAMPLES))
+    found = [sample for sample in runs if sample is not None]
+    if not found:
         return 0.0, np.zeros(subject.gradient.shape)
     losses, gradients = zip(*found, strict=True)
     with np.errstate(all="ignore"):
@@ -33,10 +34,10 @@ def rounding(subject: Subject) -> tuple[float, np.ndarray]:
     return SAFETY * loss, SAFETY * gradient
 
 
-def _disturbed(subject: Subject, rng: np.random.Generator) -> tuple[float, np.ndarray] | None:
-    """Loss and gradient with every number on the way off by its last bit; None where the values aren't all known."""
+def _perturbed(subject: Subject, rng: np.random.Generator) -> tuple[float, np.ndarray] | None:
+    """Loss and gradient with the last bit of every number changed; None where a value isn't known."""
 
-    def off(array: np.ndarray) -> np.ndarray:
+    def perturbed(array: np.ndarray) -> np.ndarray:
         if array.dtype.kind != "f":
             return array
         unit = np.finfo(array.dtype).eps
@@ -50,18 +51,19 @@ def _disturbed(subject: Subject, rng: np.random.Generator) -> tuple[float, np.nd
         for key in step.inputs:
             if key not in tensors:
                 array = known[key].array if key in known else None
-                if array is None and key in subject.replay.values:
+                if array is None and step.node is not None and key in subject.replay.values:
                     array = np.asarray(subject.replay.values[key], step.node.dtype)
                 if array is None:
                     return None
-                tensors[key] = wrap(off(array), isinstance(key, Variable))
+                tensors[key] = wrap(perturbed(array), isinstance(key, Variable))
             inputs.append(tensors[key])
         with set_grad_enabled(step.node is not None):
             output = apply(type(step.op), *inputs, **step.op.params)
         if output._data.flags.writeable and all(output._data is not x._data for x in inputs):
-            output._data[...] = off(output._data)  # in place: what the node has saved of it is off too
+            output._data[...] = perturbed(output._data)  # in place, so that the node's saved value changes too
         if output._node is not None:
-            output._node.hooks = {0: lambda gradient: wrap(off(gradient._data))}
+            output._node.hooks = {0: lambda gradient: wrap(perturbed(gradient._data))}
         tensors[step.output] = output
     (found,) = gradients([output], [tensors[subject.key]], [None], retain_graph=True)
+    assert found is not None
     return output._data.item(), found._data.astype(np.float64)

@@ -1,4 +1,4 @@
-"""What is to be explained, and the facts that every section needs."""
+"""The tensor to explain, and the facts that every section needs."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ class Subject:
     """A tensor of a computation, or one element of it, and its gradient by backpropagation.
 
     Attributes:
-        computation: where it stands.
-        wrt, key: the tensor as the user holds it, and what it is known by in the computation.
+        computation: the computation that it is part of.
+        wrt: the tensor as the user holds it.
+        key: its key in the computation.
         index: of the element, or None.
         replay: the values of all tensors, as far as they are known.
         words: their names.
         gradient: ∂L/∂w as an array.
-        flows: every step of the chain rule on the way from the loss to it, by node and position.
+        flows: every step of the chain rule from the loss to it, by node and position.
     """
 
     def __init__(self, computation: Computation, wrt: Variable, index: Index | None) -> None:
@@ -34,7 +35,7 @@ class Subject:
         self.key: Key = computation.key_of(wrt)
         self.replay = Replay(computation.steps, computation.known)
         self.words = words.Words(computation, self.replay.values)
-        self.gradient, self.flows = _walk_back(computation, wrt)
+        self.gradient, self.flows = _backward_pass(computation, wrt)
 
     @property
     def one_number(self) -> bool:
@@ -48,7 +49,7 @@ class Subject:
 
     @property
     def symbol(self) -> str:
-        """What is differentiated by: `w[0,1]`."""
+        """What the loss is differentiated by: `w[0,1]`."""
         return element(self.name, self.index)
 
     @property
@@ -66,12 +67,13 @@ class Subject:
         return gradient if self.index is None else float(gradient[self.index])
 
     def said(self, gradient: np.ndarray) -> str:
-        """A gradient in a formula: the number of the element, or the array in a few words."""
+        """A gradient in a formula: the number of the element, or the array in short."""
         return words.arrays(np.asarray(self.value(gradient)))
 
 
-def _walk_back(computation: Computation, wrt: Variable) -> tuple[np.ndarray, dict[tuple[Node, int], Flow]]:
+def _backward_pass(computation: Computation, wrt: Variable) -> tuple[np.ndarray, dict[tuple[Node, int], Flow]]:
     flows = Flows()
     with observe(flows):
         (gradient,) = gradients([computation.loss], [computation.tensor(wrt)], [None], retain_graph=True)
+    assert gradient is not None
     return gradient._data, flows_of(flows.passes)

@@ -1,1 +1,1 @@
-"""How records are written: formulas, documents, terminal text, colours."""
+"""How records are written: formulas, documents, terminal text, the theme."""

@@ -1,25 +1,26 @@
-"""What an explanation is written in: sentences, equations and tables, as terminal text, Markdown or LaTeX."""
+"""Documents of headings, paragraphs, equations and tables, as terminal text, Markdown or LaTeX."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from tensorgrad.system.columns import columns, cut, wrap
 from tensorgrad.system.console import printable
+from tensorgrad.system.table import align
 from tensorgrad.viz.format.notation import latex, latex_sentence, markdown_sentence, plain as unmarked
-from tensorgrad.viz.format.terminal import columns, cut, fill, wrap
 
 SUMS = (" + ", " − ")
 OPERATORS = (" = ", " · ", " × ", " + ", " − ", " ± ", " → ", " ⊙ ")
 
 
 def plain(text: str) -> str:
-    """The text as standard output can say it, before it is laid out."""
+    """The text in characters of standard output, without markup: to be laid out."""
     return printable(unmarked(text))
 
 
 def _broken(formula: str, width: int) -> list[str]:
-    """A formula in lines: a term of a sum on each where that is enough, else filled up to any operator."""
+    """A formula in lines: one term of a sum on each where they fit, else broken before any operator."""
     terms = wrap(formula, 1, SUMS, force=False)
     fits = len(terms) > 1 and max(map(columns, terms)) <= width
     return terms if fits and columns(formula) > width else wrap(formula, width, OPERATORS)
@@ -32,12 +33,12 @@ class Heading:
     text: str
 
     def lines(self, width: int) -> list[str]:
-        """Underlined, after an empty line."""
+        """The title underlined, after an empty line."""
         title = cut(plain(self.text), width)
         return ["", title, "─" * columns(title)]
 
     def markdown(self) -> str:
-        """A heading."""
+        """A heading of level 4."""
         return f"#### {markdown_sentence(self.text)}"
 
     def latex(self) -> str:
@@ -47,12 +48,12 @@ class Heading:
 
 @dataclass(frozen=True)
 class Prose:
-    """A paragraph; formulas and names in it are marked."""
+    """A paragraph, in which formulas and names are marked up."""
 
     text: str
 
     def lines(self, width: int) -> list[str]:
-        """Wrapped."""
+        """The paragraph wrapped."""
         return wrap(plain(self.text), width)
 
     def markdown(self) -> str:
@@ -66,13 +67,13 @@ class Prose:
 
 @dataclass(frozen=True)
 class Equation:
-    """`left = right₀ = right₁ = …`, a line for each; without a right side the left stands alone."""
+    """`left = right₀ = right₁ = …`, each on a line; without a right side the left alone."""
 
     left: str
     right: tuple[str, ...] = ()
 
     def lines(self, width: int) -> list[str]:
-        """Equal signs below one another, long lines broken before an operator."""
+        """Lines with the equal signs below one another; long ones are broken before an operator."""
         left = plain(self.left)
         if not self.right:
             return [f"  {line}" for line in _broken(left, width - 2)]
@@ -119,35 +120,29 @@ class Equation:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells: per column `l` for formulas, `t` for plain text, `r` for numbers."""
+    """Rows of cells.
+
+    Attributes:
+        head: the headings; all empty for none.
+        kinds: per column `l` for formulas, `t` for plain text, `r` for numbers.
+        body: the rows.
+        optional: how many of the last columns a narrow terminal may leave out.
+    """
 
     head: tuple[str, ...]
     kinds: str
     body: tuple[tuple[str, ...], ...]
-    spare: int = 0
-    """How many of the last columns a narrow terminal may go without."""
+    optional: int = 0
 
     def lines(self, width: int) -> list[str]:
-        """Columns side by side; the widest formula column is cut where there is too little room."""
-        cells = [[plain(cell) for cell in row] for row in (self.head, *self.body)]
-        widths = [max(columns(row[k]) for row in cells) for k in range(len(self.kinds))]
-        while 2 * len(widths) + sum(widths) > width and len(self.kinds) - len(widths) < self.spare:
-            widths.pop()
-        excess = 2 * len(widths) + sum(widths) - width
-        while excess > 0:
-            widest = max(range(len(widths)), key=lambda k: widths[k])
-            if widths[widest] <= 6:
-                break
-            widths[widest] -= 1
-            excess -= 1
-        return [cut(self._line(row, widths).rstrip(), width) for row in (cells if any(self.head) else cells[1:])]
-
-    def _line(self, row: Sequence[str], widths: Sequence[int]) -> str:
-        cells = zip(row, widths, self.kinds, strict=False)
-        return "  " + "  ".join(fill(cut(cell, width), width, kind == "r") for cell, width, kind in cells)
+        """Columns side by side; the widest are cut where they don't fit."""
+        rows = (self.head, *self.body) if any(self.head) else self.body
+        cells = [[plain(cell) for cell in row] for row in rows]
+        alignment = self.kinds.replace("t", "l")
+        return [f"  {line}" for line in align(cells, alignment, width - 2, self.optional)]
 
     def markdown(self) -> str:
-        """A table; formulas are typeset."""
+        """A table, formulas typeset."""
         rule = "|".join("---:" if kind == "r" else ":---" for kind in self.kinds)
         lines = [" | ".join(map(markdown_sentence, self.head)), rule]
         for row in self.body:
@@ -172,7 +167,7 @@ Block = Heading | Prose | Equation | Table
 
 
 def as_text(blocks: Iterable[Block], width: int) -> str:
-    """The document for a terminal of so many columns."""
+    """The document for a terminal of that many columns."""
     return printable("\n".join(line for block in blocks for line in block.lines(width)).lstrip("\n"))
 
 
@@ -182,5 +177,5 @@ def as_markdown(blocks: Iterable[Block]) -> str:
 
 
 def as_latex(blocks: Iterable[Block]) -> str:
-    """The document as a piece of a LaTeX document, which loads amsmath."""
+    """The document as a part of a LaTeX document that loads amsmath."""
     return "\n\n".join(block.latex() for block in blocks)

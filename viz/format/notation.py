@@ -146,6 +146,7 @@ def latex(formula: str) -> str:
     parts, at = [], 0
     while at < len(formula):
         piece = _PIECE.match(formula, at)
+        assert piece is not None  # its last alternative is any character
         at = piece.end()
         kind, text = piece.lastgroup, piece.group()
         # The inner groups of a fraction end after it began, and are the last to match.

@@ -1,45 +1,37 @@
-"""How drawings look: colours, fonts, and text made safe for Graphviz's HTML-like labels.
+"""The theme of drawings: colours, fonts, and how numbers and shapes are written.
 
-The hues are those of Okabe and Ito, Color Universal Design, 2008, which colour-blind readers tell apart: blue is an op,
-green a parameter, vermilion whatever belongs to the gradient.
+The hues are those of Okabe and Ito, Color Universal Design, 2008, which colour-blind readers can distinguish: blue is
+an op, green a parameter, vermilion the gradient.
 """
 
 from __future__ import annotations
 
-import html
 import math
 import textwrap
 import unicodedata
-from collections.abc import Sequence
 from typing import NamedTuple
 
 BLUE, GREEN, VERMILION, YELLOW = "#0072B2", "#009E73", "#D55E00", "#F0E442"
 INK, GREY, PALE = "#222222", "#6B6B6B", "#B5B5B5"
 
 DECADES = ("#662500", "#A03C00", "#D2601A", "#EC8F55", "#F4B48C", "#F5CDB4")
-"""Lanes of gradients, from the strongest to those 10⁻⁵ of it and less: lightness alone tells them apart."""
+"""The lanes of gradients, from the strongest to 10⁻⁵ of it and less; they differ in lightness."""
 
 WIDTHS = (3.0, 2.4, 1.9, 1.5, 1.2, 0.9)
-"""Of these lanes, in points. A wider one would cover the grey lane beside it."""
+"""The widths of these lanes, in points. A wider one would cover the grey lane beside it."""
 
 FONT = "Arial"
-"""What layouts measure text with: the one sans-serif whose widths Graphviz knows everywhere, font files or not."""
+"""The font of layouts: the one sans-serif whose widths Graphviz knows without font files."""
 
 FONTS = "Helvetica,Arial,sans-serif"
-"""What an SVG asks its reader for; the first two are equally wide."""
-
-SMALL = 9
-"""Points of small print."""
-
-AIR = 11
-"""Points of the line that it stands on."""
+"""The fonts of an SVG; the first two have equal widths."""
 
 LONGEST = 60
-"""Characters in a piece of text, before its middle is left out."""
+"""The longest text, in characters; of a longer one the middle is left out."""
 
 
-class Look(NamedTuple):
-    """A kind of node: Graphviz's shape and style; the colours of its face, outline, text and small print."""
+class NodeStyle(NamedTuple):
+    """How a kind of node looks: Graphviz's shape and style; the colours of its face, outline, text and small print."""
 
     shape: str
     style: str
@@ -50,23 +42,23 @@ class Look(NamedTuple):
 
     @property
     def attributes(self) -> dict[str, str]:
-        """The look as Graphviz's attributes."""
+        """The style as Graphviz's attributes."""
         return {"shape": self.shape, "style": self.style, "fillcolor": self.face, "color": self.outline}
 
 
-OP = Look("ellipse", "filled", "#DCEEF8", BLUE, INK, INK)
-FAILED = Look("octagon", "filled", "#8B0000", "#8B0000", "#FFFFFF", "#FFFFFF")
-MODULE = Look("folder", "filled", "#DCEEF8", BLUE, INK, GREY)
+OP = NodeStyle("ellipse", "filled", "#DCEEF8", BLUE, INK, INK)
+FAILED = NodeStyle("octagon", "filled", "#8B0000", "#8B0000", "#FFFFFF", "#FFFFFF")
+MODULE = NodeStyle("folder", "filled", "#DCEEF8", BLUE, INK, GREY)
 TENSORS = {
-    "parameter": Look("cylinder", "filled", "#D8F0E7", GREEN, INK, GREY),
-    "constant": Look("box", "rounded,filled,dashed", "#FAFAFA", PALE, GREY, GREY),
-    "interior": Look("box", "rounded,filled", "#FFFFFF", GREY, INK, GREY),
-    "output": Look("box", "rounded,filled", INK, INK, "#FFFFFF", "#DDDDDD"),
+    "parameter": NodeStyle("cylinder", "filled", "#D8F0E7", GREEN, INK, GREY),
+    "constant": NodeStyle("box", "rounded,filled,dashed", "#FAFAFA", PALE, GREY, GREY),
+    "interior": NodeStyle("box", "rounded,filled", "#FFFFFF", GREY, INK, GREY),
+    "output": NodeStyle("box", "rounded,filled", INK, INK, "#FFFFFF", "#DDDDDD"),
 }
 
 CANVAS = {
     "rankdir": "TB",
-    "newrank": "true",  # layers are ranked with the whole, not each by itself
+    "newrank": "true",  # nodes are ranked in the whole graph, not in each cluster
     "bgcolor": "white",
     "pad": "0.2",
     "ranksep": "0.24",
@@ -81,11 +73,11 @@ EDGES = {"fontname": FONT, "arrowsize": "0.55", "penwidth": "1.1"}
 
 
 NOT_FINITE = "#8B1A6B"
-"""The lane of a gradient that is NaN or infinite: no length can be compared with that."""
+"""The lane of a gradient that is NaN or infinite."""
 
 
 def lane(strength: float, strongest: float) -> tuple[str, float] | None:
-    """Colour and width of a gradient's lane; None where there is nothing to compare it with.
+    """Colour and width of a gradient's lane; None where all gradients are 0.
 
     >>> lane(0.2, 2.0), lane(float("inf"), 2.0), lane(0.0, 0.0)
     (('#A03C00', 2.4), ('#8B1A6B', 3.0), None)
@@ -99,7 +91,7 @@ def lane(strength: float, strongest: float) -> tuple[str, float] | None:
 
 
 def level(ratio: float) -> int:
-    """Which of `DECADES` a gradient gets that is this part of the strongest.
+    """The index in `DECADES` of a gradient, by its ratio to the strongest.
 
     >>> level(1.0), level(0.2), level(0.02), level(0.0)
     (0, 0, 1, 5)
@@ -108,20 +100,20 @@ def level(ratio: float) -> int:
 
 
 def sheet() -> str:
-    """The style sheet of an SVG: how wide each lane is."""
+    """The style sheet of an SVG: the width of each lane."""
     lanes = [(GREY, EDGES["penwidth"]), *zip(DECADES, WIDTHS, strict=True), (NOT_FINITE, WIDTHS[0])]
     rules = (f'.edge path[stroke="{colour.lower()}"]{{stroke-width:{width}}}' for colour, width in lanes)
     return f"<style>{''.join(rules)}</style>"
 
 
 def wrapped(text: str, width: int, lines: int) -> list[str]:
-    """Text as at most so many lines; what is too long ends in `…`."""
+    """The text in at most that many lines; a longer text ends in `…`."""
     text = shorten(text, 10 * width)
     return textwrap.wrap(text, width, max_lines=lines, placeholder=" …")
 
 
 def shorten(text: str, longest: int = LONGEST) -> str:
-    """The text on one line, its middle left out if it is too long, without characters that can't be seen or stored.
+    """The text on one line, without control characters; where it is longer than `longest`, its middle is left out.
 
     >>> shorten("encoder" + ".block" * 50 + ".weight", 21)
     'encoder.bl…ock.weight'
@@ -144,7 +136,7 @@ def number(value: float, digits: int = 4) -> str:
 
 
 def short(value: float) -> str:
-    """A number in the least room: two or three digits, powers of ten where there would be many zeros.
+    """A number in few characters: two or three digits, powers of ten where there would be many zeros.
 
     >>> short(0.01234), short(-3.14159), short(5.4e-7), short(1234567.0), short(20), short(float("nan"))
     ('0.012', '−3.14', '5.4·10⁻⁷', '1.2·10⁶', '20', 'NaN')
@@ -158,7 +150,7 @@ def short(value: float) -> str:
 
 
 def power(ratio: float) -> str:
-    """A ratio, of which the order of magnitude counts.
+    """A ratio, of which only the order of magnitude matters.
 
     >>> power(0.0031), power(1e-5), power(0.25), power(431.0), power(0.0), power(float("inf"))
     ('3·10⁻³', '10⁻⁵', '0.25', '431', '0', '∞')
@@ -174,7 +166,7 @@ def _raised(exponent: int) -> str:
 
 
 def share(part: float) -> str:
-    """A share in per cent.
+    """A fraction in per cent.
 
     >>> share(0.583), share(0.004), share(1), share(float("nan"))
     ('58 %', '0.4 %', '100 %', 'NaN %')
@@ -191,54 +183,3 @@ def sizes(shape: tuple[int, ...]) -> str:
     ('(32, 1, 28, 28)', '(2,)', 'scalar')
     """
     return str(shape) if shape else "scalar"
-
-
-def run(text: str, color: str, points: int, bold: bool = False, pad: str = "") -> str:
-    """A run of text for an HTML-like label, between two pads. Whatever is in it comes out as text; of nothing, nothing.
-
-    >>> run("<b>", INK, 10)
-    '<FONT COLOR="#222222" POINT-SIZE="10">&lt;b&gt;</FONT>'
-    """
-    text = shorten(text)
-    if not text:
-        return ""
-    # Graphviz reads escapes such as \N (the node's name) in HTML-like labels too.
-    escaped = pad + html.escape(text, quote=False).replace("\\", "\\\\") + pad
-    return f'<FONT COLOR="{color}" POINT-SIZE="{points}">{f"<B>{escaped}</B>" if bold else escaped}</FONT>'
-
-
-def small(text: str, color: str, pad: str = "\N{NO-BREAK SPACE}", points: int = SMALL) -> str:
-    """A run of small print, between pads of a larger size that keep it off the line above."""
-    text = run(text, color, points)
-    return text and f'<FONT POINT-SIZE="{AIR}">{pad}</FONT>{text}<FONT POINT-SIZE="{AIR}">{pad}</FONT>'
-
-
-def tooltip(text: str) -> str:
-    """Text for a tooltip, in which Graphviz reads entities, and escapes twice over."""
-    import graphviz
-
-    return graphviz.escape(html.escape(shorten(text, 200), quote=False).replace("\\", "\\\\"))
-
-
-GAP, LID = (f'<FONT POINT-SIZE="{points}">\N{NO-BREAK SPACE}</FONT>' for points in (3, 12))
-"""Empty lines of a label: an almost empty one, and one of the height of a large cylinder's lid."""
-
-
-def label(*lines: str, cells: Sequence[str] = (), align: str = "CENTER") -> str:
-    """Lines of runs as one label, cells below them; empty ones are left out.
-
-    Angle brackets tell Graphviz that it is HTML-like. Text stands in a table only beside cells: without, it is smaller.
-    """
-    present = [line for line in lines if line]
-    below = [cell for cell in cells if cell]
-    if not below:
-        return f"<{'<BR/>'.join(present)}>" if present else ""
-    rows = "".join(f"<TR>{cell}</TR>" for cell in [*(f'<TD ALIGN="{align}">{line}</TD>' for line in present), *below])
-    return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
-
-
-def badge(text: str, more: str = "") -> str:
-    """A cell that catches the eye, of one line or two."""
-    lines = [run(text, INK, 10, bold=True), run(more, INK, SMALL)]
-    written = "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines if line)
-    return text and f'<TD ALIGN="LEFT" BALIGN="LEFT" BGCOLOR="{YELLOW}" CELLPADDING="3">{written}</TD>'

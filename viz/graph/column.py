@@ -1,7 +1,7 @@
-"""A layout of our own, for machines without Graphviz: one column in the order of the computation.
+"""A simple layout that needs no Graphviz: one column in the order of the computation.
 
 Results run straight down. Leaves stand to the left of the op that first uses them; a result that is used further down
-goes there along an arc on the right. Groups, ids and classes are those that `dot` gives its SVG.
+goes there along an arc on the right. Groups, ids and classes are those of the SVG that `dot` makes.
 """
 
 from __future__ import annotations
@@ -15,21 +15,25 @@ from tensorgrad.viz.record.records import EdgeRecord, GraphRecord, OpRecord, Ten
 
 WIDTH, HEIGHT, ROW = 190, 38, 68
 LEAF, RESULT = 0, 380
-"""Where the two columns begin."""
+"""The left edges of the two columns."""
 
 FAR = 150
-"""Arcs reach out no further than this."""
+"""How far arcs reach out at most."""
+
+
+Place = tuple[float, float, str]
+"""Of a text: x, y, and the anchor, `start`, `middle` or `end`."""
 
 
 class Box(NamedTuple):
-    """Where a node stands: its left and top."""
+    """The place of a node: its left and top."""
 
     x: float
     y: float
 
     @property
     def middle(self) -> float:
-        """The height at which edges meet its sides."""
+        """The y at which edges reach its sides."""
         return self.y + HEIGHT / 2
 
 
@@ -67,7 +71,7 @@ def draw(graph: GraphRecord) -> str:
 
 
 def _place(graph: GraphRecord) -> dict[str, Box]:
-    """For each op and tensor its box: every op a row below what it needs, beside its new leaves."""
+    """The box of each op and tensor: every op a row below its inputs, beside its new leaves."""
     boxes: dict[str, Box] = {}
     inputs: dict[str, list[str]] = {op.id: [] for op in graph.ops}
     for edge in graph.edges:
@@ -92,31 +96,32 @@ def _draw_tensor(canvas: ElementTree.Element, tensor: TensorRecord, box: Box) ->
     value = "" if tensor.value is None else theme.number(tensor.value)
     title = " = ".join(part for part in (theme.shorten(tensor.name, 24), value) if part) or theme.sizes(tensor.shape)
     shape = theme.sizes(tensor.shape) if tensor.shape and tensor.name else ""
-    look = theme.TENSORS[tensor.kind]
-    gradient, color = _gradient(tensor), theme.VERMILION if tensor.gradient else look.small
-    lines = [(title, look.ink, 12), (" ".join(part for part in (shape, gradient) if part), color, 10)]
-    _draw_node(canvas, tensor.id, f"tensor {tensor.kind}", look, 8, box, lines)
+    style = theme.TENSORS[tensor.kind]
+    gradient, color = _gradient(tensor), theme.VERMILION if tensor.gradient else style.small
+    lines = [(title, style.ink, 12), (" ".join(part for part in (shape, gradient) if part), color, 10)]
+    _draw_node(canvas, tensor.id, f"tensor {tensor.kind}", style, 8, box, lines)
 
 
 def _gradient(tensor: TensorRecord) -> str:
     gradient = tensor.gradient
     if gradient is None:
         return ""
-    scalar = gradient.value is not None
-    return f"grad = {theme.number(gradient.value)}" if scalar else f"mean |grad| = {theme.number(gradient.mean_abs, 3)}"
+    if gradient.value is not None:
+        return f"grad = {theme.number(gradient.value)}"
+    return f"mean |grad| = {theme.number(gradient.mean_abs, 3)}"
 
 
 def _draw_op(canvas: ElementTree.Element, op: OpRecord, box: Box) -> None:
-    look = theme.OP._replace(outline=theme.VERMILION) if op.error else theme.OP
-    lines = [(theme.shorten(op.symbol, 24), look.ink, 13), (theme.shorten(op.formula, 36), look.small, 10)]
-    _draw_node(canvas, op.id, "op", look, HEIGHT / 2, box, lines)
+    style = theme.OP._replace(outline=theme.VERMILION) if op.error else theme.OP
+    lines = [(theme.shorten(op.symbol, 24), style.ink, 13), (theme.shorten(op.formula, 36), style.small, 10)]
+    _draw_node(canvas, op.id, "op", style, HEIGHT / 2, box, lines)
 
 
 def _draw_node(
-    canvas: ElementTree.Element, id: str, kind: str, look: theme.Look, corner: float, box: Box, lines: list
+    canvas: ElementTree.Element, id: str, kind: str, style: theme.NodeStyle, corner: float, box: Box, lines: list
 ) -> None:
     group = _group(canvas, id, f"node {kind}", id)
-    face = {"fill": look.face, "stroke": look.outline, "rx": f"{corner:g}"}
+    face = {"fill": style.face, "stroke": style.outline, "rx": f"{corner:g}"}
     ElementTree.SubElement(group, "rect", face | _numbers(x=box.x, y=box.y, width=WIDTH, height=HEIGHT))
     present = [line for line in lines if line[0]]
     for k, (text, color, size) in enumerate(present):
@@ -137,10 +142,13 @@ def _draw_edge(
     _text(group, theme.shorten(edge.derivative or edge.operand), *place, color, 10)
 
 
-def _course(start: Box, end: Box, repeated: int) -> tuple[str, tuple[float, float, str]]:
-    """The path of an edge into an op; and the place of its label, which is level with the end that has room.
+def _course(start: Box, end: Box, repeated: int) -> tuple[str, Place]:
+    """The path of an edge into an op; and the place of its label, beside the end where there is space.
 
-    An edge that has been `repeated`, as x in x · x, runs beside the one before.
+    Args:
+        start: the box of the tensor.
+        end: the box of the op.
+        repeated: how many edges of the same tensor into the same op came before: x · x has two, side by side.
     """
     near = abs(end.y - start.y) <= 1.5 * ROW
     straight = near and start.x != LEAF
@@ -148,12 +156,13 @@ def _course(start: Box, end: Box, repeated: int) -> tuple[str, tuple[float, floa
     start, end = (box._replace(x=box.x + shift) if straight else box._replace(y=box.y + shift) for box in (start, end))
     if start.x == LEAF:
         path = _curve(LEAF + WIDTH, start.middle, RESULT, end.middle, (LEAF + WIDTH + RESULT) / 2)
-        place = (LEAF + WIDTH + 8, start.middle - 8, "start") if near else (RESULT - 8, end.middle - 8, "end")
+        at_leaf, at_op = (LEAF + WIDTH + 8, start.middle - 8, "start"), (RESULT - 8, end.middle - 8, "end")
+        place: Place = at_leaf if near else at_op
     elif straight:
         path = _straight(start, end)
         place = (start.x + WIDTH / 2 + 10, (start.y + HEIGHT + end.y) / 2 + 4, "start")
     else:
-        # The longer the way, the further out, so that arcs within arcs don't cross.
+        # The longer the arc, the further out, so that arcs inside of arcs don't cross.
         right, out = RESULT + WIDTH, min(FAR, 24 + 12 * (end.y - start.y) / ROW)
         path = _curve(right, start.middle, right, end.middle, right + out * 4 / 3)
         place = (right + 12, end.middle - 8, "start")
@@ -215,8 +224,8 @@ def _text(
     size: int,
     weight: str = "normal",
 ) -> None:
-    look = {"fill": color, "font-size": str(size), "font-weight": weight, "text-anchor": anchor}
-    ElementTree.SubElement(group, "text", look | _numbers(x=x, y=y)).text = text
+    style = {"fill": color, "font-size": str(size), "font-weight": weight, "text-anchor": anchor}
+    ElementTree.SubElement(group, "text", style | _numbers(x=x, y=y)).text = text
 
 
 def _numbers(**values: float) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The backprop graph as a drawing: what ran, and on every edge the rule by which the gradient comes back."""
+"""The backprop graph as a drawing: what ran, and on every edge the rule that carries the gradient back."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.storage import write_file
 from tensorgrad.viz import page
 from tensorgrad.viz.graph import column, dot, pictures
-from tensorgrad.viz.graph.fold import choose_folded, fold_plumbing
+from tensorgrad.viz.graph.fold import choose_folded
 from tensorgrad.viz.graph.render import RenderError, find_program, render
+from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.collect import MAX_OPS, collect, variables_of
-from tensorgrad.viz.record.modules import Modules, find_modules
+from tensorgrad.viz.record.modules.calls import Modules
+from tensorgrad.viz.record.modules.find import find_modules
 from tensorgrad.viz.record.recorder import Depth
 from tensorgrad.viz.record.records import GraphRecord
 from tensorgrad.viz.record.trace import Trace
@@ -26,35 +28,39 @@ if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 NO_PROGRAM = (
-    "This is a plain layout in one column, for nothing here can lay out graphs. "
-    "pip install graphviz-pure (no root needed), and save the page again: then modules fold, and SVG and PNG come too."
+    "This is a plain layout in one column: no program that lays out graphs is installed. "
+    "pip install graphviz-pure (no root needed), and save the page again: then modules fold, and SVG and PNG work too."
 )
 TOO_LARGE = "This is a plain layout in one column: with all its modules open, this graph is too large for Graphviz."
 
 LARGEST = 200
-"""Ops of a graph that is laid out with all its modules open, for a page; ResNet-50 has fewer."""
+"""The most ops of a graph that a page lays out with all its modules open; ResNet-50 has fewer."""
 
 
 FORMATS = {".html": "html", ".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot"}
-"""What a drawing can be saved as, by suffix."""
+"""The formats of files, by suffix."""
 
 
 def check_path(call: str, path: Path) -> None:
-    """Raise ArgumentError for a path that a drawing can't be saved under: no such format, or a folder."""
-    expected = "a path that ends in .html, .svg, .png, .dot or .gv"
+    """Raise ArgumentError for a path that a drawing can't be saved under: an unknown suffix, or a folder."""
     if path.suffix.lower() not in FORMATS:
-        raise ArgumentError(restate(call, f"no format called {path.suffix!r}", expected=expected, path=str(path)))
+        problem = f"path must end in one of {', '.join(FORMATS)}, got {path.suffix!r}"
+        raise ArgumentError(restate(call, problem, path=str(path)))
     if path.is_dir():
-        raise ArgumentError(restate(call, "this is a folder", expected="the path of a file", path=str(path)))
+        raise ArgumentError(restate(call, "path must be a file, got a folder", path=str(path)))
 
 
 @dataclass(frozen=True)
 class Drawing:
-    """A drawn graph. In a notebook it shows itself, as its page; elsewhere `save` it.
+    """A drawn graph. A notebook shows it as its page; elsewhere `save` it.
 
-    `record` holds what was found out, as plain data; `folded` the paths of the modules that are drawn as one box each.
     `svg` and `png` need Graphviz's `dot` or the package `graphviz-pure`, and are laid out at first use; `html`, a page
-    to step through, does without. `pictures` of arrays, where they were asked for, are in the SVG and on the page.
+    to step through, does without.
+
+    Attributes:
+        record: the graph as plain data.
+        folded: the paths of the modules that are drawn as one box each.
+        pictures: whether arrays are shown as pictures, in the SVG and on the page.
     """
 
     record: GraphRecord
@@ -79,16 +85,16 @@ class Drawing:
 
     @cached_property
     def html(self) -> str:
-        """The drawing as a page that steps through the pass: one file, without a network.
+        """The drawing as a page that steps through the chain rule: one file, which needs no network.
 
-        Where nothing can lay it out, it comes in a plain column, with a line that says so.
+        Where no program can lay it out, it is a plain column, with a note.
         """
         svg, note = self._all_open()
         folded = [call.id for call in dot.calls(self.record) if call.path in self.folded]
         return page.write(self.record, svg, note, folded)
 
     def _all_open(self) -> tuple[str, str]:
-        """An SVG in which a page can fold and unfold every module; and a note where it is a plain one."""
+        """An SVG in which a page can fold and unfold every module; and a note where it is a plain column."""
         try:
             find_program()
         except RenderError:
@@ -101,13 +107,18 @@ class Drawing:
         return column.draw(self.record), TOO_LARGE
 
     def save(self, path: str | Path) -> Path:
-        """Write the drawing, in the format that the suffix names; returns the path.
-
-        `.html`, `.svg`, `.png`, or DOT text as `.dot` or `.gv`.
+        """Write the drawing, in the format of the suffix; returns the path.
 
         Folders are made as needed. The file appears under its name when it is complete: an earlier one survives a full
-        disk. Raises ArgumentError for another suffix or the path of a folder, RenderError where nothing can lay it out,
-        StorageError where the file can't be written.
+        disk.
+
+        Args:
+            path: ends in `.html`, `.svg`, `.png`, or `.dot` or `.gv` for DOT text.
+
+        Raises:
+            ArgumentError: another suffix, or the path of a folder.
+            RenderError: no program can lay it out, for `.svg` and `.png`.
+            StorageError: the file can't be written.
         """
         path = Path(path)
         check_path("Drawing.save", path)
@@ -116,7 +127,7 @@ class Drawing:
         return path
 
     def _repr_html_(self) -> str:
-        """The page in a frame of its own, for notebooks; such as show no frames take the SVG."""
+        """The page in a frame of its own, for notebooks; those that show no frames take the SVG."""
         frame = "width:100%;height:720px;border:1px solid #ddd"
         return f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" style="{frame}"></iframe>'
 
@@ -141,40 +152,40 @@ def graph(
     pictures: bool = False,
     check: bool = False,
 ) -> Drawing:
-    """Draw the chain rule on a computation: ops, tensors, parameters, and on every edge what comes back along it.
+    """Draw the chain rule on a computation: ops, tensors, parameters, and on every edge the gradient that flows back.
 
-    Each op is shown with its formula, each tensor with its shape, and its value or mean ± deviation, least … greatest.
-    On the way back each edge has the local derivative, between scalars with its number, and what flows along it: the
-    product of the chain rule between scalars, for arrays the mean |·| of their elements. The lanes of the gradient
+    Each op is shown with its formula, each tensor with its shape, and its value or mean ± standard deviation, minimum …
+    maximum. Each edge has the local derivative, between scalars with its number, and the contribution to the gradient:
+    the product of the chain rule between scalars, for arrays the mean |·| of their elements. The lanes of the gradient
     are the darker and wider the longer it is. Layers whose gradient vanishes or explodes, and activations that are
     dead or saturated, are named as such, by the rules of `tensorgrad.viz.graph.health`.
 
-    Of a trace everything is drawn that `backward()` started from: all losses, all micro-batches, with the sums of what
-    came back from each. What was computed beside them, such as a metric, isn't.
+    Of a trace, everything is drawn that `backward()` started from: all losses and all micro-batches, with the sums of
+    their gradients. What else was computed, such as a metric, isn't.
 
-    Works before and after `loss.backward()`. What backward frees is no longer known then, and the drawing is left with
-    rules, shapes and the leaves' gradients: pass `retain_graph=True`, draw before it, or trace the step.
+    Works before and after `loss.backward()`. Backward frees values; after it, the drawing has only rules, shapes and
+    the leaves' gradients: pass `retain_graph=True`, draw before it, or trace the step.
 
     Args:
         source: the result of a computation; usually the loss, but any tensor that was recorded. Or a `Trace`, also
-            of a computation that failed: the op that raised is drawn in red, with what it said.
-        names: tensors by the names they shall have, such as `dict(model.named_parameters())`. A tensor that isn't in it
-            is called by its own `.name`, or by the variable that holds it where `graph` is called.
-        max_ops: refuse a larger graph.
-        output: of a trace, draw what led to this tensor, or to these. By default that is what `backward()` started
-            from; where it never ran, the recorded results that nothing used; where an op failed last, that op.
+            of a computation that failed: the op that raised is drawn in red, with its error.
+        names: tensors by the names to give them, such as `dict(model.named_parameters())`. Other tensors have their own
+            `.name`, or the name of the variable that holds them where `graph` is called.
+        max_ops: the largest graph to draw.
+        output: of a trace, the tensor or the tensors to draw. By default those that `backward()` started from; where it
+            never ran, the recorded results that nothing used; where an op failed last, that op.
         fold: paths of modules to draw as one box each (`"layer1"`), True for the outermost ones, False for none; by
             default a graph of more than 40 ops is folded, as little as needed.
         unfold: paths of modules to draw open all the same.
         pictures: show filters, feature maps and their gradients as small pictures, in the SVG.
-        check: tick each edge whose contribution finite differences confirm, where the op's inputs are known: a trace
-            knows them all.
+        check: mark each edge with ✓ whose contribution finite differences confirm, where the op's inputs are known: a
+            trace knows them all.
 
     Raises:
-        DTypeError: `source` is neither.
+        DTypeError: `source` is neither a tensor nor a trace.
         GraphError: nothing was recorded for it: a leaf, or a result of `no_grad()`; nothing ran inside the trace, or
             `output` wasn't computed there.
-        ArgumentError: more than `max_ops` ops; no module has a path given in `fold` or `unfold`; `output` without a
+        ArgumentError: more than `max_ops` ops; `fold` or `unfold` names a module that isn't there; `output` without a
             trace.
 
     >>> import tensorgrad as tg
@@ -186,13 +197,15 @@ def graph(
     >>> [tensor.name for tensor in drawing.record.tensors]
     ['w', '', 'loss']
     """
-    depth = Depth(numbers=True, closely=True, check=check)
+    depth = Depth(numbers=True, details=True, check=check)
     variables = variables_of(sys._getframe(1))
     if isinstance(source, Trace):
         record = source.record(output, names, variables, max_ops, depth)
     elif output is not None:
         fix = "leave it out, or pass a trace and the tensor: graph(step, output=loss)"
-        raise ArgumentError(restate("graph", "a tensor is its own output", fix=fix, source=source, output=output))
+        raise ArgumentError(
+            restate("graph", "output must be None, unless source is a trace", fix=fix, source=source, output=output)
+        )
     else:
         record = collect(source, names, variables, max_ops, depth)
     return Drawing(record, _folded(record, fold, unfold), pictures)
@@ -201,14 +214,14 @@ def graph(
 def _folded(
     record: GraphRecord, fold: str | Iterable[str] | bool | None, unfold: str | Iterable[str]
 ) -> frozenset[str]:
-    plain = fold_plumbing(record)
+    plain = fold_view_ops(record)
     modules = find_modules(plain)
     fold = _paths("fold", fold, modules) if not isinstance(fold, bool | None) else fold
     return choose_folded(plain, modules, fold, _paths("unfold", unfold, modules))
 
 
 def _paths(argument: str, paths: str | Iterable[str], modules: Modules) -> list[str]:
-    """The paths, checked; a list of modules that isn't drawn itself, as `layers`, stands for those in it."""
+    """The paths, checked; a list of modules that isn't drawn itself, such as `layers`, stands for those in it."""
     paths = [paths] if isinstance(paths, str) else list(paths)
     found = []
     for path in paths:
@@ -219,6 +232,7 @@ def _paths(argument: str, paths: str | Iterable[str], modules: Modules) -> list[
             found += [known for known in inner if not any(known.startswith(f"{other}.") for other in inner)]
         else:
             known = ", ".join(list(modules.kinds)[:20]) or "none: no op ran in a module, no parameter's name has a dot"
-            problem, expected = f"no module called {path!r} in this graph", f"one of: {known}"
-            raise ArgumentError(restate("graph", problem, expected=expected, **{argument: paths}))
+            problem = f"{argument} must name modules of this graph, got {path!r}"
+            given: dict[str, Any] = {argument: paths}
+            raise ArgumentError(restate("graph", problem, expected=f"one of: {known}", **given))
     return found

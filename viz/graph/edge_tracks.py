@@ -6,19 +6,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 MOST = 8
-"""More lines side by side than that help nobody."""
+"""The default limit of tracks side by side."""
 
 
 @dataclass
 class Track:
-    """A line from the row `start` to the last of the `stops`; `column` counts from the text outwards."""
+    """A line that joins the row where something is made to the rows where it is used.
+
+    Attributes:
+        start: the row where it is made.
+        stops: the rows where it is used, ascending.
+        column: its place, counted from the text outwards; −1 for none.
+    """
 
     start: int
     stops: list[int] = field(default_factory=list)
     column: int = -1
 
     def at(self, row: int) -> str:
-        """The piece of the line in that row; empty outside of it."""
+        """The character of the track in that row; empty outside of it."""
         if row == self.start:
             return "┌"
         if not self.start < row <= self.stops[-1]:
@@ -27,9 +33,12 @@ class Track:
 
 
 def lay_out(tracks: Sequence[Track], rows: int, most: int = MOST) -> list[str]:
-    """What stands before each row: the rails, each in the free column nearest to the text, and their joints.
+    """The text before each row: the tracks, each in the free column nearest to the text, and their joints.
 
-    A rail for which no column is left is dropped: its `column` stays −1.
+    Args:
+        tracks: their `column` is set; that of a track for which no column is left stays −1.
+        rows: how many rows there are.
+        most: how many tracks stand side by side.
 
     >>> for text in lay_out([Track(0, [3]), Track(1, [2, 4])], rows=5):
     ...     print(text + "┤")
@@ -52,8 +61,8 @@ def lay_out(tracks: Sequence[Track], rows: int, most: int = MOST) -> list[str]:
 def _row(tracks: Sequence[Track], row: int, columns: int) -> str:
     cells = [" "] * (2 * columns)
     for track in tracks:
-        if piece := track.at(row):
-            cells[-2 * (track.column + 1)] = piece
+        if character := track.at(row):
+            cells[-2 * (track.column + 1)] = character
     joints = [2 * (track.column + 1) for track in tracks if row == track.start or row in track.stops]
     if joints:
         for k in range(len(cells) - max(joints) + 1, len(cells)):

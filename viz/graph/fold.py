@@ -1,86 +1,19 @@
-"""Graphs made smaller for a drawing: plumbing left out, modules folded into boxes. Records in, records out."""
+"""Modules folded into boxes, so that a large graph fits a drawing. Records in, records out."""
 
 from __future__ import annotations
 
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import groupby
 
 from tensorgrad.viz.record.graph_index import GraphIndex
-from tensorgrad.viz.record.modules import Call, Modules, parent
+from tensorgrad.viz.record.modules.calls import Call, Modules, parent_path
 from tensorgrad.viz.record.records import EdgeRecord, GradientRecord, GraphRecord, ModuleRecord, OpRecord, TensorRecord
 
-ROOM = 40
+NODE_BUDGET = 40
 """Ops and boxes that a reader takes in at once: a larger graph is folded."""
-
-MANY_USERS = 8
-"""Ops that a leaf is drawn to; of one that more use, each gets a copy."""
-
-ARRANGED = {"transpose": "ᵀ", "reshape": ", reshaped"}
-"""How an operand is written that went through an op of this name."""
-
-
-def fold_plumbing(graph: GraphRecord) -> GraphRecord:
-    """The graph without the steps that only arrange things, each folded into the edges behind it.
-
-    These are transposes and reshapes of parameters, for layers keep them in another layout than they use (`x @ w.T`
-    becomes one op with the parameter `w`), and reshapes to the same shape. Each would take the room of a real step.
-    """
-    tensors = {tensor.id: tensor for tensor in graph.tensors}
-    inputs = {edge.op: edge.tensor for edge in graph.edges}
-    behind: dict[str, tuple[str, tuple[str, ...]]] = {}
-    for op in graph.ops:
-        if op.name not in ARRANGED or op.error:
-            continue
-        x, z = tensors[inputs[op.id]], tensors[op.output]
-        if _is_plumbing(x, z, op):
-            source, through = behind.get(inputs[op.id], (inputs[op.id], ()))
-            behind[op.output] = source, through if x.shape == z.shape else (*through, op.name)
-    folded = {op.id for op in graph.ops if op.output in behind}
-    edges = []
-    for edge in graph.edges:
-        if edge.op not in folded:
-            source, through = behind.get(edge.tensor, (edge.tensor, ()))
-            edges.append(replace(edge, tensor=source, through=through))
-    return replace(
-        graph,
-        ops=tuple(op for op in graph.ops if op.id not in folded),
-        tensors=tuple(tensor for tensor in graph.tensors if tensor.id not in behind),
-        edges=tuple(edges),
-    )
-
-
-def _is_plumbing(x: TensorRecord, z: TensorRecord, op: OpRecord) -> bool:
-    if z.kind == "output" or z.name:
-        return False
-    return x.kind == "parameter" or (op.name == "reshape" and x.shape == z.shape)
-
-
-def repeat_leaves(graph: GraphRecord) -> tuple[GraphRecord, dict[str, str]]:
-    """The graph with a copy of each leaf of many users beside each of them, and whose copy is whose, by id.
-
-    A weight that every step of a sequence uses would pull all of them together: 100 steps took a layout two minutes.
-    """
-    uses = Counter(edge.tensor for edge in graph.edges)
-    shared = {t.id: t for t in graph.tensors if t.kind in ("parameter", "constant") and uses[t.id] > MANY_USERS}
-    seen, copies, edges = Counter(), {}, []
-    for edge in graph.edges:
-        if edge.tensor in shared:
-            leaf, number = shared[edge.tensor], seen[edge.tensor]
-            seen[leaf.id] += 1
-            if number:
-                again = f"{leaf.name}, again" if leaf.name else ""
-                copy = replace(leaf, id=f"{leaf.id}-{number}", name=again, gradient=None, statistics=None, details=None)
-                copies[copy.id] = copy
-                edge = replace(edge, tensor=copy.id)
-        edges.append(edge)
-    view = replace(graph, tensors=(*graph.tensors, *copies.values()), edges=tuple(edges))
-    return view, {id: id.partition("-")[0] for id in copies}
-
-
-# -------------------------------------------------------------------------------------------------------------- modules
 
 
 def choose_folded(
@@ -89,38 +22,38 @@ def choose_folded(
     """The paths of the modules that a drawing shows as boxes, a box for each call.
 
     Args:
-        graph: plumbing folded.
+        graph: its view ops folded.
         modules: those of the graph.
-        fold: their paths; True for all of the outermost, False for none; None to fold as deep inside as leaves at most
-            `ROOM` ops and boxes.
-        unfold: paths of modules to open, with all around them; so is whatever holds an op that failed. Modules inside
-            of them that hold further modules are shown as boxes, the others open.
+        fold: their paths; True for all of the outermost, False for none; None to fold modules as deep inside as gives
+            at most `NODE_BUDGET` ops and boxes.
+        unfold: paths of modules to open, with all that they lie in; so is whatever holds an op that failed. Modules
+            inside of them that hold further modules are shown as boxes, the others open.
     """
     if fold is None:
         chosen = _as_needed(graph, modules)
     elif isinstance(fold, bool):
-        chosen = {modules.path(key) for key in modules.inside("")} if fold else set()
+        chosen = {modules.path(key) for key in modules.children("")} if fold else set()
     else:
         chosen = set(fold)
-    failed = [modules.homes[op.id] for op in graph.ops if op.error]
+    failed = [modules.call_of[op.id] for op in graph.ops if op.error]
     unfolded = [key for key, call in modules.calls.items() if call.path in unfold]
     for key in (*unfolded, *failed):
         for opened in modules.chain(key):
             if modules.path(opened) in chosen:
                 chosen.remove(modules.path(opened))
-                chosen.update(modules.path(inner) for inner in modules.inside(opened) if modules.inside(inner))
+                chosen.update(modules.path(inner) for inner in modules.children(opened) if modules.children(inner))
     return frozenset(chosen)
 
 
 def _as_needed(graph: GraphRecord, modules: Modules) -> set[str]:
-    if len(graph.ops) <= ROOM:
+    if len(graph.ops) <= NODE_BUDGET:
         return set()
     depths = {key: len(modules.chain(key)) for key in modules.calls}
     chosen: set[str] = set()
     for depth in range(max(depths.values(), default=0), 0, -1):
         chosen = {modules.path(key) for key, at in depths.items() if at == depth}
         view = fold_modules(graph, modules, chosen)
-        if len(view.ops) + len(view.modules) <= ROOM:
+        if len(view.ops) + len(view.modules) <= NODE_BUDGET:
             break
     return chosen
 
@@ -128,27 +61,32 @@ def _as_needed(graph: GraphRecord, modules: Modules) -> set[str]:
 def fold_modules(graph: GraphRecord, modules: Modules, folded: Collection[str]) -> GraphRecord:
     """The graph with each call of these modules as one box; of nested ones, the outer.
 
-    A call is a stretch of the computation, so no path leads out of a box and back into it. Boxes in a row that are
-    built alike, each with nothing but the last one's output, become one. Tensors that don't leave a box go with it.
+    A call is a contiguous part of the computation, so no path leads out of a box and back into it. Boxes of equal
+    structure in a row, each with nothing but the last one's output as its input, become one. Tensors that don't leave a
+    box go with it.
     """
     box_of = {key: outermost(modules, key, folded) for key in modules.calls} | {"": ""}
-    calls = [(key, list(ops)) for key, ops in groupby(graph.ops, lambda op: box_of[modules.homes[op.id]])]
+    calls = [(key, list(ops)) for key, ops in groupby(graph.ops, lambda op: box_of[modules.call_of[op.id]])]
     index = GraphIndex(graph)
     boxes = [_Box(graph, index, key, modules.calls[key], ops) for key, ops in calls if key]
-    made = [_record(index, modules, row) for row in _rows(index, boxes)]
-    return _with_boxes(graph, modules, made)
+    return _with_boxes(graph, modules, [_record(index, modules, row) for row in _rows(index, boxes)])
 
 
 def outermost(modules: Modules, key: str, folded: Collection[str]) -> str:
-    """The key of the outermost call around this one, or this one itself, of a module that is folded; `""` for none."""
-    return next((around for around in modules.chain(key) if modules.path(around) in folded), "")
+    """The key of the outermost folded call in the chain of this one; `""` for none."""
+    return next((outer for outer in modules.chain(key) if modules.path(outer) in folded), "")
+
+
+# --------------------------------------------------------------------------------------------------------------- boxes
 
 
 class _Box:
     """One call of a module that is to be folded.
 
-    `enters` are the tensors that it gets from other ops, `leaves` those that others get from it; `structure` is what
-    two boxes have in common that are built alike.
+    Attributes:
+        enters: the tensors that it gets from other ops.
+        leaves: the tensors that other ops get from it.
+        structure: equal for boxes of the same ops on the same shapes, connected in the same way.
     """
 
     def __init__(self, graph: GraphRecord, index: GraphIndex, key: str, call: Call, ops: list[OpRecord]) -> None:
@@ -166,10 +104,10 @@ class _Box:
 
 
 def _rows(index: GraphIndex, boxes: list[_Box]) -> Iterator[list[_Box]]:
-    """The boxes, those in a row that are built alike together."""
+    """The boxes; equal ones in a row together."""
     row: list[_Box] = []
     for box in boxes:
-        if row and not _goes_on(index, row[-1], box):
+        if row and not _continues(index, row[-1], box):
             yield row
             row = []
         row.append(box)
@@ -177,15 +115,12 @@ def _rows(index: GraphIndex, boxes: list[_Box]) -> Iterator[list[_Box]]:
         yield row
 
 
-def _goes_on(index: GraphIndex, last: _Box, box: _Box) -> bool:
-    together = last.call.around == box.call.around and parent(last.call.path) == parent(box.call.path)
-    alike = together and last.structure == box.structure
-    return (
-        alike
-        and len(last.leaves) == 1
-        and box.enters == set(last.leaves)
-        and box.ids.issuperset(index.users[last.leaves[0]])
-    )
+def _continues(index: GraphIndex, last: _Box, box: _Box) -> bool:
+    """Whether a box has the structure of the last one, and follows it alone."""
+    siblings = last.call.parent == box.call.parent and parent_path(last.call.path) == parent_path(box.call.path)
+    if not siblings or last.structure != box.structure or len(last.leaves) != 1:
+        return False
+    return box.enters == set(last.leaves) and box.ids.issuperset(index.users[last.leaves[0]])
 
 
 def _record(index: GraphIndex, modules: Modules, row: list[_Box]) -> ModuleRecord:
@@ -199,49 +134,61 @@ def _record(index: GraphIndex, modules: Modules, row: list[_Box]) -> ModuleRecor
         ops=tuple(ops),
         outputs=tuple(row[-1].leaves),
         parameters=sum(math.prod(weight.shape) for weight in weights),
-        gradient=_together(weights),
+        gradient=_mean_gradient(weights),
         calls=tuple(box.key for box in row),
     )
 
 
-def _together(weights: list[TensorRecord]) -> GradientRecord | None:
-    """The mean absolute gradient of several tensors, as if they were one."""
+def _mean_gradient(weights: list[TensorRecord]) -> GradientRecord | None:
+    """The mean absolute gradient over all elements of several tensors."""
     parts = [(weight.gradient.mean_abs, math.prod(weight.shape)) for weight in weights if weight.gradient is not None]
     size = sum(n for _, n in parts)
     return GradientRecord((size,), sum(mean * n for mean, n in parts) / size, None) if size else None
 
 
-def _with_boxes(graph: GraphRecord, modules: Modules, made: list[ModuleRecord]) -> GraphRecord:
-    box_of = {op: box.id for box in made for op in box.ops}
-    outputs = {id for box in made for id in box.outputs}
-    inner = {op.output for op in graph.ops if op.id in box_of} - outputs
-    users: dict[str, set[str]] = defaultdict(set)
-    for edge in graph.edges:
-        users[edge.tensor].add(box_of.get(edge.op, edge.op))
-    boxes = {box.id for box in made}
-    for tensor in graph.tensors:
-        # What flows in stays outside, as what flows out does; parameters and their like, which have a home, go in.
-        leaf = tensor.kind in ("parameter", "constant") and (tensor.kind == "parameter" or modules.homes[tensor.id])
-        if leaf and len(users[tensor.id]) == 1 and users[tensor.id] <= boxes:
-            inner.add(tensor.id)
-    edges: dict[tuple[str, str, int], EdgeRecord] = {}
-    for number, edge in enumerate(graph.edges):
-        if edge.tensor in inner:
-            continue
-        box = box_of.get(edge.op)
-        key = (edge.tensor, edge.op, number) if box is None else (edge.tensor, box, -1)
-        if box is None:
-            edges[key] = edge
-        elif key not in edges:
-            edges[key] = EdgeRecord(edge.tensor, box, "", "", edge.carries_gradient, contribution=edge.contribution)
-        else:
-            # Its parts' numbers don't tell those of their sum.
-            carries = edges[key].carries_gradient or edge.carries_gradient
-            edges[key] = replace(edges[key], carries_gradient=carries, contribution=None)
+# ----------------------------------------------------------------------------------------------- the graph around them
+
+
+def _with_boxes(graph: GraphRecord, modules: Modules, boxes: list[ModuleRecord]) -> GraphRecord:
+    box_of = {op: box.id for box in boxes for op in box.ops}
+    inner = _inner_tensors(graph, modules, boxes, box_of)
     return replace(
         graph,
         ops=tuple(op for op in graph.ops if op.id not in box_of),
         tensors=tuple(tensor for tensor in graph.tensors if tensor.id not in inner),
-        edges=tuple(edges.values()),
-        modules=tuple(made),
+        edges=tuple(_edges_around(graph, box_of, inner)),
+        modules=tuple(boxes),
     )
+
+
+def _inner_tensors(graph: GraphRecord, modules: Modules, boxes: list[ModuleRecord], box_of: dict[str, str]) -> set[str]:
+    """The tensors that are hidden in a box: results that don't leave it, and its own parameters and constants."""
+    outputs = {id for box in boxes for id in box.outputs}
+    inner = {op.output for op in graph.ops if op.id in box_of} - outputs
+    users: dict[str, set[str]] = defaultdict(set)
+    for edge in graph.edges:
+        users[edge.tensor].add(box_of.get(edge.op, edge.op))
+    ids = {box.id for box in boxes}
+    for tensor in graph.tensors:
+        own = tensor.kind == "parameter" or (tensor.kind == "constant" and modules.call_of[tensor.id])
+        if own and len(users[tensor.id]) == 1 and users[tensor.id] <= ids:
+            inner.add(tensor.id)
+    return inner
+
+
+def _edges_around(graph: GraphRecord, box_of: dict[str, str], inner: set[str]) -> list[EdgeRecord]:
+    """The edges that are drawn: those of one tensor into one box are one edge."""
+    edges: dict[tuple[str, str, int], EdgeRecord] = {}
+    for number, edge in enumerate(graph.edges):
+        box = box_of.get(edge.op)
+        if edge.tensor in inner:
+            continue
+        if box is None:
+            edges[edge.tensor, edge.op, number] = edge
+        elif (key := (edge.tensor, box, -1)) not in edges:
+            edges[key] = EdgeRecord(edge.tensor, box, "", "", edge.carries_gradient, contribution=edge.contribution)
+        else:
+            # The contribution is left out: the mean of a sum doesn't follow from the means of its parts.
+            carries = edges[key].carries_gradient or edge.carries_gradient
+            edges[key] = replace(edges[key], carries_gradient=carries, contribution=None)
+    return list(edges.values())

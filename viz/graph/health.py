@@ -1,7 +1,7 @@
-"""What is wrong with a network's gradients, in a word: layers that vanish, explode, are dead or saturated.
+"""Problems of a network's gradients: layers that vanish or explode, activations that are dead or saturated.
 
-Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010, is where
-the gradients of each layer are first looked at this way.
+Glorot and Bengio, Understanding the difficulty of training deep feedforward neural networks, AISTATS 2010, first
+compared the gradients of the layers this way.
 """
 
 from __future__ import annotations
@@ -13,29 +13,35 @@ from dataclasses import dataclass
 
 from tensorgrad.viz.format.theme import power, share
 from tensorgrad.viz.record.graph_index import GraphIndex
-from tensorgrad.viz.record.modules import Modules
+from tensorgrad.viz.record.modules.calls import Modules
 from tensorgrad.viz.record.records import GradientRecord, GraphRecord, OpRecord, TensorRecord
 
 VANISHING = 1e-2
-"""Of the last layer's mean absolute gradient. All layers learn at one rate: at a hundredth of it, this one stands still
-while the last one converges. Freshly initialised networks with relu stay within a factor of ten."""
+"""The smallest mean absolute gradient, relative to the last layer's. All layers share one learning rate: with 1/100 of
+the gradient, a layer stands still while the last one converges. Newly initialised relu networks stay within 10×."""
 
 EXPLODING = 1e2
-"""Times the last layer's: a rate at which the last layer learns throws this one about."""
+"""The largest, relative to the last layer's: a learning rate that suits the last layer makes this one diverge."""
 
 DEAD = 1 / 3
-"""Of relu's units: some are always off for some batch, but a network with a third of them off has lost its width."""
+"""The fraction of relu's units that are 0. A few are 0 for some batch; without a third, a layer loses its width."""
 
 ENOUGH = 10
-"""Fewer values of each unit say nothing: of ten, a unit that is off for half of all inputs is all off once in 1,000."""
+"""The fewest values per unit to judge it by: a unit that is 0 for half of all inputs is 0 for ten once in 1,000."""
 
 SATURATED = 1 / 2
-"""Of sigmoid's or tanh's elements, on the flat parts where the derivative is below 5 % of its greatest."""
+"""The fraction of sigmoid's or tanh's elements on the flat parts, where the derivative is below 5 % of its maximum."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is wrong: with an op or a tensor, by id, or a module's call, by key; in a few words, and why."""
+    """One problem.
+
+    Attributes:
+        where: the id of an op or a tensor, or the key of a module's call.
+        text: the problem in a few words.
+        cause: why, where that is known.
+    """
 
     where: str
     text: str
@@ -43,13 +49,13 @@ class Finding:
 
 
 def strength(gradient: GradientRecord) -> float:
-    """The length ‖g‖ = √Σ g² of a gradient, which says how much flows whatever its shape; NaN or ∞ if it holds such.
+    """The length ‖g‖ = √Σ g² of a gradient, comparable between shapes; NaN or ∞ if an element is.
 
     >>> strength(GradientRecord((), 3.0, -3.0))
     3.0
     """
     if gradient.statistics is None:
-        # All alike is the best guess from the mean; of a scalar it is exact.
+        # Estimated from the mean, as if all elements were equal; exact for a scalar.
         return gradient.mean_abs * math.sqrt(math.prod(gradient.shape))
     mean, std = gradient.statistics.mean, gradient.statistics.std
     if gradient.statistics.nans or gradient.statistics.infinities:
@@ -58,10 +64,10 @@ def strength(gradient: GradientRecord) -> float:
 
 
 def examine(graph: GraphRecord, modules: Modules) -> tuple[Finding, ...]:
-    """All that is wrong, as far as the records tell.
+    """All problems that the records show.
 
     Args:
-        graph: plumbing folded, modules not.
+        graph: its view ops folded, its modules not.
         modules: those of the graph.
     """
     index = GraphIndex(graph)
@@ -69,10 +75,10 @@ def examine(graph: GraphRecord, modules: Modules) -> tuple[Finding, ...]:
 
 
 def _layers(graph: GraphRecord, index: GraphIndex, modules: Modules) -> Iterator[Finding]:
-    """Each layer's mean absolute weight gradient, against the last layer's.
+    """Problems of each layer's mean absolute weight gradient, compared with the last layer's.
 
-    A layer is a module that holds a parameter of two or more axes, or such a parameter by itself. What is said of a
-    module stands at its call; where several calls use its parameters, at each of these.
+    A layer is a module that holds a parameter of two or more axes, or such a parameter by itself. The finding stands at
+    the call of the module; where several calls use its parameters, at each of them.
     """
     weights: dict[str, dict[str, TensorRecord]] = {}
     for op in graph.ops:
@@ -82,7 +88,7 @@ def _layers(graph: GraphRecord, index: GraphIndex, modules: Modules) -> Iterator
                 # In the order of their last use.
                 weights[layer] = {id: w for id, w in weights.pop(layer, {}).items() if id != tensor.id}
                 weights[layer][tensor.id] = tensor
-    sizes = {layer: _mean([w.gradient for w in together.values()]) for layer, together in weights.items()}
+    sizes = {layer: _mean([w.gradient for w in ws.values() if w.gradient]) for layer, ws in weights.items()}
     *others, last = list(sizes) or [""]
     for layer, size in sizes.items():
         text, cause, reference = "", "", sizes[last]
@@ -96,24 +102,24 @@ def _layers(graph: GraphRecord, index: GraphIndex, modules: Modules) -> Iterator
         elif layer in others and size > EXPLODING * reference > 0:
             text = f"exploding: {power(size / reference)} × the last layer's"
         if text:
-            homes = {id: modules.homes[id] for id in weights[layer]}
-            places = (homes[id] if modules.path(homes[id]) == layer else id for id in homes)
+            calls = {id: modules.call_of[id] for id in weights[layer]}
+            places = (key if modules.path(key) == layer else id for id, key in calls.items())
             yield from (Finding(place, text, cause) for place in dict.fromkeys(places))
 
 
 def _layer(tensor: TensorRecord, index: GraphIndex, modules: Modules) -> str:
     """The path of the innermost module that all ops of a parameter ran in; without any, the parameter's id."""
-    chains = [[modules.path(key) for key in modules.chain(modules.homes[op])] for op in index.users[tensor.id]]
+    chains = [[modules.path(key) for key in modules.chain(modules.call_of[op])] for op in index.users[tensor.id]]
     together = [paths[0] for paths in zip(*chains, strict=False) if len(set(paths)) == 1]
     return together[-1] if together else tensor.id
 
 
 def _shrinking(graph: GraphRecord, index: GraphIndex, layer: str, modules: Modules) -> str:
-    """Which activations behind a layer leave less than half of what comes back: `3 × σ after it …`."""
+    """The activations behind a layer that let less than half of the gradient through: `3 × σ after it …`."""
     factors: dict[str, list[float]] = defaultdict(list)
     for op in reversed(graph.ops):
         inputs = index.edges[op.id]
-        if layer in (modules.path(modules.homes[op.id]), *(edge.tensor for edge in inputs)):
+        if layer in (modules.path(modules.call_of[op.id]), *(edge.tensor for edge in inputs)):
             break
         upstream, contribution = index.tensors[op.output].gradient, inputs[0].contribution
         if len(inputs) > 1 or upstream is None or contribution is None or upstream.shape != contribution.shape:
@@ -125,7 +131,7 @@ def _shrinking(graph: GraphRecord, index: GraphIndex, layer: str, modules: Modul
     symbol, most = max(factors.items(), key=lambda item: len(item[1]))
     left = power(math.prod(most) ** (1 / len(most)))
     each = f"{len(most)} × {symbol} after it, and each" if len(most) > 1 else f"{symbol} after it"
-    return f"{each} multiplies what comes back by {left}"
+    return f"{each} multiplies the gradient by {left}"
 
 
 def _mean(gradients: list[GradientRecord]) -> float:
@@ -146,13 +152,13 @@ def _activations(graph: GraphRecord, index: GraphIndex) -> Iterator[Finding]:
 
 
 def _values_per_unit(op: OpRecord, index: GraphIndex) -> float:
-    """Of a batch (N, C, …), N · …: what each of the C units was asked."""
+    """How many values each of the C units has in a batch (N, C, …): N · …."""
     shape = index.tensors[op.output].shape
     return math.prod(shape) / max(shape[1], 1) if len(shape) > 1 else 1
 
 
 def _not_finite(graph: GraphRecord, index: GraphIndex) -> Iterator[Finding]:
-    """Ops that make NaN or ∞ of finite numbers: on the way forward, or back."""
+    """Ops that turn finite numbers into NaN or ∞: forward or backward."""
     for op in graph.ops:
         if not op.output or any(not_finite(index.tensors[id]) for id in index.inputs(op.id)):
             continue
@@ -166,7 +172,7 @@ def _not_finite(graph: GraphRecord, index: GraphIndex) -> Iterator[Finding]:
 
 
 def not_finite(tensor: TensorRecord) -> str:
-    """`NaN` or `∞` if the values hold such; "" if they don't, or aren't known.
+    """`NaN` or `∞` if one of the values is; "" if all are finite, or aren't known.
 
     >>> not_finite(TensorRecord("t0", "constant", "", (), "float32", float("inf"), None))
     '∞'

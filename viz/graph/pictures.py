@@ -13,19 +13,20 @@ import zlib
 from collections.abc import Callable, Iterator
 
 from tensorgrad.viz.format import theme
+from tensorgrad.viz.graph import markup
 from tensorgrad.viz.record.records import Details, GraphRecord, TensorRecord
 
 WIDTH, HEIGHT = 110, 64
-"""The room for one picture, in points."""
+"""The largest picture, in points."""
 
 COLUMNS = 4
-"""Channels side by side."""
+"""How many channels stand side by side at most."""
 
 PIXEL = 6
-"""A small array's element isn't shown larger than this."""
+"""The largest size of one element, in points."""
 
-HOLDER = "#fdfdfb"
-"""The face of a cell that waits for its picture: no other part of a drawing has this colour."""
+PLACEHOLDER = "#fdfdfb"
+"""The colour of a cell that a picture will cover: no other part of a drawing has it."""
 
 _BLUE, _WHITE, _VERMILION = (0, 114, 178), (255, 255, 255), (213, 94, 0)
 
@@ -43,23 +44,22 @@ def cells(tensor: TensorRecord) -> str:
     shown = list(_pictures(tensor))
     if not shown:
         return ""
-    holders, captions = [], []
+    placeholders, captions = [], []
     for caption, pixels, _ in shown:
         width, height = _size(pixels)
         size = f'FIXEDSIZE="TRUE" WIDTH="{width:.0f}" HEIGHT="{height:.0f}"'
         # A cell of fixed size would be stretched to its column: it stands in a table of its own.
-        holder = (
-            f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0"><TR><TD {size} BGCOLOR="{HOLDER}"></TD></TR></TABLE>'
-        )
-        holders.append(f"<TD>{holder}</TD>")
-        captions.append(f"<TD>{theme.run(caption, theme.GREY, 8)}</TD>")
-    rows = f"<TR>{''.join(holders)}</TR><TR>{''.join(captions)}</TR>"
+        cell = f'<TD {size} BGCOLOR="{PLACEHOLDER}"></TD>'
+        table = f'<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0"><TR>{cell}</TR></TABLE>'
+        placeholders.append(f"<TD>{table}</TD>")
+        captions.append(f"<TD>{markup.run(caption, theme.GREY, 8)}</TD>")
+    rows = f"<TR>{''.join(placeholders)}</TR><TR>{''.join(captions)}</TR>"
     return f'<TD><TABLE BORDER="0" CELLBORDER="0" CELLSPACING="4" CELLPADDING="0">{rows}</TABLE></TD>'
 
 
 def put_in(svg: str, graph: GraphRecord) -> str:
-    """The SVG with each picture over the cell that was left for it."""
-    waiting: dict[str, Iterator[tuple[str, Pixels, Palette]]] = {t.id: _pictures(t) for t in graph.tensors}
+    """The SVG with each picture in place of its placeholder."""
+    remaining: dict[str, Iterator[tuple[str, Pixels, Palette]]] = {t.id: _pictures(t) for t in graph.tensors}
     group = ""
 
     def replaced(found: re.Match[str]) -> str:
@@ -67,7 +67,7 @@ def put_in(svg: str, graph: GraphRecord) -> str:
         if found["id"]:
             group = found["id"]
             return found[0]
-        _, pixels, palette = next(waiting[group])
+        _, pixels, palette = next(remaining[group])
         points = [tuple(map(float, point.split(","))) for point in found["points"].split()]
         left, top = min(x for x, _ in points), min(y for _, y in points)
         width, height = max(x for x, _ in points) - left, max(y for _, y in points) - top
@@ -76,11 +76,13 @@ def put_in(svg: str, graph: GraphRecord) -> str:
         how = 'preserveAspectRatio="none" style="image-rendering:pixelated"'
         return f'<image {where} {how} xlink:href="data:image/png;base64,{data}"/>'
 
-    return re.sub(rf'<g id="(?P<id>t\d+)"|<polygon fill="{HOLDER}"[^>]*? points="(?P<points>[^"]*)"/>', replaced, svg)
+    return re.sub(
+        rf'<g id="(?P<id>t\d+)"|<polygon fill="{PLACEHOLDER}"[^>]*? points="(?P<points>[^"]*)"/>', replaced, svg
+    )
 
 
 def _pictures(tensor: TensorRecord) -> Iterator[tuple[str, Pixels, Palette]]:
-    """Caption, pixels and palette of a tensor's values and its gradient, unless they have less than two axes."""
+    """Caption, pixels and palette of a tensor's values and its gradient; nothing for fewer than two axes."""
     if len(tensor.shape) < 2 or math.prod(tensor.shape) == 0:
         return
     gradient = tensor.gradient.details if tensor.gradient is not None else None
@@ -91,7 +93,7 @@ def _pictures(tensor: TensorRecord) -> Iterator[tuple[str, Pixels, Palette]]:
 
 
 def tiled(pixels: Pixels) -> Pixels:
-    """Channels that stand in one row, a column of None between two, in rows of at most `COLUMNS`.
+    """Channels that stand in one row, a column of None between them, in rows of at most `COLUMNS`.
 
     >>> tiled(((1.0, None, 2.0, None, 3.0, None, 4.0, None, 5.0),))[-1]
     (5.0, None, None, None, None, None, None)
@@ -123,18 +125,19 @@ def _size(pixels: Pixels) -> tuple[float, float]:
 
 
 def diverging(pixels: Pixels) -> Palette:
-    """Blue for negative, white for 0, vermilion for positive numbers: the largest in absolute value is full colour."""
+    """Blue for negative, white for 0, vermilion for positive numbers; the largest absolute value has full colour."""
     largest = max((abs(x) for row in pixels for x in row if x is not None), default=0.0) or 1.0
 
     def palette(x: float) -> tuple[int, int, int]:
         part = min(abs(x) / largest, 1.0)
-        return tuple(round(w + part * (c - w)) for w, c in zip(_WHITE, _VERMILION if x > 0 else _BLUE, strict=True))
+        red, green, blue = (w + part * (c - w) for w, c in zip(_WHITE, _VERMILION if x > 0 else _BLUE, strict=True))
+        return round(red), round(green), round(blue)
 
     return palette
 
 
 def grey(pixels: Pixels) -> Palette:
-    """Black for the least number, white for the greatest."""
+    """Black for the minimum, white for the maximum."""
     finite = [x for row in pixels for x in row if x is not None]
     low, high = min(finite, default=0.0), max(finite, default=1.0)
 

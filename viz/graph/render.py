@@ -10,10 +10,10 @@ from tensorgrad.errors import TensorgradError, restate
 from tensorgrad.viz.format import theme
 
 TIMEOUT = 120
-"""Seconds after which a layout is given up."""
+"""How long a layout may take, in seconds."""
 
-# The fonts inside graphviz-pure, which it draws a PNG with, lack a few signs that formulas use.
-_PLAIN_SIGNS = str.maketrans(
+# The fonts inside graphviz-pure, which it draws PNG files with, lack a few characters of the formulas.
+_REPLACEMENTS = str.maketrans(
     {
         "∗": "*",
         "∧": "and",
@@ -31,7 +31,7 @@ _PLAIN_SIGNS = str.maketrans(
 
 
 class RenderError(TensorgradError, RuntimeError):
-    """A drawing that can't be laid out: no program for it, or the program failed."""
+    """A drawing can't be laid out: there is no program for it, or the program failed."""
 
 
 def render(dot: str, format: str) -> bytes:
@@ -42,11 +42,11 @@ def render(dot: str, format: str) -> bytes:
         format: `svg` or `png`.
 
     Raises:
-        RenderError: neither program is installed, or the layout failed or took more than two minutes.
+        RenderError: neither program is installed, or the layout failed, or it took more than two minutes.
     """
     program = find_program()
     if program.endswith(("graphviz-pure", "graphviz-pure.exe")) and format == "png":
-        dot = dot.translate(_PLAIN_SIGNS)
+        dot = dot.translate(_REPLACEMENTS)
     command = [program, f"-T{format}", "-q", *(["-Gdpi=144"] if format == "png" else [])]
     try:
         done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=TIMEOUT, check=True)
@@ -65,7 +65,10 @@ def render(dot: str, format: str) -> bytes:
 def find_program() -> str:
     """The path of the layout program: `dot` where the system has it, else `graphviz-pure`.
 
-    The latter is also found beside this Python, for an environment needn't be activated.
+    The latter is also found next to this Python, where its environment isn't activated.
+
+    Raises:
+        RenderError: neither is installed.
     """
     program = shutil.which("dot") or shutil.which("graphviz-pure")
     program = program or shutil.which("graphviz-pure", path=sysconfig.get_path("scripts"))
@@ -73,7 +76,7 @@ def find_program() -> str:
         raise RenderError(
             restate(
                 "render",
-                "no program to lay out the graph",
+                "no program that lays out graphs is installed",
                 expected="Graphviz's `dot` on PATH, or the package graphviz-pure",
                 fix="pip install graphviz-pure (needs no root), or install Graphviz with the system's package manager; "
                 "the drawing's .dot needs neither",

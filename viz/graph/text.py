@@ -1,4 +1,4 @@
-"""A small graph for a terminal: the ops in the order they ran, down the page, and the gradient on its way back up."""
+"""A small graph for a terminal: the ops run down, in the order they ran, and the gradient runs up beside them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from tensorgrad.system.console import printable
 from tensorgrad.viz.explain.replay import Replay
 from tensorgrad.viz.explain.words import backward_rule, put_in
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.format.document import OPERATORS, plain
+from tensorgrad.viz.format.document import plain
 from tensorgrad.viz.format.notation import factor, name, numbered, partial
-from tensorgrad.viz.format.terminal import columns, cut, fill, terminal_width, wrap
-from tensorgrad.viz.graph.edge_tracks import MOST, Track, lay_out
+from tensorgrad.viz.format.terminal import terminal_width
+from tensorgrad.viz.graph.edge_tracks import Track
+from tensorgrad.viz.graph.text_layout import Row, write_lines
 from tensorgrad.viz.record.collect import MAX_OPS, collect, live_steps, variables_of
 from tensorgrad.viz.record.recorder import Depth
 from tensorgrad.viz.record.records import EdgeRecord, GradientRecord, GraphRecord, OpRecord, TensorRecord
@@ -28,10 +29,7 @@ if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 LARGE = 60
-"""Ops of a larger graph are left out in the middle."""
-
-Row = tuple[str, str, str]
-"""What stands in the column that runs down: an op's symbol or a line; beside it what was computed; and the gradient."""
+"""The default limit: of a larger graph the ops in the middle are left out."""
 
 
 def text(
@@ -39,20 +37,21 @@ def text(
 ) -> str:
     """The graph behind a tensor, or what a trace has seen, drawn with characters.
 
-    Down the page runs the computation: one line for each op, with its formula and the value of a scalar or the shape;
-    operands come in from the side, and lines at the left lead to what is used again later. Beside it, or below in a
-    narrow terminal, stands the way back: the gradient of each tensor (of arrays its mean absolute value) and on each
+    The computation runs down: one line for each op, with its formula and the value of a scalar or the shape; operands
+    come in from the side, and tracks at the left lead to what is used again later. Beside it, or below it in a narrow
+    terminal, stands the backward pass: the gradient of each tensor (of arrays its mean absolute value), and for each
     operand the rule that gave it. A failed op of a trace is marked with ✗.
 
     Args:
         loss: a tensor that was computed while recording was on, before or after `backward()`; or a trace.
         names: tensors by name, such as `dict(model.named_parameters())`; else `.name` or the caller's variables.
         width: in columns; by default that of the terminal.
-        max_ops: of a larger graph the ops in the middle are left out; more than 2,000 ops are refused.
+        max_ops: the number of ops to show; of a larger graph the ops in the middle are left out.
 
     Raises:
-        DTypeError, GraphError: neither a tensor nor a trace, or nothing was recorded. ArgumentError: too many ops, or a
-            limit out of range.
+        DTypeError: `loss` is neither a tensor nor a trace, or `width` isn't an integer.
+        GraphError: nothing was recorded.
+        ArgumentError: `max_ops` is below 2, `width` is below 20, or the graph has more than 2,000 ops.
 
     >>> import tensorgrad as tg
     >>> a, b = tg.tensor(0.5, requires_grad=True), tg.tensor(-3.0, requires_grad=True)
@@ -70,9 +69,7 @@ def text(
     """
     width = terminal_width("text", width)
     if isinstance(max_ops, bool) or not isinstance(max_ops, int) or max_ops < 2:
-        raise ArgumentError(
-            restate("text", "max_ops is out of range", expected="a whole number from 2", max_ops=max_ops)
-        )
+        raise ArgumentError(restate("text", f"max_ops must be an integer of at least 2, got {max_ops!r}"))
     variables, depth = variables_of(sys._getframe(1)), Depth(numbers=True)
     if isinstance(loss, Trace):
         record = loss.record(names=names, variables=variables, depth=depth)
@@ -80,20 +77,20 @@ def text(
         record = _with_values(collect(loss, names, variables, MAX_OPS, depth), loss)
     else:
         fix = "pass the loss, or the trace of a `with tg.viz.trace() as t:` block"
-        raise DTypeError(restate("text", "only a tensor or a trace can be drawn", fix=fix, loss=loss))
-    return printable("\n".join(_Column(record, max_ops, width).lines()))
+        raise DTypeError(restate("text", "loss must be a tensor or a trace", fix=fix, loss=loss))
+    return printable("\n".join(_Column(record, max_ops).lines(width)))
 
 
 def _with_values(record: GraphRecord, loss: Variable) -> GraphRecord:
-    """The record with the scalars that the graph itself no longer holds, where they follow from what it does hold."""
-    found = live_steps(loss)
-    values = Replay(found.steps, found.known).values
-    by_id = {op.output: values.get(step.output) for op, step in zip(record.ops, found.steps, strict=True)}
+    """The record, with the scalars that the graph itself no longer holds but that follow from what it holds."""
+    computed = live_steps(loss)
+    replay = Replay(computed.steps, computed.known)
+    values = {op.output: replay.values.get(step.output) for op, step in zip(record.ops, computed.steps, strict=True)}
     tensors = []
     for tensor in record.tensors:
-        found = by_id.get(tensor.id)
-        if tensor.value is None and found is not None and found.ndim == 0:
-            tensor = dataclasses.replace(tensor, value=found.item())
+        value = values.get(tensor.id)
+        if tensor.value is None and value is not None and value.ndim == 0:
+            tensor = dataclasses.replace(tensor, value=value.item())
         tensors.append(tensor)
     return dataclasses.replace(record, tensors=tuple(tensors))
 
@@ -101,8 +98,8 @@ def _with_values(record: GraphRecord, loss: Variable) -> GraphRecord:
 class _Column:
     """The rows of the drawing, one below the other."""
 
-    def __init__(self, record: GraphRecord, max_ops: int, width: int) -> None:
-        self._record, self._width = record, width
+    def __init__(self, record: GraphRecord, max_ops: int) -> None:
+        self._record = record
         self._tensors = {tensor.id: tensor for tensor in record.tensors}
         self._edges: dict[str, list[EdgeRecord]] = {op.id: [] for op in record.ops}
         for edge in record.edges:
@@ -112,14 +109,14 @@ class _Column:
         self._names: dict[str, str] = {}
         self._rows: list[Row] = []
         self._tracks: dict[str, Track] = {}
-        self._told: set[str] = set()
+        self._shown: set[str] = set()
         self._above = ""  # the tensor that the column leads down from
         ops, left_out = list(record.ops), len(record.ops) - max_ops
         if left_out > 0:
             first = ops[: max_ops // 2]
             self._write(first)
-            self._rows += [("┆", f"{left_out:,} ops are left out here", "")]
-            self._forget()
+            self._rows.append(Row("┆", f"{left_out:,} ops are left out here", ""))
+            self._end_tracks()
             ops = ops[len(first) + left_out :]
         self._write(ops)
 
@@ -131,63 +128,64 @@ class _Column:
             self._operands(op)
             self._op(op)
             self._above = op.output
-            here = following is not None and any(edge.tensor == op.output for edge in self._edges[following.id])
-            if op.output in last_use and not (here and last_use[op.output] == following.id):
+            next_id = following.id if following is not None else ""
+            goes_on = any(edge.tensor == op.output for edge in self._edges.get(next_id, ()))
+            if op.output in last_use and not (goes_on and last_use[op.output] == next_id):
                 self._tracks[op.output] = Track(len(self._rows))
-                self._rows.append(("┤" if here else "┘", "", ""))
+                self._rows.append(Row("┤" if goes_on else "┘", "", ""))
 
-    def _forget(self) -> None:
-        """What was made above the gap can be pointed at by name only."""
+    def _end_tracks(self) -> None:
+        """No track crosses the gap: what was made above it is referred to by name."""
         self._tracks = {id: track for id, track in self._tracks.items() if track.stops}
         self._above = ""
 
     def _operands(self, op: OpRecord) -> None:
-        """A row for each operand: it comes down the column, along a rail, or from the side."""
+        """A row for each operand: it comes down the column, along a track, or from the side."""
         edges = self._edges[op.id]
         through = next((edge for edge in edges if edge.tensor == self._above), None)
         for edge in edges:
             back, first = self._backward(op, edge), through is None and edge is edges[0]
             if edge is through:
-                self._rows += [("│", "", back)] if back else []
+                self._rows += [Row("│", "", back)] if back else []
             elif edge.tensor in self._tracks:
                 self._tracks[edge.tensor].stops.append(len(self._rows))
-                self._rows.append(("┐" if first else "┤", self[edge.tensor], back))
+                self._rows.append(Row("┐" if first else "┤", self[edge.tensor], back))
             else:
                 self._rows += self._leaf(edge.tensor, "○" if first else "├─", back)
-            self._told.add(edge.tensor)
+            self._shown.add(edge.tensor)
 
-    def _leaf(self, id: str, mark: str, back: str) -> list[Row]:
-        """A tensor that no op above has made: its value or shape, and its gradient, where it is met first."""
+    def _leaf(self, id: str, symbol: str, back: str) -> list[Row]:
+        """A tensor that no op above has made: its value or shape, and its gradient, at its first use."""
         word, tensor = self[id], self._tensors[id]
-        if id in self._told:
-            return [(mark, f"{word}, again", back)]
+        if id in self._shown:
+            return [Row(symbol, f"{word}, again", back)]
         if tensor.value is not None:
             word += "" if word == factor(tensor.value) else f" = {theme.number(tensor.value)}"
         else:
             word += f" {theme.sizes(tensor.shape)}"
         if tensor.kind in ("interior", "output"):
-            return [(mark, f"{word}, made above", back)]
+            return [Row(symbol, f"{word}, made above", back)]
         if self._parts[id] > 1 and back:
-            return [(mark, word, self._gradient(tensor)), ("│", "", back)]
-        return [(mark, word, back)]
+            return [Row(symbol, word, self._gradient(tensor)), Row("│", "", back)]
+        return [Row(symbol, word, back)]
 
     def _op(self, op: OpRecord) -> None:
         symbol = plain(name(op.symbol))
         if not op.output:
             operands = [f"{self[e.tensor]} {theme.sizes(self._tensors[e.tensor].shape)}" for e in self._edges[op.id]]
-            self._rows.append(("✗", f"{symbol} failed for {' and '.join(operands)}:", ""))
-            self._rows += [("", theme.shorten(line, 1000), "") for line in op.error.splitlines()]
+            self._rows.append(Row("✗", f"{symbol} failed for {' and '.join(operands)}:", ""))
+            self._rows += [Row("", theme.shorten(line, 1000), "") for line in op.error.splitlines()]
             return
         z = self._tensors[op.output]
         result = f" = {theme.number(z.value)}" if z.value is not None else f"  {theme.sizes(z.shape)}"
         formula = put_in(op.formula or f"z = {op.name}", self._letters(op))
-        # A gradient that has come from one op alone stands beside that op's rule.
-        self._rows.append((symbol, formula + result, "" if self._parts[z.id] == 1 else self._gradient(z)))
+        # A gradient that comes from one op alone stands beside that op's rule.
+        self._rows.append(Row(symbol, formula + result, "" if self._parts[z.id] == 1 else self._gradient(z)))
 
-    # ------------------------------------------------------------------------------------------------------------ words
+    # ------------------------------------------------------------------------------------------------------------ names
 
     def __getitem__(self, id: str) -> str:
-        """What a tensor is called."""
+        """The name of a tensor."""
         if id not in self._names:
             self._names[id] = self._fresh(self._tensors[id])
         return self._names[id]
@@ -208,17 +206,18 @@ class _Column:
     def _letters(self, op: OpRecord) -> dict[str, str]:
         letters = {edge.operand: self[edge.tensor] for edge in self._edges[op.id]} | {"z": self[op.output]}
         if op.name in ("mean", "var", "std"):
-            folded = self._tensors[self._edges[op.id][0].tensor].shape
-            letters["n"] = str(math.prod(folded) // max(math.prod(self._tensors[op.output].shape), 1))
+            reduced = self._tensors[self._edges[op.id][0].tensor].shape
+            letters["n"] = str(math.prod(reduced) // max(math.prod(self._tensors[op.output].shape), 1))
         return letters
 
     def _gradient(self, tensor: TensorRecord) -> str:
         """`∂L/∂u = 0.5`"""
-        known = tensor.gradient is not None and self._record.output
-        return f"{partial('L', self[tensor.id])}{_measure(tensor.gradient)}" if known else ""
+        if tensor.gradient is None or not self._record.output:
+            return ""
+        return f"{partial('L', self[tensor.id])}{_measure(tensor.gradient)}"
 
     def _backward(self, op: OpRecord, edge: EdgeRecord) -> str:
-        """The rule by which an operand gets its gradient, or a part of it, and what that is."""
+        """The rule that gives an operand its gradient, or a part of it, and the number."""
         if not edge.derivative or not self._record.output:
             return ""
         several, found = self._parts[edge.tensor] > 1, edge.contribution
@@ -232,57 +231,16 @@ class _Column:
             rule += f", summed over {'axis' if len(edge.summed) == 1 else 'axes'} {', '.join(map(str, edge.summed))}"
         return rule + ("" if found is None else _measure(found))
 
-    # ------------------------------------------------------------------------------------------------------------ lines
-
-    def lines(self) -> list[str]:
-        """The drawing, line by line."""
+    def lines(self, width: int) -> list[str]:
+        """The drawing, line by line, for a terminal of that width."""
         tracks = [track for track in self._tracks.values() if track.stops]
-        before = lay_out(tracks, len(self._rows), min(MOST, self._width // 10))
-        for track in tracks:
-            if track.column < 0:
-                self._without(track)
-        rows = []
-        for track, (mark, computed, back) in zip(before, self._rows, strict=True):
-            gap = "" if not computed else "  " if columns(mark) == 1 else " "
-            rows.append((track, f"{track}{mark}{gap}{plain(computed)}", plain(back)))
-        room = max([columns(left) for _, left, right in rows if right], default=0)
-        room = max(room, len("computed ↓")) + 3
-        beside = room + max(columns(right) for *_, right in rows) <= self._width
-        lines = []
-        if len(ends := [tensor for tensor in self._ends if tensor.gradient is not None]) > 1:
-            lines += wrap(plain(f"L is the sum of {', '.join(self[tensor.id] for tensor in ends)}"), self._width)
-        if any(right for *_, right in rows):
-            heads = plain("computed ↓"), plain("gradient ↑")
-            lines.append(fill(heads[0], room) + heads[1] if beside else cut(" · ".join(heads), self._width))
-        for number, (track, left, right) in enumerate(rows):
-            if right and beside:
-                lines.append(fill(left, room) + right)
-            elif self._rows[number][0] or not left.strip("│ "):
-                lines += [cut(left, self._width)] if self._rows[number][1] or not right else []
-                lines += self._below(track, right, last=number + 1 == len(rows))
-            else:
-                lines += [f"   {line}" for line in wrap(left.strip(), self._width - 3)]
-        return [line.rstrip() for line in lines]
-
-    def _without(self, track: Track) -> None:
-        """A rail that found no room: its tensor is pointed at by name."""
-        mark, *beside = self._rows[track.start]
-        self._rows[track.start] = ("│" if mark == "┤" else "", *beside)
-        for stop in track.stops:
-            mark, word, back = self._rows[stop]
-            self._rows[stop] = ("├─" if mark == "┤" else "○", f"{word}, made above", back)
-
-    def _below(self, track: str, back: str, last: bool) -> list[str]:
-        """A gradient under its row, for there is no room beside it; rails and column go on."""
-        if not back:
-            return []
-        down = "".join("│" if c in "┌├│┼" else " " for c in track) + (" " if last else "│")
-        first, *others = wrap(back, self._width - columns(down) - 4, (*OPERATORS, "  (", ", "))
-        return [f"{down}  ↑ {first}", *(f"{down}    {line}" for line in others)]
+        ends = [self[tensor.id] for tensor in self._ends if tensor.gradient is not None]
+        note = f"L is the sum of {', '.join(ends)}" if len(ends) > 1 else ""
+        return write_lines(self._rows, tracks, width, note)
 
 
 def _measure(gradient: GradientRecord) -> str:
-    """The number that a gradient is, or the mean of its absolute values."""
+    """The value of a scalar gradient, or the mean absolute value."""
     if gradient.value is not None:
         return f" = {theme.number(float(gradient.value))}"
     return f"  (mean |·| {theme.number(gradient.mean_abs, 3)})"

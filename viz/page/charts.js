@@ -2,7 +2,7 @@
 
 const NO_PIXEL = 255;
 
-/** A histogram of bars between the least and the greatest value. */
+/** A histogram: bars between the minimum and the maximum. */
 function histogram(counts, low, high, color) {
   const [width, height] = [240, 56];
   const most = Math.max(...counts, 1);
@@ -30,7 +30,7 @@ function picture(pixels, diverging) {
   return canvas;
 }
 
-/** The picture with a bar that tells what the colours mean. */
+/** The picture with a colour bar. */
 function pictureWithLegend(pixels, diverging) {
   const { low, high } = pixels;
   const ramp = Array.from({ length: 64 }, (_, k) => Math.round((k * (NO_PIXEL - 1)) / 63));
@@ -39,7 +39,7 @@ function pictureWithLegend(pixels, diverging) {
   return element("figure", { class: "picture" }, picture(pixels, diverging), legend(low, high, between));
 }
 
-/** The least and the greatest value, and what stands between them. */
+/** The minimum and the maximum, with an element between them. */
 function legend(low, high, between) {
   const [from, to] = [element("span", {}, number(low, 3)), element("span", {}, number(high, 3))];
   return element("div", { class: "legend" }, from, between, to);

@@ -1,4 +1,4 @@
-// The panel beside the drawing: all that is known of what was clicked.
+// The panel beside the drawing: details of the part that was clicked.
 
 function showDetails(id) {
   const content = detailsOf(id);
@@ -42,7 +42,7 @@ function tensorDetails(tensor) {
       ["made by", maker && jump(maker.id, maker.symbol)],
       ["used by", jumps(users.get(tensor.id).map((edge) => [edge.op, ops.get(edge.op).symbol]))],
     ]),
-    ...arrayDetails("Value", tensor, tensor.kind === "parameter" ? LOOKS.weights : LOOKS.values),
+    ...arrayDetails("Value", tensor, tensor.kind === "parameter" ? ARRAY_STYLES.weights : ARRAY_STYLES.values),
     ...gradientDetails("Gradient", tensor.gradient),
     tensor.altered && line(`It isn't the sum of what is drawn: ${tensor.altered}.`),
     ...heldDetails(tensor.held),
@@ -52,8 +52,8 @@ function tensorDetails(tensor) {
 /** What `.grad` held before and after, where that isn't the gradient alone. */
 function heldDetails(held) {
   if (!held || held.alone) return [];
-  const said = (gradient) => (gradient ? amount(gradient) : "nothing");
-  return [facts([[".grad before", said(held.before)], [".grad then", said(held.after)]])];
+  const text = (gradient) => (gradient ? amount(gradient) : "nothing");
+  return [facts([[".grad before", text(held.before)], [".grad then", text(held.after)]])];
 }
 
 function opDetails(op) {
@@ -76,7 +76,7 @@ function opDetails(op) {
   ];
 }
 
-/** Of an edge into an op; the edge out of an op has nothing of its own to tell, so its op is shown. */
+/** Details of an edge into an op; for the edge out of an op, those of the op. */
 function edgeDetails(id) {
   const edge = edges.get(id);
   if (!edge) return ops.has(id.split("-")[1]) ? opDetails(ops.get(id.split("-")[1])) : null;
@@ -95,17 +95,17 @@ function edgeDetails(id) {
   ];
 }
 
-/** The verdict of finite differences. */
+/** The result of the check by finite differences. */
 function checked(error) {
   if (error === undefined) return null;
   return `${error < 0.01 ? "✓ agrees with" : "✗ differs from"} finite differences (relative ${number(error, 2)})`;
 }
 
-/** So many values are shown in full; a parameter's gradient is known in full, for it is added up. */
+/** The most values that are shown in full; more are kept of a parameter's gradient, to add them up. */
 const FEW = 64;
 
 /** How an array is shown: whether its sign matters, and the colour of its histogram. */
-const LOOKS = {
+const ARRAY_STYLES = {
   values: { isSigned: false, color: "var(--blue)" },
   weights: { isSigned: true, color: "var(--green)" },
   gradient: { isSigned: true, color: "var(--vermilion)" },
@@ -115,11 +115,11 @@ function gradientDetails(heading, record) {
   if (!record) return [];
   const array = { ...record, shape: record.shape ?? [] };
   const mean = record.value === undefined ? [["mean |·|", number(record.mean_abs)]] : [];
-  return arrayDetails(heading, array, LOOKS.gradient, mean);
+  return arrayDetails(heading, array, ARRAY_STYLES.gradient, mean);
 }
 
 /** Value, statistics, values, histogram and picture of an array. */
-function arrayDetails(heading, { value, statistics, details, shape }, look, more = []) {
+function arrayDetails(heading, { value, statistics, details, shape }, style, more = []) {
   if (value === undefined && !statistics && !details && !more.length) return [];
   const values = details?.values ?? [];
   const isArray = values.length !== 1;
@@ -127,8 +127,8 @@ function arrayDetails(heading, { value, statistics, details, shape }, look, more
     element("h3", {}, heading),
     value === undefined ? null : equation(number(value, 7)),
     facts([...more, ...statisticFacts(statistics)]),
-    isArray && details?.picture && pictureWithLegend(details.picture, look.isSigned),
-    isArray && details && statistics && histogram(details.histogram, statistics.min, statistics.max, look.color),
+    isArray && details?.picture && pictureWithLegend(details.picture, style.isSigned),
+    isArray && details && statistics && histogram(details.histogram, statistics.min, statistics.max, style.color),
     value === undefined && values.length && values.length <= FEW ? valuesTable(values, shape) : null,
   ];
 }
@@ -156,11 +156,11 @@ function valuesTable(values, shape = []) {
 
 // ------------------------------------------------------------------------------------------------------------- helpers
 
-/** Pairs of a term and what there is to say; those without are left out. */
+/** A list of terms and facts; terms without a fact are left out. */
 function facts(pairs) {
-  const told = pairs.filter(([, fact]) => fact !== undefined && fact !== null && fact !== "" && fact.length !== 0);
+  const known = pairs.filter(([, fact]) => fact !== undefined && fact !== null && fact !== "" && fact.length !== 0);
   const pair = ([term, fact]) => [element("dt", {}, term), element("dd", {}, fact)];
-  return told.length ? element("dl", {}, told.flatMap(pair)) : null;
+  return known.length ? element("dl", {}, known.flatMap(pair)) : null;
 }
 
 /** A button that leads to another part of the graph. */

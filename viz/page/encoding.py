@@ -1,4 +1,4 @@
-"""Records as JSON for the page: nothing but text and numbers, safe between the tags of a script."""
+"""Records as JSON for the page: text and numbers only, safe between the tags of a script."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from tensorgrad.viz.record.records import Details, SourceLine
 from tensorgrad.viz.record.statistics import FEW
 
 NO_PIXEL = 255
-"""What stands for a gap between two channels, or a value that isn't finite."""
+"""The byte of a gap between two channels, or of a value that isn't finite."""
 
 
 def encode(record: Any) -> str:
     r"""A record as JSON.
 
-    Fields that say nothing (None, an empty text or tuple) are left out. A float that JSON has no word for is written as
-    `{"float": "nan"}`. A picture becomes one byte per pixel, for the page shows colours; many values become the bytes
-    of their array. So LeNet stays small.
+    Empty fields (None, an empty text or tuple) are left out. A float that JSON can't represent is written as
+    `{"float": "nan"}`. To keep pages small, a picture becomes one byte per pixel, and many values become the bytes of
+    their array.
 
     >>> from tensorgrad.viz.record.records import OpRecord
     >>> encode(OpRecord("op0", "</script>", "+", "", (("fill", "nan"),), "t1", idle=float("nan")))[:41]
@@ -37,7 +37,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Details):
         return _details(value)
     if isinstance(value, SourceLine):
-        # Whoever gets the page isn't to learn where the program lay.
+        # The page doesn't reveal the folders of its author.
         value = replace(value, file=PurePath(value.file).name)
     if is_dataclass(value):
         named = {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
@@ -50,14 +50,14 @@ def _plain(value: Any) -> Any:
 
 
 def _details(details: Details) -> dict[str, Any]:
-    plain = {"values": _values(details.values), "histogram": details.histogram}
+    plain: dict[str, Any] = {"values": _values(details.values), "histogram": details.histogram}
     if details.picture:
         plain["picture"] = _picture(np.array(details.picture, float))
     return plain
 
 
 def _values(values: tuple[Any, ...]) -> Any:
-    """Few as they are; many as the little-endian bytes of floats, of half the width where that loses nothing."""
+    """Few values as they are; many as the little-endian bytes of floats, in float32 where that is exact."""
     if len(values) <= FEW:
         return _plain(values)
     wide = np.array(values, "<f8")
@@ -68,11 +68,11 @@ def _values(values: tuple[Any, ...]) -> Any:
 
 
 def _picture(pixels: np.ndarray) -> dict[str, Any]:
-    """(rows, columns) as bytes from 0, the least value, to 254, the greatest."""
+    """(rows, columns) as bytes from 0, the minimum, to 254, the maximum."""
     finite = np.isfinite(pixels)
     low, high = (float(pixels[finite].min()), float(pixels[finite].max())) if finite.any() else (0.0, 0.0)
     scaled = np.full(pixels.shape, NO_PIXEL, np.uint8)
-    # Halves, for the difference of the largest floats is no float.
+    # Halved: the difference of the largest floats overflows.
     span = (high / 2 - low / 2) or 1.0
     scaled[finite] = np.rint((pixels[finite] / 2 - low / 2) / span * (NO_PIXEL - 1))
     rows, columns = pixels.shape

@@ -1,9 +1,9 @@
-// Folding of modules, without a new layout: the heights that nobody uses any more are taken out of the drawing.
+// Folding of modules without a new layout: heights that nothing uses any more are removed from the drawing.
 
-const HALF = 15; // of the height of a folded module; as much stays free at the top and the foot of an open one
+const HALF = 15; // half the height of a folded module; as much stays free at the top and the bottom of an open one
 const FORWARD = ["#6b6b6b", "#b5b5b5"]; // the colours of lanes that carry data, not gradients
 
-/** The parts of the drawing as it was laid out: every node, edge and module with its box. */
+/** The parts of the drawing as it was laid out: every node, edge and module with its bounding box. */
 const parts = { nodes: new Map(), edges: [], modules: [] };
 const folded = new Set();
 
@@ -13,7 +13,7 @@ function startFolding() {
   }
   for (const group of drawing.querySelectorAll("g.edge")) parts.edges.push(readEdge(group));
   for (const group of drawing.querySelectorAll("g.cluster")) parts.modules.push(readModule(group));
-  // Titles of groups would pop up as tooltips that say `t0->op0`.
+  // Browsers would show the titles of groups, such as `t0->op0`, as tooltips.
   for (const title of drawing.querySelectorAll("g > title")) title.remove();
   const begins = stage.dataset.folded.split(" ");
   for (const module of parts.modules) if (begins.includes(module.group.id)) folded.add(module);
@@ -31,15 +31,15 @@ function readEdge(group) {
   const line = group.querySelector("path");
   group.append(shape("path", { class: "reach", d: line.getAttribute("d") }));
   const lines = [...group.querySelectorAll("path")].map((path) => ({ path, d: path.getAttribute("d") }));
-  const marks = [...group.querySelectorAll("polygon, text")].map((mark) => ({ mark, ...boxOf(mark) }));
+  const decorations = [...group.querySelectorAll("polygon, text")].map((part) => ({ part, ...boxOf(part) }));
   for (const part of group.querySelectorAll("path:not(.reach), polygon, text")) {
     const color = part.getAttribute("stroke") ?? part.getAttribute("fill");
     part.classList.toggle("back", !FORWARD.includes(color?.toLowerCase()));
   }
-  return { group, ends, lines, marks };
+  return { group, ends, lines, decorations };
 }
 
-/** A module's frame and, for when it is folded, the box that takes its place. */
+/** A module's frame, and the box that replaces it when it is folded. */
 function readModule(group) {
   const box = boxOf(group);
   const frame = group.querySelector("path, polygon");
@@ -47,10 +47,10 @@ function readModule(group) {
   const text = group.querySelector("text")?.textContent ?? "";
   group.append(shape("text", { class: "opener", x: box.right - 12, y: box.top + 18 }, "▾"));
   const count = inside.filter((id) => ops.has(id)).length;
-  const lid = shape("rect", { class: "lid", x: box.left, width: box.right - box.left, rx: 8 });
-  const label = shape("text", { class: "lid-title", x: box.left + 10 }, `▸ ${text}`);
-  const size = shape("text", { class: "lid-size", x: box.right - 10 }, count === 1 ? "1 op" : `${count} ops`);
-  const closed = shape("g", { class: "folded", id: `folded-${parts.modules.length}` }, lid, label, size);
+  const cover = shape("rect", { class: "module-box", x: box.left, width: box.right - box.left, rx: 8 });
+  const label = shape("text", { class: "module-title", x: box.left + 10 }, `▸ ${text}`);
+  const size = shape("text", { class: "module-size", x: box.right - 10 }, count === 1 ? "1 op" : `${count} ops`);
+  const closed = shape("g", { class: "folded", id: `folded-${parts.modules.length}` }, cover, label, size);
   const [d, points] = [frame.getAttribute("d"), frame.getAttribute("points")];
   return { group, closed, frame, d, points, inside, ...box, text };
 }
@@ -72,7 +72,7 @@ function foldAll() {
   arrange();
 }
 
-/** The folded module that hides a node, the outermost where they are nested; undefined for a node that is seen. */
+/** The folded module that hides a node, the outermost where they are nested; undefined for a visible node. */
 function hiddenBy(id) {
   return outermost().find((module) => module.inside.includes(id));
 }
@@ -81,28 +81,28 @@ function outermost() {
   return [...folded].filter((module) => ![...folded].some((other) => other !== module && contains(other, module)));
 }
 
-/** Put everything where it belongs now. */
+/** Place everything for the modules that are folded now. */
 function arrange() {
   const closed = outermost();
   const hidden = new Map(closed.flatMap((module) => module.inside.map((id) => [id, module])));
-  const isShut = (module) => closed.some((other) => other === module || contains(other, module));
-  const inSight = parts.modules.filter((module) => !isShut(module));
-  const move = heights(closed, inSight, hidden);
+  const isHidden = (module) => closed.some((other) => other === module || contains(other, module));
+  const visible = parts.modules.filter((module) => !isHidden(module));
+  const move = heights(closed, visible, hidden);
   for (const [id, node] of parts.nodes) placeNode(node, hidden.has(id), move);
   for (const edge of parts.edges) placeEdge(edge, hidden, move);
-  for (const module of parts.modules) placeModule(module, closed.includes(module), inSight.includes(module), move);
+  for (const module of parts.modules) placeModule(module, closed.includes(module), visible.includes(module), move);
   find("fold-all").textContent = folded.size < parts.modules.length ? "Fold all" : "Unfold all";
   find("fold-all").hidden = parts.modules.length === 0;
 }
 
-/** The map from heights as laid out to heights now: it goes up, but stands still where folding left nothing to see. */
-function heights(closed, inSight, hidden) {
-  const seen = [...parts.nodes].filter(([id]) => !hidden.has(id)).map(([, node]) => node);
-  const labels = parts.edges.filter(({ ends }) => !ends.some((id) => hidden.has(id))).flatMap((edge) => edge.marks);
-  // What is left of a folded module is its top and its foot: edges into it end between them, in its middle.
-  const tops = [...closed, ...inSight].map(({ top }) => ({ top, bottom: top + HALF }));
-  const feet = [...closed, ...inSight].map(({ bottom }) => ({ top: bottom - HALF, bottom }));
-  const kept = [...seen, ...labels, ...tops, ...feet];
+/** The map from heights as laid out to heights now: it increases, but is constant where folding left nothing to see. */
+function heights(closed, visible, hidden) {
+  const nodes = [...parts.nodes].filter(([id]) => !hidden.has(id)).map(([, node]) => node);
+  const labels = parts.edges.filter(({ ends }) => !ends.some((id) => hidden.has(id))).flatMap((edge) => edge.decorations);
+  // Of a folded module the top and the bottom are kept: edges into it end between them, in its middle.
+  const tops = [...closed, ...visible].map(({ top }) => ({ top, bottom: top + HALF }));
+  const feet = [...closed, ...visible].map(({ bottom }) => ({ top: bottom - HALF, bottom }));
+  const kept = [...nodes, ...labels, ...tops, ...feet];
   const knots = [...closed, ...kept].flatMap(({ top, bottom }) => [top, bottom]).sort((a, b) => a - b);
   const covers = (from, to) => (box) => box.top <= from && to <= box.bottom;
   let lost = 0;
@@ -137,16 +137,17 @@ function shift(group, { top, bottom }, move) {
   group.setAttribute("transform", `translate(0 ${move(middle) - middle})`);
 }
 
-/** An edge within a folded module is hidden; of one that leads into it, what lies beneath the box. */
+/** An edge within a folded module is hidden; of an edge that leads into it, what lies under the box. */
 function placeEdge(edge, hidden, move) {
   const [from, to] = edge.ends.map((id) => hidden.get(id));
   edge.group.classList.toggle("hidden", from !== undefined && from === to);
   const opIsHidden = edge.ends.some((id) => ops.has(id) && hidden.has(id));
   for (const { path, d } of edge.lines) path.setAttribute("d", movePath(d, move));
-  for (const mark of edge.marks) {
-    const isBeneath = [from, to].some((module) => module && contains(module, mark));
-    mark.mark.classList.toggle("hidden", isBeneath || (opIsHidden && mark.mark.tagName === "text"));
-    shift(mark.mark, mark, move);
+  for (const decoration of edge.decorations) {
+    const { part } = decoration;
+    const isBeneath = [from, to].some((module) => module && contains(module, decoration));
+    part.classList.toggle("hidden", isBeneath || (opIsHidden && part.tagName === "text"));
+    shift(part, decoration, move);
   }
 }
 
@@ -159,15 +160,15 @@ function movePath(d, move) {
   });
 }
 
-function placeModule(module, isClosed, isInSight, move) {
-  module.group.classList.toggle("hidden", !isInSight);
+function placeModule(module, isClosed, isVisible, move) {
+  module.group.classList.toggle("hidden", !isVisible);
   for (const name of ["d", "points"]) if (module[name]) module.frame.setAttribute(name, movePath(module[name], move));
   for (const text of module.group.querySelectorAll("text")) shift(text, { top: module.top, bottom: module.top }, move);
   if (!isClosed) return module.closed.remove();
   const [top, bottom] = [move(module.top), move(module.bottom)];
-  const [lid, ...texts] = module.closed.children;
-  lid.setAttribute("y", top);
-  lid.setAttribute("height", bottom - top);
+  const [cover, ...texts] = module.closed.children;
+  cover.setAttribute("y", top);
+  cover.setAttribute("height", bottom - top);
   for (const text of texts) text.setAttribute("y", (top + bottom) / 2 + 4);
   module.group.parentNode.append(module.closed);
 }

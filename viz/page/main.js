@@ -1,4 +1,4 @@
-// Everything wired up.
+// Events: what keys, clicks and buttons do.
 
 const KEYS = {
   ArrowRight: () => show(position + 1),
@@ -40,10 +40,10 @@ function onSearchKey(event) {
   stage.focus();
 }
 
-/** What a click on some part of the drawing does. */
+/** The action of a click on a part of the drawing. */
 function choose(target) {
   const module = parts.modules.find(({ group, closed }) => group.contains(target) || closed.contains(target));
-  // Of an open module only its title: its face is for dragging.
+  // Of an open module only the title: its area is for dragging.
   if (module && !target.matches("path, polygon")) {
     toggle(module);
     return show(position);
@@ -65,7 +65,7 @@ function onLinkClick(event) {
   if (place) reveal(place);
 }
 
-/** Nodes and modules can be reached with the tab key, and say what they are. */
+/** Nodes and modules can be reached with the tab key, and have labels for screen readers. */
 function nameParts() {
   for (const [id, { group }] of parts.nodes) {
     const record = tensors.get(id) ?? ops.get(id);

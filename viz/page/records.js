@@ -1,9 +1,9 @@
-// The records of the graph, and who is connected with whom.
+// The records of the graph, and look-ups between them.
 
-/** Floats that JSON has no words for. */
+/** Floats that JSON can't represent. */
 const FLOATS = { nan: NaN, inf: Infinity, "-inf": -Infinity };
 
-/** What stands for something that JSON can't say, or not briefly: see encoding.py. */
+/** Decode what encoding.py writes for floats and arrays. */
 function revive(key, value) {
   if (value?.float) return FLOATS[value.float];
   if (value?.float32) return Array.from(new Float32Array(bytesOf(value.float32).buffer));
@@ -20,7 +20,7 @@ graph.ops ??= [];
 graph.tensors ??= [];
 graph.edges ??= [];
 
-/** What the graph is about: the loss, or all that backward() started from. */
+/** The tensors that the graph is about: the loss, or all that backward() started from. */
 const outputs = graph.tensors.filter((tensor) => tensor.kind === "output").map((tensor) => tensor.id);
 
 const tensors = new Map(graph.tensors.map((tensor) => [tensor.id, tensor]));
@@ -35,7 +35,7 @@ for (const edge of graph.edges) {
 }
 const edges = new Map(graph.edges.map((edge) => [edge.id, edge]));
 
-/** What to call a tensor: its name, or where it comes from. */
+/** The title of a tensor: its name, or where it comes from. */
 function title(tensor) {
   if (tensor.name) return tensor.name;
   if (tensor.kind === "output") return outputs.length > 1 ? `output ${outputs.indexOf(tensor.id) + 1}` : "output";
@@ -44,6 +44,6 @@ function title(tensor) {
 }
 
 /** Its value where it is one number, else its shape. */
-function gist(tensor) {
+function valueOrShape(tensor) {
   return tensor.value === undefined ? sizes(tensor.shape) : number(tensor.value);
 }

@@ -1,11 +1,11 @@
-// Search: what matches is marked, and Enter walks from one match to the next.
+// Search: matches are highlighted, and Enter goes from one match to the next.
 
 let matches = [];
 let visited = -1;
 
 function search(query) {
   const wanted = query.trim().toLowerCase();
-  matches = wanted ? [...graph.tensors, ...graph.ops].filter((record) => words(record).includes(wanted)) : [];
+  matches = wanted ? [...graph.tensors, ...graph.ops].filter((record) => searchText(record).includes(wanted)) : [];
   visited = -1;
   for (const group of drawing.querySelectorAll(".found")) group.classList.remove("found");
   for (const { id } of matches) placeOf(id)?.classList.add("found");
@@ -13,8 +13,8 @@ function search(query) {
   if (matches.length) visit(1);
 }
 
-/** All that a tensor or an op can be found by. */
-function words(record) {
+/** The text in which a tensor or an op is searched. */
+function searchText(record) {
   const modules = (record.scopes ?? []).map(([path, kind]) => `${path} ${kind}`);
   return [record.name, record.symbol, record.kind, record.id, ...modules].join(" ").toLowerCase();
 }

@@ -1,8 +1,8 @@
-// One step shown: lit in the drawing, while story.js tells it and table.js keeps the account.
+// Shows one step: highlights its parts in the drawing; story.js describes it, table.js lists the gradients.
 
 let position = 0;
 
-/** When each part of the drawing comes into play: by id, the step at which it runs, and at which its gradient comes. */
+/** By id of each part of the drawing: the step at which it runs, and the step at which its gradient arrives. */
 const runsAt = new Map();
 const returnsAt = new Map();
 
@@ -13,7 +13,7 @@ function startStepper() {
     if (step.edge) {
       setOnce(returnsAt, `edge-${step.edge.op}-out`, k);
       setOnce(returnsAt, step.edge.id, k);
-      if (!outputs.includes(step.edge.tensor)) returnsAt.set(step.edge.tensor, k); // the last of its parts
+      if (!outputs.includes(step.edge.tensor)) returnsAt.set(step.edge.tensor, k); // the last of its contributions
     }
   });
   find("slider").max = steps.length - 1;
@@ -29,7 +29,7 @@ function setOnce(map, key, value) {
   if (!map.has(key)) map.set(key, value);
 }
 
-/** Go to a step; those outside of the pass stand for its first and last. */
+/** Go to a step; a number out of range means the first or the last. */
 function show(wanted) {
   position = Math.min(Math.max(wanted, 0), steps.length - 1);
   const step = steps[position];
@@ -38,37 +38,37 @@ function show(wanted) {
   find("count").textContent = `${position} / ${steps.length - 1}`;
   document.body.dataset.step = position;
   document.body.dataset.phase = step.phase;
-  light(step);
+  highlight(step);
   if (step.phase === "failed") showDetails(step.op.id);
-  find("story").replaceChildren(...tell(step, arrived));
+  find("story").replaceChildren(...describe(step, arrived));
   find("gradients").replaceChildren(...gradientTable(arrived, step.edge?.tensor));
-  // Whoever reads the details isn't to lose them.
+  // Don't scroll away from open details.
   if (find("details").hidden) find("gradients").querySelector(".current")?.scrollIntoView({ block: "nearest" });
 }
 
-/** What runs later is pale, what is at work now is lit, and the way the gradient has come is bold. */
-function light(step) {
+/** Later parts are pale, current ones are highlighted, and the path of the gradient so far is bold. */
+function highlight(step) {
   const isForward = step.phase === "forward" || step.phase === "failed";
   for (const group of drawing.querySelectorAll(".node, .edge")) {
     group.classList.toggle("later", isForward && (runsAt.get(group.id) ?? -1) > position);
     const returns = returnsAt.get(group.id) ?? Infinity;
-    group.classList.toggle("walked", !isForward && returns <= position);
+    group.classList.toggle("visited", !isForward && returns <= position);
     group.classList.toggle("due", step.phase !== "start" && returns > position);
   }
   for (const group of drawing.querySelectorAll(".now")) group.classList.remove("now");
-  const now = atWork(step).map(placeOf).filter(Boolean);
+  const now = current(step).map(placeOf).filter(Boolean);
   for (const group of now) group.classList.add("now");
   if (now.length) reveal(now[0]);
 }
 
-/** The parts at work in a step, that to look at first. */
-function atWork({ phase, op, edge }) {
+/** The current parts of a step, the main one first. */
+function current({ phase, op, edge }) {
   if (phase === "seed") return outputs;
   if (op) return [op.id, op.output];
   return edge ? [edge.id, edge.tensor] : [];
 }
 
-/** Where a part of the graph is seen: itself, the folded module it is in, or the edge that it was drawn as. */
+/** The element that shows a part of the graph: its own, the folded module it is in, or the edge that replaces it. */
 function placeOf(id) {
   const group = drawing.querySelector(`[id="${id}"]`);
   if (!group) return placeBehind(id);
@@ -77,7 +77,7 @@ function placeOf(id) {
   return hidden ? hidden.closed : group;
 }
 
-/** Steps that only arrange a parameter aren't drawn: the edge behind them stands for them. */
+/** View ops aren't drawn: the edge behind them stands for them. */
 function placeBehind(id) {
   const output = tensors.has(id) ? id : ops.get(edges.get(id)?.op ?? id)?.output;
   const next = users.get(output)?.[0];

@@ -1,8 +1,8 @@
-// One step told in words and numbers.
+// Describes one step in words and numbers.
 
-/** The lines that tell a step, and beside them the array that it made. */
-function tell(step, arrived) {
-  const lines = element("div", {}, ...STORIES[step.phase](step, arrived));
+/** The lines that describe a step, and beside them a picture of the array that it made. */
+function describe(step, arrived) {
+  const lines = element("div", {}, ...DESCRIPTIONS[step.phase](step, arrived));
   return [lines, ...thumbnail(step)];
 }
 
@@ -13,24 +13,24 @@ function thumbnail({ op, edge }) {
   return [element("figure", { class: "thumbnail" }, picture(details.picture, edge !== undefined), caption)];
 }
 
-const STORIES = {
+const DESCRIPTIONS = {
   start: () => [
     headline("The whole graph", "data flows down, the gradient flows up"),
     line(`Press → : ${graph.ops.some((op) => op.error) ? "each op runs, up to the one that failed." : AHEAD[Number(expected.size > 0)]}`),
   ],
   forward: ({ op }) => [headline(`Forward: ${op.symbol}`, op.scopes && modulePath(op)), line(...appliedLine(op))],
   failed: ({ op }) => [
-    headline(`Here it failed: ${op.symbol}`, op.scopes && modulePath(op)),
+    headline(`Failed: ${op.symbol}`, op.scopes && modulePath(op)),
     line(...operands(op)),
     element("p", { class: "error" }, op.error),
   ],
   seed: () => [
     ...beginning(),
-    line("From here each op hands the gradient on to its inputs, times its local derivative."),
+    line("From here each op passes the gradient on to its inputs, times its local derivative."),
   ],
-  backward: ({ edge }, arrived) => tellBackward(edge, arrived),
+  backward: ({ edge }, arrived) => describeBackward(edge, arrived),
   end: () => [
-    headline("Done", "every path has been walked"),
+    headline("Done", "the gradient has come along every path"),
     line("The gradient of each parameter is the sum of what came along all its paths."),
     line("The table shows it. ", ...whatGradHolds()),
   ],
@@ -41,7 +41,7 @@ const AHEAD = [
   "first each op runs, then the chain rule carries the gradient back, edge by edge.",
 ];
 
-/** Where the gradient comes from: 1 at the loss; or what backward() was given, or what the rest handed back. */
+/** The upstream gradient: 1 at the loss; or what backward() was given, or what ops outside of the graph handed on. */
 function beginning() {
   const starts = outputs.map((id) => [tensors.get(id), seed(tensors.get(id))]);
   const isLoss = starts.length === 1 && starts[0][1].value === 1;
@@ -51,19 +51,19 @@ function beginning() {
   return [headline("Backward begins", aside), ...lines];
 }
 
-/** What `.grad` of the parameters has to do with it. */
+/** What `.grad` of the parameters holds. */
 function whatGradHolds() {
   const code = (text) => element("code", {}, text);
   const known = graph.tensors.filter((tensor) => tensor.kind === "parameter" && tensor.held);
   const others = known.filter(({ held }) => !held.alone);
   if (!known.length) return graph.tensors.some(({ gradient }) => gradient) ? [] : ["Its numbers aren't known."];
   if (!others.length) return [code(".grad"), " holds it."];
-  if (others.every(({ held }) => !held.after)) return [code(".grad"), " is empty: this was a look, not backward()."];
+  if (others.every(({ held }) => !held.after)) return [code(".grad"), " is empty: backward() has not run."];
   const { held, ...tensor } = others.find(({ held: { after } }) => after);
-  const more = others.length > 1 ? `; so of ${others.length - 1} more` : "";
+  const more = others.length > 1 ? `; ${others.length - 1} more differ` : "";
   const before = held.before ? [" held ", amount(held.before), " before, and"] : [];
   const name = nameTag(title(tensor), 28);
-  return [code(".grad"), " isn't that alone: of ", name, " it", ...before, " now holds ", amount(held.after), `${more}.`];
+  return [code(".grad"), " of ", name, ...before, " now holds ", amount(held.after), `${more}.`];
 }
 
 /** A gradient in short. */
@@ -83,7 +83,7 @@ function modulePath(op) {
 /** `z = x · y with x = a = 2, y = b = −3 gives −6`. */
 function appliedLine(op) {
   const output = tensors.get(op.output);
-  const made = element("b", {}, gist(output));
+  const made = element("b", {}, valueOrShape(output));
   return [formula(op.formula || op.symbol), " with ", ...operands(op), " gives ", made, spread(output.statistics)];
 }
 
@@ -103,7 +103,7 @@ function valueOrSizes(tensor) {
   return tensor.shape ? ` ${sizes(tensor.shape)}` : "";
 }
 
-function tellBackward(edge, arrived) {
+function describeBackward(edge, arrived) {
   const op = ops.get(edge.op);
   const x = edge.operand;
   return [
@@ -116,7 +116,7 @@ function tellBackward(edge, arrived) {
   ];
 }
 
-/** The chain rule with its numbers: `∂L/∂x = ∂L/∂z · ∂z/∂x = 2 × −3 = −6`; of arrays the rule, and what it made. */
+/** The chain rule with its numbers: `∂L/∂x = ∂L/∂z · ∂z/∂x = 2 × −3 = −6`; of arrays the rule, and the mean. */
 function product(edge, arrived) {
   const output = tensors.get(ops.get(edge.op).output);
   const upstream = arrived.get(output.id);
@@ -134,7 +134,7 @@ function chain({ operand }) {
   return `∂L/∂${operand} = ∂L/∂z · ∂z/∂${operand}`;
 }
 
-/** Some ops state their whole rule, most their local derivative. */
+/** Some ops state the whole rule, most the local derivative. */
 function rule(edge) {
   const derivative = edge.derivative ?? "";
   return derivative.startsWith("∂L") ? derivative : element("span", {}, chain(edge), aside(edge));
@@ -154,14 +154,14 @@ function gradient(value, digits) {
   return element("b", { class: "gradient" }, number(value, digits));
 }
 
-/** Where paths meet: what had come before, and the sum. */
+/** Where paths meet: the sum so far, and the new one. */
 function meeting(edge, arrived) {
   const all = expected.get(edge.tensor);
   if (all === 1) return "";
   const now = arrived.get(edge.tensor);
   const before = gradientsAfter(position).get(edge.tensor);
   const tensor = tensors.get(edge.tensor);
-  if (tensor.kind === "output") return line("Backward began there: its gradient is complete, this included.");
+  if (tensor.kind === "output") return line("Backward began at this tensor: its gradient already includes this.");
   const paths = `Path ${now.parts} of ${all} to `;
   if (!before) return line(paths, nameTag(title(tensors.get(edge.tensor))), ": more will be added to this.");
   const sum = now.value === undefined ? meanSum(edge, before, now) : scalarSum(edge, before, now);
@@ -178,7 +178,7 @@ function scalarSum(edge, before, now) {
 }
 
 function meanSum(edge, before, now) {
-  const said = (mean) => (mean === undefined ? "…" : `mean |·| ${number(mean, 3)}`);
-  const sum = element("b", { class: "gradient" }, said(now.meanAbs));
-  return [`${said(before.meanAbs)} so far, + ${said(edge.contribution?.mean_abs)} → `, sum];
+  const text = (mean) => (mean === undefined ? "…" : `mean |·| ${number(mean, 3)}`);
+  const sum = element("b", { class: "gradient" }, text(now.meanAbs));
+  return [`${text(before.meanAbs)} so far, + ${text(edge.contribution?.mean_abs)} → `, sum];
 }

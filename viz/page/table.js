@@ -1,6 +1,6 @@
 // The table of gradients: what has arrived so far, per tensor.
 
-/** What has arrived so far, per tensor: parameters first. Attributes hold the numbers in full, of small arrays all. */
+/** The gradients so far, parameters first. Attributes hold the numbers in full, of small arrays all elements. */
 function gradientTable(arrived, current) {
   if (!expected.size) return [line(element("small", {}, "No gradient flows in this graph."))];
   const ids = [...expected.keys()];

@@ -1,4 +1,4 @@
-// Numbers, names and elements. Whatever comes from the model enters the page as text, here and nowhere else.
+// Numbers, names and elements. All that comes from the model enters the page as text, here and nowhere else.
 
 /** A number with some significant digits and a true minus sign. */
 function number(value, digits = 4) {
@@ -23,7 +23,7 @@ function shorten(text, longest = 48) {
   return `${letters.slice(0, half).join("")}…${letters.slice(1 - half).join("")}`;
 }
 
-/** A name, fenced off so that one written from right to left doesn't turn its neighbours around. */
+/** A name, isolated so that one written from right to left doesn't reverse its neighbours. */
 function nameTag(text, longest) {
   return element("bdi", { class: "name" }, shorten(text, longest));
 }
@@ -51,15 +51,17 @@ function find(id) {
   return document.getElementById(id);
 }
 
-/** A line of text; a formula that stands by itself; a formula within a line. */
+/** A line of text. */
 function line(...children) {
   return element("p", {}, ...children);
 }
 
+/** A formula on a line of its own. */
 function equation(...children) {
   return element("p", { class: "equation" }, ...children);
 }
 
+/** A formula within a line. */
 function formula(text) {
   return element("span", { class: "formula" }, text);
 }

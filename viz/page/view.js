@@ -1,4 +1,4 @@
-// The drawing as it is seen: moved by dragging, zoomed by the wheel.
+// The view of the drawing: moved by dragging, zoomed by the wheel.
 
 const stage = find("stage");
 const drawing = stage.querySelector("svg");
@@ -14,7 +14,7 @@ function startView() {
   stage.addEventListener("wheel", onWheel, { passive: false });
   stage.addEventListener("pointerdown", onPress);
   fit();
-  // A tall graph is better read from its top than seen as a thread.
+  // A tall graph would be too small: show its top.
   if (view.scale < 0.75) fitWidth();
 }
 
@@ -55,7 +55,7 @@ function onWheel(event) {
   zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), event.clientX - frame.x, event.clientY - frame.y);
 }
 
-/** Drag the drawing along; a click that follows a drag isn't meant as one. */
+/** Drag the drawing; the click at the end of a drag does nothing. */
 function onPress(press) {
   if (press.button !== 0) return;
   const from = { x: press.clientX - view.x, y: press.clientY - view.y };
@@ -69,14 +69,14 @@ function onPress(press) {
   };
   const release = () => {
     removeEventListener("pointermove", move);
-    // After the click.
+    // After the click event.
     setTimeout(() => stage.classList.remove("dragged"));
   };
   addEventListener("pointermove", move);
   addEventListener("pointerup", release, { once: true });
 }
 
-/** Move a part of the drawing into sight, gently: nothing moves if it is there already. */
+/** Move a part of the drawing into the view; nothing moves if it is visible already. */
 function reveal(part) {
   const [frame, box] = [stage.getBoundingClientRect(), part.getBoundingClientRect()];
   view.x += shiftInto(box.left, box.right, frame.left, frame.right);

@@ -1,4 +1,4 @@
-"""The page put together: the template, with the style, the drawing, the records and the program filled in."""
+"""Writes the page: the template, with the style, the drawing, the records and the program filled in."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tensorgrad.viz.record.records import GraphRecord
 PROGRAM = (
     "text",
     "records",
-    "walk",
+    "steps",
     "charts",
     "view",
     "fold",
@@ -24,17 +24,17 @@ PROGRAM = (
     "search",
     "main",
 )
-"""The parts of the program, each on its own subject, in the order they build on each other."""
+"""The parts of the program, in the order in which they build on each other."""
 
 
 def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = ()) -> str:
     """A graph as a page that shows the chain rule at work, step by step.
 
     Args:
-        graph: its records, best with `Depth(numbers=True, closely=True)`; the page says what they hold.
+        graph: its records, best with `Depth(numbers=True, details=True)`; the page shows what they hold.
         svg: its drawing, whose groups have the ids of the records.
         note: a line to show above the drawing.
-        folded: the ids, in the SVG, of the modules that are folded to begin with.
+        folded: the ids, in the SVG, of the modules that are folded at first.
 
     >>> import tensorgrad as tg
     >>> from tensorgrad.viz.graph import column
@@ -49,14 +49,14 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
         "style": f"{_palette()}\n{_part('page.css')}",
         "note": html.escape(note),
         "folded": " ".join(folded),
-        # Without the XML prologue, which has no place inside of HTML.
+        # Without the XML prologue, which HTML doesn't allow.
         "drawing": svg[svg.index("<svg") :],
         "records": encode(graph),
         "program": f'"use strict";\n(() => {{\n{program}}})();',
     }
-    # Split first: what is filled in may hold anything, also something that looks like a place to fill.
-    pieces = _part("page.html").split("@@")
-    return "".join(parts[piece] if k % 2 else piece for k, piece in enumerate(pieces))
+    # Split before filling in: the parts may contain anything, also the marker of a place to fill.
+    segments = _part("page.html").split("@@")
+    return "".join(parts[segment] if k % 2 else segment for k, segment in enumerate(segments))
 
 
 def _part(name: str) -> str:

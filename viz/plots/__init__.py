@@ -1,8 +1,8 @@
-"""Plots on matplotlib: of a training, its weights and maps, its mistakes, its gradients, its cost.
+"""Plots on matplotlib: of a training, its weights and feature maps, its mistakes, its gradients, its cost.
 
 Each function takes the Axes to draw on and returns them. Without any it makes a figure of its own, `ax.figure`, as
-`plt.figure()` does: notebooks and `plt.show()` show it, and `plt.close(ax.figure)` lets it go. No display is needed.
-Hues are told apart by colour-blind readers too.
+`plt.figure()` does: notebooks and `plt.show()` show it, and `plt.close(ax.figure)` closes it. No display is needed.
+Colour-blind readers can distinguish the hues.
 """
 
 from tensorgrad.viz.plots.confusion import confusion_matrix

@@ -1,4 +1,4 @@
-"""What plots are given, as arrays that fit; the errors restate the call."""
+"""Checks of the arguments of plots: each returns an array, or raises an error that names the argument."""
 
 from __future__ import annotations
 
@@ -13,61 +13,83 @@ from tensorgrad.ops.operands import values
 
 
 def numbers(call: str, ndim: int | tuple[int, ...], expected: str, fix: str = "", **argument: Any) -> np.ndarray:
-    """The one argument, a tensor or array of numbers, as a float array of that many axes and at least one element.
+    """A tensor or array of numbers as a float array with at least one element.
+
+    Args:
+        call: the function that an error names.
+        ndim: how many axes it must have; a tuple for several possibilities.
+        expected: the shape, for the error.
+        fix: how to correct the call, for the error.
+        argument: the value, by the name of the argument.
 
     Raises:
-        DTypeError: no numbers. ShapeError: another number of axes. ArgumentError: nothing in it.
+        DTypeError: it doesn't hold numbers.
+        ShapeError: it has another number of axes.
+        ArgumentError: it is empty.
     """
     ((name, value),) = argument.items()
     array = values(value)
+    given: dict[str, Any] = {name: array}
     if array.dtype.kind not in "fiub":
-        raise DTypeError(restate(call, f"{name} holds no numbers", expected=expected, **argument))
+        problem = f"{name} must hold numbers, got {array.dtype}"
+        raise DTypeError(restate(call, problem, expected=expected, **argument))
     if array.ndim not in (ndim if isinstance(ndim, tuple) else (ndim,)):
-        raise ShapeError(restate(call, f"{name} has {array.ndim} axes", expected=expected, fix=fix, **{name: array}))
+        problem = f"{name} must have the shape {expected}, got {array.ndim} axes"
+        raise ShapeError(restate(call, problem, fix=fix, **given))
     if not array.size:
-        raise ArgumentError(restate(call, f"{name} is empty: there is nothing to draw", **{name: array}))
+        raise ArgumentError(restate(call, f"{name} must not be empty", **given))
     return array if is_float(array.dtype) and array.dtype != np.float16 else array.astype(np.float64)
 
 
 def finite(call: str, array: np.ndarray, name: str) -> np.ndarray:
-    """The array. Raises ArgumentError if it holds NaN or infinities, by which nothing can be ranked."""
+    """The array. Raises ArgumentError if it holds NaN or infinities, which have no rank."""
     bad = array.size - int(np.isfinite(array).sum())
     if bad:
+        problem = f"{name} must be finite, got {bad} of {array.size} that are NaN or infinite"
         fix = "find where they come from: the model's weights may have become NaN too"
-        raise ArgumentError(
-            restate(call, f"{bad} of {array.size} {name} are NaN or infinite", fix=fix, **{name: array})
-        )
+        given: dict[str, Any] = {name: array}
+        raise ArgumentError(restate(call, problem, fix=fix, **given))
     return array
 
 
 def classes(call: str, count: int | None, **argument: Any) -> np.ndarray:
-    """The one argument, class indices 0 … `count` − 1, as an integer array `(N,)`; without a count, any from 0.
+    """Class indices as an integer array `(N,)`.
+
+    Args:
+        call: the function that an error names.
+        count: the number of classes; None for any.
+        argument: the value, by the name of the argument.
 
     Raises:
-        DTypeError: no integers. ShapeError: not one axis. ArgumentError: empty. RangeError: an index outside.
+        DTypeError: they aren't integers.
+        ShapeError: they don't have one axis.
+        ArgumentError: there are none.
+        RangeError: one is outside of 0 … `count` − 1.
     """
     ((name, value),) = argument.items()
     array = values(value)
+    given: dict[str, Any] = {name: array}
     if array.ndim != 1:
-        raise ShapeError(restate(call, f"{name} has {array.ndim} axes", expected="class indices (N,)", **{name: array}))
+        raise ShapeError(restate(call, f"{name} must be class indices (N,), got {array.ndim} axes", **given))
     if not array.size:
-        raise ArgumentError(restate(call, f"{name} is empty: there is nothing to count", **{name: array}))
+        raise ArgumentError(restate(call, f"{name} must not be empty", **given))
     if array.dtype.kind not in "iu":
-        expected = "class indices, integers"
-        raise DTypeError(restate(call, f"{name} holds {array.dtype}", expected=expected, **{name: array}))
+        raise DTypeError(restate(call, f"{name} must be class indices, integers, got {array.dtype}", **given))
     low, high = int(array.min()), int(array.max())
     if low < 0 or (count is not None and high >= count):
         expected = "0, 1, 2, …" if count is None else f"0 … {count - 1}"
         fix = "map −1 and +1 to 0 and 1: (labels + 1) // 2" if low == -1 else ""
-        problem = f"{name} holds class {low if low < 0 else high}"
-        raise RangeError(restate(call, problem, expected=expected, fix=fix, **{name: array}))
+        problem = f"{name} must be classes {expected}, got {low if low < 0 else high}"
+        raise RangeError(restate(call, problem, fix=fix, **given))
     return array.astype(np.int64)
 
 
-def equally_many(call: str, **arguments: np.ndarray) -> None:
+def same_length(call: str, **arguments: np.ndarray) -> None:
     """Raise ShapeError unless the arrays have equally many rows."""
     if len({len(array) for array in arguments.values()}) > 1:
-        raise ShapeError(restate(call, "uneven numbers of rows", expected="one row per image in each", **arguments))
+        given: dict[str, Any] = dict(arguments)
+        problem = f"{' and '.join(arguments)} must have equally many rows"
+        raise ShapeError(restate(call, problem, **given))
 
 
 def class_names(call: str, names: Sequence[Any] | None, count: int) -> list[str]:
@@ -75,5 +97,5 @@ def class_names(call: str, names: Sequence[Any] | None, count: int) -> list[str]
     if names is None:
         return [str(k) for k in range(count)]
     if len(names) != count:
-        raise ArgumentError(restate(call, f"{len(names)} names for {count} classes", names=list(names)))
+        raise ArgumentError(restate(call, f"names must name {count} classes, got {len(names)}", names=list(names)))
     return [str(name) for name in names]

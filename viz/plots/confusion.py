@@ -1,4 +1,4 @@
-"""The confusion matrix: which class was taken for which."""
+"""The confusion matrix: how often each class was predicted for each."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tensorgrad.errors import DTypeError, restate
 from tensorgrad.ops.operands import values
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.plots import canvas
-from tensorgrad.viz.plots.checks import class_names, classes, equally_many, finite
+from tensorgrad.viz.plots.checks import class_names, classes, finite, same_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from tensorgrad.ops.operands import TensorLike
 
 MANY = 25
-"""Classes beyond which the counts aren't written into the cells."""
+"""The most classes whose counts are written into the cells."""
 
 LONGEST = 16
-"""Characters of a name."""
+"""The longest name, in characters."""
 
 
 def confusion_matrix(
@@ -31,21 +31,22 @@ def confusion_matrix(
     names: Sequence[Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """How many images of each class (row) were taken for which class (column); the accuracy is in the title.
+    """How many images of each class (row) were predicted as each class (column); the accuracy is in the title.
 
-    What is right, on the diagonal, is blue, by its share of the row. Mistakes are orange, by their number beside the
-    most frequent mistake, so that they are seen however rare they are.
+    Right predictions, on the diagonal, are blue, by their fraction of the row. Mistakes are orange, by their number
+    relative to the most frequent mistake, so that they are visible however rare they are.
 
     Args:
         targets: the true classes, integers `(N,)`.
         predictions: the predicted classes `(N,)`, or logits or probabilities `(N, C)`, of which the largest counts.
-        names: of the C classes; without logits and names there are as many as the largest index asks for.
+        names: of the C classes; without logits and names, C is the largest index plus 1.
         ax: where to draw.
 
     Raises:
-        ShapeError: shapes that don't fit. DTypeError: classes that are no integers.
-        RangeError: a class outside 0 … C − 1.
-        ArgumentError: no images, logits that are NaN or infinite, or a wrong number of names.
+        ShapeError: the shapes don't fit together.
+        DTypeError: classes aren't integers.
+        RangeError: a class is outside of 0 … C − 1.
+        ArgumentError: there are no images, logits are NaN or infinite, or the number of names isn't C.
 
     >>> import tensorgrad as tg
     >>> ax = tg.viz.confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1], names=["cat", "dog"])
@@ -56,7 +57,7 @@ def confusion_matrix(
     labels = class_names("confusion_matrix", names, count)
     # (N,), (N,) -> (C · C,) -> (C, C)
     table = np.bincount(truth * count + predicted, minlength=count**2).reshape(count, count)
-    # In inches: half of one per class, and room for the names.
+    # In inches: half an inch per class, and space for the names.
     size, text = min(8.0, max(2.4, 0.52 * count)), 0.09 * min(LONGEST, max(map(len, labels)))
     ax = canvas.axes("confusion_matrix", ax, size + 0.6 + text, size + 0.9 + 0.7 * text)
     colors = _colors(table)
@@ -76,14 +77,14 @@ def _classes(targets: Any, predictions: Any, names: Sequence[Any] | None) -> tup
     call, given = "confusion_matrix", values(predictions)
     if given.ndim == 2 and given.shape[1]:
         if given.dtype.kind not in "fiub":
-            raise DTypeError(restate(call, "predictions hold no numbers", predictions=given))
+            raise DTypeError(restate(call, f"predictions must hold numbers, got {given.dtype}", predictions=given))
         count = given.shape[1]
         # (N, C) -> (N,)
         given = finite(call, given, "logits").argmax(1)
     else:
         count = None if names is None else len(names)
     truth, predicted = classes(call, count, targets=targets), classes(call, count, predictions=given)
-    equally_many(call, targets=truth, predictions=predicted)
+    same_length(call, targets=truth, predictions=predicted)
     return truth, predicted, count or int(max(truth.max(), predicted.max())) + 1
 
 

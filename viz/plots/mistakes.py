@@ -1,4 +1,4 @@
-"""The worst mistakes: images of which a network was surest, and wrong."""
+"""The worst mistakes: images that a network classified wrongly with the highest confidence."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.plots import canvas
-from tensorgrad.viz.plots.checks import class_names, classes, equally_many, finite, numbers
+from tensorgrad.viz.plots.checks import class_names, classes, finite, numbers, same_length
 from tensorgrad.viz.plots.mosaic import Mosaic, draw_rgb, frame, mosaic, near_square, size_for
 
 if TYPE_CHECKING:
@@ -39,9 +39,11 @@ def mistakes(
         ax: where to draw.
 
     Raises:
-        ShapeError: shapes that don't fit. DTypeError: no numbers, or classes that are no integers.
-        RangeError: a class outside 0 … C − 1. ArgumentError: nothing to draw, logits that are NaN or infinite, a bad
-            `count`, or a wrong number of names.
+        ShapeError: the shapes don't fit together.
+        DTypeError: images or logits don't hold numbers, or classes aren't integers.
+        RangeError: a class is outside of 0 … C − 1.
+        ArgumentError: there are no images, logits are NaN or infinite, `count` is below 1, or the number of names isn't
+            C.
 
     >>> import numpy as np, tensorgrad as tg
     >>> ax = tg.viz.mistakes(np.eye(4).reshape(2, 2, 4), [0, 1], [[2.0, 0.0], [3.0, 0.0]])
@@ -72,9 +74,9 @@ def mistakes(
 
 
 def rank(truth: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The wrong rows, by falling cross-entropy; of every row the predicted class, and the probability given to it.
+    """The wrong rows, the largest cross-entropy first; of each row the predicted class, and its probability.
 
-    By the cross-entropy, not by the probability, which rounds to 1 for many.
+    Probabilities can't rank them: many round to 1.
 
     >>> import numpy as np
     >>> rank(np.array([0, 1, 1]), np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 0.0]]))[0]
@@ -91,7 +93,7 @@ def rank(truth: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray,
 
 
 def percent(p: float) -> str:
-    """A probability in percent; none that isn't is shown as 100 %.
+    """A probability in percent; only 1 itself is shown as 100 %.
 
     >>> percent(0.456), percent(0.9987), percent(1 - 1e-7)
     ('46 %', '99.9 %', '> 99.9 %')
@@ -104,27 +106,27 @@ def _checked(images: Any, targets: Any, logits: Any, count: int) -> tuple[np.nda
     call, expected = "mistakes", "(N, H, W), (N, 1, H, W) or (N, 3, H, W)"
     pixels = numbers(call, (3, 4), expected, images=images)
     if pixels.ndim == 4 and pixels.shape[1] not in (1, 3):
-        problem = f"images of {pixels.shape[1]} channels can't be shown"
+        problem = f"images must have 1 or 3 channels, got {pixels.shape[1]} channels"
         raise ArgumentError(restate(call, problem, expected=expected, images=pixels))
     if count < 1:
-        raise ArgumentError(restate(call, "bad count", expected="count ≥ 1", count=count))
+        raise ArgumentError(restate(call, f"count must be at least 1, got {count}", count=count))
     scores = finite(call, numbers(call, 2, "(N, C), before the softmax", logits=logits), "logits")
     truth = classes(call, scores.shape[1], targets=targets)
-    equally_many(call, images=pixels, targets=truth, logits=scores)
+    same_length(call, images=pixels, targets=truth, logits=scores)
     # (N, H, W) -> (N, H, W, 1), (N, C, H, W) -> (N, H, W, C)
     return (pixels[..., None] if pixels.ndim == 3 else pixels.transpose(0, 2, 3, 1)), truth, scores
 
 
 def _black_to_white(pixels: np.ndarray) -> np.ndarray:
     """(T, H, W, 1 or 3) -> (T, H, W, 3), from 0 for the darkest of all to 1 for the brightest; ½ if all are equal."""
-    seen = pixels[np.isfinite(pixels)]
-    low, high = (float(seen.min()), float(seen.max())) if seen.size else (0.0, 1.0)
+    finite = pixels[np.isfinite(pixels)]
+    low, high = (float(finite.min()), float(finite.max())) if finite.size else (0.0, 1.0)
     scaled = (pixels - low) / (high - low) if high > low else np.where(np.isfinite(pixels), 0.5, pixels)
     return np.broadcast_to(scaled, (*pixels.shape[:3], 3))
 
 
 def _size(layout: Mosaic) -> tuple[float, float]:
-    """Wide enough for the captions."""
+    """The size of the figure in inches, wide enough for the captions."""
     width, height = size_for(layout, beside=0.3)
     factor = max(1.0, 1.4 * layout.columns / width)
     return factor * width, factor * height

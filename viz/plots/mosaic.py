@@ -23,16 +23,18 @@ class Mosaic(NamedTuple):
     """Pixels and the gaps between pictures, as a grid of cells.
 
     Attributes:
-        x, y: the edges of the cells, in pixels from the top left corner; a gap is one narrow cell.
+        x: the vertical edges of the cells, in pixels from the left; a gap is one narrow cell.
+        y: the horizontal edges of the cells, in pixels from the top.
         cells: `(rows of cells, columns of cells)`, or RGB in one more axis; masked where there is no picture.
-        count: how many pictures there are.
-        rows, columns: places for pictures in each direction.
+        pictures: how many pictures there are.
+        rows: how many stand below one another.
+        columns: how many stand side by side.
     """
 
     x: np.ndarray
     y: np.ndarray
     cells: np.ma.MaskedArray
-    count: int
+    pictures: int
     rows: int
     columns: int
 
@@ -50,7 +52,7 @@ def mosaic(pictures: np.ndarray, columns: int, below: float = 0.0) -> Mosaic:
     Args:
         pictures: the pictures.
         columns: how many stand side by side.
-        below: room for a line of text under each row of pictures, in heights of a picture.
+        below: the space for a caption under each row of pictures, in heights of a picture.
     """
     count, height, width, *color = pictures.shape
     rows = -(-count // columns)
@@ -71,22 +73,29 @@ def _edges(count: int, size: int, gap: float) -> np.ndarray:
 
 
 def near_square(call: str, count: int, columns: int | None, wide: float = 1.0) -> int:
-    """How many of `count` pictures to place side by side: `columns`, or about as many as below each other.
+    """How many pictures to place side by side.
 
-    `wide` is how much wider than high the whole may be. Raises ArgumentError for `columns` below 1.
+    Args:
+        call: the function that an error names.
+        count: how many pictures there are.
+        columns: what the caller asked for; None for about as many as below one another.
+        wide: the wanted ratio of columns to rows.
+
+    Raises:
+        ArgumentError: `columns` is below 1.
     """
     if columns is None:
         ideal = math.sqrt(count * wide)
         candidates = range(max(1, round(0.7 * ideal)), math.ceil(1.4 * ideal) + 1)
-        # As few empty places in the last row as can be, then as near to the shape wanted.
+        # The fewest empty places in the last row; among those, nearest to the wanted ratio.
         return min(min(candidates, key=lambda c: (-count % c, abs(c - ideal))), count)
     if columns < 1:
-        raise ArgumentError(restate(call, "no room for a picture", expected="columns ≥ 1", columns=columns))
+        raise ArgumentError(restate(call, f"columns must be at least 1, got {columns}", columns=columns))
     return min(columns, count)
 
 
 def size_for(layout: Mosaic, beside: float = 1.2) -> tuple[float, float]:
-    """A figure's size in inches that holds the mosaic without much white around it, and `beside` it a colour bar."""
+    """The size of a figure that holds the mosaic, in inches; `beside` is the width of the colour bar."""
     across, down = float(layout.x[-1]), float(layout.y[-1])
     longest = min(6.4, 2.0 + 0.9 * max(layout.rows, layout.columns))
     scale = longest / max(across, down)
@@ -94,9 +103,17 @@ def size_for(layout: Mosaic, beside: float = 1.2) -> tuple[float, float]:
 
 
 def draw(ax: Axes, layout: Mosaic, bar: str, cmap: Any, low: float, high: float) -> QuadMesh:
-    """The mosaic, rows downwards, in a `palette` from `low` to `high`, with a colour bar of that label.
+    """Draw the mosaic, rows downwards, with a colour bar.
 
-    NaN and infinite pixels get a colour of their own, and are counted on the colour bar.
+    NaN and infinite pixels have a colour of their own, and are counted on the colour bar.
+
+    Args:
+        ax: where to draw.
+        layout: the pictures.
+        bar: the label of the colour bar.
+        cmap: a `palette`.
+        low: the value of its first colour.
+        high: the value of its last colour.
     """
     bad = ~np.isfinite(layout.cells.filled(0))
     # What lies beyond the upper end of the palette is NOT_FINITE; nothing else does.
@@ -108,7 +125,7 @@ def draw(ax: Axes, layout: Mosaic, bar: str, cmap: Any, low: float, high: float)
 
 
 def draw_rgb(ax: Axes, layout: Mosaic) -> QuadMesh:
-    """The mosaic of RGB pictures, in [0, 1]; pixels that are NaN or infinite get a colour of their own."""
+    """Draw the mosaic of RGB pictures in [0, 1]; NaN and infinite pixels have a colour of their own."""
     from matplotlib.colors import to_rgb
 
     gap = layout.cells.mask.any(-1, keepdims=True)
@@ -126,7 +143,7 @@ def _place(ax: Axes, layout: Mosaic, cells: np.ndarray, **how: Any) -> QuadMesh:
 
 
 def frame(ax: Axes, layout: Mosaic) -> None:
-    """A thin line around each picture, where white ones on white would run together."""
+    """Draw a thin line around each picture, so that white ones on white stay apart."""
     from matplotlib.collections import LineCollection
 
     # (pictures · (size + 1),) -> (pictures, first and last edge)
@@ -134,7 +151,7 @@ def frame(ax: Axes, layout: Mosaic) -> None:
     top, bottom = layout.y.reshape(layout.rows, -1)[:, [0, -1]].T
     boxes = [
         [(left[c], top[r]), (right[c], top[r]), (right[c], bottom[r]), (left[c], bottom[r]), (left[c], top[r])]
-        for r, c in (divmod(k, layout.columns) for k in range(layout.count))
+        for r, c in (divmod(k, layout.columns) for k in range(layout.pictures))
     ]
     ax.add_collection(LineCollection(boxes, colors=theme.PALE, linewidths=0.5, clip_on=False), autolim=False)
 
@@ -144,8 +161,11 @@ def palette(name_or_colors: str | list[str]) -> Any:
     from matplotlib import colormaps
     from matplotlib.colors import LinearSegmentedColormap
 
-    named = isinstance(name_or_colors, str)
-    chosen = colormaps[name_or_colors] if named else LinearSegmentedColormap.from_list("own", name_or_colors)
+    chosen: Any
+    if isinstance(name_or_colors, str):
+        chosen = colormaps[name_or_colors]
+    else:
+        chosen = LinearSegmentedColormap.from_list("own", name_or_colors)
     return chosen.with_extremes(over=NOT_FINITE, bad=(0, 0, 0, 0))
 
 

@@ -1,4 +1,4 @@
-"""The parameters that a plot looks at: found in whatever holds them, moved about, and put back to the bit."""
+"""The parameters that a plot varies: found in whatever holds them, changed, and restored bit for bit."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ def named(call: str, holder: Any) -> dict[str, Tensor]:
     """The parameters by name.
 
     Args:
-        call: whose error it would be.
-        holder: a tensor; a mapping of tensors by name; whatever has `named_parameters()`, such as a module or an
-            optimizer; or several tensors, called by their own names.
+        call: the function that an error names.
+        holder: a tensor; a mapping of tensors by name; an object with `named_parameters()`, such as a module or an
+            optimizer; or several tensors, which keep their own names.
 
     Raises:
-        DTypeError: something else, or tensors that aren't floats. ArgumentError: none, the same one twice.
+        DTypeError: `holder` is something else, or holds tensors that aren't of floats.
+        ArgumentError: there are no parameters, or one occurs twice.
     """
     found = holder
     if callable(getattr(holder, "named_parameters", None)):
@@ -31,19 +32,20 @@ def named(call: str, holder: Any) -> dict[str, Tensor]:
         found = [holder]
     if not isinstance(found, Iterable):
         expected = "a module, a mapping of tensors by name, or tensors"
-        raise DTypeError(restate(call, "no parameters", expected=expected, parameters=holder))
+        raise DTypeError(restate(call, "parameters must be tensors", expected=expected, parameters=holder))
     pairs = list(found.items()) if isinstance(found, Mapping) else list(found)
     if not all(isinstance(pair, tuple) for pair in pairs):
         pairs = [(getattr(p, "name", None) or f"parameter {k}", p) for k, p in enumerate(pairs)]
     for name, parameter in pairs:
         if not isinstance(parameter, Tensor) or not is_float(parameter.dtype):
-            problem = f"{name!r} is no tensor of floats"
+            problem = f"parameters must be tensors of floats, {name!r} isn't"
             raise DTypeError(restate(call, problem, parameter=parameter))
     if not pairs:
-        raise ArgumentError(restate(call, "there are no parameters", parameters=holder))
+        raise ArgumentError(restate(call, "parameters must not be empty", parameters=holder))
     for what, keys in (("names", {name for name, _ in pairs}), ("tensors", {id(p) for _, p in pairs})):
         if len(keys) < len(pairs):
-            raise ArgumentError(restate(call, f"two parameters are the same, by their {what}", parameters=holder))
+            problem = f"parameters must have different {what}, two are the same"
+            raise ArgumentError(restate(call, problem, parameters=holder))
     return dict(pairs)
 
 
@@ -54,18 +56,19 @@ def flat(arrays: Iterable[np.ndarray]) -> np.ndarray:
 
 @contextmanager
 def restored(call: str, parameters: Iterable[Tensor]) -> Iterator[None]:
-    """Afterwards, values and gradients are to the bit what they were, whatever happened inside.
+    """Restore values and gradients bit for bit at the end, also after an error.
 
-    Values are to be written straight into the parameters' memory, `write`: their versions don't change, so that a graph
-    recorded before can still be walked back afterwards.
+    Inside, values are written into the parameters' memory by `write`: their versions don't change, so that backward
+    still works on a graph that was recorded before.
 
     Raises ArgumentError for a parameter in read-only memory.
     """
     parameters = list(parameters)
     for parameter in parameters:
         if not parameter.data.flags.writeable:
-            fix = "make it of a copy: tg.tensor(array, requires_grad=True)"
-            raise ArgumentError(restate(call, "the parameter's memory is read-only", fix=fix, parameter=parameter))
+            problem = "a parameter's memory must be writeable, got read-only memory"
+            fix = "copy it: tg.tensor(array, requires_grad=True)"
+            raise ArgumentError(restate(call, problem, fix=fix, parameter=parameter))
     saved = [(p, p.data, p.data.copy(), p.grad, None if p.grad is None else p.grad.data.copy()) for p in parameters]
     try:
         yield
@@ -80,7 +83,7 @@ def restored(call: str, parameters: Iterable[Tensor]) -> Iterator[None]:
 
 
 def shaped(vector: np.ndarray, parameters: Iterable[Tensor]) -> Iterator[np.ndarray]:
-    """The values of a vector `(P,)` as arrays like the parameters, in their order: what `flat` made one."""
+    """The values of a vector `(P,)` as arrays like the parameters, in their order: the inverse of `flat`."""
     start = 0
     for parameter in parameters:
         stop = start + parameter.size
@@ -96,11 +99,11 @@ def write(parameters: Sequence[Tensor], vector: np.ndarray) -> None:
 
 
 def scalar(call: str, cost: Any) -> float:
-    """What `cost()` computes, as a number. Raises DTypeError unless it is callable and gives a single number."""
+    """The value of `cost()` as a number. Raises DTypeError unless it returns a single number."""
     value = cost()
     if np.size(value) != 1 or not isinstance(value, Tensor | float | int | np.number | np.ndarray):
         expected = "a scalar, such as nn.cross_entropy(model(images), labels)"
-        raise DTypeError(restate(call, "cost() must give one number", expected=expected, value=value))
+        raise DTypeError(restate(call, "cost() must return one number", expected=expected, value=value))
     return float(value.item() if hasattr(value, "item") else value)
 
 
@@ -108,4 +111,4 @@ def check_cost(call: str, cost: Any) -> None:
     """Raise DTypeError unless `cost` can be called."""
     if not callable(cost):
         fix = "pass a function without arguments: lambda: loss(model(images), labels)"
-        raise DTypeError(restate(call, "cost can't be called", fix=fix, cost=cost))
+        raise DTypeError(restate(call, "cost must be a function", fix=fix, cost=cost))

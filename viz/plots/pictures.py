@@ -1,4 +1,4 @@
-"""What a network has learned and sees, as pictures: filters, feature maps, first-layer weights."""
+"""Pictures of a network: its filters, feature maps and first-layer weights."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tensorgrad.ops.operands import TensorLike
 
 MANY = 32
-"""Rows or columns of filters beyond which they aren't numbered one by one."""
+"""The most rows or columns of filters that are all numbered."""
 
 
 def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = None) -> Axes:
@@ -34,7 +34,9 @@ def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = No
         columns: how many filters stand side by side, where C is 1 or 3.
 
     Raises:
-        ShapeError: no four axes. DTypeError: no numbers. ArgumentError: an empty weight, or bad `columns`.
+        ShapeError: `weight` doesn't have four axes.
+        DTypeError: `weight` doesn't hold numbers.
+        ArgumentError: `weight` is empty; `columns` is below 1, or given where C is neither 1 nor 3.
 
     >>> import tensorgrad as tg
     >>> ax = tg.viz.filters(tg.randn(8, 4, 3, 3))
@@ -46,7 +48,7 @@ def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = No
     scale = largest(w)
     table = channels not in (1, 3)
     if table and columns is not None:
-        problem, fix = f"with {channels} channels, each is a column", "leave columns out"
+        problem, fix = f"columns must be None for {channels} channels: each is a column", "leave columns out"
         raise ArgumentError(restate("filters", problem, fix=fix, weight=weight, columns=columns))
     if table:
         # (K, C, KH, KW) -> (K · C, KH, KW)
@@ -71,7 +73,7 @@ def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = No
 
 
 def feature_maps(maps: TensorLike, ax: Axes | None = None, columns: int | None = None) -> Axes:
-    """What the channels of a layer answer to one image, side by side on one scale: the brighter, the stronger.
+    """The outputs of a layer's channels for one image, side by side on one scale: the brighter, the larger.
 
     Args:
         maps: `(C, H, W)` or `(1, C, H, W)`, a layer's output for one image.
@@ -79,7 +81,9 @@ def feature_maps(maps: TensorLike, ax: Axes | None = None, columns: int | None =
         columns: how many maps stand side by side.
 
     Raises:
-        ShapeError: other axes, or several images. DTypeError: no numbers. ArgumentError: nothing, or bad `columns`.
+        ShapeError: `maps` has other axes, or is of several images.
+        DTypeError: `maps` doesn't hold numbers.
+        ArgumentError: `maps` is empty, or `columns` is below 1.
 
     >>> import tensorgrad as tg
     >>> tg.viz.feature_maps(tg.rand(1, 6, 28, 28).relu()).get_title()
@@ -89,12 +93,13 @@ def feature_maps(maps: TensorLike, ax: Axes | None = None, columns: int | None =
     y = numbers(call, (3, 4), expected, maps=maps)
     if y.ndim == 4:
         if len(y) != 1:
-            raise ShapeError(restate(call, f"maps of {len(y)} images", expected=expected, fix="maps[0]", maps=y))
+            problem = f"maps must be of one image, got {len(y)}"
+            raise ShapeError(restate(call, problem, expected=expected, fix="maps[0]", maps=y))
         # (1, C, H, W) -> (C, H, W)
         y = y[0]
     layout = mosaic(y, near_square(call, len(y), columns, wide=1.5))
-    seen = y[np.isfinite(y)] if np.isfinite(y).any() else np.zeros(1)
-    low, high = float(seen.min()), float(seen.max())
+    finite = y[np.isfinite(y)] if np.isfinite(y).any() else np.zeros(1)
+    low, high = float(finite.min()), float(finite.max())
     ax = canvas.axes(call, ax, *size_for(layout))
     draw(ax, layout, "activation", palette("viridis"), low, high if high > low else low + 1)
     ax.set_title(f"{len(y)} feature map{'s' * (len(y) > 1)} of {y.shape[1]}×{y.shape[2]}", fontsize=11)
@@ -113,8 +118,9 @@ def weight_pictures(
         columns: how many pictures stand side by side.
 
     Raises:
-        ShapeError: not two axes, or rows that don't fill `shape`. DTypeError: no numbers.
-        ArgumentError: an empty weight, or bad `columns`.
+        ShapeError: `weight` doesn't have two axes, or its rows don't fill `shape`.
+        DTypeError: `weight` doesn't hold numbers.
+        ArgumentError: `weight` is empty, or `columns` is below 1.
 
     >>> import tensorgrad as tg
     >>> tg.viz.weight_pictures(tg.nn.Linear(784, 16).weight).get_title()
@@ -125,12 +131,12 @@ def weight_pictures(
     side = math.isqrt(w.shape[1])
     height, width = (side, side) if shape is None else shape
     if height * width != w.shape[1]:
-        problem = f"{w.shape[1]} weights per unit make no {height}×{width} picture"
+        problem = f"shape must have {w.shape[1]} pixels, one per weight of a unit, got {height}×{width}"
         raise ShapeError(restate(call, problem, fix="pass shape=(H, W)", weight=w, shape=shape))
     # (units, H · W) -> (units, H, W)
     layout = mosaic(w.reshape(-1, height, width), near_square(call, len(w), columns))
     scale = largest(w)
-    # Green and red that colour-blind readers tell apart, as bluish green and orange red.
+    # A bluish green and an orange red, which colour-blind readers can distinguish.
     red_black_green = palette(["#FF5A36", "#000000", "#00D090"])
     ax = canvas.axes(call, ax, *size_for(layout))
     draw(ax, layout, "weight: green +, black 0, red −", red_black_green, -scale, scale)

@@ -1,4 +1,4 @@
-"""The ROC curve: what share of the sick is found at each share of false alarms."""
+"""The ROC curve: the true positive rate at each false positive rate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.plots import canvas
-from tensorgrad.viz.plots.checks import equally_many, finite, numbers
+from tensorgrad.viz.plots.checks import finite, numbers, same_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
 
 class Roc(NamedTuple):
-    """Both rates `(T,)`, from 0 to 1, at each threshold that tells scores apart; the area under the curve."""
+    """A ROC curve.
+
+    Attributes:
+        false_positive_rate: `(T,)`, from 0 to 1, at each threshold that separates scores.
+        true_positive_rate: `(T,)`, at the same thresholds.
+        auc: the area under the curve.
+    """
 
     false_positive_rate: np.ndarray
     true_positive_rate: np.ndarray
@@ -40,8 +46,10 @@ def roc(targets: TensorLike, scores: TensorLike) -> Roc:
         `(false_positive_rate, true_positive_rate, auc)`, float64.
 
     Raises:
-        ShapeError: shapes that don't fit. DTypeError: no numbers.
-        ArgumentError: other targets, positives or negatives alone, scores that are NaN or infinite, nothing at all.
+        ShapeError: the shapes don't fit together.
+        DTypeError: targets or scores don't hold numbers.
+        ArgumentError: targets have other values, or are all positive or all negative; scores are NaN or infinite; there
+            are no examples.
 
     >>> false_positives, true_positives, auc = roc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
     >>> false_positives, true_positives, auc
@@ -50,7 +58,7 @@ def roc(targets: TensorLike, scores: TensorLike) -> Roc:
     positive, score = _checked(targets, scores)
     order = np.argsort(-score, kind="stable")
     score, positive = score[order], positive[order]
-    # The last example of each run of equal scores.
+    # The last example among equal scores.
     ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
     found = np.concatenate([[0], np.cumsum(positive)[ends]])
     alarms = np.concatenate([[0], ends + 1]) - found
@@ -59,9 +67,15 @@ def roc(targets: TensorLike, scores: TensorLike) -> Roc:
 
 
 def roc_curve(targets: TensorLike, scores: TensorLike, ax: Axes | None = None, label: str = "") -> Axes:
-    """The ROC curve, with its area (AUC) in the legend; chance is the diagonal. Call it again on `ax` to compare.
+    """The ROC curve, with its area (AUC) in the legend; the diagonal is chance. Call it again on `ax` to compare.
 
-    Takes and raises what `roc` does; `label` names the curve.
+    Raises what `roc` raises.
+
+    Args:
+        targets: as of `roc`.
+        scores: as of `roc`.
+        ax: where to draw.
+        label: the name of the curve.
 
     >>> import tensorgrad as tg
     >>> ax = tg.viz.roc_curve([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
@@ -92,13 +106,14 @@ def _checked(targets: TensorLike, scores: TensorLike) -> tuple[np.ndarray, np.nd
     score = numbers("roc", (1, 2), "(N,) or (N, 1)", scores=scores)
     if score.ndim == 2 and score.shape[1] != 1:
         fix = "pass the scores of one class: scores[:, 1]"
-        raise ShapeError(restate("roc", "several scores per example", expected="(N,) or (N, 1)", fix=fix, scores=score))
-    equally_many("roc", targets=truth, scores=score)
+        raise ShapeError(restate("roc", "scores must be (N,) or (N, 1)", fix=fix, scores=score))
+    same_length("roc", targets=truth, scores=score)
     values = set(np.unique(truth).tolist())
     if not (values <= {0.0, 1.0} or values <= {-1.0, 1.0}):
-        raise ArgumentError(restate("roc", "targets of other values", expected="0 and 1, or −1 and 1", targets=truth))
+        problem = f"targets must be 0 and 1, or −1 and 1, got {sorted(values)}"
+        raise ArgumentError(restate("roc", problem, targets=truth))
     if len(values) == 1:
-        problem = f"all examples are {'positive' if values == {1.0} else 'negative'}"
-        raise ArgumentError(restate("roc", problem, expected="some of each: both rates are shares", targets=truth))
+        problem = f"targets must have both classes, got only {'positives' if values == {1.0} else 'negatives'}"
+        raise ArgumentError(restate("roc", problem, targets=truth))
     # (N, 1) -> (N,)
     return truth > 0, finite("roc", score, "scores").reshape(-1)

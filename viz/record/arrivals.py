@@ -1,4 +1,4 @@
-"""What arrives at each tensor on the way back, and how that is made of what its ops handed on."""
+"""The gradient that arrived at each tensor in the backward passes, next to the contributions that are drawn."""
 
 from __future__ import annotations
 
@@ -16,12 +16,13 @@ ELSEWHERE = "a part of it comes from ops that aren't drawn"
 
 @dataclass(slots=True)
 class Arrival:
-    """The gradient of a tensor, from all the walks back that are drawn.
+    """The gradient of a tensor, from all backward passes that are drawn.
 
     Attributes:
         gradient: as the engine had it: after the hooks of the tensor.
         altered: why it isn't the sum of the contributions that are drawn; "" if it is.
-        before, after: of a leaf, what `.grad` held before the first of the walks and after the last; None for nothing.
+        before: of a leaf, what `.grad` held before the first of the passes; None for nothing.
+        after: of a leaf, what `.grad` held after the last of the passes; None for nothing.
     """
 
     gradient: np.ndarray
@@ -31,46 +32,47 @@ class Arrival:
 
 
 def arrivals(passes: Sequence[Pass], steps: Iterable[Step]) -> dict[Key, Arrival]:
-    """What has arrived at each tensor of the steps that the walks back came by."""
+    """The gradients of all tensors of the steps that the passes reached."""
     drawn = {step.node: step.inputs for step in steps if step.node is not None}
     keys = {*drawn, *(key for inputs in drawn.values() for key in inputs)}
     found: dict[Key, Arrival] = {}
-    for walk in passes:
-        for key, arrival in _of_one(walk, drawn).items():
+    for backward in passes:
+        for key, arrival in _of_one(backward, drawn).items():
             if key in keys:
                 found[key] = _plus(found[key], arrival) if key in found else arrival
     return found
 
 
-def _of_one(walk: Pass, drawn: Mapping[Node, tuple[Key, ...]]) -> dict[Key, Arrival]:
-    sums = dict(walk.seeds)
+def _of_one(backward: Pass, drawn: Mapping[Node, tuple[Key, ...]]) -> dict[Key, Arrival]:
+    """The gradients that arrived in one backward pass; `drawn` are the nodes of the drawing and their inputs."""
+    sums = dict(backward.seeds)
     elsewhere: set[Key] = set()
     with np.errstate(all="ignore"):
-        for (node, position), flow in walk.flows.items():
+        for (node, position), flow in backward.flows.items():
             key = node.edges[position]
-            # In the order of the engine, so that the sum is its own to the last bit.
+            # Added in the order of the engine, so that the sum has the engine's bits.
             sums[key] = sums[key] + flow.contribution if key in sums else flow.contribution
             if node not in drawn:
                 elsewhere.add(key)
-    arrived = {node: flow.upstream for (node, _), flow in walk.flows.items()}
-    if walk.whole:
+    arrived: dict[Key, np.ndarray] = {node: flow.upstream for (node, _), flow in backward.flows.items()}
+    if backward.whole:
         leaves = {key: sum for key, sum in sums.items() if key not in arrived}
-        arrived |= leaves | {key: added for key, added in walk.added.items() if key not in arrived}
+        arrived |= leaves | {key: added for key, added in backward.added.items() if key not in arrived}
     return {
         key: Arrival(
             gradient,
             ELSEWHERE if key in elsewhere else HOOK if _differ(sums.get(key), gradient) else "",
-            *_held(walk, key, gradient),
+            *_held(backward, key, gradient),
         )
         for key, gradient in arrived.items()
     }
 
 
-def _held(walk: Pass, key: Key, gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
-    """What `.grad` of a leaf held before the walk and after it."""
-    if key not in walk.before:
+def _held(backward: Pass, key: Key, gradient: np.ndarray) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """What `.grad` of a leaf held before the pass and after it."""
+    if key not in backward.before:
         return None, None
-    before = walk.before[key]
+    before = backward.before[key]
     with np.errstate(all="ignore"):
         return before, gradient if before is None else before + gradient
 
@@ -94,6 +96,6 @@ def same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
 
 
 def only_from(passes: Sequence[Pass], outputs: Iterable[Key]) -> tuple[Pass, ...]:
-    """Those of the walks back that came by one of the outputs."""
+    """The backward passes that reached one of the outputs."""
     outputs = tuple(outputs)
-    return tuple(walk for walk in passes if any(walk.met(key) for key in outputs))
+    return tuple(backward for backward in passes if any(backward.met(key) for key in outputs))

@@ -1,4 +1,4 @@
-"""The records of a live graph: `collect` walks it once, and copies what a reader wants to know."""
+"""The records of a live graph: `collect` walks it once, and copies what drawings need."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tensorgrad.viz.record.records import GraphRecord
 from tensorgrad.viz.record.steps import Computed, Flows, Key, Known, Pass, Step, key_of, learn_from
 
 MAX_OPS = 2000
-"""Beyond this many ops a drawing helps nobody, and its layout takes minutes."""
+"""The default limit: a drawing of more ops can't be read, and its layout takes minutes."""
 
 
 def collect(
@@ -35,15 +35,15 @@ def collect(
 
     Args:
         output: a tensor that was computed while recording was on; usually the loss.
-        names: tensors by the names they shall have; they go before a tensor's own `.name`.
-        variables: tensors by the names they have where the caller stands; they come after it.
-        max_ops: refuse a larger graph.
-        depth: how much to say. With `numbers`, the chain rule is walked once more, aside from every `.grad`, to see
-            what flows along each edge, if the graph still allows it: hooks run, as they do in `backward()`. Values that
-            the graph had no need to keep are computed once more.
+        names: tensors by the names to give them; they go before a tensor's own `.name`.
+        variables: tensors by the names of the caller's variables; they come after a tensor's own `.name`.
+        max_ops: the largest graph to accept.
+        depth: the level of detail. With `numbers`, a backward pass runs that adds to no `.grad`, to see what flows
+            along each edge, if the graph still allows it; hooks run, as they do in `backward()`. Values that the graph
+            didn't keep are computed again.
 
     Raises:
-        DTypeError: `output` is no tensor.
+        DTypeError: `output` isn't a tensor.
         GraphError: nothing was recorded for it.
         ArgumentError: more than `max_ops` ops led to it.
 
@@ -56,7 +56,7 @@ def collect(
     """
     found = live_steps(output, names, variables, max_ops)
     if depth.numbers:
-        found.passes = _walk_back(output, [step.node for step in found.steps])
+        found.passes = _backward_pass(output, [step.node for step in found.steps if step.node is not None])
     if found.passes:
         _compute_again(found.steps, found.known)
     return Recorder(found, depth).record()
@@ -82,22 +82,23 @@ def variables_of(frame: FrameType) -> dict[str, Any]:
 
 def live_step(node: Node) -> Step:
     """The step that a node of a live graph records."""
-    inputs = []
+    inputs: list[Key] = []
     for position, source in enumerate(node.edges):
-        if source is None:
-            saved = (node.saved or {}).get(position)
-            source = (node, position) if saved is None else _constant(saved)
-        inputs.append(source)
+        saved = (node.saved or {}).get(position)
+        if source is not None:
+            inputs.append(source)
+        else:
+            inputs.append((node, position) if saved is None else _constant(saved))
     return Step(node.op, node, tuple(inputs), node.input_shapes, node, node.shape)
 
 
 def _constant(saved: Saved) -> Key:
-    """What a saved tensor without history is known by: its array, or that as it was before a change in place."""
+    """The key of a saved tensor without history: its array, or that array before it was changed in place."""
     return id(saved.array) if saved.version.current else (id(saved.array), id(saved.version))
 
 
-def _walk_back(output: Variable, nodes: Iterable[Node]) -> tuple[Pass, ...]:
-    """A walk back from a scalar output; none where values have been freed or changed since."""
+def _backward_pass(output: Variable, nodes: Iterable[Node]) -> tuple[Pass, ...]:
+    """A backward pass from a scalar output; none where values have been freed or changed since."""
     leaves = list({leaf: None for node in nodes for leaf in node.edges if isinstance(leaf, Variable)})
     if output._data.size != 1 or not leaves or any(node.freed for node in nodes):
         return ()
@@ -107,23 +108,24 @@ def _walk_back(output: Variable, nodes: Iterable[Node]) -> tuple[Pass, ...]:
             found = gradients([output], leaves, [None], retain_graph=True)
     except GraphError:
         return ()
-    (walk,) = (walk for walk in flows.passes if key_of(output) in walk.seeds)
-    walk.added = {leaf: gradient._data for leaf, gradient in zip(leaves, found, strict=True) if gradient is not None}
-    return (walk,)
+    (backward,) = (backward for backward in flows.passes if key_of(output) in backward.seeds)
+    reached = ((leaf, gradient) for leaf, gradient in zip(leaves, found, strict=True) if gradient is not None)
+    backward.added = {leaf: gradient._data for leaf, gradient in reached}
+    return (backward,)
 
 
 def _compute_again(steps: Iterable[Step], known: Mapping[Key, Known]) -> None:
-    """The values that the graph didn't keep, from those that it did: an op gives the same for the same inputs.
+    """Compute the values that the graph didn't keep from those that it did: ops are deterministic.
 
-    A weight may have been changed in place since, where no rule keeps it. So what was computed again is shown only if a
-    value further on, which the graph did keep, is met by it.
+    A weight may have been changed in place since, where no rule keeps it. So a value that was computed again is shown
+    only if a later value, which the graph did keep, agrees with it.
     """
-    behind: dict[Key, set[Key]] = {}  # per value computed again: it and all such that it was computed from
-    met: set[Key] = set()
+    behind: dict[Key, set[Key]] = {}  # per value computed again: itself and those that it was computed from
+    confirmed: set[Key] = set()
     for step in steps:
-        arrays, kept = [known[key].array for key in step.inputs], known[step.output].array
-        sources = set().union(*(behind.get(key, ()) for key in step.inputs))
-        if any(array is None for array in arrays) or (kept is not None and not sources):
+        arrays, kept = [a for key in step.inputs if (a := known[key].array) is not None], known[step.output].array
+        sources: set[Key] = set().union(*(behind.get(key, ()) for key in step.inputs))
+        if len(arrays) < len(step.inputs) or (kept is not None and not sources):
             continue
         op = copy.copy(step.op)
         op.needs = ()
@@ -132,26 +134,24 @@ def _compute_again(steps: Iterable[Step], known: Mapping[Key, Known]) -> None:
             known[step.output].array = again
             behind[step.output] = {step.output, *sources}
         elif np.allclose(again, kept, rtol=1e-5, equal_nan=True):
-            met |= sources
-    for key in behind.keys() - met:
+            confirmed |= sources
+    for key in behind.keys() - confirmed:
         known[key].array = None
 
 
 def _root(output: Any) -> Node:
     if not isinstance(output, Variable):
         fix = "pass the loss, before or after backward()"
-        raise DTypeError(restate("graph", "only a tensor has a graph", fix=fix, output=output))
+        raise DTypeError(restate("graph", "output must be a tensor", fix=fix, output=output))
     if output._node is None:
-        problem = (
-            "no op made this tensor: it is a leaf" if output._requires_grad else "nothing was recorded for this tensor"
-        )
+        problem = "output is a leaf: no op made it" if output._requires_grad else "nothing was recorded for output"
         fix = "compute it from tensors made with requires_grad=True, outside no_grad(), and pass the result itself"
         raise GraphError(restate("graph", problem, expected="a tensor computed by ops", fix=fix, output=output))
     return output._node
 
 
 def _oldest_first(root: Node, max_ops: int) -> list[Node]:
-    """All nodes that led to the root, in topological order; gives up, quickly, on more than `max_ops`."""
+    """All nodes that led to the root, in topological order; raises ArgumentError as soon as there are too many."""
     seen, stack = {root}, [root]
     while stack:
         for edge in stack.pop().edges:
@@ -162,8 +162,8 @@ def _oldest_first(root: Node, max_ops: int) -> list[Node]:
             raise ArgumentError(
                 restate(
                     "graph",
-                    f"the graph has more than {max_ops:,} ops: too many for one drawing",
-                    fix="draw a part (one layer, fewer time steps), or pass a larger max_ops and be patient",
+                    f"the graph must have at most max_ops ops, got more than {max_ops:,}",
+                    fix="draw a part (one layer, fewer time steps), or pass a larger max_ops and wait for the layout",
                     max_ops=max_ops,
                 )
             )
@@ -173,11 +173,10 @@ def _oldest_first(root: Node, max_ops: int) -> list[Node]:
 def _what_is_known(
     output: Variable, nodes: Iterable[Node], names: Mapping[str, Any], variables: Mapping[str, Any]
 ) -> dict[Key, Known]:
-    """What can be found out about the tensors of a graph, by key.
+    """Names and values of the tensors of a graph, by key, as far as they are known.
 
     The graph keeps its leaves, and of other tensors only what backward needs, until it has run. The rest comes from the
-    tensors that are still held: the output, and whatever the caller names. A key is the node that made a tensor, the
-    leaf itself, or for a constant the identity of its array.
+    tensors that are still alive: the output, and whatever the caller names.
     """
     known: dict[Key, Known] = defaultdict(Known)
     for name, value in names.items():
@@ -185,10 +184,10 @@ def _what_is_known(
     learn_from(known, output, output.name)
     for node in nodes:
         retained = node.retained() if node.retained is not None else None
-        known[node].learn(node.name, None, retained.grad if retained is not None else None)
+        known[node].learn(node.name, None, retained._grad if retained is not None else None)
         for leaf in node.edges:
             if isinstance(leaf, Variable):
-                known[leaf].learn(leaf.name, leaf._data, leaf.grad)
+                known[leaf].learn(leaf.name, leaf._data, leaf._grad)
         for k, saved in (node.saved or {}).items():
             source = node if k == OUTPUT else saved.source
             known[_constant(saved) if source is None else source].learn(saved.name, saved.value)

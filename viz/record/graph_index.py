@@ -1,4 +1,4 @@
-"""Look-ups in a graph's records: who made a tensor, who uses it, what goes into an op."""
+"""Look-ups in a graph's records: the op that made a tensor, the ops that use it, the edges into an op."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from tensorgrad.viz.record.records import EdgeRecord, GraphRecord, TensorRecord
 
 
 class GraphIndex:
-    """Tensors by id; for an op the edges into it; for a tensor the ops that use it, and the op that made it.
+    """An index of a graph; boxes of folded modules count as ops.
 
-    Boxes of folded modules count as ops.
+    Attributes:
+        tensors: by id.
+        edges: per op, the edges into it.
+        users: per tensor, the ops that use it.
+        maker: per tensor, the op that made it.
     """
 
     def __init__(self, graph: GraphRecord) -> None:

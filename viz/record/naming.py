@@ -1,4 +1,4 @@
-"""Names for several models in one computation: where their paths agree, each gets the name of its model before it."""
+"""Names for several models in one computation: where their paths agree, each path begins with its model's name."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ def tell_apart(
 ) -> Mapping[int, str]:
     """Rename the parameters of models that share names, in `known`; returns the paths of their modules, by identity.
 
-    A model is any object with `named_modules()` and `named_parameters()`: the outermost module that was called where a
-    trace has seen it, else a variable of the caller's. It is called by the name of that variable, or by its class.
-    Names that are left without a model get a number: `model 2.0.weight`.
+    A model is any object with `named_modules()` and `named_parameters()`: the outermost module that was called, where a
+    trace has seen it, else a variable of the caller. Its name is that of the variable, or of its class. Equal names of
+    parameters without a model get a number: `model 2.0.weight`.
     """
-    steps, paths = list(steps), {}
+    steps, paths = list(steps), dict[int, str]()
     models = _outermost(steps) or [value for value in variables.values() if _is_model(value)]
     alike = _alike(models, steps, known)
     if alike:
@@ -29,10 +29,10 @@ def tell_apart(
             for tensor, name in _tensors(model):
                 _rename(known, tensor, f"{names[id(model)]}.{name}")
         for step in steps:
-            model = names.get(id(step.scopes[0].owner)) if step.scopes else None
-            for scope in step.scopes if model else ():
-                # A module that two models share keeps its first name: it is one.
-                paths.setdefault(id(scope.owner), f"{model}.{scope.path}" if scope.path else model)
+            prefix = names.get(id(step.scopes[0].owner)) if step.scopes else None
+            for scope in step.scopes if prefix else ():
+                # A module that two models share keeps its first name.
+                paths.setdefault(id(scope.owner), f"{prefix}.{scope.path}" if scope.path else str(prefix))
     _number(known)
     return paths
 
@@ -48,7 +48,7 @@ def _is_model(value: Any) -> bool:
 
 
 def _alike(models: Iterable[Any], steps: Iterable[Step], known: Mapping[Key, Known]) -> list[Any]:
-    """The models that share a module's path or a parameter's name with another one, as far as they were used."""
+    """The models of which a used module has the path, or a parameter the name, of one in another model."""
     models = list({id(model): model for model in models}.values())
     owners: dict[str, set[int]] = defaultdict(set)
     users: dict[str, list[Any]] = defaultdict(list)
@@ -61,14 +61,14 @@ def _alike(models: Iterable[Any], steps: Iterable[Step], known: Mapping[Key, Kno
         for tensor, _ in _tensors(model):
             name = known[_key(tensor)].name if _key(tensor) in known else None
             if name and name == tensor.name:
-                owners[f"{name} "].add(id(tensor))  # no path ends in a blank
+                owners[f"{name} "].add(id(tensor))  # no path ends in a space
                 users[f"{name} "].append(model)
     alike = {id(model) for path, found in owners.items() if len(found) > 1 for model in users[path]}
     return [model for model in models if id(model) in alike]
 
 
 def _names(models: Iterable[Any], variables: Mapping[str, Any]) -> dict[int, str]:
-    """What each model is called: the variable that holds it or a model around it, else its class, with a number."""
+    """The name of each model: the variable that holds it or a model around it, else its class, with a number."""
     holders = [(name, value) for name, value in variables.items() if _is_model(value)]
     holders.sort(key=lambda pair: not any(pair[1] is model for model in models))
     names: dict[int, str] = {}
@@ -98,14 +98,14 @@ def _key(tensor: Variable) -> Key:
 
 
 def _rename(known: Mapping[Key, Known], tensor: Variable, name: str) -> None:
-    """Unless the caller has given it another name."""
+    """Rename a tensor, unless the caller has given it another name."""
     key = _key(tensor)
     if key in known and known[key].name == tensor.name:
         known[key].name = name
 
 
 def _number(known: Mapping[Key, Known]) -> None:
-    """Tell apart what is left: a number before the names of modules' parameters that others have too."""
+    """Put a number before the names of modules' parameters that are still the same."""
     seen: Counter[str] = Counter()
     for key, entry in known.items():
         if isinstance(key, Variable) and entry.name and "." in entry.name:

@@ -1,4 +1,4 @@
-"""From steps to records: each tensor and op described, numbered in the order they were met."""
+"""Turns the steps of a computation into records: each tensor and op described, numbered in the order of the steps."""
 
 from __future__ import annotations
 
@@ -28,10 +28,16 @@ from tensorgrad.viz.record.steps import Computed, Flow, Key, Known, Step, flows_
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """How much the records shall say: numbers of arrays, a closer look at them, a finite-difference check per edge."""
+    """The level of detail of records.
+
+    Attributes:
+        numbers: statistics of every array, and what flows along every edge.
+        details: histograms, pictures and values of the arrays.
+        check: compare what flows along each edge with central differences.
+    """
 
     numbers: bool = False
-    closely: bool = False
+    details: bool = False
     check: bool = False
 
 
@@ -39,7 +45,7 @@ OUTLINE = Depth()
 
 
 class Recorder:
-    """Makes the records of a computation: tensors are numbered as they are first met."""
+    """Makes the records of a computation; tensors are numbered in the order of their first use."""
 
     def __init__(self, computed: Computed, depth: Depth) -> None:
         self._computed, self._known, self._depth = computed, computed.known, depth
@@ -80,12 +86,12 @@ class Recorder:
     def _edge(self, step: Step, position: int, id: str, tensor: str) -> EdgeRecord:
         op, carries = step.op, step.carries(position)
         record = EdgeRecord(tensor, id, op.input_name(position), _derivative(op, position) if carries else "", carries)
-        flow = self._flows.get((step.node, position)) if self._depth.numbers and carries else None
+        flow = self._flows.get((step.node, position)) if step.node is not None and carries else None
         if flow is None:
             return record
         shape = step.input_shapes[position]
         most = statistics.MANY if isinstance(step.inputs[position], Variable) else statistics.FEW
-        contribution = statistics.gradient(flow.contribution, True, self._depth.closely, most)
+        contribution = statistics.gradient(flow.contribution, True, most if self._depth.details else 0)
         return EdgeRecord(
             *(record.tensor, record.op, record.operand, record.derivative, True),
             local=_local(flow) if shape == step.shape == () else None,
@@ -95,8 +101,11 @@ class Recorder:
         )
 
     def _checked(self, step: Step, position: int, flow: Flow) -> float | None:
-        arrays = [step.leaves.get(key, self._array(key)) for key in step.inputs] if self._depth.check else [None]
-        if any(array is None for array in arrays):
+        if not self._depth.check:
+            return None
+        found = (step.leaves.get(key, self._array(key)) for key in step.inputs)
+        arrays = [array for array in found if array is not None]
+        if len(arrays) < len(step.inputs):
             return None
         return relative_error(step.op, arrays, position, flow.upstream, flow.contribution)
 
@@ -104,12 +113,12 @@ class Recorder:
         return self._known[key].array if key in self._known else None
 
     def _tensor(self, key: Key, shape: tuple[int, ...]) -> str:
-        """The id of a tensor, which is recorded at first sight."""
+        """The id of a tensor, which is recorded at its first use."""
         if key in self._tensors:
             return self._tensors[key].id
         known, depth = self._known.get(key, Known()), self._depth
         array, arrived = known.array, self._arrived.get(key)
-        # Where a walk back is drawn, what lies in `.grad` of others is of another one.
+        # Where a backward pass is drawn, the `.grad` of a tensor that it didn't reach comes from another pass.
         gradient = arrived.gradient if arrived else None if self._flows else known.gradient
         self._tensors[key] = TensorRecord(
             id=f"t{len(self._tensors)}",
@@ -120,7 +129,7 @@ class Recorder:
             value=statistics.scalar(array),
             gradient=self._gradient(gradient),
             statistics=statistics.statistics(array) if depth.numbers and array is not None else None,
-            details=statistics.details(array) if depth.closely and array is not None else None,
+            details=statistics.details(array) if depth.details and array is not None else None,
             altered=arrived.altered if arrived else "",
             held=self._held(arrived, known) if arrived and isinstance(key, Variable) else None,
         )
@@ -128,10 +137,10 @@ class Recorder:
 
     def _gradient(self, array: np.ndarray | None) -> GradientRecord | None:
         depth = self._depth
-        return None if array is None else statistics.gradient(array, depth.numbers, depth.closely)
+        return None if array is None else statistics.gradient(array, depth.numbers, statistics.FEW * depth.details)
 
     def _held(self, arrived: Arrival, known: Known) -> Held:
-        """What `.grad` of a leaf held at the end of the walks back; of such as add to none, what it holds now."""
+        """What `.grad` of a leaf held before and after the passes; where they added to none, what it holds now."""
         after = known.gradient if arrived.after is None else arrived.after
         before = None if arrived.before is None else statistics.gradient(arrived.before)
         return Held(before, None if after is None else statistics.gradient(after), same(after, arrived.gradient))
@@ -150,14 +159,14 @@ def _source_line(file: str, number: int) -> SourceLine:
 
 
 def _derivative(op: Op, position: int) -> str:
-    """The op's local derivative for an input; all variadic inputs share the last."""
+    """The op's local derivative for an input; all variadic inputs have the last one."""
     if op.variadic:
         position = min(position, len(op.derivatives) - 1)
     return op.derivatives[position] if 0 <= position < len(op.derivatives) else ""
 
 
 def _local(flow: Flow) -> float | None:
-    """∂z/∂x between scalars, rounded to their precision; None where the upstream gradient can't tell."""
+    """∂z/∂x between scalars, rounded to their precision; None where the upstream gradient is 0 or not finite."""
     upstream, contribution = flow.upstream.item(), flow.contribution.item()
     if upstream == 0 or not np.isfinite(upstream) or not np.isfinite(contribution):
         return None

@@ -1,4 +1,4 @@
-"""The plain records that every drawing is made from: frozen, comparable, without arrays or references into a graph."""
+"""The plain records that every drawing is made from: frozen, comparable, without arrays or references to a graph."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Kind = Literal["parameter", "constant", "interior", "output"]
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """What a reader sees who looks closer at an array.
+    """An array in detail.
 
     Attributes:
         values: all elements in C order, of an array of at most `statistics.FEW` elements, of what flows into a
-            parameter `statistics.MANY`; else none.
-        histogram: counts of the finite elements in equal bins between the least and the greatest.
-        picture: rows of one or more channels tiled side by side, thinned out where they are large; none without axes.
+            parameter at most `statistics.MANY`; else none.
+        histogram: counts of the finite elements in equal bins between the minimum and the maximum.
+        picture: rows of one or more channels side by side, sampled where they are large; none of a scalar.
     """
 
     values: tuple[Scalar, ...]
@@ -29,9 +29,16 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """Mean, standard deviation (ddof 0), least and greatest of an array's finite elements, 0 where there are none.
+    """Statistics of an array; the first four are of its finite elements, 0 where there are none.
 
-    `zeros` is the share of elements that are exactly 0; `nans` and `infinities` are counts.
+    Attributes:
+        mean: the mean.
+        std: the standard deviation (ddof 0).
+        min: the minimum.
+        max: the maximum.
+        zeros: the fraction of elements that are exactly 0.
+        nans: how many elements are NaN.
+        infinities: how many elements are infinite.
     """
 
     mean: float
@@ -64,12 +71,12 @@ class GradientRecord:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """What `.grad` of a parameter has to do with its gradient in a drawing.
+    """What `.grad` of a parameter holds, next to the gradient that is drawn.
 
     Attributes:
-        before: what it held before the walks back that are drawn; None for nothing, or where none of them added to it.
-        after: what it held when they were over; of walks that add to no `.grad`, what it holds now. None for nothing.
-        alone: whether that is the gradient that is drawn, and nothing else.
+        before: its value before the backward passes that are drawn; None if it was empty, or none of them added to it.
+        after: its value after them; where none added to it, its value now. None if it is empty.
+        alone: whether `after` is the gradient that is drawn, and nothing else.
     """
 
     before: GradientRecord | None
@@ -90,11 +97,12 @@ class TensorRecord:
         shape: its sizes.
         dtype: `""` for a constant of which the graph kept nothing.
         value: of a scalar (one element, no axes), where it is still known.
-        gradient: where the numbers were asked for, what arrived in the walks back that are drawn, after the hooks of
-            the tensor; else what backward has left in `.grad`.
-        statistics, details: of the values, where they were asked for and the values are still known.
+        gradient: where the numbers were asked for, what arrived in the backward passes that are drawn, after the hooks
+            of the tensor; else what backward has left in `.grad`.
+        statistics: of the values, where they were asked for and the values are still known.
+        details: of the values, under the same conditions.
         altered: why the gradient isn't the sum of the contributions that are drawn; `""` if it is.
-        held: of a parameter whose gradient comes from a walk back, what `.grad` held.
+        held: what `.grad` held, for a parameter whose gradient comes from a backward pass.
     """
 
     id: str
@@ -125,15 +133,17 @@ class OpRecord:
 
     Attributes:
         id: `op0`, `op1`, … in the order they ran.
-        name, symbol, formula: what it is called, and written as.
+        name: what it is called.
+        symbol: how it is written in short.
+        formula: how it is written in full.
         params: its keyword arguments as text.
         output: the id of its tensor; `""` for an op that failed.
-        scopes: the modules whose calls it ran in, outermost first; traced graphs know them.
-        calls: for each of them a number that no other call in the graph has.
-        source: the line that called it; traced graphs know it.
+        scopes: the modules whose calls it ran in, outermost first; only traced graphs have them.
+        source: the line that called it; only traced graphs have it.
         error: what it raised, `""` if it ran.
-        idle: the share of what it lets no gradient through: relu's units that are zero for the whole batch, elements
-            on the flat parts of sigmoid and tanh; None for other ops.
+        idle: the fraction that lets no gradient through: of relu's units, those that are zero for the whole batch; of
+            the elements of sigmoid and tanh, those on the flat parts; None for other ops.
+        calls: for each of the scopes a number that no other call in the graph has.
     """
 
     id: str
@@ -154,16 +164,17 @@ class EdgeRecord:
     """A tensor going into an op.
 
     Attributes:
-        tensor, op: their ids.
+        tensor: its id.
+        op: its id.
         operand: what the op's formula calls this input: `x`.
         derivative: the op's local derivative for it: `∂z/∂x = y`; `""` where no gradient flows back.
         carries_gradient: whether a gradient flows back along this edge.
-        through: names of the ops that a drawing folded into this edge; none as collected.
+        through: names of the view ops that a drawing folded into this edge.
         local: the number ∂z/∂x, between scalars, where it is known.
         contribution: what flows back along this edge: the upstream gradient times the local derivative.
-        summed: the axes of z over which the contribution was summed, for x was broadcast along them.
-        checked: how far the contribution is from finite differences, relative; None where nobody looked, or they
-            can't tell.
+        summed: the axes of z over which the contribution was summed, because x was broadcast along them.
+        checked: the relative error of the contribution, by central differences; None where it wasn't checked, or they
+            aren't finite.
     """
 
     tensor: str
@@ -180,7 +191,7 @@ class EdgeRecord:
 
 @dataclass(frozen=True, slots=True)
 class ModuleRecord:
-    """What a drawing folded into one box: one call of a module, or of several in a row that are built alike.
+    """One box of a drawing: a folded call of a module, or several equal calls in a row.
 
     Edges lead from tensors into it as into an op.
 
@@ -189,8 +200,8 @@ class ModuleRecord:
         paths: of the modules, in the order they ran.
         kind: the name of their class; `""` where only their parameters' names are known.
         ops: the ids of the ops inside.
-        outputs: the ids of the tensors that come out.
-        parameters: how many numbers it holds.
+        outputs: the ids of the tensors that leave it.
+        parameters: how many numbers its parameters hold.
         gradient: of all its parameters together, where it is known.
         calls: the keys of the calls, as in `Modules.calls`.
     """
@@ -207,10 +218,14 @@ class ModuleRecord:
 
 @dataclass(frozen=True, slots=True)
 class GraphRecord:
-    """The computation behind the tensor `output`, an id: ops in the order they ran, tensors as they were first met.
+    """The computation behind one tensor or several.
 
-    Where there are several, `output` is the last of the `outputs`. Of a computation that failed, the last op is the one
-    that raised, and `output` is `""`. `modules` are what a drawing folded; none as collected.
+    Attributes:
+        ops: in the order they ran; of a computation that failed, the last is the one that raised.
+        tensors: in the order of their first use.
+        edges: from the tensors into the ops, in the order of the ops and of their inputs.
+        output: the id of the tensor that the graph is about, of several the last; `""` if the computation failed.
+        modules: what a drawing folded; none as collected.
     """
 
     ops: tuple[OpRecord, ...]
@@ -221,5 +236,5 @@ class GraphRecord:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """The ids of all tensors that the graph is about, such as several losses, in the order they were met."""
+        """The ids of all tensors that the graph is about, such as several losses, in the order of their first use."""
         return tuple(tensor.id for tensor in self.tensors if tensor.kind == "output")

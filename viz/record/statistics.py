@@ -1,4 +1,4 @@
-"""What drawings say about an array: statistics, and for a closer look a histogram, a picture, the values themselves."""
+"""What drawings show of an array: statistics; in detail a histogram, a picture, and the values themselves."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from tensorgrad.viz.record.records import Details, GradientRecord, Scalar, Statistics
 
 FEW = 64
-"""Arrays of so many elements are shown in full."""
+"""Arrays of at most this many elements are shown in full."""
 
 MANY = 50_000
-"""What flows into a parameter is kept in full up to so many elements, so that a page can add it up."""
+"""What flows into a parameter is kept in full up to this many elements, so that a page can add it up."""
 
 BINS = 24
 TILE, TILES = 28, 8
-"""A picture has at most so many pixels per side of a channel, and so many channels."""
+"""The largest picture: pixels per side of a channel, and channels."""
 
 
 def scalar(array: np.ndarray | None) -> Scalar | None:
@@ -25,7 +25,7 @@ def scalar(array: np.ndarray | None) -> Scalar | None:
 
 
 def statistics(array: np.ndarray) -> Statistics | None:
-    """Those of an array of numbers that has axes; a scalar's value says it all."""
+    """The statistics of an array of numbers; None for a scalar, which is shown by its value."""
     if array.ndim == 0:
         return None
     zeros = 1 - int(np.count_nonzero(array)) / array.size if array.size else 0.0
@@ -40,7 +40,7 @@ def statistics(array: np.ndarray) -> Statistics | None:
 
 
 def moments(array: np.ndarray) -> tuple[float, float]:
-    """Mean and standard deviation of numbers, in float64, also where their sum or their squares would be too large."""
+    """Mean and standard deviation of numbers, in float64, also where their sum or squares would overflow."""
     with np.errstate(all="ignore"):
         mean, std = float(array.mean(dtype=np.float64)), float(array.std(dtype=np.float64))
         largest = 0.0 if math.isfinite(mean) and math.isfinite(std) else float(np.abs(array).max())
@@ -50,23 +50,29 @@ def moments(array: np.ndarray) -> tuple[float, float]:
     return mean, std
 
 
-def gradient(array: np.ndarray, numbers: bool = False, closely: bool = False, most: int = FEW) -> GradientRecord:
-    """The record of a gradient; `numbers` adds its statistics, `closely` its details, with `most` values."""
+def gradient(array: np.ndarray, numbers: bool = False, most: int = 0) -> GradientRecord:
+    """The record of a gradient.
+
+    Args:
+        array: its values.
+        numbers: add its statistics.
+        most: add its details, with the values of at most this many elements; 0 for no details.
+    """
     mean = moments(np.abs(array))[0] if array.size else 0.0
     return GradientRecord(
         array.shape,
         mean,
         scalar(array),
         statistics(array) if numbers else None,
-        details(array, most) if closely else None,
+        details(array, most) if most else None,
     )
 
 
 def idle(op: str, z: np.ndarray) -> float | None:
-    """The share of an activation that lets no gradient through; None for ops that aren't known for it.
+    """The fraction of an activation that lets no gradient through; None for other ops.
 
-    Of relu it is the share of units, the features or channels on axis 1, that are 0 for the whole batch; of sigmoid
-    and tanh the share of elements whose derivative is below 5 % of its maximum.
+    For relu it is the fraction of units (features or channels, on axis 1) that are 0 for the whole batch; for sigmoid
+    and tanh the fraction of elements whose derivative is below 5 % of its maximum.
 
     >>> import numpy as np
     >>> idle("relu", np.array([[0.0, 1.0], [0.0, 2.0]])), idle("tanh", np.array([0.99, 0.0, 0.5, -1.0]))
@@ -83,7 +89,7 @@ def idle(op: str, z: np.ndarray) -> float | None:
 
 
 def details(array: np.ndarray, most: int = FEW) -> Details:
-    """Values if there are at most so many, histogram and picture of an array of numbers."""
+    """Histogram and picture of an array of numbers, and its values if there are at most `most`."""
     finite = _finite(array)
     histogram = _histogram(finite.astype(np.float64)) if finite.size else np.zeros(BINS, int)
     values = array.ravel().tolist() if array.size <= most else []
@@ -91,24 +97,24 @@ def details(array: np.ndarray, most: int = FEW) -> Details:
 
 
 def _histogram(finite: np.ndarray) -> np.ndarray:
-    """Counts between the least and the greatest, wherever these lie: their difference may be the least there is."""
-    # Halves of large ones, for the difference of the largest floats is no float.
+    """Counts in equal bins between the minimum and the maximum, also where their difference is subnormal."""
+    # Large values are halved: the difference of the largest floats overflows.
     scaled = finite * (0.5 if np.abs(finite).max() > 1 else 1.0)
     low, span = scaled.min(), np.ptp(scaled)
-    shares = (scaled - low) / span if span else np.full(finite.shape, 0.5)
-    return np.histogram(shares, BINS, (0, 1))[0]
+    relative = (scaled - low) / span if span else np.full(finite.shape, 0.5)
+    return np.histogram(relative, BINS, (0, 1))[0]
 
 
 def picture(array: np.ndarray) -> tuple[tuple[float | None, ...], ...]:
-    """An array as rows of pixels: matrices as they are, vectors as one row, of images the first.
+    """An array as rows of pixels: a matrix as it is, a vector as one row, of several images the first.
 
-    Its channels, or images of one channel, stand side by side with a column of None between two; None stands for what
-    isn't finite, too. Large ones are thinned out to every n-th row and column.
+    Channels, or images of one channel, stand side by side with a column of None between them; values that aren't finite
+    are None, too. Of large arrays every n-th row and column is kept.
     """
     if array.ndim == 0 or array.size == 0:
         return ()
     if array.ndim == 4 and array.shape[1] == 1:
-        maps = array[:, 0]  # (N, 1, H, W) -> (N, H, W): grey images or filters, as many as fit
+        maps = array[:, 0]  # (N, 1, H, W) -> (N, H, W): grey images or filters
     else:
         # (..., C, H, W) -> (C, H, W); (N, D) -> (1, N, D); (D,) -> (1, 1, D)
         maps = array.reshape(-1, *array.shape[-3:])[0] if array.ndim > 3 else array.reshape((1, 1, *array.shape)[-3:])
@@ -117,7 +123,7 @@ def picture(array: np.ndarray) -> tuple[tuple[float | None, ...], ...]:
     gap = np.full((maps.shape[1], 1), np.nan)
     tiles = [part for tile in maps for part in (tile, gap)][:-1]
     rows = np.hstack(tiles)
-    return tuple(tuple(row) for row in np.where(np.isfinite(rows), rows, None).tolist())
+    return tuple(tuple(x if math.isfinite(x) else None for x in row) for row in rows.tolist())
 
 
 def _finite(array: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
-"""Steps of a computation, as they are found in a live graph or seen by a trace.
+"""Steps of a computation, found in a live graph or seen by a trace.
 
-Here arrays are still at hand, shared and never changed; the records made from them hold none.
+Steps refer to the arrays of the computation, which are shared and never changed; records hold none.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tensorgrad.autograd.engine import BACKWARD, Node, Scope, Variable
 from tensorgrad.autograd.op import Op
 
 Key = Hashable
-"""What a tensor is known by: the node that made it, the leaf itself, or for a constant the identity of its array."""
+"""Identifies a tensor: the node that made it, the leaf itself, or for a constant the identity of its array."""
 
 
 @dataclass(slots=True, eq=False)
@@ -24,13 +24,17 @@ class Step:
     """One op that ran, or failed: then `output` is None.
 
     Attributes:
-        op, node: the op, and its record in the graph where a gradient was wanted.
-        inputs, input_shapes: the keys of its inputs, and their shapes.
-        output, shape: those of its result.
-        scopes, calls: the modules' calls that it ran in, outermost first, and the running number of each call.
+        op: the op.
+        node: its node in the graph; None where no gradient was wanted.
+        inputs: the keys of its inputs.
+        input_shapes: their shapes.
+        output: the key of its result.
+        shape: that of its result.
+        scopes: the modules' calls that it ran in, outermost first.
+        calls: the running number of each of these calls.
         source: file and number of the line that called it.
         error: what it raised.
-        leaves: the arrays that leaves held when it ran, by key, where they had been changed since they were first seen.
+        leaves: by key, the arrays of leaves that had changed since they were first seen, as they were when it ran.
     """
 
     op: Op
@@ -52,14 +56,14 @@ class Step:
 
 
 class Known:
-    """What is known of one tensor; of several sources, the first to tell counts."""
+    """What is known of one tensor; where several sources know it, the first one counts."""
 
     name: str | None = None
     array: np.ndarray | None = None
     gradient: np.ndarray | None = None
 
     def learn(self, name: str | None, array: np.ndarray | None, gradient: Variable | None = None) -> None:
-        """Add what one source tells."""
+        """Add what one source knows."""
         self.name = self.name or name
         self.array = array if self.array is None else self.array
         if self.gradient is None and gradient is not None:
@@ -68,7 +72,13 @@ class Known:
 
 @dataclass(slots=True)
 class Flow:
-    """One step of the chain rule: what arrived at a node, and what it handed on; the shape before a sum over axes."""
+    """One step of the chain rule at a node, for one of its inputs.
+
+    Attributes:
+        upstream: the gradient that arrived at the node.
+        contribution: the gradient that it passed on to the input.
+        unsummed: the shape of the contribution before it was summed over broadcast axes.
+    """
 
     upstream: np.ndarray
     contribution: np.ndarray
@@ -77,16 +87,16 @@ class Flow:
 
 @dataclass(slots=True, eq=False)
 class Pass:
-    """One walk back through a graph.
+    """One backward pass.
 
     Attributes:
         call: what began it, `backward` or `grad`.
         recorded: whether it was recorded itself, to be differentiated again.
-        seeds: what it began with, by the key of the tensor that it started from.
+        seeds: the upstream gradients that it began with, by the key of the tensor.
         flows: its steps in the order they were taken, by node and position of the input.
-        added: of `backward`, what it added to the `.grad` of each leaf.
-        before: what was in `.grad` then; None for nothing.
-        whole: whether it came to its end.
+        added: what `backward` added to the `.grad` of each leaf.
+        before: what `.grad` held until then; None for nothing.
+        whole: whether it ended without an error.
     """
 
     call: str = ""
@@ -98,7 +108,7 @@ class Pass:
     whole: bool = False
 
     def met(self, key: Key) -> bool:
-        """Whether it came by a tensor that an op made."""
+        """Whether it reached a tensor that an op made."""
         return key in self.seeds or any(node is key for node, _ in self.flows)
 
 
@@ -110,8 +120,8 @@ class Computed:
         steps: in the order they ran.
         known: what is known of their tensors, by key.
         outputs: the keys of the tensors that it is about; none of one that failed.
-        passes: the walks back that came by an output.
-        paths: what a module is called where another of the same path is about: by identity of the module.
+        passes: the backward passes that reached an output.
+        paths: by identity of the module, its path where another module has the same one.
     """
 
     steps: list[Step]
@@ -122,71 +132,72 @@ class Computed:
 
 
 class Flows:
-    """An observer that keeps every step of the chain rule it sees: a `Pass` for each walk back."""
+    """An observer that keeps every step of the chain rule: a `Pass` for each backward pass."""
 
     def __init__(self) -> None:
         self.passes: list[Pass] = []
-        # Of the walks that go on now, one within a hook of the other: each with the error that was passing by then.
-        self._walks: list[tuple[Pass, BaseException | None]] = []
+        # The passes that are running, each inside a hook of the one before; with the error that was being handled.
+        self._running: list[tuple[Pass, BaseException | None]] = []
         self._unsummed: tuple[int, ...] | None = None
 
     def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
-        """Ops are none of its business."""
+        """Ops aren't kept."""
 
-    failed = applied
+    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
+        """Ops that fail aren't kept."""
 
     def entered(self, scope: Scope) -> None:
-        """A walk back is about to begin."""
+        """A backward pass is about to begin."""
         if scope == BACKWARD:
-            self._walks.append((Pass(), sys.exc_info()[1]))
+            self._running.append((Pass(), sys.exc_info()[1]))
 
     def started(
         self, call: str, outputs: tuple[Variable, ...], seeds: tuple[Variable, ...], create_graph: bool
     ) -> None:
-        """It begins, for nothing was wrong with what it was given."""
-        walk = self._walks[-1][0]
-        walk.call, walk.recorded = call, create_graph
+        """The pass begins: its arguments were right."""
+        backward = self._running[-1][0]
+        backward.call, backward.recorded = call, create_graph
         for output, seed in zip(outputs, seeds, strict=True):
-            key, before = key_of(output), walk.seeds.get(key_of(output))
-            walk.seeds[key] = seed._data if before is None else before + seed._data
-        self.passes.append(walk)
+            key, before = key_of(output), backward.seeds.get(key_of(output))
+            backward.seeds[key] = seed._data if before is None else before + seed._data
+        self.passes.append(backward)
 
     def left(self, scope: Scope) -> None:
-        """It is over."""
+        """The pass is over."""
         if scope == BACKWARD:
-            walk, passing = self._walks.pop()
-            walk.whole = sys.exc_info()[1] is passing
+            backward, passing = self._running.pop()
+            backward.whole = sys.exc_info()[1] is passing
 
     def summed(self, node: Node, position: int, shape: tuple[int, ...]) -> None:
-        """The next contribution is a sum."""
+        """The next contribution is summed from this shape."""
         self._unsummed = shape
 
     def contributed(self, node: Node, position: int, upstream: Variable, contribution: Variable) -> None:
-        """Keep the arrays: nobody writes into them while somebody observes."""
+        """Keep the arrays: the engine doesn't write into them while it is observed."""
         array = contribution._data
         shape = array.shape if self._unsummed is None else self._unsummed
-        self._walks[-1][0].flows[node, position] = Flow(upstream._data, array, shape)
+        self._running[-1][0].flows[node, position] = Flow(upstream._data, array, shape)
         self._unsummed = None
 
     def arrived(self, gradients: Mapping[Variable, Variable], create_graph: bool) -> None:
-        """Everything has arrived, and is about to be added to the leaves' `.grad`, which others may change later."""
-        walk = self._walks[-1][0]
+        """All gradients have arrived, and are about to be added to the leaves' `.grad`."""
+        backward = self._running[-1][0]
         for tensor, gradient in gradients.items():
             key = key_of(tensor)
-            walk.added[key] = gradient._data
-            walk.before[key] = None if tensor.grad is None else tensor.grad._data.copy()
+            backward.added[key] = gradient._data
+            backward.before[key] = None if tensor._grad is None else tensor._grad._data.copy()  # it is changed in place
 
 
 def key_of(variable: Variable) -> Key:
-    """What a tensor is known by in a live graph."""
+    """The key of a tensor in a live graph."""
     return variable._node or (variable if variable._requires_grad else id(variable._data))
 
 
 def flows_of(passes: Iterable[Pass]) -> dict[tuple[Node, int], Flow]:
-    """The steps of the chain rule of several walks back, added up: where one has walked alone, its own arrays."""
+    """The steps of the chain rule, summed over several backward passes; a pass alone keeps its own arrays."""
     flows: dict[tuple[Node, int], Flow] = {}
-    for walk in passes:
-        for place, flow in walk.flows.items():
+    for backward in passes:
+        for place, flow in backward.flows.items():
             before = flows.get(place)
             if before is not None:
                 with np.errstate(all="ignore"):
@@ -197,7 +208,7 @@ def flows_of(passes: Iterable[Pass]) -> dict[tuple[Node, int], Flow]:
 
 
 def learn_from(known: MutableMapping[Key, Known], value: Any, name: str | None) -> None:
-    """Add what a tensor or an array that the caller holds tells."""
+    """Add the name and value of a tensor or an array that the caller holds."""
     if isinstance(value, Variable):
         known[key_of(value)].learn(name, value._data, value._grad)
     elif isinstance(value, np.ndarray):

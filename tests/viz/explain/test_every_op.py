@@ -7,8 +7,8 @@ import pytest
 from cases import CASES
 
 import tensorgrad as tg
+from tensorgrad.system.columns import columns
 from tensorgrad.viz.format.notation import MATH, NAME
-from tensorgrad.viz.format.terminal import columns
 
 SMOOTH = [case for case in CASES if case.row.differentiable and case.smooth]
 

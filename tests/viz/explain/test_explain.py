@@ -393,17 +393,17 @@ def test_errors_say_what_to_do():
         tg.viz.explain(loss, wrt=tg.Tensor(1.0, requires_grad=True))
     with pytest.raises(tg.GraphError, match="the loss itself"):
         tg.viz.explain(loss, wrt=loss)
-    with pytest.raises(tg.RangeError, match="no such element"):
+    with pytest.raises(tg.RangeError, match="index must be within"):
         tg.viz.explain(loss, wrt=w, index=2)
-    with pytest.raises(tg.RangeError, match="2 numbers for 1 axes"):
+    with pytest.raises(tg.RangeError, match="index must have 1 integers, one per axis, got 2"):
         tg.viz.explain(loss, wrt=w, index=(0, 0))
-    with pytest.raises(tg.DTypeError, match="names one element"):
+    with pytest.raises(tg.DTypeError, match="index must be an integer per axis"):
         tg.viz.explain(loss, wrt=w, index=0.5)
     with pytest.raises(tg.ArgumentError, match="max_paths"):
         tg.viz.explain(loss, wrt=w, max_paths=0)
-    with pytest.raises(tg.DTypeError, match="cost can't be called"):
+    with pytest.raises(tg.DTypeError, match="cost must be a function"):
         tg.viz.explain(loss, wrt=w, cost=1.0)
-    with pytest.raises(tg.ArgumentError, match="too narrow"):
+    with pytest.raises(tg.ArgumentError, match="width must be at least 20 columns"):
         tg.viz.explain(loss, wrt=w).text(3)
     loss.backward()
     with pytest.raises(tg.GraphError, match=r"has freed(.|\n)*retain_graph=True"):

@@ -9,16 +9,18 @@ from networks import BasicBlock, LeNet5, ResNet18, loss_of
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz.graph import dot
-from tensorgrad.viz.graph.fold import ROOM, choose_folded, fold_modules, fold_plumbing
+from tensorgrad.viz.graph.fold import NODE_BUDGET, choose_folded, fold_modules
+from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.collect import collect
-from tensorgrad.viz.record.modules import find_modules, lineage, parent, shared
+from tensorgrad.viz.record.modules.calls import common_path, parent_path, prefixes
+from tensorgrad.viz.record.modules.find import find_modules
 from tensorgrad.viz.record.records import ModuleRecord
 
 
 def traced(network, shape, **kwargs):
     with tg.viz.trace() as t:
         loss_of(network, shape, **kwargs).backward()
-    return fold_plumbing(t.record(depth=tg.viz.Depth(numbers=True)))
+    return fold_view_ops(t.record(depth=tg.viz.Depth(numbers=True)))
 
 
 @pytest.fixture(scope="module", name="resnet")
@@ -31,24 +33,24 @@ def folded(graph, *paths):
 
 
 def test_paths():
-    assert parent("layer1.0.conv1") == "layer1.0"
-    assert parent("conv1") == parent("") == ""
-    assert shared([]) == shared(["a.b", "", "a.b.c"]) == ""
-    assert shared(["a.b", "a.b.c"]) == "a.b"
-    assert lineage("") == lineage("...") == []
-    assert len(lineage("a." * 5_000 + "w")) == 16
+    assert parent_path("layer1.0.conv1") == "layer1.0"
+    assert parent_path("conv1") == parent_path("") == ""
+    assert common_path([]) == common_path(["a.b", "", "a.b.c"]) == ""
+    assert common_path(["a.b", "a.b.c"]) == "a.b"
+    assert prefixes("") == prefixes("...") == []
+    assert len(prefixes("a." * 5_000 + "w")) == 16
 
 
 def test_modules_of_a_trace_are_the_scopes_and_of_a_live_graph_the_names():
     tg.manual_seed(0)
     network = LeNet5()
     by_scope = find_modules(traced(network, (2, 1, 28, 28)))
-    by_name = find_modules(fold_plumbing(collect(loss_of(network, (2, 1, 28, 28)))))
+    by_name = find_modules(fold_view_ops(collect(loss_of(network, (2, 1, 28, 28)))))
     kinds = {"conv1": "Conv2d", "conv2": "Conv2d", "fc1": "Linear", "fc2": "Linear", "fc3": "Linear"}
     assert by_scope.kinds == kinds
     assert list(by_name.kinds) == list(kinds)
     assert set(by_name.kinds.values()) == {""}
-    assert by_name.homes == by_scope.homes
+    assert by_name.call_of == by_scope.call_of
 
 
 def test_an_op_without_parameters_belongs_around_what_it_comes_from_and_leads_to():
@@ -58,9 +60,9 @@ def test_an_op_without_parameters_belongs_around_what_it_comes_from_and_leads_to
     holder = nn.Module()
     holder.layer1, holder.head = blocks, nn.Linear(2, 3)
     x = holder.layer1(tg.ones(1, 2, 4, 4))
-    graph = fold_plumbing(collect(holder.head(x.mean((2, 3))).sum()))
+    graph = fold_view_ops(collect(holder.head(x.mean((2, 3))).sum()))
     modules = find_modules(graph)
-    homes = [(op.name, modules.homes[op.id]) for op in graph.ops]
+    homes = [(op.name, modules.call_of[op.id]) for op in graph.ops]
     assert homes[:5] == [
         ("convolution", "layer1.0.conv1"),
         ("batch_norm", "layer1.0.bn1"),
@@ -70,20 +72,20 @@ def test_an_op_without_parameters_belongs_around_what_it_comes_from_and_leads_to
     ]
     assert homes[5:7] == [("add", "layer1"), ("relu", "layer1")]
     assert homes[12:14] == [("add", ""), ("relu", "")]
-    assert find_modules(graph).inside("layer1") == ["layer1.0", "layer1.1"]
+    assert find_modules(graph).children("layer1") == ["layer1.0", "layer1.1"]
 
 
 def test_what_passes_between_modules_lies_outside_of_both(resnet):
     modules = find_modules(resnet)
     maker = {op.output: op for op in resnet.ops}
-    assert modules.homes["t0"] == ""  # the images
+    assert modules.call_of["t0"] == ""  # the images
     for edge in resnet.edges:
         if edge.tensor in maker:
-            inner = modules.homes[edge.tensor]
-            assert inner == shared([inner, modules.homes[edge.op]])
-            assert inner == shared([inner, modules.homes[maker[edge.tensor].id]])
+            inner = modules.call_of[edge.tensor]
+            assert inner == common_path([inner, modules.call_of[edge.op]])
+            assert inner == common_path([inner, modules.call_of[maker[edge.tensor].id]])
     weight = next(tensor for tensor in resnet.tensors if tensor.name == "layer2.0.downsample.0.weight")
-    assert modules.homes[weight.id] == "layer2.0.downsample.0"
+    assert modules.call_of[weight.id] == "layer2.0.downsample.0"
 
 
 def test_a_resnet_folds_to_its_blocks_alike_ones_together(resnet):
@@ -95,7 +97,7 @@ def test_a_resnet_folds_to_its_blocks_alike_ones_together(resnet):
         *((f"layer{k}.{n}",) for k in (2, 3, 4) for n in (0, 1)),
     ]
     assert {box.kind for box in view.modules} == {"BasicBlock"}
-    assert len(view.ops) + len(view.modules) <= ROOM < len(resnet.ops)
+    assert len(view.ops) + len(view.modules) <= NODE_BUDGET < len(resnet.ops)
     network = ResNet18(width=2)
     expected = [sum(p.size for p in block.parameters()) for block in (network.layer1, *network.layer2)]
     assert [box.parameters for box in view.modules[:3]] == expected
@@ -114,7 +116,7 @@ def test_folding_keeps_every_op_once_and_every_edge_leads_somewhere(resnet):
 
 
 def test_no_path_leads_out_of_a_box_and_back(resnet):
-    for paths in (find_modules(resnet).inside(""), ["layer2.0", "layer2.1.conv1"], ["layer1.1", "layer4"]):
+    for paths in (find_modules(resnet).children(""), ["layer2.0", "layer2.1.conv1"], ["layer1.1", "layer4"]):
         view = folded(resnet, *paths)
         rank = {}  # the last op of each node, in the order they ran
         for op in view.ops:
@@ -129,7 +131,7 @@ def test_no_path_leads_out_of_a_box_and_back(resnet):
 
 def test_a_box_is_a_plain_record():
     w = tg.Tensor(np.full((2, 2), 0.5), requires_grad=True, name="a.weight")
-    graph = fold_plumbing(collect((tg.ones(1, 2, dtype="float64") @ w).relu().sum(), depth=tg.viz.Depth(numbers=True)))
+    graph = fold_view_ops(collect((tg.ones(1, 2, dtype="float64") @ w).relu().sum(), depth=tg.viz.Depth(numbers=True)))
     (box,) = folded(graph, "a").modules
     assert box == ModuleRecord("module-0", ("a",), "", ("op0",), ("t2",), 4, box.gradient, ("a",))
     assert box.gradient.mean_abs == 1.0
@@ -152,7 +154,7 @@ def test_a_module_called_twice_is_two_boxes_with_what_lies_between_them():
         for _ in range(3):
             x = cell(x).tanh()
         x.sum().backward()
-    view = folded(fold_plumbing(t.record(depth=tg.viz.Depth(numbers=True))), "cell")
+    view = folded(fold_view_ops(t.record(depth=tg.viz.Depth(numbers=True))), "cell")
     assert [box.id for box in view.modules] == ["module-0", "module-0-1", "module-0-2"]
     assert [op.name for op in view.ops] == ["tanh", "tanh", "tanh", "sum"]
     # The weights belong to all three, so to none of them.
@@ -166,12 +168,12 @@ def test_blocks_in_a_row_are_joined_only_if_alike_and_one_after_the_other():
     net = nn.Sequential(*layers)
     with tg.viz.trace() as t:
         h = net(tg.ones(2, 3))
-    graph = fold_plumbing(t.record(h))
+    graph = fold_view_ops(t.record(h))
     assert [box.paths for box in folded(graph, *map(str, range(5))).modules] == [("0", "1"), ("2",), ("3", "4")]
     with tg.viz.trace() as t:
         first = net[0](tg.ones(2, 3))
         h = net[1](first) + first
-    graph = fold_plumbing(t.record(h))
+    graph = fold_view_ops(t.record(h))
     assert [box.paths for box in folded(graph, "0", "1").modules] == [("0",), ("1",)]
 
 
@@ -208,7 +210,9 @@ def test_the_drawing_folds_by_path_and_refuses_unknown_ones():
     assert "156 parameters, 1 op" in drawing.dot
     assert tg.viz.graph(loss).folded == tg.viz.graph(loss, fold=["conv1"], unfold="conv1").folded == set()
     for arguments in ({"fold": "conv9"}, {"unfold": ["conv1", "conv9"]}):
-        with pytest.raises(tg.ArgumentError, match=r"no module called 'conv9'(.|\n)*one of: conv1, conv2, fc1"):
+        with pytest.raises(
+            tg.ArgumentError, match=r"must name modules of this graph, got 'conv9'(.|\n)*one of: conv1, conv2, fc1"
+        ):
             tg.viz.graph(loss, **arguments)
 
 
@@ -226,11 +230,11 @@ def test_a_module_around_one_op_without_parameters_is_not_shown():
     net = nn.Sequential(nn.Linear(2, 2), nn.ReLU(), nn.Sequential(nn.Tanh(), nn.Sigmoid()))
     with tg.viz.trace() as t:
         h = net(tg.ones(1, 2))
-    graph = fold_plumbing(t.record(h))
+    graph = fold_view_ops(t.record(h))
     modules = find_modules(graph)
     assert list(modules.kinds) == ["0", "2"]
-    assert modules.homes["op1"] == ""
-    assert modules.homes["op2"] == modules.homes["op3"] == "2"
+    assert modules.call_of["op1"] == ""
+    assert modules.call_of["op2"] == modules.call_of["op3"] == "2"
     (box,) = folded(graph, "2").modules
     assert box.outputs == (graph.output,)
 
@@ -249,7 +253,7 @@ def test_what_holds_a_failed_op_is_never_folded_away():
 def test_a_weight_that_others_use_too_stays_outside_of_a_box():
     w = tg.Tensor(np.ones((2, 2)), requires_grad=True, name="a.weight")
     v = tg.Tensor(np.ones((2, 2)), requires_grad=True, name="b.weight")
-    graph = fold_plumbing(collect((((tg.ones(1, 2, dtype="float64") @ w) @ v).relu() @ w).sum()))
+    graph = fold_view_ops(collect((((tg.ones(1, 2, dtype="float64") @ w) @ v).relu() @ w).sum()))
     view = folded(graph, "b")
     assert [tensor.name for tensor in view.tensors if tensor.kind == "parameter"] == ["a.weight"]
     shared_weight = folded(graph, "a")

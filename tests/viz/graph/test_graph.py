@@ -13,7 +13,8 @@ from layout import HAS_PROGRAM, needs_program
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.graph.dot import fold_plumbing, modules
+from tensorgrad.viz.graph.dot import modules
+from tensorgrad.viz.graph.simplify import fold_view_ops
 
 SVG = "{http://www.w3.org/2000/svg}"
 FORWARD = theme.PALE
@@ -174,14 +175,14 @@ def test_a_step_between_two_ops_of_a_layer_is_drawn_inside_it():
     assert inside == ["norm.weight", "scale", "(1,)", "norm.bias", "×", "×", "+"]
 
 
-def test_folding_leaves_out_plumbing_and_nothing_else():
+def test_folding_leaves_out_view_ops_and_nothing_else():
     w = tg.Tensor(np.ones((2, 3), np.float32), requires_grad=True, name="w")
     b = tg.Tensor(np.ones(2, np.float32), requires_grad=True, name="b")
     x = tg.Tensor(np.ones((4, 3), np.float32), requires_grad=True, name="x")
     h = (x @ w.T + b.reshape(1, 2)).reshape(4, 2)
     mine = w.T
     loss = (h * 2).T.reshape(8).sum() + mine.sum()
-    graph = fold_plumbing(tg.viz.graph(loss).record)
+    graph = fold_view_ops(tg.viz.graph(loss).record)
     names = ["matmul", "add", "reshape", "transpose", "multiply", "transpose", "reshape", "sum", "sum", "add"]
     assert [op.name for op in graph.ops] == names
     folded = {edge.through: edge.operand for edge in graph.edges if edge.through}
@@ -193,8 +194,8 @@ def test_folding_leaves_out_plumbing_and_nothing_else():
 def test_a_reshape_that_changes_nothing_is_folded():
     x = tg.Tensor([1.0, 2.0], requires_grad=True)
     drawn = tg.viz.graph((x * x).reshape(2).sum())
-    assert [op.name for op in fold_plumbing(drawn.record).ops] == ["multiply", "sum"]
-    assert not [e for e in fold_plumbing(drawn.record).edges if e.through]
+    assert [op.name for op in fold_view_ops(drawn.record).ops] == ["multiply", "sum"]
+    assert not [e for e in fold_view_ops(drawn.record).edges if e.through]
 
 
 def test_after_backward_the_leaves_show_their_gradients():
@@ -278,7 +279,7 @@ def test_svg_and_png_of_lenet_before_and_after_backward():
     for drawn in (drawing, tg.viz.graph(loss)):
         root = ElementTree.fromstring(drawn.svg)
         classes = [g.get("class", "").split(" ")[0] for g in root.iter(f"{SVG}g")]
-        view = fold_plumbing(drawn.record)
+        view = fold_view_ops(drawn.record)
         assert classes.count("node") == len(view.ops) + len(view.tensors) == 49
         assert classes.count("edge") == len(view.edges) + len(view.ops)
         assert classes.count("cluster") == 5
@@ -301,7 +302,7 @@ def test_save_writes_dot_and_refuses_what_it_cannot_write(tmp_path):
     drawing = example()
     for suffix in (".dot", ".gv"):
         assert drawing.save(tmp_path / f"graph{suffix}").read_text(encoding="utf-8") == drawing.dot
-    with pytest.raises(tg.ArgumentError, match=r"no format called '\.pdf'"):
+    with pytest.raises(tg.ArgumentError, match=r"path must end in (.|\n)*, got '\.pdf'"):
         drawing.save(tmp_path / "graph.pdf")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["graph.dot", "graph.gv"]
 
@@ -314,7 +315,7 @@ def test_a_refused_graph_costs_no_layout():
     y = tg.Tensor(1.0, requires_grad=True)
     for _ in range(2_001):
         y = y * 1.0
-    with pytest.raises(tg.ArgumentError, match="too many for one drawing"):
+    with pytest.raises(tg.ArgumentError, match="at most max_ops ops, got more than"):
         tg.viz.graph(y)
 
 
@@ -334,7 +335,7 @@ def test_groups_of_the_svg_have_the_ids_of_the_records():
     _, drawing = lenet()
     root = ElementTree.fromstring(drawing.svg)
     groups = {g.get("id"): g.get("class").split(" ") for g in root.iter(f"{SVG}g") if g.get("class")}
-    view = fold_plumbing(drawing.record)
+    view = fold_view_ops(drawing.record)
     assert {id for id, kinds in groups.items() if "op" in kinds} == {op.id for op in view.ops}
     assert {id for id, kinds in groups.items() if "tensor" in kinds} == {tensor.id for tensor in view.tensors}
     assert {id: kinds[-1] for id, kinds in groups.items() if id.startswith("edge-op0-")} == {
@@ -452,7 +453,7 @@ def test_a_chain_of_a_million_is_refused_after_the_first_few_thousand():
     for _ in range(2_500):
         node = node.edges[0]
     node.edges = None  # whoever comes this far fails
-    with pytest.raises(tg.ArgumentError, match=r"more than 2,000 ops(.|\n)*draw a part(.|\n)*max_ops"):
+    with pytest.raises(tg.ArgumentError, match=r"got more than 2,000(.|\n)*draw a part(.|\n)*max_ops"):
         tg.viz.graph(y)
 
 
@@ -479,6 +480,6 @@ def test_the_pictures_of_the_documentation_are_those_that_the_examples_draw(name
     subprocess.run([sys.executable, root / "examples" / f"{name}.py"], cwd=tmp_path, check=True, capture_output=True)
     kept, drawn = (
         sorted(text.text or "" for text in ElementTree.parse(folder / f"{name}.svg").iter(f"{SVG}text"))
-        for folder in (root / "docs", tmp_path / "out")
+        for folder in (root / "docs" / "gallery", tmp_path / "out")
     )
     assert kept == drawn

@@ -9,16 +9,16 @@ from networks import LeNet5, ResNet18, SigmoidNetwork, loss_of
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz.graph import health
-from tensorgrad.viz.graph.fold import fold_plumbing
 from tensorgrad.viz.graph.health import Finding, examine, strength
+from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.collect import collect
-from tensorgrad.viz.record.modules import find_modules
+from tensorgrad.viz.record.modules.find import find_modules
 from tensorgrad.viz.record.records import GradientRecord
 from tensorgrad.viz.record.statistics import gradient
 
 
 def examined(loss):
-    graph = fold_plumbing(collect(loss, depth=tg.viz.Depth(numbers=True)))
+    graph = fold_view_ops(collect(loss, depth=tg.viz.Depth(numbers=True)))
     return examine(graph, find_modules(graph))
 
 
@@ -61,7 +61,7 @@ def test_the_first_layer_of_a_four_layer_sigmoid_network_vanishes_and_no_other()
     assert found.where == "layer1"
     assert found.text == "vanishing: 2·10⁻³ of the last layer's"
     assert round(ratio, 3) == 0.002
-    assert found.cause == "3 × σ after it, and each multiplies what comes back by 0.24"
+    assert found.cause == "3 × σ after it, and each multiplies the gradient by 0.24"
 
 
 def test_vanishing_has_no_cause_to_name_where_no_activation_shrinks_the_gradient():
@@ -101,7 +101,7 @@ def test_saturated(activation):
 
 
 def test_thresholds_are_the_least_that_is_named():
-    graph = fold_plumbing(collect(network(), depth=tg.viz.Depth(numbers=True)))
+    graph = fold_view_ops(collect(network(), depth=tg.viz.Depth(numbers=True)))
     for name, least in (("relu", health.DEAD), ("tanh", health.SATURATED), ("sigmoid", health.SATURATED)):
         for idle, count in ((least - 1e-6, 0), (least, 1)):
             ops = tuple(replace(op, name=name, idle=idle) if op.name == "relu" else op for op in graph.ops)
@@ -125,7 +125,7 @@ def test_a_gradient_that_is_not_finite_makes_its_layer_explode():
 
 
 def test_without_numbers_nothing_is_said():
-    graph = fold_plumbing(collect(network(shift=-100.0)))
+    graph = fold_view_ops(collect(network(shift=-100.0)))
     assert examine(graph, find_modules(graph)) == ()
 
 

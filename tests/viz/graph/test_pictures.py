@@ -88,7 +88,7 @@ def test_pictures_lie_in_their_nodes_with_the_pixels_of_their_arrays():
         assert (red < blue)[strong & (rows < 0)].all()
     assert len(groups[record["x"].id]) == 1  # a constant has no gradient
     assert groups[record["conv1.bias"].id] == []  # a vector makes no picture
-    assert pictures.HOLDER not in drawing.svg
+    assert pictures.PLACEHOLDER not in drawing.svg
     assert len(drawing.svg) < 1_000_000
 
 
@@ -97,7 +97,7 @@ def test_a_folded_drawing_has_the_pictures_of_what_it_shows():
     tg.manual_seed(0)
     drawing = tg.viz.graph(loss_of(LeNet5(), (2, 1, 28, 28)), fold=True, pictures=True)
     plain = tg.viz.graph(loss_of(LeNet5(), (2, 1, 28, 28)), fold=True)
-    assert pictures.HOLDER not in drawing.svg
+    assert pictures.PLACEHOLDER not in drawing.svg
     assert 0 < drawing.svg.count("<image") < len(drawing.record.tensors)
     assert "<image" not in plain.svg
-    assert not re.search(pictures.HOLDER, plain.dot)
+    assert not re.search(pictures.PLACEHOLDER, plain.dot)

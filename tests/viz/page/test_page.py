@@ -17,14 +17,14 @@ from networks import LeNet5, ResNet18, loss_of
 import tensorgrad as tg
 from tensorgrad.viz import Depth, page
 from tensorgrad.viz.graph import column, dot
-from tensorgrad.viz.graph.fold import fold_plumbing
+from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.record.collect import collect
 from tensorgrad.viz.record.records import Details, GraphRecord, TensorRecord
 
 graph = importlib.import_module("tensorgrad.viz.graph.drawing")  # the package has a function of this name
 
-CLOSELY = Depth(numbers=True, closely=True)
+DETAILED = Depth(numbers=True, details=True)
 HOSTILE = [
     "<script>alert(1)</script>",
     "</script><script>throw 1</script>",
@@ -80,7 +80,7 @@ def records_of(text):
 
 def test_the_records_come_back_as_they_were():
     parameters, loss = scalars()
-    record = collect(loss, names=parameters, depth=CLOSELY)
+    record = collect(loss, names=parameters, depth=DETAILED)
     plain = json.loads(encode(record))
     assert [op["formula"] for op in plain["ops"]] == [op.formula for op in record.ops]
     assert [tensor.get("name", "") for tensor in plain["tensors"]] == [tensor.name for tensor in record.tensors]
@@ -118,7 +118,7 @@ def test_a_picture_of_one_level_or_of_none(rows):
 @pytest.mark.parametrize("name", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_names_come_out_as_text(name):
     w = tg.tensor([1.0, 2.0], requires_grad=True, name=name)
-    record = collect((w * w).sum(), depth=CLOSELY)
+    record = collect((w * w).sum(), depth=DETAILED)
     text = page.write(record, column.draw(record), note=name.replace("\ud800", ""))
     text.encode()
     assert not {"<", ">", "&"} & set(encode(record))
@@ -134,7 +134,7 @@ SVG_TAGS = {"svg", "g", "path", "text", "rect", "defs", "marker", "title"}
 
 def test_the_page_asks_nobody_for_anything():
     parameters, loss = scalars()
-    record = collect(loss, names=parameters, depth=CLOSELY)
+    record = collect(loss, names=parameters, depth=DETAILED)
     text = page.write(record, column.draw(record))
     tags = Reader(text).tags
     assert not [(tag, attrs) for tag, attrs in tags if {"src", "href", "srcset", "action"} & attrs.keys()]
@@ -153,7 +153,7 @@ def test_equal_records_give_equal_pages():
     pages = []
     for _ in range(2):
         parameters, loss = scalars()
-        record = collect(loss, names=parameters, depth=CLOSELY)
+        record = collect(loss, names=parameters, depth=DETAILED)
         pages.append(page.write(record, column.draw(record)))
     assert pages[0] == pages[1]
 
@@ -181,7 +181,7 @@ def test_a_page_begins_as_the_drawing_is_folded_but_holds_all():
     number = dot.modules(drawing.record).index("layer1")
     assert stage["data-folded"] == f"module-{number}"
     ids = {attrs.get("id") for _, attrs in Reader(drawing.html).tags}
-    plain = fold_plumbing(drawing.record)
+    plain = fold_view_ops(drawing.record)
     assert {part.id for part in (*plain.ops, *plain.tensors)} <= ids
     assert f"module-{number}" in ids
 

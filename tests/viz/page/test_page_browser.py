@@ -17,7 +17,7 @@ from tensorgrad.viz.graph.drawing import Drawing
 
 pytestmark = needs_browser
 
-CLOSELY = Depth(numbers=True, closely=True, check=True)
+DETAILED = Depth(numbers=True, details=True, check=True)
 
 
 class TwoLayers(nn.Module):
@@ -38,7 +38,7 @@ def pages_record(run):
     with tg.viz.trace() as t:
         parameters, loss = run()
         loss.backward()
-    return parameters, t.record(loss, names=parameters, depth=CLOSELY)
+    return parameters, t.record(loss, names=parameters, depth=DETAILED)
 
 
 def of_model(kind, shape, classes=10):
@@ -137,7 +137,7 @@ def test_keys_buttons_and_slider_lead_to_the_same_steps(tmp_path):
 def test_there_and_back_leaves_no_trace(tmp_path):
     _, record = pages_record(two_layers)
     script = """
-      const lit = () => ["now", "later", "walked", "due"].map((name) => ids(`.${name}`));
+      const lit = () => ["now", "later", "visited", "due"].map((name) => ids(`.${name}`));
       const shown = () => JSON.stringify([textOf("#story"), $("#gradients").innerHTML, lit()]);
       const [there, back] = [[], []];
       do { there[step()] = shown(); press("ArrowRight"); } while (phase() !== "end");
@@ -153,21 +153,21 @@ def test_there_and_back_leaves_no_trace(tmp_path):
 def test_what_is_at_work_is_lit_and_what_comes_later_is_pale(layout, tmp_path):
     _, record = pages_record(scalars)
     script = """
-      const lit = () => [ids(".now"), ids(".later"), ids(".walked")];
+      const lit = () => [ids(".now"), ids(".later"), ids(".visited")];
       press("ArrowRight");
       press("ArrowRight");
       const forward = lit();
       for (let k = 0; k < 6; k++) press("ArrowRight");
       return [forward, lit()];
     """
-    (now, later, walked), backward = play(page_of(record, layout), script, tmp_path)
-    assert (now, walked) == (["op1", "t4"], [])
+    (now, later, visited), backward = play(page_of(record, layout), script, tmp_path)
+    assert (now, visited) == (["op1", "t4"], [])
     assert {"op2", "t5", "edge-op2-0", "op4", "t7", "edge-op3-1"} <= set(later)
     assert not {"op0", "t0", "edge-op1-0", "edge-op1-out"} & set(later)
-    now, later, walked = backward
+    now, later, visited = backward
     assert (now, later) == (["edge-op3-0", "t5"], [])
-    assert {"edge-op4-0", "edge-op4-out", "edge-op3-0"} <= set(walked)
-    assert not {"edge-op3-1", "edge-op2-0"} & set(walked)
+    assert {"edge-op4-0", "edge-op4-out", "edge-op3-0"} <= set(visited)
+    assert not {"edge-op3-1", "edge-op2-0"} & set(visited)
 
 
 @layouts
@@ -323,7 +323,7 @@ def test_hostile_names_are_text_in_the_browser_too(tmp_path):
 def test_a_failed_computation_shows_what_ran_and_the_error(tmp_path):
     with pytest.raises(tg.ShapeError), tg.viz.trace() as t:
         (tg.ones(3, 4, requires_grad=True) * 2) @ tg.ones(5, 6)
-    record = t.record(depth=CLOSELY)
+    record = t.record(depth=DETAILED)
     script = """
       for (let k = 0; k < 9; k++) press("ArrowRight");
       const story = textOf("#story");

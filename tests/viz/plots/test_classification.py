@@ -77,25 +77,25 @@ def test_one_class_and_a_hundred_classes():
 
 
 def test_what_cannot_be_counted_is_refused():
-    with pytest.raises(tg.ArgumentError, match="nothing to count"):
+    with pytest.raises(tg.ArgumentError, match="must not be empty"):
         confusion_matrix(np.zeros(0, int), np.zeros(0, int))
-    with pytest.raises(tg.ArgumentError, match="nothing to count"):
+    with pytest.raises(tg.ArgumentError, match="must not be empty"):
         confusion_matrix(np.zeros(0, int), np.zeros((0, 3)))
     with pytest.raises(tg.DTypeError, match="float64"):
         confusion_matrix([0.0, 1.0], [0, 1])
-    with pytest.raises(tg.ShapeError, match="uneven"):
+    with pytest.raises(tg.ShapeError, match="must have equally many rows"):
         confusion_matrix([0, 1, 1], [0, 1])
     with pytest.raises(tg.ShapeError, match="class indices"):
         confusion_matrix([[0, 1]], [0, 1])
-    with pytest.raises(tg.RangeError, match=r"class -1(.|\n)*labels \+ 1"):
+    with pytest.raises(tg.RangeError, match=r"must be classes(.|\n)*got -1(.|\n)*labels \+ 1"):
         confusion_matrix([-1, 1], [0, 1])
-    with pytest.raises(tg.RangeError, match="class 3"):
+    with pytest.raises(tg.RangeError, match=r"must be classes(.|\n)*got 3"):
         confusion_matrix([3], [[0.0, 1.0, 0.0]])
-    with pytest.raises(tg.RangeError, match="class 2"):
+    with pytest.raises(tg.RangeError, match=r"must be classes(.|\n)*got 2"):
         confusion_matrix([0, 2], [0, 1], names=["a", "b"])
-    with pytest.raises(tg.ArgumentError, match="2 names for 3 classes"):
+    with pytest.raises(tg.ArgumentError, match="names must name 3 classes, got 2"):
         confusion_matrix([0], [[0.0, 1.0, 0.0]], names=["a", "b"])
-    with pytest.raises(tg.ArgumentError, match="1 of 2 logits are NaN"):
+    with pytest.raises(tg.ArgumentError, match="logits must be finite, got 1 of 2"):
         confusion_matrix([0], [[0.0, np.nan]])
 
 
@@ -179,17 +179,17 @@ def test_pixels_that_are_nan_are_marked_and_constant_images_are_grey():
 
 def test_what_has_no_mistakes_to_show_is_refused():
     images, targets, logits = np.zeros((2, 2, 2)), [0, 1], [[0.0, 1.0], [0.0, 1.0]]
-    with pytest.raises(tg.ArgumentError, match="count ≥ 1"):
+    with pytest.raises(tg.ArgumentError, match="count must be at least 1"):
         mistakes(images, targets, logits, count=0)
-    with pytest.raises(tg.ArgumentError, match="2 channels"):
+    with pytest.raises(tg.ArgumentError, match="got 2 channels"):
         mistakes(np.zeros((2, 2, 2, 2)), targets, logits)
-    with pytest.raises(tg.ShapeError, match="uneven"):
+    with pytest.raises(tg.ShapeError, match="must have equally many rows"):
         mistakes(images, [0], logits)
     with pytest.raises(tg.ArgumentError, match="NaN or infinite"):
         mistakes(images, targets, [[0.0, np.nan], [0.0, 1.0]])
-    with pytest.raises(tg.RangeError, match="class 2"):
+    with pytest.raises(tg.RangeError, match=r"must be classes(.|\n)*got 2"):
         mistakes(images, [0, 2], logits)
-    with pytest.raises(tg.ArgumentError, match="nothing to draw"):
+    with pytest.raises(tg.ArgumentError, match="must not be empty"):
         mistakes(np.zeros((0, 2, 2)), np.zeros(0, int), np.zeros((0, 2)))
 
 
@@ -251,15 +251,15 @@ def test_the_curve_and_its_area_are_drawn_and_a_second_one_beside_it():
 
 
 def test_what_has_no_roc_curve_is_refused():
-    with pytest.raises(tg.ArgumentError, match="all examples are positive"):
+    with pytest.raises(tg.ArgumentError, match="both classes, got only positives"):
         roc([1, 1], [0.1, 0.2])
-    with pytest.raises(tg.ArgumentError, match="all examples are negative"):
+    with pytest.raises(tg.ArgumentError, match="both classes, got only negatives"):
         roc([-1, -1], [0.1, 0.2])
-    with pytest.raises(tg.ArgumentError, match="other values"):
+    with pytest.raises(tg.ArgumentError, match="targets must be 0 and 1, or −1 and 1"):
         roc([0, 1, 2], [0.1, 0.2, 0.3])
-    with pytest.raises(tg.ArgumentError, match="1 of 2 scores are NaN"):
+    with pytest.raises(tg.ArgumentError, match="scores must be finite, got 1 of 2"):
         roc([0, 1], [0.1, np.nan])
-    with pytest.raises(tg.ShapeError, match="uneven"):
+    with pytest.raises(tg.ShapeError, match="must have equally many rows"):
         roc([0, 1], [0.1, 0.2, 0.3])
     with pytest.raises(tg.ShapeError, match=r"scores\[:, 1\]"):
         roc([0, 1], np.zeros((2, 2)))

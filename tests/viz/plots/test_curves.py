@@ -103,10 +103,10 @@ def test_what_is_no_history_is_refused():
         curves(Run(), "f1")
     with pytest.raises(tg.ArgumentError, match="a history of at least one epoch"):
         curves([])
-    with pytest.raises(tg.ArgumentError, match="uneven lengths"):
+    with pytest.raises(tg.ArgumentError, match="equally long lists"):
         curves({"loss": [1.0], "validation_loss": [1.0, 2.0]})
     for wrong in (3, "loss", [1.0, 2.0], {"loss": 1.0}, {"epochs": 3}):
-        with pytest.raises(tg.DTypeError, match="no training history"):
+        with pytest.raises(tg.DTypeError, match="must be a training history"):
             curves(wrong)
 
 

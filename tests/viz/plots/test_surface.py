@@ -356,39 +356,39 @@ def test_what_has_no_surface_is_refused():
         still.record()
     d = random(8)
     cases = [
-        (tg.ArgumentError, "resolution ≥ 2", {"resolution": 1}),
-        (tg.ArgumentError, "no such directions", {"directions": "up"}),
-        (tg.ArgumentError, "no such directions", {"directions": (d,)}),
-        (tg.ArgumentError, "principal directions of no path", {"directions": "pca"}),
+        (tg.ArgumentError, "resolution must be at least 2", {"resolution": 1}),
+        (tg.ArgumentError, "directions must be", {"directions": "up"}),
+        (tg.ArgumentError, "directions must be", {"directions": (d,)}),
+        (tg.ArgumentError, "path must be given for", {"directions": "pca"}),
         (tg.ArgumentError, "don't move", {"directions": "pca", "path": still}),
-        (tg.ArgumentError, "is empty", {"path": DescentPath(bowl.parameters)}),
-        (tg.ArgumentError, "span no plane", {"directions": (d, 2 * d)}),
-        (tg.ArgumentError, "span no plane", {"directions": (d, 0 * d)}),
-        (tg.ArgumentError, "span no plane", {"directions": (d, d * np.nan)}),
-        (tg.ShapeError, "a direction of 7 values", {"directions": (d[:7], d)}),
-        (tg.ArgumentError, "no span", {"span": -1.0}),
-        (tg.ArgumentError, "no span", {"span": float("nan")}),
-        (tg.ArgumentError, "no span", {"span": ((1, 0), (0, 1))}),
-        (tg.ArgumentError, "no span", {"span": (1, 2)}),
-        (tg.DTypeError, "no DescentPath", {"path": path.points}),
-        (tg.ShapeError, "one of 6 values", {"path": DescentPath([bowl.a])}),
-        (tg.DTypeError, "no Axes", {"ax": "here", "resolution": 2}),
+        (tg.ArgumentError, "path must have at least one point", {"path": DescentPath(bowl.parameters)}),
+        (tg.ArgumentError, "must span a plane", {"directions": (d, 2 * d)}),
+        (tg.ArgumentError, "must span a plane", {"directions": (d, 0 * d)}),
+        (tg.ArgumentError, "must span a plane", {"directions": (d, d * np.nan)}),
+        (tg.ShapeError, "a direction must have 8 values(.|\n)*got 7", {"directions": (d[:7], d)}),
+        (tg.ArgumentError, "span must be", {"span": -1.0}),
+        (tg.ArgumentError, "span must be", {"span": float("nan")}),
+        (tg.ArgumentError, "span must be", {"span": ((1, 0), (0, 1))}),
+        (tg.ArgumentError, "span must be", {"span": (1, 2)}),
+        (tg.DTypeError, "path must be a DescentPath", {"path": path.points}),
+        (tg.ShapeError, "path must have points of(.|\n)*got 6", {"path": DescentPath([bowl.a])}),
+        (tg.DTypeError, "ax must be an Axes", {"ax": "here", "resolution": 2}),
     ]
     for error, match, arguments in cases:
         with pytest.raises(error, match=match):
             cost_surface(bowl.cost, bowl.parameters, **arguments)
-    with pytest.raises(tg.DTypeError, match="can't be called"):
+    with pytest.raises(tg.DTypeError, match="cost must be a function"):
         cost_surface(3.0, bowl.parameters)
     with pytest.raises(tg.DTypeError, match="one number"):
         cost_surface(lambda: bowl.a, bowl.parameters)
-    with pytest.raises(tg.ArgumentError, match="no parameters"):
+    with pytest.raises(tg.ArgumentError, match="parameters must not be empty"):
         cost_surface(bowl.cost, [])
     bowl.a.data[0, 0] = np.nan
-    with pytest.raises(tg.ArgumentError, match="parameters hold NaN"):
+    with pytest.raises(tg.ArgumentError, match="parameters must be finite"):
         cost_surface(bowl.cost, bowl.parameters)
     path.record()
-    with pytest.raises(tg.ArgumentError, match="path holds NaN"):
+    with pytest.raises(tg.ArgumentError, match="path must be finite"):
         cost_surface(bowl.cost, bowl.parameters, path)
     zeros = tg.tensor(np.zeros(3), requires_grad=True)
-    with pytest.raises(tg.ArgumentError, match="span no plane"):
+    with pytest.raises(tg.ArgumentError, match="must span a plane"):
         cost_surface(lambda: zeros.sum(), zeros)

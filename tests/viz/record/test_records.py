@@ -148,11 +148,11 @@ def test_a_loss_without_a_graph_is_an_error_that_says_why():
     w = tg.Tensor(1.0, requires_grad=True)
     with tg.no_grad():
         loss = w * 2
-    with pytest.raises(tg.GraphError, match=r"nothing was recorded for this tensor(.|\n)*outside no_grad"):
+    with pytest.raises(tg.GraphError, match=r"nothing was recorded for output(.|\n)*outside no_grad"):
         collect(loss)
-    with pytest.raises(tg.GraphError, match="it is a leaf"):
+    with pytest.raises(tg.GraphError, match="output is a leaf"):
         collect(w)
-    with pytest.raises(tg.DTypeError, match=r"only a tensor has a graph\n  output: 3\.0"):
+    with pytest.raises(tg.DTypeError, match=r"output must be a tensor\n  output: 3\.0"):
         collect(3.0)
 
 
@@ -160,14 +160,14 @@ def test_a_chain_of_50_000_ops_is_refused():
     y = tg.Tensor(1.0, requires_grad=True)
     for _ in range(50_000):
         y = y * 1.0
-    with pytest.raises(tg.ArgumentError, match="more than 2,000 ops"):
+    with pytest.raises(tg.ArgumentError, match="at most max_ops ops, got more than 2,000"):
         collect(y)
 
 
 def test_max_ops_is_the_largest_graph_that_is_drawn():
     y = tg.Tensor(1.0, requires_grad=True) * 1.0
     assert len(collect(y * 2, max_ops=2).ops) == 2
-    with pytest.raises(tg.ArgumentError, match=r"more than 1 ops(.|\n)*max_ops: 1"):
+    with pytest.raises(tg.ArgumentError, match=r"got more than 1(.|\n)*max_ops: 1"):
         collect(y * 2, max_ops=1)
 
 

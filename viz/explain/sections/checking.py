@@ -1,4 +1,4 @@
-"""The section that checks: backpropagation against the sum over the paths, `.grad`, and a central difference."""
+"""The section that compares backpropagation with the sum over the paths, `.grad`, and a central difference."""
 
 from __future__ import annotations
 
@@ -9,25 +9,28 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.arrays.differences import CentralDifference
 from tensorgrad.autograd.engine import no_grad
-from tensorgrad.viz.explain.replay import STEP, Slope
 from tensorgrad.viz.explain.rounding import rounding
 from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import Block, Heading, Prose, Table
 from tensorgrad.viz.format.notation import inline, plain
-from tensorgrad.viz.record.check import FINE
+from tensorgrad.viz.record.check import TOLERANCE
+
+STEP = 1e-5
+"""Of the central difference, relative to values above 1: its errors, of STEP² and 1e−16 / STEP, are about equal."""
 
 COARSE_STEP = 1e-3
-"""Of a central difference in float32, relative to values above 1."""
+"""The same for a cost in float32."""
 
 
 class Check:
-    """Other ways to the same gradient.
+    """Compares the gradient with those found in other ways.
 
     Attributes:
-        difference: the central difference, along the element or a random direction; None where it can't be taken.
-        expected: what backpropagation says of that derivative.
+        difference: the central difference, along the element or a random direction; None where there is none.
+        expected: that derivative by backpropagation.
         blocks: the section.
     """
 
@@ -35,57 +38,79 @@ class Check:
         self._subject, self._cost = subject, cost
         self._direction = _direction(subject)
         self.expected = float((subject.gradient.astype(np.float64) * self._direction).sum())
-        others = {}
+        rows = [("backpropagation", subject.said(subject.gradient), ""), *self._exact(path_sum)]
+        self._central, text = self._central_difference()
+        if self._central is not None and not math.isfinite(self._central.value):
+            self._central, text = None, "The loss isn't finite on both sides: there is no central difference."
+        self.difference: float | None = None
+        if self._central is None:
+            rows.append(("central difference", "not taken", ""))
+        else:
+            self.difference = self._central.value
+            rows.append(("central difference", theme.number(self.difference), self._judge(self._central)))
+            if not subject.one_number:
+                slope = inline(f"⟨{subject.goal}, d⟩ = {theme.number(self.expected)}")
+                text += f" It is taken along a random direction d, where backpropagation has {slope}."
+        if any(way.endswith(".grad") and verdict.startswith("✗") for way, _, verdict in rows):
+            text += " .grad adds up over all passes since it was cleared: zero_grad() before this one makes them equal."
+        self.blocks: list[Block] = [Heading("Check"), Table(("", "", ""), "ttt", tuple(rows)), Prose(text)]
+
+    def _exact(self, path_sum: np.ndarray | None) -> list[tuple[str, str, str]]:
+        """Rows for the gradients that must equal backpropagation up to rounding: the sum over the paths, `.grad`."""
+        subject, others = self._subject, {}
         if path_sum is not None:
             others["sum over the paths"] = path_sum
         if subject.wrt._grad is not None:
             others[f"{plain(subject.name)}.grad"] = subject.wrt._grad._data
-        rows = [("backpropagation", subject.said(subject.gradient), "")]
+        rows = []
         for way, found in others.items():
-            allowed = lambda: subject.value(self._rounding[1])  # noqa: E731 - only where it is needed
-            verdict = _verdict(subject.value(found), subject.value(subject.gradient), allowed)
+            verdict = _verdict(subject.value(found), subject.value(subject.gradient), self._allowed_by_rounding)
             rows.append((way, subject.said(found), verdict))
-        self.difference, how = self._central_difference()
-        if self.difference is not None and not math.isfinite(self.difference):
-            self.difference, how = None, "The loss isn't finite on both sides: there is no central difference."
-        if self.difference is None:
-            rows.append(("central difference", "not taken", ""))
-        else:
-            verdict = _verdict(self.difference, self.expected, self._allowed)
-            if verdict.startswith("✗") and self._slope.at_a_kink(self.expected):
-                verdict = "✓ at a kink: between the slopes on either side"
-            rows.append(("central difference", theme.number(self.difference), verdict))
-            if not subject.one_number:
-                slope_there = inline(f"⟨{subject.goal}, d⟩ = {theme.number(self.expected)}")
-                how += f" It is taken along a random direction d, where backpropagation has {slope_there}."
-        if any(way.endswith(".grad") and verdict.startswith("✗") for way, _, verdict in rows):
-            how += " .grad adds up over all passes since it was cleared: zero_grad() before this one makes them equal."
-        self.blocks: list[Block] = [Heading("Check"), Table(("", "", ""), "ttt", tuple(rows)), Prose(how)]
+        return rows
+
+    def _judge(self, central: CentralDifference) -> str:
+        verdict = _verdict(central.value, self.expected, lambda: self._allowed(central))
+        if verdict.startswith("✗") and self._lies_in_kink(central):
+            return "✓ at a kink: between the slopes on either side"
+        return verdict
+
+    def _lies_in_kink(self, central: CentralDifference) -> bool:
+        """Whether the slope of backpropagation lies between those on either side, where any such is right."""
+        low, high = sorted(central.one_sided)
+        margin = 1e-3 * max(abs(low), abs(high))
+        return low - margin <= self.expected <= high + margin
 
     @cached_property
     def _rounding(self) -> tuple[float, np.ndarray]:
         return rounding(self._subject)
 
-    def _allowed(self) -> float:
-        """How far the central difference may be from backpropagation: by the rounding of one and the error of both."""
-        return float((self._rounding[1] * np.abs(self._direction)).sum()) + self._slope.error()
+    def _allowed_by_rounding(self) -> Any:
+        return self._subject.value(self._rounding[1])
 
-    def _central_difference(self) -> tuple[float | None, str]:
-        """The number, and how it was found or why not."""
+    def _allowed(self, central: CentralDifference) -> float:
+        """How far the central difference may be from backpropagation: by the rounding of one and the error of both."""
+        dtype = np.dtype(np.float64) if self._cost is None else self._subject.wrt._data.dtype
+        error = central.error(float(np.finfo(dtype).eps))
+        return float((self._rounding[1] * np.abs(self._direction)).sum()) + error
+
+    def _central_difference(self) -> tuple[CentralDifference | None, str]:
+        """The central difference of the loss, and a sentence that says how it was taken or why not."""
         subject, replay = self._subject, self._subject.replay
         if self._cost is not None:
             values = subject.wrt._data
             step = STEP if values.dtype == np.float64 else COARSE_STEP
-            self._slope = Slope(self._by_cost, values.astype(np.float64), self._direction, values.dtype, step)
-            return self._slope.value, "The central difference is that of cost()."
+            central = self._along(self._cost_at, values.astype(np.float64), step)
+            return central, "The central difference is that of cost()."
         problem = replay.missing(subject.key) or self._changed()
         if problem:
             return None, f"{problem}: pass cost=, or a trace of the computation, for a central difference."
-        self._slope = Slope(
-            lambda moved: replay.loss_at(subject.key, moved), replay.values[subject.key], self._direction
-        )
-        how = "For the central difference the recorded ops ran twice more, in float64, with the number moved."
-        return self._slope.value, how
+        central = self._along(lambda moved: replay.loss_at(subject.key, moved), replay.values[subject.key], STEP)
+        return central, "For the central difference the recorded ops ran twice more, in float64, with the number moved."
+
+    def _along(self, loss: Callable[[np.ndarray], float], x: np.ndarray, step: float) -> CentralDifference:
+        """The loss differentiated along the direction; the step is relative to values above 1."""
+        largest = float(np.abs(x[self._direction != 0]).max(initial=0))
+        return CentralDifference(loss, x, self._direction, step * max(1.0, largest))
 
     def _changed(self) -> str:
         """Why the recorded ops, run again, don't give the loss that was recorded; empty if they do."""
@@ -93,14 +118,15 @@ class Check:
         if key not in replay.values:
             return "The graph didn't keep its value"
         again, loss = replay.loss_at(key, replay.values[key]), self._subject.loss
-        if math.isclose(again, loss, rel_tol=FINE, abs_tol=1e-4) or not math.isfinite(loss):
+        if math.isclose(again, loss, rel_tol=TOLERANCE, abs_tol=1e-4) or not math.isfinite(loss):
             return ""
         if abs(again - loss) <= self._rounding[0]:
             return ""
         return f"The ops run again give {theme.number(again)}, for a value was changed since"
 
-    def _by_cost(self, moved: np.ndarray) -> float:
+    def _cost_at(self, moved: np.ndarray) -> float:
         """The caller's own function, with the tensor moved in its own precision, and put back."""
+        assert self._cost is not None
         wrt, before = self._subject.wrt, self._subject.wrt._data
         try:
             wrt._data = moved.astype(before.dtype)
@@ -111,7 +137,7 @@ class Check:
 
 
 def _direction(subject: Subject) -> np.ndarray:
-    """Along which the loss is differentiated: the element alone, or at random."""
+    """The direction of the derivative: the element alone, or random."""
     shape = subject.gradient.shape
     if not subject.one_number:
         return np.random.default_rng(0).standard_normal(shape)
@@ -121,9 +147,12 @@ def _direction(subject: Subject) -> np.ndarray:
 
 
 def _verdict(found: Any, expected: Any, allowed: Callable[[], Any]) -> str:
-    """Whether a gradient agrees with that of backpropagation, and how far they are apart.
+    """Whether a gradient agrees with backpropagation.
 
-    Only where that is more than a hundredth of them, the rounding `allowed` is asked for.
+    Args:
+        found: the gradient.
+        expected: that of backpropagation.
+        allowed: computes the rounding error; called only where they differ by more than 1 %.
     """
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     if np.array_equal(found, expected, equal_nan=True):
@@ -133,6 +162,6 @@ def _verdict(found: Any, expected: Any, allowed: Callable[[], Any]) -> str:
         scale = max(float(np.linalg.norm(found)), float(np.linalg.norm(expected)))
     if not math.isfinite(apart):
         return "✗ not finite"
-    if apart <= FINE * scale:
+    if apart <= TOLERANCE * scale:
         return f"✓ within {theme.number(apart / scale, 1)}"
     return "✓ within rounding" if apart <= float(np.linalg.norm(allowed())) else "✗ differs"

@@ -52,7 +52,7 @@ class Expansion:
     def _further(self, path: Path) -> list[Block]:
         """The element went into one place alone: follow it until it goes into several, and expand that step."""
         subject, words = self._subject, self._subject.words
-        turns = follow(path, subject.index, words)
+        turns = follow(path, subject.index or (), words)
         if whole(turns, path):
             return []
         last = turns[-1]

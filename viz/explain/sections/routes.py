@@ -104,9 +104,9 @@ class Routes:
         for link, array in list(zip(reversed(path), arrays[1:], strict=True))[known:]:
             text = self._subject.words.backward(link) + self._broadcast(link)
             numbers = [theme.number(measure(array), 3) for measure in (wording.mean, wording.norm)]
-            rows.append((text, theme.sizes(array.shape), *numbers))
+            rows.append((text, theme.sizes(array.shape), numbers[0], numbers[1]))
         gap = (f"… {len(rows) - 2 * (STEPS // 2):,} steps more", "", "", "")
-        return Table(("", "shape", "mean |·|", "norm"), "ltrr", tuple(few(rows, STEPS, gap)), spare=2)
+        return Table(("", "shape", "mean |·|", "norm"), "ltrr", tuple(few(rows, STEPS, gap)), optional=2)
 
     def _broadcast(self, link: Link) -> str:
         """Says over which axes a broadcast operand's gradient is summed."""

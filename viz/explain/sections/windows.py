@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import numpy as np
 
@@ -26,7 +27,7 @@ def windows_of(
     link: Link, index: Index, terms: Sequence[Term], values: Mapping[Key, np.ndarray], words: Words
 ) -> list[Block]:
     """Patches and windows for the terms of a convolution's weight or a pooled pixel; nothing for other ops."""
-    op, step = link.step.op, link.step
+    op, step = cast(Any, link.step.op), link.step
     image = values.get(step.inputs[0])
     if image is None or not terms:
         return []
@@ -43,7 +44,7 @@ def _patch(link: Link, index: Index, term: Term, image: np.ndarray, words: Words
     if any(k > LARGEST for k in step.input_shapes[1][2:]):
         return []
     k, c, *taps = index
-    channel = k // (step.shape[1] // step.op.groups) * step.input_shapes[1][1] + c
+    channel = k // (step.shape[1] // cast(Any, step.op).groups) * step.input_shapes[1][1] + c
     x, z = words[step.inputs[0]], element(words[step.output], term.place)
     plane = inline(element(x, (term.place[0], channel)))
     text = f"At the largest term the filter lay on this patch of {plane}, for {inline(z)}"

@@ -1,4 +1,4 @@
-"""The cost as a curve over one single weight, with its slopes, and gradient descent walking down it."""
+"""The cost over a single weight, with its slopes, and the steps of gradient descent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Index = int | tuple[int, ...]
 
 TANGENT_LENGTH = 0.3
-"""Of a tangent on the paper, in widths of the plot."""
+"""The length of a tangent in the figure, in widths of the plot."""
 
 
 def cost_curve(
@@ -37,25 +37,28 @@ def cost_curve(
     points: int = 101,
     ax: Axes | None = None,
 ) -> Axes:
-    """C(w): the cost over one element w of a parameter, all others staying as they are.
+    """The cost C(w) over one element w of a parameter; all others keep their values.
 
-    Each tangent's slope is ∂C/∂w as backpropagation finds it there. The parameter and its gradient are put back to the
-    bit, even if `cost` raises; dropout and batch statistics are the caller's concern: call `model.eval()` first.
+    Each tangent's slope is ∂C/∂w by backpropagation. The parameter and its gradient are restored bit for bit, even if
+    `cost` raises. Call `model.eval()` first where the model has dropout or batch statistics.
 
     Args:
         cost: computes the cost, a scalar Tensor, from the parameter as it is: `lambda: loss(model(x), y)`.
         parameter: a tensor of floats, in writeable memory; for tangents it must require a gradient.
         index: which element, such as `(0, 1)`; can be left out where there is only one.
-        low, high: the ends of the curve; by default around all values that are marked on it.
+        low: the left end of the curve; by default left of all values that are marked on it.
+        high: the right end; by default right of them.
         tangents: values of w at which to draw the tangent.
         descent: values of w that gradient descent took one after the other, drawn as steps on the curve.
         points: how many values of w the curve is made of, the ends included.
         ax: where to draw.
 
     Raises:
-        ArgumentError: no index, ends in the wrong order, values that are NaN or infinite, fewer than 2 points.
-        RangeError: an index outside. DTypeError: a cost that gives no number, a parameter that isn't of floats.
-        GraphError: tangents, of a parameter that requires no gradient, or that the cost doesn't depend on.
+        ArgumentError: `index` is missing or doesn't name one element, `low` isn't below `high`, values are NaN or
+            infinite, or `points` is below 2.
+        RangeError: `index` is outside of the parameter.
+        DTypeError: `cost` doesn't return a number, or the parameter isn't of floats.
+        GraphError: tangents of a parameter that requires no gradient, or that the cost doesn't depend on.
 
     >>> import tensorgrad as tg
     >>> w = tg.tensor([3.0, 2.0], requires_grad=True, name="w")
@@ -71,7 +74,7 @@ def cost_curve(
     now = float(parameter.data[index])
     low, high = _ends(low, high, [*([now] if np.isfinite(now) else []), *tangents, *descent])
     if points < 2:
-        raise ArgumentError(restate(call, "too few points", expected="points ≥ 2", points=points))
+        raise ArgumentError(restate(call, f"points must be at least 2, got {points}", points=points))
 
     ax = canvas.axes(call, ax, 6.0, 4.2)
     grid = np.linspace(low, high, points)
@@ -106,37 +109,38 @@ def _element(parameter: Tensor, index: Any) -> tuple[int, ...]:
     call = "cost_curve"
     if index is None:
         if parameter.size != 1:
-            fix = f"name one element: index={(0,) * parameter.ndim}"
-            raise ArgumentError(restate(call, "the parameter has several elements", fix=fix, parameter=parameter))
+            problem, fix = "index must name one of several elements", f"such as index={(0,) * parameter.ndim}"
+            raise ArgumentError(restate(call, problem, fix=fix, parameter=parameter))
         return (0,) * parameter.ndim
-    expected = f"{parameter.ndim} integers, for shape {parameter.shape}"
+    problem = f"index must be {parameter.ndim} integers within {parameter.shape}, got {index!r}"
     try:
         found = tuple(operator.index(k) for k in (index if isinstance(index, tuple | list) else (index,)))
     except TypeError:
-        raise ArgumentError(restate(call, "this index names no element", expected=expected, index=index)) from None
+        raise ArgumentError(restate(call, problem, parameter=parameter)) from None
     if len(found) != parameter.ndim:
-        raise ArgumentError(restate(call, "this index names no element", expected=expected, index=index))
+        raise ArgumentError(restate(call, problem, parameter=parameter))
     if not all(-size <= k < size for k, size in zip(found, parameter.shape, strict=True)):
-        raise RangeError(restate(call, "the index lies outside", expected=expected, index=index, parameter=parameter))
+        raise RangeError(restate(call, problem, parameter=parameter))
     return tuple(k % size for k, size in zip(found, parameter.shape, strict=True))
 
 
 def _values(name: str, values: Sequence[float]) -> list[float]:
     found = [float(w) for w in values]
     if not np.isfinite(found).all():
-        raise ArgumentError(restate("cost_curve", f"{name} hold NaN or infinity", **{name: found}))
+        given: dict[str, Any] = {name: found}
+        raise ArgumentError(restate("cost_curve", f"{name} must be finite", **given))
     return found
 
 
 def _ends(low: float | None, high: float | None, marked: list[float]) -> tuple[float, float]:
-    """The ends as given, or beyond all that is marked by a fifth of its extent, or by 1 around a single point."""
+    """The ends as given; by default a fifth of the extent beyond all marked values, or 1 around a single one."""
     marked = marked + [end for end in (low, high) if end is not None]
     extent = max(marked, default=0.0) - min(marked, default=0.0)
     beyond = extent / 5 if extent > 0 else max(1.0, abs(marked[0]) if marked else 0.0)
     left = min(marked, default=0.0) - beyond if low is None else float(low)
     right = max(marked, default=0.0) + beyond if high is None else float(high)
     if not (np.isfinite([left, right]).all() and left < right):
-        raise ArgumentError(restate("cost_curve", "this is no interval", expected="low < high", low=low, high=high))
+        raise ArgumentError(restate("cost_curve", "low must be below high, both finite", low=low, high=high))
     return left, right
 
 
@@ -155,18 +159,19 @@ def _slope(cost: Callable[[], Tensor], parameter: Tensor, index: tuple[int, ...]
         value = cost()
         height = scalar("cost_curve", lambda: value)
         (gradient,) = grad(value, parameter)
+    assert gradient is not None
     return height, float(gradient.data[index])
 
 
 def _limit(ax: Axes, low: float, high: float, heights: list[float]) -> None:
-    """Room for all heights, fixed before the tangents are drawn: these depend on it, and may stick out."""
+    """Limits that hold all heights, set before the tangents are drawn: these depend on them, and may reach beyond."""
     seen = [y for y in heights if np.isfinite(y)] or [0.0]
     margin = 0.08 * (max(seen) - min(seen)) or 0.5
     ax.set(xlim=(low, high), ylim=(min(seen) - margin, max(seen) + margin))
 
 
 def _tangent(ax: Axes, w: float, height: float, slope: float) -> None:
-    """A line of one length on the paper, whatever its slope."""
+    """A line of the same length in the figure, whatever its slope."""
     from matplotlib.patheffects import withStroke
 
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
@@ -176,16 +181,17 @@ def _tangent(ax: Axes, w: float, height: float, slope: float) -> None:
     ax.plot(x, height + slope * (x - w), color=theme.VERMILION, linewidth=1.8, zorder=3)
     ax.plot(w, height, "o", color=theme.VERMILION, markersize=5, zorder=4)
     # Above, on the side away from the tangent's rise; where that would leave the plot, below on the other side.
-    rightwards, room = slope <= 0, (right - w if slope <= 0 else w - left) > 0.25 * width
-    side, rise = (9 if rightwards == room else -9), (7 if room else -7)
-    look = {"color": theme.VERMILION, "fontsize": 9, "path_effects": [withStroke(linewidth=3, foreground="white")]}
-    place = {"ha": "left" if side > 0 else "right", "va": "bottom" if room else "top", "zorder": 5}
+    rightwards, fits = slope <= 0, (right - w if slope <= 0 else w - left) > 0.25 * width
+    side, rise = (9 if rightwards == fits else -9), (7 if fits else -7)
+    style: dict[str, Any] = {"color": theme.VERMILION, "fontsize": 9, "zorder": 5}
+    style |= {"ha": "left" if side > 0 else "right", "va": "bottom" if fits else "top"}
+    style["path_effects"] = [withStroke(linewidth=3, foreground="white")]
     text = f"slope {theme.number(slope, 3)}"
-    ax.annotate(text, (w, height), (side, rise), textcoords="offset points", **place, **look)
+    ax.annotate(text, (w, height), (side, rise), textcoords="offset points", **style)
 
 
 def _descend(ax: Axes, values: list[float], heights: np.ndarray) -> None:
-    """The points one after the other, an arrow from each to the next."""
+    """The points of the descent, an arrow from each to the next."""
     for k in range(len(values) - 1):
         arrow = {"arrowstyle": "-|>", "color": theme.GREEN, "shrinkA": 2, "shrinkB": 2, "linewidth": 1.2}
         ax.annotate("", (values[k + 1], heights[k + 1]), (values[k], heights[k]), arrowprops=arrow, zorder=4)

@@ -1,4 +1,4 @@
-"""The way that a training took through the space of all its parameters."""
+"""The path of a training through the space of all its parameters."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from tensorgrad.viz.plots.parameters import named
 
 
 class DescentPath:
-    """Notes where in the space of all its parameters a training is; `cost_surface` draws the path.
+    """Records the values of all parameters during a training; `cost_surface` draws the path.
 
     Args:
         parameters: a module, a mapping of tensors by name, or tensors.
 
     Raises:
-        DTypeError, ArgumentError: no parameters.
+        DTypeError: `parameters` isn't a module, a mapping of tensors by name, or tensors of floats.
+        ArgumentError: there are no parameters, or one occurs twice.
 
     >>> import tensorgrad as tg
     >>> w = tg.tensor([4.0, 2.0], requires_grad=True)
@@ -34,7 +35,7 @@ class DescentPath:
         self._points: list[np.ndarray] = []
 
     def record(self) -> None:
-        """Note the parameters as they are: call it before the first step and after each."""
+        """Record the current values: call it before the first step and after each."""
         self._points.append(np.concatenate([p.data.ravel() for p in self._parameters]))
 
     @property

@@ -1,4 +1,4 @@
-"""Heights over a plane, with a path on them: as a map of contours, or as a surface."""
+"""Heights over a plane, and a path on them: as a contour map, or as a surface."""
 
 from __future__ import annotations
 
@@ -11,41 +11,47 @@ from tensorgrad.viz.format import theme
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SPREAD = 30.0
-"""The largest cost over the smallest, from which on heights are drawn on a log scale."""
+LOG_RATIO = 30.0
+"""The ratio of the largest cost to the smallest from which on heights are drawn on a log scale."""
 
 LEVELS = 24
 """About how many contours a map has."""
 
 
 def _norm(heights: np.ndarray) -> Any:
-    """How costs become colours: logarithmic where they differ that much."""
+    """The scale of the colours: logarithmic where the costs differ by more than `LOG_RATIO`."""
     from matplotlib.colors import LogNorm, Normalize
 
     low, high = float(np.nanmin(heights)), float(np.nanmax(heights))
     if not low < high:
         low, high = low - 0.5, high + 0.5
-    return LogNorm(low, high) if low > 0 and high / low > SPREAD else Normalize(low, high)
+    return LogNorm(low, high) if low > 0 and high / low > LOG_RATIO else Normalize(low, high)
+
+
+def _round_numbers(low: float, high: float, count: int) -> Any:
+    """About that many round numbers, from below the lowest to above the highest."""
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(count).tick_values(low, high)
 
 
 def draw_map(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, path: np.ndarray | None) -> None:
     """Contours of the heights `(Y, X)`, NaN left white, and on them the path `(T, 2)`; without one, the origin."""
     from matplotlib.colors import LogNorm
-    from matplotlib.ticker import MaxNLocator
 
-    norm, seen = _norm(heights), np.ma.masked_invalid(heights)
+    norm, finite = _norm(heights), np.ma.masked_invalid(heights)
     logarithmic = isinstance(norm, LogNorm)
-    # Enough round numbers to hold the lowest and the highest; on a log scale there are too few round ones.
-    levels = MaxNLocator(LEVELS).tick_values(norm.vmin, norm.vmax)
-    levels = np.geomspace(norm.vmin, norm.vmax, LEVELS) if logarithmic else levels
-    filled = ax.contourf(x, y, seen, levels, cmap="viridis", norm=norm)
-    ax.contour(x, y, seen, levels, colors="white", linewidths=0.4, alpha=0.5)
+    # On a log scale there are too few round numbers.
+    scale = np.geomspace if logarithmic else _round_numbers
+    levels: Any = scale(norm.vmin, norm.vmax, LEVELS)
+    filled = ax.contourf(x, y, finite, levels, cmap="viridis", norm=norm)
+    ax.contour(x, y, finite, levels, colors="white", linewidths=0.4, alpha=0.5)
     bar = ax.figure.colorbar(filled, ax=ax, label="cost")
     if logarithmic:
         bar.set_ticks(levels[:: LEVELS // 6], labels=[_plain(level) for level in levels[:: LEVELS // 6]])
         bar.set_ticks([], minor=True)
     if path is None:
-        ax.plot(0, 0, "*", label="the parameters now", **_mark(16))
+        ax.plot(0, 0, "*", label="the parameters now", **_marker(16))
     else:
         ax.plot(*path.T, color="white", linewidth=3.2, solid_capstyle="round")
         _draw_path(ax, path.T)
@@ -53,7 +59,7 @@ def draw_map(ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, path: 
 
 
 def draw_surface(
-    ax: Axes, x: np.ndarray, y: np.ndarray, heights: np.ndarray, path: np.ndarray | None, along: np.ndarray | None
+    ax: Any, x: np.ndarray, y: np.ndarray, heights: np.ndarray, path: np.ndarray | None, along: np.ndarray | None
 ) -> None:
     """The heights `(Y, X)` as a surface in 3-D axes, and on it the path `(T, 2)`, whose own heights are `along`."""
     from matplotlib import colormaps
@@ -62,14 +68,14 @@ def draw_surface(
 
     norm = _norm(heights)
     logarithmic = isinstance(norm, LogNorm)
-    # 3-D axes of matplotlib have no log scale: the logarithms are drawn, the ticks say what they mean.
+    # The 3-D axes of matplotlib have no log scale: logarithms are drawn, and the ticks are labelled with the costs.
     height = np.log10 if logarithmic else np.asarray
     colors = colormaps["viridis"](norm(heights))
     ax.computed_zorder = False  # else the surface hides the path
-    look = {"facecolors": colors, "rcount": len(y), "ccount": len(x), "linewidth": 0, "antialiased": False}
-    ax.plot_surface(*np.meshgrid(x, y), height(heights), alpha=0.9, zorder=1, **look)
-    if path is not None:
-        # Between the points of the grid the cost may be far below them all, where nothing is drawn.
+    style = {"facecolors": colors, "rcount": len(y), "ccount": len(x), "linewidth": 0, "antialiased": False}
+    ax.plot_surface(*np.meshgrid(x, y), height(heights), alpha=0.9, zorder=1, **style)
+    if path is not None and along is not None:
+        # Between the points of the grid the cost may be below all of them, where no surface is drawn.
         z = height(np.clip(along, norm.vmin, norm.vmax))
         inside = ((path >= (x[0], y[0])) & (path <= (x[-1], y[-1]))).all(1)
         _draw_path(ax, np.array([*path.T, np.where(inside, z, np.nan)]))
@@ -86,17 +92,17 @@ def draw_surface(
 def _draw_path(ax: Axes, path: np.ndarray) -> None:
     """The path `(2 or 3, T)`, its start and its end."""
     ax.plot(*path, color=theme.VERMILION, linewidth=1.6, marker="o", markersize=2.6, label="descent", zorder=5)
-    ax.plot(*path[:, :1], "s", label="start", **_mark(8))
-    ax.plot(*path[:, -1:], "*", label="end", **_mark(16))
+    ax.plot(*path[:, :1], "s", label="start", **_marker(8))
+    ax.plot(*path[:, -1:], "*", label="end", **_marker(16))
 
 
-def _mark(size: float) -> dict[str, Any]:
-    """How start and end look: white with a dark edge, to be seen on every colour."""
+def _marker(size: float) -> dict[str, Any]:
+    """The marker of start and end: white with a dark edge, visible on every colour."""
     return {"color": "white", "markeredgecolor": theme.INK, "markersize": size, "linestyle": "none", "zorder": 6}
 
 
 def _plain(value: float) -> str:
-    """Three digits, with commas rather than an exponent where that is shorter.
+    """A number with three digits, with commas instead of an exponent where that is shorter.
 
     >>> _plain(7123.4), _plain(0.01234), _plain(1e-9)
     ('7,120', '0.0123', '1e−09')
@@ -105,7 +111,7 @@ def _plain(value: float) -> str:
 
 
 def share(part: float) -> str:
-    """A share in percent, rounded to neither none nor all of it.
+    """A fraction in percent; only 0 itself is shown as 0 %, only 1 as 100 %.
 
     >>> share(0.0), share(1e-5), share(0.0283), share(0.4567), share(0.9999)
     ('0 %', '< 0.1 %', '2.8 %', '46 %', '> 99.5 %')

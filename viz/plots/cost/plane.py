@@ -1,4 +1,4 @@
-"""A plane through the space of all parameters: the directions that span it, and where a descent lies on it."""
+"""A plane through the space of all parameters: the directions that span it, and the projection of a path on it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Plane:
         directions: `(2, P)`, d₁ and d₂; neither a multiple of the other.
 
     Raises:
-        ArgumentError: directions that are NaN, zero or parallel.
+        ArgumentError: the directions are NaN, zero or parallel.
     """
 
     centre: np.ndarray
@@ -36,21 +36,20 @@ class Plane:
         fits = np.isfinite(lengths).all() and lengths.all()
         if not fits or np.linalg.cond(self.directions / lengths[:, None]) > 1e6:
             fix = "pass two others: directions=(d1, d2)"
-            raise ArgumentError(
-                restate(CALL, "the two directions span no plane", fix=fix, lengths=[float(n) for n in lengths])
-            )
+            problem = "directions must span a plane"
+            raise ArgumentError(restate(CALL, problem, fix=fix, lengths=[float(n) for n in lengths]))
 
     def point(self, a: float, b: float) -> np.ndarray:
         """The parameters `(P,)` at α = a, β = b."""
         return self.centre + a * self.directions[0] + b * self.directions[1]
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, float]:
-        """Where the points `(T, P)` lie on the plane, `(T, 2)`, and the share of their squared distance outside it.
+        """The coordinates `(T, 2)` of points `(T, P)`, projected on the plane; and the fraction outside of it.
 
-        Each is dropped on the plane at a right angle; that share is Σ‖point − foot‖² / Σ‖point − centre‖².
+        The fraction is Σ‖point − projection‖² / Σ‖point − centre‖².
         """
         away = points - self.centre
-        # (P, 2) · (2, T) = (P, T): least squares, for the directions need not be orthogonal.
+        # (P, 2) · (2, T) = (P, T): least squares, because the directions need not be orthogonal.
         coordinates = np.linalg.lstsq(self.directions.T, away.T, rcond=None)[0].T
         total = float((away**2).sum())
         outside = float(((away - coordinates @ self.directions) ** 2).sum())
@@ -70,7 +69,7 @@ def random_directions(weights: Iterable[np.ndarray], generator: np.random.Genera
 
 
 def _like(weight: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Random, each filter as long as that of the weight."""
+    """A random array like the weight, each filter as long as that of the weight."""
     # (K, ...) -> (K, M), or (M,) -> (1, M): a row per filter
     filters = weight.reshape(len(weight), -1) if weight.ndim > 1 else weight.reshape(1, -1)
     d = generator.normal(size=filters.shape)
@@ -79,19 +78,19 @@ def _like(weight: np.ndarray, generator: np.random.Generator) -> np.ndarray:
 
 
 def principal_directions(path: np.ndarray) -> np.ndarray:
-    """The unit vectors `(2, P)` of the plane through the end of the path `(T, P)` that lies nearest to all of it.
+    """The unit vectors `(2, P)` of the plane through the end of the path `(T, P)` that is nearest to all its points.
 
-    They are the first two right singular vectors of the differences to the end: principal components, with the end in
-    the place of the mean, for through the end the plane is laid. Their signs are such that the path comes from the
-    left, and mostly from above.
+    They are the first two right singular vectors of the differences to the end: principal components, with the end
+    instead of the mean, because the plane goes through the end. Their signs are such that the path comes from the left,
+    and mostly from above.
 
-    Raises ArgumentError for a path of fewer than 3 points, or one that stands still, or of a single parameter.
+    Raises ArgumentError for a path of fewer than 3 points, one that doesn't move, or one of a single parameter.
     """
     away = path - path[-1]
     if len(path) < 3 or path.shape[1] < 2 or not away.any():
         problem = f"{len(path)} points of {path.shape[1]} parameters" + " that don't move" * (not away.any())
-        expected = "a path of at least 3 points in at least 2 dimensions"
-        raise ArgumentError(restate(CALL, f"no principal directions in {problem}", expected=expected))
+        expected = "at least 3 points of at least 2 parameters"
+        raise ArgumentError(restate(CALL, f"path has no principal directions: {problem}", expected=expected))
     directions = np.linalg.svd(away, full_matrices=False)[2][:2]
     # (T, P) · (P, 2) = (T, 2)
     along = away @ directions.T
@@ -103,11 +102,12 @@ def given_directions(directions: Any, parameters: Sequence[Tensor]) -> np.ndarra
     """Two directions as the caller gave them, `(2, P)`: each a vector `(P,)`, or arrays shaped as the parameters.
 
     Raises:
-        ArgumentError: not two. ShapeError: another number of values.
+        ArgumentError: they aren't two.
+        ShapeError: one has another number of values.
     """
     if not isinstance(directions, Sequence | np.ndarray) or isinstance(directions, str) or len(directions) != 2:
-        expected = '"random", "pca", or two directions (d1, d2)'
-        raise ArgumentError(restate(CALL, "no such directions", expected=expected, directions=directions))
+        problem = 'directions must be "random", "pca", or two directions (d1, d2)'
+        raise ArgumentError(restate(CALL, problem, directions=directions))
     return np.array([_vector(direction, parameters) for direction in directions])
 
 
@@ -118,6 +118,6 @@ def _vector(direction: Any, parameters: Sequence[Tensor]) -> np.ndarray:
         parts = [values(parts)]
     vector = flat(values(part) for part in parts)
     if vector.size != size:
-        expected = f"{size} values, in arrays like the parameters or in one vector"
-        raise ShapeError(restate(CALL, f"a direction of {vector.size} values", expected=expected))
+        problem = f"a direction must have {size} values, as the parameters have, got {vector.size}"
+        raise ShapeError(restate(CALL, problem, fix="pass arrays like the parameters, or one vector"))
     return vector

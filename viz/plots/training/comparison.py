@@ -16,15 +16,15 @@ if TYPE_CHECKING:
 
 AXES = {"epoch": "epoch", "images": "images seen", "seconds": "training time (s)"}
 WINDOWS = 40
-"""Into how many parts the steps of a run are cut, at most, for its line of means."""
+"""How many means the line of a run has at most."""
 
 
 def compare(runs: Mapping[str, Any], metric: str = "loss", x: str = "epoch", ax: Axes | None = None) -> Axes:
     """One metric of several training runs, over the epochs, the images seen, or the seconds.
 
-    Over epochs a line joins the figures of the epochs. Over images or seconds it follows the steps where the history
-    holds the metric of each: as means over parts of the run, the steps themselves pale behind. The last figure
-    of each run stands in the legend.
+    Over epochs a line joins the values of the epochs. Over images or seconds it follows the steps, where the history
+    has the metric of each: as means over parts of the run, with the steps themselves pale behind. The last value
+    of each run is in the legend.
 
     Args:
         runs: histories by the names of the runs, each as `curves` takes it.
@@ -33,7 +33,8 @@ def compare(runs: Mapping[str, Any], metric: str = "loss", x: str = "epoch", ax:
         ax: where to draw.
 
     Raises:
-        DTypeError: no mapping, or no history in it. ArgumentError: no runs, one without that metric, or a bad `x`.
+        DTypeError: `runs` isn't a mapping, or holds something else than histories.
+        ArgumentError: there are no runs, one doesn't have the metric or `x`, or `x` is something else.
 
     >>> import tensorgrad as tg
     >>> ax = tg.viz.compare({"SGD": {"loss": [0.9, 0.5]}, "Adam": {"loss": [0.7, 0.25]}})
@@ -44,9 +45,10 @@ def compare(runs: Mapping[str, Any], metric: str = "loss", x: str = "epoch", ax:
     if not isinstance(runs, Mapping):
         fix = "name them: compare({'SGD': history, 'Adam': other})"
         raise DTypeError(restate(call, "runs must be a mapping", fix=fix, runs=runs))
-    if not runs or x not in AXES:
-        expected = f"at least one run, and x one of {', '.join(AXES)}"
-        raise ArgumentError(restate(call, "nothing to compare", expected=expected, runs=runs, x=x))
+    if not runs:
+        raise ArgumentError(restate(call, "runs must have at least one run", runs=runs))
+    if x not in AXES:
+        raise ArgumentError(restate(call, f"x must be one of {', '.join(AXES)}, got {x!r}", x=x))
     lines = [(str(name), *_line(name, history, metric, x)) for name, history in runs.items()]
     ax = canvas.axes(call, ax, 6.0, 4.0)
     scale, figures, unit = shown_as(metric)
@@ -82,7 +84,7 @@ def _line(name: str, history: Any, metric: str, x: str) -> tuple[np.ndarray, np.
         if not any(metric in row for row in epochs):
             raise missing("compare", metric, epochs, run=name)
         expected = f"records that hold {x!r}, as those of fit do"
-        raise ArgumentError(restate("compare", f"run {name!r} doesn't say {x!r}", expected=expected, x=x))
+        raise ArgumentError(restate("compare", f"run {name!r} doesn't have {x!r}", expected=expected, x=x))
     return points, None
 
 

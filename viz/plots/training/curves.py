@@ -1,4 +1,4 @@
-"""Learning curves: how loss and accuracy went, on the training and on the validation data."""
+"""Learning curves: loss and accuracy over the epochs, on the training and on the validation data."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def curves(history: Any, metric: str = "loss", ax: Axes | None = None) -> Axes:
     """One metric over the epochs, on the training data and, where it was measured, on the validation data.
 
-    The training loss is also drawn for every step, pale, if the history has it. Metrics called accuracy, shares of one,
-    are drawn in percent.
+    The training loss is also drawn for every step, pale, if the history has it. Metrics called accuracy are drawn in
+    percent.
 
     Args:
         history: what `fit` returns; or plain data, as `{"epochs": [record, ...], "steps": [record, ...]}`, as the
@@ -31,8 +31,8 @@ def curves(history: Any, metric: str = "loss", ax: Axes | None = None) -> Axes:
         ax: where to draw.
 
     Raises:
-        DTypeError: no history.
-        ArgumentError: it holds no such metric.
+        DTypeError: `history` isn't one.
+        ArgumentError: it doesn't have the metric.
         ImportError: matplotlib isn't installed.
 
     >>> import tensorgrad as tg
@@ -67,7 +67,7 @@ def curves(history: Any, metric: str = "loss", ax: Axes | None = None) -> Axes:
 
 
 def training_figure(history: Any) -> Figure:
-    """The loss and, beside it, the accuracy if the history has one; the final figures are in the titles.
+    """The loss and, beside it, the accuracy if the history has one; the final values are in the titles.
 
     Takes and raises what `curves` does.
 
@@ -84,26 +84,31 @@ def training_figure(history: Any) -> Figure:
 
 
 def save_training_figure(history: Any, path: str | Path) -> Path:
-    """Write `training_figure(history)` to a file, in the format that its suffix names; returns the path.
+    """Write `training_figure(history)` to a file, in the format of its suffix; returns the path.
 
-    Folders are made as needed; the file appears under its name when it is complete. Takes and raises what `curves`
-    does, and ArgumentError for a suffix that names no format, StorageError where the file can't be written.
+    Folders are made as needed; the file appears under its name when it is complete. Raises what `curves` raises.
+
+    Args:
+        history: as of `curves`.
+        path: ends in the suffix of a format that matplotlib writes, such as `.png` or `.svg`.
+
+    Raises:
+        ArgumentError: another suffix.
+        StorageError: the file can't be written.
     """
     path = Path(path)
     figure, picture = training_figure(history), io.BytesIO()
     formats, suffix = figure.canvas.get_supported_filetypes(), path.suffix[1:].lower()
     if suffix not in formats:
-        expected = f"a path that ends in one of: {', '.join(sorted(formats))}"
-        raise ArgumentError(
-            restate("save_training_figure", f"no format called {path.suffix!r}", expected=expected, path=str(path))
-        )
+        problem = f"path must end in one of {', '.join(f'.{name}' for name in sorted(formats))}, got {path.suffix!r}"
+        raise ArgumentError(restate("save_training_figure", problem, path=str(path)))
     figure.savefig(picture, dpi=150, format=suffix)
     write_file("save_training_figure", path, picture.getvalue(), folders=True)
     return path
 
 
 def _draw_steps(ax: Axes, metric: str, epochs: Records, steps: Records) -> None:
-    """The metric of each step, at the share of the epochs that was done then."""
+    """The metric of each step, over the fraction of the epochs that was done then."""
     per_epoch = epochs[0].get("images", 0) / epochs[0].get("epoch", 1)
     if per_epoch and steps and all(metric in step and "images" in step for step in steps):
         x, y = [step["images"] / per_epoch for step in steps], [step[metric] for step in steps]

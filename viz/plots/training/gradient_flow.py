@@ -1,4 +1,4 @@
-"""How large the gradient of each layer is, step by step: where it vanishes, explodes, or is dead."""
+"""The size of each layer's gradient, step by step: where it vanishes, explodes, or stays zero."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 LEGEND = 14
-"""Layers beyond which a colour bar takes the place of the legend."""
+"""The most layers in a legend; more have a colour bar."""
 
 
 class GradientLog:
-    """Notes the mean |gradient| of each layer; `gradient_flow` draws it.
+    """Records the mean |gradient| of each layer; `gradient_flow` draws it.
 
-    A layer is all parameters whose names share what stands before the last dot: `conv1.weight` and `conv1.bias`.
+    A layer is all parameters whose names are equal up to the last dot: `conv1.weight` and `conv1.bias`.
 
     Args:
         parameters: a module, or a mapping of tensors by name, from the first layer to the last.
 
     Attributes:
         layers: their names, in that order.
-        means: per layer a list with a figure per step; None where no parameter of it had a gradient.
+        means: per layer a list with a value per step; None where no parameter of it had a gradient.
 
     Raises:
-        DTypeError, ArgumentError: no parameters.
+        DTypeError: `parameters` isn't a module, a mapping of tensors by name, or tensors of floats.
+        ArgumentError: there are no parameters, or one occurs twice.
 
     >>> import tensorgrad as tg
     >>> net = tg.nn.Sequential(tg.nn.Linear(2, 2), tg.nn.ReLU(), tg.nn.Linear(2, 1))
@@ -50,11 +51,11 @@ class GradientLog:
 
     @property
     def layers(self) -> list[str]:
-        """The names of the layers, the first first."""
+        """The names of the layers, from first to last."""
         return list(self.means)
 
     def record(self) -> None:
-        """Note the gradients as they are: call it after `backward()`, before the next `zero_grad()`.
+        """Record the current gradients: call it after `backward()`, before the next `zero_grad()`.
 
         Raises GraphError if no parameter has a gradient.
         """
@@ -79,15 +80,16 @@ def _mean(parameters: list) -> float | None:
 def gradient_flow(log: GradientLog, ax: Axes | None = None) -> Axes:
     """The mean |gradient| of each layer over the steps, on a log scale: dark is the first layer, light the last.
 
-    The title says how the first layer's gradient compares to the last's. A gradient of exactly zero, which a log scale
-    can't show, leaves a gap, and its layer is called dead in the legend if the gradient stayed zero.
+    The title compares the first layer's gradient with the last's. A gradient of exactly zero, which a log scale can't
+    show, leaves a gap; a layer whose gradient stayed zero is called dead in the legend.
 
     Args:
-        log: what was recorded.
+        log: the recorded gradients.
         ax: where to draw.
 
     Raises:
-        DTypeError: no GradientLog. ArgumentError: nothing was recorded.
+        DTypeError: `log` isn't a GradientLog.
+        ArgumentError: nothing was recorded.
 
     >>> import tensorgrad as tg
     >>> w, v = (tg.tensor([k], requires_grad=True) for k in (0.5, 10.0))
@@ -98,10 +100,10 @@ def gradient_flow(log: GradientLog, ax: Axes | None = None) -> Axes:
     [10.0, 0.5]
     """
     if not isinstance(log, GradientLog):
-        raise DTypeError(restate("gradient_flow", "this is no GradientLog", fix="log = GradientLog(model)", log=log))
+        raise DTypeError(restate("gradient_flow", "log must be a GradientLog", fix="log = GradientLog(model)", log=log))
     if not len(log):
         fix = "call log.record() after each backward()"
-        raise ArgumentError(restate("gradient_flow", "nothing was recorded", fix=fix, log=log))
+        raise ArgumentError(restate("gradient_flow", "log must have at least one record", fix=fix, log=log))
     many = len(log.layers) > LEGEND
     ax = canvas.axes("gradient_flow", ax, 6.4, 4.0)
     colors = _colors(len(log.layers))
@@ -124,14 +126,14 @@ def gradient_flow(log: GradientLog, ax: Axes | None = None) -> Axes:
 
 
 def _colors(count: int) -> list[Any]:
-    """Dark to light, without the palette's yellow end, which is faint on white."""
+    """Colours from dark to light, without the yellow end of the palette, which is faint on white."""
     from matplotlib import colormaps
 
     return [colormaps["viridis"](0.88 * k / max(count - 1, 1)) for k in range(count)]
 
 
 def _note(means: list[float | None]) -> str:
-    """What the line of a layer can't say."""
+    """What the line of a layer can't show, for the legend."""
     known = [mean for mean in means if mean is not None]
     if not known:
         return ": no gradient"
@@ -141,7 +143,7 @@ def _note(means: list[float | None]) -> str:
 
 
 def _title(log: GradientLog) -> str:
-    """The first layer beside the last, by the medians over the steps."""
+    """The ratio of the first layer to the last, by the medians over the steps."""
     ends = [np.array(log.means[layer], float) for layer in (log.layers[0], log.layers[-1])]
     first, last = (float(np.median(y[np.isfinite(y)])) if np.isfinite(y).any() else 0.0 for y in ends)
     if len(log.layers) == 1 or not (first and last):

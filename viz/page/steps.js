@@ -1,6 +1,6 @@
-// The steps of the pass, and what is known after each of them.
+// The steps of the forward and the backward pass, and the gradients after each of them.
 
-/** First each op as it ran; then the gradient: from the loss back edge by edge, in the order the engine takes. */
+/** First each op in the order it ran; then the backward pass, edge by edge, in the order of the engine. */
 function allSteps() {
   const steps = [{ phase: "start" }, ...graph.ops.map((op) => ({ phase: op.error ? "failed" : "forward", op }))];
   const back = backwardEdges();
@@ -8,20 +8,20 @@ function allSteps() {
   return [...steps, { phase: "seed" }, ...back.map((edge) => ({ phase: "backward", edge })), { phase: "end" }];
 }
 
-/** The edges along which a gradient comes back from the outputs: youngest op first, of each op its inputs in order. */
+/** The edges that carry a gradient back from the outputs: the newest op first, of each op its inputs in order. */
 function backwardEdges() {
   const known = graph.edges.some((edge) => edge.contribution);
   const reached = new Set(outputs);
-  const walked = [];
+  const visited = [];
   for (const op of [...graph.ops].reverse()) {
     if (!reached.has(op.output)) continue;
     for (const edge of inputs.get(op.id)) {
       if (!edge.carries_gradient || (known && !edge.contribution)) continue;
-      walked.push(edge);
+      visited.push(edge);
       reached.add(edge.tensor);
     }
   }
-  return walked;
+  return visited;
 }
 
 const steps = allSteps();
@@ -40,37 +40,37 @@ function gradientsAfter(count) {
   return arrived;
 }
 
-/** What an output begins with: what the engine had there, else 1. Of one that others use too, more may come. */
+/** The gradient that backward starts with at an output: the engine's, else 1. */
 function seed({ shape = [], gradient }) {
   if (!gradient) return { parts: 0, value: shape.length ? undefined : 1, meanAbs: 1 };
   return { parts: 0, value: gradient.value, values: gradient.details?.values, meanAbs: gradient.mean_abs };
 }
 
-/** What a tensor has when one more contribution has come: the sum, as far as the records can tell it. */
+/** The gradient of a tensor after one more contribution: the sum, as far as the records hold the numbers. */
 function arrive(before, edge) {
   const tensor = tensors.get(edge.tensor);
   const parts = (before?.parts ?? 0) + 1;
   const part = edge.contribution;
-  // Its gradient stood there from the beginning.
+  // Its gradient was there from the start.
   if (tensor.kind === "output") return { ...before, parts };
   if (isGiven(tensor) && parts === expected.get(tensor.id)) return { ...seed(tensor), parts };
   if (!part) return { parts };
-  const come = { value: part.value, values: part.details?.values, meanAbs: part.mean_abs };
-  if (!before) return { parts, ...come };
+  const next = { value: part.value, values: part.details?.values, meanAbs: part.mean_abs };
+  if (!before) return { parts, ...next };
   // The engine adds in the precision of the tensor.
   const plus = tensor.dtype === "float32" ? (a, b) => Math.fround(a + b) : (a, b) => a + b;
-  const value = before.value === undefined ? undefined : plus(before.value, come.value);
-  const few = before.values?.length && come.values?.length;
-  const values = few ? before.values.map((v, k) => plus(v, come.values[k])) : undefined;
+  const value = before.value === undefined ? undefined : plus(before.value, next.value);
+  const few = before.values?.length && next.values?.length;
+  const values = few ? before.values.map((v, k) => plus(v, next.values[k])) : undefined;
   return { parts, value, values, meanAbs: meanOfSum(tensor, parts, values ?? (value === undefined ? [] : [value])) };
 }
 
-/** Whether the sum isn't that of the contributions, in this order: several walks back, a hook, ops that aren't drawn. */
+/** Whether the gradient isn't the sum of the contributions in this order: several passes, hooks, ops not drawn. */
 function isGiven({ altered, gradient }) {
   return Boolean(gradient) && (Boolean(altered) || outputs.length > 1);
 }
 
-/** Mean |·| of a sum: of its values; of large arrays the records know it only once everything has arrived. */
+/** Mean |·| of a sum: from its values; for large arrays the records hold only that of the complete sum. */
 function meanOfSum(tensor, parts, values) {
   if (values.length) return values.reduce((sum, v) => sum + Math.abs(v), 0) / values.length;
   return parts === expected.get(tensor.id) ? tensor.gradient?.mean_abs : undefined;

@@ -1,0 +1,1 @@
+"""The modules of a graph: which calls of modules its ops ran in."""
