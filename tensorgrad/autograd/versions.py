@@ -15,10 +15,14 @@ from weakref import ref
 
 import numpy as np
 
+from tensorgrad.system.forks import wait_for
+
 if TYPE_CHECKING:
     from tensorgrad.autograd.engine import Node, Variable
 
-_lock = threading.Lock()
+# Reentrant: the garbage collector may run a finalizer that makes tensors while we hold it.
+_lock = threading.RLock()
+wait_for(_lock)
 
 
 # ------------------------------------------------------------------------------------------------------------ versions

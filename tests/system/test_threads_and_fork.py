@@ -116,7 +116,7 @@ def keep_drawing():
         tg.rand(10000)
 thread = threading.Thread(target=keep_drawing, daemon=True)
 thread.start()
-for _ in range(30):
+for _ in range(300):
     child = os.fork()
     if child == 0:
         signal.alarm(40)  # which ends the process
