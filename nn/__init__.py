@@ -1,33 +1,42 @@
-"""Networks: modules, layers, initial values, losses, and what trains them."""
+"""Networks: modules, layers, initial values, losses, optimizers, data and training."""
 
 from tensorgrad.nn import data, init, optim
-from tensorgrad.nn.layers.activations import (
+from tensorgrad.nn.layers import (
     ELU,
     GELU,
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AvgPool1d,
+    AvgPool2d,
+    BatchNorm1d,
+    BatchNorm2d,
+    Conv1d,
+    Conv2d,
+    Dropout,
+    Flatten,
+    Identity,
     LeakyReLU,
+    Linear,
     LogSoftmax,
+    MaxPool1d,
+    MaxPool2d,
+    ModuleList,
     ReLU,
+    Sequential,
     Sigmoid,
     SiLU,
     Softmax,
     Softplus,
     Tanh,
 )
-from tensorgrad.nn.layers.containers import ModuleList, Sequential
-from tensorgrad.nn.layers.convolution import Conv1d, Conv2d
-from tensorgrad.nn.layers.dropout import Dropout
-from tensorgrad.nn.layers.flatten import Flatten
-from tensorgrad.nn.layers.linear import Identity, Linear, linear
-from tensorgrad.nn.layers.normalization import BatchNorm1d, BatchNorm2d
-from tensorgrad.nn.layers.pooling import (
-    AdaptiveAvgPool1d,
-    AdaptiveAvgPool2d,
-    AvgPool1d,
-    AvgPool2d,
-    MaxPool1d,
-    MaxPool2d,
-)
-from tensorgrad.nn.losses.functions import (
+from tensorgrad.nn.losses import (
+    BCELoss,
+    BCEWithLogitsLoss,
+    CrossEntropyLoss,
+    L1Loss,
+    MSELoss,
+    NLLLoss,
+    SoftMarginLoss,
     binary_cross_entropy,
     binary_cross_entropy_with_logits,
     cross_entropy,
@@ -36,23 +45,20 @@ from tensorgrad.nn.losses.functions import (
     nll_loss,
     soft_margin_loss,
 )
-from tensorgrad.nn.losses.layers import (
-    BCELoss,
-    BCEWithLogitsLoss,
-    CrossEntropyLoss,
-    L1Loss,
-    MSELoss,
-    NLLLoss,
-    SoftMarginLoss,
-)
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.state import LoadResult, StateDictError
 from tensorgrad.nn.summary import Summary, summary
-from tensorgrad.nn.training.checkpoint import CheckpointError
-from tensorgrad.nn.training.evaluation import accuracy, evaluate, predict
-from tensorgrad.nn.training.history import History
-from tensorgrad.nn.training.loop import TrainingInterrupted, fit
+from tensorgrad.nn.training import (
+    CheckpointError,
+    History,
+    TrainingInterrupted,
+    accuracy,
+    evaluate,
+    fit,
+    predict,
+)
+from tensorgrad.ops.linear import linear
 
 __all__ = [
     "ELU",

@@ -1,6 +1,6 @@
-"""Initial values of parameters. Each function fills a tensor in place, unrecorded, and returns it.
+"""Initial values of parameters. Each function fills a tensor in place, without recording a gradient, and returns it.
 
-Random values come from `generator`, or else from the package's generator, which `tg.manual_seed` seeds.
+Random values come from `generator`, or by default from the package's generator, which `tg.manual_seed` seeds.
 """
 
 from __future__ import annotations
@@ -20,10 +20,8 @@ Generator = np.random.Generator | None
 
 
 def constant_(tensor: T, value: float) -> T:
-    """Fill with one value."""
-    with no_grad():
-        tensor[...] = value
-    return tensor
+    """Fill with one value, a number."""
+    return _filled(tensor, value)
 
 
 def zeros_(tensor: T) -> T:
@@ -40,23 +38,28 @@ def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = N
     """Fill with values uniform on [a, b)."""
     with restated("uniform_", tensor=tensor, a=a, b=b):
         values = _pick(generator).uniform(a, b, tensor.shape)
-    return constant_(tensor, values)
+    return _filled(tensor, values)
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> T:
-    """Fill with values normal around `mean` with standard deviation `std`."""
+    """Fill with normally distributed values of mean `mean` and standard deviation `std`."""
     with restated("normal_", tensor=tensor, mean=mean, std=std):
         values = _pick(generator).normal(mean, std, tensor.shape)
-    return constant_(tensor, values)
+    return _filled(tensor, values)
 
 
 def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
-    """By how much a nonlinearity's input is to be wider than its output, so that the variance stays.
+    """The factor for the standard deviation of weights that keeps the variance through a nonlinearity; PyTorch's table.
 
-    1 for linear, conv1d, conv2d and sigmoid, 5/3 for tanh, √2 for relu, √(2 / (1 + param²)) for leaky_relu of slope
-    `param` (0.01 by default), 3/4 for selu; PyTorch's table.
+    1 for linear, conv1d, conv2d and sigmoid, 5/3 for tanh, √2 for relu, √(2 / (1 + param²)) for leaky_relu, 3/4 for
+    selu.
 
-    Raises ArgumentError for another name.
+    Args:
+        nonlinearity: one of these names.
+        param: the slope of leaky_relu below 0; 0.01 by default.
+
+    Raises:
+        ArgumentError: another name.
 
     >>> calculate_gain("relu") == 2**0.5
     True
@@ -73,16 +76,23 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         "selu": 0.75,
     }
     if nonlinearity not in gains:
-        problem, expected = "unknown nonlinearity", f"one of {', '.join(gains)}"
-        raise ArgumentError(restate("calculate_gain", problem, expected=expected, nonlinearity=nonlinearity))
+        problem = f"nonlinearity must be one of {', '.join(gains)}, got {nonlinearity!r}"
+        raise ArgumentError(restate("calculate_gain", problem, nonlinearity=nonlinearity))
     return gains[nonlinearity]
 
 
 def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
-    """Uniform on ±gain · √(6 / (fan_in + fan_out)): the variance stays in both directions, for tanh-like layers.
+    """Uniform on ±gain · √(6 / (fan_in + fan_out)), which keeps the variance forward and backward; for tanh.
 
     Glorot and Bengio, Understanding the Difficulty of Training Deep Feedforward Neural Networks, AISTATS 2010.
-    Raises ShapeError for a tensor with fewer than two axes.
+
+    Args:
+        tensor: weights `(out, in, ...)`.
+        gain: a factor, see `calculate_gain`.
+        generator: the source of random numbers.
+
+    Raises:
+        ShapeError: fewer than two axes.
     """
     fan_in, fan_out = fans("xavier_uniform_", tensor)
     bound = gain * math.sqrt(6.0 / (fan_in + fan_out))
@@ -102,18 +112,20 @@ def kaiming_uniform_(
     nonlinearity: str = "leaky_relu",
     generator: Generator = None,
 ) -> T:
-    """Uniform on ±gain · √(3 / fan): the variance stays through layers of rectifiers.
+    """Uniform on ±gain · √(3 / fan), which keeps the variance through layers with rectifiers.
 
     He et al., Delving Deep into Rectifiers, ICCV 2015.
 
     Args:
         tensor: weights `(out, in, ...)`.
-        a: the slope of leaky_relu below 0. √5 makes the bound 1/√fan_in, the default of Linear and Conv.
+        a: the slope of leaky_relu below 0. √5 makes the bound 1/√fan_in, the default of Linear and Conv2d.
         mode: "fan_in" keeps the variance forward, "fan_out" backward.
-        nonlinearity: what follows the layer, a name that `calculate_gain` knows.
+        nonlinearity: the activation after the layer, a name that `calculate_gain` accepts.
+        generator: the source of random numbers.
 
     Raises:
-        ShapeError: fewer than two axes. ArgumentError: an unknown mode or nonlinearity.
+        ShapeError: fewer than two axes.
+        ArgumentError: another mode or nonlinearity.
     """
     bound = math.sqrt(3.0) * _kaiming_std("kaiming_uniform_", tensor, a, mode, nonlinearity)
     return uniform_(tensor, -bound, bound, generator)
@@ -131,27 +143,32 @@ def kaiming_normal_(
 
 
 def fans(call: str, tensor: Tensor) -> tuple[int, int]:
-    """How many inputs each output has, and how many outputs each input: (in, out) times the size of the kernel.
+    """(fan_in, fan_out): the inputs of each output and the outputs of each input; channels times kernel size.
 
     >>> import tensorgrad as tg
     >>> fans("conv", tg.zeros(6, 3, 5, 5))
     (75, 150)
     """
     if tensor.ndim < 2:
-        expected = "weights (out, in, ...)"
-        raise ShapeError(
-            restate(call, "fewer than two axes have no fan in and fan out", expected=expected, tensor=tensor)
-        )
+        problem = f"tensor must have two axes or more, weights (out, in, ...), got {tensor.ndim}"
+        raise ShapeError(restate(call, problem, tensor=tensor))
     field = math.prod(tensor.shape[2:])
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
 def _kaiming_std(call: str, tensor: Tensor, a: float, mode: str, nonlinearity: str) -> float:
     if mode not in ("fan_in", "fan_out"):
-        raise ArgumentError(restate(call, "unknown mode", expected='"fan_in" or "fan_out"', tensor=tensor, mode=mode))
+        problem = f'mode must be "fan_in" or "fan_out", got {mode!r}'
+        raise ArgumentError(restate(call, problem, tensor=tensor, mode=mode))
     fan = fans(call, tensor)[mode == "fan_out"]
-    # No inputs, no values to draw.
+    # A layer without inputs has fan 0, and no values to draw.
     return calculate_gain(nonlinearity, a) / math.sqrt(max(fan, 1))
+
+
+def _filled(tensor: T, values: float | np.ndarray) -> T:
+    with no_grad():
+        tensor[...] = values
+    return tensor
 
 
 def _pick(generator: Generator) -> np.random.Generator:

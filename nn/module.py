@@ -1,4 +1,4 @@
-"""Module: what a network and each of its layers are."""
+"""Module, the base class of networks and layers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tensorgrad.autograd.versions import leave
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.state import LoadResult, match
-from tensorgrad.ops.operands import as_tensor
+from tensorgrad.ops.operands import TensorLike, as_tensor
 from tensorgrad.system.console import printable
 from tensorgrad.tensor import Tensor
 
@@ -25,7 +25,7 @@ R = TypeVar("R", covariant=True)
 
 
 class _HasForward(Protocol[P, R]):
-    """What type checkers read a module's call from: it takes and returns what its `forward` does."""
+    """Tells type checkers that calling a module takes and returns what its `forward` does."""
 
     def forward(self, *inputs: P.args, **kwargs: P.kwargs) -> R: ...
 
@@ -34,17 +34,17 @@ NO_HOOKS: Mapping[int, Callable[..., Any]] = MappingProxyType({})
 
 
 class Module:
-    """The base of networks and layers: a subclass assigns its parts as attributes and says in `forward` what they do.
+    """The base class of networks and layers: a subclass assigns its layers as attributes and defines `forward`.
 
-    What an attribute is, its type decides: a `Parameter` is a parameter, a `Module` a child. Everything else is a mere
-    attribute, plain Tensors with `requires_grad` and lists of modules included (`ModuleList` holds children in a list).
-    Tensors that belong to the state but aren't trained, such as running means, are announced by `register_buffer`.
-    Calling `super().__init__()` first, as PyTorch demands, is welcome but not needed.
+    The type of an attribute decides what it is: a `Parameter` is a parameter, a `Module` is a child. Everything else is
+    an ordinary attribute, including plain Tensors with `requires_grad` and lists of modules (`ModuleList` registers the
+    modules of a list as children). `register_buffer` adds tensors that belong to the state but aren't trained, such as
+    running means. Calling `super().__init__()` first, as PyTorch demands, is allowed but not needed.
 
-    A parameter or buffer carries its path in the outermost module it was assigned to as its `.name`, `"conv1.weight"`,
-    for errors and drawings; one that is held in several places carries the path given last.
+    The `.name` of a parameter or buffer is its path in the outermost module it was assigned to, `"conv1.weight"`, for
+    errors and drawings. A parameter assigned in several places has the path assigned last.
 
-    `training` tells layers such as Dropout what to do; set it for the whole tree with `train()` and `eval()`.
+    `training` tells layers such as Dropout which mode they are in; `train()` and `eval()` set it for the whole tree.
 
     >>> import tensorgrad as tg
     >>> class Net(tg.nn.Module):
@@ -65,17 +65,17 @@ class Module:
     (3, 2)
     """
 
-    # Immutable defaults on the class, so that a subclass need not call super().__init__().
+    # Immutable defaults of the class, so that a subclass needn't call super().__init__().
     training: bool = True
     _path: str = ""
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state dict
     _forward_hooks: Mapping[int, Callable[..., Any]] = NO_HOOKS
     _forward_pre_hooks: Mapping[int, Callable[..., Any]] = NO_HOOKS
     _told = frozenset(("_buffers", "_forward_hooks", "_forward_pre_hooks"))
-    """Like each change of an attribute, changes in these call `reconfigured()`: compiled functions rely on that."""
+    """Every change of these calls `reconfigured()`, like changes of other attributes: compiled functions rely on it."""
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        """What the module computes; call the module itself, which runs the hooks too."""
+        """Compute the module's output. Call the module itself, which runs the hooks too."""
         raise NotImplementedError(f"{type(self).__name__} must define forward(self, x)")
 
     if TYPE_CHECKING:
@@ -132,46 +132,58 @@ class Module:
         self._forget_buffer(name)
 
     def register_parameter(self, name: str, parameter: Parameter | None) -> None:
-        """`self.name = parameter`, for names made at run time; None is for one that is left out, as a bias may be.
+        """`self.name = parameter`, for names computed at run time.
 
-        Raises DTypeError for anything else, ArgumentError for a name that can't be used.
+        Args:
+            name: the name of the attribute.
+            parameter: the parameter, or None for one that the layer goes without, such as a bias.
+
+        Raises:
+            DTypeError: `parameter` is neither a Parameter nor None.
+            ArgumentError: `name` has dots, is empty, or is the name of a method.
         """
         if parameter is not None and not isinstance(parameter, Parameter):
             fix = "wrap it: nn.Parameter(value)"
-            raise DTypeError(
-                restate("register_parameter", "this is no Parameter", fix=fix, name=name, parameter=parameter)
-            )
+            problem = f"expected a Parameter or None, got {type(parameter).__name__}"
+            raise DTypeError(restate("register_parameter", problem, fix=fix, name=name, parameter=parameter))
         self._check_name(name)
         setattr(self, name, parameter)
 
-    def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
-        """A tensor that is part of the state but isn't trained; reach it as `self.name`.
+    def register_buffer(self, name: str, tensor: TensorLike | None, persistent: bool = True) -> None:
+        """Add a tensor that is part of the state but isn't trained; it becomes the attribute `self.name`.
 
         Args:
-            name: its name in the state dict.
-            tensor: a tensor, or what makes one; None leaves the buffer out.
-            persistent: False keeps it out of the state dict.
+            name: the name of the attribute and of the entry in the state dict.
+            tensor: a Tensor, array or number; None for a buffer that the layer goes without.
+            persistent: False keeps the buffer out of the state dict.
 
         Raises:
-            ArgumentError: a name that can't be used, or that is taken. DTypeError: a Parameter.
+            ArgumentError: `name` has dots, is empty, or is the name of another attribute or method.
+            DTypeError: `tensor` is a Parameter.
         """
         self._check_name(name)
         if isinstance(tensor, Parameter):
-            raise DTypeError(
-                restate("register_buffer", "this is a Parameter", fix="pass parameter.detach()", name=name)
-            )
+            problem, fix = "a buffer isn't trained, but tensor is a Parameter", "pass parameter.detach()"
+            raise DTypeError(restate("register_buffer", problem, fix=fix, name=name))
         if name in vars(self) and name not in self._buffers:
-            raise ArgumentError(restate("register_buffer", "the name is taken", name=name, taken_by=vars(self)[name]))
+            problem = f"the module already has an attribute {name!r}"
+            raise ArgumentError(restate("register_buffer", problem, name=name, attribute=vars(self)[name]))
         self._buffers = {**self._buffers, name: persistent}
         setattr(self, name, None if tensor is None else as_tensor(tensor))
 
     def register_module(self, name: str, module: Module | None) -> None:
-        """`self.name = module`, for names made at run time.
+        """`self.name = module`, for names computed at run time.
 
-        Raises DTypeError for anything that isn't a Module, ArgumentError for a name that can't be used.
+        Args:
+            name: the name of the attribute.
+            module: the module, or None for one that the network goes without.
+
+        Raises:
+            DTypeError: `module` is neither a Module nor None.
+            ArgumentError: `name` has dots, is empty, or is the name of a method.
         """
         if module is not None and not isinstance(module, Module):
-            problem = "this is no Module"
+            problem = f"expected a Module, got {'a class' if isinstance(module, type) else type(module).__name__}"
             fix = "pass an instance, Linear(4, 2), not the class" if isinstance(module, type) else ""
             raise DTypeError(restate("register_module", problem, fix=fix, name=name, module=module))
         self._check_name(name)
@@ -181,16 +193,16 @@ class Module:
 
     def _check_name(self, name: str) -> None:
         if not isinstance(name, str) or not name or "." in name:
-            expected = "a word without dots: dots separate the parts of a path"
-            raise ArgumentError(restate(type(self).__name__, "bad name", expected=expected, name=name))
+            problem = "name must be a non-empty str without dots, which separate the parts of a path"
+            raise ArgumentError(restate(type(self).__name__, problem, name=name))
         if callable(getattr(type(self), name, None)):
             problem, fix = f"{name!r} is the name of a method", "choose another name"
             raise ArgumentError(restate(type(self).__name__, problem, fix=fix, name=name))
 
     def _check_replacement(self, name: str, value: Any) -> None:
-        """A parameter, child or buffer isn't to turn into a mere attribute by a slip."""
+        """Refuse to replace a parameter, child or buffer by another kind of value: that is a mistake."""
         old = vars(self).get(name)
-        kind = Parameter if isinstance(old, Parameter) else Module if isinstance(old, Module) else None
+        kind: type | None = next((kind for kind in (Parameter, Module) if isinstance(old, kind)), None)
         if name in self._buffers:
             kind = None if isinstance(value, Tensor) else Tensor
         if kind is not None:
@@ -215,10 +227,10 @@ class Module:
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
         """(name, module) for each module that is an attribute of this one."""
-        seen = set()
+        visited = set()
         for name, value in self._own_children():
-            if value not in seen:
-                seen.add(value)
+            if value not in visited:
+                visited.add(value)
                 yield name, value
 
     def children(self) -> Iterator[Module]:
@@ -226,7 +238,12 @@ class Module:
         return (child for _, child in self.named_children())
 
     def named_modules(self, prefix: str = "", remove_duplicate: bool = True) -> Iterator[tuple[str, Module]]:
-        """(path, module) for this module and all below it, parents first; a shared one once, unless told otherwise."""
+        """(path, module) for this module and all below it, parents first.
+
+        Args:
+            prefix: what the paths begin with.
+            remove_duplicate: yield a module that stands in several places once, under its first path.
+        """
         return self._walk(prefix, set() if remove_duplicate else None)
 
     def modules(self) -> Iterator[Module]:
@@ -236,42 +253,48 @@ class Module:
     def named_parameters(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Parameter]]:
-        """(path, parameter) for all parameters of the tree; a shared one once, under its first path."""
+        """(path, parameter) for all parameters of the tree.
+
+        Args:
+            prefix: what the paths begin with.
+            recurse: False for the parameters of this module alone, without those of its children.
+            remove_duplicate: yield a shared parameter once, under its first path.
+        """
         return self._members(Module._own_parameters, prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Parameter]:
-        """All parameters of the tree, each once: what an optimizer takes."""
+        """All parameters of the tree, each once, for an optimizer; with `recurse=False` those of this module alone."""
         return (parameter for _, parameter in self.named_parameters(recurse=recurse))
 
     def named_buffers(
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Tensor]]:
-        """(path, tensor) for all buffers of the tree, persistent or not."""
+        """(path, tensor) for all buffers of the tree, persistent or not; arguments as in `named_parameters`."""
         return self._members(Module._own_buffers, prefix, recurse, remove_duplicate)
 
     def buffers(self, recurse: bool = True) -> Iterator[Tensor]:
-        """All buffers of the tree, each once."""
+        """All buffers of the tree, each once; with `recurse=False` those of this module alone."""
         return (buffer for _, buffer in self.named_buffers(recurse=recurse))
 
-    def _walk(self, prefix: str, seen: set[Module] | None) -> Iterator[tuple[str, Module]]:
-        if seen is not None:
-            if self in seen:
+    def _walk(self, prefix: str, visited: set[Module] | None) -> Iterator[tuple[str, Module]]:
+        if visited is not None:
+            if self in visited:
                 return
-            seen.add(self)
+            visited.add(self)
         yield prefix, self
         for name, child in self._own_children():
-            yield from child._walk(_join(prefix, name), seen)
+            yield from child._walk(_join(prefix, name), visited)
 
     def _members(self, own: Callable, prefix: str, recurse: bool, remove_duplicate: bool) -> Iterator[tuple[str, Any]]:
-        seen = set()
+        visited = set()
         for path, module in self.named_modules(prefix, remove_duplicate) if recurse else [(prefix, self)]:
             for name, value in own(module):
-                if remove_duplicate and value in seen:
+                if remove_duplicate and value in visited:
                     continue
-                seen.add(value)
+                visited.add(value)
                 yield _join(path, name), value
 
-    # Lists, so that who walks may set attributes on the way.
+    # Lists, not iterators: a caller may set attributes while it iterates.
 
     def _own_children(self) -> list[tuple[str, Module]]:
         return [(name, value) for name, value in vars(self).items() if isinstance(value, Module)]
@@ -289,7 +312,7 @@ class Module:
     # ---------------------------------------------------------------------------------------- changes to the whole tree
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
-        """Call `function(module)` on all modules below and then on this one; returns this module.
+        """Call `function(module)` on all modules below and then on this one; return this module.
 
         >>> import tensorgrad as tg
         >>> def clear(module):
@@ -303,14 +326,14 @@ class Module:
         return self
 
     def train(self, mode: bool = True) -> Self:
-        """Set `training` here and below: Dropout drops, BatchNorm uses the batch's statistics."""
+        """Set `training` here and below: with True, Dropout drops and BatchNorm uses the batch's statistics."""
         self.training = bool(mode)
         for child in self.children():
             child.train(mode)
         return self
 
     def eval(self) -> Self:
-        """`train(False)`: the behaviour for using a network. Recording goes on; `tg.no_grad()` stops that."""
+        """`train(False)`: the mode for using a network. Gradients are still recorded, unless under `tg.no_grad()`."""
         return self.train(False)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
@@ -320,20 +343,21 @@ class Module:
         return self
 
     def zero_grad(self, set_to_none: bool = True) -> None:
-        """Forget the gradients; with `set_to_none=False` those that exist become zeros."""
+        """Clear the gradients of all parameters: None, or zeros with `set_to_none=False`."""
         zero_grad(list(self.parameters()), set_to_none)
 
     def to(self, *where: Any, dtype: DTypeLike = None, device: Any = None, non_blocking: bool = False) -> Self:
         """Convert the float parameters and buffers, and gradients that exist, to another float dtype, in place.
 
         Args:
-            where: a float dtype; or "cpu", or both, as in scripts for PyTorch: everything is computed on the CPU.
-            dtype, device: the same by name.
-            non_blocking: of no meaning here.
+            where: a float dtype, a device, or both. The only device is "cpu", accepted so that PyTorch scripts run.
+            dtype: the dtype, by name.
+            device: the device, by name.
+            non_blocking: accepted and ignored, as PyTorch scripts pass it.
 
         Raises:
-            DTypeError: a dtype that isn't a float.
-            ArgumentError: another device than the CPU.
+            DTypeError: a dtype other than a float.
+            ArgumentError: a device other than the CPU.
 
         >>> import tensorgrad as tg
         >>> tg.nn.Linear(2, 1).to("cpu", "float64").weight.dtype
@@ -352,7 +376,7 @@ class Module:
     def _convert(self, dtype: np.dtype) -> None:
         for tensor in (*self.parameters(), *self.buffers()):
             if is_float(tensor.dtype) and tensor.dtype != dtype:
-                # `tensor.data = array` would refuse another dtype; the object itself must stay, for optimizers hold it.
+                # `tensor.data = array` refuses another dtype; a new Tensor would be unknown to optimizers.
                 tell("bypassed", "Module.to()", tensor)
                 leave(tensor)
                 tensor._data = tensor._data.astype(dtype)
@@ -362,13 +386,11 @@ class Module:
     # ------------------------------------------------------------------------------------------------------------ hooks
 
     def register_forward_pre_hook(self, hook: Callable[[Module, tuple], Any]) -> HookHandle:
-        """Call `hook(module, inputs)` before each `forward`; what it returns, unless None, replaces the inputs."""
-        if self._forward_pre_hooks is NO_HOOKS:
-            self._forward_pre_hooks = {}
-        return HookHandle(self._forward_pre_hooks, hook)
+        """Call `hook(module, inputs)` before each `forward`; a result other than None replaces the inputs."""
+        return self._hooked("_forward_pre_hooks", hook)
 
     def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> HookHandle:
-        """Call `hook(module, inputs, output)` after each `forward`; what it returns, unless None, replaces the output.
+        """Call `hook(module, inputs, output)` after each `forward`; a result other than None replaces the output.
 
         >>> import tensorgrad as tg
         >>> layer = tg.nn.Linear(2, 3)
@@ -377,16 +399,19 @@ class Module:
         (5, 3)
         >>> handle.remove()
         """
-        if self._forward_hooks is NO_HOOKS:
-            self._forward_hooks = {}
-        return HookHandle(self._forward_hooks, hook)
+        return self._hooked("_forward_hooks", hook)
+
+    def _hooked(self, kind: str, hook: Callable[..., Any]) -> HookHandle:
+        if getattr(self, kind) is NO_HOOKS:
+            setattr(self, kind, {})
+        return HookHandle(getattr(self, kind), hook)
 
     # ------------------------------------------------------------------------------------------------------------ state
 
     def state_dict(self) -> dict[str, Tensor]:
         """Every parameter and persistent buffer by its path, with PyTorch's names, order and layouts.
 
-        The tensors share memory with the module and are detached from any graph; `clone()` what is to be kept.
+        The tensors are detached from any graph but share memory with the module: `clone()` them to keep their values.
         """
         return {name: tensor.detach() for name, tensor in self._state().items()}
 
@@ -394,14 +419,16 @@ class Module:
         """Copy the values of a state dict, tensors or arrays by path, into the parameters and buffers.
 
         Args:
-            state: what `state_dict()` of a like module returned, or PyTorch's as arrays.
-            strict: whether the names must match one to one.
+            state: the result of `state_dict()` of such a module, or PyTorch's state dict as arrays.
+            strict: require that the names match one to one.
 
         Returns:
-            The names that were missing and unexpected; `<All keys matched successfully>` where there are none.
+            The names that are missing and unexpected; it prints as `<All keys matched successfully>` if none are.
 
         Raises:
-            StateDictError: lists every missing, unexpected, misshapen and mistyped entry; nothing has been loaded then.
+            StateDictError: entries that are missing, unexpected, or of the wrong shape or dtype. The message lists all
+                of them, and nothing was loaded.
+            DTypeError: `state` is not a mapping.
 
         >>> import tensorgrad as tg
         >>> a, b = tg.nn.Linear(2, 3), tg.nn.Linear(2, 3)
@@ -411,14 +438,14 @@ class Module:
         return self.prepare_state_dict(state, strict)()
 
     def prepare_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Callable[[], LoadResult]:
-        """Check a state dict whole, change nothing, and return the function that loads it, which can't fail.
+        """Check a state dict without changing anything; return a function that loads it and can't fail.
 
-        What several parts load together, such as a checkpoint, is thus loaded into all of them or into none. Arguments
-        and errors are those of `load_state_dict`.
+        So a checkpoint is loaded into model, optimizer and loader, or into none of them. Arguments and errors are those
+        of `load_state_dict`.
         """
         if not isinstance(state, Mapping):
-            expected = "a mapping from paths to tensors or arrays"
-            raise DTypeError(restate("load_state_dict", "this is no state dict", expected=expected, state=state))
+            problem = f"state must map paths to tensors or arrays, got {type(state).__name__}"
+            raise DTypeError(restate("load_state_dict", problem, state=state))
         own = self._state()
         arrays, result = match(f"{type(self).__name__}.load_state_dict", own, state, strict)
 
@@ -436,7 +463,7 @@ class Module:
     # ------------------------------------------------------------------------------------------------------------- text
 
     def extra_repr(self) -> str:
-        """What `repr` shows between the brackets: the settings of a layer."""
+        """The settings of a layer, which `repr` shows between the brackets."""
         return ""
 
     def __repr__(self) -> str:
@@ -454,7 +481,7 @@ def _float_dtype(dtype: DTypeLike) -> np.dtype:
         found = np.dtype(dtype)
         if is_float(found):
             return found
-    raise DTypeError(restate("to", "not a float dtype", expected="float32, float64 or float16", dtype=dtype))
+    raise DTypeError(restate("to", "dtype must be a float dtype: float32, float64 or float16", dtype=dtype))
 
 
 def _join(path: str, name: str) -> str:

@@ -1,24 +1,22 @@
-"""Parameters: the tensors that training changes."""
+"""Parameter, a tensor that training changes."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from tensorgrad.arrays.dtypes import DTypeLike
-from tensorgrad.ops.operands import detached
+from tensorgrad.ops.operands import TensorLike, detached
 from tensorgrad.tensor import Tensor
 
 
 class Parameter(Tensor):
-    """A tensor that a `Module` counts among its parameters as soon as it is assigned to one; it requires a gradient.
+    """A tensor that requires a gradient, and that a `Module` registers as its parameter when it is assigned to one.
 
     Args:
         data: an array, a tensor or nested lists; an array's memory is shared, as `Tensor` does.
-        requires_grad: False freezes it.
-        dtype: by default that of an array.
-        name: replaced by the path in the module, such as `"conv1.weight"`, when it is assigned to one.
+        requires_grad: False freezes the parameter.
+        dtype: a float dtype; by default that of `data`.
+        name: the name in errors and drawings; an assignment to a module replaces it by the path, `"conv1.weight"`.
 
-    What is computed from a Parameter is a plain Tensor.
+    The results of operations on a Parameter are plain Tensors.
 
     >>> import tensorgrad as tg
     >>> w = tg.nn.Parameter([1.0, 2.0])
@@ -29,6 +27,6 @@ class Parameter(Tensor):
     __slots__ = ()
 
     def __init__(
-        self, data: Any, requires_grad: bool = True, *, dtype: DTypeLike = None, name: str | None = None
+        self, data: TensorLike, requires_grad: bool = True, *, dtype: DTypeLike = None, name: str | None = None
     ) -> None:
         super().__init__(detached("Parameter", data), requires_grad, dtype=dtype, name=name)

@@ -1,4 +1,4 @@
-"""Matching a state dict to a module: everything that doesn't fit is found before anything is written."""
+"""Check a state dict against a module: all mismatches are reported before anything is written."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from tensorgrad.tensor import Tensor
 
 
 class StateDictError(TensorgradError, RuntimeError):
-    """A state dict that doesn't fit its module; the text lists every entry that is missing, unexpected or unfit."""
+    """A state dict that doesn't match its module; the message lists the missing, unexpected and wrong entries."""
 
 
 class LoadResult(NamedTuple):
-    """What `load_state_dict` returns: the names that only the module had, and those that only the state dict had."""
+    """The result of `load_state_dict`: names that only the module has, and names that only the state dict has."""
 
     missing_keys: list[str]
     unexpected_keys: list[str]
@@ -29,20 +29,26 @@ class LoadResult(NamedTuple):
 
 
 def is_count(value: Any) -> bool:
-    """Whether that is a whole number ≥ 0, as a count read from a file has to be."""
+    """Whether `value` is an int ≥ 0, as a count read from a file must be."""
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def match(call: str, own: Mapping[str, Tensor], state: Mapping[str, Any], strict: bool) -> tuple[dict, LoadResult]:
-    """The arrays of `state` by name, ready to be written into `own`, and what had no partner.
+    """The arrays of `state` by name, to be written into `own`, and the names that only one of the two has.
 
-    Shapes must be equal, and floats meet floats, integers integers; the width of a dtype may differ, as in PyTorch, if
-    it holds the values. The arrays are copies of the dtypes of `own`, so that writing them can't fail, nor change what
-    is written next: a state dict shares its memory with the module that it comes from.
+    Shapes must be equal. Floats match floats and integers match integers; as in PyTorch the width may differ, if the
+    module's dtype can represent the values. The arrays are copies in the dtypes of `own`: writing them can't fail, and
+    can't change arrays still to be written, though a state dict shares memory with its module.
+
+    Args:
+        call: the call, for errors.
+        own: the module's tensors by path.
+        state: the state dict.
+        strict: require that the names match one to one.
 
     Raises:
-        StateDictError: names without a partner under `strict`; shapes or dtypes that differ, values that don't fit, and
-            parameters in read-only memory, strict or not.
+        StateDictError: names that only one has, under `strict`; shapes or dtypes that differ, values out of range, and
+            parameters in read-only memory.
     """
     missing = [name for name in own if name not in state]
     unexpected = [name for name in state if name not in own]
@@ -61,50 +67,50 @@ def match(call: str, own: Mapping[str, Tensor], state: Mapping[str, Any], strict
         report = _section("missing", wanted) + _section("unexpected", given) + report
     if report:
         fix = f"\n  fix: {fix}" if fix else ""
-        raise StateDictError(f"{call}: the state dict doesn't fit; nothing was loaded{report}{fix}")
+        raise StateDictError(f"{call}: the state dict doesn't match the module; nothing was loaded{report}{fix}")
     return arrays, LoadResult(missing, unexpected)
 
 
 def _fitted(own: np.ndarray, value: Any) -> tuple[np.ndarray, str, str]:
-    """A copy of `value` as `own` can take it; and if it can't, what kind of problem that is, and the problem."""
+    """A copy of `value` in the dtype of `own`; or else the kind of problem, and the problem."""
     try:
         array = as_array(value._data if isinstance(value, Tensor) else value)
-    except Exception:  # whatever another library's object raises that NumPy asks for an array
-        return own, "wrong dtype", f"{describe(value)} is no array of numbers"
+    except Exception:  # another library's object may raise anything when NumPy asks it for an array
+        return own, "wrong dtype", f"expected an array of numbers, got {describe(value)}"
     if array.shape != own.shape:
         return own, "wrong shape", f"{array.shape}, the module has {own.shape}"
     if array.dtype.kind != own.dtype.kind:
         return own, "wrong dtype", f"{array.dtype}, the module has {own.dtype}"
     if not own.flags.writeable:
-        return own, "read-only", "the module's own memory can't be written"
+        return own, "read-only", "the module's array is read-only"
     with np.errstate(all="ignore"):
         copy = array.astype(own.dtype)
     same = np.isfinite(copy) == np.isfinite(array) if own.dtype.kind == "f" else copy == array
     if array.dtype != own.dtype and not same.all():
-        return own, "out of range", f"values of {array.dtype} that {own.dtype}, the module's dtype, can't hold"
+        return own, "out of range", f"values of {array.dtype} outside the range of {own.dtype}, the module's dtype"
     return copy, "", ""
 
 
 def _renaming(missing: list[str], unexpected: list[str], state: Mapping[str, Any], own: Mapping[str, Any]) -> str:
-    """How to change a state dict whose names don't match: take away a prefix, put one before, or take a part of it."""
+    """How to fix a state dict whose names don't match: remove a prefix, add one, or pass one of its entries."""
     for name in unexpected:
         if isinstance(state[name], Mapping) and not own.keys().isdisjoint(state[name]):
             return f"the entries are one level below: pass state[{name!r}]"
     if prefix := _prefix(unexpected, missing):
-        giver = GIVERS.get(prefix, "")
+        origin = ORIGINS.get(prefix, "")
         loaded = f"{{name.removeprefix({prefix!r}): t for name, t in state.items()}}"
-        return f"the entries have the prefix {prefix!r}{giver}: load {loaded}"
+        return f"the entries have the prefix {prefix!r}{origin}: load {loaded}"
     if prefix := _prefix(missing, unexpected):
         return f"the entries lack the prefix {prefix!r}: load {{{prefix!r} + name: t for name, t in state.items()}}"
     return "rename the entries, or pass strict=False to load those that match"
 
 
-GIVERS = {"module.": ", as PyTorch's DataParallel gives it", "_orig_mod.": ", as torch.compile gives it"}
-"""Who puts a well-known prefix before the names of a network."""
+ORIGINS = {"module.": ", which PyTorch's DataParallel adds", "_orig_mod.": ", which torch.compile adds"}
+"""Where a well-known prefix comes from."""
 
 
 def _prefix(long: list[str], short: list[str]) -> str:
-    """The prefix that makes names among the `long` ones of all `short` ones, or nothing."""
+    """The prefix p, if there is one, for which p + name is in `long` for every name in `short`."""
     names = set(long)
     for name in long if short else []:
         prefix = name.removesuffix(short[0])

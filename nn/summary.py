@@ -1,4 +1,4 @@
-"""What a network is made of: layers, output shapes, parameters and memory, as records and as a table."""
+"""The layers of a network, their output shapes, parameters and memory, as records and as a table."""
 
 from __future__ import annotations
 
@@ -22,23 +22,34 @@ from tensorgrad.tensor import Tensor
 
 @dataclass(frozen=True)
 class Row:
-    """One module. What it shares with a module above it in the table is counted there."""
+    """One module. A parameter shared by several modules is counted in the first row only."""
 
     path: str
     layer: str
     depth: int
     output_shape: Any
-    """A tuple of ints; a tuple of such for several outputs; None if the module wasn't called."""
+    """A tuple of ints; a tuple of such tuples for several outputs; None if the module wasn't called."""
     parameters: int
-    """Held by the module itself, not by its children."""
+    """The number of elements of the module's own parameters, without those of its children."""
     trainable: int
+    """How many of these elements require a gradient."""
     activation_bytes: int
-    """Of its outputs, all calls together; 0 for modules with children, and where the output is the input's memory."""
+    """The memory of its outputs, summed over all calls; 0 for modules with children, and for views of the input."""
 
 
 @dataclass(frozen=True, repr=False)
 class Summary:
-    """What `summary` returns: a row per module, and the totals. It prints, and shows in a notebook, as a table."""
+    """The result of `summary`: a row per module, and the totals. It prints, and shows in a notebook, as a table.
+
+    Attributes:
+        rows: a `Row` per module, parents first.
+        input_shape: the shape of the input.
+        parameters: the number of elements of all parameters.
+        trainable_parameters: those of the parameters that require a gradient.
+        parameter_bytes: the memory of the parameters.
+        buffer_bytes: the memory of the buffers.
+        activation_bytes: the memory of the outputs of all layers.
+    """
 
     rows: tuple[Row, ...]
     input_shape: tuple[int, ...]
@@ -93,13 +104,16 @@ def summary(model: Module, input: Sequence[int] | TensorLike) -> Summary:
 
     Args:
         model: any module.
-        input: the shape of an input, batch included, `(1, 1, 28, 28)`: zeros are passed; or a tensor or array.
+        input: an input, a tensor or array; or its shape with the batch, `(1, 1, 28, 28)`, for an input of zeros.
 
     Returns:
         A `Summary`: `.rows` and totals as plain values, a text table as its `repr`, an HTML table in notebooks.
 
-    The model runs in evaluation mode, unrecorded, and is left as it was: training flags, buffers, hooks, and the
-    package's random generator, also if it raises.
+    The model runs in evaluation mode and without recording gradients. Its training flags, buffers and hooks, and the
+    package's random generator, are restored afterwards, also if the model raises.
+
+    Raises:
+        ShapeError: `input` is a shape with a negative size.
 
     >>> import tensorgrad as tg
     >>> tg.nn.summary(tg.nn.Sequential(tg.nn.Linear(10, 10), tg.nn.ReLU()), (1, 10))
@@ -149,7 +163,8 @@ def summary(model: Module, input: Sequence[int] | TensorLike) -> Summary:
 def _example(model: Module, input: Any) -> Tensor:
     if isinstance(input, tuple | list) and all(isinstance(n, int | np.integer) for n in input):
         if min(input, default=0) < 0:
-            raise ShapeError(restate("summary", "a size is negative", fix="pass the batch's size too", input=input))
+            problem = "the sizes of input must be ≥ 0"
+            raise ShapeError(restate("summary", problem, fix="pass the batch size too", input=input))
         dtype = next((p.dtype for p in model.parameters()), np.dtype(np.float32))
         return Tensor(np.zeros(input, dtype))
     return as_tensor(input)
@@ -157,7 +172,7 @@ def _example(model: Module, input: Any) -> Tensor:
 
 @contextmanager
 def _undisturbed(model: Module) -> Iterator[None]:
-    """Evaluation mode without recording; whatever a forward pass changes is put back."""
+    """Evaluation mode without recording; training flags, buffers and the generator are restored at the end."""
     training = [(module, module.training) for module in model.modules()]
     buffers = [
         (module, name, buffer, buffer.data.copy())
@@ -187,7 +202,7 @@ def _shape(output: Any) -> Any:
 
 
 def _new_bytes(inputs: tuple, output: Any) -> int:
-    """The memory of an output, 0 where it is the input's: Flatten and Identity cost nothing."""
+    """The memory of an output; 0 if it shares the input's memory, as those of Flatten and Identity do."""
     if isinstance(output, tuple | list):
         return sum(_new_bytes(inputs, part) for part in output)
     if not isinstance(output, Tensor) or any(isinstance(x, Tensor) and np.may_share_memory(x, output) for x in inputs):

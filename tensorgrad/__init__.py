@@ -1,9 +1,10 @@
-"""tensorgrad: reverse-mode automatic differentiation that can be read, trained with, and looked at.
+"""tensorgrad: reverse-mode automatic differentiation to read, to train networks with, and to visualize.
 
-`import tensorgrad as tg` gives everything: tensors and their functions here, networks in `tg.nn`, drawings in `tg.viz`.
-Each family of ops names its public functions in its own `__all__`.
+`import tensorgrad as tg` imports tensors and their functions; networks are in `tg.nn`, drawings in `tg.viz`. The
+module of each family of ops lists its public functions in `__all__`.
 """
 
+from types import ModuleType as _ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as _np
@@ -53,6 +54,7 @@ from tensorgrad.ops.elementwise.arithmetic import *
 from tensorgrad.ops.elementwise.comparison import *
 from tensorgrad.ops.elementwise.transcendental import *
 from tensorgrad.ops.indexing import *
+from tensorgrad.ops.joining import *
 from tensorgrad.ops.linear import *
 from tensorgrad.ops.normalization import *
 from tensorgrad.ops.operands import *
@@ -89,7 +91,7 @@ if TYPE_CHECKING:
     from tensorgrad import nn as nn, viz as viz
 else:
 
-    def __getattr__(name: str):
-        if name in ("nn", "viz"):  # imported at their first use, so that `import tensorgrad` stays light
+    def __getattr__(name: str) -> _ModuleType:
+        if name in ("nn", "viz"):  # imported at the first use, so that `import tensorgrad` is fast
             return _imported(f"tensorgrad.{name}")
         raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""The command line: compile the kernels ahead, draw a saved model's graph."""
+"""The command line: compile the kernels ahead of time, draw the graph of a saved model."""
 
 import argparse
 import importlib
@@ -18,21 +18,21 @@ from tensorgrad.errors import ArgumentError, TensorgradError, restate
 from tensorgrad.viz.graph.drawing import check_path
 
 LARGEST = 10**9
-"""Elements of an input that is drawn: more than that is a slip."""
+"""The most elements of an input to draw; more than that is a typing error."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = argparse.ArgumentParser(prog="python -m tensorgrad", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
-    about = "compile every kernel, or load it from the cache, and report each: so that no first step has to wait"
+    about = "compile every kernel, or load it from the cache, and report each, so that no first step has to wait"
     commands.add_parser("warmup", help=about, description=about)
-    about = "run a model once, forward and back, and draw the chain rule it took"
+    about = "run a model forward and backward once, and draw its graph with the chain rule"
     draw = commands.add_parser("draw", help=about, description=about)
     draw.add_argument(
         "model",
-        help="file.py:name or package.module:name of a model, its class, or a function that makes it; the file is run "
-        "to find it, but for what stands under `if __name__ == '__main__':`",
+        help="file.py:name or package.module:name of a model, its class, or a function that returns it; the file is "
+        "run, except for the block under `if __name__ == '__main__':`",
     )
     draw.add_argument("weights", nargs="?", type=Path, help="a .safetensors file: tg.save(model.state_dict(), ...)")
     draw.add_argument("--input", required=True, type=_sizes, help="the sizes of an input, batch included: 1,1,28,28")
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def warm_up() -> None:
-    """Compile or load every kernel, a line for each."""
+    """Compile or load every kernel, and print a line for each."""
     start = time.perf_counter()
     for name, seconds in kernels.warmup():
         print(f"{name:<32} {seconds:7.2f} s", flush=True)
@@ -63,20 +63,20 @@ def warm_up() -> None:
 def draw_model(
     model: str, weights: Path | None, input: tuple[int, ...], label: int | None, train: bool, out: Path
 ) -> Path:
-    """Draw a model's graph on random numbers in place of an input; returns the path of the drawing.
+    """Draw the graph of a model for a random input; return the path of the drawing.
 
     Args:
-        model: `file.py:name` or `package.module:name` of a Module, or of something that makes one without arguments.
-        weights: its state dict; without one it stays as it was made.
-        input: its sizes.
-        label: what every example is taken to be, for a cross-entropy; without one the outputs are summed.
-        train: in training mode.
-        out: the file to write; its suffix names the format.
+        model: `file.py:name` or `package.module:name` of a Module, or of a class or function that returns one without
+            arguments.
+        weights: a file with the model's state dict; None to keep its initial values.
+        input: the shape of the input.
+        label: the class of every example, for a cross-entropy; None to sum the outputs instead.
+        train: run the model in training mode.
+        out: the file to write; its suffix is the format.
 
     Raises:
-        ArgumentError: no such model, a file that doesn't run, a model that fails on such an input, a path that can't be
-            written to.
-        TensorgradError: weights that don't fit, an input that doesn't.
+        ArgumentError: the model doesn't exist, its file can't be run, it fails on the input, or `out` can't be written.
+        TensorgradError: weights or an input of another shape.
     """
     check_path("draw", out)
     net = _model(model)
@@ -87,7 +87,7 @@ def draw_model(
     x = tg.randn(*input)
     x.name = "input"
     with tg.viz.trace() as trace:
-        with _blamed(f"the model fails on an input of {input}"):
+        with _user_errors(f"the model fails on an input of {input}"):
             output = net(x)
         if not isinstance(output, tg.Tensor):
             expected = "a model that returns one tensor"
@@ -98,24 +98,26 @@ def draw_model(
 
 
 def _model(model: str) -> Any:
-    """The Module that `file.py:name` or `package.module:name` stands for, or that it makes."""
+    """The Module at `file.py:name` or `package.module:name`, or the one that is made there."""
     place, _, name = model.rpartition(":")
     expected = "file.py:Net or package.module:Net"
     if not place or not name:
-        raise ArgumentError(restate("draw", "the model needs a place and a name", expected=expected, model=model))
-    with _blamed(f"no such model: {place} can't be loaded"):
+        problem = "model must be a file or module and a name"
+        raise ArgumentError(restate("draw", problem, expected=expected, model=model))
+    with _user_errors(f"{place} can't be loaded"):
         module = _load(Path(place)) if place.endswith(".py") else importlib.import_module(place)
     if not hasattr(module, name):
         models = ", ".join(other for other, value in vars(module).items() if _makes_models(value)) or "none"
-        problem = f"no such model: there is no {name!r} in {place}"
+        problem = f"{place} has no model {name!r}"
         raise ArgumentError(restate("draw", problem, expected=f"one of its models: {models}", model=model))
     made = getattr(module, name)
     if callable(made) and not isinstance(made, tg.nn.Module):
-        with _blamed(f"{model} can't be called without arguments"):
+        with _user_errors(f"{model} can't be called without arguments"):
             made = made()
     if not isinstance(made, tg.nn.Module):
-        fix = "name a Module, its class, or a function that makes one without arguments"
-        raise ArgumentError(restate("draw", f"{model} is no model", expected="a Module", fix=fix, found=type(made)))
+        fix = "name a Module, its class, or a function that returns one without arguments"
+        problem = f"{model} must be a Module, got {type(made).__name__}"
+        raise ArgumentError(restate("draw", problem, fix=fix))
     return made
 
 
@@ -125,32 +127,34 @@ def _makes_models(value: Any) -> bool:
 
 
 @contextmanager
-def _blamed(problem: str) -> Iterator[None]:
-    """Whatever the user's program raises, as one line: what, and where in that program."""
+def _user_errors(problem: str) -> Iterator[None]:
+    """Within, raise errors of the user's program as an ArgumentError of one line, with the place in that program."""
     try:
         yield
     except TensorgradError:
         raise
     except (Exception, SystemExit) as error:
-        said = str(error).partition("\n")[0]
+        message = str(error).partition("\n")[0]
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if not _is_ours(frame.filename)]
         at = f", in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
         if isinstance(error, SyntaxError):
-            said, at = error.msg, f", in line {error.lineno} of {Path(error.filename).name}" if error.filename else ""
-        raise ArgumentError(f"draw: {problem}: {type(error).__name__}: {said}{at}") from error
+            message = error.msg
+            at = f", in line {error.lineno} of {Path(error.filename).name}" if error.filename else ""
+        raise ArgumentError(f"draw: {problem}: {type(error).__name__}: {message}{at}") from error
 
 
 def _is_ours(file: str) -> bool:
-    """Whether a line of a traceback belongs to what loads the user's file."""
+    """Whether a frame of a traceback belongs to the code that loads the user's file."""
     return file == __file__ or file.startswith("<frozen ") or Path(file).parent.name == "importlib"
 
 
 def _load(path: Path) -> Any:
     if not path.is_file():
-        raise ArgumentError(restate("draw", "no such model: there is no such file", path=str(path)))
+        raise ArgumentError(restate("draw", f"the file {path} doesn't exist"))
     spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None and spec.loader is not None  # as for every name that ends in .py
     module = importlib.util.module_from_spec(spec)
-    # What a file imports from beside it, it finds as if it were run; and dataclasses look for their module.
+    # So that the file can import its neighbours, and dataclasses find their module.
     sys.path.insert(0, str(path.resolve().parent))
     sys.modules[path.stem] = module
     spec.loader.exec_module(module)

@@ -1,23 +1,24 @@
-"""Errors that restate the call: op, arguments with shapes and dtypes, what was expected, how to fix it.
+"""Errors that restate the call: op, problem, arguments with shapes and dtypes, expected values, fix.
 
-Each class also derives from the built-in error that NumPy and PyTorch users already catch.
+Each class also derives from the built-in error that users of NumPy and PyTorch catch.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from tensorgrad.system.console import printable
 
 
 class TensorgradError(Exception):
-    """The base of every error that tensorgrad raises on purpose."""
+    """The base class of the errors that tensorgrad raises."""
 
     def __str__(self) -> str:
         return printable(super().__str__())
 
 
 class ShapeError(TensorgradError, ValueError):
-    """Shapes or sizes that don't fit together."""
+    """Shapes or sizes that don't match."""
 
 
 class ArgumentError(TensorgradError, ValueError):
@@ -25,11 +26,11 @@ class ArgumentError(TensorgradError, ValueError):
 
 
 class OutOfMemoryError(ArgumentError, MemoryError):
-    """Sizes whose array doesn't fit into memory."""
+    """An array of the given sizes doesn't fit into memory."""
 
 
 class DTypeError(TensorgradError, TypeError):
-    """An argument of a dtype or type that the call can't take."""
+    """An argument of a dtype or type that the call doesn't accept."""
 
 
 class RangeError(TensorgradError, IndexError):
@@ -37,17 +38,17 @@ class RangeError(TensorgradError, IndexError):
 
 
 class GraphError(TensorgradError, RuntimeError):
-    """A request that the recorded graph can't answer: no graph, freed, changed in place, a wrong seed."""
+    """The recorded graph can't give a gradient: no graph, a freed one, a value changed in place, a lost gradient."""
 
 
-# An AxisError of NumPy is an IndexError and a ValueError: the first that fits counts.
+# NumPy's AxisError is both an IndexError and a ValueError: the first match counts.
 RESTATED = {IndexError: RangeError, ValueError: ArgumentError, TypeError: DTypeError}
 RESTATED |= {OverflowError: ArgumentError, MemoryError: OutOfMemoryError}
 
 
 @contextmanager
-def restated(op: str, **arguments: object) -> Iterator[None]:
-    """Raise what NumPy refuses inside as an error of ours, with the call restated.
+def restated(op: str, **arguments: Any) -> Iterator[None]:
+    """Within, raise errors of NumPy as a TensorgradError that restates the call.
 
     >>> import numpy as np
     >>> with restated("zeros", shape=-1):
@@ -66,7 +67,7 @@ def restated(op: str, **arguments: object) -> Iterator[None]:
 
 
 def describe(value: object) -> str:
-    """One argument in a word or two: `(8, 3, 28, 28) float32` for arrays and tensors, else a short repr.
+    """A short description of an argument: `(8, 3, 28, 28) float32` for arrays and tensors, else a short repr.
 
     >>> import numpy as np
     >>> describe(np.zeros((2, 3), np.float32)), describe(1.5)
@@ -81,11 +82,18 @@ def describe(value: object) -> str:
 
 
 def restate(op: str, problem: str, *, expected: str = "", fix: str = "", **arguments: object) -> str:
-    """The text of an error that is already the bug report: the problem first, then the call as it was made.
+    """The text of an error, complete enough for a bug report: the problem, then the arguments of the call.
+
+    Args:
+        op: the name of the op or function.
+        problem: the condition violated, with the name of the argument.
+        expected: what the call accepts, if `problem` doesn't say it.
+        fix: how to change the call.
+        arguments: the arguments, by name.
 
     >>> import numpy as np
-    >>> print(restate("relu", "x holds text", expected="a float array", fix="pass numbers", x=np.zeros(3)))
-    relu: x holds text
+    >>> print(restate("relu", "x must be numeric", expected="a float array", fix="pass numbers", x=np.zeros(3)))
+    relu: x must be numeric
       x: (3,) float64
       expected: a float array
       fix: pass numbers

@@ -1,4 +1,4 @@
-"""Where Tensors meet NumPy: which op answers to which ufunc and function, and DLPack."""
+"""Tensors in NumPy's ufuncs and functions, and DLPack."""
 
 from __future__ import annotations
 
@@ -73,11 +73,11 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
 
 
 def ufunc(function: np.ufunc, method: str, inputs: tuple, kwargs: dict[str, Any]) -> Any:
-    """`np.sin(t)`: the op where we have one; else NumPy's own result as a tensor, if no gradient would get lost.
+    """`np.sin(t)`: the op, if tensorgrad has it; else NumPy's result as a tensor, unless a gradient would be lost.
 
     `out=t` and `np.add.at(t, index, v)` change a tensor in place, as `t[...] = v` does.
 
-    Raises GraphError where one would, and where NumPy alone would write into a tensor.
+    Raises GraphError if a gradient would be lost, or if NumPy would write into a tensor.
     """
     ours = UFUNCS.get(function) if method == "__call__" and not kwargs else UFUNC_METHODS.get((function, method))
     name = function.__name__ if method == "__call__" else f"{function.__name__}.{method}"
@@ -87,7 +87,7 @@ def ufunc(function: np.ufunc, method: str, inputs: tuple, kwargs: dict[str, Any]
         if out := kwargs.get("out"):
             kwargs = {**kwargs, "out": out[0]}
         return ours(*inputs, **kwargs)
-    if method == "at" and any(map(operands.loses_gradient, inputs)):  # NumPy writes even into what is read-only
+    if method == "at" and any(map(operands.loses_gradient, inputs)):  # NumPy writes even into read-only arrays
         raise _lost(f"np.{name}", inputs)
     result = _on_arrays(f"np.{name}", getattr(function, method), inputs, kwargs)
     if kwargs.get("out") is not None:
@@ -96,33 +96,34 @@ def ufunc(function: np.ufunc, method: str, inputs: tuple, kwargs: dict[str, Any]
 
 
 def _in_place(name: str, function: np.ufunc, method: str, inputs: tuple, kwargs: dict[str, Any]) -> Any:
-    """A ufunc that writes into a tensor: by an op of ours, or not at all."""
+    """A ufunc that writes into a tensor: by an op of tensorgrad. Raises GraphError if there is none."""
     ours, out = UFUNCS.get(function), kwargs.get("out", ())
-    if method == "__call__" and ours is not None and kwargs.keys() == {"out"} and isinstance(out[0], Variable):
+    into_tensor = bool(out) and isinstance(out[0], Variable)
+    if method == "__call__" and ours is not None and kwargs.keys() == {"out"} and into_tensor:
         return assignment.update(out[0], f"np.{name} with out=", ours, *inputs)
     if method == "at" and function in (np.add, np.subtract) and not kwargs:
-        return assignment.accumulate_at(f"np.{name}", ours, *inputs)
+        return assignment.accumulate_at(f"np.{name}", UFUNCS[function], *inputs)
     fix = "assign: t[...] = result"
     raise GraphError(
-        restate(f"np.{name}", "NumPy can't write into a tensor here", fix=fix, tensor=out[0] if out else inputs[0])
+        restate(f"np.{name}", "NumPy can't write into a tensor", fix=fix, tensor=out[0] if out else inputs[0])
     )
 
 
 def function(called: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """`np.mean(t)`: the answer in `numpy_functions`; else NumPy's own on the arrays, if no gradient would get lost.
+    """`np.mean(t)`: the function in `numpy_functions`; else NumPy's result, unless a gradient would be lost.
 
-    Raises GraphError where one would, and for a tensor that NumPy should write into.
+    Raises GraphError if a gradient would be lost, or if NumPy would write into a tensor.
     """
     ours = FUNCTIONS.get(called)
     return ours(*args, **kwargs) if ours is not None else _on_arrays(f"np.{called.__name__}", called, args, kwargs)
 
 
 def _on_arrays(call: str, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:
-    """NumPy's own result on the values.
+    """NumPy's result on the values.
 
-    No gradient is lost by it where none flows to an argument, and where the result holds no floats: positions, counts,
-    truth values, words. NumPy sees the tensors' memory read-only, for what it wrote there would go unseen; where a
-    gradient could get lost it may write nowhere.
+    No gradient is lost if no argument requires one, or if the result has no floats: positions, counts, bools, text.
+    NumPy gets the tensors' memory read-only, since the engine wouldn't notice a write; if an argument requires a
+    gradient, all arrays are read-only.
     """
     tensors = _tensors([*args, *kwargs.values()])
     flowing = any(operands.loses_gradient(t) for t in tensors)
@@ -137,20 +138,20 @@ def _on_arrays(call: str, function: Callable[..., Any], args: tuple, kwargs: dic
         if "read-only" not in str(error.__cause__):
             raise
         raise _lost(call, args) if flowing else _writes(call, args) from None
-    if flowing and _holds_floats(result):
+    if flowing and _has_floats(result):
         raise _lost(call, args)
     return result
 
 
 def _lost(call: str, args: tuple) -> GraphError:
     problem = "tensorgrad has no gradient rule for it, and NumPy would lose the gradient"
-    fix = "use a tensorgrad op, or say that no gradient is wanted: t.detach(), t.numpy(), or with tg.no_grad()"
+    fix = "use a tensorgrad op; or drop the gradient with t.detach(), t.numpy() or tg.no_grad()"
     return GraphError(restate(call, problem, fix=fix, **_named(args)))
 
 
 def _writes(call: str, args: tuple) -> GraphError:
     fix = "assign: t[index] = values"
-    return GraphError(restate(call, "it would write into a tensor unseen", fix=fix, **_named(args)))
+    return GraphError(restate(call, "NumPy would write into a tensor unnoticed", fix=fix, **_named(args)))
 
 
 def _named(args: tuple) -> dict[str, Any]:
@@ -158,7 +159,7 @@ def _named(args: tuple) -> dict[str, Any]:
 
 
 def _read_only(x: Any, arrays_too: bool) -> Any:
-    """`x` with read-only arrays in place of the tensors in it, and of its arrays if these too."""
+    """`x` with read-only arrays instead of the tensors in it, and with `arrays_too` instead of its arrays."""
     if type(x) in (list, tuple):
         return type(x)(_read_only(item, arrays_too) for item in x)
     if not isinstance(x, Variable) and not (arrays_too and isinstance(x, np.ndarray)):
@@ -168,10 +169,10 @@ def _read_only(x: Any, arrays_too: bool) -> Any:
     return view
 
 
-def _holds_floats(x: Any) -> bool:
-    """Whether a gradient could have been meant for something in `x`: what isn't known counts."""
+def _has_floats(x: Any) -> bool:
+    """Whether something in `x` could have a gradient: floats, and objects of unknown type."""
     if isinstance(x, (list, tuple)):
-        return any(_holds_floats(item) for item in x)
+        return any(_has_floats(item) for item in x)
     if isinstance(x, (np.ndarray, np.generic)):
         return x.dtype.kind not in "biuUSM"
     return not isinstance(x, (bool, int, str, type, np.dtype, type(None)))
@@ -210,7 +211,7 @@ def from_dlpack(exporter: Any) -> Tensor:
     tensor([0, 1, 2])
     """
     if not hasattr(exporter, "__dlpack__"):
-        raise DTypeError(restate("from_dlpack", "it has no __dlpack__ to export its memory by", exporter=exporter))
+        raise DTypeError(restate("from_dlpack", "exporter must have the method __dlpack__", exporter=exporter))
     try:
         return operands.as_tensor(np.from_dlpack(exporter))
     except BufferError as error:

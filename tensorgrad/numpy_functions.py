@@ -1,8 +1,8 @@
-"""NumPy's functions on tensors: what each means, in NumPy's own words, said with ours.
+"""NumPy's functions on tensors: `np.mean(t)` and others, implemented with tensorgrad's ops.
 
-Every function here has the signature of the NumPy function that it answers for, so that each argument, by position or
-by name, means what NumPy means by it. An option that has no meaning for tensors, such as `out`, is refused by name;
-none is ignored, unless it says only how NumPy works inside.
+Every function here has the signature of the NumPy function that it implements, so that each argument, by position or by
+name, has NumPy's meaning. Options that tensors don't support, such as `out`, raise an error that names them; only
+options about NumPy's internals are ignored.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from tensorgrad.arrays.dtypes import as_dtype, is_float
 from tensorgrad.autograd.engine import Variable, constant
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
-from tensorgrad.ops import indexing, linear, reductions, shapes
+from tensorgrad.ops import indexing, joining, linear, reductions, shapes
 from tensorgrad.ops.axes import normalize_axes, normalize_axis
 from tensorgrad.ops.elementwise import arithmetic
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, loses_gradient, number
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 FUNCTIONS: dict[Any, Callable[..., Any]] = {}
-"""What answers for a NumPy function, by that function."""
+"""The implementation for tensors by NumPy function."""
 
 _unset: Any = np._NoValue
 
 
 def answers(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Class the decorated function as the answer for these functions of NumPy."""
+    """Register the decorated function as the implementation of these functions of NumPy."""
 
     def register(ours: Callable[..., Any]) -> Callable[..., Any]:
         FUNCTIONS.update(dict.fromkeys(functions, ours))
@@ -41,7 +41,7 @@ def answers(*functions: Any) -> Callable[[Callable[..., Any]], Callable[..., Any
 
 
 def refuse(call: str, **options: Any) -> None:
-    """Raise for options that were given though tensors don't have them: GraphError for `out`, else ArgumentError."""
+    """Raise for options that tensors don't support, if they are given: GraphError for `out`, else ArgumentError."""
     for name, value in options.items():
         if value is None or value is _unset:
             continue
@@ -60,7 +60,7 @@ def _cast(x: TensorLike, dtype: Any) -> Tensor:
 
 def _cast_to_float(call: str, x: TensorLike, dtype: Any) -> Tensor:
     if dtype is not None and not is_float(as_dtype(call, dtype)):
-        raise DTypeError(restate(call, "a mean is no integer", expected="a float dtype", dtype=dtype))
+        raise DTypeError(restate(call, "dtype must be a float dtype", dtype=dtype))
     return _cast(x, dtype)
 
 
@@ -68,12 +68,12 @@ def _cast_to_float(call: str, x: TensorLike, dtype: Any) -> Tensor:
 
 
 def _masked(call: str, x: Tensor, where: Any, neutral: float | None) -> Tensor:
-    """x with what `where` leaves out replaced by what changes nothing; x itself where nothing is left out."""
+    """x with the neutral element where `where` is False; x itself if there is no mask."""
     if where is _unset or where is True:
         return x
     if neutral is None:
-        fix = "pass initial, which stands for what is left out"
-        raise ArgumentError(restate(call, "where needs initial: this reduction has no neutral element", fix=fix, x=x))
+        problem = "where needs initial, since this reduction has no neutral element"
+        raise ArgumentError(restate(call, problem, fix="pass initial, the value of masked elements", x=x))
     return arithmetic.where(where, x, neutral)
 
 
@@ -96,7 +96,7 @@ def prod(a, axis=None, dtype=None, out=None, keepdims=_unset, initial=_unset, wh
 
 
 def _in_dtype(z: Tensor, dtype: Any) -> Tensor:
-    """`z` in the dtype that was asked for: narrow integers are added up in int64."""
+    """`z` in the requested dtype: narrow integers are summed in int64."""
     return z if dtype is None or z.dtype == as_dtype("dtype", dtype) else astype(z, dtype)
 
 
@@ -120,7 +120,7 @@ def _extreme(name, of_two, a, axis, out, keepdims, initial, where):
         return getattr(reductions, name)(x, axis, keepdims)
     axes = normalize_axes(name, x, axis)
     if 0 in [x.shape[k] for k in axes]:
-        kept = reductions.sum(x, axes, keepdims)  # of nothing: zeros of the right shape
+        kept = reductions.sum(x, axes, keepdims)  # zeros of the right shape: the sum of no elements
         return arithmetic.add(kept.astype(x.dtype), initial)
     return of_two(getattr(reductions, name)(x, axes, keepdims), initial)
 
@@ -139,19 +139,19 @@ def mean(a, axis=None, dtype=None, out=None, keepdims=_unset, *, where=_unset):
 @answers(np.var)
 def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=_unset, *, where=_unset, mean=_unset, correction=_unset):
     """`np.var`."""
-    return _spread("var", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+    return _variance_or_deviation("var", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
 @answers(np.std)
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=_unset, *, where=_unset, mean=_unset, correction=_unset):
     """`np.std`."""
-    return _spread("std", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+    return _variance_or_deviation("std", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
 
 
-def _spread(name, a, axis, dtype, out, ddof, keepdims, where, mean, correction):
+def _variance_or_deviation(name, a, axis, dtype, out, ddof, keepdims, where, mean, correction):
     refuse(f"np.{name}", out=out, where=None if where is True else where, mean=mean)
     if correction is not _unset and ddof != 0:
-        raise ArgumentError(restate(f"np.{name}", "ddof and correction say the same", ddof=ddof, correction=correction))
+        raise ArgumentError(restate(f"np.{name}", "pass either ddof or correction", ddof=ddof, correction=correction))
     ddof = _given(correction, ddof)
     return getattr(reductions, name)(_cast_to_float(f"np.{name}", a, dtype), axis, ddof, bool(_given(keepdims, False)))
 
@@ -202,14 +202,14 @@ def cumsum(a, axis=None, dtype=None, out=None):
 
 
 def accumulate_sum(a, axis=0, dtype=None, out=None):
-    """`np.add.accumulate`: along one axis, which None names only where there is one."""
+    """`np.add.accumulate`: along one axis; None is accepted for a tensor with one axis."""
     x = as_tensor(a)
     axis = 0 if axis is None and x.ndim == 1 else axis
     return cumsum(x, normalize_axis("np.add.accumulate", x, axis), dtype, out)
 
 
 def _reduction(whole: Callable[..., Any]) -> Callable[..., Any]:
-    """`ufunc.reduce` by the function that reduces so: along the first axis by default."""
+    """`ufunc.reduce`, implemented by a reduction of whole tensors; along the first axis by default."""
     known = inspect.signature(whole).parameters
 
     def reduce(a, axis=0, dtype=None, out=None, keepdims=False, initial=_unset, where=_unset):
@@ -230,7 +230,7 @@ UFUNC_METHODS: dict[tuple[np.ufunc, str], Callable[..., Any]] = {
     (np.logical_or, "reduce"): _reduction(any),
     (np.add, "accumulate"): accumulate_sum,
 }
-"""What answers for a method of a ufunc."""
+"""The implementation for tensors by ufunc and method."""
 
 
 # --------------------------------------------------------------------------------------------------------- elementwise
@@ -244,14 +244,14 @@ def clip(a, a_min=_unset, a_max=_unset, out=None, *, min=_unset, max=_unset, **o
     given = {name: value for name, value in given.items() if value is not _unset}
     if not {*given} <= {"min", "max"} and {*given} != {"a_min", "a_max"}:
         expected = "a_min and a_max together, or one or both of min and max"
-        raise ArgumentError(restate("np.clip", "the bounds don't go together", expected=expected, a=a, **given))
+        raise ArgumentError(restate("np.clip", "bounds are missing or mixed", expected=expected, a=a, **given))
     low, high = (given.get(f"a_{name}", given.get(name)) for name in ("min", "max"))
     return shapes.clone(a) if low is None and high is None else arithmetic.clip(a, low, high)
 
 
 @answers(np.where)
 def where(condition, x=_unset, y=_unset, /):
-    """`np.where`; with the condition alone, the positions where it holds."""
+    """`np.where`; with the condition alone, the positions where it is true."""
     if x is _unset and y is _unset:
         return np.nonzero(as_tensor(condition)._data)
     return arithmetic.where(condition, x, y)
@@ -290,11 +290,11 @@ def size(a, axis=None):
 
 
 def _ordered(call: str, order: str, usual: str = "CK") -> bool:
-    """Whether the elements are read in Fortran's order."""
+    """Whether the elements are read in Fortran order."""
     if order == "F":
         return True
     if order not in tuple(usual):
-        raise ArgumentError(restate(call, "unknown order", expected="'C' or 'F'", order=order))
+        raise ArgumentError(restate(call, f"order must be 'C' or 'F', got {order!r}", order=order))
     return False
 
 
@@ -305,7 +305,8 @@ def reshape(a, /, shape, order="C", *, copy=None):
     by_columns = _ordered("np.reshape", order, "C")
     z = x.transpose().reshape(sizes[::-1]).transpose() if by_columns else x.reshape(sizes)
     if copy is False and x.size and not np.shares_memory(z._data, x._data):
-        raise ArgumentError(restate("np.reshape", "this shape needs a copy", fix="leave copy out", x=x, shape=shape))
+        problem = "copy=False, but this shape needs a copy"
+        raise ArgumentError(restate("np.reshape", problem, fix="omit copy", x=x, shape=shape))
     return z.clone() if copy else z
 
 
@@ -336,9 +337,9 @@ def moveaxis(a, source, destination):
         for name, axes in (("source", source), ("destination", destination))
     ]
     if len(froms) != len(tos) or len({*froms}) < len(froms) or len({*tos}) < len(tos):
-        expected = "as many places as axes, each once"
+        problem = "source and destination must have the same length, and no axis twice"
         given = {"x": x, "source": source, "destination": destination}
-        raise ArgumentError(restate("np.moveaxis", "the axes don't fit", expected=expected, **given))
+        raise ArgumentError(restate("np.moveaxis", problem, **given))
     order = [k for k in range(x.ndim) if k not in froms]
     for to, axis in sorted(zip(tos, froms, strict=True)):
         order.insert(to, axis)
@@ -380,40 +381,41 @@ def copy(a, order="K", subok=False):
 @answers(np.concatenate)
 def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """`np.concatenate`."""
-    return _joined("np.concatenate", shapes.concatenate(arrays, axis), out, dtype, casting)
+    return _joined("np.concatenate", joining.concatenate(arrays, axis), out, dtype, casting)
 
 
 @answers(np.stack)
 def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """`np.stack`."""
-    return _joined("np.stack", shapes.stack(arrays, axis), out, dtype, casting)
+    return _joined("np.stack", joining.stack(arrays, axis), out, dtype, casting)
 
 
 @answers(np.vstack)
 def vstack(tup, *, dtype=None, casting="same_kind"):
-    """`np.vstack`: rows, one below the other."""
+    """`np.vstack`: along the first axis, vectors as rows."""
     rows = [x if x.ndim > 1 else x.reshape(1, -1) for x in map(as_tensor, tup)]
-    return _joined("np.vstack", shapes.concatenate(rows), None, dtype, casting)
+    return _joined("np.vstack", joining.concatenate(rows), None, dtype, casting)
 
 
 @answers(np.hstack)
 def hstack(tup, *, dtype=None, casting="same_kind"):
-    """`np.hstack`: side by side, along the second axis, or the only one."""
+    """`np.hstack`: along the second axis, or the only one."""
     parts = [x if x.ndim else x.reshape(1) for x in map(as_tensor, tup)]
     axis = 0 if parts and parts[0].ndim == 1 else 1
-    return _joined("np.hstack", shapes.concatenate(parts, axis), None, dtype, casting)
+    return _joined("np.hstack", joining.concatenate(parts, axis), None, dtype, casting)
 
 
 def _joined(call, z, out, dtype, casting):
     refuse(call, out=out)
     if dtype is not None and not np.can_cast(z.dtype, as_dtype(call, dtype), casting):
-        raise DTypeError(restate(call, "the dtypes don't fit", tensors=z, dtype=dtype, casting=casting))
+        problem = f"casting {casting!r} doesn't allow {z.dtype} to become {dtype}"
+        raise DTypeError(restate(call, problem, tensors=z, dtype=dtype, casting=casting))
     return _in_dtype(z, dtype)
 
 
 @answers(np.pad)
 def pad(array, pad_width, mode="constant", **options):
-    """`np.pad`: its mode "edge" is our "replicate", "wrap" our "circular"."""
+    """`np.pad`: its mode "edge" is tensorgrad's "replicate", "wrap" is "circular"."""
     value = options.pop("constant_values", 0) if mode == "constant" else 0
     if mode == "reflect" and options.get("reflect_type") == "even":
         del options["reflect_type"]
@@ -421,8 +423,9 @@ def pad(array, pad_width, mode="constant", **options):
     ours = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}.get(mode)
     if ours is None or isinstance(pad_width, dict):
         expected = "mode 'constant', 'reflect', 'edge' or 'wrap', and widths that aren't a dict"
-        raise ArgumentError(restate("np.pad", "not supported for tensors", expected=expected, mode=mode))
-    return shapes.pad(array, pad_width, ours, value)
+        problem = "the mode or a dict of widths isn't supported"
+        raise ArgumentError(restate("np.pad", problem, expected=expected, mode=mode))
+    return joining.pad(array, pad_width, ours, value)
 
 
 @answers(np.zeros_like)
@@ -439,13 +442,13 @@ def ones_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
 
 @answers(np.empty_like)
 def empty_like(a, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    """`np.empty_like`; of zeros."""
+    """`np.empty_like`, filled with zeros."""
     return _like("np.empty_like", a, 0, dtype, order, shape, device)
 
 
 @answers(np.full_like)
 def full_like(a, fill_value, dtype=None, order="K", subok=True, shape=None, *, device=None):
-    """`np.full_like`; the gradient flows to a `fill_value` that wants one."""
+    """`np.full_like`; a gradient flows to `fill_value` if it requires one."""
     return _like("np.full_like", a, fill_value, dtype, order, shape, device)
 
 
@@ -455,8 +458,8 @@ def _like(call, a, value, dtype, order, shape, device):
     sizes = x.shape if shape is None else shapes.as_shape((shape,))
     kind = as_dtype(call, x.dtype if dtype is None else dtype)
     if loses_gradient(value) and not is_float(kind):
-        fix = "pass a float dtype, or t.detach()"
-        raise GraphError(restate(call, f"{kind} has no gradients, so that of the value would be lost", fix=fix, a=x))
+        problem = f"{kind} has no gradients, so the gradient of the value would be lost"
+        raise GraphError(restate(call, problem, fix="pass a float dtype, or t.detach()", a=x))
     z = _cast(value, kind)
     z = shapes.clone(shapes.broadcast_to(z, sizes))
     return z.transpose().clone().transpose() if _ordered(call, order, "CKA") else z
@@ -484,7 +487,8 @@ def _as_text(operands: Sequence[Any]) -> tuple[Any, ...]:
             return "".join("..." if k is Ellipsis else _LETTERS[k] for k in axes)
         except (TypeError, IndexError):
             expected = f"lists of axes from 0 to {len(_LETTERS) - 1}"
-            raise ArgumentError(restate("np.einsum", "bad subscripts", expected=expected, axes=axes)) from None
+            problem = "the lists of axes are invalid"
+            raise ArgumentError(restate("np.einsum", problem, expected=expected, axes=axes)) from None
 
     subscripts = ",".join(text(axes) for axes in lists)
     return (subscripts if output is None else f"{subscripts}->{text(output)}", *tensors)
@@ -528,8 +532,7 @@ def tensordot(a, b, axes=2):
     """`np.tensordot`: over the last axes of a and the first of b, or over those listed."""
     x, y = as_tensor(a), as_tensor(b)
     if isinstance(axes, Sequence) and len(axes) != 2:
-        expected = "a number of axes, or two lists of them"
-        raise ArgumentError(restate("np.tensordot", "bad axes", expected=expected, a=x, b=y, axes=axes))
+        raise ArgumentError(restate("np.tensordot", "axes must be an int or two lists of ints", a=x, b=y, axes=axes))
     if not isinstance(axes, Sequence):
         (count,) = shapes.as_shape((axes,))
         axes = range(-count, 0), range(count)
@@ -539,7 +542,7 @@ def tensordot(a, b, axes=2):
         for t, of in ((x, left), (y, right))
     ]
     if [x.shape[k] for k in left] != [y.shape[k] for k in right]:
-        raise ShapeError(restate("np.tensordot", "the sizes to sum over differ", a=x, b=y, axes=axes))
+        raise ShapeError(restate("np.tensordot", "the axes to sum over must have equal sizes", a=x, b=y, axes=axes))
     free, kept = ([k for k in range(t.ndim) if k not in summed] for t, summed in ((x, left), (y, right)))
     free, kept = list(free), list(kept)
     count = int(np.prod([x.shape[k] for k in left], dtype=int))
@@ -568,7 +571,7 @@ def take_along_axis(arr, indices, axis=-1):
 
 
 def _beside(x: Tensor, k: Tensor, axis: int) -> Tensor:
-    """The indices repeated to the sizes that x has outside the axis."""
+    """The indices broadcast to the sizes of x outside the axis."""
     if k.ndim != x.ndim or not x.ndim:
         return k
     return k.broadcast_to((*x.shape[:axis], k.shape[axis], *x.shape[axis + 1 :]))

@@ -1,6 +1,6 @@
-"""Tensors in safetensors files: read by every library, never executed, whole or not there at all.
+"""Tensors in safetensors files, which many libraries read, and which are written atomically.
 
-The format: https://github.com/huggingface/safetensors, a JSON header and the raw bytes.
+The format: https://github.com/huggingface/safetensors, a JSON header and the raw bytes. Reading executes nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 from tensorgrad.arrays.dtypes import as_array
 from tensorgrad.errors import ArgumentError, DTypeError, TensorgradError, restate
@@ -31,15 +31,15 @@ class StorageError(TensorgradError, OSError):
     """A file that is missing, damaged, or can't be written."""
 
 
-def save(tensors: Mapping[str, Any], path: str | os.PathLike, metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors by name to a safetensors file, `model.state_dict()` for one.
+def save(tensors: Mapping[str, Any], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors by name, such as `model.state_dict()`, to a safetensors file.
 
-    The file appears under its name when it is complete and on the disk: an earlier one survives a crash half-way.
+    An existing file is replaced when the new one is complete and on disk, so it survives a crash.
 
     Args:
         tensors: Tensors or arrays by name, of any layout; they are stored in C order, little-endian.
         path: the file; its folder must exist.
-        metadata: text by name, to go into the header.
+        metadata: text by name, for the header.
 
     Raises:
         DTypeError: names or metadata that aren't text, values that aren't arrays of numbers.
@@ -61,32 +61,34 @@ def save(tensors: Mapping[str, Any], path: str | os.PathLike, metadata: Mapping[
     try:
         content = serialized(arrays, metadata)
     except (SafetensorError, UnicodeError) as error:
-        raise StorageError(restate("save", f"this can't be stored: {error}", tensors=list(arrays))) from None
+        raise StorageError(restate("save", f"the tensors can't be stored: {error}", tensors=list(arrays))) from None
     write_file("save", path, content)
 
 
-def load(path: str | os.PathLike) -> dict[str, Tensor]:
+def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     """The tensors of a safetensors file by name, in memory of their own.
 
     Raises:
-        StorageError: no such file, or one that isn't a whole safetensors file of dtypes that NumPy has. PyTorch's
-            pickles are recognized: the message shows how to convert one.
-        DTypeError: a path that is neither text nor a path object.
+        StorageError: the file doesn't exist, isn't a complete safetensors file, or has a dtype that NumPy lacks. For a
+            pickle of PyTorch the message shows how to convert it.
+        DTypeError: `path` is neither text nor a path object.
     """
     tensors, _ = read_file("load", path)
     return {name: Tensor(array) for name, array in tensors.items()}
 
 
-def load_metadata(path: str | os.PathLike) -> dict[str, str]:
-    """The metadata of a safetensors file, text by name; the tensors aren't read. Raises as `load` does."""
+def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
+    """The metadata of a safetensors file, text by name, without reading the tensors. Raises as `load` does."""
     return read_file("load_metadata", path, tensors=False)[1]
 
 
-def read_file(call: str, path: str | os.PathLike, tensors: bool = True) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """The arrays, if `tensors`, and the metadata of a file, from one look at it; see `load` for what it raises.
+def read_file(
+    call: str, path: str | os.PathLike[str], tensors: bool = True
+) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The arrays, if `tensors`, and the metadata of a file. Raises as `load` does.
 
-    safetensors checks the header against the file's length before anything is allocated: the arrays fill the file
-    exactly, without overlap, so they never take more memory than the file has bytes.
+    safetensors checks the header against the file's length before it allocates: the arrays fill the file exactly,
+    without overlap, so they never take more memory than the file has bytes.
     """
     from safetensors import safe_open
 
@@ -100,29 +102,30 @@ def read_file(call: str, path: str | os.PathLike, tensors: bool = True) -> tuple
 
 @contextmanager
 def _only_storage_errors(call: str, path: str) -> Iterator[None]:
-    """Whatever goes wrong while a file is read is a StorageError that names it: its bytes can mean anything."""
+    """Within, raise every error as a StorageError that names the file: a damaged file may cause any error."""
     from safetensors import SafetensorError
 
     try:
         yield
     except SafetensorError as error:
-        raise _error(call, path, *(_foreign(path) or (f"no whole safetensors file: {error}", ""))) from None
+        incomplete = f"the file isn't a complete safetensors file: {error}", ""
+        raise _error(call, path, *(_foreign(path) or incomplete)) from None
     except OSError as error:
         raise _error(call, path, f"the file can't be read: {error}") from error
-    except (TypeError, AttributeError) as error:  # how safetensors meets bfloat16 and the like
-        problem, fix = f"a dtype that NumPy lacks: {error}", "save it anew with another dtype, such as float32"
+    except (TypeError, AttributeError) as error:  # safetensors' errors for bfloat16 and similar dtypes
+        problem, fix = f"NumPy lacks a dtype of the file: {error}", "save it with another dtype, such as float32"
         raise _error(call, path, problem, fix) from None
     except Exception as error:  # shapes that NumPy can't have, more bytes than there is memory, a null in the path, ...
         raise _error(call, path, f"the file can't be read: {type(error).__name__}: {error}") from error
 
 
 def _error(call: str, path: str, problem: str, fix: str = "") -> StorageError:
-    """An error with the whole path, however long."""
+    """An error with the complete path, whatever its length."""
     return StorageError(restate(call, f"{problem}\n  path: {path}", fix=fix))
 
 
-def check_regular(path: str | os.PathLike) -> int:
-    """The size of a file in bytes. Raises OSError for anything that isn't a file: a pipe would be waited for."""
+def check_regular(path: str | os.PathLike[str]) -> int:
+    """The size of a file in bytes. Raises OSError for folders, devices, and pipes, which would block."""
     facts = os.stat(path)
     if stat.S_ISDIR(facts.st_mode):
         raise IsADirectoryError("it is a folder")
@@ -132,22 +135,22 @@ def check_regular(path: str | os.PathLike) -> int:
 
 
 def _numbers(name: str, array: np.ndarray) -> np.ndarray:
-    """The array, if its bytes are values of its dtype, as those of any number are: a bool is 0 or 1."""
+    """The array. Raises ValueError for bools whose bytes aren't 0 or 1; every other bit pattern is a number."""
     if array.dtype == np.bool_ and array.view(np.uint8).max(initial=0) > 1:
-        raise ValueError(f"{name} is said to hold bools, but holds other bytes than 0 and 1")
+        raise ValueError(f"{name} must hold bools, but has bytes other than 0 and 1")
     return array
 
 
 CONVERSION = """\
-it is a pickle, which could run any program when it is read; convert it once where PyTorch is installed:
+reading a pickle can run any program, so convert it once where PyTorch is installed:
     import torch, safetensors.torch
     state = torch.load({path!r}, map_location="cpu", weights_only=True)
     safetensors.torch.save_file({{k: v.clone() for k, v in state.items()}}, {target!r})
-    (where `state` holds more than tensors: the dict of tensors in it, often state["state_dict"] or state["model"])"""
+    (if `state` has more than tensors, save its dict of tensors, often state["state_dict"] or state["model"])"""
 
 
 def _foreign(path: str) -> tuple[str, str] | None:
-    """What a file is that isn't safetensors', and what to do about it, if its first bytes tell."""
+    """The problem and the fix for a file of another format, if its first bytes tell the format."""
     start = b""
     with suppress(OSError), open(path, "rb") as file:
         start = file.read(300)
@@ -155,22 +158,22 @@ def _foreign(path: str) -> tuple[str, str] | None:
     if start.startswith(b"PK\x03\x04"):  # a zip file; at 26 the length of the first name in it, at 30 the name
         name = start[30 : 30 + int.from_bytes(start[26:28], "little")]
         if name.endswith(b".npy"):
-            return "this is NumPy's .npz, not a safetensors file", "np.load reads it: tg.save(dict(np.load(path)), ...)"
-        return "this is a zip file, as PyTorch's torch.save writes it, not a safetensors file", conversion
+            return "the file is NumPy's .npz, not safetensors", "np.load reads it: tg.save(dict(np.load(path)), ...)"
+        return "the file is a zip file, as PyTorch's torch.save writes it, not safetensors", conversion
     if start.startswith(b"\x93NUMPY"):
-        return "this is NumPy's .npy, not a safetensors file", "numpy.load reads it: tg.tensor(numpy.load(path))"
+        return "the file is NumPy's .npy, not safetensors", "numpy.load reads it: tg.tensor(numpy.load(path))"
     if start[:1] == b"\x80" and start[1:2] in (b"\x02", b"\x03", b"\x04", b"\x05"):
         return (
-            "this is a pickle, as older versions of PyTorch's torch.save wrote it, not a safetensors file",
+            "the file is a pickle, as older versions of PyTorch's torch.save wrote it, not safetensors",
             conversion,
         )
     if start.startswith(b"\x89HDF"):
-        return "this is an HDF5 file, not a safetensors file", "h5py reads it: save its arrays with tg.save"
+        return "the file is HDF5, not safetensors", "h5py reads it: save its arrays with tg.save"
     return None
 
 
 def digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str:
-    """The SHA-256 of arrays and text by name, in hexadecimal: of names, dtypes, shapes, bytes, and nothing else.
+    """The SHA-256, in hexadecimal, of the names, dtypes, shapes and bytes of arrays, and of text by name.
 
     >>> digest({"a": np.zeros(2)}, {}) == digest({"a": np.zeros(2)}, {})
     True
@@ -181,23 +184,24 @@ def digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str
     for name in sorted(arrays):
         array = arrays[name]
         sums.update(repr((name, array.dtype.name, array.shape)).encode())
-        sums.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8))
+        sums.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
     return sums.hexdigest()
 
 
-def as_path(call: str, path: str | os.PathLike) -> str:
-    """The path as text. Raises DTypeError for anything that names no file, such as a number."""
+def as_path(call: str, path: str | os.PathLike[str]) -> str:
+    """The path as text. Raises DTypeError if `path` is neither text nor a path object."""
     try:
         return os.fsdecode(path)
     except TypeError:
-        raise DTypeError(restate(call, "this is no path", expected="text, or a pathlib.Path", path=path)) from None
+        problem = f"path must be text or a pathlib.Path, got {type(path).__name__}"
+        raise DTypeError(restate(call, problem, path=path)) from None
 
 
 def _arrays(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays behind the tensors in C order: safetensors would write the memory of any other as it lies."""
+    """The arrays of the tensors in C order: safetensors would write other layouts in the order of memory."""
     if not isinstance(tensors, Mapping) or not all(isinstance(name, str) for name in tensors):
-        expected = "a dict of Tensors or arrays by name, such as model.state_dict()"
-        raise DTypeError(restate("save", "these aren't tensors by name", expected=expected, tensors=tensors))
+        problem = "tensors must be a dict of Tensors or arrays by name, such as model.state_dict()"
+        raise DTypeError(restate("save", problem, tensors=tensors))
     if "__metadata__" in tensors:
         problem, fix = "the format reserves the name '__metadata__'", "choose another name"
         raise ArgumentError(restate("save", problem, fix=fix, tensors=list(tensors)))
@@ -210,8 +214,8 @@ def _text(metadata: Mapping[str, str] | None) -> dict[str, str] | None:
     if metadata is None:
         return None
     if not isinstance(metadata, Mapping) or not all(isinstance(s, str) for pair in metadata.items() for s in pair):
-        expected, fix = "a dict of text by name", "turn other values into text, with json.dumps for one"
-        raise DTypeError(restate("save", "the metadata isn't text", expected=expected, fix=fix, metadata=metadata))
+        problem, fix = "metadata must be a dict of text by name", "convert other values to text: json.dumps(value)"
+        raise DTypeError(restate("save", problem, fix=fix, metadata=metadata))
     return dict(metadata)
 
 
@@ -231,10 +235,10 @@ def write_file(call: str, path: str | os.PathLike, content: bytes, folders: bool
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write under another name, wait for the disk, and rename: the name never stands for half a file.
+    """Write a temporary file, flush it to disk, and rename it to `path`, so that `path` is always complete.
 
-    A process that is killed leaves its hidden file behind. Each holds a lock on its own while it lives, so the next
-    one that writes to `path` knows which are nobody's any more, and removes those.
+    A process that is killed leaves its hidden temporary file behind. A process locks its file while it writes, so the
+    next process that writes to `path` recognizes abandoned files, and removes them.
     """
     prefix = _temporary_prefix(path)
     _sweep(path.parent, prefix)
@@ -244,7 +248,7 @@ def write_whole(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-            if fcntl is not None:  # elsewhere an open file can't be renamed
+            if fcntl is not None:  # Windows can't rename an open file
                 temporary.replace(path)
         if fcntl is None:
             temporary.replace(path)
@@ -253,27 +257,27 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def _temporary_prefix(path: Path) -> str:
-    """How the hidden files begin that this machine writes in the place of `path`."""
+    """The prefix of the hidden temporary files that this machine writes for `path`."""
     of = hashlib.sha256(f"{platform.node()}\0{path.name}".encode(errors="surrogatepass")).hexdigest()[:8]
     return f".{path.name.encode(errors='ignore')[:80].decode(errors='ignore')}.{of}."
 
 
 @contextmanager
 def _locked(path: Path) -> Iterator[Any]:
-    """A new file, open for writing, that is locked until it is closed or its process ends."""
+    """A new file, open for writing, locked until it is closed or the process ends."""
     while True:
         with path.open("xb") as file:
             if fcntl is not None:
-                with suppress(OSError):  # a file system without locks, where nothing is ever swept
+                with suppress(OSError):  # a file system without locks, where abandoned files stay
                     fcntl.flock(file, fcntl.LOCK_EX)
             if path.exists():
                 yield file
                 return
-        # Another process took it for a dead one's before it was locked, and has removed it.
+        # Before it was locked, another process took it for an abandoned file and removed it: try again.
 
 
 def _sweep(folder: Path, prefix: str) -> None:
-    """Remove the hidden files that begin so and that no living process has locked."""
+    """Remove the hidden files with this prefix that no process has locked."""
     if fcntl is None:
         return
     with suppress(OSError):

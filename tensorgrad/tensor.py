@@ -1,4 +1,4 @@
-"""The Tensor: an array with a gradient, in the language of NumPy and PyTorch. Each method is one call of an op."""
+"""Tensor, an array with a gradient. Each method is one call of an op; names are those of NumPy and PyTorch."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import operator
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import numpy as np
 
@@ -17,27 +17,30 @@ from tensorgrad.autograd import engine, versions
 from tensorgrad.autograd.backward import backward, zero_grad
 from tensorgrad.autograd.engine import Hook, HookHandle, Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate, restated
-from tensorgrad.ops import assignment, indexing, linear, operands, reductions, shapes, softmax as softmaxes
+from tensorgrad.ops import assignment, indexing, joining, linear, operands, reductions, shapes, softmax as softmaxes
 from tensorgrad.ops.axes import Axes
 from tensorgrad.ops.elementwise import activations, arithmetic, comparison, transcendental as functions
 from tensorgrad.ops.operands import Index, TensorLike
 from tensorgrad.system.console import printable
 
+T = TypeVar("T", bound="Tensor")
+
 
 @engine.results_are
 class Tensor(Variable):
-    """An array that remembers how it was computed, so that `backward()` can differentiate through it.
+    """An array that records how it was computed, so that `backward()` can compute its gradient.
 
     Args:
-        data: an array, a number, nested lists of numbers, or a tensor. An array's memory is shared (`tg.tensor`
-        copies). requires_grad: whether `backward()` shall leave a gradient in `.grad`; floats only.
+        data: an array, a number, nested lists of numbers or a tensor; an array's memory is shared (`tg.tensor` copies).
+        requires_grad: whether `backward()` leaves a gradient in `.grad`; floats only.
         dtype: by default that of an array; float32 for Python floats, int64 for Python ints.
-        name: what errors and drawings call it.
+        name: the name in errors and drawings.
 
     `.grad` is None until `backward()` sets it: a tensor of the same shape and dtype.
 
     Raises:
         DTypeError: complex or non-numeric data, or an integer tensor that is to require a gradient.
+        ArgumentError: lists of uneven lengths.
 
     >>> import tensorgrad as tg
     >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -47,14 +50,15 @@ class Tensor(Variable):
     """
 
     __slots__ = ()
+    _grad: Tensor | None
 
     def __init__(
-        self, data: Any, requires_grad: bool = False, *, dtype: DTypeLike = None, name: str | None = None
+        self, data: TensorLike, requires_grad: bool = False, *, dtype: DTypeLike = None, name: str | None = None
     ) -> None:
-        data = operands.detached(type(self).__name__, data)
-        super().__init__(as_array(data._data if isinstance(data, Variable) else data, dtype))
-        if isinstance(data, Variable) and versions.same_memory(self._data, data._data):
-            versions.add_detached(self, data)
+        source = operands.detached(type(self).__name__, data)
+        super().__init__(as_array(source._data if isinstance(source, Variable) else source, dtype))
+        if isinstance(source, Variable) and versions.same_memory(self._data, source._data):
+            versions.add_detached(self, source)
         else:
             versions.note_array(self)
         self.name = name
@@ -66,19 +70,18 @@ class Tensor(Variable):
 
     @property
     def data(self) -> np.ndarray:
-        """The values. What is written into this array goes unseen, unlike `t[...] = array`."""
+        """The values as an array. The engine doesn't notice writes into this array; use `t[...] = array` for those."""
         versions.note_array(self)
-        return self._seen("data")
+        return self._host_read("data")
 
     @data.setter
     def data(self, value: TensorLike) -> None:
         value = as_array(value)
-        self._seen("data = ...")
+        self._host_read("data = ...")
         if value.shape != self.shape or value.dtype != self.dtype:
             expected = f"shape {self.shape}, dtype {self.dtype}"
-            raise ShapeError(
-                restate("data", "new data must look like the old", expected=expected, new=value, tensor=self)
-            )
+            problem = "new data must have the shape and dtype of the tensor"
+            raise ShapeError(restate("data", problem, expected=expected, new=value, tensor=self))
         if value is not self._data:
             versions.leave(self)
             self._data = value
@@ -88,7 +91,7 @@ class Tensor(Variable):
 
     @property
     def requires_grad(self) -> bool:
-        """Whether a gradient flows to this tensor."""
+        """Whether the tensor requires a gradient."""
         return self._requires_grad
 
     @requires_grad.setter
@@ -96,7 +99,8 @@ class Tensor(Variable):
         if value:
             self._check_float()
         if not value and self._node is not None:
-            raise GraphError(restate("requires_grad", "this tensor was computed", fix="use t.detach()", tensor=self))
+            problem = "only a leaf can stop requiring a gradient; this tensor was computed"
+            raise GraphError(restate("requires_grad", problem, fix="use t.detach()", tensor=self))
         if self._requires_grad != bool(value):
             self._requires_grad = bool(value)
             engine.reconfigured()
@@ -104,17 +108,18 @@ class Tensor(Variable):
     def _check_float(self) -> None:
         if not is_float(self._data.dtype):
             fix = "convert it first: t.astype('float32')"
-            raise DTypeError(restate("requires_grad", "only floats have gradients", fix=fix, tensor=self))
+            problem = f"a tensor that requires a gradient must be a float, got {self.dtype}"
+            raise DTypeError(restate("requires_grad", problem, fix=fix, tensor=self))
 
     @property
     def grad(self) -> Tensor | None:
-        """What `backward()` has added up here, a tensor of this shape and dtype; None before the first.
+        """The gradient, the sum over all `backward()` calls: a tensor of this shape and dtype; None before the first.
 
-        Interior tensors keep theirs only after `retain_grad()`: without it, a warning says so.
+        Computed tensors keep a gradient only after `retain_grad()`; otherwise reading it warns.
         """
         if self._grad is None and self._node is not None and self._node.retained is None:
             fix = "call t.retain_grad() before backward(), or read the .grad of a leaf"
-            problem = "this tensor was computed: backward() leaves no gradient here"
+            problem = "this tensor was computed, so backward() doesn't keep its gradient"
             warnings.warn(restate("grad", problem, fix=fix, tensor=self), UserWarning, stacklevel=2)
         if engine.observers():
             engine.tell("gradient_read", self)
@@ -123,12 +128,12 @@ class Tensor(Variable):
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
         if value is None and self._node is None and engine.observers():
-            zero_grad([self])  # so that they hear of it
+            zero_grad([self])  # which notifies the observers
         self._grad = value
 
     @property
     def is_leaf(self) -> bool:
-        """Whether it was made by a user rather than by a recorded op."""
+        """Whether the tensor wasn't computed by a recorded op."""
         return self._node is None
 
     @property
@@ -166,37 +171,37 @@ class Tensor(Variable):
     def backward(
         self, gradient: TensorLike | None = None, retain_graph: bool | None = None, create_graph: bool = False
     ) -> None:
-        """Add ∂self/∂leaf to the `.grad` of every leaf this tensor was computed from.
+        """Add ∂self/∂leaf to the `.grad` of every leaf that this tensor was computed from.
 
         Args:
             gradient: the upstream gradient, of this tensor's shape; 1 by default for a scalar.
-            retain_graph: keep the graph for another backward; by default only if `create_graph`.
-            create_graph: record the backward pass, so that the gradients can be differentiated again.
+            retain_graph: keep the graph for another backward pass; by default only if `create_graph`.
+            create_graph: record the backward pass, so that the gradients can be differentiated.
 
         Raises:
-            GraphError: no graph, one already freed, no gradient for a non-scalar, a value changed in place.
-            ShapeError: a gradient of another shape.
+            GraphError: no graph, or a freed one; no `gradient` for a non-scalar; a saved value was changed in place.
+            ShapeError: `gradient` has another shape.
         """
         backward([self], [gradient], create_graph, retain_graph)
 
     def register_hook(self, hook: Hook) -> HookHandle:
-        """Call `hook(grad)` when this tensor's gradient is complete; a tensor it returns takes the gradient's place.
+        """Call `hook(grad)` when this tensor's gradient is complete; a tensor that it returns replaces the gradient.
 
         The hook can't write into `grad`, whose memory other gradients may share: change `grad.clone()` and return it.
         """
         return engine.register_hook(self, hook)
 
     def retain_grad(self) -> None:
-        """Let `backward()` set `.grad` here too, though this is no leaf."""
+        """Let `backward()` set `.grad` of this tensor, though it isn't a leaf."""
         engine.retain_grad(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
-        """Set `requires_grad`; returns the tensor."""
+        """Set `requires_grad`, and return the tensor."""
         self.requires_grad = requires_grad
         return self
 
     def detach(self) -> Tensor:
-        """The same memory without history: no gradient flows through it."""
+        """A tensor in the same memory without history: no gradient flows through it."""
         tensor = engine.wrap(self._data)
         versions.add_detached(tensor, self)
         if engine.observers():
@@ -207,12 +212,12 @@ class Tensor(Variable):
         """A copy in memory of its own; gradients flow through it."""
         return shapes.clone(self)
 
-    # ------------------------------------------------------------------------------------------------ out of tensorgrad
+    # ------------------------------------------------------------------------------------------------------- conversion
 
     def numpy(self) -> np.ndarray:
-        """The values as an ndarray in the same memory, read-only if a gradient flows here."""
+        """The values as an ndarray in the same memory, read-only if the tensor requires a gradient."""
         versions.note_array(self)
-        values = self._seen("numpy()")
+        values = self._host_read("numpy()")
         if not self._requires_grad:
             return values
         view = values.view()
@@ -222,26 +227,26 @@ class Tensor(Variable):
     def item(self) -> float | int | bool:
         """The only element as a Python number. Raises ShapeError unless there is exactly one."""
         if self._data.size != 1:
-            raise ShapeError(restate("item", "not exactly one element", fix="index or reduce it first", tensor=self))
-        return self._seen("item()").item()
+            problem = "the tensor must have exactly one element"
+            raise ShapeError(restate("item", problem, fix="index or reduce it first", tensor=self))
+        return self._host_read("item()").item()
 
     def tolist(self) -> Any:
         """The values as nested lists of Python numbers."""
         with restated("tolist", tensor=self):
-            return self._seen("tolist()").tolist()
+            return self._host_read("tolist()").tolist()
 
-    def _seen(self, call: str) -> np.ndarray:
-        """The values, and whoever records the ops hears that Python sees them: it may decide by them what to do."""
+    def _host_read(self, call: str) -> np.ndarray:
+        """The values, after notifying the observers of a host read: Python may branch on the values."""
         if engine.observers():
             engine.tell("bypassed", call, self)
         return self._data
 
     def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
         if operands.loses_gradient(self):
-            fix = "t.numpy() reads the values, to plot, print or store them; to compute on use t.detach()"
-            raise GraphError(
-                restate("np.array", "a gradient flows here, and NumPy would lose it", fix=fix, tensor=self)
-            )
+            fix = "t.numpy() reads the values, to plot, print or store them; t.detach() drops the gradient"
+            problem = "the tensor requires a gradient, which NumPy would lose"
+            raise GraphError(restate("np.array", problem, fix=fix, tensor=self))
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, function: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
@@ -252,15 +257,16 @@ class Tensor(Variable):
 
     def __dlpack__(self, **kwargs: Any) -> Any:
         if self._requires_grad:
-            raise GraphError(restate("__dlpack__", "a gradient flows here", fix="export t.detach()", tensor=self))
-        return self._seen("__dlpack__()").__dlpack__(**kwargs)
+            problem = "the tensor requires a gradient, which DLPack would lose"
+            raise GraphError(restate("__dlpack__", problem, fix="export t.detach()", tensor=self))
+        return self._host_read("__dlpack__()").__dlpack__(**kwargs)
 
     def __dlpack_device__(self) -> tuple[int, int]:
         return self._data.__dlpack_device__()
 
     def __float__(self) -> float:
         if operands.loses_gradient(self) and _assigned():
-            fix = "t.item() and t.numpy() read values, t.detach() goes without a gradient; a tensor can be assigned to"
+            fix = "assign to a tensor instead of an array; or drop the gradient with t.item(), t.numpy() or t.detach()"
             raise GraphError(restate("array[index] = t", "NumPy would lose the gradient", fix=fix, tensor=self))
         return float(self.item())
 
@@ -268,13 +274,13 @@ class Tensor(Variable):
         return int(self.item())
 
     def __index__(self) -> int:
-        return self._seen("index").__index__()
+        return self._host_read("index").__index__()
 
     def __bool__(self) -> bool:
         if self._data.size != 1:
             fix = "use .any() or .all()"
-            raise ArgumentError(restate("bool", "several elements have no single truth value", fix=fix, tensor=self))
-        return bool(self._seen("bool").item())
+            raise ArgumentError(restate("bool", "the tensor must have exactly one element", fix=fix, tensor=self))
+        return bool(self._host_read("bool").item())
 
     def __format__(self, spec: str) -> str:
         return format(self.item(), spec) if spec else str(self)
@@ -288,7 +294,7 @@ class Tensor(Variable):
         return (self[k] for k in range(len(self)))
 
     def __repr__(self) -> str:
-        text = np.array2string(self._seen("repr"), precision=4, separator=", ", prefix="tensor(")
+        text = np.array2string(self._host_read("repr"), precision=4, separator=", ", prefix="tensor(")
         notes = [] if self.dtype in (np.float32, np.int64, np.bool_) else [f"dtype={self.dtype}"]
         if self._node is not None:
             notes.append(f"op={self._node.op.name}")
@@ -307,9 +313,8 @@ class Tensor(Variable):
     def __deepcopy__(self, memo: dict) -> Self:
         if self._node is not None:
             fix = "copy t.detach()"
-            raise GraphError(
-                restate("deepcopy", "this tensor was computed; a copy would lose its graph", fix=fix, tensor=self)
-            )
+            problem = "this tensor was computed, and a copy would lose its graph"
+            raise GraphError(restate("deepcopy", problem, fix=fix, tensor=self))
         copy = type(self).__new__(type(self))
         Variable.__init__(copy, self._data.copy(), self._requires_grad)
         copy.name = self.name
@@ -321,24 +326,26 @@ class Tensor(Variable):
     def __reduce__(self) -> tuple:
         if self._node is not None:
             fix = "pickle t.detach()"
-            raise GraphError(
-                restate("pickle", "this tensor was computed; its graph can't travel", fix=fix, tensor=self)
-            )
+            problem = "this tensor was computed, and its graph can't be pickled"
+            raise GraphError(restate("pickle", problem, fix=fix, tensor=self))
         return _rebuild, (type(self), self._data, self._requires_grad, self.name)
 
     # -------------------------------------------------------------------------------------------------------- in place
 
     def __setitem__(self, index: Index, value: TensorLike) -> None:
-        """`t[index] = value`: writes the memory, whether it is recorded or not. NumPy's casting and broadcasting.
+        """`t[index] = value` writes the memory, recorded or not, with NumPy's casting and broadcasting.
 
-        All that share the memory see the change: views (`v = t[1:]`), other names, `t.detach()`. Recorded, gradients
-        are those of the new values, through every one of them; `t += v` and the other operators in place do the same.
+        All tensors that share the memory change: views (`v = t[1:]`), other names, `t.detach()`. If recorded, gradients
+        are those of the new values, through each of these tensors. `t += v` and the other operators in place do the
+        same.
 
         Raises:
-            RangeError, ShapeError, DTypeError: an index outside of t, a value that doesn't fit or isn't numbers.
-            ArgumentError: read-only memory, or a tensor several of whose elements lie at one place (`broadcast_to`).
-            GraphError: while recording: t is a leaf that requires a gradient or a view of one, or a gradient would get
-                lost, because the memory belongs to another tensor too, of which t was detached.
+            RangeError: an index out of range.
+            ShapeError: a value that doesn't broadcast to `t[index]`.
+            DTypeError: a value that isn't numeric.
+            ArgumentError: read-only memory, or a tensor whose elements overlap in memory (`broadcast_to`).
+            GraphError: while recording, t is a leaf that requires a gradient, or a view of one; or a gradient would be
+                lost, since t was detached from another tensor in the same memory.
 
         >>> import tensorgrad as tg
         >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -384,8 +391,7 @@ class Tensor(Variable):
     def __ixor__(self, other: TensorLike) -> Tensor:
         return assignment.update(self, "^ in place", operator.xor, self, other)
 
-    # ---------------------------------------------------------------------------------------------------------
-    # operators
+    # -------------------------------------------------------------------------------------------------------- operators
 
     def __add__(self, other: TensorLike) -> Tensor:
         return arithmetic.add(self, other)
@@ -447,10 +453,10 @@ class Tensor(Variable):
     def __getitem__(self, index: Index) -> Tensor:
         return indexing.getitem(self, index)
 
-    def __eq__(self, other: object) -> Tensor:
+    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
 
-    def __ne__(self, other: object) -> Tensor:
+    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
 
     __hash__ = object.__hash__
@@ -488,11 +494,10 @@ class Tensor(Variable):
     def __invert__(self) -> Tensor:
         return comparison.bitwise_not(self)
 
-    # -----------------------------------------------------------------------------------------------------------
-    # methods
+    # ---------------------------------------------------------------------------------------------------------- methods
 
     def astype(self, dtype: DTypeLike) -> Tensor:
-        """The values in another dtype; gradients flow between floats."""
+        """The values in another dtype; gradients flow between float dtypes."""
         return operands.astype(self, dtype)
 
     def pow(self, exponent: TensorLike) -> Tensor:
@@ -588,15 +593,15 @@ class Tensor(Variable):
         return reductions.logsumexp(self, axis, keepdims)
 
     def all(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """Whether all elements hold, over the axes."""
+        """Whether all elements over the axes are true (not 0)."""
         return reductions.all(self, axis, keepdims)
 
     def any(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """Whether some element holds, over the axes."""
+        """Whether some element over the axes is true (not 0)."""
         return reductions.any(self, axis, keepdims)
 
     def cumsum(self, axis: int | None = -1) -> Tensor:
-        """zₖ = x₀ + … + xₖ along the axis, of the flattened tensor for None."""
+        """zₖ = x₀ + … + xₖ along the axis; along the flattened tensor for None."""
         return reductions.cumsum(self, axis)
 
     def argmax(self, axis: int | None = None) -> Tensor:
@@ -612,11 +617,11 @@ class Tensor(Variable):
         return shapes.reshape(self, *shape)
 
     def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        """The axes from start_dim to end_dim as one."""
+        """Merge the axes from start_dim to end_dim."""
         return shapes.flatten(self, start_dim, end_dim)
 
     def transpose(self, *axes: int | Sequence[int]) -> Tensor:
-        """The axes in the given order, reversed by default."""
+        """The axes in another order; reversed by default."""
         return shapes.transpose(self, *axes)
 
     def permute(self, *axes: int | Sequence[int]) -> Tensor:
@@ -648,20 +653,20 @@ class Tensor(Variable):
         return shapes.flip(self, axis)
 
     def split(self, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
-        """Cut along an axis into pieces of `sizes`."""
-        return shapes.split(self, sizes, axis)
+        """Split along an axis into parts of `sizes`."""
+        return joining.split(self, sizes, axis)
 
 
 def _assigned() -> bool:
-    """Whether the caller of our caller is at `array[index] = t`.
+    """Whether the caller's caller executes `array[index] = t`.
 
-    NumPy asks for `float(t)` then, as a user does who wants a number: only where it was called tells them apart.
+    NumPy calls `float(t)` for it, as users do for a number; only the bytecode of the calling frame differs.
     """
     frame = sys._getframe(2)
     return frame.f_code.co_code[frame.f_lasti] == dis.opmap["STORE_SUBSCR"]
 
 
-def _rebuild(cls: type[Tensor], data: np.ndarray, requires_grad: bool, name: str | None) -> Tensor:
+def _rebuild(cls: type[T], data: np.ndarray, requires_grad: bool, name: str | None) -> T:
     tensor = cls.__new__(cls)
     Variable.__init__(tensor, data, requires_grad)
     tensor.name = name

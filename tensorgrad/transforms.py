@@ -1,4 +1,6 @@
-"""Derivatives as functions: grad, vjp, hvp, jacobian, hessian; and gradcheck, the proof by finite differences."""
+"""Derivatives as functions: grad, vjp, hvp, jacobian, hessian; and gradcheck, a check by finite differences."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any, cast
@@ -10,13 +12,13 @@ from tensorgrad.arrays.dtypes import check_memory, is_float
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.backward import gradients
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, TensorgradError, restate
+from tensorgrad.ops.joining import stack
 from tensorgrad.ops.operands import TensorLike, as_tensor
-from tensorgrad.ops.shapes import stack
 from tensorgrad.tensor import Tensor
 
 
 class GradientError(TensorgradError, AssertionError):
-    """A gradient that finite differences don't confirm."""
+    """A gradient that differs from finite differences."""
 
 
 def grad(
@@ -27,18 +29,22 @@ def grad(
     create_graph: bool = False,
     allow_unused: bool = False,
 ) -> tuple[Tensor | None, ...]:
-    """∂(Σ outputs · grad_outputs)/∂input for each input, as a tuple; touches no `.grad`.
+    """∂(Σ outputs · grad_outputs)/∂input for each input, as a tuple. No `.grad` changes.
 
     Args:
         outputs: one tensor or several.
         inputs: one tensor or several, leaves or interior.
-        grad_outputs: the upstream gradients, of the outputs' shapes; 1 for scalars by default.
-        retain_graph: keep the graph for another pass; by default only if `create_graph`.
-        create_graph: record this pass, so that the result can be differentiated again.
-        allow_unused: give None for an input that the outputs don't depend on, instead of raising.
+        grad_outputs: the upstream gradients, of the outputs' shapes; by default 1 for scalars.
+        retain_graph: keep the graph for another backward pass; by default only if `create_graph`.
+        create_graph: record the backward pass, so that the result can be differentiated.
+        allow_unused: return None for an input that the outputs don't depend on, instead of raising.
 
     Raises:
-        GraphError: no graph, freed, changed in place, or an input outside the graph.
+        GraphError: no graph, or a freed one; a saved value was changed in place; an input that doesn't require a
+            gradient, or that the outputs don't depend on.
+        DTypeError: an output or input that isn't a tensor.
+        ArgumentError: another number of upstream gradients than outputs.
+        ShapeError: an upstream gradient of another shape than its output.
 
     >>> import tensorgrad as tg
     >>> x = tg.tensor(2.0, requires_grad=True)
@@ -50,17 +56,17 @@ def grad(
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     seeds = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
     if len(seeds) != len(outputs):
-        expected = f"{len(outputs)} upstream gradients, one per output"
-        raise ArgumentError(restate("grad", f"{len(seeds)} upstream gradients", expected=expected, outputs=outputs))
-    for name, tensors in (("outputs", outputs), ("inputs", inputs)):
+        problem = f"grad_outputs must have one entry per output, {len(outputs)}, got {len(seeds)}"
+        raise ArgumentError(restate("grad", problem, outputs=outputs))
+    given: dict[str, Any] = {"outputs": outputs, "inputs": inputs}
+    for name, tensors in given.items():
         if not all(isinstance(x, Tensor) for x in tensors):
             raise DTypeError(restate("grad", f"{name} must be tensors", **{name: tensors}))
     for x in inputs:
         if not x.requires_grad:
-            raise GraphError(
-                restate("grad", "an input requires no grad", fix="x.requires_grad_() before the forward", input=x)
-            )
-    found = gradients(outputs, inputs, seeds, create_graph, retain_graph)
+            problem, fix = "inputs must require a gradient", "call x.requires_grad_() before the forward pass"
+            raise GraphError(restate("grad", problem, fix=fix, input=x))
+    found: list[Any] = gradients(outputs, inputs, seeds, create_graph, retain_graph)
     for x, g in zip(inputs, found, strict=True):
         if g is None and not allow_unused:
             fix = "pass allow_unused=True to get None for it"
@@ -69,7 +75,11 @@ def grad(
 
 
 def vjp(f: Callable[..., Tensor], *inputs: TensorLike) -> tuple[Tensor, Callable[[TensorLike], tuple[Tensor, ...]]]:
-    """f(*inputs), and the function v ↦ vᵀ · ∂f/∂inputs: reverse mode's building block.
+    """f(*inputs), and the function v ↦ vᵀ · ∂f/∂inputs, the vector-Jacobian product of reverse mode.
+
+    Args:
+        f: a function of tensors that returns one tensor.
+        inputs: tensors or arrays; they count as constants in an outer graph.
 
     >>> import tensorgrad as tg
     >>> y, pull = tg.vjp(lambda x: x * x, tg.tensor([1.0, 2.0]))
@@ -81,28 +91,37 @@ def vjp(f: Callable[..., Tensor], *inputs: TensorLike) -> tuple[Tensor, Callable
         output = f(*xs)
 
     def pull(v: TensorLike) -> tuple[Tensor, ...]:
-        found = gradients([output], xs, [v], retain_graph=True) if output.requires_grad else [None] * len(xs)
+        found: list[Any] = [None] * len(xs)
+        if output.requires_grad:
+            found = gradients([output], xs, [v], retain_graph=True)
         return tuple(Tensor(np.zeros_like(x.data)) if g is None else g for x, g in zip(xs, found, strict=True))
 
     return output.detach(), pull
 
 
 def hvp(f: Callable[[Tensor], Tensor], x: TensorLike, v: TensorLike) -> Tensor:
-    """The Hessian of the scalar f at x times v, without forming it: ∇(∇f · v). Pearlmutter, Neural Computation 6, 1994.
+    """The Hessian of the scalar f at x times v, computed as ∇(∇f · v). Pearlmutter, Neural Computation 6, 1994.
+
+    Args:
+        f: a function of one tensor that returns a scalar.
+        x: where.
+        v: the vector, of the shape of x.
 
     >>> import tensorgrad as tg
     >>> tg.hvp(lambda x: (x ** 3).sum(), tg.tensor([1.0, 2.0]), tg.tensor([1.0, 1.0]))
     tensor([ 6., 12.])
     """
-    (x,) = _fresh([x])
+    (leaf,) = _fresh([x])
+    found: list[Any] = [None]
     with engine.enable_grad():
-        (g,) = grad(f(x), x, create_graph=True)
-        (h,) = gradients([(g * v).sum()], [x], [None]) if g.requires_grad else (None,)
-    return Tensor(np.zeros_like(x.data)) if h is None else h
+        g = _gradient(f(leaf), leaf)
+        if g.requires_grad:
+            found = gradients([(g * v).sum()], [leaf], [None])
+    return Tensor(np.zeros_like(leaf.data)) if found[0] is None else found[0]
 
 
 def jacobian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
-    """∂f/∂x of shape `(*f(x).shape, *x.shape)`, one backward pass per output element.
+    """∂f/∂x of shape `(*f(x).shape, *x.shape)`, with one backward pass per output element.
 
     Raises OutOfMemoryError, before the first of them, where so many elements don't fit into this machine's memory.
 
@@ -126,11 +145,13 @@ def hessian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
     tensor([[ 6.,  0.],
             [ 0., 12.]])
     """
+    return jacobian(lambda x: _gradient(f(x), x), x)
 
-    def gradient(x: Tensor) -> Tensor:
-        return grad(f(x), x, create_graph=True)[0]
 
-    return jacobian(gradient, x)
+def _gradient(output: Tensor, x: Tensor) -> Tensor:
+    """∂output/∂x, recorded. Raises GraphError where the output doesn't depend on x."""
+    gradient: Any = grad(output, x, create_graph=True)[0]
+    return gradient
 
 
 def gradcheck(
@@ -215,5 +236,5 @@ def _sequence(x: Any) -> list:
 
 
 def _fresh(inputs: Sequence[TensorLike]) -> list[Tensor]:
-    """Leaves with the inputs' values, so that nothing flows further back."""
+    """New leaves with the inputs' values."""
     return [Tensor(as_tensor(x).detach(), requires_grad=True) for x in inputs]

@@ -55,10 +55,10 @@ def test_as_a_program(file, tmp_path):
 @pytest.mark.parametrize(
     ("model", "sizes", "complaint"),
     [
-        ("Net", "2,4", "the model needs a place and a name"),
-        ("{file}:Missing", "2,4", "no such model"),
-        ("no.such.module:Net", "2,4", "no such model"),
-        ("{file}:nothing", "2,4", "is no model"),
+        ("Net", "2,4", "model must be a file or module and a name"),
+        ("{file}:Missing", "2,4", "has no model 'Missing'"),
+        ("no.such.module:Net", "2,4", "no.such.module can't be loaded"),
+        ("{file}:nothing", "2,4", "must be a Module, got int"),
         ("{file}:Net", "2,5", "linear: the sizes don't fit"),
     ],
 )

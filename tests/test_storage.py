@@ -157,7 +157,7 @@ def test_files_that_cannot_be_loaded(path, tmp_path):
     for length in (0, 4, 20, len(whole) - 1):
         path.write_bytes(whole[:length])
         for read in (load, load_metadata):
-            with pytest.raises(StorageError, match="no whole safetensors file"):
+            with pytest.raises(StorageError, match="isn't a complete safetensors file"):
                 read(path)
 
 
@@ -176,7 +176,7 @@ def test_pytorch_reads_and_writes_the_same_files(path):
     save_file({"weight": torch.tensor(array) * 2}, path, metadata={"format": "pt"})
     assert np.array_equal(load(path)["weight"].data, array * 2) and load_metadata(path) == {"format": "pt"}
     save_file({"weight": torch.zeros(3, dtype=torch.bfloat16)}, path)
-    with pytest.raises(StorageError, match="a dtype that NumPy lacks"):
+    with pytest.raises(StorageError, match="NumPy lacks a dtype"):
         load(path)
 
 
@@ -198,7 +198,7 @@ def zipped(name):
 def test_a_pickle_of_pytorch_is_recognized_and_its_conversion_shown(tmp_path, content):
     path = tmp_path / "model.pt"
     path.write_bytes(content)
-    with pytest.raises(StorageError, match="pickle, which could run any program") as caught:
+    with pytest.raises(StorageError, match="reading a pickle can run any program") as caught:
         load(path)
     assert f"torch.load({str(path)!r}, map_location=" in str(caught.value)
     assert f"save_file({{k: v.clone() for k, v in state.items()}}, {str(tmp_path / 'model.safetensors')!r})" in str(
@@ -239,7 +239,7 @@ def test_bools_that_are_neither(path):
     assert content[-2:] == b"\1\0"
     content[-1] = 7
     path.write_bytes(bytes(content))
-    with pytest.raises(StorageError, match="mask is said to hold bools"):
+    with pytest.raises(StorageError, match="mask must hold bools"):
         load(path)
 
 

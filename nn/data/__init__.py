@@ -1,6 +1,6 @@
-"""Data: datasets, the batching loader, and the images that tensorgrad learns from.
+"""Datasets, the batching loader, and image files.
 
-pooch, h5py and Pillow, the packages of the extra `data`, are imported by the functions that need them.
+The functions that need pooch, h5py or Pillow, the packages of the extra `data`, import them when they are called.
 """
 
 from tensorgrad.nn.data.collate import collate

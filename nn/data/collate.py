@@ -1,4 +1,4 @@
-"""From a list of items to a batch of arrays, and from arrays to tensors."""
+"""Collate a list of items into a batch of arrays, and convert arrays to tensors."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def collate(items: Sequence[Any]) -> Any:
 
     Raises:
         ShapeError: items that differ in shape or fields.
-        DTypeError: anything that isn't numeric.
+        DTypeError: an item that isn't numeric.
         ArgumentError: no items.
 
     >>> collate([(np.zeros(2), 1), (np.ones(2), 0)])
@@ -27,8 +27,9 @@ def collate(items: Sequence[Any]) -> Any:
            [1., 1.]]), array([1, 0]))
     """
     if not items:
-        problem, fix = "no items, so a batch of them has no shape", "fetch an empty batch from a TensorDataset"
-        raise ArgumentError(restate("collate", problem, expected="one item or more", fix=fix, items=items))
+        problem = "items must not be empty: the batch would have no shape"
+        fix = "fetch empty batches from a TensorDataset"
+        raise ArgumentError(restate("collate", problem, fix=fix, items=items))
     first = items[0]
     if isinstance(first, tuple | list):
         _check_fields(items, lambda item: isinstance(item, tuple | list) and len(item) == len(first))
@@ -43,7 +44,7 @@ def collate(items: Sequence[Any]) -> Any:
 
 
 def to_tensors(batch: Any) -> Any:
-    """The same batch with a Tensor in place of each array."""
+    """The same batch with a Tensor for each array."""
     if isinstance(batch, tuple):
         return tuple(to_tensors(field) for field in batch)
     if isinstance(batch, dict):
@@ -54,7 +55,7 @@ def to_tensors(batch: Any) -> Any:
 def _check_fields(items: Sequence[Any], like_first: Any) -> None:
     for i, item in enumerate(items):
         if not like_first(item):
-            problem = f"item {i} doesn't have the fields of the first"
+            problem = f"all items must have the same fields; item {i} has others than item 0"
             fix = "give every item the same fields, or pass DataLoader a collate_fn"
             raise ShapeError(restate("collate", problem, fix=fix, **{"items[0]": items[0], f"items[{i}]": item}))
 
@@ -63,7 +64,7 @@ def _as_array(item: Any) -> np.ndarray:
     array = np.asarray(item)
     if array.dtype.kind not in "biuf":
         expected = "numbers, arrays, Tensors, or tuples, lists and dicts of these"
-        problem, fix = "an item that no numeric array can hold", "pass DataLoader a collate_fn"
+        problem, fix = f"items must be numeric, got dtype {array.dtype}", "pass DataLoader a collate_fn"
         raise DTypeError(restate("collate", problem, expected=expected, fix=fix, item=item))
     return array
 
@@ -71,9 +72,9 @@ def _as_array(item: Any) -> np.ndarray:
 def _stack(arrays: list[np.ndarray]) -> np.ndarray:
     for i, array in enumerate(arrays):
         if array.shape != arrays[0].shape:
-            problem, expected = f"items 0 and {i} differ in shape", "one shape for all the items of a batch"
+            problem = f"all items of a batch must have the same shape; item {i} has another than item 0"
             fix = "crop or pad the items to one shape, or pass DataLoader a collate_fn"
-            arguments = {"items[0]": arrays[0], f"items[{i}]": array}
-            raise ShapeError(restate("collate", problem, expected=expected, fix=fix, **arguments))
+            arguments: dict[str, Any] = {"items[0]": arrays[0], f"items[{i}]": array}
+            raise ShapeError(restate("collate", problem, fix=fix, **arguments))
     # (...) × N -> (N, ...)
     return np.stack(arrays)

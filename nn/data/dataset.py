@@ -1,6 +1,6 @@
-"""Datasets: numbered items, and whole batches of them in one step.
+"""Datasets: items by index, and whole batches in one step.
 
-A dataset speaks NumPy; `DataLoader` turns its batches into tensors.
+Datasets return NumPy arrays; `DataLoader` converts their batches to tensors.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from tensorgrad.arrays.dtypes import as_array
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.nn.data.collate import collate
 from tensorgrad.nn.data.seeding import as_generator
+from tensorgrad.ops.operands import TensorLike
 
 
 class Dataset:
-    """The base of map-style datasets: a subclass gives `len(dataset)` and `dataset[i]`, usually a tuple (x, y).
+    """The base of map-style datasets: a subclass defines `len(dataset)` and `dataset[i]`, usually a tuple (x, y).
 
-    `batch(indices)` has a default made of those two. A dataset that can fetch many items faster than one by one
-    overrides it. `classes` holds the names of the labels 0, 1, 2, ... where they have names.
+    `batch(indices)` by default collates single items; a dataset that can fetch many items faster overrides it.
+    `classes` holds the names of the labels 0, 1, 2, ..., or None.
 
     >>> class Squares(Dataset):
     ...     def __len__(self):
@@ -46,30 +47,30 @@ class Dataset:
 
 
 class TensorDataset(Dataset):
-    """Arrays side by side: item i is `(array_0[i], array_1[i], ...)`.
+    """A dataset of arrays: item i is `(array_0[i], array_1[i], ...)`.
 
     Args:
-        arrays: arrays, Tensors or lists of numbers with one common first axis. An array's memory is shared, not copied.
+        arrays: arrays, Tensors or lists of numbers, all of the same length. An array's memory is shared, not copied.
         classes: the names of the labels, if they have names.
 
-    A batch is one gather per array, with no loop over the items, and never shares memory with the dataset.
+    A batch is one gather per array, without a loop over the items, and never shares memory with the dataset.
 
     Raises:
-        ShapeError: the arrays don't have one common length.
-        RangeError: an index outside it.
+        ShapeError: the arrays differ in length.
+        RangeError: an index out of range.
 
     >>> dataset = TensorDataset(np.arange(6).reshape(3, 2), np.array([0, 1, 0]), classes=("even", "odd"))
     >>> len(dataset), dataset[1][0].tolist(), dataset.batch([2, 0])[0].tolist()
     (3, [2, 3], [[4, 5], [0, 1]])
     """
 
-    def __init__(self, *arrays: Any, classes: Sequence[str] | None = None) -> None:
+    def __init__(self, *arrays: TensorLike, classes: Sequence[str] | None = None) -> None:
         self.arrays = tuple(as_array(array) for array in arrays)
         self.classes = None if classes is None else tuple(classes)
         if not arrays or any(a.ndim == 0 for a in self.arrays) or len({len(a) for a in self.arrays}) > 1:
-            named = {f"arrays[{i}]": array for i, array in enumerate(self.arrays)}
-            expected = "one array or more, all with the same first axis, the number of items"
-            raise ShapeError(restate("TensorDataset", "the arrays have no common length", expected=expected, **named))
+            named: dict[str, Any] = {f"arrays[{i}]": array for i, array in enumerate(self.arrays)}
+            problem = "the arrays must have a common length, the size of their first axis"
+            raise ShapeError(restate("TensorDataset", problem, expected="one array or more", **named))
 
     def __len__(self) -> int:
         return len(self.arrays[0])
@@ -84,16 +85,20 @@ class TensorDataset(Dataset):
     def batch(self, indices: Sequence[int] | np.ndarray) -> tuple[np.ndarray, ...]:
         """The items at `indices` as one array per field: shapes (len(indices), ...)."""
         indices = as_indices("TensorDataset.batch", indices, len(self))
-        # `take` copies whole items, 1.2 to 1.3 times as fast as `array[indices]` on MNIST's.
+        # `take` is 1.2 to 1.3 times as fast as `array[indices]` on MNIST.
         # (N, ...) -> (len(indices), ...)
         return tuple(np.take(array, indices, axis=0) for array in self.arrays)
 
 
 class Subset(Dataset):
-    """Some of a dataset's items, in the order of `indices`; an index may be repeated, or negative as in a list.
+    """Some of a dataset's items, in the order of `indices`.
+
+    Args:
+        dataset: anything with a length and items.
+        indices: integers; they may repeat, and be negative as in a list.
 
     Raises:
-        RangeError: an index that the dataset doesn't have; at once, not when the item is read.
+        RangeError: an index out of range, when the Subset is made.
         DTypeError: indices that aren't integers.
 
     >>> Subset(TensorDataset(np.array([10, 11, 12, 13])), [3, 1]).batch([0, 1])[0].tolist()
@@ -117,11 +122,17 @@ class Subset(Dataset):
 
 
 class TransformDataset(Dataset):
-    """A dataset seen through `transform(*fields) -> fields`, applied whenever items are read.
+    """A dataset whose items are `transform(*fields)` of another dataset's, computed whenever they are read.
 
-    The fields that `transform` receives always have the batch as first axis, so one function of whole arrays serves
-    batches and single items alike (a single item is a batch of one). It returns as many fields as it likes, as a tuple.
-    A transform that draws random numbers owns its generator: the state of a `DataLoader` doesn't hold it.
+    Args:
+        dataset: anything with a length and items.
+        transform: a function of the fields, whose first axis is the batch (a single item is a batch of one). It returns
+            a tuple with any number of fields.
+
+    A transform that draws random numbers has its own generator, which isn't part of the state of a `DataLoader`.
+
+    Raises:
+        DTypeError: `transform` isn't callable.
 
     >>> plain = TensorDataset(np.array([[0, 255], [51, 0]], np.uint8), np.array([0, 1]))
     >>> scaled = TransformDataset(plain, lambda x, y: (x / np.float32(255), y))
@@ -131,9 +142,8 @@ class TransformDataset(Dataset):
 
     def __init__(self, dataset: Any, transform: Callable[..., tuple]) -> None:
         if not callable(transform):
-            expected = "a function of the batch's fields, such as lambda x, y: (x / 255, y)"
-            problem = "the transform can't be called"
-            raise DTypeError(restate("TransformDataset", problem, expected=expected, transform=transform))
+            problem = "transform must be a function of the batch's fields, such as lambda x, y: (x / 255, y)"
+            raise DTypeError(restate("TransformDataset", problem, transform=transform))
         self.dataset = dataset
         self.transform = transform
         self.classes = getattr(dataset, "classes", None)
@@ -152,24 +162,24 @@ class TransformDataset(Dataset):
 
 
 def gather(dataset: Any, indices: Sequence[int] | np.ndarray) -> Any:
-    """A batch of any dataset: by its own `batch` if it is a `Dataset`, else item by item."""
+    """A batch of any dataset: by `Dataset.batch`, or item by item for other objects."""
     return dataset.batch(indices) if isinstance(dataset, Dataset) else collate([dataset[int(i)] for i in indices])
 
 
 def random_split(
     dataset: Any, lengths: Sequence[int] | Sequence[float], generator: np.random.Generator | int | None = None
 ) -> list[Subset]:
-    """Split a dataset at random into parts that share no item and leave none out.
+    """Split a dataset at random into disjoint parts that cover it.
 
     Args:
         dataset: anything with a length and items.
-        lengths: integers that sum to `len(dataset)`, or floats that sum to 1. A fraction's length is rounded down;
-            items left over go one each to the first parts.
-        generator: a `numpy.random.Generator`, an int seed, or None for tensorgrad's own generator.
+        lengths: integers that sum to `len(dataset)`, or floats that sum to 1. Fractions of the length are rounded down;
+            the first parts get one of the remaining items each.
+        generator: a `numpy.random.Generator`, an int seed, or None for the package's generator.
 
     Raises:
-        ArgumentError: lengths that are negative or don't sum up.
-        DTypeError: something else in the place of the generator.
+        ArgumentError: lengths that are negative or have another sum.
+        DTypeError: another type of generator.
 
     >>> [len(part) for part in random_split(range(10), [0.75, 0.25], generator=0)]
     [8, 2]
@@ -180,39 +190,36 @@ def random_split(
 
 
 def _split_lengths(lengths: Sequence[int] | Sequence[float], total: int) -> list[int]:
-    """Whole lengths that sum to `total`, from lengths or fractions."""
+    """Integer lengths that sum to `total`, from lengths or fractions."""
     parts = np.atleast_1d(np.asarray(lengths))
     whole = parts.dtype.kind in "iu"
     fits = parts.ndim == 1 and parts.size > 0 and parts.dtype.kind in "iuf" and bool((parts >= 0).all())
     if not fits or not (parts.sum() == total if whole else math.isclose(parts.sum(), 1, abs_tol=1e-6)):
-        problem = f"can't split {total} items into such parts"
-        expected = f"integers ≥ 0 that sum to {total}, or floats ≥ 0 that sum to 1"
-        raise ArgumentError(restate("random_split", problem, expected=expected, lengths=lengths))
+        problem = f"lengths must be integers ≥ 0 that sum to {total}, the number of items, or floats ≥ 0 that sum to 1"
+        raise ArgumentError(restate("random_split", problem, lengths=lengths))
     if whole:
         return parts.tolist()
-    # The nudge keeps a product such as 0.29 * 100 = 28.999999999999996 from losing an item.
-    floors = [math.floor(fraction * total + 1e-9) for fraction in parts.tolist()]
-    left_over = total - sum(floors)
-    return [n + (i < left_over) for i, n in enumerate(floors)]
+    # 1e-9 is added since rounding errors such as 0.29 * 100 = 28.999999999999996 would lose an item.
+    sizes = [math.floor(fraction * total + 1e-9) for fraction in parts.tolist()]
+    remaining = total - sum(sizes)
+    return [n + (i < remaining) for i, n in enumerate(sizes)]
 
 
 def check_index(call: str, index: int, length: int) -> int:
-    """One index, or a `RangeError` that ends a `for item in dataset` loop as any IndexError does."""
+    """The index. Raises RangeError if it is out of range: an IndexError, which ends `for item in dataset`."""
     if not -length <= index < length:
-        expected = f"an index of the {length} items"
-        raise RangeError(restate(call, "the index is out of range", expected=expected, index=index))
+        raise RangeError(restate(call, f"index must be in [{-length}, {length}), got {index}", index=index))
     return index
 
 
 def as_indices(call: str, indices: Sequence[int] | np.ndarray, length: int) -> np.ndarray:
-    """`indices` as a 1-D integer array, every entry in [−length, length); else an error that names the culprit."""
+    """`indices` as a 1-D integer array. Raises DTypeError for others, RangeError outside [−length, length)."""
     array = np.asarray(indices)
     if array.size == 0:
         array = array.astype(np.intp)
     if array.ndim != 1 or array.dtype.kind not in "iu":
         fix = "np.flatnonzero(mask) turns a mask into indices" if array.dtype.kind == "b" else ""
-        problem = "the indices aren't a list of integers"
-        raise DTypeError(restate(call, problem, expected="a 1-D sequence of integers", fix=fix, indices=array))
+        raise DTypeError(restate(call, "indices must be a 1-D sequence of integers", fix=fix, indices=array))
     outside = (array < -length) | (array >= length)
     if outside.any():
         problem = f"index {array[outside][0]} is out of range"

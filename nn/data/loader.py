@@ -1,4 +1,4 @@
-"""The loader: shuffled, batched passes over a dataset that can be stopped and resumed to the bit."""
+"""DataLoader: shuffled batches of a dataset, resumable in the middle of an epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tensorgrad.nn.state import is_count
 
 @dataclass
 class _Epoch:
-    """One pass: the order of its items and how many batches it has handed out."""
+    """One pass over the dataset: the order of the items, and the number of batches yielded."""
 
     order: np.ndarray
     position: int = 0
@@ -32,16 +32,16 @@ class DataLoader:
         batch_size: items per batch, an int ≥ 1; the last batch may be smaller.
         shuffle: draw a new order for every epoch.
         drop_last: leave out a last batch that would be smaller.
-        generator: what shuffling draws from: a `numpy.random.Generator`, an int seed, or None for the package-wide
-            generator that `tensorgrad.manual_seed` seeds.
-        collate_fn: called with the list of a batch's items; what it returns is yielded as it is. Without it the batch
-            is gathered by `Dataset.batch` and its arrays, shapes (batch, ...), become Tensors.
+        generator: the generator for shuffling: a `numpy.random.Generator`, an int seed, or None for the package's
+            generator, which `tensorgrad.manual_seed` seeds.
+        collate_fn: a function of the list of a batch's items, whose result is yielded unchanged. By default the batch
+            comes from `Dataset.batch`, and its arrays of shape (batch, ...) become Tensors.
 
     The order is drawn when an iteration begins, so equal seeds give equal batches. `state_dict()` and
-    `load_state_dict()` stop and resume in the middle of an epoch.
+    `load_state_dict()` allow to resume in the middle of an epoch.
 
     Raises:
-        DTypeError: a dataset without length or items, a generator or collate_fn of the wrong kind.
+        DTypeError: a dataset without length or items, a generator or collate_fn of another type.
         ArgumentError: a batch size that isn't an int ≥ 1.
 
     >>> from tensorgrad.nn.data import TensorDataset
@@ -61,19 +61,19 @@ class DataLoader:
         collate_fn: Callable[[list], Any] | None = None,
     ) -> None:
         if not hasattr(dataset, "__len__") or not hasattr(dataset, "__getitem__"):
-            expected, problem = "an object with __len__ and __getitem__", "the dataset has no length or no items"
-            raise DTypeError(restate("DataLoader", problem, expected=expected, dataset=dataset))
+            problem = "dataset must have __len__ and __getitem__"
+            raise DTypeError(restate("DataLoader", problem, dataset=dataset))
         if collate_fn is not None and not callable(collate_fn):
-            expected, problem = "a function of a list of items, or None", "collate_fn can't be called"
-            raise DTypeError(restate("DataLoader", problem, expected=expected, collate_fn=collate_fn))
+            problem = "collate_fn must be a function of a list of items, or None"
+            raise DTypeError(restate("DataLoader", problem, collate_fn=collate_fn))
         self.dataset = dataset
         self.batch_size = _positive_int(batch_size)
         self.shuffle = bool(shuffle)
         self.drop_last = bool(drop_last)
         self.collate_fn = collate_fn
         self.generator = as_generator("DataLoader", generator)
-        self._epoch: _Epoch | None = None  # the pass begun last; None between epochs
-        self._resuming = False  # whether the next iteration continues that pass instead of beginning one
+        self._epoch: _Epoch | None = None  # the current pass; None between epochs
+        self._resuming = False  # whether the next iteration continues the current pass
 
     def __len__(self) -> int:
         """The number of batches in an epoch."""
@@ -81,17 +81,18 @@ class DataLoader:
         return whole + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Any]:
-        if not self._resuming:
-            self._epoch = _Epoch(self._draw_order())
+        epoch = self._epoch if self._resuming else None
+        if epoch is None:
+            epoch = self._epoch = _Epoch(self._draw_order())
         self._resuming = False
-        return self._batches(self._epoch)
+        return self._batches(epoch)
 
     def state_dict(self) -> dict[str, Any]:
-        """All that decides the batches still to come, as JSON can hold it.
+        """The state that determines all further batches, as values that JSON can represent.
 
-        Keys: `position`, the batches handed out of the epoch begun last, or None between epochs; `order`, that epoch's
-        permutation when shuffled; `generator`, the generator's state when shuffled; and `length`, `batch_size`,
-        `shuffle` and `drop_last`, which must be the same where the state is loaded.
+        Keys: `position`, the number of batches yielded in the current epoch, or None between epochs; `order`, its
+        permutation if shuffled; `generator`, the generator's state if shuffled; and `length`, `batch_size`, `shuffle`
+        and `drop_last`, which must be the same in the loader that loads the state.
         """
         epoch = self._epoch
         return {
@@ -102,13 +103,13 @@ class DataLoader:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue where `state` was taken: the next iteration yields the rest of that epoch, then come the later ones.
+        """Resume at `state`: the next iteration yields the rest of its epoch, and then new epochs follow.
 
-        A shuffling loader also sets its generator back, the package-wide one too if it draws from that.
+        A shuffling loader also restores the state of its generator, which may be the package's.
 
         Raises:
-            ArgumentError: the state of a loader with another dataset length or other settings, or of another kind of
-                generator; this loader is left as it was.
+            ArgumentError: the state of a loader with another dataset length, other settings or another type of
+                generator; this loader is unchanged.
 
         >>> from tensorgrad.nn.data import TensorDataset
         >>> first, second = (DataLoader(TensorDataset(np.arange(100)), 10, shuffle=True, generator=s) for s in (1, 2))
@@ -121,13 +122,14 @@ class DataLoader:
         self.prepare_state_dict(state)()
 
     def prepare_state_dict(self, state: dict[str, Any]) -> Callable[[], None]:
-        """Check a state whole, change nothing, and return the function that loads it, which can't fail.
+        """Check a state without changing anything; return a function that loads it and can't fail.
 
         Errors are those of `load_state_dict`.
         """
         call = "DataLoader.load_state_dict"
         if not isinstance(state, dict):
-            raise ArgumentError(restate(call, "this is no state", expected="what state_dict() returned", state=state))
+            problem = f"state must be the dict that state_dict() returned, got {type(state).__name__}"
+            raise ArgumentError(restate(call, problem, state=state))
         epoch = self._saved_epoch(call, state)
         put_back = prepare_generator_state(call, self.generator, state.get("generator")) if self.shuffle else None
 
@@ -151,7 +153,7 @@ class DataLoader:
         for position in range(epoch.position, len(self)):
             start = position * self.batch_size
             batch = self._fetch(epoch.order[start : start + self.batch_size])
-            # Counted before it is handed out: a state taken inside the loop's body resumes after this batch.
+            # Counted before it is yielded: a state taken inside the loop's body resumes after this batch.
             epoch.position = position + 1
             yield batch
         if self._epoch is epoch:
@@ -163,17 +165,18 @@ class DataLoader:
         return self.collate_fn([self.dataset[int(i)] for i in indices])
 
     def _saved_epoch(self, call: str, state: dict[str, Any]) -> _Epoch | None:
-        """The epoch that `state` was taken in, after checking that it is one of this loader's."""
+        """The epoch of `state`, after checking that the state belongs to such a loader."""
         for name, value in self._identity().items():
             if type(state.get(name)) is not type(value) or state[name] != value:
-                problem, expected = f"the state is another loader's: its {name} differs", f"{name} = {value!r}"
-                raise ArgumentError(restate(call, problem, expected=expected, **{name: state.get(name, "missing")}))
+                found = state.get(name, "missing")
+                problem = f"the state belongs to another loader: {name} must be {value!r}, got {found!r}"
+                raise ArgumentError(restate(call, problem, **{name: found}))
         position = state.get("position")
         if position is None:
             return None
         if not is_count(position) or position > len(self):
-            expected = f"an int from 0 to {len(self)}, or None"
-            raise ArgumentError(restate(call, "no position in an epoch", expected=expected, position=position))
+            problem = f"position must be an int in [0, {len(self)}] or None, got {position!r}"
+            raise ArgumentError(restate(call, problem, position=position))
         return _Epoch(self._saved_order(call, state.get("order")), position)
 
     def _saved_order(self, call: str, order: Any) -> np.ndarray:
@@ -182,8 +185,7 @@ class DataLoader:
             return np.arange(n)
         fits = isinstance(order, list) and len(order) == n and all(map(is_count, order)) and max(order, default=0) < n
         if not fits or len(set(order)) != n:
-            expected = f"a permutation of the {n} items"
-            raise ArgumentError(restate(call, "the order isn't a permutation", expected=expected, order=order))
+            raise ArgumentError(restate(call, f"order must be a permutation of the {n} items", order=order))
         return np.array(order, np.intp)
 
 
@@ -193,6 +195,6 @@ def _positive_int(batch_size: int) -> int:
     except TypeError:
         size = 0
     if isinstance(batch_size, bool) or size < 1:
-        problem = "no such batch size"
-        raise ArgumentError(restate("DataLoader", problem, expected="an int ≥ 1", batch_size=batch_size))
+        problem = f"batch_size must be an int ≥ 1, got {batch_size!r}"
+        raise ArgumentError(restate("DataLoader", problem, batch_size=batch_size))
     return size

@@ -1,4 +1,4 @@
-"""Generators for shuffling, and their states as JSON can hold them."""
+"""Generators for shuffling, and their states as values that JSON can represent."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ from tensorgrad.nn.state import is_count
 
 
 def as_generator(call: str, generator: np.random.Generator | int | None) -> np.random.Generator:
-    """The generator itself, one seeded with an int, or for None the one that `tensorgrad.manual_seed` seeds."""
+    """The generator itself, a new one for an int seed, or the package's for None. Raises DTypeError for others."""
     if isinstance(generator, np.random.Generator):
         return generator
     if generator is None:
         return default_generator()
     if isinstance(generator, int | np.integer) and not isinstance(generator, bool) and generator >= 0:
         return np.random.default_rng(int(generator))
-    expected = "a numpy.random.Generator, an int seed ≥ 0, or None"
-    raise DTypeError(restate(call, "no generator", expected=expected, generator=generator))
+    problem = "generator must be a numpy.random.Generator, an int seed ≥ 0, or None"
+    raise DTypeError(restate(call, problem, generator=generator))
 
 
 def generator_state(generator: np.random.Generator) -> dict[str, Any]:
-    """The generator's state with lists in place of arrays: JSON-able, whatever the bit generator."""
+    """The generator's state with lists for arrays, for JSON."""
     return _without_arrays(generator.bit_generator.state)
 
 
 def set_generator_state(call: str, generator: np.random.Generator, state: dict[str, Any]) -> None:
-    """Put back a state of `generator_state`; raises `ArgumentError` when it belongs to another kind of generator."""
+    """Restore a state of `generator_state`. Raises ArgumentError for the state of another type of generator."""
     prepare_generator_state(call, generator, state)()
 
 
 def prepare_generator_state(call: str, generator: np.random.Generator, state: Any) -> Callable[[], None]:
-    """Check a state of `generator_state`, and return the function that puts it back, which can't fail.
+    """Check a state of `generator_state`, and return a function that restores it and can't fail.
 
-    NumPy believes what it is given: a place in the buffer of a Mersenne Twister that the buffer doesn't have would be
-    read from. So the state must look like the generator's own, number by number, and come back from a copy unchanged.
+    NumPy doesn't check states: a Mersenne Twister would read memory outside its buffer at a wrong position. So the
+    state must have the structure of the generator's own, and a copy of the generator must accept it unchanged.
 
     Raises:
-        ArgumentError: the state of another kind of generator, or of none.
+        ArgumentError: the state of another type of generator, or anything else.
     """
     bits = generator.bit_generator
     problem = _unlike(generator_state(generator), state)
@@ -52,11 +52,10 @@ def prepare_generator_state(call: str, generator: np.random.Generator, state: An
         except Exception as error:
             problem = str(error)
         else:
-            problem = "" if _without_arrays(copy.state) == state else "it has numbers that the generator can't have"
+            problem = "" if _without_arrays(copy.state) == state else "its numbers are out of range"
     if problem:
-        expected = f"a state of {type(bits).__name__}"
-        problem = f"the generator can't take the saved state ({problem})"
-        raise ArgumentError(restate(call, problem, expected=expected, state=state))
+        problem = f"generator must be a state of {type(bits).__name__}: {problem}"
+        raise ArgumentError(restate(call, problem, state=state))
 
     def load() -> None:
         bits.state = state
@@ -65,21 +64,21 @@ def prepare_generator_state(call: str, generator: np.random.Generator, state: An
 
 
 def _unlike(own: Any, state: Any, key: str = "state") -> str:
-    """What in a state isn't as in the generator's own, if anything: keys, lengths, kinds, and places in buffers."""
+    """The first difference in structure from the generator's own state, if any: keys, lengths, types, positions."""
     if isinstance(own, dict):
         if not isinstance(state, dict) or state.keys() != own.keys():
-            return f"{key} doesn't have the keys {sorted(own)}"
-        places = {"pos": "key", "buffer_pos": "buffer"}  # in the list of that name
+            return f"{key} must have the keys {sorted(own)}"
+        places = {"pos": "key", "buffer_pos": "buffer"}  # the position, and the list it is a position in
         for name, place in ((name, state[name]) for name in places if name in state):
             if not is_count(place) or place > len(own[places[name]]):
-                return f"{name} is outside its buffer"
+                return f"{name} is outside the buffer"
         return next(filter(None, (_unlike(own[name], state[name], name) for name in own)), "")
     if isinstance(own, list):
         fits = isinstance(state, list) and len(state) == len(own) and all(map(is_count, state))
-        return "" if fits else f"{key} isn't a list of {len(own)} whole numbers"
+        return "" if fits else f"{key} must be a list of {len(own)} ints ≥ 0"
     if isinstance(own, int):
-        return "" if is_count(state) else f"{key} isn't a whole number ≥ 0"
-    return "" if own == state else f"{key} is {state!r}, not {own!r}"
+        return "" if is_count(state) else f"{key} must be an int ≥ 0"
+    return "" if own == state else f"{key} must be {own!r}, got {state!r}"
 
 
 def _without_arrays(state: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Activation layers: each calls the function of the same name."""
+"""Activation layers. Each calls the function of the same name."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tensorgrad.ops.operands import TensorLike
 
 
 class InPlace(Module):
-    """Layers whose PyTorch twin takes `inplace`: it is accepted and shown, but a result never overwrites its input."""
+    """Layers whose PyTorch counterpart takes `inplace`: accepted and shown, but a result never overwrites its input."""
 
     inplace: bool = False
 
@@ -17,7 +17,7 @@ class InPlace(Module):
 
 
 class ReLU(InPlace):
-    """z = max(x, 0), `tg.relu`.
+    """z = max(x, 0), `tg.relu`. `inplace` is accepted and shown, but the input isn't overwritten.
 
     >>> import tensorgrad as tg
     >>> tg.nn.ReLU()(tg.tensor([-1.0, 2.0]))
@@ -37,13 +37,18 @@ class ReLU(InPlace):
 
 
 class LeakyReLU(InPlace):
-    """z = x where x > 0, else negative_slope · x, `tg.leaky_relu`."""
+    """z = x where x > 0, else negative_slope · x, `tg.leaky_relu`.
+
+    Args:
+        negative_slope: the slope below 0.
+        inplace: accepted and shown, but the input isn't overwritten.
+    """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope, self.inplace = negative_slope, inplace
 
     def forward(self, x: TensorLike) -> tg.Tensor:
-        """X, or negative_slope · x."""
+        """The input where x > 0, else negative_slope · x."""
         return tg.leaky_relu(x, self.negative_slope)
 
     def extra_repr(self) -> str:
@@ -52,13 +57,18 @@ class LeakyReLU(InPlace):
 
 
 class ELU(InPlace):
-    """z = x where x > 0, else α(eˣ − 1), `tg.elu`."""
+    """z = x where x > 0, else α(eˣ − 1), `tg.elu`.
+
+    Args:
+        alpha: α.
+        inplace: accepted and shown, but the input isn't overwritten.
+    """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha, self.inplace = alpha, inplace
 
     def forward(self, x: TensorLike) -> tg.Tensor:
-        """X, or α(eˣ − 1)."""
+        """The input where x > 0, else α(eˣ − 1)."""
         return tg.elu(x, self.alpha)
 
     def extra_repr(self) -> str:
@@ -67,7 +77,11 @@ class ELU(InPlace):
 
 
 class GELU(Module):
-    """z = x · Φ(x), `tg.gelu`; `approximate="tanh"` for the cheaper formula."""
+    """z = x · Φ(x), `tg.gelu`.
+
+    Args:
+        approximate: "none", or "tanh" for the cheaper formula.
+    """
 
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
@@ -82,7 +96,7 @@ class GELU(Module):
 
 
 class SiLU(InPlace):
-    """z = x · σ(x), `tg.silu`."""
+    """z = x · σ(x), `tg.silu`. `inplace` is accepted and shown, but the input isn't overwritten."""
 
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
@@ -123,7 +137,7 @@ class Tanh(Module):
     """z = tanh x, `tg.tanh`."""
 
     def forward(self, x: TensorLike) -> tg.Tensor:
-        """Tanh x."""
+        """Hyperbolic tangent of x."""
         return tg.tanh(x)
 
 

@@ -1,4 +1,4 @@
-"""Containers: modules in a row, and modules in a list."""
+"""Containers: Sequential, which calls its modules one after the other, and ModuleList."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tensorgrad.tensor import Tensor
 
 
 class ModuleSequence(Module):
-    """Children in order, reached by number; what `Sequential` and `ModuleList` share. A child's name is its number."""
+    """The common base of `Sequential` and `ModuleList`: children in order, by index. A child's name is its number."""
 
     def __len__(self) -> int:
         return len(self._own_children())
 
     def __iter__(self) -> Iterator[Module]:
-        # Not children(): a module may stand in several places.
+        # Not children(), which yields a module in several places once.
         return iter([value for value in vars(self).values() if isinstance(value, Module)])
 
     @overload
@@ -39,7 +39,7 @@ class ModuleSequence(Module):
 
     def append(self, module: Module) -> Self:
         """Add a module at the end."""
-        # A slice keeps its numbers, so that the number of children may be taken.
+        # A slice keeps the names of its modules, so the name len(self) may be taken.
         number = next(k for k in itertools.count(len(self)) if str(k) not in vars(self))
         self.register_module(str(number), module)
         return self
@@ -55,23 +55,27 @@ class ModuleSequence(Module):
         try:
             return names[operator.index(index)]
         except IndexError:
-            call, expected = f"{type(self).__name__}[...]", f"an index of the {len(names)} modules"
-            raise RangeError(restate(call, "no such module", expected=expected, index=index)) from None
+            problem = f"index must be in [{-len(names)}, {len(names)}), got {index}"
+            raise RangeError(restate(f"{type(self).__name__}[...]", problem, index=index)) from None
 
     def _slice(self, index: slice) -> ModuleSequence:
         part = Sequential() if isinstance(self, Sequential) else ModuleList()
-        # Past __setattr__: a look at a part of a network isn't to rename its parameters.
+        # Not by __setattr__, which would rename the parameters.
         vars(part).update(self._own_children()[index])
         return part
 
 
 class Sequential(ModuleSequence):
-    """Modules in a row: the output of each is the input of the next.
+    """Modules called one after the other: the output of each is the input of the next.
 
     Args:
-        modules: in order; or one mapping from names to modules.
+        modules: the modules in order; or one mapping from names to modules.
 
-    Indexing gives a module, slicing a Sequential of the same modules under the same names.
+    An index gives a module; a slice gives a Sequential of the same modules under the same names.
+
+    Raises:
+        DTypeError: an argument that is neither a Module nor the only mapping.
+        RangeError: an index out of range.
 
     >>> import tensorgrad as tg
     >>> net = tg.nn.Sequential(tg.nn.Linear(4, 8), tg.nn.ReLU(), tg.nn.Linear(8, 2))
@@ -79,7 +83,13 @@ class Sequential(ModuleSequence):
     ((5, 2), 2)
     """
 
-    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+    @overload
+    def __init__(self, *modules: Module) -> None: ...
+
+    @overload
+    def __init__(self, modules: Mapping[str, Module], /) -> None: ...
+
+    def __init__(self, *modules: Any) -> None:
         if len(modules) == 1 and isinstance(modules[0], Mapping):
             for name, module in modules[0].items():
                 self.register_module(name, module)
@@ -87,14 +97,22 @@ class Sequential(ModuleSequence):
             self.extend(modules)
 
     def forward(self, x: TensorLike) -> Tensor:
-        """Pass x through all modules."""
+        """Call all modules, the first with x."""
+        z: Any = x
         for module in self:
-            x = module(x)
-        return x
+            z = module(z)
+        return z
 
 
 class ModuleList(ModuleSequence):
-    """Modules in a list, registered as children; it has no `forward`.
+    """A list of modules, registered as children; it has no `forward`.
+
+    Args:
+        modules: the modules in order.
+
+    Raises:
+        DTypeError: an item that isn't a Module.
+        RangeError: an index out of range.
 
     >>> import tensorgrad as tg
     >>> layers = tg.nn.ModuleList([tg.nn.Linear(2, 2) for _ in range(3)])

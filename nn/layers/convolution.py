@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,7 +19,7 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 
 
 class Convolution(Module):
-    """What the layers of one and two dimensions share."""
+    """The common base of Conv1d and Conv2d."""
 
     rank: ClassVar[int]
 
@@ -55,15 +55,18 @@ class Convolution(Module):
     def _check(self) -> None:
         op = type(self).__name__
         if self.in_channels % self.groups or self.out_channels % self.groups:
-            channels = {"in_channels": self.in_channels, "out_channels": self.out_channels, "groups": self.groups}
-            expected = "in_channels and out_channels that are multiples of groups"
-            raise ArgumentError(restate(op, "the channels can't be cut into groups", expected=expected, **channels))
+            channels: dict[str, Any] = {
+                "in_channels": self.in_channels,
+                "out_channels": self.out_channels,
+                "groups": self.groups,
+            }
+            raise ArgumentError(restate(op, "groups must divide in_channels and out_channels", **channels))
         if self.padding_mode not in PADDING_MODES:
-            expected = f"one of {', '.join(PADDING_MODES)}"
-            raise ArgumentError(restate(op, "unknown padding mode", expected=expected, padding_mode=self.padding_mode))
+            problem = f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {self.padding_mode!r}"
+            raise ArgumentError(restate(op, problem, padding_mode=self.padding_mode))
 
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
-        """Draw the initial values anew."""
+        """Draw new initial values, from `generator` or the package's generator."""
         reset_affine(self, generator)
 
     def forward(self, x: TensorLike) -> tg.Tensor:
@@ -102,18 +105,23 @@ class Conv2d(Convolution):
     """2-D convolution (`tg.conv2d`): images x `(N, C, H, W)` or `(C, H, W)` -> feature maps `(N, K, OH, OW)`.
 
     Args:
-        in_channels, out_channels: C and K.
-        kernel_size, stride, dilation: one int, or one per axis.
+        in_channels: C.
+        out_channels: K, the number of filters.
+        kernel_size: one int, or one per axis.
+        stride: one int, or one per axis.
         padding: one int, one per axis, "valid" (none) or "same" (the output keeps the size; stride 1 only).
-        groups: cut the channels into groups that don't see each other.
-        bias: whether each filter has one.
-        padding_mode: what the padding holds: "zeros", "reflect" (mirrored without the edge), "replicate" (the edge
-            repeated) or "circular" (the other end).
+        dilation: the distance between the taps of the kernel; one int, or one per axis.
+        groups: the number of groups of channels that are convolved independently.
+        bias: whether each filter has a bias.
+        padding_mode: the values of the padding: "zeros", "reflect" (mirrored without the edge), "replicate" (the edge
+            repeated) or "circular" (the opposite end).
 
     `weight` `(K, C/groups, KH, KW)` and `bias` `(K,)` start uniform on ±1/√(C/groups · KH · KW).
 
     Raises:
-        ArgumentError, DTypeError: a bad argument, here; ShapeError: an x that doesn't fit, when called.
+        ArgumentError: a size out of range, groups that don't divide the channels, another padding_mode.
+        DTypeError: a size that isn't an int.
+        ShapeError: when called, an x with other axes or channels.
 
     >>> import tensorgrad as tg
     >>> layer = tg.nn.Conv2d(3, 6, 5)

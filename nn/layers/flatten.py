@@ -1,4 +1,4 @@
-"""From feature maps to vectors."""
+"""Flatten: from feature maps to vectors."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from tensorgrad.ops.operands import TensorLike
 
 
 class Flatten(Module):
-    """The axes from start_dim to end_dim as one: `(N, C, H, W)` -> `(N, C·H·W)` by default.
+    """Merge the axes from start_dim to end_dim: `(N, C, H, W)` -> `(N, C·H·W)` by default.
+
+    Args:
+        start_dim: the first axis to merge.
+        end_dim: the last axis to merge.
 
     >>> import tensorgrad as tg
     >>> tg.nn.Flatten()(tg.zeros(2, 3, 4, 4)).shape
@@ -19,7 +23,7 @@ class Flatten(Module):
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, x: TensorLike) -> tg.Tensor:
-        """X with fewer axes."""
+        """The flattened input."""
         return tg.flatten(x, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:

@@ -1,4 +1,4 @@
-"""The fully connected layer, and the layer that does nothing."""
+"""Linear, the fully connected layer, and Identity."""
 
 from __future__ import annotations
 
@@ -23,8 +23,9 @@ class Linear(Module):
     """A fully connected layer, z = x · wᵀ + b: x `(..., in_features)` -> `(..., out_features)`.
 
     Args:
-        in_features, out_features: the sizes of the last axis.
-        bias: whether there is a b.
+        in_features: the size of the last axis of x.
+        out_features: the size of the last axis of z.
+        bias: whether the layer has a bias b.
 
     `weight` `(out_features, in_features)` and `bias` `(out_features,)` start uniform on ±1/√in_features.
 
@@ -43,7 +44,7 @@ class Linear(Module):
         self.reset_parameters()
 
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
-        """Draw the initial values anew."""
+        """Draw new initial values, from `generator` or the package's generator."""
         reset_affine(self, generator)
 
     def forward(self, x: TensorLike) -> Tensor:
@@ -64,7 +65,7 @@ def reset_affine(layer: Any, generator: np.random.Generator | None) -> None:
 
 
 class Identity(Module):
-    """Does nothing, in the place of a layer; arguments are accepted and ignored.
+    """A layer that returns its input; the arguments of the constructor are accepted and ignored.
 
     >>> import tensorgrad as tg
     >>> tg.nn.Identity()(tg.tensor([1.0]))
@@ -75,5 +76,5 @@ class Identity(Module):
         pass
 
     def forward(self, x: T) -> T:
-        """The argument itself."""
+        """The input itself."""
         return x

@@ -17,10 +17,13 @@ from tensorgrad.windows import as_tuple
 
 
 class BatchNorm(Module):
-    """What the layers of one and two dimensions share."""
+    """The common base of BatchNorm1d and BatchNorm2d."""
 
     axes: ClassVar[dict[int, str]]
-    """The inputs that the layer takes, by their number of axes."""
+    """The shapes that the layer accepts, by their number of axes."""
+    running_mean: tg.Tensor | None
+    running_var: tg.Tensor | None
+    num_batches_tracked: tg.Tensor | None
 
     def __init__(
         self,
@@ -41,34 +44,33 @@ class BatchNorm(Module):
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if track_running_stats else None)
 
     def reset_running_stats(self) -> None:
-        """Forget the batches seen: mean 0, variance 1."""
-        if self.track_running_stats:
-            init.zeros_(self.running_mean)
-            init.ones_(self.running_var)
-            init.zeros_(self.num_batches_tracked)
+        """Reset the running statistics: mean 0, variance 1, no batches."""
+        for buffer, value in ((self.running_mean, 0), (self.running_var, 1), (self.num_batches_tracked, 0)):
+            if buffer is not None:
+                init.constant_(buffer, value)
 
     def reset_parameters(self) -> None:
-        """The initial values: weight 1, bias 0, nothing tracked."""
+        """Reset to the initial values: weight 1, bias 0, and the running statistics."""
         self.reset_running_stats()
-        if self.affine:
-            init.ones_(self.weight)
-            init.zeros_(self.bias)
+        for parameter, value in ((self.weight, 1), (self.bias, 0)):
+            if parameter is not None:
+                init.constant_(parameter, value)
 
     def forward(self, x: TensorLike) -> tg.Tensor:
-        """X, normalized."""
+        """The normalized input."""
         x = floating(x)
         if x.ndim not in self.axes or x.shape[1] != self.num_features:
-            expected = f"x {' or '.join(self.axes.values())} with C = {self.num_features}"
-            raise ShapeError(restate(type(self).__name__, "the input doesn't fit", expected=expected, x=x))
+            problem = f"x must be {' or '.join(self.axes.values())} with C = {self.num_features}, got {x.shape}"
+            raise ShapeError(restate(type(self).__name__, problem, x=x))
         learning = self.training and x.size > 0  # an empty batch has no statistics
-        tracking = self.training and self.num_batches_tracked is not None
+        batches = self.num_batches_tracked if self.training else None
         momentum = self.momentum
-        if tracking and momentum is None:
-            # The plain average over all batches: the k-th has a share of 1/k.
-            momentum = 1 / (self.num_batches_tracked.item() + 1)
+        if momentum is None:
+            # The plain average over all batches: the k-th has the weight 1/k.
+            momentum = 0.0 if batches is None else 1 / (batches.item() + 1)
         z = tg.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, learning, momentum, self.eps)
-        if tracking:
-            host_call(_count, self.num_batches_tracked, effect=True)
+        if batches is not None:
+            host_call(_count, batches, effect=True)
         return z
 
     def extra_repr(self) -> str:
@@ -102,13 +104,13 @@ class BatchNorm2d(BatchNorm):
     Args:
         num_features: C.
         eps: added to the variance, for stability.
-        momentum: the share of the latest batch in the running statistics; None for the plain average over all batches.
-        affine: whether there are a `weight` (1 at the start) and a `bias` (0), both `(C,)`.
-        track_running_stats: whether there are `running_mean`, `running_var` and `num_batches_tracked`, for evaluation;
-            without them the batch's own statistics serve there too.
+        momentum: the weight of the latest batch in the running statistics; None for the average over all batches.
+        affine: whether the layer has a `weight` (initially 1) and a `bias` (initially 0), both `(C,)`.
+        track_running_stats: whether the layer keeps `running_mean`, `running_var` and `num_batches_tracked` for
+            evaluation; otherwise evaluation uses the statistics of the batch too.
 
     Raises:
-        ShapeError: an x that doesn't fit, or in training a single value per channel.
+        ShapeError: an x with other axes or channels; in training, a single value per channel.
 
     >>> import tensorgrad as tg
     >>> layer = tg.nn.BatchNorm2d(3)

@@ -45,9 +45,11 @@ class MaxPool2d(MaxPool1d):
     """The maximum of each window (`tg.max_pool2d`): x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`. No parameters.
 
     Args:
-        kernel_size, padding, dilation: one int, or one per axis; padding at most half the kernel.
-        stride: likewise; the kernel size if None.
-        ceil_mode: let a last, incomplete window count.
+        kernel_size: one int, or one per axis.
+        stride: one int, or one per axis; the kernel size if None.
+        padding: one int, or one per axis; at most half the kernel size.
+        dilation: the distance between the elements of a window; one int, or one per axis.
+        ceil_mode: include a last, incomplete window.
 
     >>> import tensorgrad as tg
     >>> tg.nn.MaxPool2d(2)(tg.zeros(1, 6, 28, 28)).shape
@@ -95,11 +97,12 @@ class AvgPool2d(Module):
     """The mean of each window (`tg.avg_pool2d`): x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`.
 
     Args:
-        kernel_size, padding: one int, or one per axis; padding at most half the kernel.
-        stride: likewise; the kernel size if None.
-        ceil_mode: let a last, incomplete window count.
-        count_include_pad: divide by the window's size, padding included; else by the pixels that are there.
-        divisor_override: divide by this instead.
+        kernel_size: one int, or one per axis.
+        stride: one int, or one per axis; the kernel size if None.
+        padding: one int, or one per axis; at most half the kernel size.
+        ceil_mode: include a last, incomplete window.
+        count_include_pad: divide by the size of the window with padding; else by the number of pixels in it.
+        divisor_override: divide by this number instead.
 
     >>> import tensorgrad as tg
     >>> tg.nn.AvgPool2d(2)(tg.zeros(1, 6, 28, 28)).shape

@@ -1,7 +1,7 @@
-"""Losses: how wrong a prediction is, as a number to minimise. `loss_layers.py` has each as a module too.
+"""Loss functions. `layers.py` has each of them as a module too.
 
 All take `reduction`: "mean" over the elements, "sum", or "none" for one loss per element; others raise ArgumentError.
-The target is converted to the input's dtype, so that a float64 array doesn't widen the loss of a float32 network.
+The target is converted to the input's dtype, so that a float64 target doesn't widen the loss of a float32 network.
 """
 
 from __future__ import annotations
@@ -38,24 +38,26 @@ def cross_entropy(
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
-    """−Σ_c t_c · ln softmax(input)_c: the negative log-likelihood of the target under the logits, stable for any.
+    """−Σ_c t_c · ln softmax(input)_c: the negative log-likelihood of the target, stable for any logits.
 
     Args:
-        input: logits `(N, C)`, `(C,)` or `(N, C, ...)`, a class per pixel.
-        target: class indices, integers shaped as the input without its axis C; or probabilities, floats of its shape.
+        input: logits `(N, C)`, `(C,)`, or `(N, C, ...)` for one class per pixel.
+        target: class indices, integers of the input's shape without the axis C; or probabilities, floats of its shape.
         weight: one factor per class, `(C,)`.
-        ignore_index: a class index whose elements count for nothing.
-        reduction: "mean", "sum" or "none". The mean for class indices t divides by Σ weight[t] over the elements that
-            aren't ignored; that for probabilities by the number of elements.
+        ignore_index: elements whose target is this index are ignored.
+        reduction: "mean", "sum" or "none". For class indices t the mean divides by Σ weight[t] over the elements that
+            aren't ignored; for probabilities it divides by the number of elements.
         label_smoothing: ε in [0, 1]: the target becomes (1 − ε) · target + ε/C. Szegedy et al., Rethinking the
             Inception Architecture for Computer Vision, CVPR 2016.
 
     Returns:
-        A scalar; for "none" the losses, shaped as the input without its axis C.
+        A scalar; for "none" the losses, of the input's shape without the axis C.
 
     Raises:
-        ShapeError: shapes that don't fit. DTypeError: targets that are neither integers nor floats.
-        RangeError: a class index outside 0 … C − 1. ArgumentError: a bad reduction or ε.
+        ShapeError: a target or weight of another shape.
+        DTypeError: a target that holds neither integers nor floats.
+        RangeError: a class index outside [0, C).
+        ArgumentError: another reduction, or ε outside [0, 1].
 
     >>> import tensorgrad as tg
     >>> tg.nn.cross_entropy(tg.tensor([[2.0, 0.0], [0.0, 0.0]]), tg.tensor([0, 1]), reduction="none")
@@ -67,7 +69,8 @@ def cross_entropy(
     check_classes(call, x, target)
     label_smoothing = number(call, "label_smoothing", label_smoothing)
     if not 0 <= label_smoothing <= 1:
-        raise ArgumentError(restate(call, "bad label_smoothing", expected="0 ≤ ε ≤ 1", label_smoothing=label_smoothing))
+        problem = f"label_smoothing must be in [0, 1], got {label_smoothing}"
+        raise ArgumentError(restate(call, problem, label_smoothing=label_smoothing))
     rows = as_rows(x)
     weight = class_weights(call, x, weight)
     if is_float(target.dtype):
@@ -77,16 +80,16 @@ def cross_entropy(
         losses = -weighed(call, loss.weighted(t, rows.log_softmax(axis=1)), weight).sum(1)
         return reduced(losses.reshape(element_shape(x)), reduction)
     by_kernel = weight is None and label_smoothing == 0
-    labels, counts = class_indices(call, x, target, ignore_index, refused=by_kernel)
+    labels, counts = class_indices(call, x, target, ignore_index, checked_by_kernel=by_kernel)
     if counts is None and by_kernel:
         losses = loss.cross_entropy(rows, labels)
         return reduced(losses if losses.shape == target.shape else losses.reshape(target.shape), reduction)
     logs = rows.log_softmax(axis=1)
-    losses, shares = _negative_log_likelihood(logs, labels, counts, weight)
+    losses, weights = _negative_log_likelihood(logs, labels, counts, weight)
     if label_smoothing:
         even = _where(counts, -weighed(call, logs, weight).sum(1))
         losses = losses * (1 - label_smoothing) + even * (label_smoothing / rows.shape[1])
-    return reduced(losses.reshape(target.shape), reduction, shares)
+    return reduced(losses.reshape(target.shape), reduction, weights)
 
 
 def nll_loss(
@@ -97,9 +100,20 @@ def nll_loss(
     ignore_index: int = -100,
     reduction: str = "mean",
 ) -> Tensor:
-    """−weight[t] · input[t]: the negative log-likelihood of class t, given log-probabilities as `log_softmax` makes.
+    """−weight[t] · input[t]: the negative log-likelihood of class t, given the log-probabilities of `log_softmax`.
 
-    Arguments, weighted mean and errors are those of `cross_entropy` with class indices.
+    Args:
+        input: log-probabilities `(N, C)`, `(C,)`, or `(N, C, ...)` for one class per pixel.
+        target: class indices, integers of the input's shape without the axis C.
+        weight: one factor per class, `(C,)`.
+        ignore_index: elements whose target is this index are ignored.
+        reduction: "mean", "sum" or "none". The mean divides by Σ weight[target] over the elements that aren't ignored.
+
+    Raises:
+        ShapeError: a target or weight of another shape.
+        DTypeError: a target that doesn't hold integers.
+        RangeError: a class index outside [0, C).
+        ArgumentError: another reduction.
 
     >>> import tensorgrad as tg
     >>> tg.nn.nll_loss(tg.tensor([[-0.5, -1.0]]), tg.tensor([1]))
@@ -109,37 +123,44 @@ def nll_loss(
     ignore_index = number(call, "ignore_index", ignore_index)
     check_reduction(call, reduction)
     if is_float(target.dtype):
-        expected, fix = "class indices, integers", "use cross_entropy for probabilities, or target.astype('int64')"
-        raise DTypeError(restate(call, "the target holds floats", expected=expected, fix=fix, input=x, target=target))
+        problem = f"target must hold class indices, integers, got {target.dtype}"
+        fix = "use cross_entropy for probabilities, or target.astype('int64')"
+        raise DTypeError(restate(call, problem, fix=fix, input=x, target=target))
     check_classes(call, x, target)
     rows = as_rows(x)
     labels, counts = class_indices(call, x, target, ignore_index)
-    losses, shares = _negative_log_likelihood(rows, labels, counts, class_weights(call, x, weight))
-    return reduced(losses.reshape(target.shape), reduction, shares)
+    losses, weights = _negative_log_likelihood(rows, labels, counts, class_weights(call, x, weight))
+    return reduced(losses.reshape(target.shape), reduction, weights)
 
 
 def _negative_log_likelihood(
     logs: Tensor, labels: Tensor, counts: Tensor | None, weight: Tensor | None
 ) -> tuple[Tensor, Tensor]:
-    """Per row, −weight[label] · logs[label], 0 if ignored; and the share that it counts with in a mean. Both (M,)."""
+    """Per row, −weight[label] · logs[label], 0 if ignored; and its weight in a mean. Both (M,)."""
     count = labels.shape[0]
-    shares = tg.ones(count, dtype=logs.dtype) if counts is None else counts.astype(logs.dtype)
+    weights = tg.ones(count, dtype=logs.dtype) if counts is None else counts.astype(logs.dtype)
     if weight is not None:
-        shares = shares * weight[labels]
+        weights = weights * weight[labels]
     # (M, C) -> (M,)
     picked = logs[np.arange(count), labels]
-    return _where(counts, -picked * shares), shares
+    return _where(counts, -picked * weights), weights
 
 
 def _where(counts: Tensor | None, losses: Tensor) -> Tensor:
-    """The losses of the rows that count, 0 for the others: where, not a product with 0, for one may be ∞."""
+    """The losses of the rows that count, 0 for the others. `where`, not a product with 0: an ignored loss may be ∞."""
     return losses if counts is None else tg.where(counts, losses, 0.0)
 
 
 def mse_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
     """(input − target)²: the squared error.
 
-    Raises ShapeError unless both have one shape: (N, 1) against (N,) would broadcast to (N, N), which nobody wants.
+    Args:
+        input: the predictions, of any shape.
+        target: the targets, of the same shape.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ShapeError: a target of another shape: (N, 1) and (N,) would broadcast to (N, N).
 
     >>> import tensorgrad as tg
     >>> tg.nn.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
@@ -150,7 +171,15 @@ def mse_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") 
 
 
 def l1_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
-    """|input − target|: the absolute error; its slope at 0 is taken as 0. Raises ShapeError unless both have one shape.
+    """|input − target|: the absolute error; its derivative at 0 is taken as 0.
+
+    Args:
+        input: the predictions, of any shape.
+        target: the targets, of the same shape.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ShapeError: a target of another shape.
 
     >>> import tensorgrad as tg
     >>> tg.nn.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
@@ -165,14 +194,17 @@ def binary_cross_entropy(
 ) -> Tensor:
     """−(t · ln p + (1 − t) · ln(1 − p)) for probabilities p, the logarithms cut off at −100 as in PyTorch.
 
-    Where logits are at hand, `binary_cross_entropy_with_logits` is exact.
+    From logits, `binary_cross_entropy_with_logits` computes it without a cut-off.
 
     Args:
-        input: p, of any shape. target: t in [0, 1], of the same.
-        weight: a factor per element; any shape that broadcasts.
+        input: p, of any shape.
+        target: t in [0, 1], of the same shape.
+        weight: a factor per element, of any shape that broadcasts.
+        reduction: "mean", "sum" or "none".
 
     Raises:
-        ShapeError: shapes that don't fit. RangeError: a p outside [0, 1].
+        ShapeError: a target or weight of another shape.
+        RangeError: a p outside [0, 1].
 
     >>> import tensorgrad as tg
     >>> tg.nn.binary_cross_entropy(tg.tensor([0.5, 1.0]), tg.tensor([1.0, 0.0]), reduction="none")
@@ -182,7 +214,7 @@ def binary_cross_entropy(
     p, t = alike(call, input, target, reduction)
     if not guard(_are_probabilities, p._data):
         fix = "apply a sigmoid first, or use binary_cross_entropy_with_logits"
-        raise RangeError(restate(call, "not probabilities", expected="0 ≤ input ≤ 1", fix=fix, input=p, target=t))
+        raise RangeError(restate(call, "input must hold probabilities in [0, 1]", fix=fix, input=p, target=t))
     return reduced(weighed(call, loss.binary_cross_entropy(p, t), weight), reduction)
 
 
@@ -194,17 +226,19 @@ def binary_cross_entropy_with_logits(
     reduction: str = "mean",
     pos_weight: TensorLike | None = None,
 ) -> Tensor:
-    """−(w₊ · t · ln σ(x) + (1 − t) · ln(1 − σ(x))) for logits x, stable for any of them.
+    """−(w₊ · t · ln σ(x) + (1 − t) · ln(1 − σ(x))), stable for any logits x.
 
-    Computed as w₊ · t · softplus(−x) + (1 − t) · softplus(x), for −ln σ(x) = softplus(−x).
+    Computed as w₊ · t · softplus(−x) + (1 − t) · softplus(x), since −ln σ(x) = softplus(−x).
 
     Args:
-        input: x, of any shape. target: t in [0, 1], of the same.
-        weight: a factor per element; any shape that broadcasts.
-        pos_weight: w₊, a factor for the positive examples, 1 by default; any shape that broadcasts.
+        input: x, of any shape.
+        target: t in [0, 1], of the same shape.
+        weight: a factor per element, of any shape that broadcasts.
+        reduction: "mean", "sum" or "none".
+        pos_weight: w₊, a factor for the positive examples, 1 by default; of any shape that broadcasts.
 
     Raises:
-        ShapeError: shapes that don't fit.
+        ShapeError: a target, weight or pos_weight of another shape.
 
     >>> import tensorgrad as tg
     >>> tg.nn.binary_cross_entropy_with_logits(tg.tensor([0.0, 1e4]), tg.tensor([1.0, 0.0]), reduction="none")
@@ -219,7 +253,14 @@ def binary_cross_entropy_with_logits(
 def soft_margin_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
     """ln(1 + e^(−t·x)) for logits x and labels t of +1 or −1: −ln σ(t·x), the binary cross-entropy; stable for any x.
 
-    Raises ShapeError unless both have one shape, RangeError for other labels.
+    Args:
+        input: x, of any shape.
+        target: t, +1 or −1, of the same shape.
+        reduction: "mean", "sum" or "none".
+
+    Raises:
+        ShapeError: a target of another shape.
+        RangeError: another label.
 
     >>> import tensorgrad as tg
     >>> tg.nn.soft_margin_loss(tg.tensor([0.0, 1e4]), tg.tensor([1.0, -1.0]), reduction="none")
@@ -228,7 +269,7 @@ def soft_margin_loss(input: TensorLike, target: TensorLike, *, reduction: str = 
     x, t = alike("soft_margin_loss", input, target, reduction)
     if not guard(_are_signs, t._data):
         fix = "for labels 0 and 1 use 2 * target - 1, or binary_cross_entropy_with_logits"
-        raise RangeError(restate("soft_margin_loss", "bad labels", expected="+1 or −1", fix=fix, input=x, target=t))
+        raise RangeError(restate("soft_margin_loss", "target must be +1 or −1", fix=fix, input=x, target=t))
     return reduced(tg.softplus(-t * x), reduction)
 
 

@@ -1,4 +1,4 @@
-"""The losses as modules, which hold the settings of the functions in `losses.py`."""
+"""The loss functions as modules, which keep their settings: class weights, reduction, and others."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from tensorgrad.tensor import Tensor
 
 
 class Loss(Module):
-    """What the loss modules share: the reduction, and a `weight` that is part of the state."""
+    """The common base of the losses: `reduction`, and `weight`, a buffer."""
+
+    weight: Tensor | None
 
     def __init__(self, weight: TensorLike | None = None, reduction: str = "mean") -> None:
         check_reduction(type(self).__name__, reduction)
@@ -28,6 +30,12 @@ class Loss(Module):
 
 class CrossEntropyLoss(Loss):
     """`cross_entropy` as a module.
+
+    Args:
+        weight: one factor per class, `(C,)`; a buffer.
+        ignore_index: elements whose target is this index are ignored.
+        reduction: "mean", "sum" or "none".
+        label_smoothing: ε in [0, 1].
 
     >>> import tensorgrad as tg
     >>> tg.nn.CrossEntropyLoss()(tg.zeros(3, 2), tg.tensor([0, 1, 1]))
@@ -47,12 +55,24 @@ class CrossEntropyLoss(Loss):
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
         """The loss of logits (N, C, ...) for a target."""
-        settings = {"ignore_index": self.ignore_index, "label_smoothing": self.label_smoothing}
-        return cross_entropy(input, target, self.weight, reduction=self.reduction, **settings)
+        return cross_entropy(
+            input,
+            target,
+            self.weight,
+            ignore_index=self.ignore_index,
+            reduction=self.reduction,
+            label_smoothing=self.label_smoothing,
+        )
 
 
 class NLLLoss(Loss):
-    """`nll_loss` as a module."""
+    """`nll_loss` as a module.
+
+    Args:
+        weight: one factor per class, `(C,)`; a buffer.
+        ignore_index: elements whose target is this index are ignored.
+        reduction: "mean", "sum" or "none".
+    """
 
     def __init__(self, weight: TensorLike | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
@@ -64,7 +84,7 @@ class NLLLoss(Loss):
 
 
 class MSELoss(Loss):
-    """`mse_loss` as a module."""
+    """`mse_loss` as a module. `reduction` is "mean", "sum" or "none"."""
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(None, reduction)
@@ -75,7 +95,7 @@ class MSELoss(Loss):
 
 
 class L1Loss(Loss):
-    """`l1_loss` as a module."""
+    """`l1_loss` as a module. `reduction` is "mean", "sum" or "none"."""
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(None, reduction)
@@ -86,7 +106,12 @@ class L1Loss(Loss):
 
 
 class BCELoss(Loss):
-    """`binary_cross_entropy` as a module."""
+    """`binary_cross_entropy` as a module.
+
+    Args:
+        weight: a factor per element, of any shape that broadcasts; a buffer.
+        reduction: "mean", "sum" or "none".
+    """
 
     def __init__(self, weight: TensorLike | None = None, *, reduction: str = "mean") -> None:
         super().__init__(weight, reduction)
@@ -97,7 +122,15 @@ class BCELoss(Loss):
 
 
 class BCEWithLogitsLoss(Loss):
-    """`binary_cross_entropy_with_logits` as a module."""
+    """`binary_cross_entropy_with_logits` as a module.
+
+    Args:
+        weight: a factor per element, of any shape that broadcasts; a buffer.
+        reduction: "mean", "sum" or "none".
+        pos_weight: a factor for the positive examples, of any shape that broadcasts; a buffer.
+    """
+
+    pos_weight: Tensor | None
 
     def __init__(
         self,
@@ -111,12 +144,13 @@ class BCEWithLogitsLoss(Loss):
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
         """The loss of logits."""
-        weights = {"weight": self.weight, "pos_weight": self.pos_weight}
-        return binary_cross_entropy_with_logits(input, target, reduction=self.reduction, **weights)
+        return binary_cross_entropy_with_logits(
+            input, target, self.weight, reduction=self.reduction, pos_weight=self.pos_weight
+        )
 
 
 class SoftMarginLoss(Loss):
-    """`soft_margin_loss` as a module."""
+    """`soft_margin_loss` as a module. `reduction` is "mean", "sum" or "none"."""
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(None, reduction)

@@ -1,4 +1,4 @@
-"""Checkpoints: all that decides how training goes on, in one safetensors file."""
+"""Checkpoints: the complete state of a training run in one safetensors file."""
 
 from __future__ import annotations
 
@@ -22,45 +22,45 @@ from tensorgrad.storage import StorageError, as_path, digest, read_file, save
 
 FORMAT = "tensorgrad checkpoint 2"
 UNSIGNED = "tensorgrad checkpoint 1"
-"""The format before checksums; such files still load."""
+"""The format before checksums; such files can still be loaded."""
 DOCUMENT = "training.json"
-"""The tensor that holds, as bytes of text, all that isn't an array: in the file's header its size would be limited."""
+"""The tensor with everything but the arrays, as bytes of JSON: the size of the file's header is limited."""
 
 
 PARTS = ("model", "optimizer", "generators", "loader", "history")
 
 
 class CheckpointError(TensorgradError, ValueError):
-    """A checkpoint that doesn't fit the training it is to be loaded into; nothing was changed."""
+    """A checkpoint that doesn't match the training run it is loaded into; nothing was changed."""
 
 
 class Checkpoint:
-    """Saves and restores model, optimizer, history, the loader's place, and the states of the random generators.
+    """Saves and restores model, optimizer, history, the loader's position, and the states of the random generators.
 
-    The generators are the package-wide one and those that are attributes of modules; a loader saves its own.
+    The generators are the package's and those that are attributes of modules; a loader saves its own.
 
     Args:
         path: the file.
-        model: parameters and buffers are saved.
+        model: its parameters and buffers are saved.
         optimizer: its arrays, counts and options are saved.
         loader: its `state_dict()` is saved, if it has one.
     """
 
-    def __init__(self, path: str | os.PathLike, model: Module, optimizer: Optimizer, loader: Any) -> None:
+    def __init__(self, path: str | os.PathLike[str], model: Module, optimizer: Optimizer, loader: Any) -> None:
         self.path = Path(as_path("checkpoint", path))
         self.model = model
         self.optimizer = optimizer
         self.loader = loader
 
     def save(self, history: History) -> None:
-        """Write the file; an earlier one is there until this one is complete. Raises StorageError."""
+        """Write the file; an existing one is replaced when the new one is complete. Raises StorageError."""
         document, arrays = split(self._state() | {"history": history.to_dict()})
         arrays[DOCUMENT] = np.frombuffer(json.dumps(document).encode(), np.uint8)
         facts = {"format": FORMAT, "epochs": str(len(history.epochs)), "steps": str(len(history.steps))}
         save(arrays, self.path, facts | {"sha256": digest(arrays, facts)})
 
     def exists(self) -> bool:
-        """Whether there is a file to resume from. Raises StorageError where that can't be told."""
+        """Whether there is a file to resume from. Raises StorageError if the file system doesn't tell."""
         try:
             os.stat(self.path)
         except FileNotFoundError:
@@ -70,15 +70,15 @@ class Checkpoint:
         return True
 
     def restore(self) -> History:
-        """Put everything back as it was saved, and return the history.
+        """Restore everything that was saved, and return the history.
 
-        In two phases: first each part checks what it is to load and prepares it, then all of them load, which can't
-        fail. So there is no half-way.
+        In two phases: first each part checks its state and prepares it, then all parts load, which can't fail. So
+        either all parts are restored or none.
 
         Raises:
-            StorageError: a file that can't be read.
-            CheckpointError: not a checkpoint, a damaged one, or one of another model, optimizer or loader: a report of
-                all that differs. Nothing was changed then.
+            StorageError: the file can't be read.
+            CheckpointError: the file isn't a checkpoint, is damaged, or belongs to another model, optimizer or loader.
+                The message reports all differences, and nothing was changed.
         """
         state = self._read()
         loads, problems = {}, []
@@ -89,8 +89,8 @@ class Checkpoint:
                 problems.append(_complaint(name, error))
         problems = problems or self._load_unchecked(state)
         if problems:
-            report = f"{self.path} doesn't fit; nothing was changed:" + "".join(f"\n{text}" for text in problems)
-            fix = "build model, optimizer and loader as they were built before, or start anew with another file"
+            report = f"{self.path} doesn't match; nothing was changed:" + "".join(f"\n{text}" for text in problems)
+            fix = "build model, optimizer and loader as before, or start again with another file"
             raise CheckpointError(restate("resume", report, fix=fix))
         with deferred() as ctrl_c:
             loaded = {name: load() for name, load in loads.items()}
@@ -99,7 +99,7 @@ class Checkpoint:
         return loaded["history"]
 
     def _state(self) -> dict[str, Any]:
-        """Everything but the history: nested dicts with arrays as leaves."""
+        """The state of everything but the history: nested dicts with arrays as leaves."""
         return {
             "model": {name: tensor.data for name, tensor in self.model.state_dict().items()},
             "optimizer": self.optimizer.state_dict(),
@@ -108,23 +108,23 @@ class Checkpoint:
         }
 
     def _parts(self, state: dict[str, Any]) -> dict[str, Any]:
-        """What loads a state; a loader only if it has one and one was saved."""
+        """The objects that load a state; the loader only if it can and if one was saved."""
         parts = {"model": self.model, "optimizer": self.optimizer}
         has_state = hasattr(self.loader, "load_state_dict") and state["loader"] is not None
         return parts | ({"loader": self.loader} if has_state else {})
 
     def _checked_parts(self, state: dict[str, Any]) -> dict[str, Callable[[Any], Callable[[], Any]]]:
-        """For each part the function that checks its state and returns the function that loads it."""
+        """By name of the part, a function that checks its state and returns a function that loads it."""
         parts = {"generators": self._prepare_generators, "history": _prepare_history}
         checked = {name: part for name, part in self._parts(state).items() if not _loads_in_its_own_way(part)}
         return parts | {name: part.prepare_state_dict for name, part in checked.items()}
 
     def _load_unchecked(self, state: dict[str, Any]) -> list[str]:
-        """Load the parts that only their own `load_state_dict` can check; if one complains, those before it go back."""
+        """Load the parts that can't check without loading; if one fails, restore the others. Returns the problems."""
         loaded = []
         for name, part in self._parts(state).items():
             if _loads_in_its_own_way(part):
-                if name != "loader":  # the last; one that gets a state back, its own too, would go on in mid-epoch
+                if name != "loader":  # the last part; and a loader that loads a state, even its own, resumes mid-epoch
                     loaded.append((part, copy.deepcopy(part.state_dict())))
                 try:
                     part.load_state_dict(state[name])
@@ -138,8 +138,8 @@ class Checkpoint:
         own = dict(self._generators())
         names = sorted(saved) if isinstance(saved, dict) else saved
         if names != sorted(own):
-            expected = f"those of {sorted(own)}"
-            raise CheckpointError(restate("random generators", f"{names} were saved", expected=expected))
+            problem = f"the checkpoint must hold the generators {sorted(own)}, got {names}"
+            raise CheckpointError(restate("random generators", problem))
         loads = [prepare_generator_state(name, generator, saved[name]) for name, generator in own.items()]
 
         def load() -> None:
@@ -156,14 +156,14 @@ class Checkpoint:
                     yield f"{path}.{name}", value
 
     def _read(self) -> dict[str, Any]:
-        """The state in the file, complete and undamaged; whether it fits is still to be seen."""
+        """The state in the file, after checking that it is complete and undamaged."""
         arrays, facts = read_file("resume", self.path)
         if facts.get("format") not in (FORMAT, UNSIGNED) or DOCUMENT not in arrays:
-            problem, fix = f"{self.path} holds tensors, but no state of training", "tg.load reads its tensors"
+            problem, fix = f"{self.path} holds tensors, but isn't a checkpoint", "tg.load reads its tensors"
             raise CheckpointError(restate("resume", problem, expected=f"the format {FORMAT!r}", fix=fix))
-        told = {name: value for name, value in facts.items() if name != "sha256"}
-        if facts["format"] == FORMAT and facts.get("sha256") != digest(arrays, told):
-            raise self._damaged("its checksum says that it was changed after it was written")
+        signed = {name: value for name, value in facts.items() if name != "sha256"}
+        if facts["format"] == FORMAT and facts.get("sha256") != digest(arrays, signed):
+            raise self._damaged("the checksum is wrong, so the file was changed after it was written")
         try:
             state = joined(json.loads(arrays.pop(DOCUMENT).tobytes()), arrays)
             missing = [name for name in PARTS if name not in state]
@@ -171,11 +171,11 @@ class Checkpoint:
         except Exception as error:  # its text can be anything
             raise self._damaged(f"{type(error).__name__}: {error}") from error
         if missing or counts.items() - facts.items():
-            raise self._damaged(f"it has no {missing}" if missing else "its history isn't whole")
+            raise self._damaged(f"the parts {missing} are missing" if missing else "the history is incomplete")
         return state
 
     def _damaged(self, problem: str) -> CheckpointError:
-        fix = "resume from a copy of it, or start anew with another file"
+        fix = "resume from a copy, or start again with another file"
         return CheckpointError(restate("resume", f"{self.path} is damaged; nothing was changed: {problem}", fix=fix))
 
 
@@ -186,7 +186,7 @@ def _prepare_history(records: Any) -> Callable[[], History]:
 
 
 def _loads_in_its_own_way(part: Any) -> bool:
-    """Whether `load_state_dict` is of a class below the one that gives `prepare_state_dict`, or there is none such."""
+    """Whether a part must load to check: it overrides `load_state_dict`, or has no `prepare_state_dict`."""
     for kind in type(part).__mro__:
         if "prepare_state_dict" in vars(kind):
             return False
@@ -199,12 +199,16 @@ def _complaint(name: str, error: Exception) -> str:
     return str(error) if isinstance(error, TensorgradError) else f"{name}: {type(error).__name__}: {error}"
 
 
-MARK = "$array"
-"""The key of the note that stands for an array: {"$array": its name in the file}."""
+REFERENCE = "$array"
+"""The key of a reference to an array: {"$array": its name in the file}."""
 
 
 def split(tree: dict[str, Any], path: str = "") -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Nested dicts with arrays as leaves, as nested dicts with notes in their place, and the arrays by name.
+    """Separate nested dicts from the arrays in them: the dicts with references instead, and the arrays by name.
+
+    Args:
+        tree: nested dicts with text as keys.
+        path: what the names of the arrays begin with.
 
     >>> split({"a": {"x": np.zeros(2), "n": 1}})
     ({'a': {'x': {'$array': 'a/x'}, 'n': 1}}, {'a/x': array([0., 0.])})
@@ -212,7 +216,7 @@ def split(tree: dict[str, Any], path: str = "") -> tuple[dict[str, Any], dict[st
     document, arrays = {}, {}
     for key, value in tree.items():
         if isinstance(value, np.ndarray):
-            document[key] = {MARK: path + key}
+            document[key] = {REFERENCE: path + key}
             arrays[path + key] = value
         elif isinstance(value, dict):
             document[key], below = split(value, f"{path}{key}/")
@@ -223,7 +227,7 @@ def split(tree: dict[str, Any], path: str = "") -> tuple[dict[str, Any], dict[st
 
 
 def joined(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """What `split` took apart.
+    """The nested dicts that `split` separated.
 
     >>> joined({"a": {"x": {"$array": "a/x"}, "n": 1}}, {"a/x": 2})
     {'a': {'x': 2, 'n': 1}}
@@ -231,7 +235,7 @@ def joined(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> dict[str,
     tree = {}
     for key, value in document.items():
         if isinstance(value, dict):
-            is_note = isinstance(value.get(MARK), str)
-            value = arrays[value[MARK]] if is_note else joined(value, arrays)
+            is_reference = isinstance(value.get(REFERENCE), str)
+            value = arrays[value[REFERENCE]] if is_reference else joined(value, arrays)
         tree[key] = value
     return tree

@@ -1,4 +1,4 @@
-"""Using a network: the forward pass alone, nothing recorded."""
+"""Evaluate a network: the forward pass alone, without recording gradients."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.nn.data import DataLoader, Dataset
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.training.history import Means
-from tensorgrad.ops.operands import as_tensor, values
+from tensorgrad.ops.operands import TensorLike, as_tensor, values
 from tensorgrad.tensor import Tensor
 
 Metric = Callable[[Tensor, Tensor], Any]
-"""A function of a batch's outputs and targets that gives their mean score, a number."""
+"""A function (outputs, targets) of a batch -> its mean score, a number."""
 
 
-def accuracy(output: Tensor, target: Tensor) -> float:
-    """The share of rows whose largest output is the target class; a row with a NaN has no largest, and is wrong.
+def accuracy(output: TensorLike, target: TensorLike) -> float:
+    """The fraction of rows whose largest output is the target class. A row with a NaN is wrong.
 
     Args:
-        output: scores or probabilities `(N, C)`, C ≥ 2. (One column may hold logits or probabilities, whose thresholds
-            differ: 0 and 0.5.)
-        target: class indices `(N,)`, integers, or probabilities `(N, C)`, of which the largest counts.
+        output: scores or probabilities `(N, C)`, C ≥ 2. One column may hold logits or probabilities, whose thresholds
+            differ (0 and 0.5), so it is refused.
+        target: class indices `(N,)`, or probabilities `(N, C)`, whose largest is the class.
 
     Raises:
         ShapeError: other shapes.
@@ -39,7 +39,8 @@ def accuracy(output: Tensor, target: Tensor) -> float:
     scores, labels = values(output), values(target)
     if scores.ndim != 2 or labels.shape not in (scores.shape, scores.shape[:1]):
         expected = "output (N, C), and target (N,) or (N, C)"
-        raise ShapeError(restate("accuracy", "the shapes don't fit", expected=expected, output=output, target=target))
+        problem = "the shapes of output and target don't match"
+        raise ShapeError(restate("accuracy", problem, expected=expected, output=output, target=target))
     if scores.shape[1] < 2:
         problem = "one column has no largest: every row would be of class 0"
         fix = "compare with a threshold: (output[:, 0] > 0) == target for logits, > 0.5 for probabilities"
@@ -52,7 +53,7 @@ def accuracy(output: Tensor, target: Tensor) -> float:
 
 
 def measure(metrics: Mapping[str, Metric] | None, output: Tensor, target: Tensor) -> dict[str, float]:
-    """The metrics of a batch; without any, the accuracy if the batch looks like one of classification."""
+    """The metrics of a batch; by default the accuracy, if the targets are class indices."""
     if metrics is None:
         several = output.ndim == 2 and output.shape[1] > 1
         classification = several and target.ndim == 1 and target.dtype.kind in "iu"
@@ -64,15 +65,15 @@ def measure(metrics: Mapping[str, Metric] | None, output: Tensor, target: Tensor
 def unpack(batch: Any) -> tuple[tuple[Tensor, ...], Tensor]:
     """A batch (x, ..., target) as the model's inputs and the target, all tensors."""
     if not isinstance(batch, tuple | list) or len(batch) < 2:
-        problem, expected = "this is no batch to learn from", "a tuple (x, target), or (x1, x2, ..., target)"
-        raise ArgumentError(restate("batch", problem, expected=expected, batch=batch))
+        problem = "the loader must yield batches (x, target), or (x1, x2, ..., target)"
+        raise ArgumentError(restate("batch", problem, batch=batch))
     *inputs, target = [as_tensor(field) for field in batch]
     return tuple(inputs), target
 
 
 @contextmanager
 def evaluating(model: Module) -> Iterator[None]:
-    """In eval mode, with nothing recorded; afterwards each module is back in the mode it was in."""
+    """Within, evaluation mode without recording gradients; afterwards each module is in its former mode."""
     modes = [(module, module.training) for module in model.modules()]
     model.eval()
     try:
@@ -89,12 +90,12 @@ def evaluate(
     loss: Callable[[Tensor, Tensor], Tensor] | None = None,
     metrics: Mapping[str, Metric] | None = None,
 ) -> dict[str, float]:
-    """The means of loss and metrics over all images of a loader, in eval mode and with nothing recorded.
+    """The means of loss and metrics over all images of a loader, in evaluation mode and without recording gradients.
 
     Args:
-        model: the network; its modules end up in the mode they were in.
+        model: the network; afterwards its modules are in their former mode.
         loader: batches (x, target).
-        loss: a function (output, target) -> scalar, the mean over a batch; None leaves it out.
+        loss: a function (output, target) -> scalar, the mean over a batch; None for the metrics alone.
         metrics: functions (output, target) -> number by name; by default the accuracy, if targets are class indices.
 
     Raises:
@@ -113,21 +114,21 @@ def evaluate(
             values = {} if loss is None else {"loss": loss(output, target).item()}
             means.add(values | measure(metrics, output, target), len(inputs[0]))
     if not means.count:
-        raise ArgumentError(restate("evaluate", "the loader gave no images", loader=loader))
+        raise ArgumentError(restate("evaluate", "loader must yield at least one image", loader=loader))
     return means.values()
 
 
 def predict(model: Module, data: Any, batch_size: int = 256) -> Tensor:
-    """The outputs of the model for all of `data`, in eval mode and with nothing recorded.
+    """The outputs of the model for all of `data`, in evaluation mode and without recording gradients.
 
     Args:
-        model: the network; its modules end up in the mode they were in.
-        data: an array or Tensor `(N, ...)`; a Dataset or a loader of batches, of which targets, the last of several
+        model: the network; afterwards its modules are in their former mode.
+        data: an array or Tensor `(N, ...)`; or a Dataset or a loader of batches, whose targets, the last of several
             fields, are ignored.
-        batch_size: how many rows go through the model at once, where `data` doesn't come in batches.
+        batch_size: the number of rows per call of the model, unless `data` comes in batches.
 
     Returns:
-        A Tensor with the outputs' rows in the order of the data.
+        A Tensor with the rows of the outputs, in the order of the data.
 
     Raises:
         ArgumentError: a loader without batches.
@@ -139,7 +140,7 @@ def predict(model: Module, data: Any, batch_size: int = 256) -> Tensor:
     with evaluating(model):
         outputs = [model(*inputs).data for inputs in _inputs(data, batch_size)]
     if not outputs:
-        raise ArgumentError(restate("predict", "the loader gave no batches", data=data))
+        raise ArgumentError(restate("predict", "data must yield at least one batch", data=data))
     # [(n, ...), ...] -> (N, ...)
     return Tensor(np.concatenate(outputs))
 

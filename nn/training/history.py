@@ -1,4 +1,4 @@
-"""What happened in training: plain records, a dict per step and per epoch."""
+"""The history of a training run: a dict per step and per epoch."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ class History:
     """The records of a training run, as JSON can hold them; `fit` returns one.
 
     Attributes:
-        steps: per step `step` and `epoch` (from 1), `batch` (its size), `images` (seen so far), `loss`, the metrics,
+        steps: per step `step` and `epoch` (from 1), `batch` (its size), `images` (so far), `loss`, the metrics,
             `learning_rate`, and `seconds` since training began.
         epochs: per epoch `epoch`, `step` and `images` at its end, the means of `loss` and metrics over its images,
-            `validation_loss` and the like where there is validation, `learning_rate` of its last step, `seconds`.
+            `validation_loss` and the other means of validation, `learning_rate` of its last step, `seconds`.
 
     >>> history = History()
     >>> history.epochs.append({"epoch": 1, "loss": 0.5})
@@ -34,14 +34,14 @@ class History:
     epochs: list[Record] = field(default_factory=list)
 
     def __getitem__(self, name: str) -> list[Any]:
-        """One value of every epoch, such as `history["validation_accuracy"]`; None where an epoch lacks it."""
+        """One value per epoch, such as `history["validation_accuracy"]`; None for an epoch without it."""
         if not any(name in record for record in self.epochs):
             raise KeyError(f"no epoch has {name!r}; they have {sorted(set().union(*self.epochs))}")
         return [record.get(name) for record in self.epochs]
 
     @property
     def images(self) -> int:
-        """The number of images seen, each as often as it was seen."""
+        """The number of images trained on, those of every epoch counted."""
         return self.steps[-1]["images"] if self.steps else 0
 
     @property
@@ -57,16 +57,16 @@ class History:
     def add_step(
         self, epoch: int, size: int, values: Mapping[str, float], learning_rate: float, seconds: float
     ) -> Record:
-        """Note a step over `size` images and return its record."""
-        record = {"step": len(self.steps) + 1, "epoch": epoch, "batch": size, "images": self.images + size}
-        self.steps.append(record | values | {"learning_rate": learning_rate, "seconds": seconds})
+        """Add the record of a step over `size` images, and return it."""
+        record: Record = {"step": len(self.steps) + 1, "epoch": epoch, "batch": size, "images": self.images + size}
+        self.steps.append(record | {**values} | {"learning_rate": learning_rate, "seconds": seconds})
         return self.steps[-1]
 
     def add_epoch(self, values: Mapping[str, float], seconds: float) -> Record:
-        """Note the end of an epoch after its last step and return its record."""
+        """Add the record of an epoch after its last step, and return it."""
         last = self.steps[-1]
-        record = {key: last[key] for key in ("epoch", "step", "images")}
-        self.epochs.append(record | values | {"learning_rate": last["learning_rate"], "seconds": seconds})
+        record: Record = {key: last[key] for key in ("epoch", "step", "images")}
+        self.epochs.append(record | {**values} | {"learning_rate": last["learning_rate"], "seconds": seconds})
         return self.epochs[-1]
 
     def to_dict(self) -> dict[str, list[Record]]:
@@ -75,19 +75,21 @@ class History:
 
     @classmethod
     def from_dict(cls, records: Mapping[str, Iterable[Record]]) -> Self:
-        """The history of which `to_dict` made `records`. Raises ArgumentError for anything else."""
-        lists = [records.get(name) for name in ("steps", "epochs")] if isinstance(records, Mapping) else [None]
+        """The history from the records of `to_dict`. Raises ArgumentError for anything else."""
+        lists: list[Any] = (
+            [records.get(name) for name in ("steps", "epochs")] if isinstance(records, Mapping) else [None]
+        )
         if not all(isinstance(kind, list | tuple) and all(map(_is_record, kind)) for kind in lists):
-            expected = "a dict of two lists, 'steps' and 'epochs', of dicts with text as keys"
-            raise ArgumentError(restate("History.from_dict", "this is no history", expected=expected, records=records))
+            problem = "records must be a dict of two lists, 'steps' and 'epochs', of dicts with str keys"
+            raise ArgumentError(restate("History.from_dict", problem, records=records))
         steps, epochs = ([dict(record) for record in kind] for kind in lists)
         return cls(steps, epochs)
 
     def check_whole(self) -> None:
-        """Raise ArgumentError unless training can go on from these records: all there, in order, numbers that add up.
+        """Raise ArgumentError unless training can resume from these records: complete, in order, with right counts.
 
-        Other entries than `fit`'s own may hold anything, but for the steps of an epoch that isn't finished, whose means
-        are still to be taken.
+        Entries other than `fit`'s own may be anything, except in the steps of the unfinished epoch, whose means are
+        still to be computed.
         """
         epoch, images = 1, 0
         ends = {record.get("step"): record for record in self.epochs if is_count(record.get("step"))}
@@ -100,7 +102,7 @@ class History:
                 epoch += 1
         if epoch <= len(self.epochs):
             problem = f"{len(self.epochs)} epochs are recorded, but the steps of {epoch - 1}"
-            raise ArgumentError(restate("History", problem, fix="begin anew"))
+            raise ArgumentError(restate("History", problem, fix="start again"))
         for record in self.current_epoch():
             _check_record(f"step {record['step']}", record, {}, tuple(measures(record)))
 
@@ -114,7 +116,7 @@ def _is_record(record: Any) -> bool:
 
 
 def _check_record(place: str, record: Record, counts: dict[str, int], more: tuple[str, ...] = ()) -> None:
-    """Raise ArgumentError unless a record has these counts, and numbers where `fit` and `more` need some."""
+    """Raise ArgumentError unless a record has these counts, and numbers under `fit`'s own names and those in `more`."""
     wrong = [f"{key} is {record.get(key)!r}, not {n}" for key, n in counts.items() if not _is(record.get(key), n)]
     needed = ("loss", "learning_rate", "seconds", *more)
     wrong += [f"{key} is {record.get(key)!r}, not a number" for key in needed if not _is_number(record.get(key))]
@@ -143,7 +145,7 @@ class Means:
         self.count = 0
 
     def add(self, values: Mapping[str, float], size: int) -> None:
-        """Count the means over a batch of `size` images."""
+        """Add the means over a batch of `size` images."""
         for name, value in values.items():
             self._sums[name] = self._sums.get(name, 0.0) + value * size
         self.count += size
@@ -162,7 +164,7 @@ class Means:
 
 
 NOT_MEASURED = ("step", "epoch", "batch", "images", "learning_rate", "seconds")
-"""What a record holds besides losses and metrics."""
+"""The entries of a record besides losses and metrics."""
 
 
 def measures(record: Record) -> dict[str, float]:
@@ -171,7 +173,7 @@ def measures(record: Record) -> dict[str, float]:
 
 
 def as_text(record: Record) -> str:
-    """The losses and metrics of a record in a line: `loss 0.1234, accuracy 97.5 %`."""
+    """The losses and metrics of a record in one line: `loss 0.1234, accuracy 97.5 %`."""
     return ", ".join(
         f"{name.replace('_', ' ')} " + (f"{value:.1%}".replace("%", " %") if "accuracy" in name else f"{value:#.4g}")
         for name, value in measures(record).items()

@@ -1,4 +1,4 @@
-"""Ctrl-C that waits for the end of the step."""
+"""Delay Ctrl-C until the end of a step."""
 
 from __future__ import annotations
 
@@ -17,10 +17,9 @@ class Interrupt:
 
 @contextmanager
 def deferred() -> Iterator[Interrupt]:
-    """Inside, the first Ctrl-C only sets `requested`, so that no step is torn; a second one stops at once.
+    """Within, the first Ctrl-C only sets `requested`, so that the step is finished; a second one stops at once.
 
-    Where Ctrl-C means something else already, is ignored, as under nohup, or arrives in another thread, this changes
-    nothing.
+    No effect if the program handles Ctrl-C itself or ignores it, as under nohup, or outside the main thread.
     """
     interrupt = Interrupt()
     in_main_thread = threading.current_thread() is threading.main_thread()
@@ -36,5 +35,5 @@ def deferred() -> Iterator[Interrupt]:
     try:
         yield interrupt
     finally:
-        if signal.getsignal(signal.SIGINT) is remember:  # not what someone has set meanwhile
+        if signal.getsignal(signal.SIGINT) is remember:  # unless another handler was set meanwhile
             signal.signal(signal.SIGINT, signal.default_int_handler)

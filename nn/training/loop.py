@@ -26,11 +26,11 @@ from tensorgrad.nn.training.progress import Silent, reporter
 from tensorgrad.tensor import Tensor
 
 Callback = Callable[[Record], bool | None]
-"""Gets the record of a step or an epoch; True ends the training."""
+"""A function of the record of a step or epoch; it returns True to end the training."""
 
 
 class TrainingInterrupted(KeyboardInterrupt):
-    """Ctrl-C ended the training between two steps. `history` holds what happened so far."""
+    """Ctrl-C ended the training between two steps. `history` has the records so far."""
 
     def __init__(self, message: str, history: History) -> None:
         super().__init__(message)
@@ -49,7 +49,7 @@ def fit(
     clip_norm: float | None = None,
     on_step_end: Callback | None = None,
     on_epoch_end: Callback | None = None,
-    checkpoint: str | os.PathLike | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
     resume: bool = False,
     seed: int | None = None,
@@ -57,40 +57,41 @@ def fit(
     stop_on_nan: bool = True,
     compile: bool = False,
 ) -> History:
-    """Train a model: per batch forget the gradients, forward, loss, backward, step; per epoch validate and save.
+    """Train a model: per batch zero the gradients, forward, loss, backward, step; per epoch validate and save.
 
     Args:
-        model: the network, which ends up in training mode.
-        train_loader: batches (x, target), or (x1, x2, ..., target) for a model of several inputs; iterated anew for
-            each epoch.
+        model: the network; `fit` leaves it in training mode.
+        train_loader: batches (x, target), or (x1, x2, ..., target) for a model of several inputs; iterated once per
+            epoch.
         loss: a function (output, target) -> scalar tensor, the mean over the batch.
         optimizer: over the model's parameters.
-        epochs: how many there are to be in all, those before a resume included.
+        epochs: the number of epochs in all, including those before a resume.
         validation: a loader to `evaluate` on after each epoch.
         metrics: functions (output, target) -> number by name; by default the accuracy, if targets are class indices.
-        clip_norm: bound for the norm of all gradients together: see `clip_grad_norm_`.
-        on_step_end, on_epoch_end: called with the record of each step and epoch; returning True ends the training.
+        clip_norm: the bound for the norm of all gradients together, see `clip_grad_norm_`.
+        on_step_end: called with the record of each step; returning True ends the training.
+        on_epoch_end: called with the record of each epoch; returning True ends the training.
         checkpoint: a file to save to after each epoch, and when training ends early.
-        checkpoint_every: save after every so many steps too.
-        resume: go on from the checkpoint, if there is one. The weights, the records and all random numbers are then to
-            the bit what they would have been without the stop (`seconds` apart), if model, optimizer and loader are
-            built alike. A loader without `state_dict` must give the same batches again.
-        seed: start the package-wide random generator from it, unless resuming.
-        progress: a bar per epoch on a terminal or in a notebook, a line per epoch elsewhere; False for neither. With
-            "bar" one for the whole training that leaves no lines, and nothing elsewhere: for trainings among others.
-        stop_on_nan: raise when the loss is NaN or infinite, before the weights are touched.
-        compile: replay steps as `tg.compile` records them: the same training, faster.
+        checkpoint_every: save after every `checkpoint_every` steps too.
+        resume: resume from the checkpoint, if there is one. Weights, records (except `seconds`) and random numbers are
+            then the same to the bit as without the interruption, if model, optimizer and loader are built alike. A
+            loader without `state_dict` must yield the same batches again.
+        seed: the seed of the package's random generator, set unless resuming.
+        progress: True for a bar per epoch on a terminal or in a notebook and a line per epoch elsewhere; "bar" for one
+            bar for the whole training, which leaves no lines, and nothing elsewhere; False for nothing.
+        stop_on_nan: raise when the loss is NaN or infinite, before the weights are changed.
+        compile: compile the step with `tg.compile`: the same training, faster.
 
     Returns:
         The history of all steps and epochs.
 
     Raises:
-        ArgumentError: arguments that make no sense together.
+        ArgumentError: an argument out of range, an optimizer of another model, or a loader without batches.
         NonFiniteError: the loss is NaN or infinite.
         CheckpointError: the checkpoint is damaged, or belongs to another model, optimizer or loader; nothing was
             changed.
         StorageError: the checkpoint can't be read or written.
-        TrainingInterrupted: Ctrl-C; the step was finished and the checkpoint, if any, saved. It is a KeyboardInterrupt.
+        TrainingInterrupted: Ctrl-C, a KeyboardInterrupt. The step was finished and the checkpoint, if any, saved.
 
     >>> import tensorgrad as tg
     >>> w = tg.nn.Linear(1, 1)
@@ -123,8 +124,8 @@ def fit(
     step = tg.compile(step) if compile else step
 
     def ends(callback: Callback | None, record: Record, due: bool) -> bool:
-        """Between two steps: call back, save if it is due or training ends here, and say whether it does."""
-        end = True  # as it does when the callback raises
+        """After a step or epoch: call back, save if due or if training ends here; return whether it ends."""
+        end = True  # if the callback raises
         try:
             end = callback is not None and callback(record) is True
         finally:
@@ -155,7 +156,8 @@ def fit(
                     return history
 
             if not means.count:
-                raise ArgumentError(restate("fit", f"no batches in epoch {epoch}", train_loader=train_loader))
+                problem = f"train_loader yielded no batches in epoch {epoch}"
+                raise ArgumentError(restate("fit", problem, train_loader=train_loader))
             values = {} if validation is None else evaluate(model, validation, loss, metrics)
             values = means.values() | {f"validation_{name}": value for name, value in values.items()}
             record = history.add_epoch(values, clock())
@@ -170,7 +172,7 @@ def _check(
     optimizer: Optimizer,
     epochs: int,
     metrics: Mapping[str, Metric] | None,
-    checkpoint: str | os.PathLike | None,
+    checkpoint: str | os.PathLike[str] | None,
     checkpoint_every: int | None,
     resume: bool,
 ) -> None:
@@ -178,27 +180,28 @@ def _check(
         raise ArgumentError(restate("fit", problem, fix=fix, **arguments))
 
     if not isinstance(epochs, int) or epochs < 0:
-        refuse("no such number of epochs", "pass an int ≥ 0", epochs=epochs)
+        refuse(f"epochs must be an int ≥ 0, got {epochs!r}", epochs=epochs)
     if checkpoint_every is not None and (not isinstance(checkpoint_every, int) or checkpoint_every < 1):
-        refuse("no such number of steps", "pass an int ≥ 1", checkpoint_every=checkpoint_every)
+        problem = f"checkpoint_every must be an int ≥ 1, got {checkpoint_every!r}"
+        refuse(problem, checkpoint_every=checkpoint_every)
     if checkpoint is None and (resume or checkpoint_every is not None):
-        refuse("no file to save to or to resume from", "pass checkpoint=path", checkpoint=checkpoint)
+        refuse("resume and checkpoint_every need a file", "pass checkpoint=path", checkpoint=checkpoint)
     taken = [name for name in metrics or () if name in ("loss", *NOT_MEASURED)]
     if taken:
-        refuse(f"the records use the name {taken[0]!r} themselves", "rename the metric", metrics=taken)
+        refuse(f"the name {taken[0]!r} in metrics is an entry of every record", "rename the metric", metrics=taken)
     own = set(model.parameters())
     if not any(p in own for p in optimizer.named_parameters().values()):
-        fix = "build it over model.parameters() of this very model"
-        refuse("the optimizer trains none of the model's parameters", fix, optimizer=optimizer)
+        fix = "build the optimizer with model.parameters() of this model"
+        refuse("optimizer has none of the model's parameters", fix, optimizer=optimizer)
 
 
 def _begin(saved: Checkpoint | None, resume: bool, seed: int | None, report: Silent) -> History:
-    """The history so far: that of the checkpoint, or an empty one."""
-    if resume and saved.exists():
-        history = saved.restore()
-        report.say(f"resuming from {saved.path} after step {len(history.steps)}, epoch {len(history.epochs)} done")
-        return history
-    if resume:
+    """The history so far: that of the checkpoint when resuming, else an empty one."""
+    if resume and saved is not None:
+        if saved.exists():
+            history = saved.restore()
+            report.say(f"resuming from {saved.path} after step {len(history.steps)}, epoch {len(history.epochs)} done")
+            return history
         report.say(f"no checkpoint at {saved.path} yet: starting from the beginning")
     if seed is not None:
         manual_seed(seed)
@@ -206,7 +209,7 @@ def _begin(saved: Checkpoint | None, resume: bool, seed: int | None, report: Sil
 
 
 def _clock(seconds: float) -> Callable[[], float]:
-    """The seconds since now, on top of those given."""
+    """A function that returns `seconds` plus the seconds since this call."""
     start = time.perf_counter() - seconds
     return lambda: time.perf_counter() - start
 
@@ -216,22 +219,22 @@ def _length(loader: Any) -> int | None:
 
 
 def _batches(loader: Iterable[Any], done: int) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
-    """The batches of an epoch after the first `done`: a loader with a state knows them, any other begins anew."""
+    """The batches of an epoch after the first `done`: a loader with a state resumes by itself, others are advanced."""
     skip = 0 if hasattr(loader, "state_dict") else done
     return map(unpack, itertools.islice(loader, skip, None))
 
 
 class _NotFinite(Exception):
-    """Ends a step: the loss, its only argument, is NaN or infinite."""
+    """Ends a step. The argument is the loss, which is NaN or infinite."""
 
 
 def _not_finite(cost: float, history: History) -> NonFiniteError:
     place = f"at step {len(history.steps) + 1}, in epoch {len(history.epochs) + 1}"
     problem = f"the loss is {cost} {place}; the weights are those before this step"
-    fix = "try a smaller learning rate, clip_norm=1.0, or look for NaN in the data; stop_on_nan=False goes on"
+    fix = "try a smaller learning rate, clip_norm=1.0, or look for NaN in the data; stop_on_nan=False continues"
     return NonFiniteError(restate("fit", problem, fix=fix))
 
 
 def _farewell(history: History, saved: Checkpoint | None) -> str:
     place = f"interrupted after step {len(history.steps)}, with {len(history.epochs)} epochs done"
-    return f"{place}; saved to {saved.path}: go on with resume=True" if saved else place
+    return f"{place}; saved to {saved.path}: resume with resume=True" if saved else place

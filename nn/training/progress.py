@@ -14,22 +14,22 @@ from tensorgrad.system.notebook import in_notebook
 
 
 class Silent:
-    """Says nothing; the others say more."""
+    """Reports nothing; subclasses report progress."""
 
     def epoch_begins(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
-        """Epoch `epoch` of `epochs` begins, or goes on after `done` of its `batches`."""
+        """Epoch `epoch` of `epochs` begins, or resumes after `done` of its `batches`."""
 
     def step(self, size: int, means: Record) -> None:
-        """A step over `size` images is done; `means` are those of the epoch so far."""
+        """A step over `size` images is done; `means` are the means over the epoch so far."""
 
     def epoch_ends(self, record: Record) -> None:
         """The epoch's record is complete, validation included."""
 
     def say(self, text: str) -> None:
-        """Something else the user should know."""
+        """Print another message."""
 
     def close(self) -> None:
-        """Training is over, for good or for bad."""
+        """Training has ended or failed."""
 
 
 class Lines(Silent):
@@ -58,7 +58,7 @@ class Lines(Silent):
 
 
 class Bar(Lines):
-    """A tqdm bar for the running epoch on standard error; the line of `Lines` takes its place when the epoch ends."""
+    """A tqdm bar for the running epoch on standard error; the line of `Lines` replaces it when the epoch ends."""
 
     _bar: Any = None
 
@@ -74,24 +74,24 @@ class Bar(Lines):
         self._bar.update()
 
     def epoch_ends(self, record: Record) -> None:
-        """Print the epoch in the place of its bar."""
+        """Replace the bar by the line of the epoch."""
         self.close()
         super().epoch_ends(record)
 
     def close(self) -> None:
-        """Take the bar away."""
+        """Remove the bar."""
         if self._bar is not None:
             self._bar.close()
             self._bar = None
 
 
 class WholeBar(Silent):
-    """One tqdm bar for all epochs on standard error, which leaves nothing behind."""
+    """One tqdm bar for all epochs on standard error, removed at the end."""
 
     _bar: Any = None
 
     def epoch_begins(self, epoch: int, epochs: int, batches: int | None, done: int) -> None:
-        """Draw the bar, if it isn't there."""
+        """Draw the bar in the first epoch."""
         if self._bar is None:
             self._bar = _bar("training", epochs, epoch - 1)
 
@@ -105,7 +105,7 @@ class WholeBar(Silent):
         say(text)
 
     def close(self) -> None:
-        """Take it away."""
+        """Remove it."""
         if self._bar is not None:
             self._bar.close()
 
@@ -118,7 +118,7 @@ def _bar(title: str, total: int | None, done: int) -> Any:
     from tqdm import tqdm
 
     layout = "{desc} |{bar:12}| {n_fmt}/{total_fmt}{postfix} [{remaining}]"
-    size = shutil.get_terminal_size()  # tqdm would show nothing on a terminal that doesn't know its size
+    size = shutil.get_terminal_size()  # tqdm shows nothing on a terminal that doesn't report its size
     return tqdm(
         total=total,
         initial=done,
@@ -136,9 +136,10 @@ def _note(bar: Any, text: str) -> None:
 
 
 def reporter(progress: bool | str) -> Silent:
-    """What fits the place: see `fit`. Raises ArgumentError for another word than "bar"."""
+    """The reporter for `progress`, see `fit`, on this terminal. Raises ArgumentError for a str other than "bar"."""
     if isinstance(progress, str) and progress != "bar":
-        raise ArgumentError(restate("fit", "no such progress", expected='True, False or "bar"', progress=progress))
+        problem = f'progress must be True, False or "bar", got {progress!r}'
+        raise ArgumentError(restate("fit", problem, progress=progress))
     shows_bars = in_notebook() or is_terminal(sys.stderr)
     if not progress or (progress == "bar" and not shows_bars):
         return Silent()

@@ -1,4 +1,4 @@
-"""Whatever a user passes, as an ndarray the engine can work on: native byte order, a real dtype, float32 by default."""
+"""Conversion of arguments to ndarrays for the engine: native byte order, a real dtype, float32 by default."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ SCALARS = (bool, int, float, np.number, np.bool_)
 
 
 def is_float(dtype: np.dtype) -> bool:
-    """Whether gradients can be of this dtype.
+    """Whether a dtype is a float, as gradients must be.
 
     >>> is_float(np.dtype("float64")), is_float(np.dtype("int64"))
     (True, False)
@@ -26,14 +26,15 @@ def is_float(dtype: np.dtype) -> bool:
 
 
 def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
-    """`value` as an ndarray; memory is shared where it can be, unless `copy`.
+    """`value` as an ndarray; memory is shared where possible, unless `copy`.
 
     Arrays keep their dtype. Python floats and lists of them become float32, Python ints int64. Big-endian arrays are
-    converted, any strides and read-only memory are taken as they are.
+    converted; strides and read-only memory are kept.
 
     Raises:
         DTypeError: complex numbers, text, objects, structured dtypes.
-        ArgumentError: lists of uneven lengths. OutOfMemoryError: a copy that doesn't fit into memory.
+        ArgumentError: lists of uneven lengths.
+        OutOfMemoryError: the copy doesn't fit into memory.
 
     >>> as_array([1.0, 2.0]).dtype, as_array(np.zeros(2)).dtype, as_array([1, 2]).dtype
     (dtype('float32'), dtype('float64'), dtype('int64'))
@@ -41,15 +42,13 @@ def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> n
     dtype = None if dtype is None else as_dtype("tensor", dtype)
     try:
         array = np.array(value, dtype) if copy else np.asarray(value, dtype)
-    except TensorgradError:  # of a tensor inside, which says why it can't be read
+    except TensorgradError:  # from a tensor inside, which reports why it can't be read
         raise
     except MemoryError as error:
         raise OutOfMemoryError(restate("tensor", str(error), data=value, dtype=dtype)) from None
     except (ValueError, TypeError, OverflowError) as error:
-        fix = "pass numbers in a regular, box-shaped nesting"
-        raise ArgumentError(
-            restate("tensor", f"no array can be made: {error}", fix=fix, data=value, dtype=dtype)
-        ) from None
+        problem, fix = f"data can't become an array: {error}", "pass numbers in nested lists of even lengths"
+        raise ArgumentError(restate("tensor", problem, fix=fix, data=value, dtype=dtype)) from None
     if dtype is None and array.dtype == np.float64 and not _has_dtype(value):
         array = array.astype(DEFAULT_FLOAT)
     if not array.dtype.isnative:
@@ -59,7 +58,7 @@ def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> n
 
 
 def as_dtype(call: str, dtype: DTypeLike) -> np.dtype:
-    """`dtype` as NumPy's dtype. Raises DTypeError for what names none.
+    """`dtype` as NumPy's dtype. Raises DTypeError for anything else.
 
     >>> as_dtype("zeros", "float32")
     dtype('float32')
@@ -67,8 +66,8 @@ def as_dtype(call: str, dtype: DTypeLike) -> np.dtype:
     try:
         return np.dtype(dtype)
     except TypeError as error:
-        expected = "a NumPy dtype or its name, such as 'float32'"
-        raise DTypeError(restate(call, f"no such dtype: {error}", expected=expected, dtype=dtype)) from None
+        problem = f"dtype must be a NumPy dtype or its name, such as 'float32': {error}"
+        raise DTypeError(restate(call, problem, dtype=dtype)) from None
 
 
 def check_dtype(call: str, dtype: np.dtype, **arguments: Any) -> None:
@@ -79,7 +78,7 @@ def check_dtype(call: str, dtype: np.dtype, **arguments: Any) -> None:
 
 
 def machine_memory() -> int:
-    """The bytes of memory that this machine has; where it doesn't say, more than any machine has."""
+    """The bytes of memory of this machine; `sys.maxsize` if the system doesn't tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, OSError, ValueError):
@@ -105,7 +104,7 @@ def check_memory(call: str, shape: tuple[int, ...], dtype: np.dtype, **arguments
 
 
 def is_device(target: Any) -> bool:
-    """Whether that names a place to compute, as PyTorch names them: "cuda:0", a number, or a torch.device.
+    """Whether `target` is one of PyTorch's devices: "cuda:0", a number, or a torch.device.
 
     >>> is_device("cuda:0"), is_device("float32")
     (True, False)
@@ -122,8 +121,8 @@ DEVICES = frozenset({"cpu", "cuda", "gpu", "hpu", "ipu", "meta", "mps", "npu", "
 def check_device(call: str, device: Any) -> None:
     """Raise ArgumentError for any device but the CPU."""
     if str(device).partition(":")[0] != "cpu":
-        problem, fix = f"there is no device {str(device)!r} here", f'leave out `{call}`, or pass "cpu"'
-        raise ArgumentError(restate(call, problem, expected="the CPU, which computes everything", fix=fix))
+        problem, fix = f'device must be "cpu", got {str(device)!r}', f'omit `{call}`, or pass "cpu"'
+        raise ArgumentError(restate(call, problem, fix=fix, device=device))
 
 
 def _has_dtype(value: Any) -> bool:
@@ -137,14 +136,14 @@ def repeated(array: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """`np.broadcast_to(array, shape)`: a read-only view."""
     if array.ndim:
         return np.broadcast_to(array, shape)
-    # One number, as in the gradient of a loss: 0.4 µs in place of 2.3.
+    # One number, as in the gradient of a loss: 0.4 µs instead of 2.3 µs.
     view = np.ndarray(shape, array.dtype, array, strides=(0,) * len(shape))
     view.flags.writeable = False
     return view
 
 
 def promote(x: np.dtype, y: np.dtype) -> np.dtype:
-    """The dtype of a result: floats win over integers and keep their width, otherwise NumPy's rule.
+    """The dtype of a result: a float with an integer gives that float dtype; otherwise NumPy's rule.
 
     >>> promote(np.dtype("float32"), np.dtype("int64"))
     dtype('float32')

@@ -1,7 +1,7 @@
 """A pool of reusable buffers: fresh memory costs a page fault per 4 KiB, many times what writing to it costs.
 
-Nothing is ever given back by hand. An array from `empty` is a view whose `.base` is its buffer, and so are all views
-of it, so a buffer that nothing but the pool refers to is free; its reference count tells.
+Buffers are never released explicitly. An array from `empty` is a view whose `.base` is its buffer, as are all views of
+it. So a buffer is free when its reference count says that only the pool refers to it.
 """
 
 import ctypes
@@ -13,21 +13,21 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 ALIGNMENT = 64  # bytes: one cache line, and the widest vector there is
-SMALLEST = 32 * 1024  # bytes: below, malloc reuses memory well by itself
-FEW = SMALLEST // 16  # numbers that take less than that, complex ones too
-LIMIT = 1024**3  # bytes that the pool holds at most, in use and free together
-SWEEP = 4096  # arrays handed out until the pool drops the free buffers of sizes that weren't asked for meanwhile
-LOOKS = range(4)  # of a size so many buffers are looked at before a new one is made, the one longest in use first
+SMALLEST = 32 * 1024  # bytes: smaller arrays come from malloc, which reuses memory well itself
+FEW = SMALLEST // 16  # fewer elements than this take less than SMALLEST bytes in any dtype, complex included
+LIMIT = 1024**3  # the most bytes in the pool, in use and free together
+SWEEP = 4096  # the number of arrays until the pool drops free buffers of sizes that weren't requested meanwhile
+TRIES = 4  # the number of buffers of a size that are checked before a new one is allocated, the oldest first
 
 
 class Statistics(NamedTuple):
-    """What the pool holds and how often it could help."""
+    """The size of the pool, and how often it reused a buffer."""
 
     held_bytes: int
     buffers: int
@@ -36,7 +36,7 @@ class Statistics(NamedTuple):
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """An array with whatever contents: C-contiguous, from 32 KiB on aligned to 64 bytes and in reused memory.
+    """An uninitialized array, C-contiguous; from 32 KiB on it is aligned to 64 bytes and in reused memory.
 
     >>> a = empty((64, 32, 28, 28), np.float32)
     >>> a.shape, a.dtype.name, a.ctypes.data % 64
@@ -58,16 +58,17 @@ _Start = ctypes.c_char * 0
 
 
 def addresses(arrays: Iterable[np.ndarray]) -> list[int]:
-    """Where each of some writable, contiguous arrays starts."""
-    # A fifth of the time of `array.ctypes.data`: an optimizer asks it for three arrays of every parameter.
-    return list(map(ctypes.addressof, map(_Start.from_buffer, arrays)))
+    """The addresses of writable, contiguous arrays."""
+    # This takes a fifth of the time of `array.ctypes.data`; an optimizer needs it for three arrays per parameter.
+    buffers: Iterable[Any] = arrays
+    return list(map(ctypes.addressof, map(_Start.from_buffer, buffers)))
 
 
 def owned(array: np.ndarray, references: int | None = None) -> bool:
-    """Whether nothing else refers to the memory of `array`, which one attribute of one object holds.
+    """Whether an array with a single reference, an attribute of one object, also has its memory to itself.
 
-    So it is no view of an array that somebody has, and nobody has a view of it: it can change hands without a copy.
-    A caller that holds the array in another way tells what `references` says there of one that nobody else has.
+    Then it isn't a view of another array in use, and has no views: it can be donated instead of copied. A caller that
+    refers to the array in another way passes `references`, the count there for an array with no other reference.
     """
     base = array.base
     if sys.getrefcount(array) != (_HELD if references is None else references):
@@ -76,25 +77,26 @@ def owned(array: np.ndarray, references: int | None = None) -> bool:
 
 
 def references(array: np.ndarray) -> int:
-    """How often an array is referred to, as `owned` counts."""
+    """The reference count of an array, as `owned` counts."""
     return sys.getrefcount(array)
 
 
 class _Holder:
     __slots__ = ("array",)
+    array: np.ndarray
 
 
 def clear() -> None:
-    """Let go of every buffer. Arrays in use keep their memory, which is freed with them."""
+    """Drop all buffers. Arrays in use keep their memory, which is freed with them."""
     _pool.clear()
 
 
 def empty_cache() -> None:
-    """Give back the memory that is kept for arrays to come, up to 1 GiB: `tg.empty_cache()`.
+    """Free the memory that is cached for further arrays, up to 1 GiB: `tg.empty_cache()`.
 
-    Results lie in buffers of a pool, which takes them back when nothing refers to them any longer. It gives up by
-    itself the free ones of a size that wasn't asked for while 4096 arrays were made. What compiled functions keep for
-    their replays is freed by `CompiledFunction.clear`.
+    The memory of results comes from a pool of buffers, which are reused when nothing refers to them any longer. The
+    pool itself frees buffers of sizes that weren't requested while 4096 arrays were made. `CompiledFunction.clear`
+    frees the memory that compiled functions keep for their replays.
 
     >>> import tensorgrad as tg
     >>> x = tg.zeros(512, 512).relu()
@@ -105,7 +107,7 @@ def empty_cache() -> None:
 
 
 def statistics() -> Statistics:
-    """What the pool holds now, and its counts of buffers reused and created since the last `clear`."""
+    """The current size of the pool, and the numbers of buffers reused and created since the last `clear`."""
     return _pool.statistics()
 
 
@@ -113,7 +115,7 @@ def statistics() -> Statistics:
 Slot = tuple[np.ndarray, int]
 
 
-def _references(slot: Slot) -> int:
+def _references(slot: tuple[object, int]) -> int:
     return sys.getrefcount(slot[0])
 
 
@@ -122,15 +124,19 @@ def _new_slot(size: int) -> Slot:
     return buffer, -buffer.ctypes.data % ALIGNMENT
 
 
-# What `_references` reads when nothing but its slot refers to a buffer: measured, since interpreters count differently.
+# The result of `_references` when only the slot refers to a buffer: measured, since interpreters count differently.
 _IDLE = _references(_new_slot(1))
 
 
 class _Pool:
-    """Buffers by size class, in each class the one handed out longest ago first."""
+    """Buffers by size class; in each class the one used longest ago is first."""
 
     def __init__(self) -> None:
-        # Reentrant: the garbage collector may run a finaliser that allocates while we hold it.
+        self.start_anew()
+
+    def start_anew(self) -> None:
+        """Begin with an unlocked lock and no buffers, as a forked child must: the parent may have held the lock."""
+        # Reentrant: the garbage collector may run a finalizer that allocates while the lock is held.
         self._lock = threading.RLock()
         self.clear()
 
@@ -138,7 +144,7 @@ class _Pool:
         with self._lock:
             self._classes: dict[int, deque[Slot]] = {}
             self._held = self._reused = self._created = 0
-            self._until_sweep, self._asked_for = SWEEP, set[int]()
+            self._until_sweep, self._requested = SWEEP, set[int]()
 
     def statistics(self) -> Statistics:
         with self._lock:
@@ -146,26 +152,24 @@ class _Pool:
             return Statistics(self._held, count, self._reused, self._created)
 
     def take(self, shape: tuple[int, ...], dtype: np.dtype, size: int) -> np.ndarray:
-        """An array of `size` bytes in a buffer that nobody uses; made under the lock, for it is what marks it used."""
+        """An array of `size` bytes in a free buffer; made under the lock, since its reference makes the buffer used."""
         rounded = _size_class(size)
         with self._lock:
-            # Taken out and put back, so that the dictionary keeps the class least recently used in front.
+            # Popped and inserted again, so that the class used longest ago is first in the dictionary.
             slots = self._classes.pop(rounded, None)
             slots = self._classes[rounded] = deque() if slots is None else slots
-            self._asked_for.add(rounded)
+            self._requested.add(rounded)
             self._until_sweep -= 1
             if not self._until_sweep:
                 self._sweep()
-            for _ in LOOKS:
-                if not slots:
-                    break
+            for _ in range(min(TRIES, len(slots))):
                 slot = slots[0]
                 slots.rotate(-1)
                 if _references(slot) == _IDLE:
                     self._reused += 1
                     return np.ndarray(shape, dtype, *slot)
             self._created += 1
-            self._make_room(rounded)
+            self._evict(rounded)
             slot = _new_slot(rounded)
             if self._held + rounded <= LIMIT:
                 slots.append(slot)
@@ -178,15 +182,15 @@ class _Pool:
             return [slot for slots in self._classes.values() for slot in slots]
 
     def made(self, buffer: object) -> bool:
-        """Whether this is one of the pool's buffers."""
+        """Whether `buffer` is one of the pool's buffers."""
         if type(buffer) is not np.ndarray:
             return False
         with self._lock:
             slots = self._classes.get(buffer.nbytes - ALIGNMENT, ())
             return any(slot[0] is buffer for slot in slots)
 
-    def _make_room(self, size: int) -> None:
-        """Drop free buffers, of the classes least recently used first, until `size` more bytes fit."""
+    def _evict(self, size: int) -> None:
+        """Drop free buffers, of the classes used longest ago first, until `size` more bytes fit."""
         for rounded, slots in list(self._classes.items()):
             for _ in range(len(slots)):
                 if self._held + size <= LIMIT:
@@ -198,24 +202,20 @@ class _Pool:
                     slots.rotate(-1)
 
     def _sweep(self) -> None:
-        """Drop the free buffers of sizes that weren't asked for since the last sweep."""
-        for rounded in [size for size in self._classes if size not in self._asked_for]:
+        """Drop the free buffers of sizes that weren't requested since the last sweep."""
+        for rounded in [size for size in self._classes if size not in self._requested]:
             slots = self._classes[rounded]
             left = deque(slot for slot in slots if _references(slot) != _IDLE)
             self._held -= rounded * (len(slots) - len(left))
             self._classes[rounded] = left
             if not left:
                 del self._classes[rounded]
-        self._until_sweep, self._asked_for = SWEEP, set()
-
-    def after_fork(self) -> None:
-        # Another thread of the parent may have held the lock, its work half done: start anew.
-        self.__init__()
+        self._until_sweep, self._requested = SWEEP, set()
 
 
 @lru_cache(maxsize=4096)
 def _size_class(size: int) -> int:
-    """`size` rounded up to one of eight steps per power of two: little is wasted, and near sizes share buffers."""
+    """`size` rounded up to one of eight steps per power of two: similar sizes share buffers, and little is wasted."""
     step = 1 << max(size.bit_length() - 4, 0)
     return -(-size // step) * step
 
@@ -224,11 +224,11 @@ _pool = _Pool()
 
 
 class ArenaFull(Exception):
-    """An arena would hold more than it may."""
+    """An arena would exceed its limit."""
 
 
 class Arena:
-    """Memory that stays where it is for as long as the arena is: for arrays that are made again at the same places."""
+    """Memory at fixed addresses for the life of the arena, for arrays that are made again at the same addresses."""
 
     def __init__(self, limit: int) -> None:
         self._pool, self._limit = _Pool(), limit
@@ -242,15 +242,15 @@ class Arena:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that it holds."""
+        """The size of the arena in bytes."""
         return self._pool.statistics().held_bytes
 
     def buffers(self) -> list[tuple[int, int]]:
-        """Where each buffer begins, and how many bytes it has."""
+        """The address and the size in bytes of each buffer."""
         return [(buffer.ctypes.data + start, buffer.nbytes - start) for buffer, start in self._pool.slots()]
 
     def fill(self, byte: int) -> None:
-        """Overwrite everything."""
+        """Overwrite all buffers."""
         for buffer, _ in self._pool.slots():
             buffer.fill(byte)
 
@@ -264,7 +264,7 @@ _thread = _Thread()
 
 @contextmanager
 def drawn_from(arena: Arena) -> Iterator[None]:
-    """Within, in this thread, `empty` takes its memory from the arena."""
+    """Within, `empty` takes its memory from the arena, in this thread."""
     before, _thread.arena = _thread.arena, arena
     try:
         yield
@@ -273,17 +273,17 @@ def drawn_from(arena: Arena) -> Iterator[None]:
 
 
 def _measured() -> tuple[int, int]:
-    """What `owned` reads for an array of the pool that one attribute holds."""
+    """The reference counts that `owned` reads for an array of the pool with a single reference, an attribute."""
     holder = _Holder()
     holder.array = empty((SMALLEST,), np.uint8)
 
-    def look(array: np.ndarray) -> tuple[int, int]:
+    def counts(array: np.ndarray) -> tuple[int, int]:
         base = array.base
         return sys.getrefcount(array), _references((base, 0))
 
-    return look(holder.array)
+    return counts(holder.array)
 
 
 _HELD, _IN_USE = _measured()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_pool.after_fork)
+    os.register_at_fork(after_in_child=_pool.start_anew)

@@ -1,4 +1,4 @@
-"""Randomness: one NumPy Generator for the package, or one that the caller passes."""
+"""The package's random generator."""
 
 import numpy as np
 
@@ -10,7 +10,14 @@ wait_for(_generator.bit_generator.lock)  # NumPy holds it while it draws
 
 
 def manual_seed(seed: int) -> np.random.Generator:
-    """Start the package's generator anew from `seed`; the same seed gives the same numbers. Returns the generator.
+    """Seed the package's generator, and return it; the same seed gives the same numbers.
+
+    Args:
+        seed: an int ≥ 0.
+
+    Raises:
+        ArgumentError: a negative seed.
+        DTypeError: a seed that isn't an int.
 
     >>> import tensorgrad as tg
     >>> _ = tg.manual_seed(0); a = tg.rand(3)
@@ -18,24 +25,23 @@ def manual_seed(seed: int) -> np.random.Generator:
     >>> bool((a == b).all())
     True
     """
-    # The state is replaced, not the object, so that whoever holds the generator sees the new seed too.
+    # The state is replaced, not the object, so that all references to the generator see the new seed.
     with restated("manual_seed", seed=seed):
         _generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
     return _generator
 
 
 def checked_generator(call: str, generator: np.random.Generator | None) -> np.random.Generator:
-    """The generator a call was given, or the package's own for None. Raises DTypeError for anything else."""
+    """The generator that was passed, or the package's for None. Raises DTypeError for anything else."""
     if generator is None:
         return _generator
     if not isinstance(generator, np.random.Generator):
         fix = "np.random.default_rng(seed) makes one"
-        raise DTypeError(
-            restate(call, "no random generator", expected="a NumPy Generator", fix=fix, generator=generator)
-        )
+        problem = f"generator must be a numpy.random.Generator or None, got {type(generator).__name__}"
+        raise DTypeError(restate(call, problem, fix=fix, generator=generator))
     return generator
 
 
 def default_generator() -> np.random.Generator:
-    """The generator that is used where a call gets none of its own."""
+    """The package's generator, the default of all functions that draw random numbers."""
     return _generator

@@ -1,6 +1,6 @@
-"""The numba rooms: ndarrays in, ndarrays out, each kernel beside a plain NumPy twin (`kernels.twins`).
+"""The numba kernels, functions of ndarrays; each has a reference in plain NumPy (`kernels.reference`).
 
-A room is imported when it is first used, since numba takes longer to import than the rest of tensorgrad.
+A module of kernels is imported at its first use, since importing numba takes longer than the rest of tensorgrad.
 
 >>> import numpy as np
 >>> from tensorgrad import kernels
@@ -16,7 +16,7 @@ from types import ModuleType
 
 from tensorgrad.system.forks import imported
 
-# The modules that hold kernels, by the last part of their names.
+# The modules with kernels, by the last part of their names.
 MODULES = {
     name.rpartition(".")[2]: f"{__name__}.{name}"
     for name in (
@@ -52,9 +52,9 @@ def __getattr__(name: str) -> ModuleType:
 
 
 def warmup() -> Iterator[tuple[str, float]]:
-    """Compile every kernel ahead, or load it from the cache, for float32 and float64, serial and parallel.
+    """Compile every kernel ahead of time, or load it from the cache, for float32 and float64, serial and parallel.
 
-    Yields `(name, seconds)` after each kernel, so that a caller can show how far it is.
+    Yields `(name, seconds)` after each kernel, so that a caller can show the progress.
     """
     dispatch = imported(f"{__name__}.jit.dispatch")
     if not dispatch.COMPILED:

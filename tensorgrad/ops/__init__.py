@@ -1,1 +1,1 @@
-"""The operations, one family per file: each op holds its forward, its gradient rules and the words a drawing needs."""
+"""The ops, one family per file: each has its forward, its gradient rules, and its formula for drawings."""

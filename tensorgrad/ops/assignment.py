@@ -1,13 +1,13 @@
 """In-place changes: `t[index] = v`, `t += v`, NumPy's `out=t`.
 
-One rule, recording or not: the memory is written, so every tensor that shares it (views, `detach()`, other names) sees
-the new values. Values can't differ between the two modes, for they come from the same statements.
+One rule, recording or not: the memory is written, so every tensor that shares it (views, `detach()`, other names) has
+the new values. The values are the same in both modes, since the same statements compute them.
 
-While recording, the change is an op too. Let `whole` be the tensor of which all others are views. After t has changed
-to z, the whole is `whole with z in t's place`, and each view is read anew out of that, so gradients are right through
-all of them. What backward needs of the old values is copied before they are overwritten.
+While recording, the change is an op too. Let `whole` be the tensor that all others are views of. When t changes to z,
+the new whole is the old one with z in place of t, and each view becomes a part of the new whole, so gradients through
+all of them are right. Old values that the backward pass needs are copied before they are overwritten.
 
-A change is refused, before anything is written, where it has no one meaning or where a gradient would get lost.
+A change that is ambiguous, or that would lose a gradient, is refused before anything is written.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Node, Variable, apply, constant, is_grad_enabled, wrap
 from tensorgrad.autograd.op import Op
-from tensorgrad.autograd.versions import Place, begin_version, is_same_place, overlaps_itself, sharers
+from tensorgrad.autograd.versions import Aliases, Place, begin_version, is_same_place, overlaps_itself, sharers
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
 from tensorgrad.ops.indexing import SetItem, fitting, scattered
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype
@@ -78,42 +78,46 @@ class EmbedPart(Op):
 
 
 def assign(t: Tensor, index: Any, value: TensorLike) -> None:
-    """t[index] = value, in the memory of t; NumPy's casting and broadcasting.
+    """t[index] = value, in the memory of t, with NumPy's casting and broadcasting.
 
     Raises:
-        RangeError, ShapeError, DTypeError: an index outside of t, a value that doesn't fit or isn't numbers.
+        RangeError: an index out of range.
+        ShapeError: a value that doesn't broadcast to t[index].
+        DTypeError: an index or a value of a wrong dtype.
         ArgumentError, GraphError: as `_check` does.
     """
     index, value, place = fitting("setitem", t, index, value)
     if isinstance(place, np.ndarray) and _is_already_there(t, place, value):
-        return  # the end of `t[k] += v`, which Python makes `t[k] = t[k].__iadd__(v)`
+        return  # the end of `t[k] += v`, which Python executes as `t[k] = t[k].__iadd__(v)`
     _check("setitem", t, value)
     z = _result(SetItem, (t, value), like=t, index=index)
     _write(t, index, value._data, z)
 
 
 def update(t: Tensor, call: str, function: Callable[..., Tensor], *operands: TensorLike) -> Tensor:
-    """t = function(*operands), in the memory of t, if the result has its shape and a dtype of its kind.
+    """t = function(*operands), in the memory of t.
 
-    Raises ShapeError where it hasn't, and as `_check` does.
+    Raises:
+        ShapeError: the result has another shape than t, or a dtype that can't be cast to that of t.
+        ArgumentError, GraphError: as `_check` does.
     """
     operands = tuple([as_tensor(x) if isinstance(x, (list, tuple)) else x for x in operands])
-    given = {f"operands[{k}]": x for k, x in enumerate(operands) if x is not t}
+    given: dict[str, Any] = {f"operands[{k}]": x for k, x in enumerate(operands) if x is not t}
     _check(call, t, *operands)
     z = function(*operands)
     if z.shape != t.shape or not np.can_cast(z.dtype, t.dtype, "same_kind"):
-        expected = f"a result of shape {t.shape} that fits {t.dtype}"
-        problem = f"the result would be {z.shape} {z.dtype}"
-        raise ShapeError(restate(call, problem, expected=expected, tensor=t, **given))
-    value = z = z if z.dtype == t.dtype else astype(z, t.dtype)
-    if t._requires_grad and not z._requires_grad:  # by an op without gradients, or `out=t`: t becomes a constant
-        z = _result(SetItem, (t, value), like=t, index=(...,))
-    _write(t, ..., value._data, z)
+        problem = f"the result must have shape {t.shape} and cast to {t.dtype}, got {z.shape} {z.dtype}"
+        raise ShapeError(restate(call, problem, tensor=t, **given))
+    value = z if z.dtype == t.dtype else astype(z, t.dtype)
+    result: Variable = value
+    if t._requires_grad and not value._requires_grad:  # by an op without gradients, or `out=t`: t becomes a constant
+        result = _result(SetItem, (t, value), like=t, index=(...,))
+    _write(t, ..., value._data, result)
     return t
 
 
 def accumulate_at(call: str, function: Callable[..., Tensor], t: Tensor, index: Any, value: TensorLike) -> None:
-    """NumPy's `ufunc.at` for sums and differences, in the memory of t: places named twice get both values.
+    """NumPy's `ufunc.at` for add and subtract, in the memory of t: values at repeated indices accumulate.
 
     Raises as `assign` does.
     """
@@ -122,21 +126,21 @@ def accumulate_at(call: str, function: Callable[..., Tensor], t: Tensor, index: 
 
 
 def _is_already_there(t: Variable, place: np.ndarray, value: Variable) -> bool:
-    """Whether the value is a view of just this place, with the history that is read there."""
+    """Whether the value is a view of exactly this place, with the same history."""
     same_history = value is t or (t._aliases is not None and value._aliases is t._aliases)
     return same_history and is_same_place(place, value._data)
 
 
 def _check(call: str, t: Variable, *values: Any) -> None:
-    """Refuse what has no one meaning, and what would lose a gradient.
+    """Refuse a change that is ambiguous or would lose a gradient.
 
     Raises:
-        ArgumentError: read-only memory, or several elements at one place, as after broadcasting.
-        GraphError: while recording, a leaf that requires a gradient or a view of one; a view made under `no_grad`, or
-            a gradient that would flow into memory of which another tensor has a history of its own.
+        ArgumentError: read-only memory, or elements that overlap in memory, as after broadcasting.
+        GraphError: while recording, t is a leaf that requires a gradient, a view of one, or a view made under
+            `no_grad`; or another tensor with a separate history shares the memory, and its gradient would be lost.
     """
     if overlaps_itself(t._data):
-        problem, fix = "several of its elements lie at one place, as after broadcasting", "change a copy: t.clone()"
+        problem, fix = "elements of the tensor overlap in memory, as after broadcasting", "change a copy: t.clone()"
         raise ArgumentError(restate(call, problem, fix=fix, tensor=t))
     if not t._data.flags.writeable:
         raise ArgumentError(restate(call, "the memory is read-only", fix="write into t.clone()", tensor=t))
@@ -145,17 +149,17 @@ def _check(call: str, t: Variable, *values: Any) -> None:
     own, above = _histories(t)
     if any(tensor._requires_grad and _leaf_below(tensor) for tensor in own):
         fix = "change it under `with tg.no_grad():`, or change a copy: t = t.clone()"
-        problem = "a leaf that requires grad can't change while it is recorded, nor can a view of it"
+        problem = "a leaf that requires a gradient can't change in place while recording, nor can a view of it"
         raise GraphError(restate(call, problem, fix=fix, tensor=t))
     recorded = any(isinstance(x, Variable) and x._requires_grad for x in (t, *values))
     if recorded and above:
-        problem = "a gradient would flow into memory that another tensor shares, which would not know of it"
+        problem = "another tensor shares the memory, and its gradient would be lost"
         fix = "change a copy: t.detach().clone()"
         raise GraphError(restate(call, problem, fix=fix, tensor=t, other=above[0]))
     cut_off = t._aliases is not None and not t._aliases.explicit
     if cut_off and any(tensor._requires_grad for tensor in above):
-        problem = "this view was made under no_grad, so a change of it can't be recorded"
-        fix = "make the view outside of no_grad, change it inside, or change t.detach()"
+        problem = "this view was made under no_grad, so its change can't be recorded"
+        fix = "make the view outside no_grad, or change it under no_grad, or change t.detach()"
         raise GraphError(restate(call, problem, fix=fix, tensor=t))
 
 
@@ -165,20 +169,22 @@ def _leaf_below(tensor: Variable) -> bool:
 
 
 def _histories(t: Variable) -> tuple[list[Variable], list[Variable]]:
-    """The tensors of t's memory: those that share its history, and those that would not see a gradient in it."""
+    """The tensors in t's memory: those that share t's history, and those whose gradient would miss the change."""
     own, above = [], []
+    history = t._aliases
     for tensor in sharers(t):
-        if tensor is t or tensor._aliases is t._aliases:
+        other = tensor._aliases
+        if tensor is t or other is history:
             own.append(tensor)
-        elif not tensor._aliases.comes_from(t._aliases):
+        elif other is None or history is None or not other.comes_from(history):
             above.append(tensor)
     return own, above
 
 
 def _result(op_class: type[Op], inputs: tuple[Variable, ...], like: Variable, **params: Any) -> Variable:
-    """What the op gives, to be recorded: its values are on their way into the memory of `like`.
+    """The output of the op, for the graph; its values are those that will be written into the memory of `like`.
 
-    Only if somebody observes are they computed aside, too.
+    Observers need the values separately, so they are computed if there are observers.
     """
     if engine.observers():
         return apply(op_class, *inputs, **params)
@@ -190,7 +196,7 @@ def _result(op_class: type[Op], inputs: tuple[Variable, ...], like: Variable, **
 
 
 def _write(t: Variable, index: Any, value: np.ndarray, z: Variable) -> None:
-    """t[index] = value; z is t as an op gives it from the old t."""
+    """t[index] = value; z is the new t as the output of an op on the old t."""
     recorded, aliases = z._requires_grad, t._aliases
     whole, views = z, []
     engine.tell("overwritten", t)
@@ -198,7 +204,7 @@ def _write(t: Variable, index: Any, value: np.ndarray, z: Variable) -> None:
         before = wrap(aliases.array, aliases.node is not None, aliases.node)
         engine.tell("overwritten", before)
         whole = _whole_with(before, t, z)
-        views = list(_views(t, whole))
+        views = list(_views(t, aliases, whole))
         engine.tell("assigned", before, whole)
         for tensor in sharers(t):
             if tensor._aliases is not aliases:
@@ -218,21 +224,22 @@ def _write(t: Variable, index: Any, value: np.ndarray, z: Variable) -> None:
 
 
 def _whole_with(before: Variable, t: Variable, z: Variable) -> Variable:
-    """The tensor of which all others are views, with z in the place of t."""
+    """The tensor that all others are views of, with z in place of t."""
     place = Place.of(t._data, before._data)
     return z if place.is_whole else _result(WritePart, (before, z), like=before, place=place)
 
 
-def _views(t: Variable, whole: Variable) -> Iterator[tuple[Variable, Variable]]:
-    """The other tensors that share t's history, each with what it is as a part of the new whole."""
+def _views(t: Variable, aliases: Aliases, whole: Variable) -> Iterator[tuple[Variable, Variable]]:
+    """The other tensors that share t's history, each with its new value as a part of the new whole."""
     for tensor in sharers(t):
-        if tensor is not t and tensor._aliases is t._aliases:
-            place = Place.of(tensor._data, t._aliases.array)
+        if tensor is not t and tensor._aliases is aliases:
+            place = Place.of(tensor._data, aliases.array)
             yield tensor, _result(ReadPart, (whole,), like=tensor, place=place)
 
 
 def _follow(tensor: Variable, now: Variable) -> None:
-    """The tensor's history is that of `now` from here on. Hooks stay with the old values, `retain_grad` moves on."""
-    old, tensor._node, tensor._requires_grad = tensor._node, now._node, True
-    if old is not None and old.retained is not None and old.retained() is tensor:
-        old.retained, now._node.retained = None, old.retained
+    """Give the tensor the history of `now`. Hooks stay with the old values; `retain_grad` applies to the new ones."""
+    old, new = tensor._node, now._node
+    tensor._node, tensor._requires_grad = new, True
+    if old is not None and new is not None and old.retained is not None and old.retained() is tensor:
+        old.retained, new.retained = None, old.retained

@@ -1,7 +1,7 @@
-"""Which axes a call means: the one place that reads `axis`.
+"""Normalize `axis` arguments.
 
-Axes are whole numbers, counted from the end where negative. A bool is never one. A tensor without axes has, as in
-NumPy and PyTorch, the axes 0 and −1 in name: nothing lies along them.
+Axes are ints, counted from the end if negative; a bool isn't an axis. As in NumPy and PyTorch, a tensor without axes
+accepts the axes 0 and −1.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Axes = int | Sequence[int] | None
 
 BETWEEN_TWO = {"max": "maximum", "min": "minimum", "sum": "add", "all": "logical_and", "any": "logical_or"}
-"""Which function takes two tensors, for a call that gives a second one where the axis belongs."""
+"""The function of two tensors, for the fix of a call with a tensor as `axis`."""
 
 
 def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
@@ -36,7 +36,7 @@ def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis % ndim,)
-    given = [axis] if _is_index(axis) else axis
+    given: Any = [axis] if _is_index(axis) else axis
     if isinstance(axis, (str, bytes, Variable)) and given is axis:
         raise _bad_axis(op, x, axis, "an int, a tuple of ints or None")
     try:
@@ -44,14 +44,14 @@ def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
     except TypeError:
         raise _bad_axis(op, x, axis, "an int, a tuple of ints or None") from None
     if len(set(axes)) < len(axes):
-        raise ArgumentError(restate(op, "an axis is given twice", x=x, axis=axis))
+        raise ArgumentError(restate(op, "axis must not name an axis twice", x=x, axis=axis))
     return tuple(axes) if ndim else ()
 
 
 def normalize_axis(op: str, x: Tensor, axis: int, name: str = "axis", ndim: int | None = None) -> int:
-    """One axis as a non-negative int, below `ndim`, by default that of x; 0 for a scalar.
+    """One axis as an int in [0, ndim), by default the ndim of x; 0 for a scalar.
 
-    Raises RangeError, or ArgumentError for None, tuples and whatever else isn't one whole number.
+    Raises RangeError for an axis out of range, ArgumentError for anything but one int.
 
     >>> import tensorgrad as tg
     >>> normalize_axis("cumsum", tg.zeros(2, 3), -1)
@@ -66,7 +66,7 @@ def normalize_axis(op: str, x: Tensor, axis: int, name: str = "axis", ndim: int 
 
 
 def _is_index(value: Any) -> bool:
-    """Whether `value` is one whole number."""
+    """Whether `value` is one int."""
     if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
         return False
     dtype = getattr(value, "dtype", None)
@@ -78,7 +78,7 @@ def _counted(op: str, x: Tensor, axis: Any, ndim: int, name: str = "axis") -> in
         raise _bad_axis(op, x, axis, "an int, a tuple of ints or None", name)
     k = operator.index(axis)
     if not -ndim <= k < ndim:
-        raise RangeError(restate(op, "no such axis", expected=f"axes from {-ndim} to {ndim - 1}", x=x, **{name: axis}))
+        raise RangeError(restate(op, f"{name} must be in [{-ndim}, {ndim}), got {k}", x=x, **{name: axis}))
     return k % ndim
 
 
@@ -86,4 +86,5 @@ def _bad_axis(op: str, x: Tensor, axis: Any, expected: str, name: str = "axis") 
     fix = ""
     if isinstance(axis, Variable) and op in BETWEEN_TWO:
         fix = f"for two tensors use tg.{BETWEEN_TWO[op]}(a, b)"
-    return ArgumentError(restate(op, f"bad {name}", expected=expected, fix=fix, x=x, **{name: axis}))
+    problem = f"{name} must be {expected}, got {type(axis).__name__}"
+    return ArgumentError(restate(op, problem, fix=fix, x=x, **{name: axis}))

@@ -19,7 +19,7 @@ __all__ = ["dropout"]
 
 
 class Dropout(Op):
-    """z = 0 for what is dropped, where m is 0; x · m for what is kept, m being 1/(1 − p)."""
+    """z = x · m with a mask m: 0 for dropped elements, 1/(1 − p) for the others."""
 
     symbol, formula = "dropout", "z = x · m"
     derivatives = ("∂z/∂x = m",)
@@ -27,7 +27,7 @@ class Dropout(Op):
     @quiet
     def forward(self, x, m):
         z = np.asarray(np.multiply(x, m))
-        if np.isnan(z.sum()):  # ∞ · 0 or NaN · 0, but for few: their sum is a quick way to ask
+        if np.isnan(z.sum()):  # ∞ · 0 or NaN · 0, which must become 0; a sum is a quick test
             np.copyto(z, 0, where=m == 0)
         return z
 
@@ -38,9 +38,18 @@ class Dropout(Op):
 def dropout(
     x: TensorLike, p: float = 0.5, training: bool = True, generator: np.random.Generator | None = None
 ) -> Tensor:
-    """Each element is set to 0 with probability p, the others grow by 1/(1 − p); x itself when not training.
+    """Each element is 0 with probability p, and the others are scaled by 1/(1 − p); x itself when not training.
 
-    Srivastava et al., Dropout, JMLR 15, 2014. Raises ArgumentError for p outside [0, 1].
+    Srivastava et al., Dropout, JMLR 15, 2014.
+
+    Args:
+        x: floats of any shape.
+        p: the probability of dropping an element.
+        training: False returns x.
+        generator: the source of random numbers, by default the package's generator.
+
+    Raises:
+        ArgumentError: p outside [0, 1].
 
     >>> import numpy as np, tensorgrad as tg
     >>> tg.dropout(tg.ones(4), 0.5, generator=np.random.default_rng(0))
@@ -48,7 +57,7 @@ def dropout(
     """
     x, p, generator = floating(x), number("dropout", "p", p), checked_generator("dropout", generator)
     if not 0 <= p <= 1:
-        raise ArgumentError(restate("dropout", "p is no probability", expected="0 ≤ p ≤ 1", x=x, p=p))
+        raise ArgumentError(restate("dropout", f"p must be in [0, 1], got {p}", x=x, p=p))
     if not training or p == 0:
         return x
     return apply(Dropout, x, as_tensor(host_call(_mask, generator, x.shape, x.dtype, p)))

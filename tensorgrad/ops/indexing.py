@@ -39,7 +39,7 @@ class GetItem(Op):
 
 
 class ScatterAdd(Op):
-    """z = 0, then z[index] += x; an element that is named twice gets both. The adjoint of reading."""
+    """z = 0, then z[index] += x; values at repeated indices accumulate. The adjoint of reading."""
 
     symbol, formula = "[ ]+=", "z[index] += x"
     derivatives = ("∂L/∂x = ∂L/∂z[index]",)
@@ -52,7 +52,7 @@ class ScatterAdd(Op):
             z = np.zeros(self.shape, x.dtype)
             z[self.index] = x
         else:
-            # In float64: one element may be named very often.
+            # In float64: many values may accumulate in one element.
             wide = np.zeros(self.shape, np.float64 if is_float(x.dtype) else x.dtype)
             np.add.at(wide, self.index, x.astype(wide.dtype, copy=False))
             return wide.astype(x.dtype, copy=False)
@@ -101,7 +101,7 @@ def _names_each_once(index: tuple) -> bool:
 
 
 def _stays(values: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype, *index: Any) -> np.ndarray:
-    """1 for each of the values of which z[index] = values has left something, 0 for those written over."""
+    """1 for each value that is still there after z[index] = values, 0 for those overwritten by later ones."""
     order = np.arange(math.prod(values)).reshape(values)
     last = np.zeros(shape, np.int64)
     last[index] = order
@@ -109,7 +109,7 @@ def _stays(values: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype, *in
 
 
 def normal_index(op: str, x: Tensor, index: Any) -> tuple:
-    """The index as a tuple of slices, ints, None, Ellipsis and arrays of our own, so that nobody changes them later."""
+    """The index as a tuple of slices, ints, None, Ellipsis and copies of arrays, which can't change later."""
     parts = []
     for k in index if isinstance(index, tuple) else (index,):
         if isinstance(k, Variable):
@@ -122,17 +122,20 @@ def normal_index(op: str, x: Tensor, index: Any) -> tuple:
         if isinstance(k, np.ndarray):
             k = k.astype(np.intp) if k.size == 0 and k.dtype.kind == "f" else k
             if k.dtype.kind not in "iub":
-                expected = "integers or bools"
-                raise DTypeError(restate(op, f"an index of dtype {k.dtype}", expected=expected, x=x, index=k))
+                problem = f"index must hold integers or bools, got dtype {k.dtype}"
+                raise DTypeError(restate(op, problem, x=x, index=k))
         parts.append(k)
     return tuple(parts)
 
 
 def getitem(x: TensorLike, index: Any) -> Tensor:
-    """x[index], NumPy's indexing: slices, ints, None, `...`, integer arrays (repeats accumulate their gradients), bool
-    masks.
+    """x[index], NumPy's indexing: slices, ints, None, `...`, integer arrays, bool masks.
 
-    Slices share memory with x. Raises RangeError outside the axis, DTypeError for an index that isn't integer or bool.
+    Slices share memory with x. The gradients of repeated indices accumulate.
+
+    Raises:
+        RangeError: an index out of range.
+        DTypeError: an index that is neither integer nor bool.
 
     >>> import tensorgrad as tg
     >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
@@ -145,7 +148,7 @@ def getitem(x: TensorLike, index: Any) -> Tensor:
 
 
 def setitem(x: Tensor, index: Any, value: TensorLike) -> Tensor:
-    """A copy of x with x[index] = value; the gradient goes to both. `x[index] = value` is built on it.
+    """A copy of x with x[index] = value; gradients flow to both. The op behind `x[index] = value`.
 
     >>> import tensorgrad as tg
     >>> from tensorgrad.ops.indexing import setitem
@@ -157,14 +160,17 @@ def setitem(x: Tensor, index: Any, value: TensorLike) -> Tensor:
 
 
 def fitting(op: str, x: Tensor, index: Any, value: TensorLike) -> tuple[tuple, Tensor, Any]:
-    """A normal index, the value as a tensor in the dtype of x that broadcasts to x[index], and the array x[index].
+    """The normalized index, the value as a tensor in the dtype of x that broadcasts to x[index], and x[index] itself.
 
-    Raises RangeError for an index outside of x, ShapeError for a value that doesn't broadcast, DTypeError for either of
-    a dtype that it can't have.
+    Raises:
+        RangeError: an index out of range.
+        ShapeError: a value that doesn't broadcast to x[index].
+        DTypeError: an index or a value of a wrong dtype.
+        GraphError: a value that requires a gradient, for an x whose dtype has none.
     """
     value = _in_precision_of(x, value)
     if loses_gradient(value) and not is_float(x.dtype):
-        problem, fix = f"{x.dtype} has no gradients, so that of the value would be lost", "assign v.detach()"
+        problem, fix = f"{x.dtype} has no gradients, so the gradient of the value would be lost", "assign v.detach()"
         raise GraphError(restate(op, problem, fix=fix, x=x, index=index, v=value))
     value = value if value.dtype == x.dtype else value.astype(x.dtype)
     index = normal_index(op, x, index)
@@ -172,24 +178,24 @@ def fitting(op: str, x: Tensor, index: Any, value: TensorLike) -> tuple[tuple, T
         place = x._data[index]
     except IndexError as error:
         raise RangeError(restate(op, str(error), x=x, index=index, v=value)) from None
-    # NumPy lets (1, 3) be written into (3,): drop the leading ones that the place doesn't have.
+    # NumPy writes (1, 3) into (3,): drop leading axes of length 1 that the place doesn't have.
     while value.ndim > place.ndim and value.shape[0] == 1:
         value = value.reshape(value.shape[1:])
     try:
         np.broadcast_to(value._data, place.shape)
     except ValueError:
-        problem, expected = f"can't broadcast the value to x[index], which is {place.shape}", "a value that broadcasts"
-        raise ShapeError(restate(op, problem, expected=expected, x=x, index=index, v=value)) from None
+        problem = f"the value must broadcast to {place.shape}, the shape of x[index], got {value.shape}"
+        raise ShapeError(restate(op, problem, x=x, index=index, v=value)) from None
     return index, value, place
 
 
 def scattered(value: Tensor, index: tuple, x: Tensor, place: Any) -> Tensor:
-    """Zeros like x, to which `value` is added at the index as often as it names each place."""
+    """Zeros like x, with `value` added at the index; values at repeated indices accumulate."""
     return apply(ScatterAdd, value.broadcast_to(place.shape), index=index, shape=x.shape)
 
 
 def _in_precision_of(x: Tensor, value: TensorLike) -> Tensor:
-    """The value as a tensor. Python floats go into a float64 tensor as they are, not by way of float32."""
+    """The value as a tensor. For a float64 x Python floats become float64, without rounding to float32."""
     if x.dtype == np.float64 and isinstance(value, (float, list, tuple)):
         tensor = as_tensor(value)
         exact = not tensor._requires_grad and tensor.dtype == np.float32
@@ -200,8 +206,17 @@ def _in_precision_of(x: Tensor, value: TensorLike) -> Tensor:
 def gather(x: TensorLike, indices: TensorLike, axis: int) -> Tensor:
     """z[i, j, …] = x[i, indices[i, j, …], …] along `axis`; NumPy's `take_along_axis`, PyTorch's `gather`.
 
-    The gradients of repeated indices accumulate. Raises RangeError for an index outside the axis, ShapeError where the
-    other sizes of the indices don't fit.
+    The gradients of repeated indices accumulate.
+
+    Args:
+        x: a tensor of any shape.
+        indices: integers, with as many axes as x, no longer than x outside `axis`.
+        axis: the axis to index.
+
+    Raises:
+        RangeError: an index out of range.
+        ShapeError: indices of another number of axes, or longer than x outside `axis`.
+        DTypeError: indices that aren't integers.
 
     >>> import tensorgrad as tg
     >>> tg.gather(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), [[1], [0]], axis=1)
@@ -211,19 +226,26 @@ def gather(x: TensorLike, indices: TensorLike, axis: int) -> Tensor:
     x, k = as_tensor(x), as_tensor(indices)
     axis = normalize_axis("gather", x, axis)
     if k.ndim != x.ndim or any(k.shape[a] > x.shape[a] for a in range(x.ndim) if a != axis):
-        expected = "indices with as many axes as x, no longer than x outside the axis"
-        raise ShapeError(restate("gather", "the indices don't fit", expected=expected, x=x, indices=k, axis=axis))
+        problem = "indices must have as many axes as x, and be no longer than x outside axis"
+        raise ShapeError(restate("gather", problem, x=x, indices=k, axis=axis))
     if k.dtype.kind not in "iu":
         raise DTypeError(restate("gather", "indices must be integers", x=x, indices=k))
-    index = list(np.ogrid[tuple(slice(n) for n in k.shape)])
+    index: list[Any] = list(np.ogrid[tuple(slice(n) for n in k.shape)])
     index[axis : axis + 1] = [k] if x.ndim else []
     return getitem(x, tuple(index))
 
 
 def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
-    """Integer labels `(...)` as int64 rows `(..., num_classes)` with a single 1; by default as many classes as needed.
+    """Integer labels `(...)` as int64 rows `(..., num_classes)` with a single 1.
 
-    Raises RangeError for a label outside 0 … num_classes − 1, DTypeError for labels that aren't integers.
+    Args:
+        labels: integers in [0, num_classes).
+        num_classes: the number of classes; by default the largest label + 1.
+
+    Raises:
+        RangeError: a label outside [0, num_classes).
+        DTypeError: labels that aren't integers.
+        ArgumentError: no labels, and no num_classes.
 
     >>> import tensorgrad as tg
     >>> tg.one_hot(tg.tensor([0, 2]), 3)
@@ -236,15 +258,13 @@ def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
     k, num_classes = labels._data, windows.as_tuple(num_classes, 1, op="one_hot", name="num_classes")[0]
     if num_classes == -1:
         if k.size == 0:
-            raise ArgumentError(
-                restate("one_hot", "no labels to count classes from", fix="pass num_classes", labels=labels)
-            )
+            problem = "without labels num_classes is needed"
+            raise ArgumentError(restate("one_hot", problem, fix="pass num_classes", labels=labels))
         num_classes = int(k.max()) + 1
         guard(_needs_classes, k, num_classes)
     if not guard(_are_classes, k, num_classes):
-        expected = f"0 ≤ label < {num_classes}"
-        problem = f"labels run from {k.min()} to {k.max()}"
-        raise RangeError(restate("one_hot", problem, expected=expected, labels=labels, num_classes=num_classes))
+        problem = f"labels must be in [0, {num_classes}), got {k.min()} to {k.max()}"
+        raise RangeError(restate("one_hot", problem, labels=labels, num_classes=num_classes))
     return apply(OneHot, labels, num_classes=num_classes)
 
 

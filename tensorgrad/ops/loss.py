@@ -1,4 +1,4 @@
-"""Losses that deserve an op of their own: cross-entropies, one number per example."""
+"""The ops of cross-entropies: one loss per example."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class CrossEntropy(Op):
-    """z = −ln softmax(x)[y] = ln Σⱼ e^xⱼ − x[y] per row: softmax, logarithm and picking in one."""
+    """z = −ln softmax(x)[y] = ln Σⱼ e^xⱼ − x[y] per row: softmax, logarithm and selection in one kernel."""
 
     symbol, formula = "cross-entropy", "z = ln Σⱼ e^xⱼ − x[y]"
     derivatives = ("∂z/∂xᵢ = softmax(x)ᵢ − [i = y]", "")
@@ -33,12 +33,12 @@ class CrossEntropy(Op):
     def backward_x(self, grad, x, y, residuals):
         if not is_grad_enabled():
             return apply(CrossEntropyGradient, grad, y, probabilities=residuals)
-        # For a second derivative. (N,) -> (N, 1), beside the (N, C) of the classes
+        # Differentiable, for second derivatives. (N,) -> (N, 1), to broadcast to (N, C)
         return (softmax(x, axis=1) - one_hot(y, x.shape[1])) * grad.unsqueeze(1)
 
 
 class CrossEntropyGradient(Op):
-    """z = (softmax(x) − [i = y]) · g per row, for a backward pass that isn't differentiated in turn."""
+    """z = (softmax(x) − [i = y]) · g per row, for a backward pass that isn't recorded."""
 
     symbol, formula = "softmax − [i = y]", "z = (softmax(x)ᵢ − [i = y]) · g"
     probabilities: np.ndarray
@@ -61,7 +61,7 @@ class BinaryCrossEntropy(Op):
         return -(t * yes + (1 - t) * no)
 
     def backward_x(self, grad, x, t):
-        # The floor, PyTorch's, keeps the slope finite where the logarithms are cut off.
+        # PyTorch's lower bound 1e-12 keeps the derivative finite where the logarithms are clamped.
         return grad * (x - t) / maximum(x * (1 - x), 1e-12)
 
     def backward_t(self, grad, x):
@@ -69,7 +69,7 @@ class BinaryCrossEntropy(Op):
 
 
 class Weighted(Op):
-    """z = t · x; 0 where t is 0 though x be infinite: an impossible outcome costs nothing where it isn't expected."""
+    """z = t · x, but 0 where t = 0 even if x = ∞: a class of probability 0 adds nothing to a cross-entropy."""
 
     symbol, formula = "×", "z = t · x, 0 where t = 0"
     derivatives = ("∂z/∂t = x, 0 where t = 0 and x = ±∞", "∂z/∂x = t")
@@ -88,7 +88,7 @@ class Weighted(Op):
 
 
 def weighted(t: Tensor, x: Tensor) -> Tensor:
-    """z = t · x for probabilities t and losses x of one shape and dtype; 0 where t is 0 though x be infinite.
+    """z = t · x for probabilities t and losses x of one shape and dtype; 0 where t = 0 even if x = ∞.
 
     >>> import tensorgrad as tg
     >>> from tensorgrad.ops.loss import weighted
@@ -101,7 +101,7 @@ def weighted(t: Tensor, x: Tensor) -> Tensor:
 def cross_entropy(x: Tensor, y: Tensor) -> Tensor:
     """z = −ln softmax(x)[y] for logits x `(N, C)` and labels y `(N,)`, integers from 0 to C − 1 -> `(N,)`.
 
-    The caller checks the labels; `tg.nn.cross_entropy` does, and takes everything else that PyTorch's does.
+    `tg.nn.cross_entropy` is the public function; it checks the labels and accepts what PyTorch's accepts.
 
     >>> import tensorgrad as tg
     >>> from tensorgrad.ops.loss import cross_entropy
@@ -114,7 +114,7 @@ def cross_entropy(x: Tensor, y: Tensor) -> Tensor:
 def binary_cross_entropy(x: Tensor, t: Tensor) -> Tensor:
     """z = −(t · ln x + (1 − t) · ln(1 − x)) for probabilities x and targets t of one shape and float dtype.
 
-    Both logarithms are at least −100, so that a sure mistake costs 100, not ∞.
+    Both logarithms are clamped at −100, as in PyTorch, so the loss is at most 100.
 
     >>> import tensorgrad as tg
     >>> from tensorgrad.ops.loss import binary_cross_entropy

@@ -1,8 +1,8 @@
-"""Batch normalisation."""
+"""Batch normalization."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class ScaleAndShift(Op):
 
 
 class BatchNorm(Op):
-    """z = x̂ · w + b with x̂ = (x − μ) / √(σ² + ε), μ and σ² being those of the batch, per channel."""
+    """z = x̂ · w + b with x̂ = (x − μ) / √(σ² + ε), with μ and σ² of the batch, per channel."""
 
     symbol, formula = "batch norm", "z = (x − μ)/√(σ² + ε) · w + b"
     derivatives = ("∂L/∂x = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂))", "∂L/∂w = Σ g · x̂", "∂L/∂b = Σ g")
@@ -55,7 +55,7 @@ class BatchNorm(Op):
     @quiet
     @widened
     def forward(self, x, w, b):
-        self.residuals = {}  # the sums of a gradient, which all three rules need
+        self.residuals = {}  # the sums of a gradient, which all three rules use
         center, rest = _rounded(self.mean, x.dtype)
         scale = w / np.sqrt(self.var + self.eps)
         numbers = (center, scale, b - rest * scale)
@@ -91,14 +91,14 @@ class BatchNorm(Op):
         return residuals["sums"]
 
     def _standardized(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        """x̂ and √(σ² + ε), recorded: that μ and σ² depend on x matters to a second derivative."""
+        """x̂ and √(σ² + ε), recorded: second derivatives need that μ and σ² depend on x."""
         axes = _all_but_channels(x.ndim)
         deviation = (x.var(axes, keepdims=True) + self.eps).sqrt()
         return (x - x.mean(axes, keepdims=True)) / deviation, deviation
 
 
 class BatchNormSums(Op):
-    """z = (Σ g, Σ g · x̂) per channel: the gradients of shift and scale, and what that of x needs."""
+    """z = (Σ g, Σ g · x̂) per channel: the gradients of shift and scale, which the gradient of x needs too."""
 
     symbol, formula = "Σ, Σ x̂", "z = (Σ g, Σ g · x̂)"
     mean: np.ndarray
@@ -115,7 +115,7 @@ class BatchNormSums(Op):
 
 
 class BatchNormGradient(Op):
-    """z = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂)), for a backward pass that isn't differentiated in turn."""
+    """z = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂)), for a backward pass that isn't recorded."""
 
     symbol, formula = "batch normᵀ", "z = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂))"
     mean: np.ndarray
@@ -133,7 +133,7 @@ class BatchNormGradient(Op):
 
 
 def _rounded(mean: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """The mean in the dtype of x, and what rounding took from it, in float64."""
+    """The mean in the dtype of x, and its rounding error, in float64."""
     center = mean.astype(dtype)
     return center, mean - center
 
@@ -155,20 +155,23 @@ def batch_norm(
 ) -> Tensor:
     """z = (x − μ) / √(σ² + ε) · w + b per channel, the axis 1 of x.
 
-    In training, and where there are no running statistics, μ and σ² are those of the batch, and the running ones move
-    towards them in place: running ← (1 − momentum) · running + momentum · batch, the variance taken unbiased. Otherwise
-    μ and σ² are the running ones. Ioffe and Szegedy, Batch Normalization, ICML 2015.
+    In training, or without running statistics, μ and σ² are those of the batch. In training the running statistics are
+    updated in place: running ← (1 − momentum) · running + momentum · batch, with the unbiased variance. In evaluation μ
+    and σ² are the running statistics. Ioffe and Szegedy, Batch Normalization, ICML 2015.
 
     Args:
         x: `(N, C)`, `(N, C, L)` or `(N, C, H, W)`, floats.
-        running_mean, running_var: `(C,)` or None.
-        weight, bias: `(C,)`; 1 and 0 if None.
-        training: use the batch's statistics.
-        momentum: the share of the batch in the running statistics.
+        running_mean: `(C,)` or None.
+        running_var: `(C,)` or None.
+        weight: w, `(C,)`; 1 if None.
+        bias: b, `(C,)`; 0 if None.
+        training: use the statistics of the batch.
+        momentum: the weight of the batch in the running statistics.
         eps: ε.
 
     Raises:
-        ShapeError: sizes that don't fit, or training on a single value per channel.
+        ShapeError: arguments that aren't `(C,)`, or in training a single value per channel.
+        DTypeError: in training, running statistics that aren't tensors.
 
     >>> import tensorgrad as tg
     >>> tg.batch_norm(tg.tensor([[1.0], [3.0]]), training=True)
@@ -179,23 +182,23 @@ def batch_norm(
     tracked = [t for t in (running_mean, running_var) if t is not None] if training else []
     if tracked:
         momentum = number("batch_norm", "momentum", momentum)
+    given: dict[str, Any] = {"running_mean": running_mean, "running_var": running_var}
     if any(not isinstance(t, Variable) for t in tracked):
-        given = {"running_mean": running_mean, "running_var": running_var}
-        raise DTypeError(restate("batch_norm", "running statistics change in place: they must be tensors", **given))
-    given = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+        problem = "running_mean and running_var change in place, so they must be tensors"
+        raise DTypeError(restate("batch_norm", problem, **given))
+    given |= {"weight": weight, "bias": bias}
     given = {name: as_tensor(t) for name, t in given.items() if t is not None}
     if x.ndim < 2 or any(t.shape != x.shape[1:2] for t in given.values()):
-        expected = "x (N, C, ...), all others (C,)"
-        raise ShapeError(restate("batch_norm", "the sizes don't fit", expected=expected, x=x, **given))
-    # In the dtype of x, by a recorded cast: each parameter's gradient comes back in the parameter's own.
+        raise ShapeError(restate("batch_norm", "x must be (N, C, ...) and all others (C,)", x=x, **given))
+    # A recorded cast to the dtype of x: each parameter's gradient is in the parameter's own dtype.
     given = {name: t if t.dtype == x.dtype else t.astype(x.dtype) for name, t in given.items()}
-    weight = given.get("weight", constant(np.ones(x.shape[1], x.dtype)))
-    bias = given.get("bias", constant(np.zeros(x.shape[1], x.dtype)))
+    w = given.get("weight", constant(np.ones(x.shape[1], x.dtype)))
+    b = given.get("bias", constant(np.zeros(x.shape[1], x.dtype)))
     if x.size == 0:
-        return apply(ScaleAndShift, x, bias, weight, bias)  # nothing to take statistics of
+        return apply(ScaleAndShift, x, b, w, b)  # an empty batch has no statistics
     if not training and running_mean is not None and running_var is not None:
-        scale = weight / (given["running_var"] + eps).sqrt()
-        return apply(ScaleAndShift, x, given["running_mean"], scale, bias)
+        scale = w / (given["running_var"] + eps).sqrt()
+        return apply(ScaleAndShift, x, given["running_mean"], scale, b)
     count = x.size // x.shape[1]
     if training and count == 1:
         fix = "use more examples, or model.eval()"
@@ -205,7 +208,7 @@ def batch_norm(
         for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, count / (count - 1))):
             if running is not None:
                 host_call(_follow, running, now, factor, momentum, effect=True)
-    return apply(BatchNorm, x, weight, bias, mean=mean, var=var, eps=eps)
+    return apply(BatchNorm, x, w, b, mean=mean, var=var, eps=eps)
 
 
 def _follow(running: Tensor, now: np.ndarray, factor: float, momentum: float) -> None:

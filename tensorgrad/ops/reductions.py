@@ -1,4 +1,4 @@
-"""Reductions over any axes: sums, means, spreads, extremes, products; cumulative sums."""
+"""Reductions over any axes: sums, means, variances, extremes, products; cumulative sums."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
 __all__ = ["all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var"]
 
 FEW = 1024
-"""Numbers that are written sooner than a view of one of them is made."""
+"""Up to so many elements, filling an array is faster than making a broadcast view."""
 
 
 class Reduction(Op):
-    """An op that folds the axes in `axis`; `keepdims` leaves them with length 1."""
+    """An op that reduces the axes in `axis`; `keepdims` keeps them with length 1."""
 
     axis: tuple[int, ...]
     keepdims: bool = False
 
-    def spread(self, reduced: Tensor) -> Tensor:
-        """`reduced` with its folded axes back as length 1, so that it broadcasts against the input."""
+    def with_axes(self, reduced: Tensor) -> Tensor:
+        """`reduced` with the reduced axes inserted as length 1, so that it broadcasts to the input."""
         if self.keepdims or self.axis == tuple(range(len(self.axis))):
-            return reduced  # leading axes come back by broadcasting
+            return reduced  # broadcasting inserts leading axes
         shape = list(reduced.shape)
         for a in self.axis:
             shape.insert(a, 1)
@@ -55,7 +55,7 @@ class Sum(Reduction):
         return x.sum(self.axis, np.int64, keepdims=self.keepdims)
 
     def backward_x(self, grad, residuals):
-        return self.spread(grad).broadcast_to(residuals)
+        return self.with_axes(grad).broadcast_to(residuals)
 
 
 class Mean(Reduction):
@@ -71,11 +71,11 @@ class Mean(Reduction):
 
     def backward_x(self, grad, residuals):
         shape, count = residuals
-        return apply(Share, self.spread(grad), shape=shape, count=builtins.max(count, 1))
+        return apply(DivideByCount, self.with_axes(grad), shape=shape, count=builtins.max(count, 1))
 
 
-class Share(Op):
-    """z = x / n, repeated: what a mean hands back to its n elements."""
+class DivideByCount(Op):
+    """z = x / n, broadcast to a shape: the adjoint of the mean of n elements."""
 
     symbol, formula = "÷ n", "z = x / n, repeated"
     derivatives = ("∂L/∂x = Σ ∂L/∂z / n over the repeats",)
@@ -84,14 +84,14 @@ class Share(Op):
 
     @quiet
     def forward(self, x):
-        # x[()] makes a number of an array without axes, which NumPy divides in half the time. Half precision has no
+        # x[()] is a scalar for an array without axes, which NumPy divides in half the time. float16 can't represent
         # counts above 65,504.
-        share = np.asarray(x[()] / (np.float32 if x.dtype == np.float16 else x.dtype.type)(self.count), x.dtype)
-        if share.ndim or math.prod(self.shape) > FEW:
-            return repeated(share, self.shape)
-        # A view of the one number would take longer to make, and kernels would copy it.
+        quotient = np.asarray(x[()] / (np.float32 if x.dtype == np.float16 else x.dtype.type)(self.count), x.dtype)
+        if quotient.ndim or math.prod(self.shape) > FEW:
+            return repeated(quotient, self.shape)
+        # A broadcast view would take longer to make, and kernels would copy it.
         z = np.empty(self.shape, x.dtype)
-        z.fill(share)
+        z.fill(quotient)
         return z
 
     def backward_x(self, grad):
@@ -100,11 +100,11 @@ class Share(Op):
 
 def divided(x: Tensor, count: int) -> Tensor:
     """x / count."""
-    return apply(Share, x, shape=x.shape, count=count)
+    return apply(DivideByCount, x, shape=x.shape, count=count)
 
 
-class Spread(Reduction):
-    """What variance and standard deviation share: the mean is taken off first, then what its rounding left."""
+class Dispersion(Reduction):
+    """The common base of variance and standard deviation: subtracts the mean, then corrects its rounding error."""
 
     ddof: int = 0
 
@@ -127,10 +127,10 @@ class Spread(Reduction):
     def slope(self, grad, x):
         """grad · (x − mean x) / (n − ddof)."""
         centred = x - mean(x, self.axis, keepdims=True)
-        return self.spread(divided(grad, builtins.max(self.count(x.shape) - self.ddof, 0))) * centred
+        return self.with_axes(divided(grad, builtins.max(self.count(x.shape) - self.ddof, 0))) * centred
 
 
-class Var(Spread):
+class Var(Dispersion):
     """z = 1/(n − ddof) Σ (x − mean x)²."""
 
     symbol, formula = "var", "z = 1/(n − ddof) Σ (x − mean x)²"
@@ -144,7 +144,7 @@ class Var(Spread):
         return self.slope(2 * grad, x)
 
 
-class Std(Spread):
+class Std(Dispersion):
     """z = √(1/(n − ddof) Σ (x − mean x)²); the derivative is taken as 0 where all x are equal."""
 
     symbol, formula = "std", "z = √(1/(n − ddof) Σ (x − mean x)²)"
@@ -166,8 +166,8 @@ class Extreme(Reduction):
     derivatives = ("∂z/∂xᵢ = [xᵢ = z] / (number of ties)",)
 
     def backward_x(self, grad, x, z):
-        hit = (x == self.spread(z)).astype(x.dtype)
-        return hit / hit.sum(self.axis, keepdims=True) * self.spread(grad)
+        hit = (x == self.with_axes(z)).astype(x.dtype)
+        return hit / hit.sum(self.axis, keepdims=True) * self.with_axes(grad)
 
 
 class Max(Extreme):
@@ -198,18 +198,18 @@ class Prod(Reduction):
     def forward(self, x):
         if not is_float(x.dtype):
             return x.prod(self.axis, np.int64, keepdims=self.keepdims)
-        # In float64, where neither rounding nor range runs out on the way.
+        # In float64, against rounding errors and overflow of partial products.
         return np.asarray(x.prod(self.axis, np.float64, keepdims=self.keepdims), x.dtype)
 
     def backward_x(self, grad, x, z):
-        grad = self.spread(grad)
+        grad = self.with_axes(grad)
         if guard(np.all, x._data):
-            return grad * self.spread(z) / x
+            return grad * self.with_axes(z) / x
         return grad * _products_of_the_others(x, self.axis)
 
 
 def _products_of_the_others(x: Tensor, axes: tuple[int, ...]) -> Tensor:
-    """For each element the product of all others along `axes`, right when there are zeros. O(n²) memory."""
+    """For each element the product of all others along `axes`, correct if there are zeros. O(n²) memory."""
     kept = tuple(a for a in range(x.ndim) if a not in axes)
     n = math.prod(x.shape[a] for a in axes)
     # (kept and folded axes mixed) -> (kept..., n) -> (kept..., n, n) with a 1 in place of the element left out
@@ -236,9 +236,9 @@ class LogSumExp(Reduction):
         return z if self.keepdims else z.squeeze(self.axis)
 
     def backward_x(self, grad, x, z):
-        z = self.spread(z)
-        # All of −∞: the sum is 0, its logarithm −∞, and no element has a share in it.
-        return self.spread(grad) * exp(x - where(z == -np.inf, 0.0, z))
+        z = self.with_axes(z)
+        # If all x are −∞, z is −∞ too, and the gradient is 0.
+        return self.with_axes(grad) * exp(x - where(z == -np.inf, 0.0, z))
 
 
 class CumSum(Op):
@@ -253,7 +253,7 @@ class CumSum(Op):
     def forward(self, x):
         if not is_float(x.dtype):
             return x.cumsum(self.axis, np.int64)
-        # In float64, rounded once for each z.
+        # In float64, with one rounding per z.
         return x.cumsum(self.axis, np.float64).astype(x.dtype, copy=False)
 
     def backward_x(self, grad):
@@ -283,7 +283,7 @@ class ArgMin(Op):
 
 
 class All(Reduction):
-    """z = whether all x hold."""
+    """z = whether all x are true."""
 
     symbol, formula = "∀", "z = ∀ x"
 
@@ -292,7 +292,7 @@ class All(Reduction):
 
 
 class Any(Reduction):
-    """z = whether some x holds."""
+    """z = whether some x is true."""
 
     symbol, formula = "∃", "z = ∃ x"
 
@@ -301,7 +301,12 @@ class Any(Reduction):
 
 
 def sum(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = Σ x over `axis` (an int, a tuple, or None for all axes). The sum of bools and integers is an int64.
+    """z = Σ x over `axis`. The sum of bools and integers is an int64.
+
+    Args:
+        x: a tensor of any shape.
+        axis: an axis, a tuple of axes, or None for all axes.
+        keepdims: keep the reduced axes with length 1.
 
     >>> import tensorgrad as tg
     >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
@@ -314,6 +319,11 @@ def sum(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def mean(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
     """z = 1/n Σ x over `axis`; NaN where n = 0.
 
+    Args:
+        x: a tensor of any shape; integers become float32.
+        axis: an axis, a tuple of axes, or None for all axes.
+        keepdims: keep the reduced axes with length 1.
+
     >>> import tensorgrad as tg
     >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
     tensor([1.5, 3.5])
@@ -325,6 +335,12 @@ def mean(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 def var(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
     """z = Σ (x − mean)² / (n − ddof) over `axis`. As in NumPy `ddof` is 0 by default (PyTorch's default is 1).
 
+    Args:
+        x: a tensor of any shape; integers become float32.
+        axis: an axis, a tuple of axes, or None for all axes.
+        ddof: the divisor is n − ddof.
+        keepdims: keep the reduced axes with length 1.
+
     >>> import tensorgrad as tg
     >>> tg.var(tg.tensor([1.0, 2.0, 3.0])), tg.var(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
     (tensor(0.6667), tensor(1.))
@@ -334,7 +350,13 @@ def var(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False)
 
 
 def std(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """z = √var(x): the standard deviation over `axis`, `ddof` as in `var`. Its derivative is 0 where all x are equal.
+    """z = √var(x): the standard deviation over `axis`, whose derivative is taken as 0 where all x are equal.
+
+    Args:
+        x: a tensor of any shape; integers become float32.
+        axis: an axis, a tuple of axes, or None for all axes.
+        ddof: the divisor is n − ddof.
+        keepdims: keep the reduced axes with length 1.
 
     >>> import tensorgrad as tg
     >>> tg.std(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
@@ -345,8 +367,15 @@ def std(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False)
 
 
 def max(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = max x over `axis`; NaN is carried. Elements that tie share the gradient evenly. ShapeError where nothing is
-    left.
+    """z = max x over `axis`; NaN propagates. Elements that tie share the gradient evenly.
+
+    Args:
+        x: a tensor of any shape.
+        axis: an axis, a tuple of axes, or None for all axes.
+        keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        ShapeError: a reduction over no elements.
 
     >>> import tensorgrad as tg
     >>> tg.max(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
@@ -357,8 +386,15 @@ def max(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 
 def min(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = min x over `axis`; NaN is carried. Elements that tie share the gradient evenly. ShapeError where nothing is
-    left.
+    """z = min x over `axis`; NaN propagates. Elements that tie share the gradient evenly.
+
+    Args:
+        x: a tensor of any shape.
+        axis: an axis, a tuple of axes, or None for all axes.
+        keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        ShapeError: a reduction over no elements.
 
     >>> import tensorgrad as tg
     >>> tg.min(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
@@ -369,7 +405,12 @@ def min(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 
 def prod(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = Π x over `axis`; its gradient is right where there are zeros too.
+    """z = Π x over `axis`; the gradient is correct for zeros too.
+
+    Args:
+        x: a tensor of any shape.
+        axis: an axis, a tuple of axes, or None for all axes.
+        keepdims: keep the reduced axes with length 1.
 
     >>> import tensorgrad as tg
     >>> tg.prod(tg.tensor([2.0, 3.0, 4.0]))
@@ -380,7 +421,12 @@ def prod(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
 
 
 def logsumexp(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = ln Σ eˣ over `axis`, stable: the largest exponent is taken out first.
+    """z = ln Σ eˣ over `axis`, stable: the largest exponent is subtracted first.
+
+    Args:
+        x: a tensor of any shape; integers become float32.
+        axis: an axis, a tuple of axes, or None for all axes.
+        keepdims: keep the reduced axes with length 1.
 
     >>> import tensorgrad as tg
     >>> tg.logsumexp(tg.tensor([1e4, 1e4]))
@@ -391,7 +437,7 @@ def logsumexp(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tenso
 
 
 def cumsum(x: TensorLike, axis: int | None = -1) -> Tensor:
-    """zₖ = x₀ + … + xₖ along `axis`, same shape as x; of the flattened tensor for None, as in NumPy.
+    """zₖ = x₀ + … + xₖ along `axis`, same shape as x; along the flattened tensor for None, as in NumPy.
 
     >>> import tensorgrad as tg
     >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]))
@@ -427,12 +473,32 @@ def argmin(x: TensorLike, axis: int | None = None) -> Tensor:
 
 
 def all(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements over `axis` are true (not 0)."""
+    """Whether all elements over `axis` are true (not 0).
+
+    Args:
+        x: a tensor of any shape.
+        axis: an axis, a tuple of axes, or None for all axes.
+        keepdims: keep the reduced axes with length 1.
+
+    >>> import tensorgrad as tg
+    >>> tg.all(tg.tensor([[1, 0], [1, 1]]), axis=1)
+    tensor([False,  True])
+    """
     x = as_tensor(x)
     return apply(All, x, axis=normalize_axes("all", x, axis), keepdims=keepdims)
 
 
 def any(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether some element over `axis` is true (not 0)."""
+    """Whether some element over `axis` is true (not 0).
+
+    Args:
+        x: a tensor of any shape.
+        axis: an axis, a tuple of axes, or None for all axes.
+        keepdims: keep the reduced axes with length 1.
+
+    >>> import tensorgrad as tg
+    >>> tg.any(tg.tensor([[1, 0], [0, 0]]), axis=1)
+    tensor([ True, False])
+    """
     x = as_tensor(x)
     return apply(Any, x, axis=normalize_axes("any", x, axis), keepdims=keepdims)

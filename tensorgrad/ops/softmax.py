@@ -38,7 +38,7 @@ class Softmax(Op):
 
 
 class SoftmaxGradient(Op):
-    """zᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ), y being the softmax: for a backward pass that isn't differentiated in turn."""
+    """zᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ), where y is the softmax: for a backward pass that isn't recorded."""
 
     symbol, formula = "softmaxᵀ", "zᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ)"
     axis: int
@@ -66,7 +66,7 @@ class LogSoftmax(Op):
 
 
 class LogSoftmaxGradient(Op):
-    """zᵢ = gᵢ − e^yᵢ · Σⱼ gⱼ, y being the log softmax: for a backward pass that isn't differentiated in turn."""
+    """zᵢ = gᵢ − e^yᵢ · Σⱼ gⱼ, where y is the log softmax: for a backward pass that isn't recorded."""
 
     symbol, formula = "log softmaxᵀ", "zᵢ = gᵢ − e^yᵢ · Σⱼ gⱼ"
     axis: int
@@ -77,7 +77,7 @@ class LogSoftmaxGradient(Op):
 
 
 def _along(axis: int, kernel: Callable[..., np.ndarray], *arrays: np.ndarray) -> np.ndarray:
-    """A kernel, which works along the last axis, along another one."""
+    """Call a kernel, which works along the last axis, for another axis."""
     if axis in (-1, arrays[0].ndim - 1):
         return kernel(*arrays)
     return np.moveaxis(kernel(*[np.moveaxis(x, axis, -1) for x in arrays]), -1, axis)
@@ -86,12 +86,12 @@ def _along(axis: int, kernel: Callable[..., np.ndarray], *arrays: np.ndarray) ->
 def _applied(op: type[Op], x: TensorLike, axis: int) -> Tensor:
     x = floating(x)
     axis = normalize_axis(op.name, x, axis)
-    # A number is a row of one.
+    # A scalar is a row of one element.
     return apply(op, x, axis=axis) if x.ndim else apply(op, x.reshape(1), axis=axis).reshape(())
 
 
 def softmax(x: TensorLike, axis: int = -1) -> Tensor:
-    """zᵢ = e^xᵢ / Σⱼ e^xⱼ along `axis`: positive, and summing to 1. Same shape as x.
+    """zᵢ = e^xᵢ / Σⱼ e^xⱼ along `axis`: positive numbers with sum 1. Same shape as x.
 
     Bridle, Probabilistic Interpretation of Feedforward Classification Network Outputs, 1990.
 
@@ -103,8 +103,7 @@ def softmax(x: TensorLike, axis: int = -1) -> Tensor:
 
 
 def log_softmax(x: TensorLike, axis: int = -1) -> Tensor:
-    """zᵢ = xᵢ − ln Σⱼ e^xⱼ along `axis`: the logarithm of softmax, where softmax itself would underflow. Same shape as
-    x.
+    """zᵢ = xᵢ − ln Σⱼ e^xⱼ along `axis`: the logarithm of softmax, without underflow. Same shape as x.
 
     >>> import tensorgrad as tg
     >>> tg.log_softmax(tg.tensor([0.0, -1e4]))

@@ -1,1 +1,1 @@
-"""What surrounds a program: the terminal, notebooks, forked processes."""
+"""The program's environment: the terminal, notebooks, forked processes."""

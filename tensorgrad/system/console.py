@@ -1,4 +1,4 @@
-"""What is told on standard output and standard error: they may be missing, closed, or unable to say more than ASCII."""
+"""Messages on standard output and standard error, which may be missing, closed, or limited to ASCII."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from typing import Any
 
 
 def say(text: str, error: bool = False) -> None:
-    """Print a line at once, to standard output or standard error; where there is nobody to hear it, nothing happens.
+    """Print a line and flush it, to standard output or, with `error`, to standard error.
 
-    What is told must never stop the work that it tells of: a stream that is None, as under pythonw and in services, or
-    closed, or full, is passed over.
+    A message must never stop the work that it reports: a stream that is closed, full, or None, as under pythonw and in
+    services, is ignored.
 
     >>> say("epoch 1/3: loss 0.25")
     epoch 1/3: loss 0.25
     """
     stream = sys.stderr if error else sys.stdout
-    if stream is None:  # `print` would take standard output
+    if stream is None:  # `print` would use standard output
         return
     with suppress(OSError, ValueError):
         print(printable(text, stream), file=stream, flush=True)
 
 
 def is_terminal(stream: Any) -> bool:
-    """Whether a stream is a terminal; one that is None, closed or odd isn't."""
+    """Whether a stream is a terminal; False for one that is None, closed or not a file."""
     try:
         return bool(stream.isatty())
     except (AttributeError, OSError, ValueError):
@@ -34,7 +34,7 @@ def is_terminal(stream: Any) -> bool:
 
 
 def with_bar(items: Iterable[Any], title: str) -> Iterable[Any]:
-    """The same items, with a progress bar where standard error is a terminal."""
+    """The same items, with a progress bar if standard error is a terminal."""
     if not is_terminal(sys.stderr):
         return items
     from tqdm import tqdm
@@ -43,9 +43,9 @@ def with_bar(items: Iterable[Any], title: str) -> Iterable[Any]:
 
 
 def printable(text: str, stream: Any = None) -> str:
-    """The text as a stream can say it, standard output by default: other characters are spelled in ASCII.
+    """The text in the encoding of a stream, by default standard output: other characters are spelled in ASCII.
 
-    A text meant for a terminal is spelled before it is laid out, so that columns stay below one another.
+    Call it before aligning columns, since spelling changes the width.
 
     >>> import io
     >>> ascii_only = io.TextIOWrapper(io.BytesIO(), "ascii")
@@ -55,18 +55,18 @@ def printable(text: str, stream: Any = None) -> str:
     '∂L/∂w₁'
     """
     encoding = getattr(sys.stdout if stream is None else stream, "encoding", None)
-    if not encoding or _can_say(text, encoding):
+    if not encoding or _encodable(text, encoding):
         return text
     spelled, raised = [], False
     for character in text:
-        known = _can_say(character, encoding)
+        known = _encodable(character, encoding)
         word, raises = (character, False) if known else _spelled(character)
         spelled.append("^" + word if raises and not raised else word)
         raised = raises
     return "".join(spelled)
 
 
-def _can_say(text: str, encoding: str) -> bool:
+def _encodable(text: str, encoding: str) -> bool:
     try:
         text.encode(encoding)
     except (UnicodeError, LookupError):
@@ -75,7 +75,7 @@ def _can_say(text: str, encoding: str) -> bool:
 
 
 def _spelled(character: str) -> tuple[str, bool]:
-    """A character in ASCII, and whether it stands raised, as the 2 of x²: `^` goes before it."""
+    """A character in ASCII, and whether it is a superscript, as the 2 of x², which gets a `^`."""
     if character in _SPELLINGS:
         return _SPELLINGS[character], False
     raised = unicodedata.decomposition(character).startswith("<super>")
@@ -100,4 +100,4 @@ _SPELLINGS = {
     **{"∈": "in", "∀": "for all", "∃": "there is", "∧": "and", "∨": "or", "¬": "not", "⊕": "xor"},
     **{"“": '"', "”": '"', "„": '"', "‘": "'", "’": "'"},
 }
-"""How ASCII says what the formulas and drawings of this project are written with; Greek letters have names."""
+"""The ASCII spelling of characters in the formulas and drawings of this project; Greek letters have names."""

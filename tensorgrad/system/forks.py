@@ -1,11 +1,12 @@
-"""What a fork must wait for, so that the child can go on.
+"""Delay forks while other threads hold locks that the child needs.
 
-A fork copies only the thread that asks for it, but the locks of all: one that another thread held stays locked in the
-child for ever. So a fork waits until no thread imports a module at its first use (Python holds a lock for each module
-that is being imported), and until the locks that modules have registered are free.
+A fork copies only the calling thread, but all locks: a lock held by another thread stays locked in the child forever.
+So a fork waits until no other thread imports a module (Python holds a lock for each module that is being imported), and
+until the locks registered here are free.
 
-Hooks run last to first. `logging` has one that takes its lock, which whoever imports or compiles may need: so it is
-imported here, before our own hooks are registered, that a fork may wait for us before it holds that lock.
+Fork hooks run in the reverse order of registration. `logging` registers one that takes its lock, which imports and
+compilation may need. So `logging` is imported before our hooks are registered: a fork then waits for imports before it
+holds that lock.
 """
 
 import importlib
@@ -28,7 +29,7 @@ _held = ExitStack()
 
 
 def imported(name: str) -> ModuleType:
-    """The module of that name, imported if need be, while no thread forks.
+    """The module of that name, imported if necessary, while no thread forks.
 
     >>> imported("tensorgrad.kernels").__name__
     'tensorgrad.kernels'
@@ -41,7 +42,7 @@ def imported(name: str) -> ModuleType:
 
 
 def wait_for(*locks: AbstractContextManager) -> None:
-    """Let forks wait for these locks, in this order: no thread may wait for one while it holds one that comes later."""
+    """Make forks wait for these locks, in this order: a thread that holds one must not wait for an earlier one."""
     _locks.extend(locks)
 
 
@@ -53,20 +54,20 @@ def _count_imports(change: int) -> None:
         _changed.notify_all()
 
 
-def _nobody_else_imports() -> bool:
+def _no_other_thread_imports() -> bool:
     return _imports == _mine.imports
 
 
 def _before_fork() -> None:
     global _held
-    # An import may need a lock, and who holds a lock may import: so the one isn't kept while the other is waited for.
+    # An import may need a lock, and a thread with a lock may import: so never hold locks while waiting for imports.
     while True:
         with _changed:
-            _changed.wait_for(_nobody_else_imports)
+            _changed.wait_for(_no_other_thread_imports)
         held = ExitStack()
         for lock in (*_locks, _changed):
             held.enter_context(lock)
-        if _nobody_else_imports():
+        if _no_other_thread_imports():
             _held = held
             return
         held.close()

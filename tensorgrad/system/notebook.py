@@ -7,7 +7,7 @@ from typing import Any
 
 
 def in_notebook() -> bool:
-    """Whether a Jupyter kernel runs this program; an IPython in a terminal is none.
+    """Whether a Jupyter kernel runs this program; False for IPython in a terminal.
 
     >>> in_notebook()
     False

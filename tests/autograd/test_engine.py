@@ -332,7 +332,7 @@ def test_a_rule_whose_gradient_does_not_fit_is_named():
 
 
 def test_integers_can_not_require_grad():
-    with pytest.raises(tg.DTypeError, match="only floats"):
+    with pytest.raises(tg.DTypeError, match="must be a float, got int64"):
         tg.tensor([1, 2], requires_grad=True)
 
 
@@ -437,7 +437,7 @@ def test_grad_of_unused_inputs():
     with pytest.raises(tg.GraphError, match=r"(?s)don't depend.*allow_unused"):
         tg.grad((x * 2.0).sum(), [x, y])
     assert tg.grad((x * 2.0).sum(), [x, y], allow_unused=True)[1] is None
-    with pytest.raises(tg.GraphError, match="requires no grad"):
+    with pytest.raises(tg.GraphError, match="inputs must require a gradient"):
         tg.grad((x * 2.0).sum(), tg.ones(2))
 
 

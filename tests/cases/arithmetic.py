@@ -46,7 +46,7 @@ ROWS = [
             no_join(tg.add),
             bad(lambda: tg.add(tg.zeros(2), "text"), tg.DTypeError, "dtype"),
             bad(lambda: tg.add(tg.zeros(2), 1j), tg.DTypeError, "complex128", "not supported"),
-            bad(lambda: tg.add(tg.zeros(2), [[1.0], [1.0, 2.0]]), tg.ArgumentError, "regular"),
+            bad(lambda: tg.add(tg.zeros(2), [[1.0], [1.0, 2.0]]), tg.ArgumentError, "nested lists of even lengths"),
         ],
     ),
     Row(

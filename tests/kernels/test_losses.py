@@ -45,7 +45,7 @@ def test_a_class_that_is_not_there_is_an_error_and_no_stray_memory_is_touched(la
     x, y, g = draw((count, 5), dtype)
     _, probabilities = losses.cross_entropy(x, y)
     y[-1] = label
-    with pytest.raises(IndexError, match="0 ≤ y < 5"):
+    with pytest.raises(IndexError, match=r"class indices must be in \[0, 5\), got "):
         losses.cross_entropy(x, y)
-    with pytest.raises(IndexError, match="0 ≤ y < 5"):
+    with pytest.raises(IndexError, match=r"class indices must be in \[0, 5\), got "):
         losses.cross_entropy_gradient(g, probabilities, y)

@@ -227,7 +227,7 @@ def test_the_innermost_loop_that_folds_columns_uses_whole_vectors_and_never_the_
 @FLOATS
 def test_the_loop_that_turns_rows_stores_whole_vectors_and_never_uses_the_stack(dtype, monkeypatch):
     a, b = np.ones((32, 300), dtype), np.ones((40, 300), dtype)
-    functions = assembly(matmul, "_turned_kernel", lambda: matmul.product(a, b.T), monkeypatch)
+    functions = assembly(matmul, "_packed_kernel", lambda: matmul.product(a, b.T), monkeypatch)
     loops = [loop for loop in inner_loops(functions["tensorgrad_turn_rows_1x1"]) if "vmovup" in str(loop)]
     assert loops
     for loop in loops:

@@ -100,13 +100,13 @@ def test_gains_are_pytorchs():
 
 
 def test_what_cannot_be_initialized():
-    with pytest.raises(tg.ShapeError, match="kaiming_normal_: fewer than two axes"):
+    with pytest.raises(tg.ShapeError, match="kaiming_normal_: tensor must have two axes"):
         nn.init.kaiming_normal_(tg.zeros(3))
-    with pytest.raises(tg.ShapeError, match="xavier_uniform_: fewer"):
+    with pytest.raises(tg.ShapeError, match="xavier_uniform_: tensor must have two axes"):
         nn.init.xavier_uniform_(tg.zeros(3))
-    with pytest.raises(tg.ArgumentError, match="unknown mode"):
+    with pytest.raises(tg.ArgumentError, match="mode must be"):
         nn.init.kaiming_uniform_(tg.zeros(3, 3), mode="fan")
-    with pytest.raises(tg.ArgumentError, match="unknown nonlinearity"):
+    with pytest.raises(tg.ArgumentError, match="nonlinearity must be one of"):
         nn.init.kaiming_uniform_(tg.zeros(3, 3), nonlinearity="mish")
 
 

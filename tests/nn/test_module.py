@@ -304,7 +304,7 @@ def test_sequential_runs_indexes_and_grows():
     assert list(net[1:].state_dict()) == ["2.weight", "2.bias"]
     net[1] = nn.Tanh()
     np.testing.assert_array_equal(net(x).numpy(), last(first(x).tanh()).numpy())
-    with pytest.raises(RangeError, match="an index of the 3 modules"):
+    with pytest.raises(RangeError, match=r"index must be in \[-3, 3\), got "):
         net[3]
     with pytest.raises(DTypeError, match="not the class"):
         nn.Sequential(nn.ReLU)
@@ -372,12 +372,12 @@ def test_the_cpu_is_where_everything_is(where):
 def test_other_devices_are_refused_in_a_clear_sentence(where):
     net = nn.Linear(2, 3)
     for call in (lambda: net.to(where), lambda: net.to(device=where), lambda: net.to("float64", where)):
-        with pytest.raises(ArgumentError, match=r"there is no device .* here(.|\n)*pass \"cpu\""):
+        with pytest.raises(ArgumentError, match=r'device must be "cpu", got (.|\n)*pass "cpu"'):
             call()
     assert net.weight.dtype == np.float32
 
 
 @pytest.mark.parametrize("dtype", ["int64", "cpus", "float99", bool, object(), [1]])
 def test_what_is_neither_a_device_nor_a_float(dtype):
-    with pytest.raises(DTypeError, match="not a float dtype"):
+    with pytest.raises(DTypeError, match="must be a float dtype"):
         nn.Linear(2, 3).to(dtype)

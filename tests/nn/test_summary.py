@@ -125,5 +125,5 @@ def test_what_is_shared_counts_once_and_what_is_called_twice_costs_twice():
 
 
 def test_a_negative_size_is_no_input():
-    with pytest.raises(tg.ShapeError, match="a size is negative"):
+    with pytest.raises(tg.ShapeError, match="sizes of input must be ≥ 0"):
         nn.summary(nn.Linear(2, 3), (-1, 2))

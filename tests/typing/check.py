@@ -1,8 +1,9 @@
-"""Type checkers read the README's programs and a page of everyday code as a user's editor does: from another folder.
+"""Check types: of the package's own sources, and of the README's programs and everyday code as a user's editor does.
 
     python tests/typing/check.py
 
-Exits with 1 if mypy (strict) or pyright (basic) finds an error, or if an error that the page expects isn't one.
+Runs mypy over the package, and mypy (strict) and pyright (basic) over the programs, which lie in another folder. Exits
+with 1 if a checker finds an error, or if a line that must be an error isn't one.
 """
 
 import json
@@ -14,33 +15,66 @@ import tempfile
 from pathlib import Path
 
 HERE = Path(__file__).parent
-README = HERE.parent.parent / "README.md"
+ROOT = HERE.parent.parent
 
-MYPY = ["-m", "mypy", "--strict"]
+MYPY = ["-m", "mypy"]
 PYRIGHT = ["-m", "pyright", "--pythonpath", sys.executable]
 PYRIGHT_RULES = {"typeCheckingMode": "basic", "reportUnnecessaryTypeIgnoreComment": "error"}
 
+UNCHECKED = (
+    "tensorgrad.autograd.*",
+    "tensorgrad.compiler.*",
+    "tensorgrad.kernels.conv.*",
+    "tensorgrad.kernels.elementwise.activations",
+    "tensorgrad.kernels.jit.*",
+    "tensorgrad.kernels.pool.*",
+    "tensorgrad.kernels.reference",
+    "tensorgrad.nn.optim.*",
+    "tensorgrad.ops.convolution",
+    "tensorgrad.ops.linear",
+    "tensorgrad.ops.operands",
+    "tensorgrad.viz.*",
+    "tensorgrad.windows",
+)
+"""Modules of the package that mypy doesn't pass yet; to be emptied."""
+
 
 def programs(markdown: str) -> list[str]:
-    """The README's programs, each with those before it, whose names it goes on with."""
+    """The README's programs, each after those before it, whose names it uses."""
     blocks = re.findall(r"^```python\n(.*?)^```", markdown, flags=re.DOTALL | re.MULTILINE)
     return ["\n\n".join(blocks[: k + 1]) for k in range(len(blocks))]
 
 
+def check_package(folder: Path) -> bool:
+    """Whether the package's sources pass mypy, but for `UNCHECKED`; `folder` is for the settings."""
+    settings = folder / "mypy.ini"
+    skipped = f"[mypy-{','.join(UNCHECKED)}]\nignore_errors = True\n" if UNCHECKED else ""
+    settings.write_text(f"[mypy]\nignore_missing_imports = True\n{skipped}", encoding="utf-8")
+    print("type checking the package", flush=True)
+    command = [sys.executable, *MYPY, "--config-file", str(settings), "-p", "tensorgrad"]
+    return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
+
+
+def check_programs(folder: Path) -> bool:
+    """Whether the README's programs and `everyday.py`, copied into `folder`, pass both checkers."""
+    shutil.copy(HERE / "everyday.py", folder)
+    for k, program in enumerate(programs((ROOT / "README.md").read_text(encoding="utf-8")), 1):
+        (folder / f"readme_{k}.py").write_text(program, encoding="utf-8")
+    (folder / "pyrightconfig.json").write_text(json.dumps(PYRIGHT_RULES), encoding="utf-8")
+    pages = sorted(path.name for path in folder.glob("*.py"))
+    print(f"type checking {', '.join(pages)}", flush=True)
+    checkers = ([*MYPY, "--strict"], PYRIGHT)
+    results = [subprocess.run([sys.executable, *checker, *pages], cwd=folder, check=False) for checker in checkers]
+    return not any(result.returncode for result in results)
+
+
 def main() -> int:
-    """Lay the programs out in a folder of their own, and run both checkers there."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        shutil.copy(HERE / "everyday.py", folder)
-        for k, program in enumerate(programs(README.read_text(encoding="utf-8")), 1):
-            (folder / f"readme_{k}.py").write_text(program, encoding="utf-8")
-        (folder / "pyrightconfig.json").write_text(json.dumps(PYRIGHT_RULES), encoding="utf-8")
-        pages = sorted(path.name for path in folder.glob("*.py"))
-        print(f"type checking {', '.join(pages)}", flush=True)
-        results = [
-            subprocess.run([sys.executable, *checker, *pages], cwd=folder, check=False) for checker in (MYPY, PYRIGHT)
-        ]
-        return int(any(result.returncode for result in results))
+    """Run both checks, each in a folder of its own."""
+    passed = []
+    for check in (check_package, check_programs):
+        with tempfile.TemporaryDirectory() as name:
+            passed.append(check(Path(name)))
+    return int(not all(passed))
 
 
 if __name__ == "__main__":

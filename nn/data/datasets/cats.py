@@ -1,8 +1,7 @@
 """Cats: 64×64 colour photographs, cat or no cat, 209 to train on and 50 to test.
 
 The files `train_catvnoncat.h5` and `test_catvnoncat.h5` come from the "Logistic Regression with a Neural Network
-mindset" exercise of the deeplearning.ai course "Neural Networks and Deep Learning". They aren't shipped with this
-package.
+mindset" exercise of the deeplearning.ai course "Neural Networks and Deep Learning". This package doesn't include them.
 """
 
 from __future__ import annotations
@@ -20,16 +19,16 @@ from tensorgrad.nn.data.normalize import Normalize
 from tensorgrad.storage import check_regular
 
 
-def cats(root: str | os.PathLike | None = None, train: bool = True) -> TransformDataset:
+def cats(root: str | os.PathLike[str] | None = None, train: bool = True) -> TransformDataset:
     """The cat pictures as batches of images (N, 3, 64, 64) float32 in [0, 1] and labels (N,) int64, 1 for a cat.
 
     Args:
-        root: the folder with the two .h5 files, or one with a folder `cats` that holds them; else the environment
-            variable TENSORGRAD_DATA names such a folder.
-        train: the 209 training pictures, else the 50 test pictures.
+        root: the folder with the two .h5 files, or a folder that contains that one under the name `cats`; by default
+            the folder in the environment variable TENSORGRAD_DATA.
+        train: True for the 209 training pictures, False for the 50 test pictures.
 
     Raises:
-        DataFileError: files that are missing, damaged or something else.
+        DataFileError: a file that is missing, damaged or holds other data.
         MissingPackageError: h5py isn't installed: `pip install 'tensorgrad-engine[data]'`.
 
         images, labels = cats("data/cats").batch(range(32))  # (32, 3, 64, 64) float32, (32,) int64
@@ -38,15 +37,16 @@ def cats(root: str | os.PathLike | None = None, train: bool = True) -> Transform
     return TransformDataset(TensorDataset(images, labels, classes=("non-cat", "cat")), Normalize())
 
 
-def cats_arrays(root: str | os.PathLike | None = None, train: bool = True) -> tuple[np.ndarray, np.ndarray]:
+def cats_arrays(root: str | os.PathLike[str] | None = None, train: bool = True) -> tuple[np.ndarray, np.ndarray]:
     """The cat pictures as stored: images (N, 3, 64, 64) uint8, labels (N,) int64; otherwise as `cats`."""
     part = "train" if train else "test"
     folders = search_folders(root, "cats")
     path = find_file(folders, [f"{part}_catvnoncat.h5"])
     if path is None:
-        looked = " or ".join(str(folder) for folder in folders) or "no folder, for none was given"
-        fix = f"give the folder with the two .h5 files as root or in the variable {VARIABLE}"
-        raise DataFileError(restate("cats", f"no {part}_catvnoncat.h5 in {looked}", fix=fix, root=root))
+        searched = " or ".join(str(folder) for folder in folders)
+        problem = f"no {part}_catvnoncat.h5 in {searched}" if folders else f"no folder given for {part}_catvnoncat.h5"
+        fix = f"pass the folder with the two .h5 files as root, or in the environment variable {VARIABLE}"
+        raise DataFileError(restate("cats", problem, fix=fix, root=root))
     images, labels = _read(path, part)
     # (N, H, W, C) -> (N, C, H, W)
     return np.ascontiguousarray(images.transpose(0, 3, 1, 2)), labels.astype(np.int64)
@@ -68,21 +68,21 @@ def _read(path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
                 raise DataFileError(restate("cats", f"{problem}: {facts}", expected=expected))
             images, labels = (data[()] for data in found)
     if not np.isin(labels, (0, 1)).all():
-        problem = f"{path} has other labels than 0 and 1"
+        problem = f"the labels in {path} must be 0 or 1"
         raise DataFileError(restate("cats", problem, expected=expected, labels=labels))
     return images, labels
 
 
 def _dataset(h5py: Any, file: Any, name: str) -> Any:
-    """An array of the file, with nothing read of it yet; ValueError unless its values lie in this file as they are.
+    """An array of the file, not read yet. Raises ValueError unless the file itself holds its values, uncompressed.
 
     A link can lead to itself or to another file, and a compressed array can be a million times as large as the file.
     """
     if not isinstance(file.get(name, getlink=True), h5py.HardLink):
-        raise ValueError(f"there is no {name}, or only a link to elsewhere")
+        raise ValueError(f"{name} is missing, or a link")
     data = file[name]
     if not isinstance(data, h5py.Dataset) or data.shape is None:
-        raise ValueError(f"{name} is no array")
+        raise ValueError(f"{name} must be an array")
     if data.is_virtual or data.external or data.id.get_create_plist().get_nfilters():
-        raise ValueError(f"{name} is compressed or lies in another file: h5repack -f NONE makes a plain one")
+        raise ValueError(f"{name} is compressed or in another file: h5repack -f NONE writes a plain one")
     return data

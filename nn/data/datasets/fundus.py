@@ -3,7 +3,7 @@
 - APTOS 2019 Blindness Detection: `train.csv` with the columns id_code and diagnosis, `train_images/*.png`;
 - EyePACS, Diabetic Retinopathy Detection, 2015: `trainLabels.csv` with image and level, `train/*.jpeg`.
 
-The photographs aren't shipped with this package; both sets are handed out by Kaggle to those who accept its terms.
+This package doesn't include the photographs; Kaggle provides both data sets under its terms.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 GRADES = ("no retinopathy", "mild", "moderate", "severe", "proliferative")
-DARK = 16  # of 255: what lies outside the retina is darker
+DARK = 16  # of 255: pixels outside the retina are darker
 
 
 class Layout(NamedTuple):
@@ -43,23 +43,23 @@ LAYOUTS = (
 EXPECTED = " or ".join(f"{table} ({name},{grade}) beside {below}/" for table, name, grade, below in LAYOUTS)
 
 
-def fundus(root: str | os.PathLike, size: int = 64) -> ImageDataset:
-    """Read fundus photographs with their grades 0, no retinopathy, to 4, proliferative: the layouts stand above.
+def fundus(root: str | os.PathLike[str], size: int = 64) -> ImageDataset:
+    """Read fundus photographs with grades from 0, no retinopathy, to 4, proliferative; the layout of APTOS or EyePACS.
 
     The dark border around the retina is cut off, and the rest scaled to fit size × size pixels. Files that are broken,
-    missing, unlabelled, or graded with anything but 0 to 4, are left out; the dataset's `report` names them.
+    missing, unlabelled or have another grade are left out; the dataset's `report` names them.
 
     Args:
         root: the folder with the label file.
         size: the pixels of a side.
 
     Returns:
-        A dataset of images (N, 3, size, size) uint8 and grades (N,) int64, in the label file's order; `files` are the
-        names in it.
+        A dataset of images (N, 3, size, size) uint8 and grades (N,) int64, in the order of the label file; `files` are
+        the names in that file.
 
     Raises:
-        DataFileError: no label file, one without the columns, or not one labelled photograph that can be read.
-        ArgumentError: no such size.
+        DataFileError: no label file, missing columns in it, or no labelled photograph that can be read.
+        ArgumentError: `size` isn't an int ≥ 1, or the images don't fit into memory.
         MissingPackageError: Pillow isn't installed: `pip install 'tensorgrad-engine[data]'`.
 
         photographs = fundus("aptos2019", size=128)
@@ -89,15 +89,17 @@ def fundus(root: str | os.PathLike, size: int = 64) -> ImageDataset:
 
 
 def _read_grades(path: Path, layout: Layout) -> tuple[dict[str, int], dict[str, str]]:
-    """The grade of each name, and the names whose grade is unclear, with the reason."""
+    """The grade of each name; and the names without a valid grade, with the reason."""
     with reading("fundus", path, EXPECTED), path.open(newline="", encoding="utf-8-sig") as file:
         rows = csv.DictReader(file)
         columns = rows.fieldnames or ()
         table = [(row.get(layout.name), row.get(layout.grade)) for row in rows]
     if not {layout.name, layout.grade} <= set(columns):
         expected = f"columns named {layout.name} and {layout.grade}"
-        raise DataFileError(restate("fundus", f"{path} has other columns", expected=expected, columns=tuple(columns)))
-    grades, unclear = {}, {}
+        problem = f"columns are missing in {path}"
+        raise DataFileError(restate("fundus", problem, expected=expected, columns=tuple(columns)))
+    grades: dict[str, int] = {}
+    unclear: dict[str, str] = {}
     for line, row in enumerate(table, 2):
         name, grade = ((cell or "").strip() for cell in row)
         if not name:
@@ -110,7 +112,7 @@ def _read_grades(path: Path, layout: Layout) -> tuple[dict[str, int], dict[str, 
 
 
 def _retina(image: Image, size: int) -> Image:
-    """The retina without the dark border, scaled to fit into the square; what it leaves free is black."""
+    """The retina without the dark border, scaled to fit into the square; the rest of the square is black."""
     from PIL import ImageOps
 
     box = image.convert("L").point(lambda value: 255 * (value > DARK)).getbbox()

@@ -19,7 +19,7 @@ from tensorgrad.nn.data.files.idx import read_idx
 from tensorgrad.nn.data.files.locate import VARIABLE, DataFileError, find_file, search_folders
 from tensorgrad.nn.data.normalize import Normalize
 
-# The file names end in .gz; beside each, the SHA-256 and the MD5 that the data set has been published with.
+# The file names end in .gz. With each, its SHA-256, and in the comment the MD5 that the authors published.
 CHECKSUMS = {
     # f68b3c2dcbeaaa9fbdd348bbdeb94873
     "train-images-idx3-ubyte": "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -43,7 +43,7 @@ MEAN, STD = 0.1307, 0.3081
 
 
 def mnist(
-    root: str | os.PathLike | None = None,
+    root: str | os.PathLike[str] | None = None,
     train: bool = True,
     download: bool = True,
     *,
@@ -53,31 +53,31 @@ def mnist(
     """MNIST as batches of images (N, 1, 28, 28) float32 in [0, 1] and labels (N,) int64.
 
     Args:
-        root: the folder with the IDX files (gzipped or not), or one with a folder `mnist` that holds them. Without it
-            the environment variable TENSORGRAD_DATA names such a folder, and without that the files lie in the user's
-            cache folder.
-        train: the 60,000 training images, else the 10,000 test images.
-        download: fetch files that are missing: into `root`, else `$TENSORGRAD_DATA/mnist`, else the cache folder.
-            Needs the extra: `pip install 'tensorgrad-engine[data]'`.
-        normalize: also subtract the training set's mean, 0.1307, and divide by its standard deviation, 0.3081.
-        mirrors: where to download from, in the order to try.
+        root: the folder with the IDX files (gzipped or not), or a folder that contains that one under the name `mnist`;
+            by default the folder in the environment variable TENSORGRAD_DATA, or else the user's cache folder.
+        train: True for the 60,000 training images, False for the 10,000 test images.
+        download: download missing files into `root`, `$TENSORGRAD_DATA/mnist` or the cache folder. Needs the extra:
+            `pip install 'tensorgrad-engine[data]'`.
+        normalize: also subtract the mean of the training set, 0.1307, and divide by its standard deviation, 0.3081.
+        mirrors: the URLs to download from, in the order to try.
 
     Raises:
-        DataFileError: files that are missing, damaged or out of reach.
+        DataFileError: a file that is missing, damaged or can't be downloaded.
         MissingPackageError: a download or the cache folder is needed, and pooch isn't installed.
 
         train_set = mnist("data/mnist", download=False)
         images, labels = train_set.batch(range(64))  # (64, 1, 28, 28) float32, (64,) int64
     """
     images, labels = mnist_arrays(root, train, download, mirrors=mirrors)
-    # Pixels stay bytes and become float32 batch by batch: 47 MB in place of 188. It is no slower: gathering 128 images
-    # and converting them takes 40 µs, gathering them from a float32 copy 45 µs, for that moves four times the bytes.
+    # Pixels stay bytes and are converted to float32 batch by batch: 47 MB instead of 188 MB. This isn't slower:
+    # gathering and converting 128 images takes 40 µs, gathering them from a float32 copy takes 45 µs, since it moves
+    # four times the bytes.
     transform = Normalize(MEAN, STD) if normalize else Normalize()
     return TransformDataset(TensorDataset(images, labels, classes=tuple("0123456789")), transform)
 
 
 def mnist_arrays(
-    root: str | os.PathLike | None = None,
+    root: str | os.PathLike[str] | None = None,
     train: bool = True,
     download: bool = True,
     *,
@@ -92,22 +92,22 @@ def mnist_arrays(
     return images[:, np.newaxis], labels.astype(np.int64)
 
 
-def _path(name: str, root: str | os.PathLike | None, download: bool, mirrors: Sequence[str]) -> Path:
-    """Where the file lies, after downloading it if need be."""
+def _path(name: str, root: str | os.PathLike[str] | None, download: bool, mirrors: Sequence[str]) -> Path:
+    """The path of the file, after downloading it if necessary."""
     folders = search_folders(root, "mnist") or [cache_folder("mnist", "mnist")]
-    # Unzipped copies are found under both names in use: train-images-idx3-ubyte and train-images.idx3-ubyte.
+    # Unzipped copies have one of two names: train-images-idx3-ubyte or train-images.idx3-ubyte.
     path = find_file(folders, (f"{name}.gz", name, name.replace("-idx", ".idx")))
     if path is not None:
         return path
     if download:
         return fetch("mnist", f"{name}.gz", CHECKSUMS[name], mirrors, folders[0] if root is not None else folders[-1])
-    looked = " or ".join(str(folder) for folder in folders)
-    fix = f"give the folder with the four files as root or in the variable {VARIABLE}, or pass download=True"
-    raise DataFileError(restate("mnist", f"no {name}.gz in {looked}", fix=fix, root=root, download=download))
+    searched = " or ".join(str(folder) for folder in folders)
+    fix = f"pass the folder with the files as root or in the environment variable {VARIABLE}, or pass download=True"
+    raise DataFileError(restate("mnist", f"no {name}.gz in {searched}", fix=fix, root=root, download=download))
 
 
 def _check(paths: Sequence[Path], images: np.ndarray, labels: np.ndarray) -> None:
-    """Refuse well-formed IDX files that aren't MNIST's."""
+    """Raise DataFileError for IDX files that don't hold MNIST."""
     fits = images.shape[1:] == (28, 28) and labels.shape == images.shape[:1]
     if not fits or images.dtype != np.uint8 or labels.dtype != np.uint8 or labels.max(initial=0) > 9:
         problem = f"{paths[0]} and {paths[1]} don't hold MNIST"

@@ -20,14 +20,17 @@ COUNTS = {"train": 3823, "test": 1797}
 
 
 def optdigits(train: bool = True) -> TensorDataset:
-    """The 3,823 training digits, else the 1,797 test digits: images (N, 1, 8, 8) float32 in [0, 1], labels (N,) int64.
+    """Handwritten digits as images (N, 1, 8, 8) float32 in [0, 1] and labels (N,) int64.
+
+    Args:
+        train: True for the 3,823 training digits, False for the 1,797 test digits.
 
     >>> digits = optdigits()
     >>> images, labels = digits.batch([0, 1, 2])
     >>> len(digits), images.shape, labels.tolist()
     (3823, (3, 1, 8, 8), [0, 0, 7])
     """
-    # The whole training set is under 1 MB as float32, so unlike MNIST's it is converted at once.
+    # The training set takes less than 1 MB as float32, so it is converted at once, unlike MNIST.
     images, labels = Normalize(scale=16)(*optdigits_arrays(train))
     return TensorDataset(images, labels, classes=tuple("0123456789"))
 
@@ -40,15 +43,15 @@ def optdigits_arrays(train: bool = True) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read(path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """Images (N, 8, 8) and labels (N,), both uint8, or DataFileError for anything but the package's own file."""
+    """Images (N, 8, 8) and labels (N,), both uint8. Raises DataFileError for a file with other contents."""
     count = COUNTS[part]
     expected = f"{count} images of 8×8 pixels and their labels"
-    with reading("optdigits", path, expected, "install tensorgrad-engine anew"):
+    with reading("optdigits", path, expected, "reinstall tensorgrad-engine"):
         check_regular(path)
         with np.load(path, allow_pickle=False) as archive:
             names = [f"{part}_images", f"{part}_labels"]
             sizes = [archive.zip.getinfo(f"{name}.npy").file_size for name in names]
-            if max(sizes) > 2 * 64 * count:  # what the archive would unpack
+            if max(sizes) > 2 * 64 * count:  # the size after unpacking
                 raise ValueError(f"it holds arrays of {max(sizes):,} bytes")
             images, labels = (archive[name] for name in names)
         if (images.shape, labels.shape) != ((count, 8, 8), (count,)) or {images.dtype, labels.dtype} != {

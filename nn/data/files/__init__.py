@@ -1,1 +1,1 @@
-"""Data files: where they lie, downloads, IDX, images."""
+"""Data files: their locations, downloads, IDX, images."""

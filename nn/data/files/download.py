@@ -1,4 +1,4 @@
-"""Downloads that are whole or not there at all: mirrors tried in turn, checksums, atomic writes."""
+"""Downloads: mirrors tried in order, checksums, atomic writes."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from tensorgrad.errors import restate
 from tensorgrad.nn.data.files.locate import VARIABLE, DataFileError, require
 from tensorgrad.system.console import is_terminal
 
-LARGEST = 1 << 28  # bytes: no file that is fetched comes near
+LARGEST = 1 << 28  # bytes of a download, far more than any file has
 TIMEOUT = 20  # seconds without an answer before the next mirror is tried
 
 
 def cache_folder(call: str, name: str) -> Path:
-    """The user's cache folder for the data set `name`, where the system keeps such things."""
+    """The folder of the data set `name` in the user's cache folder."""
     return Path(require(call, "pooch").os_cache("tensorgrad")) / name
 
 
 def fetch(call: str, name: str, sha256: str, mirrors: Sequence[str], folder: Path) -> Path:
-    """Download the file `name` into `folder` from the first mirror that has it whole, and return its path.
+    """Download the file `name` into `folder` from the first mirror that has it, and return its path.
 
-    The bytes go to a temporary file in the same folder, which takes its name only when its SHA-256 is right: a file of
-    that name is never a half-written one. A terminal gets a progress bar, anything else one line per file.
+    The bytes go to a temporary file in the same folder, which is renamed when its SHA-256 is right: a file called
+    `name` is always complete. A terminal shows a progress bar, other outputs get one line per file.
 
     Raises:
-        DataFileError: every mirror failed; with each one's reason, and where to put the file by hand.
+        DataFileError: all mirrors failed. The message has the reason for each, and where to put the file by hand.
         MissingPackageError: pooch isn't installed.
     """
     pooch = require(call, "pooch")
@@ -43,30 +43,30 @@ def fetch(call: str, name: str, sha256: str, mirrors: Sequence[str], folder: Pat
         url = f"{mirror.rstrip('/')}/{name}"
         try:
             return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder, downloader=bounded))
-        except Exception as error:  # no route, a refusal or a time-out; bytes with another checksum, or without end
+        except Exception as error:  # no route, a refusal, a time-out, another checksum, too many bytes
             failures.append(f"{url}\n      {_first_line(error)}")
     tried = "\n    ".join(failures) or "no mirror was given"
-    problem = f"no mirror gave a whole {name}:\n    {tried}"
+    problem = f"{name} could not be downloaded from any mirror:\n    {tried}"
     fix = f"get {name} by other means and put it into {folder}, or into a folder that the variable {VARIABLE} names"
     raise DataFileError(restate(call, problem, expected=f"a file with SHA-256 {sha256}", fix=fix))
 
 
 class _Bounded(io.BufferedWriter):
-    """A file that takes no more than `LARGEST` bytes, whatever a mirror sends."""
+    """A file that accepts at most `LARGEST` bytes, whatever a mirror sends."""
 
     def __init__(self, path: str) -> None:
         super().__init__(io.FileIO(path, "wb"))
-        self._room = LARGEST
+        self._written = 0
 
-    def write(self, content: bytes) -> int:
-        """Write, or raise ValueError where there is no end to it."""
-        self._room -= len(content)
-        if self._room < 0:
-            raise ValueError(f"more than {LARGEST:,} bytes came")
+    def write(self, content: Any) -> int:
+        """Write; raises ValueError beyond `LARGEST` bytes."""
+        self._written += len(content)
+        if self._written > LARGEST:
+            raise ValueError(f"the mirror sent more than {LARGEST:,} bytes")
         return super().write(content)
 
 
 def _first_line(error: Exception) -> str:
-    """What went wrong in one line of bounded length: network libraries nest their reasons many lines deep."""
+    """The error in one line of bounded length: messages of network libraries have many lines."""
     line = (str(error).splitlines() or [""])[0]
     return f"{type(error).__name__}: {line[:300]}"

@@ -1,4 +1,4 @@
-"""The IDX format of the MNIST files, read with suspicion.
+"""The IDX format of the MNIST files, with checks of everything that is read.
 
 Layout, big-endian: two zero bytes, a byte for the dtype, a byte for the number of axes, one uint32 for the length of
 each axis, then the values in C order. Source: Y. LeCun, C. Cortes, C. J. C. Burges, "The MNIST database of handwritten
@@ -8,11 +8,11 @@ digits", section "File formats".
 from __future__ import annotations
 
 import gzip
+import io
 import math
 import os
 import zlib
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -21,17 +21,20 @@ from tensorgrad.nn.data.files.locate import DataFileError, reading
 from tensorgrad.storage import as_path, check_regular
 
 DEFLATE = 1032
-"""No gzip file holds more than so many times its own bytes: a run of 258 of them in two bits."""
+"""The largest compression ratio of gzip: 258 equal bytes in two bits."""
 
 DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 
 
-def read_idx(path: str | os.PathLike) -> np.ndarray:
-    """The array in an IDX file, in the machine's byte order; gzipped or not, as its first bytes tell.
+def read_idx(path: str | os.PathLike[str]) -> np.ndarray:
+    """The array in an IDX file, gzipped or not, in native byte order.
+
+    Args:
+        path: the file.
 
     Raises:
-        DataFileError: a file that can't be read, isn't IDX, or is shorter or longer than its header says; the message
-            names the file, what was found and what was expected.
+        DataFileError: the file can't be read, isn't IDX, or is shorter or longer than its header says.
+        DTypeError: `path` is neither text nor a path object.
     """
     path = Path(as_path("read_idx", path))
     with reading("read_idx", path, "an IDX file"):
@@ -45,15 +48,15 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
                 with gzip.GzipFile(fileobj=file) as stream:
                     return _parse(path, stream, size * DEFLATE, zipped=True)
         except FileNotFoundError:
-            raise _error(path, "there is no such file", "an IDX file") from None
+            raise _error(path, "the file doesn't exist", "an IDX file") from None
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise _error(path, f"its gzip stream is damaged ({error})", "a whole gzip file") from None
 
 
-def _parse(path: Path, stream: BinaryIO, room: int, zipped: bool = False) -> np.ndarray:
-    """The array in a stream of `room` bytes, or of at most so many if it is zipped.
+def _parse(path: Path, stream: io.BufferedIOBase, size: int, zipped: bool = False) -> np.ndarray:
+    """The array in a stream of `size` bytes, or at most `size` bytes if it is zipped.
 
-    What the header promises is held against that before memory is taken, and no more is read than that and one byte.
+    The size in the header is checked before memory is allocated, and at most one byte more is read.
     """
     head = stream.read(4)
     if len(head) < 4 or head[:2] != b"\0\0":
@@ -65,11 +68,11 @@ def _parse(path: Path, stream: BinaryIO, room: int, zipped: bool = False) -> np.
     if len(head) < 4 + 4 * ndim:
         raise _error(path, f"its header ends after {len(head)} bytes", f"{4 + 4 * ndim} bytes for {ndim} axes")
     shape = tuple(int(n) for n in np.frombuffer(head, ">u4", ndim, offset=4))
-    dtype, found = np.dtype(DTYPES[code]), room - len(head)
+    dtype, found = np.dtype(DTYPES[code]), size - len(head)
     expected = math.prod(shape) * dtype.itemsize
     wanted = f"{expected} bytes for shape {shape} {dtype.name}"
-    if zipped and expected > room:
-        raise _error(path, f"a gzip file of {room // DEFLATE} bytes can't hold so many values", wanted)
+    if zipped and expected > size:
+        raise _error(path, f"a gzip file of {size // DEFLATE} bytes can't hold so many values", wanted)
     if not zipped and found != expected:
         excess = f"{expected - found} too few" if found < expected else f"{found - expected} too many"
         raise _error(path, f"{found} bytes of values follow its header, {excess}", wanted)
@@ -81,10 +84,10 @@ def _parse(path: Path, stream: BinaryIO, room: int, zipped: bool = False) -> np.
     return _reshape(path, values.view(dtype), shape)
 
 
-def _fill(values: np.ndarray, stream: BinaryIO) -> int:
-    """Read bytes into `values` (n,) until it is full or the stream at its end; returns how many."""
+def _fill(values: np.ndarray, stream: io.BufferedIOBase) -> int:
+    """Read bytes into `values` (n,) until it is full or the stream ends; return the number of bytes."""
     filled = 0
-    while filled < len(values) and (count := stream.readinto(values[filled:])):
+    while filled < len(values) and (count := stream.readinto(values[filled:].data)):
         filled += count
     return filled
 
@@ -98,8 +101,9 @@ def _reshape(path: Path, values: np.ndarray, shape: tuple[int, ...]) -> np.ndarr
 
 
 def _error(path: Path, problem: str, expected: str) -> DataFileError:
-    fix = "check the path, or delete the file and fetch it again"
-    return DataFileError(restate("read_idx", f"{path} is no whole IDX file: {problem}", expected=expected, fix=fix))
+    problem = f"{path} isn't a complete IDX file: {problem}"
+    fix = "check the path, or delete the file and download it again"
+    return DataFileError(restate("read_idx", problem, expected=expected, fix=fix))
 
 
 def _hex(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Pictures from files, and what became of each file: some are read, and some are broken, missing or without a label."""
+"""Read image files, and report those that are broken, missing, converted or without a label."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # of any other, Pillow may run programs, as for PostScript
-MOST_PIXELS = 50_000_000  # of a picture, and so of the memory that decoding takes: some 600 MB
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # for others Pillow may run programs, as for PostScript
+MOST_PIXELS = 50_000_000  # of an image: decoding takes up to 600 MB of memory
 MOST_BYTES = 8 * MOST_PIXELS  # of a file: four channels of 16 bits, not compressed
-PHOTOMETRIC = 262  # the tag of a TIFF that is 0 where 0 is white
-NAMED = 5  # of each kind of problem, so many files are named
+PHOTOMETRIC = 262  # the tag of a TIFF file that is 0 if 0 means white
+NAMED = 5  # the number of files that a report names per kind of problem
 
 
 @dataclass(frozen=True)
 class ImageReport:
-    """What was found in a folder of pictures; as text, a line per kind of problem.
+    """The result of reading a folder of image files; as text, a line per kind of problem.
 
     Attributes:
-        folder: where.
-        read: how many pictures were read and have a label.
-        broken: files that no picture could be read from, with the reason; too many pixels are one.
-        converted: files whose picture had to be changed: of 16 bits, or transparent.
-        missing: names that have a label and no file.
-        unlabelled: pictures without a label.
+        folder: the folder.
+        read: the number of images that were read and have a label.
+        broken: files that couldn't be read, with the reason; too many pixels is one.
+        missing: names that have a label but no file.
+        unlabelled: files without a label.
         unclear: labels that can't be used, with the reason.
+        converted: files whose image was converted, from 16 bits or from a transparent image.
 
     >>> print(ImageReport("eyes", read=97, broken=("a.png: truncated",), missing=("b", "c")))
     eyes: 97 images read
@@ -73,9 +73,16 @@ class ImageReport:
 
 
 class ImageDataset(TensorDataset):
-    """Images (N, 3, size, size) uint8 and labels (N,) int64, both in `arrays`; `files` names them, `report` tells more.
+    """Images (N, 3, size, size) uint8 and labels (N,) int64, both in `arrays`, with their `files` and a `report`.
 
-    For a network, `TransformDataset(dataset, Normalize())` makes float32 pixels in [0, 1] of them.
+    For a network, `TransformDataset(dataset, Normalize())` converts them to float32 pixels in [0, 1].
+
+    Args:
+        images: the images.
+        labels: the class index of each image.
+        classes: the names of the classes.
+        files: the name of each image's file.
+        report: what was found while reading.
     """
 
     def __init__(
@@ -92,11 +99,11 @@ class ImageDataset(TensorDataset):
 
 
 Fit = Callable[["Image", int], "Image"]
-"""What makes a square picture, size × size, of one of any form."""
+"""A function (image, size) that returns a square image, size × size."""
 
 
 class Pictures(NamedTuple):
-    """What was read: images (N, 3, size, size) uint8, the index of each in the list of files, and what to report."""
+    """The images (N, 3, size, size) uint8, the index of each in the list of files, and the problems to report."""
 
     images: np.ndarray
     kept: list[int]
@@ -105,24 +112,27 @@ class Pictures(NamedTuple):
 
 
 def read_images(call: str, files: Sequence[Path], size: int, fit: Fit | None = None) -> Pictures:
-    """Read picture files; a broken one, or one of more than `MOST_PIXELS`, is left out. A terminal gets a bar.
+    """Read image files, without broken ones and those of more than `MOST_PIXELS`. A terminal shows a progress bar.
 
     Args:
-        call: who asks, for errors.
-        files: what to read.
+        call: the call, for errors.
+        files: the files to read.
         size: the pixels of a side.
-        fit: by default the middle square is cut out.
+        fit: makes an image square; by default the middle square is cut out.
 
     Raises:
-        ArgumentError: no such size. MissingPackageError: Pillow isn't installed.
+        ArgumentError: `size` isn't an int ≥ 1, or the images don't fit into memory.
+        MissingPackageError: Pillow isn't installed.
     """
     _check_size(call, size, len(files))
     require(call, "PIL", "pillow")
     images = np.empty((len(files), 3, size, size), np.uint8)
-    kept, broken, converted = [], [], []
+    kept: list[int] = []
+    broken: list[str] = []
+    converted: list[str] = []
     for k, path in enumerate(with_bar(files, "reading images")):
         try:
-            with warnings.catch_warnings(action="ignore"):  # of what the report says
+            with warnings.catch_warnings(action="ignore"):  # the report has them
                 images[len(kept)], notes = _read(path, size, fit or _middle)
             kept.append(k)
             converted += [f"{path.name}: {note}" for note in notes]
@@ -134,9 +144,9 @@ def read_images(call: str, files: Sequence[Path], size: int, fit: Fit | None = N
 
 
 def _check_size(call: str, size: int, count: int) -> None:
-    """Raise ArgumentError unless `count` images of that size make sense and fit into memory."""
+    """Raise ArgumentError unless `size` is an int ≥ 1 and `count` images of that size fit into memory."""
     if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-        raise ArgumentError(restate(call, "no such size", expected="the pixels of a side, an int ≥ 1", size=size))
+        raise ArgumentError(restate(call, f"size must be an int ≥ 1, the pixels of a side, got {size!r}", size=size))
     needed, there = count * 3 * size**2, machine_memory()
     if size**2 > MOST_PIXELS or needed > there:
         problem = f"{count:,} images of {size} × {size} pixels are too large: {needed / 2**30:,.1f} GiB"
@@ -147,33 +157,34 @@ def _check_size(call: str, size: int, count: int) -> None:
 def check_any(call: str, report: ImageReport, expected: str) -> None:
     """Raise DataFileError, with the report, when nothing was read."""
     if not report.read:
-        raise DataFileError(restate(call, f"no images are left\n{report}", expected=expected))
+        raise DataFileError(restate(call, f"no image could be read\n{report}", expected=expected))
 
 
 def _read(path: Path, size: int, fit: Fit) -> tuple[np.ndarray, list[str]]:
-    """The picture as (3, size, size), and notes on what had to be decided to make it one."""
+    """The image as (3, size, size), and notes on how it was converted."""
     from PIL import Image, ImageOps
 
     Image.init()
     with Image.open(_File(path), formats=[name for name in FORMATS if name in Image.OPEN]) as image:
         whole = image.size
         image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded at the smallest scale that is large enough
-        if math.prod(whole if image.info.get("progressive") else image.size) > MOST_PIXELS:  # progressive: kept whole
+        # A progressive JPEG is decoded at full size first.
+        if math.prod(whole if image.info.get("progressive") else image.size) > MOST_PIXELS:
             raise ValueError(f"{whole[0]} × {whole[1]} pixels, more than the {MOST_PIXELS:,} that are decoded")
         ImageOps.exif_transpose(image, in_place=True)
-        image, notes = _of_bytes(image)
-        image, more = _on_white(image)
-        square = fit(image, size)
+        eight_bit, notes = _of_bytes(image)
+        opaque, more = _on_white(eight_bit)
+        square = fit(opaque, size)
     # (H, W, 3) -> (3, H, W)
     return np.asarray(square, np.uint8).transpose(2, 0, 1), notes + more
 
 
 class _File(io.BytesIO):
-    """A file in memory: asked for more bytes than it has, it takes no memory for them, as a file on the disk would."""
+    """A file in memory: reading more bytes than it has allocates no memory for them, unlike a file on disk."""
 
     def __init__(self, path: Path) -> None:
         if (size := check_regular(path)) > MOST_BYTES:
-            raise ValueError(f"{size:,} bytes, more than a picture of {MOST_PIXELS:,} pixels can have")
+            raise ValueError(f"{size:,} bytes, more than an image of {MOST_PIXELS:,} pixels can have")
         super().__init__(path.read_bytes())
         self._name = path.name
 
@@ -182,15 +193,15 @@ class _File(io.BytesIO):
 
 
 def _of_bytes(image: Image) -> tuple[Image, list[str]]:
-    """A grey picture of 16 bits with 8 (Pillow would cut off all above 255); any other as it is."""
+    """A grey image of 16 bits rounded to 8 (Pillow would clip at 255); other images unchanged."""
     from PIL import Image
 
     if not image.mode.startswith(("I", "F")):
         return image, []
     if not image.mode.startswith("I;16") and not (image.mode == "I" and image.format == "PNG"):
-        raise ValueError("pixels of 32 bits, whose black and white aren't known: save it with 8 or 16 bits a channel")
+        raise ValueError("pixels of 32 bits, whose range is unknown: save it with 8 or 16 bits a channel")
     values = np.asarray(image).astype(np.uint32)
-    if image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0:
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0:
         values = 65535 - values
     grey = Image.fromarray(((values * 255 + 32767) // 65535).astype(np.uint8))
     key = image.info.get("transparency")  # the value that is transparent
@@ -200,7 +211,7 @@ def _of_bytes(image: Image) -> tuple[Image, list[str]]:
 
 
 def _on_white(image: Image) -> tuple[Image, list[str]]:
-    """As RGB, what is transparent on a white ground, where a figure in black can be seen."""
+    """As RGB; a transparent image on a white background, against which a black figure is visible."""
     from PIL import Image
 
     if "transparency" not in image.info and not {"A", "a"} & set(image.getbands()):

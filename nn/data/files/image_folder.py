@@ -1,4 +1,4 @@
-"""A user's own pictures: a folder with one folder of them for each class."""
+"""A user's own images: a folder with a folder of image files for each class."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tensorgrad.nn.data.files.locate import DataFileError, as_folder, reading
 LAYOUT = "a folder for each class, such as cat/1.jpg, cat/2.jpg, other/1.png"
 
 
-def image_folder(root: str | os.PathLike, size: int = 64) -> ImageDataset:
-    """Read a folder that holds a folder of pictures for each class: the folders' sorted names are the `classes`.
+def image_folder(root: str | os.PathLike[str], size: int = 64) -> ImageDataset:
+    """Read a folder with a folder of image files for each class; the sorted names of the folders are the `classes`.
 
-    Of each picture the middle square is cut out and scaled to size × size pixels. Pixels of 16 bits become 8, and what
-    is transparent lies on white. Broken files are left out, those of more than 50 million pixels and pictures outside
-    the folders too. The dataset's `report` names all of these. Files that aren't pictures by their suffix, and hidden
-    ones, don't count.
+    The middle square of each image is cut out and scaled to size × size pixels. Images of 16 bits are rounded to 8, and
+    transparent ones are laid on white. Broken files, images of more than 50 million pixels and image files outside the
+    class folders are left out; the dataset's `report` names them. Hidden files and those with other suffixes are
+    ignored.
 
     Args:
         root: the folder.
@@ -30,8 +30,8 @@ def image_folder(root: str | os.PathLike, size: int = 64) -> ImageDataset:
         A dataset of images (N, 3, size, size) uint8 and class indices (N,) int64.
 
     Raises:
-        DataFileError: no such folder, or not one picture in it that can be read.
-        ArgumentError: no such size, or one for which the images don't fit into memory.
+        DataFileError: the folder doesn't exist, or no image in it can be read.
+        ArgumentError: `size` isn't an int ≥ 1, or the images don't fit into memory.
         MissingPackageError: Pillow isn't installed: `pip install 'tensorgrad-engine[data]'`.
 
         pictures = image_folder("my_pictures", size=64)
@@ -39,7 +39,7 @@ def image_folder(root: str | os.PathLike, size: int = 64) -> ImageDataset:
     """
     folder = as_folder("image_folder", root)
     if not os.path.isdir(folder):
-        raise DataFileError(restate("image_folder", f"there is no folder {folder}", expected=LAYOUT, root=root))
+        raise DataFileError(restate("image_folder", f"the folder {folder} doesn't exist", expected=LAYOUT, root=root))
     with reading("image_folder", folder, LAYOUT):
         inside = sorted(folder.iterdir())
         classes = [path.name for path in inside if os.path.isdir(path) and not path.name.startswith(".")]
@@ -54,10 +54,10 @@ def image_folder(root: str | os.PathLike, size: int = 64) -> ImageDataset:
 
 
 def pictures_below(folder: Path) -> list[Path]:
-    """All picture files in a folder and the folders in it, sorted."""
+    """All image files in a folder and its subfolders, sorted."""
     return sorted(path for path in folder.rglob("*") if is_picture(path))
 
 
 def is_picture(path: Path) -> bool:
-    """Whether that is a file whose suffix says that it holds a picture; hidden ones don't count."""
+    """Whether `path` is an image file by its suffix, and not hidden."""
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and os.path.isfile(path)

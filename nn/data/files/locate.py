@@ -1,4 +1,4 @@
-"""Where data files lie, and the errors for those that can't be had."""
+"""Find data files, and the errors for missing ones."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class DataFileError(TensorgradError, OSError):
 
 
 class MissingPackageError(TensorgradError, ImportError):
-    """A package of the extra `data` that a call needs and that isn't installed."""
+    """A package of the extra `data` that a call needs isn't installed."""
 
 
 @contextmanager
-def reading(call: str, path: str | os.PathLike, expected: str = "", fix: str = "") -> Iterator[None]:
-    """Inside, whatever goes wrong is a DataFileError that names the file: a damaged one can make a reader do anything.
+def reading(call: str, path: str | os.PathLike[str], expected: str = "", fix: str = "") -> Iterator[None]:
+    """Within, raise every error as a DataFileError that names the file: readers of damaged files may raise anything.
 
-    Errors that are tensorgrad's own already pass as they are.
+    Errors that tensorgrad raised itself stay as they are.
     """
     try:
         yield
@@ -41,7 +41,10 @@ def reading(call: str, path: str | os.PathLike, expected: str = "", fix: str = "
 def require(call: str, package: str, distribution: str = "") -> ModuleType:
     """Import a package of the extra `data`, or raise `MissingPackageError` with the command that installs it.
 
-    `distribution` is what pip calls it, where that is another name.
+    Args:
+        call: the call, for errors.
+        package: the name to import.
+        distribution: the name for pip, if it is another.
     """
     try:
         return importlib.import_module(package)
@@ -52,8 +55,8 @@ def require(call: str, package: str, distribution: str = "") -> ModuleType:
         raise MissingPackageError(restate(call, f"the package {package} isn't installed ({error})", fix=fix)) from None
 
 
-def search_folders(root: str | os.PathLike | None, name: str) -> list[Path]:
-    """Where the data set `name` may lie: in `root`, else in $TENSORGRAD_DATA; there itself or in a folder `name`."""
+def search_folders(root: str | os.PathLike[str] | None, name: str) -> list[Path]:
+    """The folders of the data set `name`: `root`, or else $TENSORGRAD_DATA, and the folder `name` in it."""
     given = root if root is not None else os.environ.get(VARIABLE) or None
     if given is None:
         return []
@@ -62,11 +65,11 @@ def search_folders(root: str | os.PathLike | None, name: str) -> list[Path]:
 
 
 def find_file(folders: Iterable[Path], names: Iterable[str]) -> Path | None:
-    """The first file of one of these names in one of these folders, or None."""
+    """The first file with one of the names in one of the folders, or None."""
     paths = (folder / name for folder in folders for name in names)
     return next((path for path in paths if os.path.isfile(path)), None)
 
 
-def as_folder(call: str, root: str | os.PathLike) -> Path:
-    """The path with the user's home folder in the place of ~. Raises DTypeError for anything that names no folder."""
+def as_folder(call: str, root: str | os.PathLike[str]) -> Path:
+    """The path, with ~ expanded. Raises DTypeError if `root` is neither text nor a path object."""
     return Path(os.path.expanduser(as_path(call, root)))

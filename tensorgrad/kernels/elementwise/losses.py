@@ -1,4 +1,4 @@
-"""Softmax cross-entropy, forward and backward in one pass each."""
+"""Softmax cross-entropy: forward and backward in one pass each."""
 
 from collections.abc import Callable, Iterator
 
@@ -19,7 +19,7 @@ from tensorgrad.kernels.jit.dispatch import (
 )
 from tensorgrad.kernels.simd.exponential import exponentials
 
-# Multiply-adds that take as long as an exponential, by a rough measurement.
+# The time of an exponential in multiply-adds; a rough measurement.
 WORK = 20
 
 INT64 = np.dtype(np.int64)
@@ -28,8 +28,8 @@ INT64 = np.dtype(np.int64)
 def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """ln Σⱼ e^xⱼ − x[y] per row, and the softmax of each row: x `(N, C)`, y `(N,)` -> `(N,)`, `(N, C)`.
 
-    x float32 or float64; y integers. Stable for any x: the largest of a row is taken off first. Raises `DTypeError`,
-    and `RangeError` for a class outside 0 … C − 1.
+    x float32 or float64; y integers. Stable for any x: the maximum of a row is subtracted first. Raises `DTypeError`,
+    and `RangeError` for a class outside [0, C).
 
     >>> losses, probabilities = cross_entropy(np.zeros((1, 2)), np.array([1]))
     >>> losses, probabilities
@@ -37,35 +37,35 @@ def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     """
     (x,) = floats("cross_entropy", "x", x)
     if not COMPILED:
-        _check_strays((y < 0) | (y >= x.shape[1]), y, x)
+        _check_classes((y < 0) | (y >= x.shape[1]), y, x)
         return by_reference(reference.cross_entropy, x, y)
     losses, probabilities = memory.empty(x.shape[:1], x.dtype), memory.empty(x.shape, x.dtype)
     chunks = chunks_for(len(x), WORK * x.size)
-    strays = memory.empty((chunks,), INT64)
-    arguments = (x, as_contiguous(y.astype(INT64, copy=False)), losses, probabilities, strays)
+    invalid = memory.empty((chunks,), INT64)
+    arguments = (x, as_contiguous(y.astype(INT64, copy=False)), losses, probabilities, invalid)
     run(_forward_kernel, arguments, chunks)
-    _check_strays(strays, y, x)
+    _check_classes(invalid, y, x)
     return losses, probabilities
 
 
 def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarray) -> np.ndarray:
     """(softmax(x) − [j = y]) · g per row: g `(N,)`, probabilities `(N, C)`, y `(N,)` -> `(N, C)`.
 
-    Raises `DTypeError`, and `RangeError` for a class outside 0 … C − 1: labels may have changed since the forward pass.
+    Raises `DTypeError`, and `RangeError` for a class outside [0, C): labels may have changed since the forward pass.
 
     >>> cross_entropy_gradient(np.array([2.0]), np.array([[0.5, 0.5]]), np.array([1]))
     array([[ 1., -1.]])
     """
     g, probabilities = floats("cross_entropy", "g probabilities", g, probabilities)
     if not COMPILED:
-        _check_strays((y < 0) | (y >= probabilities.shape[1]), y, probabilities)
+        _check_classes((y < 0) | (y >= probabilities.shape[1]), y, probabilities)
         return by_reference(reference.cross_entropy_gradient, g, probabilities, y)
     dx = memory.empty(probabilities.shape, g.dtype)
     chunks = chunks_for(len(g), dx.size)
-    strays = memory.empty((chunks,), INT64)
-    arguments = (g, probabilities, as_contiguous(y.astype(INT64, copy=False)), dx, strays)
+    invalid = memory.empty((chunks,), INT64)
+    arguments = (g, probabilities, as_contiguous(y.astype(INT64, copy=False)), dx, invalid)
     run(_backward_kernel, arguments, chunks)
-    _check_strays(strays, y, probabilities)
+    _check_classes(invalid, y, probabilities)
     return dx
 
 
@@ -76,34 +76,34 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "cross_entropy_gradient", lambda: cross_entropy_gradient(x[:, 0], x, y)
 
 
-def _check_strays(strays: np.ndarray, y: np.ndarray, rows: np.ndarray) -> None:
-    """The kernels count the classes that they had to pass over."""
-    if marked(strays):
-        expected = f"0 ≤ y < {rows.shape[1]}, the number of classes"
-        raise RangeError(restate("cross_entropy", "a class index is outside", expected=expected, y=y, rows=rows))
+def _check_classes(invalid: np.ndarray, y: np.ndarray, rows: np.ndarray) -> None:
+    """Raise RangeError if the kernels counted classes out of range, which they skip."""
+    if marked(invalid):
+        problem = f"class indices must be in [0, {rows.shape[1]}), got {y.min()} to {y.max()}"
+        raise RangeError(restate("cross_entropy", problem, y=y, rows=rows))
 
 
 @kernel
-def _forward_kernel(x, y, losses, probabilities, strays, index, chunks):
-    strays[index] = 0
+def _forward_kernel(x, y, losses, probabilities, invalid, index, chunks):
+    invalid[index] = 0
     for n in range(len(x) * index // chunks, len(x) * (index + 1) // chunks):
         if not 0 <= y[n] < x.shape[1]:
-            strays[index] += 1
+            invalid[index] += 1
             continue
         row, out = x[n], probabilities[n]
         largest, total = exponentials(row, out)
         losses[n] = np.log(total) - (row[y[n]] - largest)
-        share = x.dtype.type(1) / total
+        scale = x.dtype.type(1) / total
         for j in range(row.size):
-            out[j] *= share
+            out[j] *= scale
 
 
 @kernel
-def _backward_kernel(g, probabilities, y, dx, strays, index, chunks):
-    strays[index] = 0
+def _backward_kernel(g, probabilities, y, dx, invalid, index, chunks):
+    invalid[index] = 0
     for n in range(len(g) * index // chunks, len(g) * (index + 1) // chunks):
         if not 0 <= y[n] < dx.shape[1]:
-            strays[index] += 1
+            invalid[index] += 1
             continue
         source, target = probabilities[n], dx[n]
         for j in range(source.size):

@@ -1,6 +1,7 @@
-"""Batch normalization: statistics of each channel, and one pass over memory forward and one back.
+"""Batch normalization: statistics per channel, and one pass over memory each for forward and backward.
 
-All take images or vectors `(N, C, ...)`, float32 or float64, and one number per channel, `(C,)`. Sums run in float64.
+All functions take images or vectors `(N, C, ...)`, float32 or float64, and one number per channel, `(C,)`. Sums run in
+float64.
 """
 
 from collections.abc import Callable, Iterator
@@ -11,12 +12,12 @@ from tensorgrad.arrays import memory
 from tensorgrad.kernels import reference
 from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_reference, check_float, chunks_for, kernel, run
 
-# Multiply-adds that take as long as an element that passes by, by a rough measurement.
+# The time per element in multiply-adds; a rough measurement.
 WORK = 5
 
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and variance (not the unbiased one) of each channel: `(N, C, ...)` -> `(C,)`, `(C,)`, float64.
+    """Mean and biased variance of each channel: `(N, C, ...)` -> `(C,)`, `(C,)`, float64.
 
     >>> moments(np.array([[1.0, 5.0], [3.0, 5.0]]))
     (array([2., 5.]), array([1., 0.]))
@@ -32,7 +33,7 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def scale_and_shift(x: np.ndarray, center: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """(x − center[c]) · scale[c] + shift[c], all of one dtype: x `(N, C, ...)`, the others `(C,)`.
 
-    The center is taken off first: beside a large mean x · scale would lose what is left of x.
+    The center is subtracted first: with a large mean, x · scale + shift would lose digits to cancellation.
 
     >>> scale_and_shift(np.array([[1.0, 2.0]]), np.array([1.0, 0.0]), np.array([2.0, 3.0]), np.array([0.5, 0.0]))
     array([[0.5, 6. ]])
@@ -104,13 +105,13 @@ def _moments_kernel(x, mean, var, index, chunks):
             for q in range(plane.size):
                 total += plane[q]
         mean[c] = total / count
-        # The mean first, then the squares around it: squares around 0 would lose what a large mean leaves of them.
+        # The mean first, then the squares around it: with a large mean, squares around 0 lose digits to cancellation.
         center = x.dtype.type(mean[c])
         for n in range(len(x)):
             plane = x[n, c]
             for q in range(plane.size):
                 squares += (plane[q] - center) * (plane[q] - center)
-        # Less what the rounding of the center to the array's dtype added.
+        # Minus the term from rounding the center to the array's dtype.
         var[c] = max(0.0, squares / count - (mean[c] - center) ** 2) if squares == squares else squares
 
 

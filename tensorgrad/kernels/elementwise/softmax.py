@@ -1,7 +1,7 @@
-"""Softmax and its logarithm along the last axis, and their gradients: each one visit to a row that stays in cache.
+"""Softmax and its logarithm along the last axis, and their gradients, row by row: a row stays in cache.
 
-All take floats `(..., C)`, float32 or float64, and return their shape. Stable for any finite logits: the largest of a
-row is taken off first.
+All take floats `(..., C)`, float32 or float64, and return that shape. Stable for any finite logits: the maximum of a
+row is subtracted first.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from tensorgrad.kernels import reference
 from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_reference, check_float, chunks_for, kernel, run
 from tensorgrad.kernels.simd.exponential import exponential, exponentials
 
-# Multiply-adds that take as long as one element, by a rough measurement: with an exponential, and without.
+# The time per element in multiply-adds, with an exponential and without; a rough measurement.
 EXPONENTIAL_WORK, WORK = 30, 5
 
 
@@ -88,20 +88,20 @@ def _softmax_kernel(x, z, index, chunks):
     for n in range(len(x) * index // chunks, len(x) * (index + 1) // chunks):
         out = z[n]
         _, total = exponentials(x[n], out)
-        share = x.dtype.type(1) / total
+        scale = x.dtype.type(1) / total
         for j in range(out.size):
-            out[j] *= share
+            out[j] *= scale
 
 
 @kernel
 def _softmax_gradient_kernel(g, z, dx, index, chunks):
     for n in range(len(g) * index // chunks, len(g) * (index + 1) // chunks):
-        upstream, shares, out, wide = g[n], z[n], dx[n], 0.0
+        upstream, probabilities, out, wide = g[n], z[n], dx[n], 0.0
         for j in range(out.size):
-            wide += upstream[j] * shares[j]
+            wide += upstream[j] * probabilities[j]
         inner = z.dtype.type(wide)
         for j in range(out.size):
-            out[j] = shares[j] * (upstream[j] - inner)
+            out[j] = probabilities[j] * (upstream[j] - inner)
 
 
 @kernel
@@ -111,7 +111,7 @@ def _log_softmax_kernel(x, z, index, chunks):
         largest, total = exponentials(row, out)
         log_total = np.log(total)
         for j in range(out.size):
-            # In this order: ln Σ would drown in the sum with a large maximum.
+            # In this order: a large maximum + ln Σ would lose the digits of ln Σ.
             out[j] = (row[j] - largest) - log_total
 
 

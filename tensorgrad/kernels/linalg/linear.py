@@ -1,13 +1,14 @@
-"""The gradients of a fully connected layer, z = x · wᵀ + b or max(x · wᵀ + b, 0), taken together.
+"""The gradients of a fully connected layer, z = x · wᵀ + b or max(x · wᵀ + b, 0), in one parallel region.
 
-Of the two products, g · w for the input and gᵀ · x for the weight, each is little work in a small network; in one
-parallel region the threads are woken once, and each takes its share of the one and then of the other. The tiles are
-those of `matmul`, so the bits are those of two products. Behind a rectifier each thread makes all of its upstream
-gradient for itself: that is less than to wait for the other.
+In a small network the two products, g · w for the input and gᵀ · x for the weight, are little work each. One parallel
+region wakes the threads once; each computes a chunk of the first product and then a chunk of the second. The tiles are
+those of `matmul`, so the results are the same to the bit. After a rectifier each thread computes the whole upstream
+gradient for itself, which takes less time than a synchronization.
 """
 
 from collections.abc import Callable, Iterator
 from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 
@@ -24,10 +25,10 @@ from tensorgrad.windows import Sizes
 def gradients(
     g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """∂L/∂x = g · w, ∂L/∂w = gᵀ · x and ∂L/∂b = Σₙ g, given g = ∂L/∂z; 0 where z ≤ 0, else g, if z is rectified.
+    """∂L/∂x = g · w, ∂L/∂w = gᵀ · x and ∂L/∂b = Σₙ g, given g = ∂L/∂z; with z, g counts as 0 where z ≤ 0.
 
-    g, z `(N, O)`, x `(N, I)`, w `(O, I)`, all float32 or all float64 -> dx `(N, I)`, dw `(O, I)`, db `(O,)`: the bits
-    of `pointwise.relu_gradient`, `matmul.product` and `sums.total`. Raises `ShapeError`, `DTypeError`.
+    g, z `(N, O)`, x `(N, I)`, w `(O, I)`, all float32 or all float64 -> dx `(N, I)`, dw `(O, I)`, db `(O,)`, the same
+    to the bit as by `pointwise.relu_gradient`, `matmul.product` and `sums.total`. Raises `ShapeError`, `DTypeError`.
 
     >>> gradients(np.array([[2.0]]), np.array([[3.0, 4.0]]), np.array([[5.0, 6.0]]))
     (array([[10., 12.]]), array([[6., 8.]]), array([2.]))
@@ -44,9 +45,9 @@ def gradients(
     dx, dw, db = memory.empty(x.shape, dtype), memory.empty(w.shape, dtype), memory.empty((outputs,), dtype)
     tables = matmul.table(outputs, 1, inputs), matmul.table(count, outputs, inputs)
     chunks = chunks_for(tiles, work)
-    passing = _nothing(dtype) if z is None else memory.empty((chunks, count, outputs), dtype)
+    masked = _nothing(dtype) if z is None else memory.empty((chunks, count, outputs), dtype)
     addresses = _product(dtype), _fold(dtype)
-    arguments = (g, g if z is None else z, x, w, dx, dw, db, passing, *tables, zeros(ROWS, dtype), *addresses)
+    arguments = (g, g if z is None else z, x, w, dx, dw, db, masked, *tables, zeros(ROWS, dtype), *addresses)
     run(_gradients_kernel, arguments, chunks)
     return dx, dw, db
 
@@ -59,15 +60,15 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 @lru_cache(maxsize=1024)
 def _plan(g_shape: Sizes, x_shape: Sizes, w_shape: Sizes, z_shape: Sizes | None) -> tuple[bool, int, int]:
-    """Whether all is made in one region, of how many tiles the larger product, and the work of it."""
+    """Whether one region computes everything; the number of tiles and the work of the larger product."""
     for_x, for_w = matmul.plan(g_shape, w_shape), matmul.plan(g_shape[::-1], x_shape)
     if for_x is None or for_w is None or x_shape != (g_shape[0], w_shape[1]) or z_shape not in (None, g_shape):
-        expected = "g (N, O), x (N, I), w (O, I), z (N, O) or None"
-        shapes = {"g": g_shape, "x": x_shape, "w": w_shape, "z": z_shape}
-        raise ShapeError(restate("linear_gradients", "the sizes don't fit", expected=expected, **shapes))
+        shapes: dict[str, Any] = {"g": g_shape, "x": x_shape, "w": w_shape, "z": z_shape}
+        problem = "the shapes must be g (N, O), x (N, I), w (O, I), z (N, O) or None"
+        raise ShapeError(restate("linear_gradients", problem, **shapes))
     # NumPy sums a single column in another order than several.
     by_tiles = not for_x.blas and not for_w.blas and g_shape[1] > 1 and max(g_shape) <= sums.TERMS
-    # Two products, each too small for two threads, would gain less than it takes to wake the second.
+    # If each product is too small for two threads, waking the second takes longer than it saves.
     return by_tiles, max(for_x.tiles, for_w.tiles), max(for_x.work, for_w.work)
 
 
@@ -78,34 +79,34 @@ def _nothing(dtype: np.dtype) -> np.ndarray:
 
 @cache
 def _product(dtype: np.dtype) -> int:
-    """Where the kernel stands that makes a product."""
+    """The address of the kernel for a product."""
     matrix, line, table = np.empty((0, 0), dtype), np.empty(0, dtype), np.empty((0, 2), np.int64)
     return address_of(matmul.broadcast_kernel, (matrix, matrix, table, line, matrix, 0))
 
 
 @cache
 def _fold(dtype: np.dtype) -> int:
-    """Where the kernel stands that sums up."""
+    """The address of the kernel for sums."""
     block = np.empty((0, 0, 0), dtype)
     return address_of(columns.sums_kernel, (block, block, 0, 0.0, 0.0))
 
 
 @kernel
-def _gradients_kernel(g, z, x, w, dx, dw, db, passing, x_table, w_table, zeros, product, fold, index, chunks):
+def _gradients_kernel(g, z, x, w, dx, dw, db, masked, x_table, w_table, zeros, product, fold, index, chunks):
     count, outputs = g.shape
-    if len(passing):
-        _pass(g, z, passing[index])
-        g = passing[index]
+    if len(masked):
+        _mask(g, z, masked[index])
+        g = masked[index]
     call(product, (g, w, x_table, zeros, dx, outputs), index, chunks)
     call(product, (g, x, w_table, zeros, dw, 1), index, chunks)
     call(fold, (g.reshape(1, count, outputs), db.reshape(1, 1, outputs), count, 1.0, 1.0), index, chunks)
 
 
 @inlined
-def _pass(g, z, passing):
+def _mask(g, z, masked):
     """The rectifier's gradient: 0 where z ≤ 0, else g."""
-    upstream, output, target, zero = g.reshape(-1), z.reshape(-1), passing.reshape(-1), g.dtype.type(0)
+    upstream, output, target, zero = g.reshape(-1), z.reshape(-1), masked.reshape(-1), g.dtype.type(0)
     for k in range(target.size):
-        # Both are read before one is chosen: a read under a condition isn't vectorised.
+        # Both are read before one is chosen: LLVM doesn't vectorize a conditional read.
         value, above = upstream[k], output[k]
         target[k] = zero if above <= zero else value

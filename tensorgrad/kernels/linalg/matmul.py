@@ -1,8 +1,8 @@
-"""Products of two matrices, in tiles of vectors, on the same threads as all other kernels.
+"""Matrix products in tiles of vectors, on the same threads as all other kernels.
 
-A BLAS has threads of its own, and after each product they spin for a while, waiting for the next: beside kernels of
-ours a step of LeNet-5 took half as long again. So products that a BLAS would cut up for its threads are made here, and
-others that tiles suit as well: between kernels a BLAS must fetch its code and its buffers first.
+A BLAS has threads of its own, which spin for a while after each product, waiting for the next: with them a step of
+LeNet-5 took 1.5 times as long. So this module computes the products that a BLAS would split among its threads, and
+others for which tiles are as fast: between other kernels a BLAS must first load its code and buffers into the caches.
 """
 
 from collections.abc import Callable, Iterator
@@ -33,27 +33,27 @@ from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin, turn_rows
 from tensorgrad.windows import Sizes
 
-# Multiply-adds up to which OpenBLAS stays on one thread, for matrices and where one of them is a vector. Within, it
-# computes products of so few columns that they would leave most of a vector empty.
+# Multiply-adds up to which OpenBLAS uses one thread, for two matrices, and for a matrix and a vector. Up to those, it
+# computes the products with fewer than SHORT columns, which would leave most lanes of a vector empty.
 ONE_THREAD, ONE_THREAD_VECTOR, SHORT = 1 << 18, 9216, 8
 
-# Numbers in either factor above which a BLAS, which packs them, is faster: squares of 1024 took us 0.83 of OpenBLAS's
-# time, squares of 1536 took 1.12.
+# Elements of a factor above which a BLAS, which packs its factors, is faster: products of 1024 × 1024 matrices took
+# 0.83 of OpenBLAS's time here, those of 1536 × 1536 matrices 1.12.
 LARGE = 3 << 19
 
-# Rows from which it pays to turn a second factor whose columns lie in line, a panel at a time: dot products of few
-# numbers spend half of their time on the sums over their lanes. Those of many don't: a row more for each `LONG`.
-TURNED, LONG = 24, 48
+# The number of rows from which it pays to transpose a second factor in column order, a panel at a time: short dot
+# products spend half of their time on the sums over their lanes. Long ones don't: one row more per `LONG` terms.
+PACKED_ROWS, LONG = 24, 48
 
-# Infinities and NaN are values here: no warnings. Kernels give none, so only what NumPy computes pays for this.
+# No warnings about infinities and NaN. Kernels give none, so only calls of NumPy need this.
 _quiet = np.errstate(all="ignore")
 
 
 def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectified: bool = False) -> np.ndarray:
     """z[m, n] = Σ_k a[m, k] · b[k, n] + bias[n], and max(z, 0) if `rectified`, float32 or float64.
 
-    a `(M, K)`, b `(K, N)`, bias `(N,)` or None -> `(M, N)`. Transposed views of contiguous matrices are read as they
-    lie. Raises `ShapeError`, `DTypeError`.
+    a `(M, K)`, b `(K, N)`, bias `(N,)` or None -> `(M, N)`. Transposed views of contiguous matrices aren't copied.
+    Raises `ShapeError`, `DTypeError`.
 
     >>> product(np.ones((2, 3)), np.ones((3, 2)), np.array([0.5, 1.0]))
     array([[3.5, 4. ],
@@ -61,8 +61,8 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
     """
     how = plan(a.shape, b.shape, None if bias is None else bias.shape)
     if how is None:
-        expected = "a (M, K), b (K, N), bias (N,) or None"
-        raise ShapeError(restate("product", "the sizes don't fit", expected=expected, a=a, b=b, bias=bias))
+        problem = "the shapes must be a (M, K), b (K, N), bias (N,) or None"
+        raise ShapeError(restate("product", problem, a=a, b=b, bias=bias))
     (m, k, n), blas, tiles, work = how
     if k > sums.TERMS:
         z = sums.product_in_parts(product, a, b)
@@ -72,16 +72,16 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
         z = _blas_product(a, b, bias) if COMPILED else by_reference(reference.product, a, b, bias)
         return pointwise.relu(z) if rectified else z
     dtype = check_float("product", a=a, b=b) if bias is None else check_float("product", a=a, b=b, bias=bias)
-    # Whether the columns lie one after the other, and the rows don't.
-    a_turned, b_turned = a.flags.fnc, b.flags.fnc
-    if a_turned and b_turned:
-        a, a_turned = np.ascontiguousarray(a), False
+    # Whether a matrix is in column order, and not in row order.
+    a_transposed, b_transposed = a.flags.fnc, b.flags.fnc
+    if a_transposed and b_transposed:
+        a, a_transposed = np.ascontiguousarray(a), False
     z, chunks = memory.empty((m, n), dtype), chunks_for(tiles, work)
-    if b_turned:
+    if b_transposed:
         bias = zeros(n, dtype) if bias is None else as_contiguous(bias)
         return _by_columns(as_contiguous(a), as_contiguous(b.T), bias, z, rectified, chunks)
-    a, step = (as_contiguous(a.T), 1) if a_turned else (as_contiguous(a), k)
-    places = table(k, m if a_turned else 1, n)
+    a, step = (as_contiguous(a.T), 1) if a_transposed else (as_contiguous(a), k)
+    places = table(k, m if a_transposed else 1, n)
     run(broadcast_kernel, (a, as_contiguous(b), places, zeros(ROWS, dtype), z, step), chunks)
     z = z if bias is None else _plus(z, bias)
     return pointwise.relu(z) if rectified else z
@@ -90,14 +90,14 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
 def _by_columns(
     a: np.ndarray, b: np.ndarray, bias: np.ndarray, z: np.ndarray, rectified: bool, chunks: int
 ) -> np.ndarray:
-    """`product` for a (M, K) and b (N, K), whose rows are the columns of the second factor. The arrays are `ready`."""
+    """`product` for a (M, K) and b (N, K), whose rows are the columns of the second factor; contiguous arrays."""
     (m, k), n, width = a.shape, len(b), lanes(a.dtype)
-    if m < max(TURNED, k // LONG):
+    if m < max(PACKED_ROWS, k // LONG):
         run(_dot_kernel, (a, b, _offsets(n, k), bias, z, rectified), chunks)
         return z
     panels = memory.empty((chunks, -(-k // width) * width * COLUMNS * width), a.dtype)
     arguments = (a, b, table(k, 1, COLUMNS * width), zeros(ROWS, a.dtype), bias, z, panels, rectified)
-    run(_turned_kernel, arguments, chunks)
+    run(_packed_kernel, arguments, chunks)
     return z
 
 
@@ -110,24 +110,24 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 class Plan(NamedTuple):
-    """What follows from the shapes of a product."""
+    """How a product of given shapes is computed."""
 
     sizes: Sizes  # (M, K, N)
     blas: bool  # whether a BLAS computes it
-    tiles: int  # into how many it falls otherwise
-    work: int  # multiply-adds, or what takes as long
+    tiles: int  # the number of tiles otherwise
+    work: int  # in multiply-adds
 
 
 @lru_cache(maxsize=1024)
 def plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None = None) -> Plan | None:
-    """How a product of these shapes is computed; None where there is none."""
+    """How a product of these shapes is computed; None for shapes that don't match."""
     if len(a_shape) != 2 or len(b_shape) != 2 or a_shape[1] != b_shape[0] or bias_shape not in (None, b_shape[1:]):
         return None
     sizes = m, k, n = *a_shape, b_shape[1]
     work, vector = m * n * k, 1 in sizes
     little = work <= (ONE_THREAD_VECTOR if vector else ONE_THREAD)
     blas = (little and n < SHORT) or min(m * k, k * n) > LARGE
-    # Where one of them is a vector, memory is the limit: each number of the other is used once.
+    # With a vector, memory is the limit: each element of the matrix is used once.
     return Plan(sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), 2 * work if vector else work)
 
 
@@ -149,19 +149,19 @@ def _offsets(rows: int, length: int) -> np.ndarray:
 
 @planned
 def table(count: int, a_step: int, b_step: int) -> np.ndarray:
-    """Where a[0, k] and b[k, 0] stand, (K, 2), for `broadcast_piece`."""
+    """The offsets of a[0, k] and b[k, 0], (K, 2), for `broadcast_kernel`."""
     index = np.arange(count)
     return np.stack([index * a_step, index * b_step], axis=1)
 
 
 @kernel
 def broadcast_kernel(a, b, table, zeros, z, a_step, index, chunks):
-    """z (M, N) = Σ_k a[m · a_step + table[k, 0]] · b[table[k, 1] + n]; `zeros` are as many as a tile has rows."""
+    """z (M, N) = Σ_k a[m · a_step + table[k, 0]] · b[table[k, 1] + n]; `zeros` has one zero per row of a tile."""
     (rows, columns), width = z.shape, WIDTH // z.itemsize
     vectors, blocks = -(-columns // width), -(-rows // ROWS)
     units = -(-vectors // COLUMNS) * blocks
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
-        # All rows of a before the next columns of b, which stay in the cache meanwhile.
+        # All rows of a before the next columns of b, so that the columns stay in the cache.
         tile, block = unit // blocks, unit % blocks
         v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
         m, m_end = part_begin(rows, ROWS, block), part_begin(rows, ROWS, block + 1)
@@ -173,7 +173,7 @@ def broadcast_kernel(a, b, table, zeros, z, a_step, index, chunks):
 
 @register_jitable(**INLINE)
 def _finished(value, zero, rectified):
-    # As `pointwise.relu`: NaN is carried.
+    # As `pointwise.relu`, NaN propagates.
     return zero if rectified and value <= zero else value
 
 
@@ -193,19 +193,19 @@ def _dot_kernel(a, b, offsets, bias, z, rectified, index, chunks):
 
 
 @kernel
-def _turned_kernel(a, b, table, zeros, bias, z, panels, rectified, index, chunks):
-    """As `_dot_piece`, tiles of columns after each other, of each of which b (N, K) is turned into a panel first."""
+def _packed_kernel(a, b, table, zeros, bias, z, panels, rectified, index, chunks):
+    """As `_dot_kernel`, but the columns of each tile of b (N, K) are first transposed into a panel."""
     (rows, columns), width, length, panel = z.shape, WIDTH // z.itemsize, a.shape[1], panels[index]
     vectors, blocks = -(-columns // width), -(-rows // ROWS)
-    units, turned, zero = -(-vectors // COLUMNS) * blocks, -1, z.dtype.type(0)
+    units, packed, zero = -(-vectors // COLUMNS) * blocks, -1, z.dtype.type(0)
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
         tile, block = unit // blocks, unit % blocks
         v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
         m, m_end = part_begin(rows, ROWS, block), part_begin(rows, ROWS, block + 1)
         n, n_end = v * width, min(v_end * width, columns)
-        if turned != tile:
+        if packed != tile:
             turn_rows(panel, 0, COLUMNS * width, b, n * length, length, n_end - n, length)
-            turned = tile
+            packed = tile
         broadcast_tile(
             m_end - m, v_end - v, a, m * length, length, table, 0, length, panel, 0, zeros, 0,
             z, m * columns + n, columns, n_end - (v_end - 1) * width,

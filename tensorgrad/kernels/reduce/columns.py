@@ -1,24 +1,25 @@
 """Sums along the middle axis of an array, in float64: the loops behind `sums`."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import numpy as np
 
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
 from tensorgrad.kernels.reduce.sums import FEW
 
-# Multiply-adds that take as long as an element that passes by, by a rough measurement.
+# The time per element, in multiply-adds; a rough measurement.
 WORK = 3
 
-# Columns that are added up side by side, so that their sums stay in first-level cache; and numbers below which rows
-# are too short for vectors, so that several are taken as one.
+# The number of columns summed together, whose sums stay in first-level cache; and the length below which rows are too
+# short for vectors, so that several are treated as one.
 TILE, SHORT = 512, 64
 
 
 def fold(x: np.ndarray, z: np.ndarray, block: int, factor: float, divisor: float, squares: bool) -> None:
-    """z[o, b, i] = factor · Σ x[o, n, i] / divisor over the `block` numbers n from b · block on; Σ x² for `squares`.
+    """z[o, b, i] = factor · Σ x[o, n, i] / divisor over b · block ≤ n < (b + 1) · block; Σ x² with `squares`.
 
-    x `(outer, count, inner)`, float32 or float64, z `(outer, blocks, inner)` likewise, both contiguous.
+    x `(outer, count, inner)`, z `(outer, blocks, inner)`, float32 or float64, both contiguous.
 
     >>> x, z = np.array([[[1.0], [2.0], [5.0]]]), np.empty((1, 2, 1))
     >>> fold(x, z, 2, 1.0, 1.0, squares=False)
@@ -34,9 +35,9 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, z, wide = np.ones((1, 2, 1), dtype), np.ones((1, 1, 1), dtype), np.ones((1, 1, 1))
     for squares in (False, True):
-        yield f"fold, squares={squares}", lambda squares=squares: fold(x, z, 2, 1.0, 1.0, squares)
-        yield f"fold to float64, squares={squares}", lambda squares=squares: fold(x, wide, 2, 1.0, 1.0, squares)
-    yield "fold of float64", lambda: fold(wide, z, 2, 1.0, 1.0, False)
+        yield f"fold, squares={squares}", partial(fold, x, z, 2, 1.0, 1.0, squares)
+        yield f"fold to float64, squares={squares}", partial(fold, x, wide, 2, 1.0, 1.0, squares)
+    yield "fold of float64", partial(fold, wide, z, 2, 1.0, 1.0, False)
 
 
 @inlined
@@ -50,7 +51,7 @@ def _square(x):
 
 
 def _folding(term: Callable) -> Callable:
-    """The kernel of `fold` for a sum of such terms."""
+    """The kernel of `fold` for a sum of `term(x)`."""
 
     @inlined
     def add_rows(flat, at, step, count, sums):
@@ -69,7 +70,7 @@ def _folding(term: Callable) -> Callable:
 
     @inlined
     def add_short_rows(flat, at, count, inner, sums):
-        """The same for rows of `inner` numbers, next to each other, of which several make a vector."""
+        """The same for adjacent rows of `inner` elements, several of which fill a vector."""
         many = SHORT // inner
         wide = sums[: many * inner]
         wide[:] = 0
@@ -80,7 +81,7 @@ def _folding(term: Callable) -> Callable:
         add_rows(flat, at + count // many * many * inner, inner, count % many, sums[:inner])
 
     @kernel
-    def share(x, z, block, factor, divisor, index, chunks):
+    def chunk(x, z, block, factor, divisor, index, chunks):
         (outer, count, inner), blocks, flat, out = x.shape, z.shape[1], x.reshape(-1), z.reshape(-1)
         tiles, scratch = -(-inner // TILE), np.empty(TILE)
         units = outer * blocks * tiles
@@ -96,7 +97,7 @@ def _folding(term: Callable) -> Callable:
                     whole += term(numbers[k])
                 sums[0] = whole
             elif x.size <= FEW:
-                # One row after the other, as NumPy does.
+                # Row by row, in NumPy's order.
                 sums[:] = 0
                 for r in range(rows):
                     for k in range(width):
@@ -113,7 +114,7 @@ def _folding(term: Callable) -> Callable:
             for k in range(width):
                 target[k] = sums[k]
 
-    return share
+    return chunk
 
 
 sums_kernel, squares_kernel = _folding(_number), _folding(_square)

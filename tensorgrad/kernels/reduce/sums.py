@@ -1,16 +1,16 @@
-"""Sums over any axes of an array of any layout, accumulated in float64: what every reduction is made of.
+"""Sums over any axes of an array of any layout, accumulated in float64, for all reductions.
 
-NumPy adds pairwise along the innermost axis of memory only; along any other it adds row after row in the array's own
-precision, and 60,000 numbers about 1000 then miss their sum by 1e-3. Here each sum runs in float64, in blocks whose
-sums are added in turn, so the order depends on shape and layout alone, never on the number of threads.
+NumPy sums pairwise along the innermost axis of memory only. Along other axes it adds row by row in the array's dtype,
+where the sum of 60,000 float32 numbers near 1000 has an error of 1e-3. Here each sum runs in float64, in blocks whose
+sums are then added, so the order depends on shape and layout alone, not on the number of threads.
 
-Few numbers are added by NumPy, which needs no numba for that; many by the kernel in `folds`.
+NumPy adds few elements, without loading numba; the kernels in `columns` add many.
 """
 
 import math
 from collections.abc import Callable
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,18 +18,20 @@ from tensorgrad import kernels
 from tensorgrad.arrays import memory
 
 FEW = 4096
-"""Numbers that NumPy adds as fast as a kernel."""
+"""The number of elements that NumPy adds as fast as a kernel."""
 
 LINE, ROWS = 1 << 14, 1 << 12
-"""How many numbers that lie in line, and how many rows, are added without a break: float64 loses nothing on the way."""
+"""The numbers of contiguous elements and of rows per block: few enough for exact sums of float32 in float64."""
 
 TERMS, PART = 1 << 12, 1 << 10
-"""Terms above which a product of matrices is made in parts, of so many terms each."""
+"""Matrix products with more than TERMS terms are computed in parts of PART terms."""
 
-FLOAT16, FLOAT32, FLOAT64 = np.dtype(np.float16), np.dtype(np.float32), np.dtype(np.float64)
+FLOAT16, FLOAT32, FLOAT64 = [np.dtype(t) for t in (np.float16, np.float32, np.float64)]
 
-# Infinities and NaN are values here: no warnings.
+# No warnings about infinities and NaN.
 _quiet = np.errstate(all="ignore")
+
+_add_up: Any = np.add.reduce  # NumPy's types for it want `keepdims` as a literal
 
 
 def total(
@@ -41,10 +43,17 @@ def total(
     squares: bool = False,
     dtype: np.dtype | None = None,
 ) -> np.ndarray:
-    """Σ x / divisor over `axes`, or Σ x² / divisor for `squares`: rounded once, to `dtype` (by default that of x).
+    """Σ x / divisor over `axes`, or Σ x² / divisor with `squares`, rounded once, to `dtype`.
 
-    x: float16, float32 or float64, of any layout. `axes`: different, ≥ 0; None for all. No error grows with the number
-    of elements: it is at most a rounding of the result to its dtype, and 1e-12 of Σ |x|.
+    Args:
+        x: float16, float32 or float64, of any layout.
+        axes: different axes ≥ 0; None for all.
+        keepdims: keep the reduced axes with length 1.
+        divisor: a divisor of the sum.
+        squares: sum the squares of x.
+        dtype: the dtype of the result, by default that of x.
+
+    The error doesn't grow with the number of elements: one rounding to the dtype, and at most 1e-12 of Σ |x|.
 
     >>> total(np.full((100000, 2), 0.1, np.float32), (0,))
     array([10000., 10000.], dtype=float32)
@@ -64,14 +73,14 @@ def _by_numpy(
     x: np.ndarray, axes: tuple[int, ...], keepdims: bool, divisor: int, squares: bool, dtype: np.dtype
 ) -> np.ndarray:
     x = np.square(x, dtype=FLOAT64) if squares else x
-    z = np.add.reduce(x, axes, FLOAT64, keepdims=keepdims)
+    z = _add_up(x, axes, FLOAT64, keepdims=keepdims)
     return np.asarray(z if divisor == 1 else z / divisor, dtype, order="C")
 
 
 def product_in_parts(
     product: Callable[[np.ndarray, np.ndarray], np.ndarray], a: np.ndarray, b: np.ndarray
 ) -> np.ndarray:
-    """The product of a `(..., M, K)` and b `(..., K, N)` for a large K: parts of K at a time, these summed in float64.
+    """The product of a `(..., M, K)` and b `(..., K, N)` for a large K: products of parts of K, summed in float64.
 
     >>> product_in_parts(np.matmul, np.ones((1, 10000)), np.ones((10000, 1)))
     array([[10000.]])
@@ -86,10 +95,10 @@ def product_in_parts(
 
 
 class Step(NamedTuple):
-    """A pass over memory: x (outer, count, inner) -> z (outer, blocks, inner), `block` rows of each added up."""
+    """A pass over memory: x (outer, length, inner) -> z (outer, blocks, inner), where each block sums `block` rows."""
 
     outer: int
-    count: int
+    length: int
     inner: int
     block: int
     blocks: int
@@ -100,7 +109,7 @@ def _by_kernel(x: np.ndarray, axes: tuple[int, ...], divisor: int, squares: bool
         kept, steps = _plan(x.shape, axes)
         return _folded(x, steps, 1, divisor, squares, dtype).reshape(kept)
     x, repeats = _without_repeats(x, axes)
-    # The axes in the order of memory, and forwards: then most layouts need no copy.
+    # With the axes in the order of memory, and forwards, most layouts need no copy.
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
     forwards = tuple([slice(None, None, -1 if x.strides[a] < 0 and a in axes else None) for a in order])
     kept, steps = _plan(tuple([x.shape[a] for a in order]), tuple([k for k, a in enumerate(order) if a in axes]))
@@ -115,7 +124,7 @@ def _folded(x: np.ndarray, steps: list[Step], factor: int, divisor: int, squares
         if step is steps[-1]:
             scale, inner = (float(factor), float(divisor)), FLOAT32 if dtype == FLOAT16 else dtype
         z = memory.empty((step.outer, step.blocks, step.inner), inner)
-        kernels.columns.fold(line.reshape(step.outer, step.count, step.inner), z, step.block, *scale, squares)
+        kernels.columns.fold(line.reshape(step.outer, step.length, step.inner), z, step.block, *scale, squares)
         line, squares = z, False
     return line if line.dtype == dtype else _half(line)
 
@@ -126,7 +135,7 @@ def _half(x: np.ndarray) -> np.ndarray:
 
 
 def _without_repeats(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """x without the axes in `axes` along which it is the same number repeated, at length 1; and how often it is."""
+    """x with those of `axes` along which it is broadcast (stride 0) at length 1; and the number of repeats."""
     if 0 not in x.strides:
         return x, 1
     repeated = [a in axes and x.strides[a] == 0 for a in range(x.ndim)]
@@ -136,8 +145,8 @@ def _without_repeats(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, 
 
 @lru_cache(maxsize=4096)
 def _plan(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[tuple[int, ...], list[Step]]:
-    """The shape that is left of a contiguous array without some axes, and the passes that add these up."""
-    # Neighbours that are both folded, or both kept, are one axis.
+    """The shape of a contiguous array without `axes`, and the passes that sum over them."""
+    # Adjacent axes that are both summed, or both kept, are merged.
     lengths: list[int] = []
     kinds: list[bool] = []
     for a, n in enumerate(shape):
@@ -149,7 +158,7 @@ def _plan(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[tuple[int, ...
             kinds.append(kind)
     steps = []
     while True in kinds:
-        # The longest first: what it leaves is the smallest.
+        # The longest first, which leaves the smallest array.
         k = max((n, k) for k, n in enumerate(lengths) if kinds[k])[1]
         outer, count, inner = math.prod(lengths[:k]), lengths[k], math.prod(lengths[k + 1 :])
         block = LINE if inner == 1 else ROWS

@@ -1,1 +1,1 @@
-"""Explicit vectors: registers and tiles in LLVM's language, and vectorized exp and erf."""
+"""Explicit SIMD vectors: tiles in LLVM IR, and vectorized exp and erf."""

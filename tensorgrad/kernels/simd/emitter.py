@@ -1,4 +1,4 @@
-"""LLVM's language for explicit vectors: what `tiles` and other innermost loops are written in.
+"""Emit LLVM IR with explicit vectors, for `tiles` and other innermost loops.
 
 Numba has no vector type. So an innermost loop is emitted as an LLVM function and called by an intrinsic: `emit_one`
 emits and calls one, `Writer` writes its instructions, `Loop` its loops. `WIDTH`, `ROWS` and `COLUMNS` follow from the
@@ -14,7 +14,7 @@ INT, HALF = ir.IntType(64), ir.IntType(32)
 
 
 def _host() -> tuple[int, int, int]:
-    """Bytes of a vector, and rows and columns of vectors of the largest tile whose sums fit into the registers."""
+    """The bytes of a vector; the rows and columns (in vectors) of the largest tile whose sums fit into registers."""
     triple, _, features = cpu_target.target_context.codegen().magic_tuple()
     if "+avx512f" in features:
         return 64, 4, 6  # 32 registers: 24 sums, 6 vectors of x, one broadcast
@@ -29,17 +29,17 @@ WIDTH, ROWS, COLUMNS = _host()
 
 
 def lanes(dtype: np.dtype) -> int:
-    """How many numbers of `dtype` a vector holds."""
+    """The number of elements of `dtype` in a vector."""
     return WIDTH // np.dtype(dtype).itemsize
 
 
 def integer(value: int) -> ir.Constant:
-    """A constant of 64 bits."""
+    """A 64-bit integer constant."""
     return ir.Constant(INT, value)
 
 
 class Writer(ir.IRBuilder):
-    """An `IRBuilder` that knows vectors of one scalar type."""
+    """An `IRBuilder` for vectors of one scalar type."""
 
     def __init__(self, block: ir.Block, scalar: ir.Type) -> None:
         super().__init__(block)
@@ -68,7 +68,7 @@ class Writer(ir.IRBuilder):
         self.store(value, self.bitcast(pointer, value.type.as_pointer()), align=size)
 
     def read_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
-        """The lanes that the mask selects, zero in the others, whose memory isn't touched."""
+        """The lanes that the mask selects, zero in the others, whose memory isn't read."""
         pointer = self._vector_at(pointer)
         arguments = [pointer, ir.Constant(HALF, self.size), mask, self.zero]
         name = f"llvm.masked.load.{self.suffix}.p0"
@@ -94,29 +94,29 @@ class Writer(ir.IRBuilder):
         self.call(self._declared(f"llvm.masked.store.v{self.lanes}i32.p0", ir.VoidType(), arguments), arguments)
 
     def read_pairs(self, *halves: tuple[ir.Value, ir.Value, ir.Value]) -> list[ir.Value]:
-        """The numbers at shift, shift + 2, … of two rows, half a vector each, and those between.
+        """The elements at shift, shift + 2, … of two rows, half a vector each; and the elements between them.
 
-        A half is a row, the shift, and the row's size: outside 0 … size it counts as zero.
+        A half is a row, the shift, and the row's size: elements outside [0, size) count as zero.
         """
-        rows = [self.read_where(self.first_lanes(size, shift), self.at(row, shift)) for row, shift, size in halves]
+        a, b = [self.read_where(self.first_lanes(size, shift), self.at(row, shift)) for row, shift, size in halves]
         even = list(range(0, 2 * self.lanes, 2))
-        return [self.pick(*rows, even), self.pick(*rows, [lane + 1 for lane in even])]
+        return [self.pick(a, b, even), self.pick(a, b, [lane + 1 for lane in even])]
 
     def read_halves(self, first: ir.Value, second: ir.Value) -> ir.Value:
-        """A vector of two halves that stand apart."""
+        """A vector of two halves from two addresses."""
         half = ir.VectorType(self.scalar, self.lanes // 2)
         low, high = (self.load(self.bitcast(p, half.as_pointer()), align=self.size) for p in (first, second))
         return self.pick(low, high, list(range(self.lanes)))
 
     def write_halves(self, value: ir.Value, first: ir.Value, second: ir.Value) -> None:
-        """Store the halves of a vector apart, the second half last."""
+        """Store the halves of a vector at two addresses, the second half last."""
         half = ir.VectorType(self.scalar, self.lanes // 2)
         for start, pointer in ((0, first), (self.lanes // 2, second)):
             lanes = self.pick(value, value, list(range(start, start + self.lanes // 2)))
             self.store(lanes, self.bitcast(pointer, half.as_pointer()), align=self.size)
 
     def multiply_add(self, a: ir.Value, b: ir.Value, c: ir.Value) -> ir.Value:
-        """a · b + c, fused where the processor can."""
+        """a · b + c, fused if the processor has the instruction."""
         return self.call(self._declared(f"llvm.fmuladd.{self.suffix}", self.vector, [a, b, c]), [a, b, c])
 
     def _declared(self, name: str, result: ir.Type, arguments: list[ir.Value]) -> ir.Function:
@@ -127,18 +127,20 @@ class Writer(ir.IRBuilder):
         """A constant in all lanes."""
         return ir.Constant(self.vector, [value] * self.lanes)
 
-    def spread(self, value: ir.Value) -> ir.Value:
-        """One scalar in all lanes."""
+    def splat(self, value: ir.Value) -> ir.Value:
+        """A scalar in all lanes."""
         undefined = ir.Constant(ir.VectorType(value.type, self.lanes), ir.Undefined)
         first = self.insert_element(undefined, value, ir.Constant(HALF, 0))
         return self.pick(first, first, [0] * self.lanes)
 
+    spread = splat
+
     def pick(self, a: ir.Value, b: ir.Value, places: list[int]) -> ir.Value:
-        """The lanes of a and b, counted through, at these places."""
+        """The lanes of a followed by those of b, at the given indices."""
         return self.shuffle_vector(a, b, ir.Constant(ir.VectorType(HALF, len(places)), places))
 
     def compressed(self, mask: ir.Value, values: ir.Value) -> ir.Value:
-        """The lanes that the mask selects, moved to the front; what stands behind them is left open."""
+        """The lanes that the mask selects, moved to the front; the lanes after them are undefined."""
         suffix = f"v{self.lanes}i32" if values.type.element == HALF else self.suffix
         arguments = [values, mask, ir.Constant(values.type, ir.Undefined)]
         return self.call(
@@ -146,20 +148,20 @@ class Writer(ir.IRBuilder):
         )
 
     def count(self, mask: ir.Value) -> ir.Value:
-        """How many lanes the mask selects."""
+        """The number of lanes that the mask selects."""
         return self.zext(self.ctpop(self.bitcast(mask, ir.IntType(self.lanes))), INT)
 
     def first_lanes(self, count: ir.Value, shift: ir.Value | None = None) -> ir.Value:
         """A mask of the lanes l with 0 ≤ l + shift < count."""
         index = ir.Constant(ir.VectorType(HALF, self.lanes), list(range(self.lanes)))
         if shift is not None:
-            index = self.add(index, self.spread(self.trunc(shift, HALF)))
-        return self.icmp_unsigned("<", index, self.spread(self.trunc(count, HALF)))
+            index = self.add(index, self.splat(self.trunc(shift, HALF)))
+        return self.icmp_unsigned("<", index, self.splat(self.trunc(count, HALF)))
 
     def sums(self, vectors: list[ir.Value]) -> list[ir.Value]:
-        """Vectors whose lanes are the sums over the lanes of each vector, in order: a tree of halves.
+        """The sum over the lanes of each vector, in order, as the lanes of vectors: a tree of halves.
 
-        A step adds the halves of two vectors, and leaves one vector with half as many lanes for each of the two.
+        Each step adds the halves of two vectors, which leaves one vector with half as many lanes for each of the two.
         """
         vectors = vectors + [self.zero] * (-len(vectors) % self.lanes)
         span = self.lanes
@@ -172,8 +174,8 @@ class Writer(ir.IRBuilder):
             span = half
         return vectors
 
-    def turned(self, square: list[ir.Value]) -> list[ir.Value]:
-        """As many vectors as lanes, transposed: halves of ever larger blocks change places across the diagonal."""
+    def transposed(self, square: list[ir.Value]) -> list[ir.Value]:
+        """As many vectors as lanes, transposed: blocks of doubling size are exchanged across the diagonal."""
         square, half = list(square), 1
         while half < self.lanes:
             low = [lane + (self.lanes - half if lane & half else 0) for lane in range(self.lanes)]
@@ -187,7 +189,7 @@ class Writer(ir.IRBuilder):
 
 
 class Loop:
-    """`for index in range(0, stop, step)` with values carried from one round to the next, possibly for no round."""
+    """`for index in range(0, stop, step)` with values carried from one iteration to the next; `stop` may be 0."""
 
     def __init__(self, build: Writer, stop: ir.Value, step: int, carried: list[ir.Value], name: str) -> None:
         self.build, self.step = build, step
@@ -204,7 +206,7 @@ class Loop:
         build.position_at_end(self.body)
 
     def close(self, carried: list[ir.Value]) -> None:
-        """End the round; what is written next comes after the loop, where `self.carried` are the final values."""
+        """End the body; later instructions come after the loop, where `self.carried` are the final values."""
         for phi, value in zip(self.carried, carried, strict=True):
             phi.add_incoming(value, self.build.block)
         self.index.add_incoming(self.build.add(self.index, integer(self.step)), self.build.block)
@@ -212,7 +214,7 @@ class Loop:
         self.build.position_at_end(self.done)
 
     def _as_written(self) -> ir.MDValue:
-        """What tells LLVM not to unroll: two rounds together would need more registers than there are."""
+        """Metadata that disables unrolling: two iterations together would need too many registers."""
         module = self.build.module
         node = module.add_metadata([module.add_metadata(["llvm.loop.unroll.disable"])])
         if node.operands[0] is not node:
@@ -221,7 +223,7 @@ class Loop:
 
 
 def arguments_of(context, builder: ir.IRBuilder, signature, arguments) -> tuple[ir.Type, list[ir.Value]]:
-    """The scalar type, and the arguments with an address in place of each array and the number that follows it."""
+    """The scalar type, and the arguments with one address for each array and the offset after it."""
     scalar, values = None, []
     for position, (kind, value) in enumerate(zip(signature.args, arguments, strict=True)):
         if isinstance(kind, types.Array):
@@ -234,14 +236,14 @@ def arguments_of(context, builder: ir.IRBuilder, signature, arguments) -> tuple[
 
 
 def emit_one(context, builder: ir.IRBuilder, signature, arguments, write) -> ir.Constant:
-    """Call what `write` writes, which has one size only."""
+    """Emit and call the function that `write` writes, of one size."""
     scalar, values = arguments_of(context, builder, signature, arguments)
     builder.call(emitted(builder.module, write, scalar, 1, 1, values), values)
     return context.get_dummy_value()
 
 
 def emitted(module: ir.Module, write, scalar: ir.Type, rows: int, columns: int, arguments: list) -> ir.Function:
-    """The tile as a function of its own, so that registers are allotted for it alone."""
+    """The tile as a separate function, so that LLVM allocates registers for it alone."""
     name = f"tensorgrad{write.__name__}_{rows}x{columns}"
     if name in module.globals:
         return module.globals[name]

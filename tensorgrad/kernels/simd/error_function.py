@@ -6,6 +6,7 @@ for the Error Function, Mathematics of Computation 23, 1969: x · T(x²)/U(x²) 
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numba import types
@@ -55,9 +56,9 @@ _Q = (
 
 
 def error_function(x: float) -> float:
-    """2/√π ∫₀ˣ e^(−t²) dt within 4 ulp of the true value, for a float32 or float64 in a kernel; NaN is carried.
+    """2/√π ∫₀ˣ e^(−t²) dt within 4 ulp, for a float32 or float64 in a kernel; NaN propagates.
 
-    Outside a kernel it is the C library's.
+    Outside a kernel it calls the C library's erf.
 
     >>> error_function(0.5)
     0.5204998778130465
@@ -82,8 +83,8 @@ def _formula(dtype: type[np.floating]) -> Callable[[float], float]:
 
 
 def _polynomial(dtype: type[np.floating], coefficients: tuple[float, ...]) -> Callable[[float], float]:
-    leading, *others = (dtype(coefficient) for coefficient in coefficients)
-    others = tuple(others)
+    leading, *rest = (dtype(coefficient) for coefficient in coefficients)
+    others = tuple(rest)
 
     @register_jitable(**INLINE)
     def evaluate(x):
@@ -95,9 +96,10 @@ def _polynomial(dtype: type[np.floating], coefficients: tuple[float, ...]) -> Ca
     return evaluate
 
 
+_OPTIONS: Any = INLINE
 _FORMULAS = {types.float32: _formula(np.float32), types.float64: _formula(np.float64)}
 
 
-@overload(error_function, jit_options=INLINE)
+@overload(error_function, jit_options=_OPTIONS)
 def _(x):
     return _FORMULAS.get(x)

@@ -7,7 +7,7 @@ Cephes library: x = n · ln 2 + r with |r| ≤ ½ ln 2, so eˣ = 2ⁿ · eʳ, wh
 
 import math
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from llvmlite import ir
@@ -16,16 +16,16 @@ from numba.extending import intrinsic, overload, register_jitable
 
 from tensorgrad.kernels.jit.dispatch import INLINE, kernel
 
-# Sums in a fixed order, for rounding to an integer is a sum that cancels; fused multiply-adds only help.
-_OPTIONS = INLINE | {"fastmath": {"contract"}}
+# No reordering of sums, since rounding to an integer relies on cancellation; fused multiply-adds are allowed.
+_OPTIONS: Any = INLINE | {"fastmath": {"contract"}}
 
 
 def exponential(x: float) -> float:
-    """eˣ within 2 ulp of the true value, 1 with fused multiply-adds, for a float32 or float64; NaN is carried.
+    """eˣ within 2 ulp, 1 with fused multiply-adds, for a float32 or float64 in a kernel; NaN propagates.
 
-    Denormal results are rounded as others are; beyond the largest number stands inf, at −inf stands 0.
+    Denormal results are rounded like others; overflow gives inf, and −inf gives 0.
 
-    Outside a kernel it is NumPy's.
+    Outside a kernel it calls NumPy's exp.
 
     >>> exponential(np.array([0.0, 1.0, -np.inf]))
     array([1.        , 2.71828183, 0.        ])
@@ -34,9 +34,9 @@ def exponential(x: float) -> float:
 
 
 def exponential_less_one(x: float) -> float:
-    """eˣ − 1 for x ≤ 0, exact near 0, where eˣ has lost what counts.
+    """eˣ − 1 for x ≤ 0, without the cancellation of eˣ near 0.
 
-    Outside a kernel it is NumPy's.
+    Outside a kernel it calls NumPy's expm1.
 
     >>> exponential_less_one(np.array([0.0, -1.0, -np.inf]))
     array([ 0.        , -0.63212056, -1.        ])
@@ -54,15 +54,19 @@ def _formulas(
 ) -> _Formulas:
     """Both functions for one dtype.
 
-    Below `lowest` eˣ is 0, above `highest` it is inf; `ln2` is ln 2 in two parts, of which the first times n is exact;
-    eʳ is its Taylor series up to `degree`, which leaves less than a tenth of an ulp.
+    Args:
+        dtype: float32 or float64.
+        lowest: eˣ is 0 below.
+        highest: eˣ is inf above.
+        ln2: ln 2 in two parts; the product of the first and n is exact.
+        degree: of the Taylor series for eʳ, whose error is less than a tenth of an ulp.
     """
     # The constants in the dtype itself: a literal would widen float32 to float64.
     low, high, per_ln2, half, one, vanishing = (
         dtype(value) for value in (lowest, highest, 1 / math.log(2), 0.5, 1, -80)
     )
     ln2_head, ln2_tail = (dtype(part) for part in ln2)
-    # So large that a sum with it has no bits left behind the point: it is rounded to an integer.
+    # So large that a sum with it has no fractional bits: it is rounded to an integer.
     rounder = dtype(1.5 / np.finfo(dtype).eps)
     leading, *others = (dtype(1 / math.factorial(k)) for k in range(degree, 0, -1))
     coefficients = tuple(others)
@@ -78,11 +82,11 @@ def _formulas(
         return n, r, series
 
     def exponential(x):
-        # In this form a NaN stays; and an infinity would give ∞ − ∞ below.
+        # This form of the bounds keeps NaN; an infinity would give ∞ − ∞ below.
         x = low if x < low else x
         x = high if x > high else x
         n, r, series = reduced(x)
-        # In two halves, since 2ⁿ itself may be out of range where eˣ is not.
+        # In two factors, since 2ⁿ may be out of range where eˣ isn't.
         m = (n * half + rounder) - rounder
         return (series * r + one) * _power_of_two(m + rounder) * _power_of_two((n - m) + rounder)
 
@@ -97,7 +101,7 @@ def _formulas(
 
 @intrinsic
 def _power_of_two(typing, shifted):
-    """2ⁿ for an integer n in the range of exponents, given n + `rounder`, whose lowest bits hold n."""
+    """2ⁿ for an integer n in the range of exponents, given n + `rounder`, whose lowest bits are n."""
 
     def emit(context, builder, signature, values):
         digits, bias = (23, 127) if shifted == types.float32 else (52, 1023)
@@ -126,7 +130,7 @@ def _(x):
 
 @intrinsic
 def _maximum(typing, a, b):
-    """The larger of two floats of one dtype, or NaN if there is one: in a form whose reduction LLVM vectorises."""
+    """The larger of two floats of one dtype, or NaN if one is NaN, in a form whose reduction LLVM vectorizes."""
 
     def emit(context, builder, signature, values):
         scalar = values[0].type
@@ -151,8 +155,8 @@ def exponentials(row, out):
         largest = _maximum(largest, row[j])
     for j in range(row.size):
         out[j] = exponential(row[j] - largest)
-    # Not in the loop before: that one runs element by element where row and out lie near to each other, so its sum
-    # would be rounded in another order there.
+    # Not in the loop above, which isn't vectorized where row and out are close in memory: the sum would then be rounded
+    # in another order.
     for j in range(row.size):
         total += out[j]
     return largest, row.dtype.type(total)

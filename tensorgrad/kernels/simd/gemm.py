@@ -1,4 +1,4 @@
-"""A product of matrices that lie in lines, tile by tile: for kernels that make it a part of their own work."""
+"""A matrix product tile by tile, as a part of other kernels."""
 
 from tensorgrad.kernels.jit.dispatch import kernel
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS
@@ -7,9 +7,9 @@ from tensorgrad.kernels.simd.tiles import broadcast_tile, part_begin
 
 @kernel
 def products(rows, length, w, w_step, table, x, bias, y, y_step, width):
-    """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for so many m, and q below `length`, tile by tile, all in lines.
+    """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for m < `rows` and q < `length`, tile by tile, in flat arrays.
 
-    Numbers come as `np.intp`, not as literals, for each of which numba would compile it once more.
+    Integers must be `np.intp`, not literals: numba would compile the function again for each literal.
     """
     vectors = -(-length // width)
     for tile in range(-(-vectors // COLUMNS)):

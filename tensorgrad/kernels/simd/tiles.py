@@ -1,20 +1,21 @@
-"""Tiles of explicit vectors: the innermost loops of the kernels, written in LLVM's language.
+"""Tiles of explicit vectors, the innermost loops of the kernels, in LLVM IR.
 
-Compilers vectorise a sum over one loop; a fast matrix product needs a block of sums, rows × columns of them, that
-stays in registers while both factors stream past (Goto & van de Geijn, Anatomy of high-performance matrix
-multiplication, 2008). Numba has no vector type to write that in, so each tile is emitted as an LLVM function, one for
-each number of rows and columns up to the largest that the registers hold, and called by these intrinsics:
+Compilers vectorize a sum over one loop. A fast matrix product needs a block of rows × columns sums that stays in
+registers while both factors stream past (Goto & van de Geijn, Anatomy of high-performance matrix multiplication, 2008).
+Numba has no vector type for that, so each tile is emitted as an LLVM function, one for each number of rows and columns
+up to the largest that fits into registers, and called by these intrinsics:
 
     broadcast_tile   y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q]      q along the vectors
-    dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, summed up at the end
+    dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, lanes summed at the end
     sparse_tile      target[r] += Σ_e value[e] · source[place[e]]   e over the entries of row r, each as many vectors
     copy_rows        target[r, q] = source[r, q + shift], zero outside the source
     fold_row         target[q] = Σ_{i, j} source[i, j, q + shift − j · d], zero outside the source
     turn_rows        target[k, j] = source[j, k]
 
-The tiles keep NaN and infinities: nothing is read as a number that isn't one of theirs, except by lanes whose results
-are thrown away.
+NaN and infinities propagate correctly: lanes that read other memory are masked, or their results are discarded.
 """
+
+from collections.abc import Iterable
 
 from llvmlite import ir
 from numba import types
@@ -35,14 +36,14 @@ from tensorgrad.kernels.simd.emitter import (
 )
 
 SIZES = [(rows, columns) for rows in range(1, ROWS + 1) for columns in range(1, COLUMNS + 1)]
-# A sparse tile holds nothing but its sums and one factor.
+# A sparse tile needs registers for its sums and one factor only.
 SPARSE_ROWS, SPARSE_COLUMNS = 5, min(3, ROWS * COLUMNS // 5)
 SPARSE_SIZES = [(rows, columns) for rows in range(1, SPARSE_ROWS + 1) for columns in range(1, SPARSE_COLUMNS + 1)]
-# What a dot tile writes, in whole vectors.
+# The number of elements that a dot tile writes, in whole vectors.
 DOTS = ROWS * COLUMNS + WIDTH // 4
 
 
-def _products(build: Writer, a: list, b: list, sums: list) -> list:
+def _products(build: Writer, a: Iterable[ir.Value], b: list[ir.Value], sums: list[ir.Value]) -> list[ir.Value]:
     """sums[m, n] + a[m] · b[n] of a tile."""
     return [build.multiply_add(p, q, sums[m * len(b) + n]) for m, p in enumerate(a) for n, q in enumerate(b)]
 
@@ -50,15 +51,15 @@ def _products(build: Writer, a: list, b: list, sums: list) -> list:
 def _broadcast_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     w, w_step, table, taps, x, bias, y, y_step, last = arguments
     filters, mask = [build.at(w, build.mul(w_step, integer(m))) for m in range(rows)], build.first_lanes(last)
-    start = [build.spread(build.load(build.at(bias, integer(m)))) for m in range(rows)]
-    # Two numbers for each tap: where its weight stands, and where its pixels.
+    start = [build.splat(build.load(build.at(bias, integer(m)))) for m in range(rows)]
+    # Two offsets per tap: of its weight and of its pixels.
     loop = Loop(build, build.mul(taps, integer(2)), 2, [value for value in start for _ in range(columns)], "taps")
     weight = build.load(build.at(table, loop.index))
     pixels = build.at(x, build.load(build.at(table, loop.index, integer(1))))
     b = [build.read(build.at(pixels, integer(n * build.lanes))) for n in range(columns - 1)]
-    # Behind the last lane memory may end.
+    # Memory may end after the last lane.
     b.append(build.read_where(mask, build.at(pixels, integer((columns - 1) * build.lanes))))
-    a = (build.spread(build.load(build.at(row, weight))) for row in filters)
+    a = (build.splat(build.load(build.at(row, weight))) for row in filters)
     loop.close(_products(build, a, b, loop.carried))
     for m in range(rows):
         row = build.at(y, build.mul(y_step, integer(m)))
@@ -76,7 +77,7 @@ def _dot_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     whole = build.and_(length, integer(-build.lanes))
     rest = build.sub(length, whole)
     mask = build.first_lanes(rest)
-    # The sums stay in registers over all images: summing up their lanes takes as long as some vectors do.
+    # The sums stay in registers over all images: summing their lanes takes as long as several vectors.
     loop = Loop(build, images, 1, [build.zero] * (rows * columns), "images")
     first = build.at(g, build.mul(loop.index, g_image))
     g_rows = [build.at(first, build.mul(g_step, integer(m))) for m in range(rows)]
@@ -104,7 +105,7 @@ def _sparse_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> No
     first, end = (build.sext(build.load(build.at(starts, line.index, integer(k))), INT) for k in (0, 1))
     entries, where = build.at(values, first), build.at(places, first)
     sums = Loop(build, build.sub(end, first), 1, [build.zero] * (rows * columns), "entries")
-    value = build.spread(build.load(build.at(entries, sums.index)))
+    value = build.splat(build.load(build.at(entries, sums.index)))
     start = build.at(source, build.sext(build.load(build.at(where, sums.index)), INT))
     steps = [build.mul(source_step, integer(m)) for m in range(rows)]
     factors = [build.read(build.at(start, step, integer(n * build.lanes))) for step in steps for n in range(columns)]
@@ -120,7 +121,7 @@ def _sparse_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> No
 def _copy_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     target, count, length, source, source_step, shift, size = arguments
     last = build.and_(build.sub(count, integer(1)), integer(-build.lanes))
-    # Backwards, so that what a row's last vector overwrites of the next row is written again.
+    # Backwards: a row's last vector overruns into the next row, which is then rewritten.
     vectors = Loop(build, build.add(last, integer(1)), build.lanes, [], "vectors")
     start = build.sub(last, vectors.index)
     place = build.add(start, shift)
@@ -157,10 +158,10 @@ def _turn_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None
         row = build.add(down.index, integer(lane))
         inside = build.icmp_unsigned("<", row, count)
         mask = build.first_lanes(build.select(inside, build.sub(length, right.index), integer(0)))
-        # A row that isn't there is none of the first: reading nothing takes long where no memory is.
+        # A row out of range reads no lanes at the first row's address: masked reads of unmapped memory are slow.
         start = build.select(inside, build.mul(row, source_step), integer(0))
         square.append(build.read_where(mask, build.at(source, start, right.index)))
-    for lane, vector in enumerate(build.turned(square)):
+    for lane, vector in enumerate(build.transposed(square)):
         column = build.mul(build.add(right.index, integer(lane)), target_step)
         build.write(vector, build.at(target, column, down.index))
     right.close([])
@@ -185,7 +186,7 @@ def _emit_tile(context, builder: ir.IRBuilder, signature, arguments, write, size
 @intrinsic
 def broadcast_tile(typing, rows, columns, w, w_at, w_step, table, table_at, taps, x, x_at, bias, bias_at,
                    y, y_at, y_step, last):  # fmt: skip
-    """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for `rows` m and `columns` vectors q, of the last one `last` lanes."""
+    """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for `rows` m and `columns` vectors q; `last` lanes of the last one."""
     n = types.intp
     signature = types.void(n, n, w, n, n, table, n, n, x, n, bias, n, y, n, n, n)
     return signature, lambda *call: _emit_tile(*call, _broadcast_tile)
@@ -196,7 +197,7 @@ def dot_tile(typing, rows, columns, g, g_at, g_step, g_image, x, x_at, offsets, 
              out, out_at):  # fmt: skip
     """out[m, n] = Σ_i Σ_q g[m, i, q] · x[offsets[n], i, q] for `rows` m and `columns` n, `images` i, `length` q.
 
-    Row after row in one line, up to a whole vector: `DOTS` numbers at most.
+    The rows follow each other, rounded up to whole vectors: `DOTS` elements at most.
     """
     n = types.intp
     signature = types.void(n, n, g, n, n, n, x, n, offsets, n, n, n, n, out, n)
@@ -208,8 +209,8 @@ def sparse_tile(typing, rows, columns, values, values_at, places, places_at, sta
                 source_at, source_step, targets, targets_at, target, target_at, target_step):  # fmt: skip
     """target[targets[r] …] += Σ_e values[e] · source[places[e] …] for r < count, e from starts[r] to starts[r + 1].
 
-    At each place `rows` of `columns` vectors, the rows `source_step` and `target_step` apart. `SPARSE_SIZES` only;
-    places, starts and targets are 32-bit integers.
+    At each place `rows` rows of `columns` vectors, `source_step` and `target_step` apart; `SPARSE_SIZES` only. Places,
+    starts and targets are 32-bit integers.
     """
     n = types.intp
     signature = types.void(n, n, values, n, places, n, starts, n, n, source, n, n, targets, n, target, n, n)
@@ -220,7 +221,7 @@ def sparse_tile(typing, rows, columns, values, values_at, places, places_at, sta
 def copy_rows(typing, target, target_at, count, rows, source, source_at, source_step, shift, size):
     """target[r, q] = source[r · source_step + q + shift] for q < count, zero where q + shift is outside 0 … size.
 
-    What follows in target, up to a whole vector, is overwritten.
+    Vector stores overrun: the elements after target, up to a whole vector, are overwritten.
     """
     n = types.intp
     return types.void(target, n, n, n, source, n, n, n, n), lambda *call: emit_one(*call, _copy_rows)
@@ -251,5 +252,5 @@ def turn_rows(typing, target, target_at, target_step, source, source_at, source_
 
 @kernel
 def part_begin(total, most, index):
-    """The begin of part `index` of `total`, cut into as few parts of at most `most` as can be, nearly alike."""
+    """The start of part `index` of `total`, split into the fewest parts of at most `most`, of nearly equal size."""
     return total * index // -(-total // most)

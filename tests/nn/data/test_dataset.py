@@ -78,7 +78,7 @@ def test_batch_makes_no_loop_over_items(arrays, monkeypatch):
     [lambda: TensorDataset(), lambda: TensorDataset(np.zeros(3), np.zeros(4)), lambda: TensorDataset(np.zeros(()))],
 )
 def test_arrays_without_a_common_length(make):
-    with pytest.raises(ShapeError, match="no common length"):
+    with pytest.raises(ShapeError, match="must have a common length"):
         make()
 
 
@@ -169,7 +169,7 @@ def test_random_split_draws_from_the_package_wide_generator():
 
 @pytest.mark.parametrize("lengths", [[5, 4], [11, -1], [0.5, 0.4], [1.5, -0.5], [], 0.8, [float("nan"), 1.0], ["a"]])
 def test_random_split_that_cannot_be(lengths):
-    with pytest.raises(ArgumentError, match=r"can't split 10 items(.|\n)*lengths:"):
+    with pytest.raises(ArgumentError, match=r"integers ≥ 0 that sum to 10(.|\n)*lengths:"):
         random_split(range(10), lengths, generator=0)
 
 
@@ -237,11 +237,11 @@ def test_collate_dicts_and_nested_tuples():
 @pytest.mark.parametrize(
     ("items", "error", "match"),
     [
-        ([], ArgumentError, "no items"),
+        ([], ArgumentError, "items must not be empty"),
         ([np.zeros(2), np.zeros(3)], ShapeError, r"items\[1\]: \(3,\)"),
-        ([(1, 2), (1,)], ShapeError, "item 1 doesn't have the fields"),
-        ([{"a": 1}, {"b": 1}], ShapeError, "item 1 doesn't have the fields"),
-        ([(1, 2), 3], ShapeError, "item 1 doesn't have the fields"),
+        ([(1, 2), (1,)], ShapeError, "item 1 has others than item 0"),
+        ([{"a": 1}, {"b": 1}], ShapeError, "item 1 has others than item 0"),
+        ([(1, 2), 3], ShapeError, "item 1 has others than item 0"),
         (["text"], DTypeError, "collate_fn"),
         ([None], DTypeError, "collate_fn"),
     ],
@@ -275,7 +275,7 @@ def test_normalize_by_nothing(arguments):
 def test_normalize_wrong_channels():
     with pytest.raises(ShapeError, match=r"images: \(2, 1, 4, 4\)"):
         Normalize(mean=[0.1, 0.2, 0.3])(np.zeros((2, 1, 4, 4), np.uint8))
-    with pytest.raises(ShapeError, match="too many axes"):
+    with pytest.raises(ShapeError, match="one number, or one per channel"):
         Normalize(mean=[[0.1]])
     with pytest.raises(DTypeError, match="numeric"):
         Normalize()(np.array(["a"]))

@@ -102,7 +102,7 @@ def test_every_mirror_failing_is_one_error_and_leaves_no_file(server, tmp_path, 
     with pytest.raises(DataFileError) as caught:
         mnist(tmp_path, mirrors=urls(server, bad, bad))
     message = str(caught.value)
-    assert message.startswith(f"mnist: no mirror gave a whole {IMAGES}")
+    assert message.startswith(f"mnist: {IMAGES} could not be downloaded from any mirror")
     assert message.count(f"\n    {server.url}/{bad}/{IMAGES}\n") == 2
     assert {"gone": "404", "wrong": "does not match", "half": "IncompleteRead"}[bad] in message
     assert f"put it into {tmp_path}" in message and "TENSORGRAD_DATA" in message
@@ -135,7 +135,7 @@ def test_into_the_folder_of_the_variable(server, tmp_path, monkeypatch):
 
 def test_a_folder_that_cannot_be_made(server, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    with pytest.raises(DataFileError, match="no mirror gave a whole"):
+    with pytest.raises(DataFileError, match="could not be downloaded from any mirror"):
         mnist(tmp_path / "file" / "mnist", mirrors=urls(server, "good"))
 
 

@@ -37,7 +37,7 @@ def test_round_trip(tmp_path, dtype, shape, zipped):
 
 @pytest.mark.parametrize("length", range(len(WHOLE)))
 def test_truncated_at_every_byte(tmp_path, length):
-    with pytest.raises(DataFileError, match=r"read_idx: .*short\.idx is no whole IDX file(.|\n)*expected: "):
+    with pytest.raises(DataFileError, match=r"read_idx: .*short\.idx isn't a complete IDX file(.|\n)*expected: "):
         read_idx(write(tmp_path / "short.idx", WHOLE[:length]))
 
 
@@ -108,7 +108,7 @@ def test_random_bytes(tmp_path):
 
 
 def test_no_file_and_a_folder(tmp_path):
-    with pytest.raises(DataFileError, match="there is no such file"):
+    with pytest.raises(DataFileError, match="the file doesn't exist"):
         read_idx(tmp_path / "absent")
     with pytest.raises(OSError, match="can't be read"):
         read_idx(tmp_path)

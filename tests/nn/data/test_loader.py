@@ -194,11 +194,11 @@ def good_state():
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"length": 24}, "its length differs"),
-        ({"batch_size": 5}, "its batch_size differs(.|\n)*expected: batch_size = 4"),
-        ({"shuffle": False}, "its shuffle differs"),
-        ({"drop_last": True}, "its drop_last differs"),
-        ({"position": 7}, "expected: an int from 0 to 6"),
+        ({"length": 24}, "length must be 23, got 24"),
+        ({"batch_size": 5}, "batch_size must be 4, got 5"),
+        ({"shuffle": False}, "shuffle must be True, got False"),
+        ({"drop_last": True}, "drop_last must be False, got True"),
+        ({"position": 7}, r"position must be an int in \[0, 6\] or None, got 7"),
         ({"position": -1}, "position: -1"),
         ({"position": 1.5}, "position: 1.5"),
         ({"order": None}, "permutation of the 23 items"),
@@ -223,7 +223,7 @@ def test_a_state_with_a_key_missing():
 
 @pytest.mark.parametrize("batch_size", [0, -1, 2.5, None, True, "4"])
 def test_batch_size_errors(batch_size):
-    with pytest.raises(ArgumentError, match=r"batch_size: (.|\n)*an int ≥ 1"):
+    with pytest.raises(ArgumentError, match=r"batch_size must be an int ≥ 1"):
         DataLoader(numbers(), batch_size)
 
 

@@ -126,7 +126,7 @@ def test_a_folder_needs_no_pooch(folder, monkeypatch):
 def test_a_damaged_file_is_named(folder):
     path = folder / "train-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(DataFileError, match=r"train-labels-idx1-ubyte\.gz is no whole IDX file: its gzip stream"):
+    with pytest.raises(DataFileError, match=r"train-labels-idx1-ubyte\.gz isn't a complete IDX file: its gzip stream"):
         mnist(folder)
 
 

@@ -298,7 +298,7 @@ def test_a_loss_that_is_not_finite_can_be_ignored():
         ({"loader": DataLoader(digits(0), 8)}, "no batches in epoch 1"),
         ({"loader": iter([])}, "no batches in epoch 1"),
         ({"loader": [np.zeros((3, 6))]}, "(x, target)"),
-        ({"validation": []}, "no images"),
+        ({"validation": []}, "at least one image"),
     ],
 )
 def test_errors_restate_the_call(options, words):
