@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad.arrays.dtypes import DTypeLike, check_device, is_device, is_float
 from tensorgrad.autograd.backward import zero_grad
-from tensorgrad.autograd.engine import HookHandle, no_grad, observers, reconfigured, scope, tell
+from tensorgrad.autograd.engine import HookHandle, no_grad, observers, reconfigured, scope
 from tensorgrad.autograd.versions import leave
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.parameter import Parameter
@@ -94,7 +94,8 @@ class Module:
 
     def _call_with_hooks(self, inputs: tuple, kwargs: dict[str, Any]) -> Any:
         if self._forward_hooks or self._forward_pre_hooks:
-            tell("bypassed", f"a hook of {type(self).__name__}", None)
+            for observer in observers():
+                observer.engine_bypassed(f"a hook of {type(self).__name__}", None)
         inputs = self._run_pre_hooks(inputs)
         output = self.forward(*inputs, **kwargs)
         for hook in tuple(self._forward_hooks.values()):
@@ -377,7 +378,8 @@ class Module:
         for tensor in (*self.parameters(), *self.buffers()):
             if is_float(tensor.dtype) and tensor.dtype != dtype:
                 # `tensor.data = array` refuses another dtype; a new Tensor would be unknown to optimizers.
-                tell("bypassed", "Module.to()", tensor)
+                for observer in observers():
+                    observer.engine_bypassed("Module.to()", tensor)
                 leave(tensor)
                 tensor._data = tensor._data.astype(dtype)
                 reconfigured()

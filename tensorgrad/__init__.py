@@ -18,6 +18,7 @@ from tensorgrad.autograd.engine import (
     observe as observe,
     set_grad_enabled as set_grad_enabled,
 )
+from tensorgrad.autograd.observer import Observer as Observer
 from tensorgrad.compiler import compile as compile
 from tensorgrad.creation import (
     arange as arange,

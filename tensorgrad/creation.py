@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.arrays.dtypes import DEFAULT_FLOAT, DTypeLike, as_array, as_dtype, is_float
 from tensorgrad.arrays.random import checked_generator
-from tensorgrad.autograd.engine import Variable, constant, host_call, tell
+from tensorgrad.autograd.engine import Variable, constant, host_call, observers
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
 from tensorgrad.ops.operands import TensorLike, as_tensor, detached, loses_gradient, number
 from tensorgrad.ops.shapes import as_shape
@@ -44,7 +44,8 @@ def tensor(data: TensorLike, dtype: DTypeLike = None, requires_grad: bool = Fals
         return Tensor(host_call(as_array, source._data, dtype, True), requires_grad, name=name)
     made = Tensor(as_array(source, dtype, copy=True), requires_grad, name=name)
     if not requires_grad:
-        tell("made", made)
+        for observer in observers():
+            observer.constant_made(made)
     return made
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import as_array
-from tensorgrad.autograd.engine import Variable, observers, tell, wrap
+from tensorgrad.autograd.engine import Variable, observers, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
 from tensorgrad.numpy_functions import FUNCTIONS, UFUNC_METHODS
 from tensorgrad.ops import assignment, linear, operands
@@ -127,9 +127,9 @@ def _on_arrays(call: str, function: Callable[..., Any], args: tuple, kwargs: dic
     """
     tensors = _tensors([*args, *kwargs.values()])
     flowing = any(operands.loses_gradient(t) for t in tensors)
-    if observers():
+    for observer in observers():
         for t in tensors:
-            tell("bypassed", call, t)
+            observer.engine_bypassed(call, t)
     values = [_read_only(x, flowing) for x in args], {name: _read_only(x, flowing) for name, x in kwargs.items()}
     try:
         with restated(call, **_named(args)):

@@ -121,8 +121,8 @@ class Tensor(Variable):
             fix = "call t.retain_grad() before backward(), or read the .grad of a leaf"
             problem = "this tensor was computed, so backward() doesn't keep its gradient"
             warnings.warn(restate("grad", problem, fix=fix, tensor=self), UserWarning, stacklevel=2)
-        if engine.observers():
-            engine.tell("gradient_read", self)
+        for observer in engine.observers():
+            observer.grad_read(self)
         return self._grad
 
     @grad.setter
@@ -204,8 +204,8 @@ class Tensor(Variable):
         """A tensor in the same memory without history: no gradient flows through it."""
         tensor = engine.wrap(self._data)
         versions.add_detached(tensor, self)
-        if engine.observers():
-            engine.tell("detached", self, tensor)
+        for observer in engine.observers():
+            observer.tensor_detached(self, tensor)
         return tensor
 
     def clone(self) -> Tensor:
@@ -238,8 +238,8 @@ class Tensor(Variable):
 
     def _host_read(self, call: str) -> np.ndarray:
         """The values, after notifying the observers of a host read: Python may branch on the values."""
-        if engine.observers():
-            engine.tell("bypassed", call, self)
+        for observer in engine.observers():
+            observer.engine_bypassed(call, self)
         return self._data
 
     def __array__(self, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:

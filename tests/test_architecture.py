@@ -158,6 +158,7 @@ READERS = {
 }
 LOOKS = {"shape", "dtype", "ndim", "size", "nbytes", "flags"}
 HELPERS = {"host_call", "guard", "constant", "zeros_like", "ones_like"}
+USE_A_HELPER = "hand the values to host_call, guard or constant of tensorgrad.autograd.engine; see docs/adding-an-op.md"
 
 
 def value_readers(path):
@@ -183,6 +184,17 @@ def test_values_are_read_by_ops_or_by_named_helpers():
     files += [path for folder in folders for path in folder.glob("*.py")]
     files += [ROOT / "tensorgrad" / name for name in ("creation.py", "interop.py", "transforms.py")]
     found = {reader for path in files for reader in value_readers(path)}
-    assert found <= READERS, (
-        f"a compiled function won't hear of these: {found - READERS}; see engine.host_call and holds"
-    )
+    assert found <= READERS, f"a compiled function won't hear of {found - READERS}: {USE_A_HELPER}"
+
+
+def test_a_reader_of_values_without_a_helper_is_found(tmp_path):
+    source = """
+def scale(x):
+    return x * float(x._data.max())
+
+def scaled(x):
+    return x * wrap(host_call(np.max, x._data)) if guard(np.any, x._data) else x.reshape(x._data.shape)
+"""
+    (tmp_path / "scale.py").write_text(source)
+    assert list(value_readers(tmp_path / "scale.py")) == [("scale.py", "scale")]
+    assert all(helper in USE_A_HELPER for helper in ("host_call", "guard", "constant", "docs/adding-an-op.md"))

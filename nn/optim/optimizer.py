@@ -12,7 +12,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
 from tensorgrad.autograd.backward import zero_grad
-from tensorgrad.autograd.engine import host_call, observers, tell
+from tensorgrad.autograd.engine import host_call, observers
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.nn.optim.options import non_negative, plain, storable
@@ -78,14 +78,19 @@ class Optimizer:
     @property
     def state(self) -> dict[Tensor, dict[str, Any]]:
         """Per parameter that was updated, its `step` count and its arrays."""
-        tell("bypassed", f"{self.name}.state", None)  # each step changes it: nothing for a compiled function to rely on
+        self._note_read("state")
         return self._state
 
     @property
     def steps(self) -> int:
         """How often `step()` was called."""
-        tell("bypassed", f"{self.name}.steps", None)
+        self._note_read("steps")
         return self._steps
+
+    def _note_read(self, attribute: str) -> None:
+        """Tell observers that Python reads what each step changes: a compiled function can't rely on it."""
+        for observer in observers():
+            observer.engine_bypassed(f"{self.name}.{attribute}", None)
 
     def _compiled_reads(self) -> list[Any]:
         """What else decides which tensors a compiled function works on: it compares these before each replay."""
@@ -206,7 +211,7 @@ class Optimizer:
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step, in the first group."""
-        tell("bypassed", f"{self.name}.learning_rate", None)
+        self._note_read("learning_rate")
         return next(self._rates())[1]
 
     # ----------------------------------------------------------------------------------------------------------- groups

@@ -13,6 +13,7 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Hook, Node, Variable, set_grad_enabled
+from tensorgrad.autograd.observer import BACKWARD
 from tensorgrad.errors import GraphError, ShapeError, restate
 
 
@@ -34,10 +35,10 @@ def backward(
         GraphError: no graph, a graph already freed, a non-scalar without a seed, a saved value changed in place.
         ShapeError: a seed of a wrong shape.
     """
-    with engine.scope(*engine.BACKWARD):
+    with engine.scope(*BACKWARD):
         found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
-        if engine.observers():
-            engine.tell("arrived", dict(found), create_graph)
+        for observer in engine.observers():
+            observer.gradients_arrived(dict(found), create_graph)
         with set_grad_enabled(create_graph):
             while found:
                 tensor, gradient = found.popitem()
@@ -110,7 +111,7 @@ def gradients(
     inputs: what one gets through another one doesn't count.
     """
     wanted = [x._node or x for x in inputs]
-    with engine.scope(*engine.BACKWARD):
+    with engine.scope(*BACKWARD):
         found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph, leaf_hooks, ends)
     return [found.get(key) for key in wanted]
 
@@ -131,8 +132,8 @@ def _walk(
     nodes, at which the walk `ends`.
     """
     retain_graph = create_graph if retain_graph is None else retain_graph
-    watched = bool(engine.observers())
-    table = _GradientTable(keep_all=create_graph or watched)
+    observers = engine.observers()
+    table = _GradientTable(keep_all=create_graph or bool(observers))
     checked = [_checked_seed(call, output, seed) for output, seed in zip(outputs, seeds, strict=True)]
     for output, seed in zip(outputs, checked, strict=True):
         table.add(output._node or output, seed)
@@ -142,8 +143,8 @@ def _walk(
     if ends and wanted is not None and useful is not None:
         walked = {node for node in walked if node not in wanted}
     _check_alive(call, walked)
-    if watched:
-        engine.tell("started", call, tuple(outputs), tuple(checked), create_graph)
+    for observer in observers:
+        observer.backward_started(call, tuple(outputs), tuple(checked), create_graph)
     del checked, seeds  # whoever holds a gradient besides the table makes it be copied
 
     found: dict[Any, Variable] = {}
@@ -164,8 +165,8 @@ def _walk(
                 continue
             for position, g in node.input_gradients(grad, useful, not retain_graph):
                 table.add(node.edges[position], g)
-                if watched:
-                    engine.tell("contributed", node, position, grad, g)
+                for observer in observers:
+                    observer.gradient_contributed(node, position, grad, g)
             if not retain_graph:
                 node.free()
         for leaf, grad in table.items():

@@ -12,10 +12,11 @@ import types
 import weakref
 from collections.abc import Callable, Container, Generator, Iterable, Iterator
 from contextlib import ContextDecorator, contextmanager
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 
+from tensorgrad.autograd.observer import Observer, Scope
 from tensorgrad.autograd.op import ALL_INPUTS, OUTPUT, RESIDUALS, Op
 from tensorgrad.autograd.versions import Aliases, Version, add_detached, add_view, lies_within, same_memory, version_of
 from tensorgrad.errors import (
@@ -49,6 +50,7 @@ class Variable:
 
 V = TypeVar("V", bound=Variable)
 F = TypeVar("F", bound=Callable[..., Any])
+O = TypeVar("O", bound=Observer)
 
 _result_class: type[Variable] = Variable
 _new = object.__new__
@@ -73,42 +75,6 @@ def wrap(array: np.ndarray, requires_grad: bool = False, node: "Node | None" = N
 
 
 # ---------------------------------------------------------------------------------------------------------------- modes
-
-
-class Scope(NamedTuple):
-    """A stretch of the computation: a module's call, by its path and the name of its class, or the walk back.
-
-    `owner` is the module itself: two modules may have the same path.
-    """
-
-    path: str
-    kind: str
-    owner: Any = None
-
-
-BACKWARD = Scope("", "backward")
-
-
-class Observer(Protocol):
-    """Sees every op that passes through `apply` while `observe` is on: tracing, profiling, alarms.
-
-    It may have more methods: `entered(scope)` and `left(scope)` around every module's call and around the walk back;
-    `started(call, outputs, seeds, create_graph)` when the walk back of `backward` or `grad` leaves its outputs;
-    `contributed(node, position, upstream, contribution)` for every step of the chain rule: the gradient that has
-    arrived at a node, and what the node hands on to its input at that position; before it `summed(node, position,
-    shape)` where that was of this larger shape, and is summed over the axes along which the input was broadcast;
-    `arrived(gradients, create_graph)` when `backward` is about to add them, by leaf, to what is in `.grad`;
-    `computing(function, arguments)` and then `computed(function, arguments, result, effect)` for what happens beside
-    the graph (`host_call`); `decided(condition,
-    arguments, found)` (`guard`); `made(tensor)` for a `constant`; `detached(tensor, alias)`;
-    `bypassed(what, tensor)` where Python sees or changes values itself.
-    """
-
-    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
-        """The op ran; `output._node` is its record if a gradient is wanted."""
-
-    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
-        """The op raised."""
 
 
 class _Mode(threading.local):
@@ -206,15 +172,8 @@ def is_grad_enabled() -> bool:
 
 
 def observers() -> tuple[Observer, ...]:
-    """Who is looking on in this thread."""
+    """The observers of this thread. Whoever has an event to tell calls its method of each of them."""
     return _mode.observers
-
-
-def tell(event: str, *facts: Any) -> None:
-    """Tell the observers that have a method for it of an event that isn't an op."""
-    for observer in _mode.observers:
-        if method := getattr(observer, event, None):
-            method(*facts)
 
 
 class scope:
@@ -226,17 +185,24 @@ class scope:
         self._scope = Scope(path, kind, owner)
 
     def __enter__(self) -> None:
-        if _mode.observers:
-            tell("entered", self._scope)
+        for observer in _mode.observers:
+            observer.scope_entered(self._scope)
 
     def __exit__(self, *exc: object) -> None:
-        if _mode.observers:
-            tell("left", self._scope)
+        for observer in _mode.observers:
+            observer.scope_left(self._scope)
 
 
 @contextmanager
-def observe(observer: Observer) -> Iterator[Observer]:
-    """Let `observer` see every op of this thread that passes through the door, backward passes included."""
+def observe(observer: O) -> Iterator[O]:
+    """Tell `observer`, an `Observer`, of everything that the engine does in this thread, backward passes included.
+
+    Raises:
+        DTypeError: an object whose class doesn't derive from `Observer`.
+    """
+    if not isinstance(observer, Observer):
+        fix = "derive its class from tg.Observer, and override the events that it needs"
+        raise DTypeError(restate("observe", "expected an Observer", fix=fix, observer=observer))
     before = _mode.observers
     _mode.observers = (*before, observer)
     try:
@@ -245,40 +211,62 @@ def observe(observer: Observer) -> Iterator[Observer]:
         _mode.observers = before
 
 
-def host_call(function: Callable[..., Any], *arguments: Any, effect: bool = False) -> Any:
-    """`function(*arguments)`, of which the observers hear as a whole: what a call computes on arrays beside the graph.
+# Observers don't hear of what a function does outside of an op's forward, so a compiled function would not do it again.
+# These three helpers tell them; docs/adding-an-op.md shows when to use which.
 
-    A compiled function does it again in each replay: statistics, random masks. ndarrays among the arguments are those
-    that an op or another host call made; everything else is passed again as it is. With `effect` the function changes
-    tensors among its arguments, or in tuples there, in place; a replay does that after all else, in the same order,
-    and nobody hears what it returns.
+
+def host_call(function: Callable[..., Any], *arguments: Any, effect: bool = False) -> Any:
+    """`function(*arguments)`, a computation on arrays outside of any op. A compiled function makes it in each replay.
+
+    Observers hear of the call as a whole, and of nothing inside it: statistics, random masks.
+
+    Args:
+        function: takes ndarrays and other values, and returns an ndarray or a tuple of ndarrays.
+        arguments: ndarrays that an op or another host call made; a replay passes all other values again as they are.
+        effect: whether the function changes tensors in place that are arguments, or in tuples among them. A replay
+            makes such calls after all ops, in their order, and ignores what they return.
+
+    Returns:
+        What the function returns.
     """
     before = _mode.observers
     if not before:
         return function(*arguments)
-    tell("computing", function, arguments)
+    for observer in before:
+        observer.host_call_started(function, arguments)
     _mode.observers = ()
     try:
         result = function(*arguments)
     finally:
         _mode.observers = before
-    tell("computed", function, arguments, result, effect)
+    for observer in before:
+        observer.host_call_finished(function, arguments, result, effect)
     return result
 
 
 def guard(condition: Callable[..., Any], *arguments: Any) -> bool:
-    """`bool(condition(*arguments))`, by which a call decides what to do. A replay where it turns out otherwise ends."""
+    """`bool(condition(*arguments))`, on which Python is about to branch.
+
+    A compiled function checks the condition in each replay; where it turns out otherwise, the function itself runs.
+
+    Args:
+        condition: takes ndarrays and other values.
+        arguments: as for `host_call`.
+
+    Returns:
+        Whether the condition holds.
+    """
     found = bool(condition(*arguments))
-    if _mode.observers:
-        tell("decided", condition, arguments, found)
+    for observer in _mode.observers:
+        observer.guard_checked(condition, arguments, found)
     return found
 
 
 def constant(array: np.ndarray) -> Any:
-    """A tensor around what a call makes anew each time, and alike: numbers in the program, zeros to begin with."""
+    """A tensor around an array that every call makes anew with the same values: numbers in the program, zeros."""
     tensor = wrap(array)
-    if _mode.observers:
-        tell("made", tensor)
+    for observer in _mode.observers:
+        observer.constant_made(tensor)
     return tensor
 
 
@@ -428,7 +416,8 @@ class Node:
             g = rule.backward(op, grad, *values)
             shape = self.input_shapes[position]
             if g._data.shape != shape:
-                tell("summed", self, position, g._data.shape)
+                for observer in _mode.observers:
+                    observer.gradient_summed(self, position, g._data.shape)
                 g = _unbroadcast(op, g, shape, position)
             yield position, g
 
@@ -484,7 +473,7 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         data = op.forward(*arrays)
     except Exception as error:
         for observer in mode.observers:
-            observer.failed(op, inputs, error)
+            observer.op_failed(op, inputs, error)
         if isinstance(error, TensorgradError) or not isinstance(error, tuple(_RESTATED)):
             raise
         raise _restated(op, inputs, error) from error
@@ -497,7 +486,7 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         output._requires_grad = True
         output._node = Node(op, inputs, output)
     for observer in mode.observers:
-        observer.applied(op, inputs, output)
+        observer.op_applied(op, inputs, output)
     return output
 
 

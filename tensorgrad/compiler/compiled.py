@@ -16,7 +16,7 @@ from tensorgrad.compiler.call import Call
 from tensorgrad.compiler.exact import same
 from tensorgrad.compiler.guards import Guards, changed_by
 from tensorgrad.compiler.program import Underway
-from tensorgrad.compiler.recording import Departed, Recording
+from tensorgrad.compiler.recording import HELPERS, Departed, Recording
 from tensorgrad.compiler.replay import Plan, Program, replay
 from tensorgrad.compiler.surroundings import Surroundings
 from tensorgrad.errors import DTypeError, restate
@@ -276,6 +276,7 @@ class _Entry:
         self.used = next(_clock)
         self._changes = 0
         self._difference: str | None = None
+        self._leaf: str | None = None
 
     @property
     def program(self) -> Program | None:
@@ -334,6 +335,7 @@ class _Entry:
                 self._give_up(f"it changes {changed}, which it can read")
         else:
             known = next((state for state in self.states if found.agrees_with(state)), None)
+            self._note_difference(found)
             if known is not None and known.program is None:
                 made_anew = known.plan.recording.made_anew(found.plan.recording)
                 if known.plan.returns_one_of({*made_anew, *known.plan.recording.constants}):
@@ -348,7 +350,14 @@ class _Entry:
         if self.failures >= PATIENCE and not self.given_up:
             what = f"{self._difference} differs" if self._difference else "its ops, numbers or tensors differ"
             fix = "; pass it as an argument, or keep it in a tensor" if self._difference else ""
+            if self._leaf and not self._difference:
+                what, fix = f"a tensor that no op made ({self._leaf}) differs", f"; {HELPERS}"
             self._give_up(f"{what} from call to call{fix}")
+
+    def _note_difference(self, found: _State) -> None:
+        """Look in what this recording differs from the latest: it may be a tensor that the call made without an op."""
+        latest = self.states[0].plan if self.states else None
+        self._leaf = None if latest is None else found.plan.recording.differing_leaf(latest.recording)
 
     def _keep(self, found: _State) -> None:
         replaced = [state for state in self.states if state.guards.changed() is None and state.bound == found.bound]

@@ -31,6 +31,7 @@ import numpy as np
 
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.observer import Scope
 from tensorgrad.compiler.exact import plain_key, same_plain
 from tensorgrad.compiler.patches import PATCHES, watch
 
@@ -68,7 +69,7 @@ STATELESS = (
     fractions.Fraction, pathlib.PurePath, types.CodeType, types.GenericAlias, types.UnionType, types.EllipsisType,
     types.NotImplementedType, types.WrapperDescriptorType, types.MethodWrapperType, types.MethodDescriptorType,
     types.ClassMethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, logging.Logger,
-    operator.itemgetter, operator.attrgetter, operator.methodcaller, slice, engine.Scope, engine.set_grad_enabled,
+    operator.itemgetter, operator.attrgetter, operator.methodcaller, slice, Scope, engine.set_grad_enabled,
 )  # fmt: skip
 
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)

@@ -12,10 +12,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.autograd.backward import accumulate, forget
-from tensorgrad.autograd.engine import BACKWARD, Node, Scope, Variable
+from tensorgrad.autograd.engine import Node, Variable
+from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.versions import version_of
 from tensorgrad.compiler.exact import same, same_array, same_memory
+
+HELPERS = (
+    "code outside of an op's forward computes arrays by engine.host_call, branches by engine.guard and makes new "
+    "arrays by engine.constant: see docs/adding-an-op.md"
+)
 
 
 class Step(NamedTuple):
@@ -47,8 +53,8 @@ class Given(NamedTuple):
     number: int
 
 
-class Recording:
-    """An observer (`engine.Observer`) of one call. Arrays get names; the same call gives the same names again.
+class Recording(Observer):
+    """An observer of one call. Arrays get names; the same call gives the same names again.
 
     Args:
         inputs: the tensors that the call was given.
@@ -101,7 +107,7 @@ class Recording:
 
     # --------------------------------------------------------------------------------------------------- what is told
 
-    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+    def op_applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
         """An op ran."""
         if self._accumulating:
             return
@@ -132,11 +138,11 @@ class Recording:
         if output._node is not None:
             self._kept.append(output._node)
 
-    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
+    def op_failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
         """An op raised: whatever the function does about it, a replay would not."""
         self.refuse(f"{op.name} raised {type(error).__name__}")
 
-    def computed(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
+    def host_call_finished(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
         """A function ran beside the ops."""
         settings, arrays = {}, {}
         what = "what a condition looks at" if function is insist else f"an argument of {function.__name__}"
@@ -146,6 +152,11 @@ class Recording:
             else:
                 settings[position] = self._with_places(value)
         made = () if effect else result if isinstance(result, tuple) else (result,)
+        for part in made:
+            if not isinstance(part, np.ndarray):
+                returned = f"host_call({function.__name__}) returned {type(part).__name__}"
+                self.refuse(f"{returned}; it must return an ndarray or a tuple of ndarrays")
+                return
         number = next(self._numbers)
         name = function.__name__.strip("_")
         outputs = tuple([self.introduce(part, f"{name}_{number}_{k}") for k, part in enumerate(made)])
@@ -166,18 +177,18 @@ class Recording:
                     version = version_of(tensor)
                     self._changed[id(version)] = who, version
 
-    def decided(self, condition: Callable, arguments: tuple, found: bool) -> None:
+    def guard_checked(self, condition: Callable, arguments: tuple, found: bool) -> None:
         """What follows depends on a condition. In a walk back there is no way to begin anew."""
         if self._finished:
             self.refuse(f"a gradient depends on a condition ({condition.__name__})")
-        self.computed(insist, (condition, found, *arguments), (), False)
+        self.host_call_finished(insist, (condition, found, *arguments), (), False)
 
-    def made(self, tensor: Variable) -> None:
+    def constant_made(self, tensor: Variable) -> None:
         """A constant."""
         name = f"constant_{len(self.constants) + 1}"
         self.constants[self.introduce(tensor._data, name)] = tensor._data
 
-    def detached(self, tensor: Variable, alias: Variable) -> None:
+    def tensor_detached(self, tensor: Variable, alias: Variable) -> None:
         """Two tensors, one array, which the leaf may exchange for another."""
         if id(tensor) in self._given:
             self._given.add(id(alias))
@@ -186,26 +197,26 @@ class Recording:
             self._origins[id(alias)] = self._origins.get(id(tensor), tensor)
             self._kept.append(alias)
 
-    def overwritten(self, tensor: Variable) -> None:
+    def overwrite_started(self, tensor: Variable) -> None:
         """The tensor's memory is about to change. A replay does without that, where the memory is this call's own."""
         name = self._names.get(id(tensor._data))
         if name is None or name in self.leaves or name in self.inputs:
-            self.bypassed("assignment in place", tensor)
+            self.engine_bypassed("assignment in place", tensor)
         elif name in self.constants:
             self.constants[name] = tensor._data.copy()
 
-    def assigned(self, tensor: Variable, now: Variable) -> None:
+    def tensor_assigned(self, tensor: Variable, now: Variable) -> None:
         """From here on the tensor's memory holds what an op has given."""
         self._names[id(tensor._data)] = self.name_of(now)
         self._interior.append(weakref.ref(tensor))
 
-    def contributed(self, node: Node, position: int, _: Variable, contribution: Variable) -> None:
+    def gradient_contributed(self, node: Node, position: int, upstream: Variable, contribution: Variable) -> None:
         """A step of the walk back has found what an input gets."""
         edge = node.edges[position]
         if edge in self.wanted:
             self.contributions.setdefault(edge, []).append(self.name_of(contribution))
 
-    def arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
+    def gradients_arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
         """`backward` has walked, and adds what it found to the leaves, op by op; a replay does so at once."""
         if create_graph:
             self.refuse("backward(create_graph=True) inside")
@@ -222,7 +233,7 @@ class Recording:
         self._check_gradients()
         self._accumulating = gradients.keys()
 
-    def gradient_read(self, tensor: Variable) -> None:
+    def grad_read(self, tensor: Variable) -> None:
         """Python looks at `.grad`, which another call may find there or not."""
         if tensor in self._gradients or not (id(tensor) in self._known or id(tensor) in self._given):
             return
@@ -235,17 +246,19 @@ class Recording:
         settings = {0: _have_gradients, 1: True, 2: self._with_places(leaves), 3: there}
         self.conditions.append(Step(insist, settings, (), {}, ()))
 
-    def bypassed(self, what: str, tensor: Variable | None) -> None:
+    def engine_bypassed(self, what: str, tensor: Variable | None) -> None:
         """Python saw or changed values."""
-        name = "" if tensor is None else f" of {tensor.name or 'a tensor'}"
-        self.refuse(f"{what}{name}, which no op records")
+        if tensor is None:
+            self.refuse(f"{what}, which no op records")
+        else:
+            self.refuse(f"{what} of {tensor.name or 'a tensor'}, which no op records; {HELPERS}")
 
-    def entered(self, scope: Scope) -> None:
+    def scope_entered(self, scope: Scope) -> None:
         """A module's call, or the walk back."""
         if scope == BACKWARD and not self._finished:
             self._began = len(self.steps)
 
-    def left(self, scope: Scope) -> None:
+    def scope_left(self, scope: Scope) -> None:
         """The same, at its end."""
         if scope == BACKWARD and not self._finished:
             if not self._accumulating:
@@ -318,6 +331,12 @@ class Recording:
             and all(_same_leaf(leaf, other.leaves[name]) for name, leaf in self.leaves.items())
         )
 
+    def differing_leaf(self, other: Recording) -> str | None:
+        """The name of a tensor that both calls made without an op, each with other values, where all else agrees."""
+        if not same(self._done, other._done) or self.leaves.keys() != other.leaves.keys():
+            return None
+        return next((name for name, leaf in self.leaves.items() if not _same_leaf(leaf, other.leaves[name])), None)
+
     def made_anew(self, other: Recording) -> dict[str, np.ndarray]:
         """Of the leaves of two recordings that agree, the arrays that each of the calls has made by itself, by name.
 
@@ -360,7 +379,7 @@ class Recording:
             self.name_of(tensor)
         name = self._names.get(id(array))
         if name is None:
-            self.refuse(f"{what} is an array that no op made")
+            self.refuse(f"{what} is an array that no op made; {HELPERS}")
             name = self.introduce(array, "unknown")
         return name
 

@@ -13,8 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.random import default_generator
-from tensorgrad.autograd.engine import Variable
-from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.observer import Observer
 from tensorgrad.compiler.guards import GENERATORS, Guards, is_library
 
 OUTSIDE = frozenset(
@@ -33,8 +32,8 @@ LIBRARIES = ("tensorgrad", "numpy", *COMPILERS)
 SETS_A_SEED = "tensorgrad.arrays.random", "manual_seed"
 
 
-class Surroundings:
-    """A context and an observer (`engine.Observer`) of one recorded call.
+class Surroundings(Observer):
+    """A context and an observer of one recorded call.
 
     Attributes:
         ran: the code that it has run.
@@ -117,13 +116,7 @@ class Surroundings:
 
     # -------------------------------------------------------------------------------------------------- random numbers
 
-    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
-        """Ops draw nothing."""
-
-    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
-        """Nor do those that raise."""
-
-    def computing(self, function: Callable, arguments: tuple) -> None:
+    def host_call_started(self, function: Callable, arguments: tuple) -> None:
         """A function is about to run beside the ops: what it draws, a replay draws too."""
         self._beside = True
         for generator in _generators_of(function, arguments):
@@ -132,7 +125,7 @@ class Surroundings:
             else:
                 self.refuse("it makes a generator of random numbers in each call; make it once, outside")
 
-    def computed(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
+    def host_call_finished(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
         """It has."""
         self._beside = False
         for generator in _generators_of(function, arguments):

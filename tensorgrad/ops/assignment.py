@@ -199,22 +199,28 @@ def _write(t: Variable, index: Any, value: np.ndarray, z: Variable) -> None:
     """t[index] = value; z is the new t as the output of an op on the old t."""
     recorded, aliases = z._requires_grad, t._aliases
     whole, views = z, []
-    engine.tell("overwritten", t)
-    if aliases is not None and (recorded or engine.observers()):
+    observers = engine.observers()
+    for observer in observers:
+        observer.overwrite_started(t)
+    if aliases is not None and (recorded or observers):
         before = wrap(aliases.array, aliases.node is not None, aliases.node)
-        engine.tell("overwritten", before)
+        for observer in observers:
+            observer.overwrite_started(before)
         whole = _whole_with(before, t, z)
         views = list(_views(t, aliases, whole))
-        engine.tell("assigned", before, whole)
-        for tensor in sharers(t):
-            if tensor._aliases is not aliases:
-                engine.tell("bypassed", "assignment in place of memory that a detached tensor shares", tensor)
+        others = [tensor for tensor in sharers(t) if tensor._aliases is not aliases]
+        for observer in observers:
+            observer.tensor_assigned(before, whole)
+            for tensor in others:
+                observer.engine_bypassed("assignment in place of memory that a detached tensor shares", tensor)
     value = value.copy() if np.may_share_memory(value, t._data) else value
     if begin_version(t, keep=recorded):
-        engine.tell("bypassed", "assignment in place over values that backward needs", t)
+        for observer in observers:
+            observer.engine_bypassed("assignment in place over values that backward needs", t)
     now = [(t, z), *views]
-    for tensor, variable in now:
-        engine.tell("assigned", tensor, variable)
+    for observer in observers:
+        for tensor, variable in now:
+            observer.tensor_assigned(tensor, variable)
     t._data[index] = value
     if recorded:
         for tensor, variable in now:

@@ -65,4 +65,4 @@ def dropout(
 
 def _mask(generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, p: float) -> np.ndarray:
     kept = generator.random(shape, dtype=np.float32) >= p
-    return kept * dtype.type(1 / (1 - p) if p < 1 else 0.0)
+    return np.asarray(kept * dtype.type(1 / (1 - p) if p < 1 else 0.0))

@@ -9,7 +9,7 @@ import numpy as np
 
 from tensorgrad import windows
 from tensorgrad.arrays.dtypes import as_array, is_float
-from tensorgrad.autograd.engine import Variable, apply, constant, guard, host_call, tell
+from tensorgrad.autograd.engine import Variable, apply, constant, guard, host_call, observers
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, restate, restated
 from tensorgrad.ops.axes import normalize_axis
@@ -105,7 +105,7 @@ def _stays(values: tuple[int, ...], shape: tuple[int, ...], dtype: np.dtype, *in
     order = np.arange(math.prod(values)).reshape(values)
     last = np.zeros(shape, np.int64)
     last[index] = order
-    return (last[index] == order).astype(dtype)
+    return np.asarray(last[index] == order, dtype)
 
 
 def normal_index(op: str, x: Tensor, index: Any) -> tuple:
@@ -114,7 +114,8 @@ def normal_index(op: str, x: Tensor, index: Any) -> tuple:
     for k in index if isinstance(index, tuple) else (index,):
         if isinstance(k, Variable):
             if k._data.dtype == np.bool_:
-                tell("bypassed", "how many elements a mask selects, by the values", k)
+                for observer in observers():
+                    observer.engine_bypassed("how many elements a mask selects, by the values", k)
             with restated(op, x=x, index=k):
                 k = host_call(np.array, k._data)
         elif isinstance(k, (np.ndarray, list)):

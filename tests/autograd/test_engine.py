@@ -498,11 +498,11 @@ def test_gradcheck_finds_a_wrong_rule():
 def test_observers_see_every_op_backward_included_and_failures():
     seen = []
 
-    class Log:
-        def applied(self, op, inputs, output):
+    class Log(tg.Observer):
+        def op_applied(self, op, inputs, output):
             seen.append((op.name, output.shape))
 
-        def failed(self, op, inputs, error):
+        def op_failed(self, op, inputs, error):
             seen.append((op.name, type(error).__name__))
 
     x = leaf(3)
@@ -520,11 +520,11 @@ def test_observers_see_every_op_backward_included_and_failures():
 def test_observers_see_parts_that_later_sums_do_not_change():
     parts = []
 
-    class Keep:
-        def applied(self, op, inputs, output):
+    class Keep(tg.Observer):
+        def op_applied(self, op, inputs, output):
             parts.append((output, output.data.copy()))
 
-        def failed(self, op, inputs, error):
+        def op_failed(self, op, inputs, error):
             raise error
 
     x = leaf(3)

@@ -530,15 +530,15 @@ def test_what_an_op_keeps_beside_saved_values_is_its_own_memory(case):
     """Residuals and parameters aren't guarded by versions, so they mustn't share memory with what may change."""
     seen = []
 
-    class Watch:
-        def applied(self, op, inputs, output):
+    class Watch(tg.Observer):
+        def op_applied(self, op, inputs, output):
             arrays = [x._data for x in inputs] + [output._data]
             kept = op.residuals if isinstance(op.residuals, tuple) else (op.residuals,)
             for array in (*kept, *op.params.values()):
                 if isinstance(array, np.ndarray):
                     seen.extend((op.name, a) for a in arrays if np.shares_memory(a, array))
 
-        def failed(self, op, inputs, error):
+        def op_failed(self, op, inputs, error):
             raise error
 
     with engine.observe(Watch()):

@@ -379,17 +379,17 @@ def test_only_views_share_memory(case):
 # ------------------------------------------------------------------------------------------------------------- the door
 
 
-class Recorder:
+class Recorder(tg.Observer):
     """An observer that keeps what it sees."""
 
     def __init__(self):
         self.ops, self.outputs, self.errors = [], [], []
 
-    def applied(self, op, inputs, output):
+    def op_applied(self, op, inputs, output):
         self.ops.append(op)
         self.outputs.append(output)
 
-    def failed(self, op, inputs, error):
+    def op_failed(self, op, inputs, error):
         self.errors.append(error)
 
 

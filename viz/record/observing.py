@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import BACKWARD, Scope, Variable
+from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.observer import BACKWARD, Scope
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.versions import Version, version_of
 from tensorgrad.errors import TensorgradError
@@ -44,17 +45,17 @@ class StepObserver(Flows):
 
     # ------------------------------------------------------------------------------------------------- events it sees
 
-    def entered(self, scope: Scope) -> None:
+    def scope_entered(self, scope: Scope) -> None:
         """A module is called, or a backward pass begins."""
-        super().entered(scope)
+        super().scope_entered(scope)
         if scope != BACKWARD:
             self._scopes.append(scope)
             self._calls.append(self._called)
             self._called += 1
 
-    def left(self, scope: Scope) -> None:
+    def scope_left(self, scope: Scope) -> None:
         """The call or the backward pass is over."""
-        super().left(scope)
+        super().scope_left(scope)
         if scope != BACKWARD:
             # While an error passes through, modules are left one by one: it was raised in the first of them.
             if sys.exc_info()[1] is not self._passing:
@@ -62,7 +63,7 @@ class StepObserver(Flows):
             self._scopes.pop()
             self._calls.pop()
 
-    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+    def op_applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
         """Keep the op, unless an unrecorded backward pass ran it: its rules are on the edges."""
         if self._running and output._node is None:
             return
@@ -76,13 +77,13 @@ class StepObserver(Flows):
         self._learn(key, output)
         self.steps.append(self._step(op, inputs, keys, output, key))
 
-    def assigned(self, tensor: Variable, now: Variable) -> None:
+    def tensor_assigned(self, tensor: Variable, now: Variable) -> None:
         """The tensor's memory is about to hold the result of an op."""
         if now._node is None and (made := self._made.get(id(now)) or self._made.get(id(now._data))):
             self._made[id(tensor)] = self._made[id(tensor._data)] = made
             self._kept += tensor, tensor._data
 
-    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
+    def op_failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
         """Keep the op that raised, and what it raised."""
         step = self._step(op, inputs, tuple([self._key(x) for x in inputs]), None, None)
         step.error = f"{type(error).__name__}: {error}"

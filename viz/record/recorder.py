@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Scope, Variable
+from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.observer import Scope
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import describe
 from tensorgrad.viz.record import statistics

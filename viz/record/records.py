@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from tensorgrad.autograd.engine import Scope
+from tensorgrad.autograd.observer import Scope
 
 Scalar = float | int | bool
 Kind = Literal["parameter", "constant", "interior", "output"]

@@ -12,7 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import BACKWARD, Node, Scope, Variable
+from tensorgrad.autograd.engine import Node, Variable
+from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
 from tensorgrad.autograd.op import Op
 
 Key = Hashable
@@ -131,7 +132,7 @@ class Computed:
     paths: Mapping[int, str] = field(default_factory=dict)
 
 
-class Flows:
+class Flows(Observer):
     """An observer that keeps every step of the chain rule: a `Pass` for each backward pass."""
 
     def __init__(self) -> None:
@@ -140,18 +141,12 @@ class Flows:
         self._running: list[tuple[Pass, BaseException | None]] = []
         self._unsummed: tuple[int, ...] | None = None
 
-    def applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
-        """Ops aren't kept."""
-
-    def failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
-        """Ops that fail aren't kept."""
-
-    def entered(self, scope: Scope) -> None:
+    def scope_entered(self, scope: Scope) -> None:
         """A backward pass is about to begin."""
         if scope == BACKWARD:
             self._running.append((Pass(), sys.exc_info()[1]))
 
-    def started(
+    def backward_started(
         self, call: str, outputs: tuple[Variable, ...], seeds: tuple[Variable, ...], create_graph: bool
     ) -> None:
         """The pass begins: its arguments were right."""
@@ -162,24 +157,24 @@ class Flows:
             backward.seeds[key] = seed._data if before is None else before + seed._data
         self.passes.append(backward)
 
-    def left(self, scope: Scope) -> None:
+    def scope_left(self, scope: Scope) -> None:
         """The pass is over."""
         if scope == BACKWARD:
             backward, passing = self._running.pop()
             backward.whole = sys.exc_info()[1] is passing
 
-    def summed(self, node: Node, position: int, shape: tuple[int, ...]) -> None:
+    def gradient_summed(self, node: Node, position: int, shape: tuple[int, ...]) -> None:
         """The next contribution is summed from this shape."""
         self._unsummed = shape
 
-    def contributed(self, node: Node, position: int, upstream: Variable, contribution: Variable) -> None:
+    def gradient_contributed(self, node: Node, position: int, upstream: Variable, contribution: Variable) -> None:
         """Keep the arrays: the engine doesn't write into them while it is observed."""
         array = contribution._data
         shape = array.shape if self._unsummed is None else self._unsummed
         self._running[-1][0].flows[node, position] = Flow(upstream._data, array, shape)
         self._unsummed = None
 
-    def arrived(self, gradients: Mapping[Variable, Variable], create_graph: bool) -> None:
+    def gradients_arrived(self, gradients: Mapping[Variable, Variable], create_graph: bool) -> None:
         """All gradients have arrived, and are about to be added to the leaves' `.grad`."""
         backward = self._running[-1][0]
         for tensor, gradient in gradients.items():

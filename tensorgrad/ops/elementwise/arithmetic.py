@@ -288,7 +288,7 @@ def _share(wins: Tensor, loses: Tensor, x: Tensor, y: Tensor, grad: Tensor) -> T
 
 
 def _shared(wins: np.ndarray, loses: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    return ((1.0 + wins - loses) / 2).astype(dtype)
+    return np.asarray((1.0 + wins - loses) / 2, dtype)
 
 
 class Clip(Op):

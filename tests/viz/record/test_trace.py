@@ -8,7 +8,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Scope
+from tensorgrad.autograd.observer import Scope
 from tensorgrad.viz.record.check import TOLERANCE
 from tensorgrad.viz.record.collect import collect
 

@@ -1,0 +1,163 @@
+"""What stands outside of an op's forward: with the helpers it is replayed, and who forgets them is told."""
+
+import contextlib
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import tensorgrad as tg
+from tensorgrad.autograd.engine import apply, constant, guard, host_call, wrap
+from tensorgrad.autograd.op import Op
+
+GUIDE = Path(__file__).parents[2] / "docs" / "adding-an-op.md"
+
+
+class ScaleBy(Op):
+    """z = x · factor; the factor is an array, but no input."""
+
+    symbol, formula = "·", "z = x · factor"
+    derivatives = ("∂z/∂x = factor",)
+
+    def forward(self, x):
+        return x * self.factor
+
+    def backward_x(self, grad):
+        return grad * wrap(self.factor)
+
+
+def peak(x):
+    return np.asarray(np.abs(x).max() + 1, x.dtype)
+
+
+def is_large(x):
+    return np.abs(x).max() > 100
+
+
+def inputs(count):
+    rng = np.random.default_rng(7)
+    return [tg.Tensor(rng.standard_normal(5).astype(np.float32), requires_grad=True) for _ in range(count)]
+
+
+def results(function, x, upstream):
+    z = function(x)
+    z.backward(upstream)
+    found = z.detach().numpy().tobytes(), x.grad.numpy().tobytes()
+    x.grad = None
+    return found
+
+
+def told(function, calls=12):
+    """Why calls of a compiled function run as they are; its results are right all the same."""
+    compiled, upstream = tg.compile(function), tg.tensor([0.5, -1.0, 2.0, 0.25, -3.0])
+    with pytest.warns(RuntimeWarning, match="docs/adding-an-op.md"):
+        for x in inputs(calls):
+            assert results(compiled, x, upstream) == results(function, x, upstream)
+    assert compiled.replays == 0
+    (problem,) = compiled.problems
+    return problem
+
+
+# ------------------------------------------------------------------------------------------------------------ forgotten
+
+
+def parameter_by_numpy(x):
+    return apply(ScaleBy, x, factor=peak(x._data))
+
+
+def tensor_by_numpy(x):
+    return x * wrap(peak(x._data))
+
+
+def branch_on_values(x):
+    return x * 2.0 if x.sum().item() > 0 else x * 3.0
+
+
+def argument_by_numpy(x):
+    return x * wrap(host_call(peak, x._data * 2))
+
+
+@pytest.mark.parametrize(
+    ("function", "problem", "helper"),
+    [
+        (parameter_by_numpy, "scale_by's factor is an array that no op made", "engine.host_call"),
+        (tensor_by_numpy, "a tensor that no op made (leaf_1) differs from call to call", "engine.host_call"),
+        (branch_on_values, "item() of a tensor, which no op records", "engine.guard"),
+        (argument_by_numpy, "an argument of peak is an array that no op made", "engine.host_call"),
+    ],
+)
+def test_who_forgets_a_helper_is_told(function, problem, helper):
+    reason = told(function)
+    assert problem in reason and helper in reason
+
+
+def test_a_host_call_must_return_arrays():
+    compiled = tg.compile(lambda x: x * float(host_call(np.ndarray.max, x._data)))
+    with pytest.warns(RuntimeWarning, match=r"host_call\(max\) returned float32; it must return an ndarray"):
+        for x in inputs(4):
+            assert compiled(x).tolist() == (x * float(x.detach().numpy().max())).tolist()
+    assert compiled.replays == 0
+
+
+# ------------------------------------------------------------------------------------------------------------- followed
+
+
+def parameter_by_host_call(x):
+    return apply(ScaleBy, x, factor=host_call(peak, x._data))
+
+
+def tensor_by_host_call(x):
+    return x * wrap(host_call(peak, x._data))
+
+
+def branch_by_guard(x):
+    return x * 3.0 if guard(is_large, x._data) else x * 2.0
+
+
+def made_by_constant(x):
+    return x * constant(np.arange(x.shape[0], dtype=x.dtype))
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "function",
+    [parameter_by_host_call, tensor_by_host_call, branch_by_guard, made_by_constant],
+    ids=lambda f: f.__name__,
+)
+def test_with_the_helper_it_is_replayed(function):
+    compiled, upstream = tg.compile(function), tg.tensor([0.5, -1.0, 2.0, 0.25, -3.0])
+    for x in inputs(6):
+        assert results(compiled, x, upstream) == results(function, x, upstream)
+    assert compiled.replays == 4 and not compiled.problems
+
+
+def test_where_a_guard_turns_out_otherwise_the_function_itself_runs():
+    compiled = tg.compile(branch_by_guard)
+    for x in inputs(4):
+        compiled(x)
+    assert compiled(tg.ones(5) * 200.0).tolist() == [600.0] * 5
+    assert compiled.replays == 2
+
+
+# ------------------------------------------------------------------------------------------------------------ the guide
+
+
+def examples():
+    section = GUIDE.read_text(encoding="utf-8").partition("## 4. Outside of `forward`")[2]
+    return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+
+
+def test_the_guide_shows_each_helper():
+    helpers = ("host_call", "guard", "constant")
+    assert [[name for name in helpers if f"{name}(" in text] for text in examples()] == [[name] for name in helpers]
+
+
+@pytest.mark.parametrize("text", examples(), ids=["host_call", "guard", "constant"])
+def test_an_example_of_the_guide_prints_what_it_says(text):
+    promised = re.findall(r"print\(.*\)  # (.*)", text)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(text, "adding-an-op.md", "exec"), {"__name__": "guide"})
+    assert promised and printed.getvalue().splitlines() == promised
