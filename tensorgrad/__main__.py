@@ -15,6 +15,7 @@ from typing import Any
 import tensorgrad as tg
 from tensorgrad import kernels
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
+from tensorgrad.nn.optim.samples import samples as optimizer_samples
 from tensorgrad.viz.graph.drawing import check_path
 
 LARGEST = 10**9
@@ -55,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def warm_up() -> None:
     """Compile or load every kernel, and print a line for each."""
     start = time.perf_counter()
-    for name, seconds in kernels.warmup():
+    for name, seconds in kernels.warmup(optimizers=optimizer_samples):
         print(f"{name:<32} {seconds:7.2f} s", flush=True)
     print(f"all kernels are ready after {time.perf_counter() - start:.1f} s")
 

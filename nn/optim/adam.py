@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.nn.optim.optimizer import Optimizer, Schedule
+from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
 from tensorgrad.nn.optim.options import fraction, non_negative
-from tensorgrad.nn.optim.terms import scaled, with_decay
 
 
 class Adam(Optimizer):
-    """Adam: running means of the gradient and of its square, each corrected for having started at zero.
+    """Adam: running means of the gradient and of its square, each corrected for its start at zero.
 
         g ← g + λ w                        weight decay λ
         m ← β₁ m + (1 − β₁) g
@@ -29,8 +28,8 @@ class Adam(Optimizer):
         betas: β₁ and β₂, each in [0, 1).
         eps: ε ≥ 0.
         weight_decay: λ ≥ 0.
-        amsgrad: never let a step grow because v shrank.
-        maximize: climb.
+        amsgrad: divide by the root of the largest v so far, so that no step grows because v shrank.
+        maximize: ascend the gradient instead of descending.
 
     Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, arXiv 1412.6980; amsgrad: Reddi, Kale and
     Kumar, On the Convergence of Adam and Beyond, ICLR 2018.
@@ -62,7 +61,7 @@ class Adam(Optimizer):
         """Both β in [0, 1), the others ≥ 0."""
         betas = options["betas"]
         if not isinstance(betas, tuple) or len(betas) != 2:
-            raise ArgumentError(restate(self.name, "no such betas", expected="two numbers in [0, 1)", betas=betas))
+            raise ArgumentError(restate(self.name, "betas must be two numbers in [0, 1)", betas=betas))
         fraction(self.name, beta1=betas[0], beta2=betas[1])
         non_negative(self.name, eps=options["eps"], weight_decay=options["weight_decay"])
 
@@ -70,17 +69,10 @@ class Adam(Optimizer):
         """m and v; with amsgrad also the largest v so far."""
         return ("mean", "square_mean", "largest_square_mean") if options["amsgrad"] else ("mean", "square_mean")
 
-    kernel = "adam"
-    decoupled: ClassVar[bool] = False
-
-    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
-        """lr, β₁, β₂, ε, λ, and whether λ is decoupled."""
-        return options["lr"], *options["betas"], options["eps"], options["weight_decay"], float(self.decoupled)
-
     def update(
         self,
-        w: np.ndarray,
-        g: np.ndarray,
+        w: Array,
+        g: Array,
         state: dict[str, Any],
         *,
         lr: float,
@@ -88,29 +80,21 @@ class Adam(Optimizer):
         eps: float,
         weight_decay: float,
         amsgrad: bool,
-    ) -> None:
+    ) -> Array:
         """The rule of the class's formula."""
-        g = with_decay(g, w, weight_decay)
         beta1, beta2 = betas
-        t, m, v = state["step"], state["mean"], state["square_mean"]
-        m *= beta1
-        m += scaled(g, 1 - beta1)
-        square = scaled(g, 1 - beta2)
-        square *= g
-        v *= beta2
-        v += square
+        t = state["step"]
+        if weight_decay:
+            g = g + weight_decay * w
+        m = state["mean"] = beta1 * state["mean"] + (1 - beta1) * g
+        v = state["square_mean"] = beta2 * state["square_mean"] + (1 - beta2) * g * g
         if amsgrad:
-            v = np.maximum(state["largest_square_mean"], v, out=state["largest_square_mean"])
-        root = np.sqrt(v, out=square)
-        root /= math.sqrt(1 - beta2**t)
-        root += eps
-        step = scaled(m, lr / (1 - beta1**t))
-        step /= root
-        w -= step
+            v = state["largest_square_mean"] = np.maximum(state["largest_square_mean"], v)
+        return w - lr / (1 - beta1**t) * m / (np.sqrt(v) / math.sqrt(1 - beta2**t) + eps)
 
 
 class AdamW(Adam):
-    """Adam with decoupled weight decay: it shrinks the weights, and the moments know nothing of it.
+    """Adam with decoupled weight decay: it shrinks the weights and leaves the moments alone.
 
         w ← (1 − lr · λ) w
         then Adam's rule with λ = 0
@@ -121,8 +105,8 @@ class AdamW(Adam):
         betas: β₁ and β₂, each in [0, 1).
         eps: ε ≥ 0.
         weight_decay: λ ≥ 0.
-        amsgrad: never let a step grow because v shrank.
-        maximize: climb.
+        amsgrad: divide by the root of the largest v so far, so that no step grows because v shrank.
+        maximize: ascend the gradient instead of descending.
 
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019, arXiv 1711.05101.
 
@@ -147,12 +131,8 @@ class AdamW(Adam):
     ) -> None:
         super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
 
-    kernel = "adam"
-    decoupled = True
-
     def update(
-        self, w: np.ndarray, g: np.ndarray, state: dict[str, Any], *, lr: float, weight_decay: float, **options: Any
-    ) -> None:
+        self, w: Array, g: Array, state: dict[str, Any], *, lr: float, weight_decay: float, **options: Any
+    ) -> Array:
         """The rule of the class's formula."""
-        w *= 1 - lr * weight_decay
-        super().update(w, g, state, lr=lr, weight_decay=0.0, **options)
+        return super().update((1 - lr * weight_decay) * w, g, state, lr=lr, weight_decay=0.0, **options)

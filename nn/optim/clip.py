@@ -11,12 +11,12 @@ from tensorgrad.autograd.engine import host_call
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.nn.optim.options import non_negative
-from tensorgrad.nn.optim.terms import quiet
+from tensorgrad.nn.optim.precision import quiet
 from tensorgrad.tensor import Tensor
 
 
 class NonFiniteError(TensorgradError, RuntimeError):
-    """A NaN or an infinity where training can't go on."""
+    """A NaN or an infinity with which training can't go on."""
 
 
 def clip_grad_norm_(
@@ -51,7 +51,7 @@ def clip_grad_norm_(
     if max_norm != math.inf:
         non_negative(call, max_norm=max_norm)
     if not norm_type > 0:
-        raise ArgumentError(restate(call, "no such norm", expected="p > 0, or math.inf", norm_type=norm_type))
+        raise ArgumentError(restate(call, "norm_type must be > 0, or math.inf", norm_type=norm_type))
     return host_call(_clip_norm, _all(parameters), max_norm, norm_type, error_if_nonfinite, effect=True)
 
 
@@ -76,7 +76,7 @@ def _clip_norm(parameters: tuple[Tensor, ...], max_norm: float, norm_type: float
 
 
 def _norm(x: np.ndarray, norm_type: float) -> float:
-    """The norm in float64, and so that no square is beyond its range."""
+    """The norm in float64; where a square overflows, of the scaled array."""
     if norm_type != 2:
         return float(np.linalg.norm(x.ravel().astype(np.float64), norm_type))
     square = float(sums.total(x, squares=True, dtype=sums.FLOAT64))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from operator import is_
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -15,32 +15,45 @@ from tensorgrad.autograd.backward import zero_grad
 from tensorgrad.autograd.engine import host_call, observers
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.kernels.rules import traced
 from tensorgrad.nn.optim.options import non_negative, plain, storable
-from tensorgrad.nn.optim.saved_state import misfits
-from tensorgrad.nn.optim.terms import EXACT, precision, quiet, scaled, slots_for
+from tensorgrad.nn.optim.precision import EXACT, HALF, precision, quiet
+from tensorgrad.nn.optim.saved_state import incompatibilities
 from tensorgrad.tensor import Tensor
 
 LARGE = 4096
-"""Weights in a group from which its rule runs in a kernel: for fewer NumPy is fast enough, and numba stays unloaded."""
+"""Weights in a group from which on its rule is compiled: for fewer NumPy is fast enough, and numba isn't loaded."""
 
 Schedule = Callable[[int], float]
 """A learning rate as a function of the number of steps done: see `schedules`."""
 
+Array = Any
+"""What an update rule computes with: an ndarray, or the symbol of an element where the rule is compiled."""
+
+Rule = Callable[[Array, Array, dict[str, Any]], Array | None]
+"""An update rule with all options filled in: `rule(w, g, state)`."""
+
+_Work = tuple[np.ndarray, np.ndarray, dict[str, Any]]
+"""What a rule computes for one parameter: weights, gradient and state, float32 in place of float16."""
+
 
 class Optimizer:
-    """The base of the optimizers. An optimizer is its state and one update rule; a subclass gives both:
+    """Base class of the optimizers. A subclass gives the options, the state and one update rule:
 
-    - `slots(options)`: the names of the arrays that it keeps per parameter, zero at first;
-    - `update(w, g, state, **options)`: the rule, which changes `w` and the arrays of `state` in place. It works element
-      by element, so it holds for arrays of any shape. `state["step"]` counts this parameter's updates, this one too.
-      Weights and gradients of float16 come in float32, and so do their arrays.
-    - `check(options)`: raises `ArgumentError` for hyper-parameters that make no sense.
+    - `slots(options)`: the names of the arrays that it keeps per parameter, zeros at first.
+    - `update(w, g, state, **options)`: the rule. It returns the new weights and puts the new arrays into `state`.
+    - `check(options)`: raises `ArgumentError` for hyper-parameters outside their range.
+
+    The rule is elementwise arithmetic (+ − · /, `np.sqrt`, `np.maximum`, …), so it holds for arrays of any shape. NumPy
+    runs it on whole arrays; for many weights the same text is compiled to one loop over all parameters. NumPy runs it
+    always if it does something else, or changes its arrays in place and returns None. `state["step"]` counts this
+    parameter's updates, this one included. Parameters of float16 are updated as float32.
 
     Args:
         params: tensors; or pairs (name, tensor), such as `model.named_parameters()`; or groups, dicts of `params` and
             of the options that differ for them.
         options: the hyper-parameters of the groups that don't give their own. `lr` is a number or a function of the
-            number of steps done; `maximize` climbs instead of descending.
+            number of steps done; `maximize` ascends the gradient instead of descending.
 
     Attributes:
         param_groups: list of dicts: `params`, `names`, and every option. Options may be changed between steps.
@@ -48,25 +61,30 @@ class Optimizer:
         steps: how often `step()` was called.
 
     Raises:
-        ArgumentError: no parameters, one given twice, an unknown or senseless hyper-parameter.
+        ArgumentError: no parameters, one given twice, an unknown hyper-parameter, one outside its range.
         DTypeError: something that isn't a float tensor.
         GraphError: a computed tensor: only leaves are trained.
+
+    >>> import tensorgrad as tg
+    >>> class SignDescent(Optimizer):
+    ...     def __init__(self, params, lr=0.01):
+    ...         super().__init__(params, lr=lr, maximize=False)
+    ...
+    ...     def update(self, w, g, state, *, lr):
+    ...         return w - lr * np.sign(g)
+    >>> w = tg.tensor([4.0, -4.0], requires_grad=True)
+    >>> (w * w).sum().backward()
+    >>> SignDescent([w], lr=0.5).step()
+    >>> w.tolist()
+    [3.5, -3.5]
     """
-
-    kernel: ClassVar[str | None] = None
-    """What computes the rule for all parameters in one call, in `kernels.optim`: in place of `update` for many."""
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        if "update" in cls.__dict__ and "kernel" not in cls.__dict__:
-            cls.kernel = None  # another rule
 
     def __init__(self, params: Iterable[Any], **options: Any) -> None:
         self.defaults = options
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, dict[str, Any]] = {}
         self._steps = 0
-        self._known_shares: dict[int, tuple[list, tuple]] = {}
+        self._known_tables: dict[tuple[int, int], tuple[list, list, list]] = {}
         if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
             problem, fix = "the parameters must come as a list", "pass [w, b], or model.parameters()"
             raise DTypeError(restate(self.name, problem, fix=fix, params=params))
@@ -98,15 +116,11 @@ class Optimizer:
 
     def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
         """The names of the arrays kept per parameter under these options."""
-        raise NotImplementedError(f"{self.name} must define slots(options)")
+        return ()
 
-    def update(self, w: np.ndarray, g: np.ndarray, state: dict[str, Any], **options: Any) -> None:
-        """The rule: change the weights `w` in place, given the gradient `g` of the loss."""
-        raise NotImplementedError(f"{self.name} must define update(w, g, state, ...)")
-
-    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
-        """The options as the kernel wants them, but for the sign of the gradient, where there is a kernel."""
-        raise NotImplementedError(f"{self.name} must define numbers(options)")
+    def update(self, *arrays: Any, **options: Any) -> Array | None:
+        """`update(w, g, state, **options)`: the new weights, given the gradient `g` of the loss: see the class."""
+        raise NotImplementedError(f"{self.name} must define update(self, w, g, state, *, lr, ...)")
 
     def check(self, options: dict[str, Any]) -> None:
         """Raise ArgumentError where a hyper-parameter is outside its range."""
@@ -118,7 +132,7 @@ class Optimizer:
 
         Raises:
             ShapeError: a gradient whose shape isn't its parameter's.
-            ArgumentError: a schedule that gave no finite learning rate ≥ 0.
+            ArgumentError: a schedule whose learning rate is negative, infinite or NaN.
         """
         if observers():
             host_call(self._step, tuple(self.named_parameters().values()), effect=True)
@@ -127,49 +141,65 @@ class Optimizer:
 
     def _step(self, _changed: tuple[Tensor, ...] = ()) -> None:
         for number, (parameters, options) in enumerate(self._work()):
-            slots, sign = self.slots(options), -1.0 if options.pop("maximize") else 1.0
-            states = [self._state_of(p, slots_for(p, slots)) for p in parameters]
-            for state in states:
-                state["step"] += 1
-            by_rule = range(len(parameters))
-            if self.kernel is not None and sum([p._data.size for p in parameters]) >= LARGE:
-                together, by_rule = self._shares(number, parameters, states, slots)
-                kernel, numbers = getattr(kernels.optim, self.kernel), (*self.numbers(options), sign)
-                for table, chosen in together:
-                    gradients = [parameters[k]._grad._data for k in chosen]
-                    kernel(table, gradients, [states[k]["step"] for k in chosen], numbers)
-            for k in by_rule:
-                w, g = parameters[k]._data, parameters[k]._grad._data
-                self._update_by_rule(w, g if sign > 0 else scaled(g, -1), states[k], options)
+            slots, rule = self.slots(options), self._rule(options)
+            by_step: dict[int, list[_Work]] = {}
             for p in parameters:
+                work = self._work_of(p, slots)
+                by_step.setdefault(work[2]["step"], []).append(work)
+            for turn, (step, some) in enumerate(by_step.items()):
+                self._update((number, turn), rule, slots, step, some)
+            for p in parameters:
+                if p._data.dtype == HALF:
+                    p._data[...] = self._state[p][EXACT]
                 begin_version(p, keep=False)  # backward must know that the contents changed
         self._steps += 1
 
-    @quiet
-    def _update_by_rule(self, w: np.ndarray, g: np.ndarray, state: dict[str, Any], options: dict[str, Any]) -> None:
-        if w.dtype != np.float16:
-            self.update(w, g, state, **options)
-            return
-        exact = state[EXACT]
-        # Weights that somebody else has changed meanwhile are taken as they are.
-        np.copyto(exact, w, where=exact.astype(np.float16) != w)
-        self.update(exact, g.astype(np.float32), state, **options)
-        w[...] = exact
+    def _rule(self, options: dict[str, Any]) -> Rule:
+        """The update rule with these options."""
+        options = dict(options)
+        maximize = options.pop("maximize")
 
-    def _shares(
-        self, number: int, parameters: list[Tensor], states: list[dict[str, Any]], slots: tuple[str, ...]
-    ) -> tuple[list[tuple], list[int]]:
-        """Which parameters of a group a kernel updates together, a table and their positions for each dtype; and the
-        positions of those that no kernel takes.
-        """
-        key = []
-        for p, state in zip(parameters, states, strict=True):
-            key += p._data, p._data.flags.writeable, p._grad._data.dtype, *[state[slot] for slot in slots]
-        known = self._known_shares.get(number)
+        def rule(w: Array, g: Array, state: dict[str, Any]) -> Array | None:
+            return self.update(w, -g if maximize else g, state, **options)
+
+        return rule
+
+    def _work_of(self, p: Tensor, slots: tuple[str, ...]) -> _Work:
+        """What to update for a parameter, its step counted."""
+        assert p._grad is not None
+        state, w, g = self._state_of(p, slots), p._data, p._grad._data
+        state["step"] += 1
+        if w.dtype == HALF:
+            w, g = self._state_of(p, (EXACT,))[EXACT], g.astype(np.float32)
+            # Weights that somebody else has changed meanwhile are taken as they are.
+            np.copyto(w, p._data, where=w.astype(np.float16) != p._data)
+        return w, g, state
+
+    def _update(self, place: tuple[int, int], rule: Rule, slots: tuple[str, ...], step: int, work: list[_Work]) -> None:
+        """Update parameters that are all at one step: by a kernel what one can take, by NumPy the others."""
+        large = sum([w.size for w, _, _ in work]) >= LARGE
+        tables, left = self._tables(place, slots, work) if large else ([], work)
+        if tables:
+            try:
+                program = traced(rule, slots, step)
+            except Exception:  # whatever it is that symbols can't do; a rule that is wrong raises for NumPy, too
+                tables, left = [], work
+        for table, chosen in tables:
+            kernels.optim.update(table, [g for _, g, _ in chosen], program)
+        for w, g, state in left:
+            _update_by_numpy(rule, slots, w, g, state)
+
+    def _tables(self, place: tuple[int, int], slots: tuple[str, ...], work: list[_Work]) -> tuple[list, list[_Work]]:
+        """The work in tables for kernels, one per dtype, each with the work that it holds; and the work in no table."""
+        key: list[Any] = []
+        for w, g, state in work:
+            key += w, w.flags.writeable, g.dtype, *[state[slot] for slot in slots]
+        known = self._known_tables.get(place)
         # The same objects as in the step before: to look at each of them again would take as long as the update.
         if known is None or len(known[0]) != len(key) or not all(map(is_, key, known[0])):
-            known = self._known_shares[number] = key, _shares(parameters, states, slots)
-        return known[1]
+            known = self._known_tables[place] = key, *_tables(slots, work)
+        _, tables, left = known
+        return [(table, [work[k] for k in chosen]) for table, chosen in tables], [work[k] for k in left]
 
     def _state_of(self, p: Tensor, slots: tuple[str, ...]) -> dict[str, Any]:
         """What is kept for a parameter: how many steps it took, and an array per slot, zeros at first."""
@@ -199,9 +229,8 @@ class Optimizer:
             lr = group["lr"]
             rate = float(lr(self._steps) if callable(lr) else lr)
             if not 0 <= rate < math.inf:
-                problem = f"no learning rate at step {self._steps}: {rate}"
-                expected = "a finite number ≥ 0, or a function of the step that gives one"
-                raise ArgumentError(restate(f"{self.name}.step", problem, expected=expected, lr=lr))
+                problem = f"the learning rate at step {self._steps} must be a finite number ≥ 0, got {rate}"
+                raise ArgumentError(restate(f"{self.name}.step", problem, lr=lr))
             yield group, rate
 
     def zero_grad(self, set_to_none: bool = True) -> None:
@@ -224,14 +253,15 @@ class Optimizer:
             expected = f"a dict of 'params' and any of {', '.join(self.defaults)}"
             raise ArgumentError(restate(self.name, problem, expected=expected, group=sorted(group)))
         options = self.checked({key: group.get(key, default) for key, default in self.defaults.items()})
-        entries = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
+        entries: list[Any] = [group["params"]] if isinstance(group["params"], Tensor) else list(group["params"])
         if not entries:
             fix = "pass a list, not an iterator that was used up, of a model that has parameters"
             raise ArgumentError(restate(self.name, "no parameters to train", fix=fix, params=entries))
         named = self.named_parameters()
         first = len(named)
         for k, entry in enumerate(entries, first):
-            name, p = entry if isinstance(entry, tuple) and len(entry) == 2 else (str(k), entry)
+            pair = isinstance(entry, tuple) and len(entry) == 2
+            name, p = entry if pair else (str(k), entry)
             self._check_parameter(p, named)
             if name in named:
                 raise ArgumentError(restate(self.name, "two parameters have one name", name=name, parameter=p))
@@ -246,7 +276,7 @@ class Optimizer:
     def _check_parameter(self, p: Any, known: dict[str, Tensor]) -> None:
         if not isinstance(p, Tensor) or not is_float(p.dtype):
             expected = "float tensors, pairs (name, tensor), or dicts with 'params'"
-            raise DTypeError(restate(self.name, "this can't be trained", expected=expected, parameter=p))
+            raise DTypeError(restate(self.name, "expected a float tensor", expected=expected, parameter=p))
         if not p.is_leaf:
             fix = "pass the leaf it was computed from, or p.detach().requires_grad_()"
             raise GraphError(
@@ -259,7 +289,7 @@ class Optimizer:
             raise ArgumentError(restate(self.name, "a parameter is given twice", fix="list it once", parameter=p))
 
     def checked(self, options: dict[str, Any]) -> dict[str, Any]:
-        """The options as plain Python values; ArgumentError where one makes no sense."""
+        """The options as plain Python values. Raises ArgumentError where one is outside its range."""
         options = {key: plain(value) for key, value in options.items()}
         if not callable(options["lr"]):
             non_negative(self.name, lr=options["lr"])
@@ -305,11 +335,11 @@ class Optimizer:
         self.prepare_state_dict(state)()
 
     def prepare_state_dict(self, state: dict[str, Any]) -> Callable[[], None]:
-        """Check a state whole, change nothing, and return the function that loads it, which can't fail.
+        """Check a state without changing anything; return the function that loads it, which can't fail.
 
         Errors are those of `load_state_dict`.
         """
-        problems = misfits(self, state)
+        problems = incompatibilities(self, state)
         if problems:
             problem = "the state doesn't fit:" + "".join(f"\n    {line}" for line in problems)
             fix = "build the optimizer as the saved one was built, over parameters of the same names and order"
@@ -329,24 +359,36 @@ class Optimizer:
 
         return load
 
-    def loaded_options(self, group: dict[str, Any], saved: dict[str, Any]) -> dict[str, Any]:
+    def loaded_options(self, group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
         """The options of a group after loading: the saved numbers, and the group's own schedule."""
         return self.checked({key: group[key] if callable(group[key]) else saved[key] for key in self.defaults})
 
 
-def _shares(
-    parameters: list[Tensor], states: list[dict[str, Any]], slots: tuple[str, ...]
-) -> tuple[list[tuple], list[int]]:
+@quiet
+def _update_by_numpy(rule: Rule, slots: tuple[str, ...], w: np.ndarray, g: np.ndarray, state: dict[str, Any]) -> None:
+    new = dict(state)
+    weights = rule(w, g, new)
+    if weights is not None:
+        w[...] = weights
+    for slot in slots:
+        if new[slot] is not state[slot]:
+            state[slot][...] = new[slot]
+
+
+def _tables(slots: tuple[str, ...], work: list[_Work]) -> tuple[list[tuple[Any, list[int]]], list[int]]:
+    """Tables for kernels, each with the positions in `work` that it holds, and the positions that no table holds."""
+    if not kernels.dispatch.COMPILED:
+        return [], list(range(len(work)))
     together: dict[np.dtype, list[int]] = {}
-    by_rule = []
-    arrays = [(p._data, *[state[slot] for slot in slots]) for p, state in zip(parameters, states, strict=True)]
+    left: list[int] = []
+    arrays = [(w, *[state[slot] for slot in slots]) for w, _, state in work]
     for k, (w, *kept) in enumerate(arrays):
-        fits = w.dtype == parameters[k]._grad._data.dtype and _fits_kernel(w, kept)
-        (together.setdefault(w.dtype, []) if fits else by_rule).append(k)
-    return [(kernels.optim.Table([arrays[k] for k in chosen]), chosen) for chosen in together.values()], by_rule
+        fits = w.dtype == work[k][1].dtype and _fits_kernel(w, kept)
+        (together.setdefault(w.dtype, []) if fits else left).append(k)
+    return [(kernels.optim.Table([arrays[k] for k in chosen]), chosen) for chosen in together.values()], left
 
 
 def _fits_kernel(w: np.ndarray, kept: list[np.ndarray]) -> bool:
     """Whether weights and what is kept for them lie in memory as a kernel takes them: it gets their addresses alone."""
-    fits = kernels.dispatch.COMPILED and w.dtype in KERNEL_FLOATS and w.flags.carray
+    fits = w.dtype in KERNEL_FLOATS and w.flags.carray
     return fits and all([a.dtype == w.dtype and a.shape == w.shape and a.flags.carray for a in kept])

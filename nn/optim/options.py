@@ -14,14 +14,14 @@ def non_negative(call: str, **values: Any) -> None:
     """Raise ArgumentError unless each value is a finite number ≥ 0."""
     for name, value in values.items():
         if not _is_number(value) or not 0 <= value < math.inf:
-            raise ArgumentError(restate(call, f"no such {name}", expected="a finite number ≥ 0", **{name: value}))
+            raise ArgumentError(restate(call, f"{name} must be a finite number ≥ 0", **{name: value}))
 
 
 def fraction(call: str, **values: Any) -> None:
     """Raise ArgumentError unless each value is a number in [0, 1)."""
     for name, value in values.items():
         if not _is_number(value) or not 0 <= value < 1:
-            raise ArgumentError(restate(call, f"no such {name}", expected="a number in [0, 1)", **{name: value}))
+            raise ArgumentError(restate(call, f"{name} must be a number in [0, 1)", **{name: value}))
 
 
 def plain(value: Any) -> Any:

@@ -7,9 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.nn.optim.optimizer import Optimizer, Schedule
+from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
 from tensorgrad.nn.optim.options import fraction, non_negative
-from tensorgrad.nn.optim.terms import scaled, with_decay
 
 
 class RMSprop(Optimizer):
@@ -30,7 +29,7 @@ class RMSprop(Optimizer):
         weight_decay: λ ≥ 0.
         momentum: μ ≥ 0.
         centered: divide by an estimate of the standard deviation.
-        maximize: climb.
+        maximize: ascend the gradient instead of descending.
 
     Hinton, Neural Networks for Machine Learning, lecture 6e, 2012; centered: Graves, Generating Sequences With
     Recurrent Neural Networks, 2013.
@@ -76,17 +75,10 @@ class RMSprop(Optimizer):
         kept = {"square_mean": True, "mean": options["centered"], "momentum": options["momentum"] > 0}
         return tuple(slot for slot, needed in kept.items() if needed)
 
-    kernel = "rmsprop"
-
-    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
-        """lr, α, ε, λ, μ, and whether centered."""
-        names = ("lr", "alpha", "eps", "weight_decay", "momentum", "centered")
-        return tuple(float(options[name]) for name in names)
-
     def update(
         self,
-        w: np.ndarray,
-        g: np.ndarray,
+        w: Array,
+        g: Array,
         state: dict[str, Any],
         *,
         lr: float,
@@ -95,26 +87,15 @@ class RMSprop(Optimizer):
         weight_decay: float,
         momentum: float,
         centered: bool,
-    ) -> None:
+    ) -> Array:
         """The rule of the class's formula."""
-        g = with_decay(g, w, weight_decay)
-        s = state["square_mean"]
-        square = scaled(g, 1 - alpha)
-        square *= g
-        s *= alpha
-        s += square
-        root = scaled(s, 1)
+        if weight_decay:
+            g = g + weight_decay * w
+        s = state["square_mean"] = alpha * state["square_mean"] + (1 - alpha) * g * g
         if centered:
-            a = state["mean"]
-            a *= alpha
-            a += scaled(g, 1 - alpha)
-            root -= a * a
-        np.sqrt(root, out=root)
-        root += eps
-        d = np.divide(g, root, out=root)
+            a = state["mean"] = alpha * state["mean"] + (1 - alpha) * g
+            s = s - a * a
+        d = g / (np.sqrt(s) + eps)
         if momentum:
-            v = state["momentum"]
-            v *= momentum
-            v += d
-            d = v
-        w -= scaled(d, lr)
+            d = state["momentum"] = momentum * state["momentum"] + d
+        return w - lr * d

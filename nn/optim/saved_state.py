@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.errors import TensorgradError, describe
-from tensorgrad.nn.optim.terms import precision, slots_for
+from tensorgrad.nn.optim.precision import precision, slots_for
 from tensorgrad.nn.state import is_count
 from tensorgrad.tensor import Tensor
 
@@ -17,36 +17,40 @@ if TYPE_CHECKING:
     from tensorgrad.nn.optim.optimizer import Optimizer
 
 
-def misfits(optimizer: Optimizer, state: Any) -> list[str]:
-    """All that `optimizer` can't take of `state`, a line each; nothing is changed.
+def incompatibilities(optimizer: Optimizer, state: Any) -> list[str]:
+    """What of `state` doesn't fit `optimizer`, a line each; nothing is changed.
 
-    A state may come from a damaged file, so nothing is taken for granted: not that it is a dict, nor what is in it.
+    A state may come from a damaged file, so everything is checked: that it is a dict, and all that is in it.
     """
     if not isinstance(state, Mapping):
-        return [f"a dict is expected, not {describe(state)}"]
+        return [f"expected a dict, got {describe(state)}"]
     missing = {"optimizer", "steps", "param_groups", "state"} - set(state)
     if missing:
         return [f"it has no {key!r}" for key in sorted(missing)]
     if not isinstance(state["optimizer"], str) or state["optimizer"] != optimizer.name:
         return [f"saved by {state['optimizer']}, loaded into {optimizer.name}"]
     if not is_count(state["steps"]):
-        return [f"'steps' is {describe(state['steps'])}, not a whole number ≥ 0"]
+        return [f"'steps' must be a whole number ≥ 0, got {describe(state['steps'])}"]
     groups, saved_groups, entries = optimizer.param_groups, state["param_groups"], state["state"]
     if not isinstance(saved_groups, list | tuple) or not all(isinstance(group, Mapping) for group in saved_groups):
-        return ["'param_groups' is no list of dicts"]
+        return ["'param_groups' must be a list of dicts"]
     if not isinstance(entries, Mapping) or not all(isinstance(entry, Mapping) for entry in entries.values()):
-        return ["'state' is no dict of dicts"]
+        return ["'state' must be a dict of dicts"]
     if len(saved_groups) != len(groups):
         return [f"groups of parameters: {len(saved_groups)} saved, {len(groups)} here"]
-    unknown = [f"{name}: no such parameter" for name in entries if name not in optimizer.named_parameters()]
+    unknown = [
+        f"{name}: this optimizer has no parameter of that name"
+        for name in entries
+        if name not in optimizer.named_parameters()
+    ]
     return unknown + [
         f"group {k}: {problem}"
         for k, (group, saved) in enumerate(zip(groups, saved_groups, strict=True))
-        for problem in _group_misfits(optimizer, group, saved, entries)
+        for problem in _incompatibilities_of_group(optimizer, group, saved, entries)
     ]
 
 
-def _group_misfits(
+def _incompatibilities_of_group(
     optimizer: Optimizer, group: dict[str, Any], saved: Mapping[str, Any], entries: Mapping[str, Any]
 ) -> Iterator[str]:
     if not isinstance(saved.get("params"), list) or saved["params"] != group["names"]:
@@ -70,11 +74,11 @@ def _group_misfits(
         return
     for name, p in zip(group["names"], group["params"], strict=True):
         if name in entries:  # a parameter that never had a gradient has no state
-            yield from _entry_misfits(name, p, entries[name], slots_for(p, slots))
+            yield from _incompatibilities_of_entry(name, p, entries[name], slots_for(p, slots))
 
 
 def _alike(saved: Any, here: Any) -> bool:
-    """Whether a saved option is of the kind of the one in its place: a switch, a finite number, or as many of them."""
+    """Whether a saved option has the kind of the present one: a bool, a finite number, or as many of them."""
     if isinstance(here, tuple):
         return isinstance(saved, list | tuple) and len(saved) == len(here) and all(map(_alike, saved, here))
     if isinstance(here, bool):
@@ -84,14 +88,16 @@ def _alike(saved: Any, here: Any) -> bool:
     return True  # an optimizer of the user's own, which checks its options itself
 
 
-def _entry_misfits(name: str, p: Tensor, entry: Mapping[str, Any], slots: tuple[str, ...]) -> Iterator[str]:
+def _incompatibilities_of_entry(
+    name: str, p: Tensor, entry: Mapping[str, Any], slots: tuple[str, ...]
+) -> Iterator[str]:
     for slot in sorted({"step", *slots} - set(entry)):
         yield f"{name}: no {slot!r} saved"
     if not is_count(entry.get("step", 0)):
-        yield f"{name}: 'step' is {describe(entry['step'])}, not a whole number ≥ 0"
+        yield f"{name}: 'step' must be a whole number ≥ 0, got {describe(entry['step'])}"
     for slot in set(entry) - {"step"}:
         array = entry[slot]
         if not isinstance(array, np.ndarray | Tensor):
-            yield f"{name}: {slot} is {describe(array)}, not an array"
+            yield f"{name}: {slot} must be an array, got {describe(array)}"
         elif slot in slots and (array.shape != p.shape or array.dtype != precision(p.dtype)):
             yield f"{name}: {slot} is {array.shape} {array.dtype}, expected {p.shape} {precision(p.dtype)}"

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.nn.optim.optimizer import Optimizer, Schedule
+from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
 from tensorgrad.nn.optim.options import non_negative
-from tensorgrad.nn.optim.terms import scaled, with_decay
 
 
 class SGD(Optimizer):
@@ -28,7 +25,7 @@ class SGD(Optimizer):
         dampening: τ ≥ 0.
         weight_decay: λ ≥ 0.
         nesterov: look ahead along v; needs momentum and no dampening.
-        maximize: climb.
+        maximize: ascend the gradient instead of descending.
 
     Robbins and Monro, A Stochastic Approximation Method, 1951; Polyak, Some methods of speeding up the convergence of
     iteration methods, 1964; Nesterov's form after Sutskever et al., On the importance of initialization and momentum in
@@ -64,7 +61,7 @@ class SGD(Optimizer):
         )
 
     def check(self, options: dict[str, Any]) -> None:
-        """Nothing negative; Nesterov only with momentum and without dampening."""
+        """All ≥ 0; Nesterov only with momentum and without dampening."""
         non_negative("SGD", **{key: options[key] for key in ("momentum", "dampening", "weight_decay")})
         if options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0):
             shown = {key: options[key] for key in ("nesterov", "momentum", "dampening")}
@@ -74,17 +71,10 @@ class SGD(Optimizer):
         """v, where there is momentum."""
         return ("momentum",) if options["momentum"] else ()
 
-    kernel = "sgd"
-
-    def numbers(self, options: dict[str, Any]) -> tuple[float, ...]:
-        """lr, μ, 1 − τ, λ, and whether Nesterov's."""
-        lr, momentum, nesterov = options["lr"], options["momentum"], float(options["nesterov"])
-        return lr, momentum, 1 - options["dampening"], options["weight_decay"], nesterov
-
     def update(
         self,
-        w: np.ndarray,
-        g: np.ndarray,
+        w: Array,
+        g: Array,
         state: dict[str, Any],
         *,
         lr: float,
@@ -92,12 +82,12 @@ class SGD(Optimizer):
         dampening: float,
         weight_decay: float,
         nesterov: bool,
-    ) -> None:
+    ) -> Array:
         """The rule of the class's formula."""
-        g = with_decay(g, w, weight_decay)
+        if weight_decay:
+            g = g + weight_decay * w
         if momentum:
-            v = state["momentum"]
-            v *= momentum
-            v += g if state["step"] == 1 else scaled(g, 1 - dampening)
-            g = g + scaled(v, momentum) if nesterov else v
-        w -= scaled(g, lr)
+            kept, fresh = (momentum, 1 - dampening) if state["step"] > 1 else (0.0, 1.0)
+            v = state["momentum"] = kept * state["momentum"] + fresh * g
+            g = g + momentum * v if nesterov else v
+        return w - lr * g

@@ -11,7 +11,7 @@ array([[[[9., 9.],
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 
 from tensorgrad.system.forks import imported
@@ -51,17 +51,26 @@ def __getattr__(name: str) -> ModuleType:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
-def warmup() -> Iterator[tuple[str, float]]:
+Samples = Callable[[str], Iterable[tuple[str, Callable[[], object]]]]
+"""A function of a dtype that gives small calls of kernels, each with its name."""
+
+
+def warmup(**others: Samples) -> Iterator[tuple[str, float]]:
     """Compile every kernel ahead of time, or load it from the cache, for float32 and float64, serial and parallel.
 
-    Yields `(name, seconds)` after each kernel, so that a caller can show the progress.
+    Args:
+        others: samples of kernels that modules above this one have made, by the name of the module.
+
+    Yields:
+        `(name, seconds)` after each kernel, so that a caller can show the progress.
     """
     dispatch = imported(f"{__name__}.jit.dispatch")
     if not dispatch.COMPILED:
         return
-    for module in MODULES:
+    every = {name: imported(path).samples for name, path in MODULES.items()} | others
+    for module, samples in every.items():
         for dtype in ("float32", "float64"):
-            for name, call in imported(MODULES[module]).samples(dtype):
+            for name, call in samples(dtype):
                 start = time.perf_counter()
                 with dispatch.every_variant():
                     call()

@@ -369,7 +369,7 @@ def test_an_optimizer_that_refuses_does_so_once():
         step = compile(step)
         for _ in range(3):
             step(tg.ones(2))
-        with pytest.raises(tg.ArgumentError, match="no learning rate"):
+        with pytest.raises(tg.ArgumentError, match=r"the learning rate at step \d must be a finite number ≥ 0, got"):
             step(tg.ones(2))
         return numbers(w), numbers(w.grad)
 

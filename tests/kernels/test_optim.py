@@ -1,4 +1,4 @@
-"""The kernels of the optimizers against the rules that state them."""
+"""The update rules of the optimizers, compiled, against the same rules run by NumPy."""
 
 import copy
 
@@ -7,7 +7,10 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.kernels.jit import dispatch
-from tensorgrad.nn.optim import SGD, Adam, AdamW, RMSprop, optimizer
+from tensorgrad.kernels.optim import _kernel_of as kernel_of
+from tensorgrad.kernels.rules import traced
+from tensorgrad.nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, optimizer
+from tensorgrad.nn.optim.samples import samples
 
 RULES = {
     "SGD": lambda p: SGD(p, 0.1),
@@ -59,7 +62,7 @@ def test_kernels_compute_the_rule(make, poison, dtype, rtol, monkeypatch):
         monkeypatch.setattr(optimizer, "LARGE", 10**9)
         expected = trained(make, dtype, poison=poison)
         monkeypatch.setattr(optimizer, "LARGE", 0)
-        monkeypatch.setattr(type(expected[1]), "update", None)
+        monkeypatch.setattr(optimizer, "_update_by_numpy", None)
         assert_same(trained(make, dtype, poison=poison), expected, rtol)
 
 
@@ -95,6 +98,93 @@ def test_a_rule_of_ones_own_has_no_kernel(monkeypatch):
     w.grad = tg.tensor([1.0])
     Halving([w], 0.1).step()
     assert w.item() == 2.0
+
+
+class Decaying(Optimizer):
+    """A rule with every operation that a rule may be compiled from, each with a number before it and behind it."""
+
+    def __init__(self, params, lr=0.1, limit=0.5):
+        super().__init__(params, lr=lr, limit=limit, maximize=False)
+
+    def slots(self, options):
+        return ("mean", "peak", "unused")
+
+    def update(self, w, g, state, *, lr, limit):
+        a = state["mean"] = 0.5 * state["mean"] + g * 0.25 + 2
+        state["peak"] = np.maximum(state["peak"], abs(g)) - np.minimum(a, limit)
+        b = np.sqrt(np.absolute(1 - a) + 1 / (2 + a * a)) / 2 - np.float64(0.5) * a
+        return w - lr / state["step"] * (np.sign(b) + np.tanh(-b) + np.log(np.exp(b) + 1))
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-13), ("float32", 3e-6)])
+@pytest.mark.parametrize("poison", [False, True], ids=["numbers", "NaN and infinities"])
+def test_a_rule_of_ones_own_is_compiled(dtype, rtol, poison, monkeypatch):
+    monkeypatch.setattr(optimizer, "LARGE", 10**9)
+    expected = trained(Decaying, dtype, poison=poison)
+    monkeypatch.setattr(optimizer, "LARGE", 0)
+    monkeypatch.setattr(optimizer, "_update_by_numpy", None)
+    with np.errstate(all="ignore"):
+        assert_same(trained(Decaying, dtype, poison=poison), expected, rtol)
+
+
+@pytest.mark.parametrize(
+    ("rule", "problem"),
+    [
+        (lambda w, g, state: w.__isub__(g), "in place"),
+        (lambda w, g, state: np.subtract(w, g, out=w), "subtract isn't among"),
+        (lambda w, g, state: np.cbrt(w), "cbrt isn't among"),
+        (lambda w, g, state: np.add.reduce(w), "add isn't among"),
+        (lambda w, g, state: w if g else -w, "looks at their values"),
+        (lambda w, g, state: w * float(g), "looks at their values"),
+        (lambda w, g, state: w * np.ones(3), "arrays of its own"),
+        (lambda w, g, state: None, "must return the new weights, got None"),
+    ],
+)
+def test_what_symbols_cant_do_is_refused(rule, problem):
+    with pytest.raises(TypeError, match=problem):
+        traced(rule, (), 1)
+
+
+def test_hyper_parameters_are_numbers_of_one_program():
+    first, later = (traced(Adam([tg.zeros(1)], lr)._rule(options(lr)), ("mean", "square_mean"), t) for lr, t in RATES)
+    assert first[:2] == later[:2] and not np.array_equal(first.numbers, later.numbers)
+    decaying = traced(Adam([tg.zeros(1)])._rule(options(0.1, 0.5)), ("mean", "square_mean"), 1)
+    assert len(decaying.numbers) == len(first.numbers) + 1
+
+
+RATES = (0.1, 1), (0.01, 7)
+
+
+def options(lr, weight_decay=0.0):
+    decay = {"weight_decay": weight_decay, "amsgrad": False, "maximize": False}
+    return {"lr": lr, "betas": (0.9, 0.999), "eps": 1e-8, **decay}
+
+
+def test_half_precision_is_updated_in_single_by_the_same_kernels(monkeypatch):
+    results = []
+    for large in (10**9, 0):
+        monkeypatch.setattr(optimizer, "LARGE", large)
+        results.append(trained(RULES["Adam, all"], "float16"))
+    monkeypatch.setattr(optimizer, "_update_by_numpy", None)
+    trained(RULES["Adam, all"], "float16")
+    (weights, made), (others, _) = results
+    for w, v, state in zip(weights, others, made.state.values(), strict=True):
+        assert w.dtype == np.float16 and state["mean"].dtype == state["exact_weight"].dtype == np.float32
+        np.testing.assert_allclose(w, v, rtol=2e-3)
+
+
+def test_the_warm_up_compiles_what_a_first_step_needs():
+    for dtype in ("float32", "float64"):
+        for _, step in samples(dtype):
+            step()
+        known = kernel_of.cache_info().currsize
+        for make in (SGD, lambda p: SGD(p, 0.1, momentum=0.8), Adam, lambda p: AdamW(p, 0.1), RMSprop):
+            w = tg.Tensor(np.ones(optimizer.LARGE, dtype), requires_grad=True)
+            made = make([w])
+            for _ in range(2):
+                w.grad = tg.Tensor(np.ones(optimizer.LARGE, dtype))
+                made.step()
+    assert kernel_of.cache_info().currsize == known
 
 
 def test_loaded_state_of_another_layout_is_read_right(monkeypatch):
