@@ -21,7 +21,7 @@ from numba.extending import intrinsic
 from tensorgrad.kernels import reference
 from tensorgrad.kernels.elementwise import activations
 from tensorgrad.kernels.jit import dispatch
-from tensorgrad.kernels.jit.command_list import Launches, Recorder
+from tensorgrad.kernels.jit.command_list import CommandList, Recorder
 from tensorgrad.kernels.jit.dispatch import kernel
 from tensorgrad.kernels.jit.opaque import Opaque
 from tensorgrad.kernels.jit.trampolines import call
@@ -109,7 +109,7 @@ def by_address(share: Callable, arguments: tuple) -> None:
 def captured(share: Callable, arguments: tuple) -> None:
     with dispatch.recorded(Recorder()) as recorder:
         parallel(share, tuple(Opaque(x) if isinstance(x, np.ndarray) else x for x in arguments))
-    launches = Launches(recorder.launches, [])
+    launches = CommandList(recorder.launches, [])
     arguments[-2][:] = np.nan
     assert launches.play(np.zeros(0, np.int64))
 

@@ -1,4 +1,4 @@
-"""The walk back from outputs of a program: for those among them that have a gradient, in the order of the engine."""
+"""The backward pass of a program: from those outputs that have a gradient, in the order of the engine."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tensorgrad.compiler.recording import Step
 from tensorgrad.ops.elementwise.arithmetic import Add
 
 
-class Walk(NamedTuple):
-    """What was recorded of the walk back from outputs that share a part of their graph, all of them having a gradient.
+class RecordedPass(NamedTuple):
+    """The recorded backward pass from outputs that share a part of their graph, all of them with a gradient.
 
     Attributes:
-        upstream: the name of the gradient of each output, by its number.
-        steps: from there on.
-        gradients: per input and leaf the names of what it gets, one after the other.
+        upstream: the name of the upstream gradient of each output, by its number.
+        steps: of the backward pass.
+        gradients: per input and leaf the names of its contributions, one after the other.
     """
 
     upstream: dict[int, str]
@@ -28,43 +28,45 @@ class Walk(NamedTuple):
 
     @property
     def found(self) -> tuple[str, ...]:
-        """All that inputs and leaves get."""
+        """The names of all contributions to inputs and leaves."""
         return tuple(dict.fromkeys(name for names in self.gradients for name in names))
 
 
 class Backward:
-    """A walk as functions of arrays, one for each choice of outputs that have a gradient, made when it is needed.
+    """A backward pass as functions of arrays: one for each set of outputs with a gradient, made at its first use.
 
     Attributes:
-        kept: what they need of the forward pass.
+        kept: the names of the arrays of the forward pass that they need.
     """
 
     def __init__(
-        self, walk: Walk, steps: Sequence[Step], made: Iterable[str], constants: dict[str, np.ndarray]
+        self, recorded: RecordedPass, steps: Sequence[Step], made: Iterable[str], constants: dict[str, np.ndarray]
     ) -> None:
-        steps = live(steps, walk.found)
-        read = dict.fromkeys((*[name for step in steps for name in step.takes], *walk.found))
+        steps = live(steps, recorded.found)
+        read = dict.fromkeys((*[name for step in steps for name in step.takes], *recorded.found))
         made = set(made)
         self.kept = tuple(name for name in read if name in made)
-        self._walk, self._steps, self._constants = walk, steps, constants
+        self._recorded, self._steps, self._constants = recorded, steps, constants
         self._known: dict[tuple[int, ...], _Function] = {}
 
     def function(self, outputs: tuple[int, ...]) -> _Function:
-        """The walk from these outputs alone."""
+        """The backward pass from these outputs alone."""
         found = self._known.get(outputs)
         if found is None:
             found = self._known[outputs] = self._made(outputs)
         return found
 
     def _made(self, outputs: tuple[int, ...]) -> _Function:
-        absent = {name for k, name in self._walk.upstream.items() if k not in outputs}
+        absent = {name for k, name in self._recorded.upstream.items() if k not in outputs}
         steps, names = pruned(self._steps, absent)
-        gradients = [[names.get(name, name) for name in some if name not in absent] for some in self._walk.gradients]
+        gradients = [
+            [names.get(name, name) for name in some if name not in absent] for some in self._recorded.gradients
+        ]
         found = tuple(dict.fromkeys(name for some in gradients for name in some))
         steps = live(steps, found)
         needed = {name for step in steps for name in step.takes}.union(found)
         kept = [(place, name) for place, name in enumerate(self.kept) if name in needed]
-        upstream = [self._walk.upstream[k] for k in outputs]
+        upstream = [self._recorded.upstream[k] for k in outputs]
         title = "_".join(str(k + 1) for k in outputs)
         run = function_of(f"backward_{title}", upstream, steps, found, self._constants, kept=[name for _, name in kept])
         places = tuple(tuple(found.index(name) for name in some) for some in gradients)
@@ -72,12 +74,12 @@ class Backward:
 
 
 class _Function(NamedTuple):
-    """A walk back.
+    """A backward pass from a set of outputs.
 
     Attributes:
-        run: takes the upstream gradients, and a list of what was kept, unless there is nothing.
-        kept: which of what was kept.
-        places: per input and leaf, where among the results there is what it gets.
+        run: takes the upstream gradients, and a list of the kept arrays if it needs any.
+        kept: the positions of those that it needs, among `Backward.kept`.
+        places: per input and leaf, the positions of its contributions among the results.
     """
 
     run: Callable[..., tuple]
@@ -86,12 +88,13 @@ class _Function(NamedTuple):
 
 
 def pruned(steps: Sequence[Step], absent: set[str]) -> tuple[list[Step], dict[str, str]]:
-    """The steps that are left where some upstream gradients aren't there; and the names of what others stand for.
+    """The steps that remain where some upstream gradients are absent, and which names stand for which others.
 
-    A rule is linear in its upstream gradient, so what is computed from an absent one is absent: it's added to `absent`.
-    The one op that takes two gradients is the sum of what arrives at a node: of that the other one is left.
+    A rule is linear in its upstream gradient, so what is computed from an absent one is absent, and added to `absent`.
+    Only the sum of the contributions at a node takes two gradients: where one is absent, the other remains.
     """
-    left, names = [], {}
+    left: list[Step] = []
+    names: dict[str, str] = {}
     for step in steps:
         inputs = tuple(names.get(name, name) for name in step.inputs)
         arrays = {key: names.get(name, name) for key, name in step.arrays.items()}
@@ -106,7 +109,7 @@ def pruned(steps: Sequence[Step], absent: set[str]) -> tuple[list[Step], dict[st
 
 
 def grouped(outputs: Sequence[Variable], wanted: Iterable[int]) -> list[list[int]]:
-    """The numbers of `wanted` outputs, in groups that share nodes of the graph: to walk back from one frees others."""
+    """The numbers of `wanted` outputs in groups that share nodes of the graph: a backward pass frees those of all."""
     groups: list[tuple[list[int], set[Node]]] = []
     for k in wanted:
         numbers, nodes = [k], _below(outputs[k]._node)
@@ -117,8 +120,9 @@ def grouped(outputs: Sequence[Variable], wanted: Iterable[int]) -> list[list[int
     return [sorted(numbers) for numbers, _ in groups]
 
 
-def _below(root: Node) -> set[Node]:
-    found, stack = {root}, [root]
+def _below(root: Node | None) -> set[Node]:
+    found = set() if root is None else {root}
+    stack = list(found)
     while stack:
         for edge in stack.pop().edges:
             if type(edge) is Node and edge not in found:

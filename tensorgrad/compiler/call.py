@@ -1,4 +1,4 @@
-"""The arguments of a call: its tensors one by one, and what tells its kind from others."""
+"""The arguments of a call: its tensors, and a key for its kind."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tensorgrad.ops.operands import as_tensor
 
 
 class Identity:
-    """A key that equals the key of the same object alone."""
+    """A key that equals only the key of the same object."""
 
     __slots__ = ("value",)
 
@@ -41,7 +41,7 @@ class Call:
         inputs: the tensors, each once.
         kind: a key that other calls have if their plain values have the same types and bits, their structures and the
             shapes, dtypes and `requires_grad` of their tensors are alike, and the same arguments are one tensor.
-        objects: what isn't followed by its value, but by its identity.
+        objects: arguments that are compared by identity, not by value.
     """
 
     __slots__ = ("_kinds", "_ordered", "_places", "args", "inputs", "kind", "kwargs", "objects")
@@ -63,12 +63,12 @@ class Call:
         self.kind = tuple(self._kinds)
 
     def changed(self) -> bool:
-        """Whether the arguments, or structures among them, aren't as they were."""
+        """Whether the arguments, or structures among them, have changed."""
         now = Call(self.args, self.kwargs, self._ordered)
         return now.kind != self.kind or any(a is not b for a, b in zip(now.inputs, self.inputs, strict=True))
 
     def _take(self, value: Any) -> Any:
-        """Note an argument; what the function is to be called with in its place."""
+        """Note an argument; returns what the function is to be called with in its place."""
         kind = type(value)
         if isinstance(value, np.ndarray):
             value = as_tensor(value)
@@ -97,9 +97,9 @@ class Call:
             self._kinds.append(("again", place))
             return
         self.inputs.append(value)
-        array, needs = value._data, value._requires_grad
-        # Whether backward() inside ends here, and in hooks.
-        needs = needs and (value._node is None, bool(value._hooks))
+        array = value._data
+        # A backward() inside ends at a leaf, and runs its hooks.
+        needs = value._requires_grad and (value._node is None, bool(value._hooks))
         self._kinds.append((type(value), array.shape, array.dtype, needs))
 
     def _take_object(self, value: Any) -> None:

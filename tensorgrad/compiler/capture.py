@@ -1,11 +1,11 @@
-"""A program by launches of kernels alone: one call for all that follow each other, in memory that stays.
+"""Graph capture: the kernel launches of a program as a command list, replayed by one call in fixed memory.
 
 What a step does around its kernels (checks, plans, buffers, arguments) is the same in each replay of a program, since
-the sizes are. So it is enough to do it once, and to write down with which words each kernel was launched: a command
-list. That is sound because a step is captured on arrays whose numbers can't be read (`kernels.opaque`). What it hands
-to its kernels can then be nothing but parameters, constants, what earlier launches left in memory that stays, and
-numbers that follow from sizes. A step that reads numbers, or lets NumPy compute, raises there, and becomes a host call:
-Python calls it in each replay, between two stretches of launches.
+the sizes are. So it is done once, and the packed arguments of each launch are kept: a command list. That is sound
+because a step is captured on arrays whose numbers can't be read (`kernels.jit.opaque`). It can pass its kernels nothing
+but parameters, constants, fixed memory that earlier launches have filled, and numbers that follow from sizes. A step
+that reads numbers or computes with NumPy raises there, and becomes a host call: Python makes it in each replay, between
+two command lists.
 """
 
 from __future__ import annotations
@@ -33,26 +33,26 @@ if TYPE_CHECKING:  # with numba, which is loaded at its first use
     from tensorgrad.kernels.jit.command_list import Launch
 
 LIMIT = 32 * 1024**2
-"""Bytes that a capture holds at most. Steps that need more take so long that little is gained."""
+"""Bytes that a capture holds at most. Steps that need more take so long that a capture gains little."""
 
 KEPT = 128 * 1024**2
-"""Bytes that all captures of the process hold together at most; those least recently used are dropped first."""
+"""Bytes that all captures of the process hold together at most; the least recently used are dropped first."""
 
 TRIES = 3
-"""Captures after which a program is left as it is."""
+"""Attempts to capture a program, after which its steps run."""
 
 
-class Unfit(Exception):
-    """These steps, or these arrays, can't be captured."""
+class NotCapturable(Exception):
+    """These steps or these arrays can't be captured."""
 
 
-class Shortcut:
-    """What a program computes, by a capture of its steps.
+class GraphCapture:
+    """A program that is run by a capture of its steps where possible, by the steps otherwise.
 
     Args:
-        function: does all of it, the slow way.
-        before, steps, effects: what it does: see `program.function_of`.
-        parameters, results, constants: names of arrays: see there.
+        function: runs the steps.
+        before, steps, effects: of the program: see `program.function_of`.
+        parameters, results, constants: names of its arrays: see there.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Shortcut:
         self._effects = effects
         self._wanted = (*self._taken, *self._results)
         self._captured: Captured | None = None
-        # A result that is wanted twice would belong to two.
+        # A duplicated result would be owned twice: don't capture.
         self._tries = TRIES if len(self._wanted) == len(set(self._wanted)) else 0
         self._lock = threading.Lock()
         self._used = 0
@@ -84,18 +84,18 @@ class Shortcut:
         captured = self._captured
         return 0 if captured is None else captured.nbytes
 
-    def let_go(self) -> None:
-        """Drop the capture; a run that has begun goes on with it."""
+    def drop(self) -> None:
+        """Drop the capture; a run in progress still uses it."""
         self._captured = None
 
-    def __deepcopy__(self, memo: dict) -> Shortcut:
+    def __deepcopy__(self, memo: dict) -> GraphCapture:
         return self  # as functions do
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         """What `function` returns, after the same effects."""
         if self._captured is None and not self._tries:
             return self._function(*arrays)
-        if not self._lock.acquire(blocking=False):  # memory that stays is for one at a time
+        if not self._lock.acquire(blocking=False):  # the fixed memory serves one call at a time
             return self._function(*arrays)
         try:
             self._begin()
@@ -112,36 +112,36 @@ class Shortcut:
 
     @functools.cached_property
     def _rest(self) -> Callable[..., tuple]:
-        """The slow way, once `before` is done: a condition may not hold any longer behind it."""
+        """Runs the steps once `before` is done: its conditions may no longer hold afterwards."""
         return function_of("rest", self._parameters, self._steps, self._results, self._constants, (), self._effects)
 
     def _found(self, arrays: tuple[np.ndarray, ...]) -> dict[str, np.ndarray] | None:
         captured, self._used = self._captured, next(_clock)
-        if captured is not None and not captured.spoiled:
+        if captured is not None and not captured.invalid:
             return captured.run(arrays)
         self._captured = None
         if self._tries:
             self._tries -= 1
-            with suppress(Exception):  # if it is the steps that fail, `function` will fail, too
+            with suppress(Exception):  # if the steps themselves fail, `function` fails too
                 self._captured = Captured(self._steps, self._parameters, arrays, self._wanted, self._constants)
                 _make_room(self)
         return None
 
 
-_clock, _shortcuts, _together = itertools.count(1), weakref.WeakSet[Shortcut](), threading.Lock()
+_clock, _captures, _together = itertools.count(1), weakref.WeakSet[GraphCapture](), threading.Lock()
 
 
-def _make_room(new: Shortcut) -> None:
+def _make_room(new: GraphCapture) -> None:
     """Drop captures, the least recently used first, until all take no more than `KEPT` bytes."""
     with _together:
-        _shortcuts.add(new)
-        total = sum(shortcut.nbytes for shortcut in _shortcuts)
-        for shortcut in sorted(_shortcuts, key=lambda shortcut: shortcut._used):
+        _captures.add(new)
+        total = sum(capture.nbytes for capture in _captures)
+        for capture in sorted(_captures, key=lambda capture: capture._used):
             if total <= KEPT:
                 break
-            if shortcut is not new:
-                total -= shortcut.nbytes
-                shortcut.let_go()
+            if capture is not new:
+                total -= capture.nbytes
+                capture.drop()
 
 
 def _after_fork() -> None:
@@ -154,12 +154,12 @@ if hasattr(os, "register_at_fork"):
 
 
 class HostCall(NamedTuple):
-    """A step that stays a call of Python.
+    """A step that Python runs in each replay.
 
     Attributes:
         sources: per argument the number of a parameter, the name of what an earlier host call returned, or the array
             or the setting itself.
-        outputs: per output its name, and the array where captured steps look for it, None if none does.
+        outputs: per output its name, and the array in which captured steps read it, None if none does.
     """
 
     run: Callable[..., Any]
@@ -167,7 +167,7 @@ class HostCall(NamedTuple):
     outputs: list[tuple[str, np.ndarray | None]]
 
     def __call__(self, arrays: Sequence[np.ndarray], found: dict[str, np.ndarray]) -> bool:
-        """Compute, and put the outputs where they belong. Whether they lie there as they did at the capture."""
+        """Compute, and copy the outputs to their arrays. False if one is laid out otherwise than at the capture."""
         arguments = [_SOURCES.get(type(x), _itself)(x, arrays, found) for x in self.sources]
         values = self.run(*arguments)
         for (name, target), value in zip(self.outputs, _outputs(values, len(self.outputs)), strict=True):
@@ -197,12 +197,15 @@ _SOURCES = {Parameter: lambda number, arrays, _: arrays[number], Name: lambda na
 
 
 class Captured:
-    """Steps that have run once, on some arrays, and can run again on others of their kind.
-
-    Raises `Unfit` if they can't, `memory.ArenaFull` if they need too much memory.
+    """Steps that were captured on some arrays, and can run on others of the same kind.
 
     Attributes:
-        spoiled: whether a kernel has left a mark (the steps themselves know what it means), or is cut otherwise now.
+        invalid: whether a kernel set its status flag (the steps then raise their own error), or the number of threads
+            has changed.
+
+    Raises:
+        NotCapturable: the steps or the arrays can't be captured.
+        memory.ArenaFull: the steps need too much memory.
     """
 
     def __init__(
@@ -214,10 +217,10 @@ class Captured:
         constants: dict[str, np.ndarray],
     ) -> None:
         if not all(array.flags.carray for array in arrays):
-            raise Unfit  # kernels would be given copies
+            raise NotCapturable  # kernels would get copies
         if any(_within(one, _place(other)) or _within(other, _place(one)) for one, other in combinations(arrays, 2)):
-            raise Unfit  # one of them may come to lie elsewhere
-        self.spoiled = False
+            raise NotCapturable  # one of them may move
+        self.invalid = False
         self._threads, self._arena = kernels.dispatch.get_num_threads(), memory.Arena(LIMIT)
         self._places = [_place(array) for array in arrays]
         self._kinds = [(array.shape, array.dtype) for array in arrays]
@@ -227,18 +230,18 @@ class Captured:
         parts = capture.parts
         hosts = sum(type(part) is HostCall for part in parts)
         if sum(len(part) for part in parts if type(part) is list) <= hosts:
-            raise Unfit  # a host call costs what a launch saves
+            raise NotCapturable  # a host call costs as much as a launch saves
         self._held, self._views = capture.held, capture.views
         self._plan_results(capture, wanted)
         regions = [*self._places, *(place for place, *_ in self._fresh.values())]
         self._units = [
-            part if type(part) is HostCall else kernels.command_list.Launches(part, regions) for part in parts
+            part if isinstance(part, HostCall) else kernels.command_list.CommandList(part, regions) for part in parts
         ]
         self._starts = np.array([begin for begin, _ in regions], np.int64)
 
     @property
     def nbytes(self) -> int:
-        """Bytes of the memory that stays."""
+        """Bytes of the fixed memory."""
         return self._arena.nbytes
 
     def fill(self, byte: int) -> None:
@@ -246,18 +249,18 @@ class Captured:
         self._arena.fill(byte)
 
     def run(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray] | None:
-        """What is wanted, by name, in arrays that nobody else has; None where that isn't possible now."""
+        """The wanted arrays by name, owned by the caller; None if the capture can't run now."""
         if not kernels.dispatch.parallel_with(self._threads) or not self._follow(arrays):
-            self.spoiled = kernels.dispatch.get_num_threads() != self._threads
+            self.invalid = kernels.dispatch.get_num_threads() != self._threads
             return None
         found: dict[str, np.ndarray] = {}
         for k, (name, ((_, size), offset, like)) in enumerate(self._fresh.items(), len(arrays)):
-            room = memory.empty((size,), np.uint8)
-            self._starts[k] = room.ctypes.data
-            found[name] = room[offset : offset + like.nbytes].view(like.dtype).reshape(like.shape)
+            buffer = memory.empty((size,), np.uint8)
+            self._starts[k] = buffer.ctypes.data
+            found[name] = buffer[offset : offset + like.nbytes].view(like.dtype).reshape(like.shape)
         for unit in (*self._views, *self._units):
-            if not (unit(arrays, found) if type(unit) is HostCall else unit.play(self._starts)):
-                self.spoiled = True
+            if not (unit(arrays, found) if isinstance(unit, HostCall) else unit.play(self._starts)):
+                self.invalid = True
                 return None
         for name, array in self._copied.items():
             found[name] = array.copy()
@@ -267,7 +270,7 @@ class Captured:
         return found
 
     def _follow(self, arrays: Sequence[np.ndarray]) -> bool:
-        """Take note of parameters that lie elsewhere than before; False if a kernel would take them otherwise."""
+        """Note parameters that have moved; False if one has another shape, dtype or layout."""
         for k, array in enumerate(arrays):
             if self._known[k]() is not array:
                 if (array.shape, array.dtype) != self._kinds[k] or not array.flags.carray:
@@ -276,7 +279,7 @@ class Captured:
         return True
 
     def _plan_results(self, capture: _Capture, wanted: Sequence[str]) -> None:
-        """Which results get memory of their own each time, and which are copied; host calls return the others."""
+        """Decide which results get fresh memory in each run and which are copied; host calls return the others."""
         self._by_host = [name for name in wanted if name in capture.by_host or capture.returned_by_view(name)]
         self._stays = [*self._arena.buffers(), *map(_place, self._held)]
         self._fresh: dict[str, tuple[tuple[int, int], int, np.ndarray]] = {}
@@ -288,7 +291,7 @@ class Captured:
             place = next((place for place in self._arena.buffers() if _within(array, place)), None)
             others = (*self._held, *(real(capture.known[other]) for other in wanted if other != name))
             alone = place is not None and not any(_within(x, place) for x in others)
-            if alone and array.nbytes >= memory.SMALLEST and array.flags.carray:
+            if place is not None and alone and array.nbytes >= memory.SMALLEST and array.flags.carray:
                 like = np.broadcast_to(np.empty((), array.dtype), array.shape)
                 self._fresh[name] = place, array.ctypes.data - place[0], like
             else:
@@ -296,14 +299,14 @@ class Captured:
 
 
 class _Capture:
-    """The run of the steps in which they are written down.
+    """The run of the steps that captures them.
 
     Attributes:
-        parts: stretches of launches, and the host calls between and behind them.
-        views: host calls that take views of parameters, to be made before all else.
-        held: arrays that have to stay.
-        known: arrays by name, opaque but for those that only host calls know.
-        by_host: the names of those that host calls return.
+        parts: lists of launches, and the host calls between and after them.
+        views: host calls that take views of parameters; they come first.
+        held: arrays that must stay alive.
+        known: arrays by name; opaque, except for those that only host calls use.
+        by_host: the names of arrays that host calls return.
     """
 
     def __init__(
@@ -318,7 +321,8 @@ class _Capture:
         self.views: list[HostCall] = []
         self.held: list[np.ndarray] = []
         self.by_host: set[str] = set()
-        self._arena, self._room = arena, _OpaqueRoom(arena)
+        self._arena = arena
+        self._opaque_arena: Any = _OpaqueArena(arena)
         self._numbers = {name: Parameter(k) for k, name in enumerate(parameters)}
         self._places = [_place(array) for array in arrays]
         self._made_by: dict[str, Call] = {}  # a view's name -> the step that took it
@@ -329,36 +333,38 @@ class _Capture:
         self.parts = self._parts_of([call_of(step) for step in steps], last_uses(steps, wanted, ()))
 
     def _parts_of(self, calls: Sequence[Call], uses: dict[int, list[str]]) -> list[list[Launch] | HostCall]:
-        parts: list[list[Launch] | HostCall] = [[]]
-        behind: list[HostCall] = []
+        parts: list[list[Launch] | HostCall] = []
+        run: list[Launch] = []
+        last: list[HostCall] = []
         for number, call in enumerate(calls):
             launches = self._captured(call)
             if launches is not None:
-                parts[-1] += launches
+                run += launches
             else:
                 host = self._host_call(call)
                 later = {name for other in calls[number + 1 :] for name in _names(other)}
                 if later.isdisjoint(call.outputs):
-                    behind.append(host)  # nobody waits for it, and what it reads is held, so nothing is written there
+                    last.append(host)  # no step reads its results, and what it reads is held, so nothing overwrites it
                 else:
-                    parts += host, []
+                    parts += run, host
+                    run = []
             for name in uses.get(number, ()):
                 if name not in self._made_by or not self._is_given(name):
                     del self.known[name]
-        return [self._without_idle_targets(part) for part in (*parts, *behind) if part]
+        return [self._without_idle_targets(part) for part in (*parts, run, *last) if part]
 
     def _captured(self, call: Call) -> list[Launch] | None:
-        """The launches of a step; None if it has to stay a host call."""
+        """The launches of a step; None if it must be a host call."""
         arguments = _values(call, self.known)
         if not all(type(self.known[name]) is Opaque for name in _names(call)):
             return None
         recorder = kernels.command_list.Recorder()
         try:
-            with kernels.dispatch.recorded(recorder), memory.drawn_from(self._room):
+            with kernels.dispatch.recorded(recorder), memory.drawn_from(self._opaque_arena):
                 outputs = _outputs(quiet(call.run)(*arguments), len(call.outputs))
         except memory.ArenaFull:
             raise
-        except Exception:  # whatever it is that needs numbers; if it's the step itself that fails, the host call will
+        except Exception:  # it reads numbers; if the step itself fails, the host call raises
             return None
         if not outputs or not all(type(x) is Opaque for x in outputs):
             return None
@@ -370,7 +376,7 @@ class _Capture:
         return recorder.launches
 
     def _host_call(self, call: Call) -> HostCall:
-        """Make the call, and keep what it needs."""
+        """Make the call, and note its arguments and results."""
         sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
         arguments = [x.value if isinstance(x, Setting) else real(self.known[x]) for x in call.arguments]
         outputs = []
@@ -382,7 +388,7 @@ class _Capture:
         return HostCall(quiet(call.run), sources, outputs)
 
     def _target(self, value: np.ndarray) -> np.ndarray | None:
-        """Memory for captured steps to find a value in that a host call returns, laid out as that is; with it."""
+        """Memory from which captured steps read a host call's result, laid out alike, with a copy of the result."""
         # From the axis of the longest steps to that of the shortest, and back
         if not isinstance(value, np.ndarray):
             return None
@@ -397,7 +403,7 @@ class _Capture:
         return None
 
     def _source(self, name: str) -> Any:
-        """Where a host call finds an argument."""
+        """Where a host call gets an argument."""
         if name in self._numbers:
             return self._numbers[name]
         if name in self.by_host or self.returned_by_view(name):
@@ -407,13 +413,13 @@ class _Capture:
         return array
 
     def returned_by_view(self, name: str) -> bool:
-        """Whether the array is a parameter, which may come to lie elsewhere, or a view of one; host calls take it."""
+        """Whether the array is a parameter, which may move, or a view of one: host calls take the view anew."""
         if not self._is_given(name):
             return False
         if name not in self.by_host:
             call = self._made_by.get(name)
             if call is None:
-                raise Unfit  # somebody's own array
+                raise NotCapturable  # an array that no step made
             sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
             self.views.append(HostCall(call.run, sources, [(output, None) for output in call.outputs]))
             self.by_host.update(call.outputs)
@@ -424,13 +430,13 @@ class _Capture:
         return any(_within(array, place) for place in self._places)
 
     def _without_idle_targets(self, part: list[Launch] | HostCall) -> list[Launch] | HostCall:
-        if type(part) is not HostCall:
+        if not isinstance(part, HostCall):
             return part
         return part._replace(outputs=[(name, x if name in self._read else None) for name, x in part.outputs])
 
 
-class _OpaqueRoom:
-    """An arena as `memory.empty` knows it, whose arrays are opaque."""
+class _OpaqueArena:
+    """An arena for `memory.empty` whose arrays are opaque."""
 
     def __init__(self, arena: memory.Arena) -> None:
         self._arena = arena

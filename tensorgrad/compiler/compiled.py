@@ -15,8 +15,8 @@ from tensorgrad.autograd.engine import Variable
 from tensorgrad.compiler.call import Call
 from tensorgrad.compiler.exact import same
 from tensorgrad.compiler.guards import Guards, changed_by
-from tensorgrad.compiler.program import Underway
-from tensorgrad.compiler.recording import HELPERS, Departed, Recording
+from tensorgrad.compiler.program import StoppedHalfway
+from tensorgrad.compiler.recording import HELPERS, GuardFailed, Recording
 from tensorgrad.compiler.replay import Plan, Program, replay
 from tensorgrad.compiler.surroundings import Surroundings
 from tensorgrad.errors import DTypeError, restate
@@ -34,17 +34,17 @@ STATES = 8
 """Recordings of one kind of call that are kept: a module in training, the same in evaluation, ..."""
 
 PATIENCE = 8
-"""Recordings in a row, with no replay between, after which a kind of call is given up."""
+"""Recordings in a row without a replay after which a kind of call is given up."""
 
 CHANGES = 3
 """Recordings that change what they read, after which a kind of call is given up: the first may fill a cache."""
 
 
 ERRORS = 16
-"""Replays in a row that end before their time, where the function itself doesn't, until a kind of call is given up."""
+"""Replays in a row that raise where the function itself doesn't, until a kind of call is given up."""
 
 STOPS = 4
-"""Replays in a row that end before their time, as a condition turned out otherwise, until calls are recorded anew."""
+"""Replays in a row that stop early, because a condition turned out otherwise, until calls are recorded anew."""
 
 
 def compile(function: Callable[P, R]) -> CompiledFunction[P, R]:
@@ -58,13 +58,13 @@ def compile(function: Callable[P, R]) -> CompiledFunction[P, R]:
     `no_grad`, plain arguments) are recorded by themselves; so is every kind anew when something else that the function
     reads has changed: closures, globals, attributes, containers, the mode of a module.
 
-    What can't be replayed runs as it is, with one warning that says why: a function that looks at values (`.item()`,
+    What can't be replayed runs as it is, with one warning that says why: a function that reads values (`.item()`,
     `if x > 0`, `.numpy()`), that takes gradients otherwise, that goes on with what an optimizer has changed, that
     changes what it reads (a counter), that depends on clocks, files or random numbers from elsewhere, or whose ops
-    differ between calls. Where a replay fails (a label out of range), the function itself is run, and tells in its
-    own words. While somebody observes (`tg.viz.trace`), it runs as it is too, so that every op is seen.
+    differ between calls. Where a replay fails (a label out of range), the function itself runs, and raises
+    its own error. While an observer watches (`tg.viz.trace`), it runs as it is too, so that every op is seen.
 
-    What no op does isn't done again: `print`.
+    What no op does isn't repeated: `print`.
 
     Args:
         function: takes tensors (ndarrays are wrapped), plain values, and tuples, lists, dicts and dataclasses of them;
@@ -109,7 +109,7 @@ class CompiledFunction(Generic[P, R]):
         self._entries: dict[Any, _Entry] = {}
         self.replays = 0
         self._warned = False
-        self._in_vain = 0  # new kinds of calls in a row, with no replay between
+        self._unreplayed = 0  # new kinds of calls in a row, with no replay between
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Replay the recording for a call of this kind; else run the function, and record it."""
@@ -118,20 +118,20 @@ class CompiledFunction(Generic[P, R]):
         call = Call(args, kwargs, self._takes_any_name)
         entry = self._entries.get(call.kind)
         state = None if entry is None else entry.state_of(call)
-        if state is None or state.program is None:
+        if entry is None or state is None or state.program is None:
             return self._record(call, state)
         try:
             outputs = replay(state.program, call.inputs, functools.partial(self._again, call))
-        except Underway as stop:
-            raise stop.__cause__ from None
+        except StoppedHalfway as stop:
+            raise stop.error from None
         except Exception as error:
             entry.stopped(state)
-            result = self.function(*call.args, **call.kwargs)  # which knows better what is wrong
+            result = self.function(*call.args, **call.kwargs)  # raises its own error
             if entry.failed_alone(error):
                 self._warn(entry.problems[-1])
             return result
         self.replays += 1
-        entry.failures = entry.stops = entry.errors = self._in_vain = 0
+        entry.failures = entry.stops = entry.errors = self._unreplayed = 0
         entry.used = next(_clock)
         return _filled(state.structure, iter(outputs))
 
@@ -146,7 +146,7 @@ class CompiledFunction(Generic[P, R]):
         return (self.function,)
 
     def clear(self) -> None:
-        """Forget all that was recorded, and free its memory: the next calls are recorded anew.
+        """Drop all recordings and free their memory: the next calls are recorded anew.
 
         By itself a compiled function drops the kinds of calls least recently used where there are more than 64, or
         where their constants take more than 64 MiB; what the captures of all functions keep together stays below
@@ -164,7 +164,7 @@ class CompiledFunction(Generic[P, R]):
     def problems(self) -> list[str]:
         """Why calls can't be replayed."""
         found = [problem for entry in self._entries.values() for problem in entry.problems]
-        return list(dict.fromkeys(found + ([_IN_VAIN] if self._in_vain >= PROGRAMS else [])))
+        return list(dict.fromkeys(found + ([_NEVER_REPLAYED] if self._unreplayed >= PROGRAMS else [])))
 
     def __repr__(self) -> str:
         programs = {id(state.program) for entry in self._entries.values() for state in entry.states if state.program}
@@ -174,7 +174,7 @@ class CompiledFunction(Generic[P, R]):
     # ------------------------------------------------------------------------------------------------------- recording
 
     def _record(self, call: Call, state: _State | None) -> Any:
-        """Run the function, write down what it does, and make a program of that if it did so before."""
+        """Run the function and record it; make a program if an earlier call did the same."""
         entry = self._entries.get(call.kind) or self._new_entry(call.kind)
         if entry.given_up or (state is not None and state.problem is not None):
             return self.function(*call.args, **call.kwargs)
@@ -206,9 +206,9 @@ class CompiledFunction(Generic[P, R]):
             total -= dropped.nbytes
             self._entries.pop(oldest, None)
         entry = self._entries[kind] = _Entry()
-        self._in_vain += 1
-        if self._in_vain == PROGRAMS:
-            self._warn(_IN_VAIN)
+        self._unreplayed += 1
+        if self._unreplayed == PROGRAMS:
+            self._warn(_NEVER_REPLAYED)
         return entry
 
     def _warn(self, problem: str) -> None:
@@ -223,11 +223,11 @@ class CompiledFunction(Generic[P, R]):
         return outputs
 
 
-_IN_VAIN = f"the last {PROGRAMS} calls differed in shapes, dtypes or arguments: each was recorded, none replayed"
+_NEVER_REPLAYED = f"the last {PROGRAMS} calls differed in shapes, dtypes or arguments: each was recorded, none replayed"
 
 
 class _State:
-    """What a call of one kind did while all that it reads was in one state."""
+    """What a call of one kind did while everything that it reads was in one state."""
 
     def __init__(self, guards: Guards, call: Call, structure: Any) -> None:
         self.guards, self.structure = guards, structure
@@ -237,12 +237,12 @@ class _State:
         self.problem: str | None = None
 
     def _bound(self, call: Call) -> list[int]:
-        """The identities of inputs that the function also finds by itself, 0 for all others."""
+        """The identities of inputs that the function can also reach by itself, 0 for all others."""
         tensors = self.guards.tensors
         return [id(x) if id(x) in tensors else 0 for x in call.inputs]
 
     def holds(self, call: Call) -> bool:
-        """Whether the surroundings are in this state."""
+        """Whether everything that the function reads is in this state."""
         return self.guards.changed() is None and self._bound(call) == self.bound
 
     def agrees_with(self, other: _State) -> bool:
@@ -264,8 +264,8 @@ class _Entry:
     Attributes:
         states: those that were recorded, the latest used first.
         used: when it was used last, by a running number.
-        failures, stops: recordings, and replays that ended before their time, since the last that didn't.
-        errors: replays since then that ended before their time where the function itself did not.
+        failures, stops: recordings, and replays that stopped early, since the last complete replay.
+        errors: replays since then that raised where the function itself did not.
         given_up: why no more recordings are made; None while they are.
     """
 
@@ -296,7 +296,7 @@ class _Entry:
         return [*found, self.given_up] if self.given_up else found
 
     def state_of(self, call: Call) -> _State | None:
-        """What is known of the present state of all that the function reads."""
+        """The state whose guards hold now; None if there is none."""
         states = self.states  # another thread may put a new list in its place
         for k, state in enumerate(states):
             if state.holds(call):
@@ -307,17 +307,17 @@ class _Entry:
         return None
 
     def stopped(self, state: _State) -> None:
-        """A replay has ended before its time; after some in a row others are more likely, so it is recorded anew."""
+        """A replay has stopped early. After several in a row the call is recorded anew."""
         self.stops += 1
         if self.stops >= STOPS:
             self.stops, self.states = 0, [other for other in self.states if other is not state]
 
     def failed_alone(self, error: Exception) -> bool:
-        """A replay has raised, the function itself has not. Whether calls of this kind are given up for that."""
+        """A replay raised and the function itself did not. Returns whether calls of this kind are given up for that."""
         self.errors += 1
         if self.errors < ERRORS or self.given_up:
             return False
-        if isinstance(error, Departed):
+        if isinstance(error, GuardFailed):
             self._give_up("something by which it decides what to do turns out otherwise in each replay")
         else:
             self._give_up(f"its replays raise {type(error).__name__} ({error}), and it does not")
@@ -334,30 +334,33 @@ class _Entry:
             if self._changes >= CHANGES:
                 self._give_up(f"it changes {changed}, which it can read")
         else:
-            known = next((state for state in self.states if found.agrees_with(state)), None)
-            self._note_difference(found)
-            if known is not None and known.program is None:
-                made_anew = known.plan.recording.made_anew(found.plan.recording)
-                if known.plan.returns_one_of({*made_anew, *known.plan.recording.constants}):
-                    found.problem = "it returns a constant, and a replay would return the same memory each time"
-                else:
-                    known.program = Program(known.plan, made_anew)
-            if known is not None:
-                found.plan, found.program = known.plan, known.program
-                if self._difference is None:
-                    self.failures = 0
+            self._compare(found)
             self._keep(found)
         if self.failures >= PATIENCE and not self.given_up:
-            what = f"{self._difference} differs" if self._difference else "its ops, numbers or tensors differ"
-            fix = "; pass it as an argument, or keep it in a tensor" if self._difference else ""
-            if self._leaf and not self._difference:
+            what, fix = "its ops, numbers or tensors differ", ""
+            if self._difference:
+                what, fix = f"{self._difference} differs", "; pass it as an argument, or keep it in a tensor"
+            elif self._leaf:
                 what, fix = f"a tensor that no op made ({self._leaf}) differs", f"; {HELPERS}"
             self._give_up(f"{what} from call to call{fix}")
 
-    def _note_difference(self, found: _State) -> None:
-        """Look in what this recording differs from the latest: it may be a tensor that the call made without an op."""
-        latest = self.states[0].plan if self.states else None
-        self._leaf = None if latest is None else found.plan.recording.differing_leaf(latest.recording)
+    def _compare(self, found: _State) -> None:
+        """Take the plan of an earlier recording that did the same, and make its program; else note a difference."""
+        assert found.plan is not None
+        recording, latest = found.plan.recording, self.states[0].plan if self.states else None
+        known = next((state for state in self.states if found.agrees_with(state)), None)
+        if known is None or known.plan is None:
+            self._leaf = None if latest is None else recording.differing_leaf(latest.recording)
+            return
+        if known.program is None:
+            made_anew = known.plan.recording.made_anew(recording)
+            if known.plan.returns_one_of({*made_anew, *known.plan.recording.constants}):
+                found.problem = "it returns a constant, and a replay would return the same memory each time"
+            else:
+                known.program = Program(known.plan, made_anew)
+        found.plan, found.program = known.plan, known.program
+        if self._difference is None:
+            self.failures = 0
 
     def _keep(self, found: _State) -> None:
         replaced = [state for state in self.states if state.guards.changed() is None and state.bound == found.bound]
@@ -369,7 +372,7 @@ class _Entry:
 
 
 def _unfollowed(recording: Recording, guards: Guards) -> str | None:
-    """A tensor that the function got hold of in a way that the guards don't know: another may come to stand there."""
+    """Why a leaf can't be relied on: the guards don't know where the function found it. None if all can."""
     gradients = {id(tensor._grad) for tensor in guards.tensors.values() if tensor._grad is not None}
     for leaf in recording.leaves.values():
         if id(leaf) in gradients:

@@ -1,4 +1,4 @@
-"""Equality by type and bits, never by `==`: 0.0 isn't −0.0, 1 is neither 1.0 nor True, a NaN equals itself.
+"""Equality by type and bits instead of `==`: 0.0 differs from −0.0, 1 from 1.0 and True; a NaN equals itself.
 
 Tensors and all objects that aren't plain values are compared by identity.
 """
@@ -22,7 +22,7 @@ EQUAL = frozenset({int, bool, str, bytes, type(None), type(Ellipsis), type(NotIm
 
 
 def plain_key(value: Any) -> Any:
-    """A hashable key of a plain value, equal for the same type and bits alone; None for anything that isn't plain.
+    """A hashable key of a plain value, equal only for the same type and bits; None for anything that isn't plain.
 
     Plain are numbers, text, None, dtypes, NumPy scalars, members of enums, and slices and tuples of these.
 

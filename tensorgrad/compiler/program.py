@@ -1,4 +1,4 @@
-"""From steps to a program: Python source, one line per step, that computes on arrays and forgets them when it can."""
+"""From steps to a program: Python source, one line per step, that releases each array after its last use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tensorgrad.compiler.recording import Given, Step
 from tensorgrad.ops.operands import quiet
 
 GIVEN = "given"
-"""The parameter of a program for the tensors, not the arrays, that a call was given, where it needs them."""
+"""The parameter of a program for the tensors of the call, where it needs more than their arrays."""
 
 
 def function_of(
@@ -27,14 +27,14 @@ def function_of(
     before: Sequence[Step] = (),
     effects: Sequence[Step] = (),
     kept: Sequence[str] = (),
-) -> Callable[..., tuple]:
+) -> Any:
     """A function of the arrays named in `parameters` that does the steps and returns the `results`, a tuple.
 
-    The effects come after the steps; those `before` them may happen again should a step raise. An effect that raises
-    does so within `Underway`.
+    The effects come after the steps. Those `before` the steps may happen again if a step raises. An effect that raises
+    is the cause of a `StoppedHalfway`.
 
-    With `kept`, a last parameter is a list of arrays of these names, which it empties. The function's text is in
-    `function.source`. Each name is let go after its last use, so that its memory serves again.
+    With `kept`, the last parameter is a list of the arrays of these names, which the function empties. Its text is in
+    `function.source`. Each name is released after its last use, so that its memory is reused.
     """
     known: dict[str, Any] = {}
     steps = (*before, *steps, *[_final(effect, done) for done, effect in enumerate(effects)])
@@ -54,16 +54,16 @@ def function_of(
     return function
 
 
-class Underway(Exception):
-    """An effect raised, its error is the cause, after others have happened, `done` in number."""
+class StoppedHalfway(Exception):
+    """An effect raised `error` after `done` other effects had happened."""
 
-    def __init__(self, done: int) -> None:
+    def __init__(self, done: int, error: Exception) -> None:
         super().__init__(done)
-        self.done = done
+        self.done, self.error = done, error
 
 
 def _final(effect: Step, done: int) -> Step:
-    if effect.function is accumulate:  # which counts how often its arguments are referred to, and doesn't raise
+    if effect.function is accumulate:  # which counts the references to its arguments, and doesn't raise
         return effect
 
     @functools.wraps(effect.function)
@@ -71,16 +71,16 @@ def _final(effect: Step, done: int) -> Step:
         try:
             effect.function(*arguments)
         except Exception as error:
-            raise Underway(done) from error
+            raise StoppedHalfway(done, error) from error
 
     return effect._replace(function=run)
 
 
 def live(steps: Sequence[Step], wanted: Iterable[str]) -> list[Step]:
-    """The steps that the `wanted` names depend on, and what runs beside the ops: a random mask moves the generator."""
+    """The steps that the `wanted` names depend on, and all host calls: a random mask advances the generator."""
     needed, kept = set(wanted), []
     for step in reversed(steps):
-        if not isinstance(step.function, type) or needed.intersection(step.outputs):
+        if step.op is None or needed.intersection(step.outputs):
             needed.update(step.takes)
             kept.append(step)
     return kept[::-1]
@@ -89,17 +89,17 @@ def live(steps: Sequence[Step], wanted: Iterable[str]) -> list[Step]:
 def folded(
     steps: Sequence[Step], constants: dict[str, np.ndarray], results: Sequence[str]
 ) -> tuple[list[Step], dict[str, np.ndarray]]:
-    """The steps, without those that compute what nobody gets in hand from constants alone; and the constants, with it.
+    """Constant folding: the steps without those that depend on constants alone, and the constants with their results.
 
-    In a training step that is the upstream gradient of the loss, 1, on its way to each image.
+    Results of the program are not folded. In a training step this folds the loss's upstream gradient, 1, and its mean.
     """
     left, constants = [], dict(constants)
     for step in steps:
-        known = isinstance(step.function, type) and step.inputs and constants.keys() >= {*step.takes}
-        if not known or {*results}.intersection(step.outputs):
+        known = step.inputs and constants.keys() >= {*step.takes}
+        if step.op is None or not known or {*results}.intersection(step.outputs):
             left.append(step)
             continue
-        made = quiet(_run_of(step))(*[constants[name] for name in step.takes])
+        made = quiet(_run_of(step.op, step))(*[constants[name] for name in step.takes])
         constants.update(zip(step.outputs, made if step.parts else (made,), strict=True))
     return left, constants
 
@@ -115,16 +115,16 @@ class Call(NamedTuple):
 
 
 class Setting(NamedTuple):
-    """An argument that is no array, and where among them it stands."""
+    """An argument that isn't an array, and its position."""
 
     position: int
     value: Any
 
 
 def call_of(step: Step) -> Call:
-    """What is to be called for a step."""
-    if isinstance(step.function, type):
-        return Call(step.function.name, _run_of(step), list(step.takes), step.outputs)
+    """The call that does a step."""
+    if step.op is not None:
+        return Call(step.op.name, _run_of(step.op, step), list(step.takes), step.outputs)
     settings = {position: Setting(position, value) for position, value in step.settings.items()}
     places: dict[int, str | Setting] = step.arrays | settings
     arguments = [*step.inputs, *(places[position] for position in sorted(places))]
@@ -132,7 +132,7 @@ def call_of(step: Step) -> Call:
 
 
 def _line(step: Step, known: dict[str, Any]) -> str:
-    """The step as a line of source; what it calls, and with which settings, goes into `known`."""
+    """The step as a line of source. The function and settings that it refers to are added to `known`."""
     number, call, arguments = len(known) + 1, call_of(step), []
     for argument in call.arguments:
         if isinstance(argument, Setting):
@@ -145,7 +145,7 @@ def _line(step: Step, known: dict[str, Any]) -> str:
 
 
 def _expression(value: Any, name: str, known: dict[str, Any]) -> str:
-    """A setting as Python; what is best not written out goes into `known` under the name."""
+    """A setting as Python source; what isn't plain is added to `known` under the name."""
     if isinstance(value, Given):
         return f"{GIVEN}[{value.number}]"
     if names_given(value):
@@ -157,21 +157,21 @@ def _expression(value: Any, name: str, known: dict[str, Any]) -> str:
 
 
 def names_given(value: Any) -> bool:
-    """Whether a setting is or holds a tensor that the call was given."""
+    """Whether a setting is or holds a tensor argument of the call."""
     return isinstance(value, Given) or (type(value) is tuple and any(map(names_given, value)))
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether the value is best written out: a number, or sizes and paddings."""
+    """Whether the value is written out: a number, or sizes and paddings."""
     if isinstance(value, tuple):
         return all(map(_is_plain, value))
     return value is None or type(value) in (bool, int)
 
 
-def _run_of(step: Step) -> Callable[..., Any]:
-    """The forward of an op as a function of arrays alone, which returns what later steps need of it."""
-    op, settings, keys, parts = step.function, step.settings, tuple(step.arrays), step.parts
-    forward = _audible(op.forward)
+def _run_of(op: type[Op], step: Step) -> Callable[..., Any]:
+    """The forward of an op as a function of arrays, which returns the output and the residuals that steps need."""
+    settings, keys, parts = step.settings, tuple(step.arrays), step.parts
+    forward = _unquieted(op.forward)
     if not keys and not parts and not step.scalar:
         return forward.__get__(op(**settings))
     count = len(step.inputs)
@@ -189,10 +189,10 @@ def _run_of(step: Step) -> Callable[..., Any]:
 _QUIET = quiet(lambda: None).__code__
 
 
-def _audible(forward: Callable[..., Any]) -> Callable[..., Any]:
-    """Without what silences NumPy's warnings for each op: a program is run with that on as a whole.
+def _unquieted(forward: Callable[..., Any]) -> Callable[..., Any]:
+    """`forward` without the decorator that silences NumPy's warnings: the whole program runs with them silenced.
 
-    Any other wrapper, such as `widened`, belongs to what the op computes.
+    Any other decorator, such as `widened`, is a part of the op.
     """
     while getattr(forward, "__code__", None) is _QUIET:
         forward = forward.__wrapped__  # type: ignore[attr-defined]
@@ -205,8 +205,9 @@ def _filled(settings: dict[str, Any], keys: Sequence[Any], arrays: Sequence[np.n
     for key, array in zip(keys, arrays, strict=True):
         if type(key) is tuple:
             key, k = key
-            array = (*settings[key][:k], array, *settings[key][k + 1 :])
-        settings[key] = array
+            settings[key] = (*settings[key][:k], array, *settings[key][k + 1 :])
+        else:
+            settings[key] = array
     return settings
 
 
@@ -215,14 +216,14 @@ def _residuals(op: Op, parts: tuple[int | None, ...]) -> list[np.ndarray]:
 
 
 def last_uses(steps: Sequence[Step], results: Sequence[str], kept: Sequence[str]) -> dict[int, list[str]]:
-    """Per step, the names that nobody reads after it."""
+    """Per step, the names that no later step reads."""
     last: dict[str, int] = {}
     for number, step in enumerate(steps):
         for name in (*step.outputs, *step.takes):
             last[name] = number
     found: dict[int, list[str]] = {}
     for name, number in last.items():
-        # Parameters are somebody else's; constants aren't even local.
+        # The caller holds the parameters; constants aren't local.
         if name not in results and (name in kept or any(name in step.outputs for step in steps)):
             found.setdefault(number, []).append(name)
     return found

@@ -1,4 +1,4 @@
-"""What a function did, as a list of steps on named arrays: written down by an observer while it runs once."""
+"""What a function does, as a list of steps on named arrays: an observer writes it down while the function runs."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import keyword
 import re
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 
@@ -25,7 +25,7 @@ HELPERS = (
 
 
 class Step(NamedTuple):
-    """One computation: an op's forward, or a function that ran beside the ops (`engine.host_call`)."""
+    """One computation: an op's forward, or the function of a host call."""
 
     function: type[Op] | Callable[..., Any]
     settings: dict[Any, Any]
@@ -33,22 +33,27 @@ class Step(NamedTuple):
     inputs: tuple[str, ...]
     """The names of the arrays that it takes."""
     arrays: dict[Any, str]
-    """Parameters or positions that are arrays too, made by earlier steps; (key, k) for one at position k of a tuple."""
+    """Those that are arrays made by earlier steps, by name; the key is (key, k) for the element k of a tuple."""
     outputs: tuple[str, ...]
-    """The names of what it makes: of an op its output, then the arrays that its forward left in `residuals`."""
+    """The names of its results: of an op the output, then the arrays in its `residuals`."""
     parts: tuple[int | None, ...] = ()
-    """Where in the residuals these are; None where they are the array themselves."""
+    """The positions of these in the residuals; None if the residuals are the array itself."""
     scalar: bool = False
-    """Whether an op's output has no axes: NumPy may turn that into a number."""
+    """Whether an op's output has no axes: NumPy may return a scalar for that."""
+
+    @property
+    def op(self) -> type[Op] | None:
+        """The op, unless it is a host call."""
+        return cast("type[Op]", self.function) if isinstance(self.function, type) else None
 
     @property
     def takes(self) -> tuple[str, ...]:
-        """All names that it reads."""
+        """The names of all arrays that it reads."""
         return (*self.inputs, *self.arrays.values())
 
 
 class Given(NamedTuple):
-    """Stands among an effect's arguments for a tensor that the call was given: in each call it is another one."""
+    """Stands among an effect's arguments for a tensor argument of the call, which differs from call to call."""
 
     number: int
 
@@ -58,24 +63,24 @@ class Recording(Observer):
 
     Args:
         inputs: the tensors that the call was given.
-        known: tensors that the function can find by itself, by identity: an input among them is that very tensor.
+        known: by identity, the tensors that the function can reach by itself; an input may be one of them.
 
     Attributes:
-        steps: in the order in which they happened, but for those of the walks.
-        walks: the steps of each `backward()` inside.
-        conditions: those that end a replay before it begins.
-        effects: those that change tensors in place, to be done after the steps; `begins_with` of them before.
-        leaves: tensors that were there before, by name.
-        constants: arrays that the call makes anew each time, always alike, by name.
+        steps: in the order in which they happened, but for those of backward passes.
+        passes: the steps of each `backward()` inside.
+        conditions: those that are checked before a replay begins.
+        effects: those that change tensors in place. They follow the steps, except for the first `begins_with`.
+        leaves: tensors from before the call, by name.
+        constants: arrays that each call makes anew with the same values, by name.
         shapes: of all arrays, by name.
-        wanted: the leaves, and the nodes of tensors computed outside, of which the walk back shall be written down.
-        contributions: what these have got in a walk back, one after the other, by name.
-        problem: why the steps alone would not do what the call does; None if they would.
+        wanted: leaves, and nodes of tensors computed outside, whose contributions are to be recorded.
+        contributions: the names of these contributions, in their order.
+        problem: why a replay of the steps would differ from the call; None if it would not.
     """
 
     def __init__(self, inputs: Sequence[Variable], known: Mapping[int, Variable]) -> None:
         self.steps: list[Step] = []
-        self.walks: list[list[Step]] = []
+        self.passes: list[list[Step]] = []
         self.effects: list[Step] = []
         self.begins_with = 0
         self.conditions: list[Step] = []
@@ -86,39 +91,42 @@ class Recording(Observer):
         self.contributions: dict[Variable | Node, list[str]] = {}
         self.problem: str | None = None
         self._names: dict[int, str] = {}  # by the identity of an array
-        self._kept: list[Any] = []  # so that no other array gets one's identity meanwhile
+        self._kept: list[Any] = []  # kept alive, so that no other array gets the same identity
         self._numbers = itertools.count(1)
         self._settings: dict[int, np.ndarray] = {}  # arrays that Python made for an index, by identity
         self._origins: dict[int, Variable] = {}  # what an alias was detached from, by the alias's identity
         self._interior: list[weakref.ref[Variable]] = []
         self._changed: dict[int, tuple[str, Any]] = {}  # by the identity of a version: who changed it, and the version
-        self._began: int | None = None  # where among the steps the present walk begins
+        self._began: int | None = None  # where among the steps the present backward pass begins
         self._accumulating: Iterable[Variable] = ()  # leaves whose gradients are being set
         self._gradients: dict[Variable, Variable | None] = {}  # of leaves whose gradients were set inside
-        self._gradients_before: list[Variable] = []  # those that were there already, and at which Python has looked
+        self._gradients_before: list[Variable] = []  # gradients from before the call that Python has read
         self._finished = False
         self._given = {id(x) for x in inputs}  # the inputs, and their aliases
         self._known = known
         self._holders: dict[int, list[Variable]] | None = None  # the known tensors, by the identity of their arrays
-        self._insisted: set[int] = set()  # known tensors that share an array with a leaf, by identity
+        self._guarded: set[int] = set()  # known tensors that share an array with a leaf, by identity
         self._numbered = {id(x): Given(k) for k, x in enumerate(inputs) if id(x) not in known}
         self._graphs = [x for x in inputs if x._node is not None]  # computed outside
         self.inputs = tuple(self.introduce(x._data, f"input_{k}") for k, x in enumerate(inputs, 1))
 
-    # --------------------------------------------------------------------------------------------------- what is told
+    # --------------------------------------------------------------------------------------------------- events
 
     def op_applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
         """An op ran."""
         if self._accumulating:
             return
-        settings, arrays = {}, {}
+        settings: dict[Any, Any] = {}
+        arrays: dict[Any, str] = {}
         for key, value in op.params.items():
             if isinstance(value, np.ndarray):
                 arrays[key] = self._name_of_array(value, f"{op.name}'s {key}")
                 continue
             settings[key] = value
             if type(value) is tuple:  # not `Place`, which has a class of its own
-                found = {(key, k): self._names[id(part)] for k, part in enumerate(value) if id(part) in self._names}
+                found: dict[Any, str] = {
+                    (key, k): self._names[id(part)] for k, part in enumerate(value) if id(part) in self._names
+                }
                 if found:  # else it stays what it is: a named tuple has methods
                     settings[key] = tuple([None if (key, k) in found else part for k, part in enumerate(value)])
                 arrays |= found
@@ -139,13 +147,13 @@ class Recording(Observer):
             self._kept.append(output._node)
 
     def op_failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
-        """An op raised: whatever the function does about it, a replay would not."""
+        """An op raised: the function may handle that, a replay would not."""
         self.refuse(f"{op.name} raised {type(error).__name__}")
 
     def host_call_finished(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
-        """A function ran beside the ops."""
+        """A host call: a step, or an effect."""
         settings, arrays = {}, {}
-        what = "what a condition looks at" if function is insist else f"an argument of {function.__name__}"
+        what = "an argument of a guard" if function is check_guard else f"an argument of {function.__name__}"
         for position, value in enumerate(arguments):
             if isinstance(value, np.ndarray) and id(value) not in self._settings:
                 arrays[position] = self._name_of_array(value, what)
@@ -167,7 +175,7 @@ class Recording(Observer):
         self.effects.append(step)
         if function is forget:
             self._gradients.update(dict.fromkeys(arguments[0]) if arguments[1] else {})
-            # Should the replay end before its time, this may happen once more.
+            # If the replay stops, this may happen once more.
             self.begins_with += not self.steps and len(self.effects) == self.begins_with + 1
             return
         who = f"{type(function.__self__).__name__}.{name}" if hasattr(function, "__self__") else name
@@ -178,10 +186,10 @@ class Recording(Observer):
                     self._changed[id(version)] = who, version
 
     def guard_checked(self, condition: Callable, arguments: tuple, found: bool) -> None:
-        """What follows depends on a condition. In a walk back there is no way to begin anew."""
+        """A guard: a condition of the replay. In a backward pass it is too late to run the function instead."""
         if self._finished:
             self.refuse(f"a gradient depends on a condition ({condition.__name__})")
-        self.host_call_finished(insist, (condition, found, *arguments), (), False)
+        self.host_call_finished(check_guard, (condition, found, *arguments), (), False)
 
     def constant_made(self, tensor: Variable) -> None:
         """A constant."""
@@ -189,7 +197,7 @@ class Recording(Observer):
         self.constants[self.introduce(tensor._data, name)] = tensor._data
 
     def tensor_detached(self, tensor: Variable, alias: Variable) -> None:
-        """Two tensors, one array, which the leaf may exchange for another."""
+        """Two tensors with one array, which the leaf may exchange for another."""
         if id(tensor) in self._given:
             self._given.add(id(alias))
             self._kept.append(alias)
@@ -198,7 +206,7 @@ class Recording(Observer):
             self._kept.append(alias)
 
     def overwrite_started(self, tensor: Variable) -> None:
-        """The tensor's memory is about to change. A replay does without that, where the memory is this call's own."""
+        """The tensor's memory is about to change. A replay doesn't need that where the call made the memory."""
         name = self._names.get(id(tensor._data))
         if name is None or name in self.leaves or name in self.inputs:
             self.engine_bypassed("assignment in place", tensor)
@@ -206,18 +214,18 @@ class Recording(Observer):
             self.constants[name] = tensor._data.copy()
 
     def tensor_assigned(self, tensor: Variable, now: Variable) -> None:
-        """From here on the tensor's memory holds what an op has given."""
+        """From here on the tensor's memory holds the result of an op."""
         self._names[id(tensor._data)] = self.name_of(now)
         self._interior.append(weakref.ref(tensor))
 
     def gradient_contributed(self, node: Node, position: int, upstream: Variable, contribution: Variable) -> None:
-        """A step of the walk back has found what an input gets."""
+        """A contribution to an input."""
         edge = node.edges[position]
         if edge in self.wanted:
             self.contributions.setdefault(edge, []).append(self.name_of(contribution))
 
     def gradients_arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
-        """`backward` has walked, and adds what it found to the leaves, op by op; a replay does so at once."""
+        """`backward` has inside, and adds what it found to the leaves, op by op; a replay does so at once."""
         if create_graph:
             self.refuse("backward(create_graph=True) inside")
         if any(leaf._hooks for leaf in gradients):
@@ -225,45 +233,44 @@ class Recording(Observer):
         names = [self.name_of(gradient) for gradient in gradients.values()]
         leaves = self._with_places(tuple(gradients))
         self.effects.append(Step(accumulate, {0: leaves}, (), dict(enumerate(names, 1)), ()))
-        # What is in `.grad` comes from before the call, if it isn't from this one.
+        # A `.grad` that this call didn't set was there before.
         before = tuple(leaf for leaf in gradients if leaf not in self._gradients)
         found = tuple(leaf._grad is not None for leaf in before)
         if before:
-            self._insist_on_gradients(before, found)
+            self._guard_gradients(before, found)
         self._check_gradients()
         self._accumulating = gradients.keys()
 
     def grad_read(self, tensor: Variable) -> None:
-        """Python looks at `.grad`, which another call may find there or not."""
+        """Python reads `.grad`, which may be None in another call."""
         if tensor in self._gradients or not (id(tensor) in self._known or id(tensor) in self._given):
             return
-        there = tensor._grad is not None
-        if there:
+        if tensor._grad is not None:
             self._gradients_before.append(tensor._grad)
-        self._insist_on_gradients((tensor,), (there,))
+        self._guard_gradients((tensor,), (tensor._grad is not None,))
 
-    def _insist_on_gradients(self, leaves: tuple[Variable, ...], there: tuple[bool, ...]) -> None:
+    def _guard_gradients(self, leaves: tuple[Variable, ...], there: tuple[bool, ...]) -> None:
         settings = {0: _have_gradients, 1: True, 2: self._with_places(leaves), 3: there}
-        self.conditions.append(Step(insist, settings, (), {}, ()))
+        self.conditions.append(Step(check_guard, settings, (), {}, ()))
 
     def engine_bypassed(self, what: str, tensor: Variable | None) -> None:
-        """Python saw or changed values."""
+        """Python read or changed values."""
         if tensor is None:
             self.refuse(f"{what}, which no op records")
         else:
             self.refuse(f"{what} of {tensor.name or 'a tensor'}, which no op records; {HELPERS}")
 
     def scope_entered(self, scope: Scope) -> None:
-        """A module's call, or the walk back."""
+        """A backward pass begins."""
         if scope == BACKWARD and not self._finished:
             self._began = len(self.steps)
 
     def scope_left(self, scope: Scope) -> None:
-        """The same, at its end."""
+        """A backward pass ends: its steps are kept apart."""
         if scope == BACKWARD and not self._finished:
             if not self._accumulating:
                 self.refuse("gradients are taken inside, and not by backward(); take them of what the function returns")
-            self.walks.append(self.steps[self._began :])
+            self.passes.append(self.steps[self._began :])
             del self.steps[self._began :]
             self._gradients.update((leaf, leaf._grad) for leaf in self._accumulating)
             self._began, self._accumulating = None, ()
@@ -271,7 +278,7 @@ class Recording(Observer):
     # ---------------------------------------------------------------------------------------------------- afterwards
 
     def finish(self, returned: Sequence[Variable]) -> None:
-        """The call is over: look for what a replay would forget."""
+        """The call is over: look for anything that a replay would not do."""
         self._check_gradients()
         mine = {id(tensor) for tensor in returned}
         alive = [tensor for reference in self._interior if (tensor := reference()) is not None]
@@ -280,22 +287,22 @@ class Recording(Observer):
         nodes = [item for item in self._kept if hasattr(item, "hooks")]
         if any(node.hooks or node.retained for node in nodes):
             self.refuse("a hook or retain_grad() on a tensor computed inside")
-        if self.walks and any(x._node is not None for x in (*self._graphs, *self.leaves.values())):
+        if self.passes and any(x._node is not None for x in (*self._graphs, *self.leaves.values())):
             self.refuse("backward() inside goes on into what was computed outside")
         outside = {x._node for x in (*self._graphs, *self.leaves.values())}
         for tensor in returned:
             found = tensor._node in outside if tensor._node is not None else tensor._requires_grad
             if self.name_of(tensor) in self.constants or found:
                 self.refuse("it returns a constant or a tensor as it is, and a replay would return another one")
-            if self.walks and tensor._node is not None and not tensor._node.freed:
-                self.refuse("it returns a tensor that wants a gradient behind backward(); return its detach()")
+            if self.passes and tensor._node is not None and not tensor._node.freed:
+                self.refuse("it returns a tensor that requires a gradient after backward(); return its detach()")
         self._finished = True
 
     def name_of(self, tensor: Variable) -> str:
         """The name of the array of a tensor; one that was there before is introduced as a leaf."""
         if not self._finished and id(tensor._version) in self._changed:
             who, _ = self._changed[id(tensor._version)]
-            self.refuse(f"{tensor.name or 'a tensor'} is read behind {who}(), which changed it")
+            self.refuse(f"{tensor.name or 'a tensor'} is read after {who}(), which changed it")
         if not self._finished and any(tensor is grad for grad in self._gradients.values()):
             self.refuse("it reads the .grad of a backward() inside")
         if any(tensor is grad for grad in self._gradients_before):
@@ -306,24 +313,24 @@ class Recording(Observer):
             name = self.introduce(tensor._data, self._name_of_leaf(tensor))
             self.leaves[name] = tensor
         elif name in self.inputs and id(tensor) not in self._given and not self._finished and self._began is None:
-            # (A walk back knows what it was computed from under other names.)
+            # (In a backward pass the array may have another name.)
             self.refuse("an input is also a tensor that the function knows by itself")
         elif name in self.leaves and id(tensor) in self._known and tensor is not self.leaves[name]:
-            self._insist_on_one_array(self.leaves[name], tensor)
+            self._guard_one_array(self.leaves[name], tensor)
         return name
 
-    def _insist_on_one_array(self, leaf: Variable, tensor: Variable) -> None:
-        """A replay reads the array of the leaf for both tensors; `tensor.data = …` makes two of it."""
-        if id(tensor) not in self._insisted and not self._finished:
-            self._insisted.add(id(tensor))
-            self.conditions.append(Step(insist, {0: _share_an_array, 1: True, 2: leaf, 3: tensor}, (), {}, ()))
+    def _guard_one_array(self, leaf: Variable, tensor: Variable) -> None:
+        """A replay reads the leaf's array for both tensors; `tensor.data = …` would give one another array."""
+        if id(tensor) not in self._guarded and not self._finished:
+            self._guarded.add(id(tensor))
+            self.conditions.append(Step(check_guard, {0: _share_an_array, 1: True, 2: leaf, 3: tensor}, (), {}, ()))
 
     def _check_gradients(self) -> None:
         if any(leaf._grad is not grad for leaf, grad in self._gradients.items()):
             self.refuse("a .grad is assigned inside; zero_grad() and .grad = None are followed")
 
     def agrees_with(self, other: Recording) -> bool:
-        """Whether both calls did the same, on the same leaves, or on arrays that each made anew: then a third will."""
+        """Whether both calls did the same, on the same leaves or on equal arrays that each made anew."""
         return (
             same(self._done, other._done)
             and same(self.constants, other.constants)
@@ -338,9 +345,9 @@ class Recording(Observer):
         return next((name for name, leaf in self.leaves.items() if not _same_leaf(leaf, other.leaves[name])), None)
 
     def made_anew(self, other: Recording) -> dict[str, np.ndarray]:
-        """Of the leaves of two recordings that agree, the arrays that each of the calls has made by itself, by name.
+        """The leaves of two recordings that agree whose arrays each call made anew, by name.
 
-        They are alike, and both are held here: one that was there before both calls lies in the same memory in both.
+        Both arrays are alive, so an array from before both calls lies in the same memory in both recordings.
         """
         return {
             name: leaf._data
@@ -350,27 +357,27 @@ class Recording(Observer):
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The names of what gradients are taken of: inputs, then leaves."""
+        """The names of the variables: inputs, then leaves."""
         return *self.inputs, *self.leaves
 
     @property
     def _done(self) -> tuple:
-        return self.inputs, self.conditions, self.steps, self.walks, self.effects, self.begins_with
+        return self.inputs, self.conditions, self.steps, self.passes, self.effects, self.begins_with
 
     # ---------------------------------------------------------------------------------------------------------- names
 
     def introduce(self, array: np.ndarray, name: str) -> str:
-        """Give an array its name."""
+        """Name an array."""
         self._names.setdefault(id(array), name)  # two inputs may be one array
         self.shapes[name] = array.shape
         self._kept.append(array)
         return name
 
     def _name_of_leaf(self, tensor: Variable) -> str:
-        """What the tensor is called, as Python takes it: `conv1_weight`."""
+        """The tensor's name as an identifier: `conv1_weight`."""
         name = re.sub(r"\W", "_", tensor.name or "", flags=re.ASCII)
         name = name if name.isidentifier() else f"leaf_{name}"
-        # Numbers at the end are for what steps make.
+        # Numbers at the end are for the results of steps.
         taken = keyword.iskeyword(name) or name in self.shapes or not name[-1].isalpha()
         return f"leaf_{len(self.leaves) + 1}" if taken else name
 
@@ -384,7 +391,7 @@ class Recording(Observer):
         return name
 
     def _holders_of(self, array: np.ndarray) -> Sequence[Variable]:
-        """The tensors that the function finds by itself and that hold this array: labels that it closes over."""
+        """The known tensors that hold this array, such as labels that the function closes over."""
         if self._holders is None:
             self._holders = {}
             for tensor in self._known.values():
@@ -392,17 +399,17 @@ class Recording(Observer):
         return self._holders.get(id(array), ())
 
     def _with_places(self, value: Any) -> Any:
-        """An argument of an effect, with `Given` in place of each tensor that is an input and nothing else."""
+        """An argument of an effect, with `Given` in place of each tensor that is only an input."""
         if type(value) is tuple:
             return tuple([self._with_places(part) for part in value])
         return self._numbered.get(id(value), value)
 
     def refuse(self, problem: str) -> None:
-        """Note the first reason why a replay won't do."""
+        """Note why a replay would differ from the call; the first reason counts."""
         self.problem = self.problem or problem
 
     def forget(self) -> None:
-        """Let go of the arrays and of the graph: what is left is text, and the leaves."""
+        """Release the arrays and the graph; names, settings and leaves remain."""
         self._kept.clear()
         self._changed.clear()
         self.contributions.clear()
@@ -416,14 +423,14 @@ class Recording(Observer):
         self._known, self._holders = {}, None
 
 
-class Departed(Exception):
-    """A condition isn't what it was when the call was recorded."""
+class GuardFailed(Exception):
+    """A condition turned out otherwise than at the recording."""
 
 
-def insist(condition: Callable[..., Any], found: bool, *arguments: Any) -> None:
-    """Raise `Departed` unless the condition turns out as it did."""
+def check_guard(condition: Callable[..., Any], found: bool, *arguments: Any) -> None:
+    """Raise `GuardFailed` unless the condition turns out as it did."""
     if bool(condition(*arguments)) is not found:
-        raise Departed
+        raise GuardFailed
 
 
 def _have_gradients(leaves: tuple[Variable, ...], found: tuple[bool, ...]) -> bool:

@@ -22,16 +22,16 @@ from tensorgrad.autograd.engine import (
 )
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.versions import Version, add_stranger, version_of
-from tensorgrad.compiler.backward_pass import Backward, Walk, grouped
-from tensorgrad.compiler.capture import Shortcut
+from tensorgrad.compiler.backward_pass import Backward, RecordedPass, grouped
+from tensorgrad.compiler.capture import GraphCapture
 from tensorgrad.compiler.fusion import fused
 from tensorgrad.compiler.journal import Journal
-from tensorgrad.compiler.program import GIVEN, Underway, folded, function_of, live, names_given
-from tensorgrad.compiler.recording import Recording, Step, insist
+from tensorgrad.compiler.program import GIVEN, StoppedHalfway, folded, function_of, live, names_given
+from tensorgrad.compiler.recording import Recording, Step, check_guard
 from tensorgrad.errors import GraphError, restate
 
 INSIDE = -1
-"""Among the walks back, by outputs, those of the function itself."""
+"""Among the backward passes, by outputs, those of the function itself."""
 
 
 class Plan:
@@ -47,14 +47,16 @@ class Plan:
         self.recording = recording
         self.outputs = tuple(recording.name_of(tensor) for tensor in outputs)
         self.forward = tuple(recording.steps)
-        self.walked = tuple(step for steps in recording.walks for step in steps)
+        self.inside = tuple(step for steps in recording.passes for step in steps)
         self.variables, variables = recording.variables, (*inputs, *recording.leaves.values())
         self.spent = {k for k, output in enumerate(outputs) if output._node is not None and output._node.freed}
         wanted = [k for k, output in enumerate(outputs) if output._node is not None and k not in self.spent]
         self.backward = [self._dry_run(group, outputs, variables) for group in grouped(outputs, wanted)]
 
-    def _dry_run(self, group: Sequence[int], outputs: Sequence[Variable], variables: Sequence[Variable]) -> Walk:
-        """The walk back from a group of outputs."""
+    def _dry_run(
+        self, group: Sequence[int], outputs: Sequence[Variable], variables: Sequence[Variable]
+    ) -> RecordedPass:
+        """Record the backward pass from a group of outputs."""
         recording, before = self.recording, len(self.recording.steps)
         seeds = [wrap(np.ones_like(outputs[k]._data)) for k in group]
         upstream = {k: recording.introduce(g._data, f"grad_{k + 1}") for k, g in zip(group, seeds, strict=True)}
@@ -64,7 +66,7 @@ class Plan:
         with observe(recording):
             gradients([outputs[k] for k in group], wanted, seeds, retain_graph=True, leaf_hooks=False, ends=True)
         found = tuple(tuple(recording.contributions.get(x._node or x, ())) for x in variables)
-        return Walk(upstream, tuple(recording.steps[before:]), found)
+        return RecordedPass(upstream, tuple(recording.steps[before:]), found)
 
     def returns_one_of(self, names: Container[str]) -> bool:
         """Whether an output is one of the arrays of these names, or a view of one."""
@@ -75,32 +77,32 @@ class Plan:
         return (
             self.outputs == other.outputs
             # The steps are compared below: all of them are the recording's.
-            and [walk[::2] for walk in self.backward] == [walk[::2] for walk in other.backward]
+            and [recorded[::2] for recorded in self.backward] == [recorded[::2] for recorded in other.backward]
             and self.recording.agrees_with(other.recording)
         )
 
 
 class Program:
-    """A plan as functions of arrays. A walk back that the function itself has done is a part of `forward`.
+    """A plan as functions of arrays. A `backward()` inside the function is a part of `forward`.
 
     Args:
         plan: what to compute.
-        made_anew: leaves that the call makes by itself, always alike: constants of the program.
+        made_anew: leaves that each call makes anew with the same values: constants of the program.
 
     Attributes:
         leaves: the tensors that the calls read beside their inputs, parameters above all.
         forward: a function of the arrays of inputs and leaves: the outputs, then what the gradients need.
-        run: the same, or a shorter way to it.
-        given: whether it takes the tensors themselves that the call was given, before the arrays.
+        run: the same, or its graph capture.
+        given: whether its first argument is the tuple of the call's tensors.
         watched: the outputs whose memory backward needs.
-        moves: what it does beside the ops: masks that it draws, statistics that it updates.
-        spent: per output whose graph was used up inside, a node that says so.
+        host_calls: the names of its host calls and effects: masks that it draws, statistics that it updates.
+        spent: per output whose graph a `backward()` inside has freed, a freed node.
         count: how many outputs there are.
-        lent: per array that forward keeps, the number of the input or leaf of which it is a view, None if of none.
-        seen: the same, with the watched outputs.
+        variable_of: per array that forward keeps, the number of the input or leaf of which it is a view, or None.
+        output_of: the same, with the watched outputs.
         nbytes: bytes of its constants.
-        groups: the outputs that have a gradient, those that share a part of their graph together.
-        backward: the walk back from each group, and where what it needs stands in what forward kept.
+        groups: the outputs that have a gradient, grouped by shared parts of their graph.
+        backward: the backward pass from each group, and the positions of what it needs among the kept arrays.
         source: the text of all of them.
     """
 
@@ -109,74 +111,77 @@ class Program:
         leaves = {name: leaf for name, leaf in recording.leaves.items() if name not in made_anew}
         self.leaves, self.count = tuple(leaves.values()), len(plan.outputs)
         parameters, effects = (*recording.inputs, *leaves), tuple(recording.effects)
-        self.moves = ", ".join(dict.fromkeys(_besides_ops((*plan.forward, *effects))))
+        self.host_calls = ", ".join(dict.fromkeys(_host_calls((*plan.forward, *effects))))
 
         wanted = [name not in made_anew for name in plan.variables]
-        backward = [walk._replace(gradients=tuple(compress(walk.gradients, wanted))) for walk in plan.backward]
+        backward = [
+            recorded._replace(gradients=tuple(compress(recorded.gradients, wanted))) for recorded in plan.backward
+        ]
         ends = (*plan.outputs, *_taken_by(effects))
-        found = tuple(name for walk in backward for name in walk.found)
-        walks = {k: walk.steps for k, walk in enumerate(backward)} | {INSIDE: plan.walked}
-        forward, walks = fused(plan.forward, walks, (*ends, *found), recording.shapes)
-        forward, constants = folded((*forward, *walks.pop(INSIDE)), recording.constants | made_anew, (*ends, *found))
+        found = tuple(name for recorded in backward for name in recorded.found)
+        recorded_passes = {k: recorded.steps for k, recorded in enumerate(backward)} | {INSIDE: plan.inside}
+        forward, passes = fused(plan.forward, recorded_passes, (*ends, *found), recording.shapes)
+        known = recording.constants | dict(made_anew)
+        forward, constants = folded((*forward, *passes.pop(INSIDE)), known, (*ends, *found))
         made = {name for step in forward for name in step.outputs}.union(parameters)
-        ways = [Backward(walk, walks[k], made, constants) for k, walk in enumerate(backward)]
+        ways = [Backward(recorded, passes[k], made, constants) for k, recorded in enumerate(backward)]
         kept = tuple(dict.fromkeys(name for way in ways for name in way.kept))
         steps, results = live(forward, (*ends, *kept)), (*plan.outputs, *kept)
         before = (*recording.conditions, *effects[: recording.begins_with])
         effects = effects[recording.begins_with :]
-        name = "step" if plan.walked else "forward"
+        name = "step" if plan.inside else "forward"
         self.given = any(names_given(value) for step in (*before, *effects) for value in step.settings.values())
         taken = (GIVEN, *parameters) if self.given else parameters
         self.forward = function_of(name, taken, steps, results, constants, before, effects)
         self.run = self.forward
-        if not (backward or self.given) and all(_is_op(step) for step in (*plan.forward, *plan.walked)):
-            self.run = Shortcut(self.forward, before, steps, effects, parameters, results, constants)
+        if not (backward or self.given) and all(_is_op(step) for step in (*plan.forward, *plan.inside)):
+            self.run = GraphCapture(self.forward, before, steps, effects, parameters, results, constants)
         roots = [_root(name, plan.forward) for name in kept]
-        self.lent = [parameters.index(name) if name in parameters else None for name in roots]
+        self.variable_of = [parameters.index(name) if name in parameters else None for name in roots]
         self.watched = tuple(k for k, name in enumerate(plan.outputs) if _root(name, plan.forward) in roots)
         places = {_root(plan.outputs[k], plan.forward): place for place, k in enumerate(self.watched)}
-        self.seen = [places.get(name) for name in roots]
+        self.output_of = [places.get(name) for name in roots]
 
-        self._journal = Journal((*plan.forward, *plan.walked), recording.effects)
+        self._journal = Journal((*plan.forward, *plan.inside), recording.effects)
         self._begins_with = recording.begins_with
 
         self.nbytes = sum(array.nbytes for array in constants.values())
-        self.groups = [tuple(walk.upstream) for walk in backward]
+        self.groups = [tuple(recorded.upstream) for recorded in backward]
         self.backward = [(way, [kept.index(name) for name in way.kept]) for way in ways]
         self.spent = {k: _spent() for k in plan.spent}
         functions = (self.forward, *[way.function(g).run for way, g in zip(ways, self.groups, strict=True)])
         self.source = "\n".join(function.source for function in functions)
 
     def run_or_undo(self, variables: Sequence[Variable]) -> tuple[np.ndarray, ...]:
-        """What `run` returns. Should it raise, the world is as it was; else, where that can't be, it's `Underway`."""
-        noted, arrays = self._journal.note(variables), [x._data for x in variables]
+        """What `run` returns. If it raises, its changes are undone; if they can't be, it raises `StoppedHalfway`."""
+        before, arrays = self._journal.note(variables), [x._data for x in variables]
         try:
             return self.run(variables, *arrays) if self.given else self.run(*arrays)
-        except Underway as stop:
-            if self._journal.put_back(noted, self._begins_with + stop.done):
-                raise stop.__cause__ from None
+        except StoppedHalfway as stop:
+            if self._journal.restore(before, self._begins_with + stop.done):
+                raise stop.error from None
             raise
         except Exception:
-            self._journal.put_back(noted, self._begins_with)
+            self._journal.restore(before, self._begins_with)
             raise
 
 
 def _spent() -> Node:
-    """A node whose backward has been."""
+    """A freed node, as a backward pass leaves it."""
     node = Node(Compiled(), (), wrap(np.empty(0)))
     node.free()
     return node
 
 
 def _is_op(step: Step) -> bool:
-    """Whether a step may be done any number of times: a random mask may not."""
-    return isinstance(step.function, type) or step.function is insist
+    """Whether a step may be repeated: a random mask may not."""
+    return step.op is not None or step.function is check_guard
 
 
 def _root(name: str, steps: Sequence[Step]) -> str:
-    """The array whose memory this one may share."""
+    """The name of the array of which this one may be a view."""
     for step in reversed(steps):
-        if name in step.outputs[:1] and isinstance(step.function, type) and step.function.aliases:
+        if name in step.outputs[:1] and step.op is not None and step.op.aliases:
             name = step.inputs[0]
     return name
 
@@ -185,8 +190,8 @@ def _taken_by(steps: Sequence[Step]) -> list[str]:
     return [name for step in steps for name in step.takes]
 
 
-def _besides_ops(steps: Sequence[Step]) -> list[str]:
-    return [step.function.__name__.strip("_") for step in steps if not isinstance(step.function, type)]
+def _host_calls(steps: Sequence[Step]) -> list[str]:
+    return [step.function.__name__.strip("_") for step in steps if step.op is None]
 
 
 class Run:
@@ -206,25 +211,25 @@ class Run:
     def gradients(
         self, group: int, grads: dict[int, Variable], positions: Sequence[int], last: bool
     ) -> list[tuple[int, Variable]]:
-        """What the input at each position gets, one after the other, given ∂L/∂(output) of some outputs of a group."""
+        """The contributions to the inputs at these positions, given ∂L/∂(output) of some outputs of a group."""
         way, places = self.program.backward[group]
-        walk = way.function(tuple(grads))
-        needed = [places[k] for k in walk.kept]
+        recorded = way.function(tuple(grads))
+        needed = [places[k] for k in recorded.kept]
         kept = self._values(needed)
         if last and len(self.program.backward) == 1:
-            self.kept = ()  # the walk alone holds it now, and lets it go piece by piece
+            self.kept = ()  # only the backward pass holds it now, and frees it step by step
         upstream = [grad._data for grad in grads.values()]
-        found = walk.run(*upstream, kept) if kept else walk.run(*upstream)
-        return [(position, wrap(found[place])) for position in positions for place in walk.places[position]]
+        found = recorded.run(*upstream, kept) if kept else recorded.run(*upstream)
+        return [(position, wrap(found[place])) for position in positions for place in recorded.places[position]]
 
     def differentiable_gradients(
         self, grads: dict[int, Variable], positions: Sequence[int]
     ) -> Iterator[tuple[int, Variable]]:
-        """The same, recorded, for a second derivative: the function itself runs once more, op by op."""
-        if self.program.moves:
-            problem = "a gradient of a gradient needs the function itself once more, which wouldn't do the same again"
+        """The same, recorded for a second derivative: the function itself runs once more, op by op."""
+        if self.program.host_calls:
+            problem = "a second derivative runs the function once more, and its host calls would not do the same again"
             fix = "call the function, not the compiled one, where create_graph=True"
-            raise GraphError(restate("compiled", problem, fix=fix, besides=self.program.moves))
+            raise GraphError(restate("compiled", problem, fix=fix, host_calls=self.program.host_calls))
         for x, version in zip(self.variables, self.versions, strict=True):
             if not version.current:
                 raise GraphError(_changed("a tensor that", "after the compiled function used it", x))
@@ -233,16 +238,17 @@ class Run:
         return ((position, g) for position, g in zip(positions, found, strict=True) if g is not None)
 
     def arrived_at(self, outputs: Sequence[int], there: np.ndarray) -> dict[int, Variable]:
-        """The gradients of those outputs that have one: what isn't `there` was left by a walk that didn't end."""
+        """The gradients of those outputs that have one now; an earlier pass that failed may have left others."""
         found = {k: self.upstream[k] for k, one in zip(outputs, there.tolist(), strict=True) if one}
         self.upstream.clear()
         return found
 
     def _values(self, needed: Sequence[int]) -> list[np.ndarray]:
-        """What was kept at these places, as it was: a recorded change in place leaves a copy of the old values."""
+        """The kept arrays at these positions, with the values from the forward pass even after in-place changes."""
         kept = [self.kept[place] for place in needed]
         for k, place in enumerate(needed):
-            for source, versions in ((self.program.lent[place], self.versions), (self.program.seen[place], self.shown)):
+            variable, output = self.program.variable_of[place], self.program.output_of[place]
+            for source, versions in ((variable, self.versions), (output, self.shown)):
                 if source is None or versions[source].current:
                     continue
                 value = versions[source].value(kept[k])
@@ -274,14 +280,14 @@ class Compiled(Op):
 
     def forward(self, *xs):
         """What the program has computed by now: of several outputs none, for `Part` gives them."""
-        # Not among the parameters any longer: those stay with the node when backward frees what it kept.
+        # No longer among the parameters, which stay with the node when backward frees the residuals.
         self.residuals = self.__dict__.pop("run")
         return self.residuals.outputs[self.outputs[0]] if len(self.outputs) == 1 else np.zeros(len(self.outputs))
 
     def backward_together(
         self, grad: Variable, residuals: Run, positions: Sequence[int], last: bool
     ) -> Iterable[tuple[int, Variable]]:
-        """What the walk back through the program gives."""
+        """The gradients by the program's backward pass."""
         grads = {self.outputs[0]: grad} if len(self.outputs) == 1 else residuals.arrived_at(self.outputs, grad._data)
         if is_grad_enabled():
             return residuals.differentiable_gradients(grads, positions)
@@ -289,9 +295,9 @@ class Compiled(Op):
 
 
 class Part(Op):
-    """One of several outputs of a recorded function, all of which have to wait for each other on the way back.
+    """One of several outputs of a recorded function, whose gradients wait for each other in the backward pass.
 
-    Its gradient is left with the run. What it hands on tells which outputs have one: 1 at its place, and 0 elsewhere.
+    The run holds its gradient. Its own contribution marks which outputs have one: 1 at its place, 0 elsewhere.
     """
 
     symbol, formula = "f", "z = f(xs)ₖ"

@@ -1,4 +1,4 @@
-"""Listens while a function is recorded: does it depend on more than the guards know?"""
+"""Watches a function while it is recorded: does it depend on anything that the guards don't compare?"""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ import numpy as np
 
 from tensorgrad.arrays.random import default_generator
 from tensorgrad.autograd.observer import Observer
-from tensorgrad.compiler.guards import GENERATORS, Guards, is_library
+from tensorgrad.compiler.guards import Guards
+from tensorgrad.compiler.traversal import GENERATORS
+from tensorgrad.compiler.trust import is_library
 
 OUTSIDE = frozenset(
     (
@@ -22,7 +24,7 @@ OUTSIDE = frozenset(
         "_thread", "_uuid", "_posixsubprocess",
     )
 )  # fmt: skip
-"""Modules in C whose functions tell of the world outside the program, or change it."""
+"""Modules in C whose functions read or change the world outside the program."""
 
 OUTSIDE_BUILTINS = frozenset(("open", "input", "eval", "exec", "globals", "__import__", "id", "hash"))
 
@@ -36,8 +38,8 @@ class Surroundings(Observer):
     """A context and an observer of one recorded call.
 
     Attributes:
-        ran: the code that it has run.
-        problem: what the call depends on that no guard compares; None if there is nothing of the kind.
+        ran: the code that the call has run.
+        problem: something that the call depends on and no guard compares; None if there is none.
     """
 
     def __init__(self, guards: Guards) -> None:
@@ -49,14 +51,14 @@ class Surroundings(Observer):
         self._states: dict[int, Any] = {}
         self._others: tuple = ()
         self._before: Any = None
-        self._imports = 0  # that are under way
-        self._beside = False
+        self._imports = 0  # imports in progress
+        self._in_host_call = False
         self._collects = True
 
     def __enter__(self) -> Surroundings:
         self._states = {key: _state(generator) for key, generator in self._generators.items()}
         self._others = random.getstate(), np.random.get_state(legacy=False)
-        # Finalizers of other people's objects are no part of the call.
+        # Finalizers of unrelated objects are no part of the call.
         self._collects = gc.isenabled()
         gc.disable()
         self._before = sys.getprofile()
@@ -73,18 +75,18 @@ class Surroundings(Observer):
             self._refuse_numbers()
 
     def refuse(self, problem: str) -> None:
-        """Note the first problem."""
+        """Note a problem; the first one counts."""
         self.problem = self.problem or problem
 
     # ------------------------------------------------------------------------------------------------------------ code
 
     def _ran(self, frame: types.FrameType, event: str, argument: Any) -> None:
-        """Python ran a function, or code called one in C: see `sys.setprofile`."""
+        """Profiler callback: Python runs a function, or calls one in C; see `sys.setprofile`."""
         module = frame.f_globals.get("__name__")
         if module == "importlib._bootstrap" and frame.f_code.co_name == "_find_and_load":
             self._imports += {"call": 1, "return": -1}.get(event, 0)
-        if self._imports or self._beside or event not in ("call", "c_call"):
-            return  # a module is loaded once; what runs beside the ops does so in each replay
+        if self._imports or self._in_host_call or event not in ("call", "c_call"):
+            return  # a module is loaded once; a host call is made in each replay
         if module is None and frame.f_back is None:
             return  # numba's machine code, in a frame of numba's making
         if event == "call":
@@ -117,8 +119,8 @@ class Surroundings(Observer):
     # -------------------------------------------------------------------------------------------------- random numbers
 
     def host_call_started(self, function: Callable, arguments: tuple) -> None:
-        """A function is about to run beside the ops: what it draws, a replay draws too."""
-        self._beside = True
+        """A host call is about to run: what it draws, a replay draws too."""
+        self._in_host_call = True
         for generator in _generators_of(function, arguments):
             if id(generator) in self._states:
                 self._check(generator)
@@ -126,8 +128,8 @@ class Surroundings(Observer):
                 self.refuse("it makes a generator of random numbers in each call; make it once, outside")
 
     def host_call_finished(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
-        """It has."""
-        self._beside = False
+        """The host call has returned: note the states of its generators."""
+        self._in_host_call = False
         for generator in _generators_of(function, arguments):
             self._generators[id(generator)] = generator
             self._states[id(generator)] = _state(generator)
@@ -141,9 +143,9 @@ class Surroundings(Observer):
 
 
 def _serves_a_library(frame: types.FrameType | None, libraries: tuple[str, ...] = LIBRARIES) -> bool:
-    """Whether a library that tells of all that it does has called Python's own library for its purposes: for a lock.
+    """Whether one of the libraries called Python's standard library: for a lock, for example.
 
-    Of what a compiler calls, other people's code is no part of the call either: they may have patched Python's library.
+    Code that a compiler calls is no part of the recorded call either: somebody may have patched the standard library.
     """
     while frame is not None:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]
@@ -170,7 +172,7 @@ def _generators_of(function: Callable, arguments: tuple) -> list[Any]:
 
 def _state(generator: Any) -> Any:
     if isinstance(generator, random.SystemRandom):
-        return None  # it asks the system, which is heard
+        return None  # it calls os.urandom, which the profiler reports
     if isinstance(generator, np.random.Generator):
         return generator.bit_generator.state
     return generator.get_state(legacy=False) if isinstance(generator, np.random.RandomState) else generator.getstate()

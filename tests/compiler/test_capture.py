@@ -110,7 +110,7 @@ def test_a_parameter_in_other_memory(pair, k):
         parameter.data = parameter.data * 2
     pair.check()
     pair.check()
-    assert not pair.captured.spoiled
+    assert not pair.captured.invalid
 
 
 def test_inputs_that_lie_otherwise(pair):
@@ -128,10 +128,10 @@ def test_a_label_out_of_range_and_then_on(pair):
         with pytest.raises(tg.RangeError, match="class indices") as refused:
             step(x, np.array([0, 1, 2, 10]))
         messages.append(str(refused.value))
-    assert messages[0] == messages[1] and pair.captured.spoiled
+    assert messages[0] == messages[1] and pair.captured.invalid
     for _ in range(3):
         pair.check()
-    assert not pair.captured.spoiled
+    assert not pair.captured.invalid
 
 
 def test_after_marks_it_is_captured_so_many_times_again(pair):
@@ -152,7 +152,7 @@ def test_another_number_of_threads():
             tg.kernels.dispatch.set_num_threads(count)
             for _ in range(5):
                 pair.check(*pair.batch(40))
-            assert pair.captured._threads == count and not pair.captured.spoiled
+            assert pair.captured._threads == count and not pair.captured.invalid
     finally:
         tg.kernels.dispatch.set_num_threads(before)
 

@@ -120,7 +120,7 @@ def test_every_optimizer_steps_inside(rule):
 
 def test_two_walks_in_one_step():
     expected = trained("sigmoids", goes_back_twice, lambda f: f)
-    with pytest.warns(RuntimeWarning, match="wants a gradient"):
+    with pytest.warns(RuntimeWarning, match="requires a gradient after backward"):
         found = trained("sigmoids", goes_back_twice, tg.compile)
     assert_same(found[:2], expected[:2])
 
@@ -437,11 +437,11 @@ def sets_another_between(w, sgd, x):
         (sets_another_behind, "a .grad is assigned"),
         (sets_another_between, "a .grad is assigned"),
         (hooked, "a hook"),
-        (keeps_the_graph, "wants a gradient behind backward"),
+        (keeps_the_graph, "requires a gradient after backward"),
         (differentiable, "create_graph"),
         (reads_gradients, "reads the .grad"),
-        (goes_on, "w is read behind SGD.step"),
-        (goes_on_with_a_view, "a tensor is read behind SGD.step"),
+        (goes_on, "w is read after SGD.step"),
+        (goes_on_with_a_view, "a tensor is read after SGD.step"),
     ],
 )
 def test_what_a_replay_would_do_otherwise_runs_as_it_is(function, reason):

@@ -1,4 +1,4 @@
-"""Launches made again: with the words that numba's own code would have handed over."""
+"""A command list: launches made again, with the packed arguments that numba's own code would pass."""
 
 import numpy as np
 import pytest
@@ -6,7 +6,7 @@ import pytest
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.elementwise import losses
 from tensorgrad.kernels.jit import dispatch
-from tensorgrad.kernels.jit.command_list import Launches, Recorder
+from tensorgrad.kernels.jit.command_list import CommandList, Recorder
 from tensorgrad.kernels.jit.dispatch import kernel, run
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, constant
 
@@ -56,14 +56,14 @@ def test_every_kind_of_argument_is_handed_over(flag, chunks):
     value = x[:, 0] * scale + y[0, :, 1].astype(np.float64) * small + 3 + 40 - 5
     np.testing.assert_allclose(out, value if flag else -value, rtol=1e-15)
     first, out[:] = out.copy(), np.nan
-    assert Launches(recorder.launches, []).play(np.zeros(0, np.int64))
+    assert CommandList(recorder.launches, []).play(np.zeros(0, np.int64))
     np.testing.assert_array_equal(out, first)
 
 
 def test_memory_that_lies_elsewhere():
     given, others = arguments(), arguments(seed=1)
     recorder = recorded(lambda: run(every_kind, opaque(given), 2))
-    launches = Launches(recorder.launches, [(array.ctypes.data, array.nbytes) for array in given[:3]])
+    launches = CommandList(recorder.launches, [(array.ctypes.data, array.nbytes) for array in given[:3]])
     for arrays in (others, given):
         expected = np.zeros(7)
         run(every_kind, (*arrays[:2], expected, *arrays[3:]), 1)
@@ -76,7 +76,7 @@ def test_views_move_with_their_memory():
     whole, elsewhere = np.zeros((2, 7)), np.full((2, 7), np.nan)
     given = (*arguments()[:2], whole[1], *arguments()[3:])
     recorder = recorded(lambda: run(every_kind, opaque(given), 1))
-    launches = Launches(recorder.launches, [(whole.ctypes.data, whole.nbytes)])
+    launches = CommandList(recorder.launches, [(whole.ctypes.data, whole.nbytes)])
     assert launches.play(np.array([elsewhere.ctypes.data]))
     np.testing.assert_array_equal(elsewhere[1], whole[1])
     assert np.isnan(elsewhere[0]).all()
@@ -104,25 +104,25 @@ def test_constants_are_kept():
     assert len(recorder.constants) == 1 and recorder.constants[0] is table
 
 
-def test_numbers_that_python_looks_at_are_refused():
+def test_host_reads_are_refused():
     for look in (dispatch.seen, dispatch.marked):
         with pytest.raises(Unreadable):
             recorded(lambda look=look: look(Opaque(np.ones(1, np.int64))))
 
 
-def test_a_mark_stops_the_launches():
+def test_a_status_flag_stops_the_launches():
     x, y = np.zeros((4, 3), np.float32), np.array([0, 1, 2, 0])
     recorder = recorded(lambda: losses.cross_entropy(Opaque(x), Opaque(y)))
     given, after = arguments(), np.zeros(7)
     recorder.launches += recorded(lambda: run(every_kind, opaque((*given[:2], after, *given[3:])), 1)).launches
-    launches = Launches(recorder.launches, [])
+    launches = CommandList(recorder.launches, [])
     assert launches.play(np.zeros(0, np.int64))
     after[:], y[2] = 0, 3
     assert not launches.play(np.zeros(0, np.int64))
     assert not after.any()
 
 
-def test_a_mark_found_at_once_is_no_launch_to_make_again():
+def test_a_status_flag_set_while_recording_refuses_the_launch():
     x, y = Opaque(np.zeros((4, 3), np.float32)), Opaque(np.array([0, 1, 9, 0]))
-    with pytest.raises(Unreadable, match="mark"):
+    with pytest.raises(Unreadable, match="status flag"):
         recorded(lambda: losses.cross_entropy(x, y))

@@ -18,16 +18,16 @@ def test_compiled_is_plain_to_the_bit(seed):
 # Each takes away one of the things that make a replay right; some world must notice.
 
 
-def conditions_always_hold(patch):
-    def insist(condition, found, *arguments):
+def guards_always_hold(patch):
+    def check_guard(condition, found, *arguments):
         pass
 
-    patch.setattr(recording, "insist", insist)
-    patch.setattr(replay, "insist", insist)
+    patch.setattr(recording, "check_guard", check_guard)
+    patch.setattr(replay, "check_guard", check_guard)
 
 
-def marks_go_unnoticed(patch):
-    patch.setattr(command_list.Recorder, "marked", lambda self, marks: real(marks))
+def status_flags_go_unnoticed(patch):
+    patch.setattr(command_list.Recorder, "status_read", lambda self, flags: real(flags))
 
 
 def parameters_never_move(patch):
@@ -44,11 +44,11 @@ def host_calls_are_not_read(patch):
     patch.setattr(capture.HostCall, "__call__", call)
 
 
-def nothing_is_put_back(patch):
-    patch.setattr(journal.Journal, "put_back", lambda self, noted, done: True)
+def nothing_is_restored(patch):
+    patch.setattr(journal.Journal, "restore", lambda self, noted, done: True)
 
 
-def outputs_walk_back_alone(patch):
+def outputs_are_differentiated_alone(patch):
     patch.setattr(replay, "grouped", lambda outputs, wanted: [[k] for k in wanted])
 
 
@@ -61,12 +61,12 @@ def absent_gradients_are_ones(patch):
 
 
 BREAKS = {
-    conditions_always_hold: 18,
-    marks_go_unnoticed: 187,
+    guards_always_hold: 18,
+    status_flags_go_unnoticed: 187,
     parameters_never_move: 18,
     host_calls_are_not_read: 11,
-    nothing_is_put_back: 196,
-    outputs_walk_back_alone: 10,
+    nothing_is_restored: 196,
+    outputs_are_differentiated_alone: 10,
     changes_in_place_go_unnoticed: 0,
     absent_gradients_are_ones: 10,
 }

@@ -1,8 +1,8 @@
-"""Steps, who makes which array, and who reads it."""
+"""The steps of a program, and which of them makes and reads each array."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorgrad.autograd.op import Op
@@ -12,23 +12,23 @@ Shapes = dict[str, tuple[int, ...]]
 
 
 class Chains:
-    """All steps, and between them the arrays.
+    """All steps of a program, connected by the arrays that they make and read.
 
     Attributes:
-        forward, walks: the steps so far, in which some are exchanged for others.
-        makers, readers: per array who makes it, and who reads it, as recorded; None is a reader besides the steps.
+        forward, passes: the present steps, of which fused ones have replaced others.
+        makers, readers: per array the steps that make and read it, as recorded; None is a reader outside the steps.
         shapes: of all arrays.
     """
 
     def __init__(
-        self, forward: Sequence[Step], walks: dict[int, Sequence[Step]], results: Sequence[str], shapes: Shapes
+        self, forward: Sequence[Step], passes: Mapping[int, Sequence[Step]], results: Sequence[str], shapes: Shapes
     ) -> None:
         self.shapes = shapes
         self.forward = list(forward)
-        self.walks = {k: list(steps) for k, steps in walks.items()}
+        self.passes = {k: list(steps) for k, steps in passes.items()}
         self.makers: dict[str, Step] = {}
         self.readers: dict[str, list[Step | None]] = {name: [None] for name in results}
-        for step in (*forward, *(step for steps in walks.values() for step in steps)):
+        for step in (*forward, *(step for steps in passes.values() for step in steps)):
             self.makers.update(dict.fromkeys(step.outputs, step))
             for name in step.takes:
                 self.readers.setdefault(name, []).append(step)
@@ -36,20 +36,21 @@ class Chains:
     def read_by(self, name: str, *ops: type[Op]) -> list[Step] | None:
         """The steps that read an array, if they are all applications of these ops."""
         readers = self.readers.get(name, [])
-        return readers if all(step is not None and step.function in ops for step in readers) else None
+        found = [step for step in readers if step is not None and step.function in ops]
+        return found if len(found) == len(readers) else None
 
-    def walk_of(self, step: Step) -> list[Step] | None:
-        """The walk back in which a step still is."""
-        return next((steps for steps in self.walks.values() if any(other is step for other in steps)), None)
+    def pass_of(self, step: Step) -> list[Step]:
+        """The backward pass that holds a step; an empty list if none does any longer."""
+        return next((steps for steps in self.passes.values() if any(other is step for other in steps)), [])
 
 
 def place(steps: list[Step], step: Step) -> int:
-    """Where a step is; not `steps.index`, which would compare settings."""
+    """The position of a step, by identity: `steps.index` would compare settings."""
     return next(k for k, other in enumerate(steps) if other is step)
 
 
 def replace(steps: list[Step], old: Sequence[Step], new: Step) -> None:
-    """Put one step in the place of the first of several, which go."""
+    """Replace several steps by one, at the position of the first."""
     first = min(place(steps, step) for step in old)
     for step in old:
         del steps[place(steps, step)]
@@ -57,5 +58,5 @@ def replace(steps: list[Step], old: Sequence[Step], new: Step) -> None:
 
 
 def placed(values: Sequence[Any]) -> dict[int, Any]:
-    """Settings by their position behind the arrays."""
+    """Settings by their position after the arrays."""
     return dict(enumerate(values))

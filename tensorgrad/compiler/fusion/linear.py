@@ -1,4 +1,4 @@
-"""A fully connected layer with the rectifier behind it in one step, and all their gradients in another."""
+"""Fuses a fully connected layer with the relu after it, and the gradients of both."""
 
 from __future__ import annotations
 
@@ -12,36 +12,35 @@ OVER_IMAGES = {"axis": (0,), "keepdims": False}
 
 
 def rectify(chains: Chains, relu: Step) -> None:
-    """Rectify while the layer before writes what nobody else reads."""
+    """Fuse a relu with the layer before it, if no other step reads that layer's output."""
     layer = chains.makers.get(relu.inputs[0])
     if layer is not None and layer.function is Linear and len(chains.readers[relu.inputs[0]]) == 1:
         replace(chains.forward, [relu], Step(rectified_linear, {}, layer.inputs, {}, relu.outputs))
 
 
 def join(chains: Chains, weight: Step) -> None:
-    """Find the gradients for input and bias beside that for the weight, where all come from one upstream gradient."""
-    steps, g, readers = chains.walk_of(weight), weight.inputs[0], chains.readers[weight.inputs[0]]
-    beside = [step for step in readers if step is not None and chains.walk_of(step) is steps]
+    """Fuse the gradients of weight, input and bias, if all come from one upstream gradient."""
+    steps, g, readers = chains.pass_of(weight), weight.inputs[0], chains.readers[weight.inputs[0]]
+    others = [step for step in readers if step is not None and chains.pass_of(step) is steps]
     # g (N, O) · w (O, I) is the input's, Σ over N the bias's.
-    back = next((step for step in beside if step.function is MatMul and _is_product(chains, step, g, weight)), None)
-    bias = next((step for step in beside if step.function is Sum and step.settings == OVER_IMAGES), None)
+    back = next((step for step in others if step.function is MatMul and _is_product(chains, step, g, weight)), None)
+    bias = next((step for step in others if step.function is Sum and step.settings == OVER_IMAGES), None)
     if back is None:
         return
     joined = [weight, back] if bias is None else [weight, back, bias]
     arrays, relu = [g, weight.inputs[1], back.inputs[1]], chains.makers.get(g)
-    rectified = relu is not None and relu.function is ReluGradient and len(readers) == len(joined)
-    if rectified:
+    if relu is not None and relu.function is ReluGradient and len(readers) == len(joined):
         arrays = [relu.inputs[0], *arrays[1:], relu.inputs[1]]
     outputs = tuple(step.outputs[0] for step in (back, weight, bias) if step is not None)
     replace(steps, joined, Step(_linear_gradients, placed([bias is not None]), tuple(arrays), {}, outputs))
 
 
 def _is_product(chains: Chains, step: Step, g: str, weight: Step) -> bool:
-    """Whether a product is that of g with such a weight."""
+    """Whether a step is the product of g with a weight of this shape."""
     return step.inputs[0] == g and chains.shapes[step.inputs[1]] == chains.shapes[weight.outputs[0]]
 
 
-def _linear_gradients(g, x, w, *others):
-    *z, biased = others
+def _linear_gradients(g, x, w, *rest):
+    *z, biased = rest
     found = gradients(g, x, w, *z)
     return found if biased else found[:2]

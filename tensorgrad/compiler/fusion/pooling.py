@@ -1,8 +1,7 @@
-"""Convolution, rectifier and max pooling in one pass over memory.
+"""Fuses convolution, relu and max pooling into one pass over memory.
 
-Max pooling and the rectifier change places freely, max(relu x) = relu(max x), so what is rectified is the quarter that
-pooling leaves; and a convolution before them pools each image while it is in the cache. Backward the gradient is put
-back the same way.
+Max pooling and relu commute, max(relu x) = relu(max x), so relu runs on the quarter of the elements that pooling
+leaves. A convolution before them pools each image while it is in the cache. The backward pass is fused likewise.
 """
 
 from __future__ import annotations
@@ -19,15 +18,14 @@ PAIRS = {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilat
 
 
 def join(chains: Chains, pool: Step) -> None:
-    """Rectify after this pooling, and pool while convolving, where the steps around it are of that kind."""
-    relu = chains.makers.get(pool.inputs[0])
-    if relu is not None and relu.function is Relu:
-        gradients = _gradients_before(chains, relu, pool)
-        last, source = pool, relu.inputs[0]
+    """Fuse this pooling with the relu before or after it, and with the convolution before them."""
+    before, after = chains.makers.get(pool.inputs[0]), _only_reader(chains, pool.outputs[0], Relu)
+    if before is not None and before.function is Relu:
+        gradients, last, source = _gradients_before(chains, before, pool), pool, before.inputs[0]
+    elif after is not None:
+        gradients, last, source = _gradients_after(chains, after, pool), after, pool.inputs[0]
     else:
-        relu = _only_reader(chains, pool.outputs[0], Relu)
-        gradients = None if relu is None else _gradients_after(chains, relu, pool)
-        last, source = relu, pool.inputs[0]
+        return
     if gradients is None:
         return
     z, indices = last.outputs[0], pool.outputs[1]
@@ -44,13 +42,13 @@ def join(chains: Chains, pool: Step) -> None:
 
 
 def _only_reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
-    """The one step of this op among the readers, if all others are rectifiers' gradients."""
+    """The step that reads an array, if it is the only one and of this op."""
     readers = chains.read_by(name, op)
     return readers[0] if readers is not None and len(readers) == 1 else None
 
 
 def _gradients_before(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step, str, str]] | None:
-    """For a rectifier before pooling: per walk back the unpooling, what it spreads, and the rectified result."""
+    """For a relu before pooling: per backward pass the unpooling, its upstream gradient, and relu's gradient."""
     readers = chains.read_by(relu.outputs[0], MaxPool, ReluGradient)
     unpools = chains.read_by(pool.outputs[1], MaxUnpool)
     if readers is None or unpools is None or len(readers) != 1 + len(unpools):
@@ -65,7 +63,7 @@ def _gradients_before(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step
 
 
 def _gradients_after(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step, str, str]] | None:
-    """The same for a rectifier after pooling."""
+    """The same for a relu after pooling."""
     unpools = chains.read_by(pool.outputs[1], MaxUnpool)
     if unpools is None:
         return None
@@ -81,7 +79,7 @@ def _gradients_after(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step,
 
 
 def _is_pooled(chains: Chains, step: Step, pool: Step) -> bool:
-    """Whether this is a convolution whose output nobody else reads, pooled by windows of 2×2 side by side."""
+    """Whether this is a convolution that only one step reads, pooled by adjacent windows of 2×2."""
     if step.function is not Convolution or len(chains.readers[step.outputs[0]]) > 1:
         return False
     height, width = chains.shapes[step.outputs[0]][2:]
@@ -92,19 +90,19 @@ def _is_pooled(chains: Chains, step: Step, pool: Step) -> bool:
 def _join_back(
     chains: Chains, unpool: Step, taken: tuple[str, str, str], spread: str, convolution: Step | None
 ) -> None:
-    """Put the gradient back to where the maxima were; the weights' and the bias's gradients in the same pass."""
-    steps = chains.walk_of(unpool)
+    """Fuse the unpooling with the gradients of the convolution, or with the bias's gradient alone."""
+    steps = chains.pass_of(unpool)
     readers = chains.read_by(spread, ConvolutionGradWeight, ConvolutionGradInput, ChannelSum)
     weight = _reader(chains, spread, ConvolutionGradWeight)
     back, bias = _reader(chains, spread, ConvolutionGradInput), _reader(chains, spread, ChannelSum)
     size = unpool.settings["size"]
-    alone = weight is not None and readers is not None and len(readers) == 1 + (back is not None) + (bias is not None)
-    if convolution is not None and alone:
+    known = [step for step in (weight, back, bias) if step is not None]
+    if convolution is not None and weight is not None and readers is not None and len(readers) == len(known):
         window = [weight.settings[key] for key in ("stride", "padding", "dilation", "groups")]
         names = (weight.outputs[0], bias.outputs[0] if bias is not None else f"{weight.outputs[0]}_bias")
         if back is None:
-            window, arrays = [weight.settings["size"], *window], (weight.inputs[0], *taken)
-            step = Step(_grad_weight, placed([*window, size]), arrays, {}, names)
+            settings = placed([weight.settings["size"], *window, size])
+            step = Step(_grad_weight, settings, (weight.inputs[0], *taken), {}, names)
         else:
             arrays = (weight.inputs[0], back.inputs[1], *taken)
             step = Step(_gradients, placed([*window, size]), arrays, {}, (back.outputs[0], *names))
@@ -121,7 +119,7 @@ def _reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
     return next((step for step in chains.readers.get(name, []) if step is not None and step.function is op), None)
 
 
-# ------------------------------------------------------------------------------------------ what the joined steps call
+# ------------------------------------------------------------------------------------------ what the fused steps call
 
 
 def _pool(x, kernel, stride, padding, dilation, output):

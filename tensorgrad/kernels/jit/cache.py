@@ -14,12 +14,13 @@ import os
 import pickle
 import secrets
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BytesIO
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import numba
 from numba.core.bytecode import FunctionIdentity
@@ -30,19 +31,20 @@ from tensorgrad.kernels.jit.fingerprint import identity
 from tensorgrad.system.console import say
 
 
-def cached(dispatcher: Callable) -> Callable:
+def cached(dispatcher: Any) -> Any:
     """`dispatcher`, whose compiled variants are kept in the cache, or with one warning nowhere."""
     if not isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT leaves the Python function as it is
         return dispatcher
+    function: Any = dispatcher
     try:
-        dispatcher._cache = _Cache(dispatcher)
+        function._cache = _Cache(dispatcher)
     except (RuntimeError, OSError) as error:
         _warn_once(f"no folder for the cache of compiled kernels ({error}); {_FIX}")
-        dispatcher._cache = _NoCache()
-    return dispatcher
+        function._cache = _NoCache()
+    return function
 
 
-def address(dispatcher: Callable, kinds: tuple) -> int:
+def address(dispatcher: Any, kinds: tuple) -> int:
     """Where the machine code of a `cached` function stands, for arguments of these numba types."""
     dispatcher.compile(kinds)
     return dispatcher._cache.addresses[kinds]

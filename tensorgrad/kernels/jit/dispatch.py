@@ -22,7 +22,7 @@ from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.kernels.jit.cache import address, cached, say_once
 from tensorgrad.kernels.jit.opaque import Opaque, constant
-from tensorgrad.kernels.jit.trampolines import call, call_thunk, in_words
+from tensorgrad.kernels.jit.trampolines import call, call_trampoline, packed_arguments
 from tensorgrad.system.forks import wait_for
 from tensorgrad.windows import as_tuple
 
@@ -65,18 +65,18 @@ def inlined(function: Callable) -> Callable:
 
 @cached
 @numba.njit(parallel=True, **OPTIONS)
-def _all_chunks(thunk, words, first, chunks):
+def _all_chunks(trampoline, packed, first, chunks):
     """The one parallel loop that there is: numba takes a third of a second to compile one."""
     for index in numba.prange(first, chunks):
-        call_thunk(thunk, words, np.int64(index), chunks)
+        call_trampoline(trampoline, packed, np.int64(index), chunks)
 
 
 @kernel
 def _launch(loop, address, chunks, *arguments):
-    thunk, words = in_words(address, arguments)
+    trampoline, packed = packed_arguments(address, arguments)
     if chunks:
-        call(loop, (thunk, words), 0, chunks)
-    return thunk
+        call(loop, (trampoline, packed), 0, chunks)
+    return trampoline
 
 
 def address_of(kernel: Callable, arguments: tuple) -> int:
@@ -129,7 +129,7 @@ _mode = _Mode()
 def recorded(recorder: Any) -> Iterator[Any]:
     """Within, in this thread, `recorder` is told of each launch, of what is `marked`, and of what is `seen`.
 
-    For what it returns see `launches.Recorder`.
+    For what it returns see `command_list.Recorder`.
     """
     before, _mode.recorder = _mode.recorder, recorder
     try:
@@ -141,13 +141,13 @@ def recorded(recorder: Any) -> Iterator[Any]:
 def marked(marks: np.ndarray) -> bool:
     """Whether a kernel has left a mark other than 0, which says that its result won't do."""
     if _mode.recorder is not None:
-        marks = _mode.recorder.marked(marks)
+        marks = _mode.recorder.status_read(marks)
     return any(marks.tolist())  # a third of the time of marks.any()
 
 
 def seen(array: np.ndarray) -> np.ndarray:
     """`array`, by whose numbers Python is about to decide what to do."""
-    return array if _mode.recorder is None else _mode.recorder.seen(array)
+    return array if _mode.recorder is None else _mode.recorder.host_read(array)
 
 
 def run(kernel: Callable, arguments: tuple, chunks: int) -> None:
@@ -178,12 +178,12 @@ def enter_parallel(compiled: Callable, *arguments: Any) -> Any:
 
 
 def loop_address() -> int:
-    """Where the parallel loop stands: a function (thunk, words, first piece, pieces)."""
+    """Where the parallel loop stands: a function (trampoline, packed arguments, first chunk, chunks)."""
     return _address_like(_all_chunks, (0, 0))
 
 
-def thunk_of(kernel: Callable, arguments: tuple) -> tuple[int, int]:
-    """The address of a thunk for such arguments, and that of the piece, which is the first word that it reads."""
+def trampoline_of(kernel: Callable, arguments: tuple) -> tuple[int, int]:
+    """The address of a trampoline for such arguments, and that of the kernel, the first of its packed arguments."""
     address = _address_like(kernel, arguments)
     return _launch(loop_address(), address, 0, *arguments), address
 

@@ -1,6 +1,6 @@
-"""What a function is, as a digest: two functions with the same digest compile to the same machine code.
+"""A digest of a function: two functions with the same digest compile to the same machine code.
 
-A name and a line don't say it: all closures of a factory share both. So the digest covers the code, the values that
+Its name and line aren't enough: all closures of a factory share both. So the digest covers the code, the values that
 the function closes over, its defaults, and the globals that it reads, each followed into the functions among them.
 """
 
@@ -14,8 +14,8 @@ import numpy as np
 from numba.core.dispatcher import Dispatcher
 from numba.core.serialize import dumps
 
-# Globals of these files needn't be followed: whoever caches a kernel watches the files themselves.
-WATCHED = Path(__file__).parent
+# Globals of files in this folder aren't followed: the cache's key covers the files themselves.
+WATCHED = Path(__file__).parent.parent  # `kernels`
 
 
 def identity(function: Callable) -> str:

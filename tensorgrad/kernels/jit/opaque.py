@@ -1,8 +1,8 @@
-"""Arrays whose numbers Python can't read: what a command list is captured with.
+"""Opaque arrays, whose numbers Python can't read: command lists are captured with them.
 
-A captured launch is made again with the same arguments, so all that Python decides between launches, and every array
-and number that it hands over, must follow from shapes and dtypes alone. Code that gets `Opaque` arrays can't do
-otherwise: it takes sizes and views of them and hands them to kernels. Everything else raises, NumPy's functions too.
+A captured launch is made again with the same arguments. So every decision of Python between launches, and every array
+and number that it passes, must depend on shapes and dtypes alone. Code that gets `Opaque` arrays can do nothing else:
+it takes their sizes and views, and passes them to kernels. Everything else raises, NumPy's functions too.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-# NumPy's functions that return views. What they are asked for is made on the array within, and looked at: see `_view`.
+# NumPy's functions that return views; `_view` checks that they did.
 VIEWS: frozenset[Callable] = frozenset(
     (np.broadcast_to, np.expand_dims, np.flip, np.moveaxis, np.reshape, np.squeeze, np.swapaxes, np.transpose)
 )
@@ -28,7 +28,7 @@ def _refuse(*_: object, **__: object) -> Any:
 
 
 def _told(name: str) -> property:
-    """What an array says of itself without looking at its numbers."""
+    """A property of the array that doesn't depend on its numbers."""
     return property(lambda self: getattr(self._array, name), doc=f"The array's {name}.")
 
 
@@ -42,7 +42,7 @@ def _viewed(name: str) -> Callable[..., Opaque]:
 
 
 class Opaque:
-    """An array in place of which only its shape, dtype and layout are seen, and views of it are taken.
+    """An array of which only shape, dtype and layout can be read, and views taken.
 
     >>> x = Opaque(np.zeros((2, 3)))
     >>> x.shape, x.T[1:].shape, len(x)
@@ -56,7 +56,7 @@ class Opaque:
     __array_ufunc__ = None  # NumPy's operators and ufuncs raise
     __array__ = __bool__ = __float__ = __int__ = __index__ = __complex__ = __contains__ = _refuse
     __eq__ = __ne__ = __setitem__ = _refuse
-    __hash__ = None
+    __hash__ = None  # type: ignore[assignment]  # as Python does where only __eq__ is defined
     shape, strides, dtype, ndim = map(_told, ("shape", "strides", "dtype", "ndim"))
     size, itemsize, nbytes, flags = map(_told, ("size", "itemsize", "nbytes", "flags"))
     reshape, ravel, transpose = map(_viewed, ("reshape", "ravel", "transpose"))
@@ -81,13 +81,13 @@ class Opaque:
         return self._view(self._array[index])
 
     def astype(self, dtype: Any, copy: bool = True) -> Opaque:
-        """Return the array itself where nothing is to be converted: a conversion would read it."""
+        """The array itself if it has this dtype already: a conversion would read it."""
         if copy or np.dtype(dtype) != self.dtype:
             _refuse()
         return self
 
     def _view(self, result: Any) -> Opaque:
-        """`result` as opaque as this array, of which it must be a view: a copy would have been read."""
+        """`result` as an opaque array. It must be a view of this array: a copy would have read it."""
         if not isinstance(result, np.ndarray):
             result = _refuse()
         if result.size and not np.may_share_memory(result, self._array):
@@ -96,7 +96,7 @@ class Opaque:
 
 
 def real(value: Any) -> Any:
-    """The array within an opaque one; tuples with the arrays in place; everything else as it is."""
+    """The array in an opaque one; tuples likewise; everything else as it is."""
     if type(value) is Opaque:
         return value._array
     if isinstance(value, tuple) and any(type(part) is Opaque or isinstance(part, tuple) for part in value):
@@ -106,11 +106,11 @@ def real(value: Any) -> Any:
 
 
 class _Owner(np.ndarray):
-    """What owns the memory of a `constant`."""
+    """The owner of a `constant`'s memory."""
 
 
 def constant(array: np.ndarray) -> np.ndarray:
-    """A copy of `array` that nobody ever writes to: a table that follows from shapes, which kernels only read.
+    """A copy of `array` that is never written to: a table that depends only on shapes, which kernels read.
 
     >>> table = constant(np.arange(3))
     >>> is_constant(table[1:]), is_constant(np.arange(3)), type(table) is np.ndarray
@@ -122,7 +122,7 @@ def constant(array: np.ndarray) -> np.ndarray:
 
 
 def planned(function: Callable) -> Callable:
-    """Decorator: compute what follows from sizes once; the arrays in it, in tuples too, are constants from then on."""
+    """Decorator: compute a plan once per sizes; the arrays in it, also in tuples, become constants."""
 
     @lru_cache(maxsize=1024)
     @wraps(function)
@@ -140,7 +140,7 @@ def _fixed(value: Any) -> Any:
 
 
 def is_constant(array: np.ndarray) -> bool:
-    """Whether `array` is a constant or a view of one, or has no numbers at all."""
+    """Whether `array` is a constant, a view of one, or empty."""
     base: Any = array
     while type(base) is np.ndarray:
         base = base.base

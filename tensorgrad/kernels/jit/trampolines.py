@@ -1,8 +1,8 @@
 """Calls of machine code by address, from machine code: what lets one loop run every kernel.
 
-A function that names another compiles it once more, within itself; one that knows its address doesn't. All pieces have
-a signature of their own, so their arguments are laid out as *words* of eight bytes, and a *thunk* (a function that
-knows the signature) reads them from there.
+A function that names another is compiled together with it; one that knows its address isn't. Each kernel has its own
+signature. So its arguments are packed into an array of eight-byte integers, and a *trampoline*, a function that knows
+the signature, unpacks them and calls the kernel.
 """
 
 import hashlib
@@ -13,14 +13,14 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-_WORD = ir.IntType(64)
-_WORDS = _WORD.as_pointer()
-_THUNK = ir.FunctionType(ir.VoidType(), (_WORDS, _WORD, _WORD))
+_INT64 = ir.IntType(64)
+_PACKED = _INT64.as_pointer()
+_TRAMPOLINE = ir.FunctionType(ir.VoidType(), (_PACKED, _INT64, _INT64))
 
 
 @intrinsic
 def call(typing, address, arguments, index, chunks):
-    """Call the piece at `address` with a tuple of arguments, in numba's own convention."""
+    """Call the kernel at `address` with a tuple of arguments, in numba's own convention."""
 
     def emit(context, builder, signature, values):
         unpacked = [builder.extract_value(values[1], k) for k in range(len(arguments.types))]
@@ -31,68 +31,68 @@ def call(typing, address, arguments, index, chunks):
 
 
 @intrinsic
-def in_words(typing, address, arguments):
-    """The addresses of a thunk for a piece that takes a tuple of such arguments, and of the words that it is to read.
+def packed_arguments(typing, address, arguments):
+    """The addresses of a trampoline for a tuple of such arguments, and of the packed arguments.
 
-    The first word is the address of the piece; the arguments follow, an array as numba's own structure of it: two
-    pointers, size, item size, address, shape, strides. The words lie on the caller's stack.
+    The address of the kernel comes first. The arguments follow, an array as numba's structure: two pointers, size, item
+    size, address, shape, strides. The packed arguments lie on the caller's stack.
     """
 
     def emit(context, builder, signature, values):
         packer = context.get_arg_packer(arguments.types)
         unpacked = [builder.extract_value(values[1], k) for k in range(len(arguments.types))]
         flat = [values[0], *packer.as_arguments(builder, unpacked)]
-        words = cgutils.alloca_once(builder, _WORD, size=len(flat))
+        packed = cgutils.alloca_once(builder, _INT64, size=len(flat))
         for k, value in enumerate(flat):
-            builder.store(value, _word(builder, words, k, value.type))
-        thunk = _thunk(context, builder.module, arguments.types)
-        addresses = [builder.ptrtoint(pointer, _WORD) for pointer in (thunk, words)]
+            builder.store(value, _slot(builder, packed, k, value.type))
+        trampoline = _trampoline(context, builder.module, arguments.types)
+        addresses = [builder.ptrtoint(pointer, _INT64) for pointer in (trampoline, packed)]
         return context.make_tuple(builder, signature.return_type, addresses)
 
     return types.UniTuple(types.intp, 2)(address, arguments), emit
 
 
 @intrinsic
-def call_thunk(typing, thunk, words, index, chunks):
-    """Run one piece of the kernel whose arguments are in the words."""
+def call_trampoline(typing, trampoline, packed, index, chunks):
+    """Run one chunk of the kernel whose packed arguments are at this address."""
 
     def emit(context, builder, signature, values):
-        pointers = [builder.inttoptr(values[0], _THUNK.as_pointer()), builder.inttoptr(values[1], _WORDS)]
+        pointers = [builder.inttoptr(values[0], _TRAMPOLINE.as_pointer()), builder.inttoptr(values[1], _PACKED)]
         builder.call(pointers[0], [pointers[1], *values[2:]])
         return context.get_dummy_value()
 
-    return types.void(thunk, words, index, chunks), emit
+    return types.void(trampoline, packed, index, chunks), emit
 
 
 @intrinsic
-def mark_at(typing, word):
-    """The int32 at the address that is in the word at an address."""
+def status_at(typing, packed):
+    """The int32 status flag: at `packed` lies its address."""
 
     def emit(context, builder, signature, values):
-        address = builder.load(builder.inttoptr(values[0], _WORDS))
+        address = builder.load(builder.inttoptr(values[0], _PACKED))
         return builder.load(builder.inttoptr(address, ir.IntType(32).as_pointer()))
 
-    return types.int32(word), emit
+    return types.int32(packed), emit
 
 
-def _thunk(context: Any, module: ir.Module, kinds: tuple) -> ir.Function:
-    """A function (words, index, pieces) that calls the piece in the first word with the arguments in the others."""
-    name = f"thunk_{hashlib.sha256(repr(kinds).encode()).hexdigest()[:16]}"
+def _trampoline(context: Any, module: ir.Module, kinds: tuple) -> ir.Function:
+    """A function (packed arguments, index, chunks) that unpacks the arguments and calls the kernel with them."""
+    name = f"trampoline_{hashlib.sha256(repr(kinds).encode()).hexdigest()[:16]}"
     if name in module.globals:
         return module.globals[name]
-    function = ir.Function(module, _THUNK, name)
+    function = ir.Function(module, _TRAMPOLINE, name)
     function.linkage = "internal"
-    builder, (words, index, chunks) = ir.IRBuilder(function.append_basic_block()), function.args
+    builder, (packed, index, chunks) = ir.IRBuilder(function.append_basic_block()), function.args
     packer = context.get_arg_packer(kinds)
-    flat = [builder.load(_word(builder, words, k, kind)) for k, kind in enumerate(packer.argument_types, 1)]
+    flat = [builder.load(_slot(builder, packed, k, kind)) for k, kind in enumerate(packer.argument_types, 1)]
     values = [*packer.from_arguments(builder, flat), index, chunks]
-    _call(context, builder, builder.load(words), (*kinds, types.intp, types.intp), values)
+    _call(context, builder, builder.load(packed), (*kinds, types.intp, types.intp), values)
     builder.ret_void()
     return function
 
 
-def _word(builder: ir.IRBuilder, words: ir.Value, k: int, kind: ir.Type) -> ir.Value:
-    return builder.bitcast(builder.gep(words, [_WORD(k)]), kind.as_pointer())
+def _slot(builder: ir.IRBuilder, packed: ir.Value, k: int, kind: ir.Type) -> ir.Value:
+    return builder.bitcast(builder.gep(packed, [_INT64(k)]), kind.as_pointer())
 
 
 def _call(context: Any, builder: ir.IRBuilder, address: ir.Value, kinds: tuple, values: list) -> None:
