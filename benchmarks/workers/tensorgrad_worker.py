@@ -6,6 +6,7 @@ import tensorgrad as tg
 from benchmarks import inputs
 from benchmarks.workers.library import ADAM_LR, LR, MOMENTUM, Call, Library
 from tensorgrad import nn
+from tensorgrad.windows import Window
 
 
 class Tensorgrad(Library):
@@ -18,10 +19,10 @@ class Tensorgrad(Library):
         return peak.fma_peak()
 
     def conv(self, x, w, padding, part) -> Call:
-        convolution, size, kernel = tg.kernels.convolution, tuple(x[2:]), tuple(w[2:])
+        convolution, padded, single = tg.kernels.convolution, (padding, padding), (1, 1)
+        window = Window.fitting("conv2d", tuple(x[2:]), tuple(w[2:]), single, (padded, padded), single)
         image, filters = inputs.normal(x), inputs.normal(w, seed=1)
         x, w, b = tg.tensor(image), tg.tensor(filters), tg.tensor(inputs.normal(w[:1], seed=2))
-        motion = {"padding": ((padding, padding), (padding, padding))}
 
         @tg.no_grad()
         def forward():
@@ -30,10 +31,10 @@ class Tensorgrad(Library):
         g = inputs.normal(forward().shape, seed=3)
 
         def input_gradient():
-            return convolution.grad_input(g, filters, size, **motion)
+            return convolution.grad_input(g, filters, window)
 
         def weight_gradient():
-            return convolution.grad_weight(image, g, kernel, **motion)
+            return convolution.grad_weight(image, g, window)
 
         def with_both():
             return forward(), input_gradient(), weight_gradient()

@@ -40,9 +40,8 @@ class Convolution(Module):
         (self.out_channels,) = windows.as_tuple(out_channels, 1, op=op, name="out_channels", minimum=1)
         (self.groups,) = windows.as_tuple(groups, 1, op=op, name="groups", minimum=1)
         self.kernel_size = windows.as_tuple(kernel_size, rank, op=op, name="kernel_size", minimum=1)
-        self.stride = windows.as_tuple(stride, rank, op=op, name="stride", minimum=1)
-        self.dilation = windows.as_tuple(dilation, rank, op=op, name="dilation", minimum=1)
-        self._frame = windows.conv_padding(padding, self.kernel_size, self.stride, self.dilation, op=op)
+        moves = windows.convolution_arguments(op, self.kernel_size, stride, padding, dilation)
+        self.stride, self._frame, self.dilation = moves
         self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in self._frame)
         self.padding_mode = padding_mode
         self._check()
@@ -60,7 +59,7 @@ class Convolution(Module):
                 "out_channels": self.out_channels,
                 "groups": self.groups,
             }
-            raise ArgumentError(restate(op, "groups must divide in_channels and out_channels", **channels))
+            raise ArgumentError(restate(op, "in_channels and out_channels must be multiples of groups", **channels))
         if self.padding_mode not in PADDING_MODES:
             problem = f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {self.padding_mode!r}"
             raise ArgumentError(restate(op, problem, padding_mode=self.padding_mode))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import tensorgrad as tg
+from tensorgrad import windows
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.convolution import Size
 from tensorgrad.ops.operands import TensorLike
-from tensorgrad.windows import as_tuple
 
 
 class MaxPool1d(Module):
@@ -77,11 +77,8 @@ class AvgPool1d(Module):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
     ) -> None:
-        self.kernel_size = as_tuple(kernel_size, 1, op="AvgPool1d", name="kernel_size", minimum=1)
-        self.stride = (
-            self.kernel_size if stride is None else as_tuple(stride, 1, op="AvgPool1d", name="stride", minimum=1)
-        )
-        self.padding = as_tuple(padding, 1, op="AvgPool1d", name="padding", minimum=0)
+        arguments = windows.pooling_arguments("AvgPool1d", 1, kernel_size, stride, padding)
+        self.kernel_size, self.stride, self.padding, _ = arguments
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
     def forward(self, x: TensorLike) -> tg.Tensor:

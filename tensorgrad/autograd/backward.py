@@ -1,4 +1,4 @@
-"""The walk back through the graph: reverse-mode automatic differentiation.
+"""The backward pass through the graph: reverse-mode automatic differentiation.
 
 Griewank and Walther, Evaluating Derivatives, 2nd ed., SIAM 2008, chapter 3.
 """
@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays import memory
+from tensorgrad.arrays.quiet import quiet
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Hook, Node, Variable, set_grad_enabled
 from tensorgrad.autograd.observer import BACKWARD
@@ -35,20 +36,20 @@ def backward(
         GraphError: no graph, a graph already freed, a non-scalar without a seed, a saved value changed in place.
         ShapeError: a seed of a wrong shape.
     """
-    with engine.scope(*BACKWARD):
+    with engine.scope(*BACKWARD), set_grad_enabled(create_graph):
         found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
         for observer in engine.observers():
             observer.gradients_arrived(dict(found), create_graph)
-        with set_grad_enabled(create_graph):
-            while found:
-                tensor, gradient = found.popitem()
-                if tensor._grad is not None:
-                    tensor._grad = tensor._grad + gradient
-                # A gradient may alias another's (z = x + y hands one array to both), so each tensor gets its own.
-                elif sys.getrefcount(gradient) == _ONE_NAME and not create_graph and memory.owned(gradient._data):
-                    tensor._grad = gradient
-                else:
-                    tensor._grad = gradient.clone()
+        gradient: Any
+        while found:
+            tensor, gradient = found.popitem()
+            if tensor._grad is not None:
+                tensor._grad = tensor._grad + gradient
+            # A gradient may alias another's (z = x + y hands one array to both), so each tensor gets its own.
+            elif sys.getrefcount(gradient) == _ONE_NAME and not create_graph and memory.owned(gradient._data):
+                tensor._grad = gradient
+            else:
+                tensor._grad = gradient.clone()
 
 
 def _names_of_one() -> int:
@@ -72,9 +73,9 @@ def forget(leaves: tuple[Variable, ...], set_to_none: bool) -> None:
 
 
 def accumulate(leaves: Sequence[Variable], *gradients: np.ndarray) -> None:
-    """Add to the `.grad` of each leaf, as `backward` does at its end: for who has found the gradients otherwise.
+    """Add to the `.grad` of each leaf, as `backward` does at its end: for callers that computed gradients themselves.
 
-    An array that one name of the caller holds, and nothing else, changes hands: the caller must not use it any longer.
+    An array with a single reference, the caller's, is donated, not copied: the caller must not use it any longer.
     """
     for leaf, array in zip(leaves, gradients, strict=True):
         if leaf._grad is not None:
@@ -85,8 +86,10 @@ def accumulate(leaves: Sequence[Variable], *gradients: np.ndarray) -> None:
 
 def _passed() -> int:
     def references(leaves: Sequence[None], *gradients: np.ndarray) -> int:
+        found = 0
         for _leaf, array in zip(leaves, gradients, strict=True):
-            return memory.references(array)
+            found = memory.references(array)
+        return found
 
     gradient = np.zeros(1)
     return references((None,), gradient)
@@ -107,15 +110,16 @@ def gradients(
 ) -> list[Variable | None]:
     """∂(Σ outputs·seeds)/∂input per input, leaf or not; None for one outside the graph. No `.grad` changes.
 
-    Without `leaf_hooks` they are the gradients before the hooks of leaves see them. With `ends`, the walk ends at the
+    Without `leaf_hooks` they are the gradients before the hooks of leaves see them. With `ends`, the pass ends at the
     inputs: what one gets through another one doesn't count.
     """
     wanted = [x._node or x for x in inputs]
-    with engine.scope(*BACKWARD):
+    with engine.scope(*BACKWARD), set_grad_enabled(create_graph):
         found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph, leaf_hooks, ends)
     return [found.get(key) for key in wanted]
 
 
+@quiet  # sums of gradients may meet ∞ − ∞: a value, not a warning
 def _walk(
     call: str,
     outputs: Sequence[Variable],
@@ -129,15 +133,23 @@ def _walk(
     """Carry the seeds back through the graph.
 
     Returns the gradients of all leaves and of the tensors that retain theirs, or those of the `wanted` leaves and
-    nodes, at which the walk `ends`.
+    nodes, at which the pass `ends`.
     """
     retain_graph = create_graph if retain_graph is None else retain_graph
     observers = engine.observers()
     table = _GradientTable(keep_all=create_graph or bool(observers))
-    checked = [_checked_seed(call, output, seed) for output, seed in zip(outputs, seeds, strict=True)]
-    for output, seed in zip(outputs, checked, strict=True):
-        table.add(output._node or output, seed)
-    order = _youngest_first(x._node for x in outputs if x._node is not None)
+    checked, roots = [], set()
+    for output, seed in zip(outputs, seeds, strict=True):
+        seed = _checked_seed(call, output, seed)
+        checked.append(seed)
+        key = output._node or output
+        if key in table:
+            table.add(key, seed)
+        else:
+            table[key] = seed
+        if output._node is not None:
+            roots.add(output._node)
+    order = _newest_first(roots)
     useful = None if wanted is None else _leading_to(wanted, order)
     walked = order if useful is None else {node for node in order if any(edge in useful for edge in node.edges)}
     if ends and wanted is not None and useful is not None:
@@ -145,72 +157,75 @@ def _walk(
     _check_alive(call, walked)
     for observer in observers:
         observer.backward_started(call, tuple(outputs), tuple(checked), create_graph)
-    del checked, seeds  # whoever holds a gradient besides the table makes it be copied
+    del checked, seeds, seed  # whoever holds a gradient besides the table makes it be copied
 
     found: dict[Any, Variable] = {}
-    # Sums of gradients may meet ∞ − ∞: a value, not a warning.
-    with set_grad_enabled(create_graph), np.errstate(all="ignore"):
-        for node in order:
-            grad = table.pop(node, None)
-            if grad is None:
-                continue
-            if node.hooks is not None:
-                grad = _run_hooks(node.hooks, grad)
-            if wanted is None:
-                if node.retained is not None and (tensor := node.retained()) is not None:
-                    found[tensor] = grad
-            elif node in wanted:
-                found[node] = grad
-            if useful is not None and node not in walked:
-                continue
-            for position, g in node.input_gradients(grad, useful, not retain_graph):
-                table.add(node.edges[position], g)
-                for observer in observers:
-                    observer.gradient_contributed(node, position, grad, g)
-            if not retain_graph:
-                node.free()
-        for leaf, grad in table.items():
-            if wanted is None or leaf in wanted:
-                hooks = leaf._hooks if leaf_hooks else None
-                found[leaf] = grad if hooks is None else _run_hooks(hooks, grad)
+    for node in order:
+        grad = table.pop(node, None)
+        if grad is None:
+            continue
+        if node.hooks is not None:
+            grad = _run_hooks(node.hooks, grad)
+        if wanted is None:
+            if node.retained is not None and (tensor := node.retained()) is not None:
+                found[tensor] = grad
+        elif node in wanted:
+            found[node] = grad
+        if useful is not None and node not in walked:
+            continue
+        for position, g in node.input_gradients(grad, useful, not retain_graph):
+            if g._data.shape != node.input_shapes[position]:
+                g = node.unbroadcast(g, position)
+            edge = node.edges[position]
+            if edge in table:
+                table.add(edge, g)
+            else:
+                table[edge] = g
+            for observer in observers:
+                observer.gradient_contributed(node, position, grad, g)
+        if not retain_graph:
+            node.free()
+    for leaf, grad in table.items():
+        if wanted is None or leaf in wanted:
+            hooks = leaf._hooks if leaf_hooks else None
+            found[leaf] = grad if hooks is None else _run_hooks(hooks, grad)
     return found
 
 
-class _GradientTable:
+class _GradientTable(dict[Any, Variable]):
     """The gradients that have arrived so far, per node or leaf.
 
     The first to arrive may belong to somebody else; the second makes a sum of the table's own, and only into such a sum
     later ones are added in place (never when somebody may be looking at the parts: `keep_all`).
     """
 
+    __slots__ = ("_keep_all", "_own")
+
     def __init__(self, keep_all: bool) -> None:
-        self._sums: dict[Any, Variable] = {}
         self._own: set[Any] = set()
         self._keep_all = keep_all
-        self.items, self.pop = self._sums.items, self._sums.pop
 
     def add(self, key: Any, grad: Variable) -> None:
-        have = self._sums.get(key)
-        if have is None:
-            self._sums[key] = grad
-        elif key in self._own:
+        """Add to what has arrived already."""
+        have: Any = self[key]
+        if key in self._own:
             np.add(have._data, grad._data, out=have._data)
-        else:
-            self._sums[key] = have + grad
-            if not self._keep_all:
-                self._own.add(key)
+            return
+        self[key] = have + grad
+        if not self._keep_all:
+            self._own.add(key)
 
 
-def _youngest_first(roots: Iterable[Node]) -> list[Node]:
+def _newest_first(roots: set[Node]) -> list[Node]:
     """All nodes below the roots, in reverse topological order; a loop and a sort, for graphs a million nodes deep."""
-    seen = set(roots)
-    stack = list(seen)
+    found = set(roots)
+    stack = list(found)
     while stack:
         for edge in stack.pop().edges:
-            if type(edge) is Node and edge not in seen:
-                seen.add(edge)
+            if type(edge) is Node and edge not in found:
+                found.add(edge)
                 stack.append(edge)
-    return sorted(seen, key=attrgetter("age"), reverse=True)
+    return sorted(found, key=attrgetter("age"), reverse=True)
 
 
 def _leading_to(wanted: set[Any], order: list[Node]) -> set[Any]:
@@ -224,7 +239,7 @@ def _leading_to(wanted: set[Any], order: list[Node]) -> set[Any]:
 
 def _check_alive(call: str, nodes: Iterable[Node]) -> None:
     for node in nodes:
-        if node.freed:
+        if node.saved is None:
             raise GraphError(
                 restate(
                     call,

@@ -18,7 +18,7 @@ import numpy as np
 
 from tensorgrad.autograd.observer import Observer, Scope
 from tensorgrad.autograd.op import ALL_INPUTS, OUTPUT, RESIDUALS, Op
-from tensorgrad.autograd.versions import Aliases, Version, add_detached, add_view, lies_within, same_memory, version_of
+from tensorgrad.autograd.versions import Aliases, Version, add_detached, add_view, lies_within, version_of
 from tensorgrad.errors import (
     DTypeError,
     GraphError,
@@ -117,14 +117,14 @@ class set_grad_enabled(ContextDecorator):
             def generate(*args: Any, **kwargs: Any) -> Any:
                 return (yield from _in_steps(function(*args, **kwargs), self.enabled))
 
-            return generate
+            return generate  # type: ignore[return-value]
         if inspect.iscoroutinefunction(function):
 
             @functools.wraps(function)
             async def work(*args: Any, **kwargs: Any) -> Any:
                 return await _in_steps(function(*args, **kwargs), self.enabled)
 
-            return work
+            return work  # type: ignore[return-value]
         return super().__call__(function)
 
     def _recreate_cm(self) -> "set_grad_enabled":
@@ -286,7 +286,7 @@ def reconfigured() -> None:
 
 # ------------------------------------------------------------------------------------------------------------ the graph
 
-_age = itertools.count()
+_next_age = itertools.count().__next__
 
 
 class Saved:
@@ -308,15 +308,16 @@ class Saved:
 
     def restore(self, source: "Node | Variable | None") -> Variable | None:
         """The value as a Variable with its history, so that rules can be differentiated again; None if it is lost."""
-        leaf = source is not None and type(source) is not Node
-        if self.version.current:
-            if leaf:
-                return source
-            tensor = wrap(self.array, source is not None, source)
-            tensor._version = self.version
-            return tensor
-        array = self.version.value(self.array)
-        return None if array is None or leaf else wrap(array, source is not None, source)
+        node = source if type(source) is Node else None
+        current = self.version.current
+        if source is not None and node is None:
+            return source if current else None  # type: ignore[return-value]  # a leaf
+        array = self.array if current else self.version.value(self.array)
+        if array is None:
+            return None
+        tensor = wrap(array, node is not None, node)
+        tensor._version = self.version if current else None
+        return tensor
 
 
 class Node:
@@ -346,21 +347,32 @@ class Node:
     )
 
     def __init__(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
+        # This runs once per recorded op, so it is made of what costs least.
+        data = output._data
         self.op = op
-        self.age = next(_age)
-        self.shape, self.dtype = output._data.shape, output._data.dtype
+        self.age = _next_age()
+        self.shape = data.shape
+        self.dtype = data.dtype
         self.name: str | None = None
         self.hooks: dict[int, Hook] | None = None
         self.retained: weakref.ref[Variable] | None = None
-        edges, shapes = [], []
+        edges: list[Node | Variable | None] = []
+        shapes = []
         for x in inputs:
             edges.append((x._node or x) if x._requires_grad else None)
             shapes.append(x._data.shape)
-        self.edges, self.input_shapes = tuple(edges), tuple(shapes)
+        self.edges = tuple(edges)
+        self.input_shapes = tuple(shapes)
         self.saved: dict[int, Saved] | None = {}
-        for k in op.kept(op.needs):
+        kept = op.known.get(op.needs)
+        for k in op.kept(op.needs) if kept is None else kept:
+            if k != OUTPUT:
+                self.saved[k] = Saved(inputs[k], edges[k])
+                continue
+            if output._aliases is None:  # nobody else has it yet: as version_of(output), without its lock
+                output._version = Version()
             # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
-            self.saved[k] = Saved(output, None) if k == OUTPUT else Saved(inputs[k], edges[k])
+            self.saved[k] = Saved(output, None)
 
     @property
     def freed(self) -> bool:
@@ -375,7 +387,7 @@ class Node:
     def value(self, k: int, position: int) -> Any:
         """What a rule asked for under source `k`, for the input at `position`."""
         if k >= 0 or k == OUTPUT:
-            saved = self.saved[k]
+            saved = self.saved[k]  # type: ignore[index]
             value = saved.restore(self if k == OUTPUT else saved.source)
             if value is None:
                 raise GraphError(_changed_in_place(self.op, k, saved))
@@ -391,56 +403,50 @@ class Node:
     ) -> Iterable[tuple[int, Variable]]:
         """Per input that wants one: its position, and the vector–Jacobian product of the op for it.
 
+        Where an input was broadcast, that still has the shape of the output: see `unbroadcast`.
+
         `last` says that nobody will ask again: what was kept may be let go on the way.
         """
-        op = self.op
+        op: Any = self.op
+        rules, end = op.rules, len(op.rules) - 1
         if op.together:
             edges = enumerate(self.edges)
             wanted = [k for k, edge in edges if edge is not None and (only is None or edge in only)]
             return op.backward_together(grad, op.residuals, wanted, last)
-        return self._gradients_by_rules(grad, only)
-
-    def _gradients_by_rules(
-        self, grad: Variable, only: "Container[Node | Variable] | None"
-    ) -> Iterator[tuple[int, Variable]]:
-        op, rules, last = self.op, self.op.rules, len(self.op.rules) - 1  # as op.rule(position), without the call
+        found = []
         for position, edge in enumerate(self.edges):
             if edge is None or (only is not None and edge not in only):
                 continue
-            rule = rules[position if position < last else last]
+            rule = rules[position if position < end else end]  # as op.rule(position), without the call
             if rule is None:
                 continue
             values = []
             for k in rule.wants:
                 values.append(self.value(k, position))
-            g = rule.backward(op, grad, *values)
-            shape = self.input_shapes[position]
-            if g._data.shape != shape:
-                for observer in _mode.observers:
-                    observer.gradient_summed(self, position, g._data.shape)
-                g = _unbroadcast(op, g, shape, position)
-            yield position, g
+            found.append((position, rule.backward(op, grad, *values)))
+        return found
 
-
-def _unbroadcast(op: Op, grad: Variable, shape: tuple[int, ...], position: int) -> Variable:
-    """Sum over the axes along which an input of `shape` was broadcast."""
-    have = grad._data.shape
-    lead = len(have) - len(shape)
-    if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:], strict=True)):
-        raise ShapeError(
-            restate(
-                op.name,
-                f"backward_{op.input_name(position).split('[')[0]} returned a gradient that doesn't fit its input",
-                expected=f"shape {shape}, or one that {shape} broadcasts to",
-                fix="correct the op's gradient rule",
-                gradient=grad,
+    def unbroadcast(self, grad: Any, position: int) -> Variable:
+        """Sum over the axes along which the input at `position` was broadcast."""
+        op, shape, have = self.op, self.input_shapes[position], grad._data.shape
+        for observer in _mode.observers:
+            observer.gradient_summed(self, position, have)
+        lead = len(have) - len(shape)
+        if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:], strict=True)):
+            raise ShapeError(
+                restate(
+                    op.name,
+                    f"backward_{op.input_name(position).split('[')[0]} returned a gradient that doesn't fit its input",
+                    expected=f"shape {shape}, or one that {shape} broadcasts to",
+                    fix="correct the op's gradient rule",
+                    gradient=grad,
+                )
             )
+        # (lead..., m...) -> (n...)
+        axes = tuple(range(lead)) + tuple(
+            lead + k for k, (n, m) in enumerate(zip(shape, have[lead:], strict=True)) if n != m
         )
-    # (lead..., m...) -> (n...)
-    axes = tuple(range(lead)) + tuple(
-        lead + k for k, (n, m) in enumerate(zip(shape, have[lead:], strict=True)) if n != m
-    )
-    return grad.sum(axes, keepdims=True).reshape(shape)
+        return grad.sum(axes, keepdims=True).reshape(shape)
 
 
 # ------------------------------------------------------------------------------------------------------------- the door
@@ -460,7 +466,10 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     Raises:
         ShapeError, DTypeError, RangeError, OutOfMemoryError: the call restated, where NumPy or a kernel refused it.
     """
-    op, mode = op_class(**params), _mode
+    # As op_class(**params) and wrap(data), without the calls: this runs once per op.
+    op, mode = _new(op_class), _mode
+    if params:
+        op.__dict__ = params
     # One loop, here and in Node: before Python 3.12 a comprehension costs a call.
     arrays, needs = [], []
     for x in inputs:
@@ -479,11 +488,13 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         raise _restated(op, inputs, error) from error
     if type(data) is not np.ndarray:
         data = np.asarray(data)  # NumPy turns 0-d results into scalars
-    output = wrap(data)
+    output = _new(_result_class)
+    output._data = data
+    output._requires_grad = recorded
+    output._node = output._version = output._aliases = output._hooks = output._grad = output.name = None
     if data.base is not None or op.aliases:
         note_shared_memory(output, inputs, recorded)
     if recorded:
-        output._requires_grad = True
         output._node = Node(op, inputs, output)
     for observer in mode.observers:
         observer.op_applied(op, inputs, output)
@@ -493,9 +504,12 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
 def note_shared_memory(output: Variable, inputs: tuple[Variable, ...], recorded: bool) -> None:
     """Where the output is a view of an input, in-place changes of one concern the other."""
     data = output._data
+    base = data.base
     for x in inputs:
-        # (Several inputs may be parts of one array of the user's.)
-        if same_memory(data, x._data) and (len(inputs) == 1 or lies_within(data, x._data)):
+        array = x._data
+        # As same_memory(data, array), without the call. (Several inputs may be parts of one array of the user's.)
+        shared = data is array or (base is not None and (base is array or base is array.base))
+        if shared and (len(inputs) == 1 or lies_within(data, array)):
             if recorded or not x._requires_grad:
                 add_view(output, x)
             else:  # a view under no_grad: the gradient of x doesn't flow through it

@@ -52,7 +52,8 @@ class Op:
     variadic: ClassVar[bool] = False
     rules: ClassVar[tuple[Rule | None, ...]] = ()
     together: ClassVar[bool] = False
-    _kept: ClassVar[dict[tuple[bool, ...], tuple[int, ...]]] = {}
+    known: ClassVar[dict[tuple[bool, ...], tuple[int, ...]]] = {}
+    """What `kept` has found so far."""
 
     needs: tuple[bool, ...] = ()
     residuals: Any = None
@@ -70,7 +71,7 @@ class Op:
         cls.rules = tuple(cls._read_rule(name) for name in cls.inputs)
         cls.together = hasattr(cls, "backward_together")
         cls.differentiable = cls.together or any(cls.rules)
-        cls._kept = {}
+        cls.known = {}
 
     @classmethod
     def _read_rule(cls, input_name: str) -> Rule | None:
@@ -86,12 +87,12 @@ class Op:
     @classmethod
     def kept(cls, needs: tuple[bool, ...]) -> tuple[int, ...]:
         """What backward needs where the inputs in `needs` want a gradient: positions of inputs, and OUTPUT for z."""
-        kept = cls._kept.get(needs)
+        kept = cls.known.get(needs)
         if kept is None:
             rules = [cls.rule(position) for position, needed in enumerate(needs) if needed]
             sources = {k for rule in rules if rule is not None for k in rule.wants}
             inputs = range(len(needs)) if ALL_INPUTS in sources else sorted(k for k in sources if k >= 0)
-            kept = cls._kept[needs] = (*inputs, OUTPUT) if OUTPUT in sources else tuple(inputs)
+            kept = cls.known[needs] = (*inputs, OUTPUT) if OUTPUT in sources else tuple(inputs)
         return kept
 
     @classmethod

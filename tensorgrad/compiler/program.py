@@ -163,7 +163,7 @@ def names_given(value: Any) -> bool:
 
 def _is_plain(value: Any) -> bool:
     """Whether the value is written out: a number, or sizes and paddings."""
-    if isinstance(value, tuple):
+    if type(value) is tuple:
         return all(map(_is_plain, value))
     return value is None or type(value) in (bool, int)
 

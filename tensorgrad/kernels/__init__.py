@@ -4,10 +4,8 @@ A module of kernels is imported at its first use, since importing numba takes lo
 
 >>> import numpy as np
 >>> from tensorgrad import kernels
->>> x, w = np.ones((1, 1, 4, 4), np.float32), np.ones((1, 1, 3, 3), np.float32)
->>> kernels.convolution.forward(x, w, None)
-array([[[[9., 9.],
-         [9., 9.]]]], dtype=float32)
+>>> kernels.pointwise.relu(np.array([-1.0, 2.0]))
+array([0., 2.])
 """
 
 import time
@@ -44,11 +42,11 @@ OTHERS = {"dispatch": "jit.dispatch", "sums": "reduce.sums", "reference": "refer
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name in MODULES:
-        return imported(MODULES[name])
-    if name in OTHERS:
-        return imported(f"{__name__}.{OTHERS[name]}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in MODULES and name not in OTHERS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    # An attribute from now on, which Python finds without asking here again.
+    module = globals()[name] = imported(MODULES[name] if name in MODULES else f"{__name__}.{OTHERS[name]}")
+    return module
 
 
 Samples = Callable[[str], Iterable[tuple[str, Callable[[], object]]]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import string
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.kernels.reduce.sums import TERMS, product_in_parts
 from tensorgrad.ops.elementwise.activations import rectified, relu_gradient
-from tensorgrad.ops.operands import TensorLike, floating_pair, in_one_dtype, pair, quiet, widened
+from tensorgrad.ops.operands import HALF, TensorLike, alike, floating_pair, in_one_dtype, pair, quiet, widened
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -33,7 +33,6 @@ class MatMul(Op):
     symbol, formula = "@", "z = x · y"
     derivatives = ("∂L/∂x = ∂L/∂z · yᵀ", "∂L/∂y = xᵀ · ∂L/∂z")
 
-    @widened
     def forward(self, x, y):
         return _product(x, y)
 
@@ -50,7 +49,6 @@ class Linear(Op):
     symbol, formula = "linear", "z = x · wᵀ + b"
     derivatives = ("∂L/∂x = ∂L/∂z · w", "∂L/∂w = ∂L/∂zᵀ · x", "∂L/∂b = Σ ∂L/∂z")
 
-    @widened
     def forward(self, x, w, b=None):
         return _product(x, w.T, b)
 
@@ -71,7 +69,6 @@ class LinearGradWeight(Op):
     symbol, formula = "@ʷ", "z = gᵀ · x"
     derivatives = ("∂L/∂g = x · ∂L/∂zᵀ", "∂L/∂x = g · ∂L/∂z")
 
-    @widened
     def forward(self, g, x):
         return _product(g.T, x)
 
@@ -90,14 +87,14 @@ def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None 
     if _is_large(g, w):
         return kernels.linear.gradients(g, x, w, z)
     g = g if z is None else relu_gradient(g, z)
-    return _product_like_ops(g, w), _product_like_ops(g.T, x), kernels.sums.total(g, (0,))
+    return _product(g, w), _product(g.T, x), kernels.sums.total(g, (0,))
 
 
 def rectified_linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
     """The array max(x · wᵀ + b, 0): a linear layer and the rectifier behind it, in one call."""
     if _is_large(x, w.T):
         return kernels.matmul.product(x, w.T, b, rectified=True)
-    return rectified(_product_like_ops(x, w.T, b))
+    return rectified(_product(x, w.T, b))
 
 
 def _is_large(x: np.ndarray, y: np.ndarray) -> bool:
@@ -106,23 +103,22 @@ def _is_large(x: np.ndarray, y: np.ndarray) -> bool:
 
 
 def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """x · y + bias, in the kernel that suits."""
-    return kernels.matmul.product(x, y, bias) if _is_large(x, y) else _numpy_product(x, y, bias)
-
-
-@quiet
-def _product_like_ops(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """`_product`, for float16 made in float32 and rounded back, as the ops that are `widened` do."""
-    if x.dtype != np.float16:
-        return _product(x, y, bias)
-    bias = None if bias is None else bias.astype(np.float32)
-    return _product(x.astype(np.float32), y.astype(np.float32), bias).astype(np.float16)
+    """x · y + bias, in the kernel that suits; float16 is computed in float32 and rounded back."""
+    if _is_large(x, y):
+        return kernels.matmul.product(x, y, bias)
+    return _half_product(x, y, bias) if x.dtype.char == HALF else _numpy_product(x, y, bias)
 
 
 @quiet
 def _numpy_product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     z = np.matmul(x, y) if x.shape[-1] <= TERMS else product_in_parts(np.matmul, x, y)
     return z if bias is None else z + bias
+
+
+@quiet
+def _half_product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    bias = None if bias is None else bias.astype(np.float32)
+    return _product(x.astype(np.float32), y.astype(np.float32), bias).astype(np.float16)
 
 
 class Einsum(Op):
@@ -206,24 +202,29 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     >>> tg.linear(tg.tensor([1.0, 2.0]), tg.tensor([[3.0, 4.0]]), tg.tensor([0.5]))
     tensor([11.5])
     """
+    operands: tuple[Any, Any, Any] = (x, weight, bias) if alike(x, weight, bias) else _promoted(x, weight, bias)
+    a, w, b = operands
+    shape, sizes = a._data.shape, w._data.shape
+    if len(sizes) != 2 or not shape or shape[-1] != sizes[1]:
+        expected, fix = "x (..., I) and weight (O, I)", "flatten images first: nn.Flatten()" if len(shape) > 2 else ""
+        raise ShapeError(restate("linear", "the sizes don't fit", expected=expected, fix=fix, x=a, weight=w))
+    if b is not None and b._data.shape != sizes[:1]:
+        expected = f"bias ({sizes[0]},)"
+        raise ShapeError(restate("linear", "one bias per output is needed", expected=expected, weight=w, bias=b))
+    # (..., I) -> (N, I): one product of matrices, not one per batch, forward and backward
+    rows = a if len(shape) == 2 else a.reshape(math.prod(shape[:-1]), shape[-1])
+    z = apply(Linear, rows, w) if b is None else apply(Linear, rows, w, b)
+    # (N, O) -> (..., O)
+    return z if len(shape) == 2 else z.reshape(*shape[:-1], sizes[0])
+
+
+def _promoted(x: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
+    """The operands of a linear layer in the one float dtype that they promote to."""
     x, weight = floating_pair(x, weight)
     if bias is not None:
         x, bias = floating_pair(x, bias)
         weight, bias = floating_pair(weight, bias)
-    shape, sizes = x._data.shape, weight._data.shape
-    if len(sizes) != 2 or not shape or shape[-1] != sizes[1]:
-        expected, fix = "x (..., I) and weight (O, I)", "flatten images first: nn.Flatten()" if x.ndim > 2 else ""
-        raise ShapeError(restate("linear", "the sizes don't fit", expected=expected, fix=fix, x=x, weight=weight))
-    if bias is not None and bias._data.shape != sizes[:1]:
-        expected = f"bias ({sizes[0]},)"
-        raise ShapeError(
-            restate("linear", "one bias per output is needed", expected=expected, weight=weight, bias=bias)
-        )
-    # (..., I) -> (N, I): one product of matrices, not one per batch, forward and backward
-    rows = x if len(shape) == 2 else x.reshape(math.prod(shape[:-1]), shape[-1])
-    z = apply(Linear, rows, weight) if bias is None else apply(Linear, rows, weight, bias)
-    # (N, O) -> (..., O)
-    return z if len(shape) == 2 else z.reshape(*shape[:-1], sizes[0])
+    return x, weight, bias
 
 
 def einsum(subscripts: str, *operands: TensorLike) -> Tensor:
@@ -246,7 +247,7 @@ def _explicit(subscripts: str, operands: list[Tensor]) -> str:
     """The subscripts with an output, and with fresh labels in place of each ellipsis."""
 
     def refuse(problem: str) -> ShapeError:
-        arguments = {f"operands[{k}]": x for k, x in enumerate(operands)}
+        arguments: dict[str, Any] = {f"operands[{k}]": x for k, x in enumerate(operands)}
         return ShapeError(restate("einsum", problem, subscripts=subscripts, **arguments))
 
     inputs, arrow, output = subscripts.replace(" ", "").partition("->")

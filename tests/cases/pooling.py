@@ -71,7 +71,7 @@ def errors(function, x):
         bad(lambda: function(x, 0), tg.ArgumentError, name, "kernel_size", "at least 1"),
         bad(lambda: function(x, 2.0), tg.DTypeError, name, "kernel_size", "whole numbers"),
         bad(lambda: function(x, 2, stride=0), tg.ArgumentError, name, "stride"),
-        bad(lambda: function(x, 2, padding=2), tg.ArgumentError, name, "padding is too large"),
+        bad(lambda: function(x, 2, padding=2), tg.ArgumentError, name, "padding must be at most half the kernel"),
         bad(lambda: function(x, 2, padding=-1), tg.ArgumentError, name, "padding"),
         bad(lambda: function(x, (2, 2, 2)), tg.ArgumentError, name, "3 entries"),
         bad(lambda: function(x[..., :0], 1), tg.ShapeError, name),

@@ -205,9 +205,10 @@ def test_a_damaged_variant_is_forgotten_and_the_others_stay(files, tmp_path):
 
 GATHER = """
 import numpy as np
-from tensorgrad import kernels
+from tensorgrad import kernels, windows
 x = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
-print(kernels.pooling.gather(x, np.array([3, 0], np.int32).reshape(2, 1, 1, 1)).ravel())
+places, window = np.array([3, 0], np.int32).reshape(2, 1, 1, 1), windows.Window.halving((2, 2))
+print(kernels.pooling.gather(x, places, window).ravel())
 """
 
 

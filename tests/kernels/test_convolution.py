@@ -9,7 +9,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
 from tensorgrad.kernels import reference
 from tensorgrad.kernels.conv import convolution
 from tensorgrad.kernels.jit import dispatch
-from tensorgrad.windows import conv_padding
+from tensorgrad.windows import Window, conv_padding, convolution as convolution_window
 
 
 class Layer(NamedTuple):
@@ -25,6 +25,10 @@ class Layer(NamedTuple):
     @property
     def arguments(self):
         return self.stride, self.padding, self.dilation, self.groups
+
+    @property
+    def window(self):
+        return Window.fitting("conv2d", self.x[2:], self.w[2:], *self.arguments)
 
 
 def same(*kernel):
@@ -88,21 +92,27 @@ def draw(layer, dtype=np.float64, seed=0):
     return x, w, bias, g
 
 
-def trio(module, prefix, layer, x, w, bias, g):
-    """The results of all three kernels, or of all three twins."""
-    forward, grad_input, grad_weight = (
-        getattr(module, prefix + name) for name in ("forward", "grad_input", "grad_weight")
-    )
+def kernels(layer, x, w, bias, g):
+    """The results of all three kernels."""
     return {
-        "forward": forward(x, w, bias, *layer.arguments),
-        "grad_input": grad_input(g, w, layer.x[2:], *layer.arguments),
-        "grad_weight": grad_weight(x, g, layer.w[2:], *layer.arguments),
+        "forward": convolution.forward(x, w, bias, layer.window),
+        "grad_input": convolution.grad_input(g, w, layer.window),
+        "grad_weight": convolution.grad_weight(x, g, layer.window),
+    }
+
+
+def references(layer, x, w, bias, g):
+    """The same by the references."""
+    return {
+        "forward": reference.conv_forward(x, w, bias, *layer.arguments),
+        "grad_input": reference.conv_grad_input(g, w, layer.x[2:], *layer.arguments),
+        "grad_weight": reference.conv_grad_weight(x, g, layer.w[2:], *layer.arguments),
     }
 
 
 def assert_close(ours, expected, layer, *arrays):
     """Within a few units in the last place of the same sums taken over absolute values."""
-    scale = trio(reference, "conv_", layer, *(np.abs(array).astype(np.float64) for array in arrays))
+    scale = references(layer, *(np.abs(array).astype(np.float64) for array in arrays))
     for name, result in ours.items():
         assert result.shape == expected[name].shape
         assert (np.abs(result - expected[name]) <= 8 * np.finfo(result.dtype).eps * scale[name]).all(), name
@@ -110,10 +120,10 @@ def assert_close(ours, expected, layer, *arrays):
 
 @EVERY_DTYPE
 @EVERY_LAYER
-def test_kernels_compute_what_their_twins_state(layer, dtype):
+def test_kernels_compute_what_their_references_state(layer, dtype):
     arrays = draw(layer, dtype)
-    ours = trio(convolution, "", layer, *arrays)
-    expected = trio(reference, "conv_", layer, *(array.astype(np.float64) for array in arrays))
+    ours = kernels(layer, *arrays)
+    expected = references(layer, *(array.astype(np.float64) for array in arrays))
     assert all(result.dtype == dtype and result.flags.c_contiguous for result in ours.values())
     assert_close(ours, expected, layer, *arrays)
 
@@ -121,7 +131,7 @@ def test_kernels_compute_what_their_twins_state(layer, dtype):
 @EVERY_LAYER
 def test_gradients_are_the_adjoints_of_forward(layer):
     x, w, _, g = draw(layer, seed=1)
-    results = trio(convolution, "", layer, x, w, None, g)
+    results = kernels(layer, x, w, None, g)
     products = [
         np.vdot(results["forward"], g),
         np.vdot(x, results["grad_input"]),
@@ -133,7 +143,7 @@ def test_gradients_are_the_adjoints_of_forward(layer):
 def test_forward_against_a_sum_written_out():
     layer = LAYERS["dilation and stride"]
     x, w, bias, _ = draw(layer, seed=2)
-    y = convolution.forward(x, w, bias, *layer.arguments)
+    y = convolution.forward(x, w, bias, layer.window)
     (sh, sw), ((top, _), (left, _)), (dh, dw), _ = layer.arguments
     for n, k, p, q in ((0, 0, 0, 0), (1, 4, 2, 1), (0, 2, *(size - 1 for size in y.shape[2:]))):
         total = bias[k]
@@ -157,7 +167,7 @@ def test_the_trio_agrees_with_pytorch(layer, dtype):
     y = torch.nn.functional.conv2d(padded, w, bias, layer.stride, 0, layer.dilation, layer.groups)
     y.backward(g)
     expected = {"forward": y.detach().numpy(), "grad_input": x.grad.numpy(), "grad_weight": w.grad.numpy()}
-    assert_close(trio(convolution, "", layer, *arrays), expected, layer, *arrays)
+    assert_close(kernels(layer, *arrays), expected, layer, *arrays)
 
 
 NONFINITE = [
@@ -174,13 +184,13 @@ PARALLEL = pytest.mark.parametrize("layer", [LAYERS[name] for name in ("parallel
 
 @pytest.mark.parametrize("which", ["x", "w", "g"])
 @pytest.mark.parametrize("layer", [LAYERS[name] for name in NONFINITE], ids=NONFINITE)
-def test_nan_and_infinity_come_through_as_in_the_twin(layer, which):
+def test_nan_and_infinity_come_through_as_in_the_reference(layer, which):
     x, w, bias, g = draw(layer, seed=4)
     poisoned = {"x": x, "w": w, "g": g}[which]
     places = np.random.default_rng(5).choice(poisoned.size, 3, replace=False)
     poisoned.ravel()[places] = np.nan, np.inf, -np.inf
     with np.errstate(invalid="ignore"):
-        ours, expected = (trio(*room, layer, x, w, bias, g) for room in ((convolution, ""), (reference, "conv_")))
+        ours, expected = (results(layer, x, w, bias, g) for results in (kernels, references))
     reached = {"x": ("forward", "grad_weight"), "w": ("forward", "grad_input"), "g": ("grad_input", "grad_weight")}
     for name, result in ours.items():
         np.testing.assert_allclose(result, expected[name], rtol=1e-11, atol=1e-11, err_msg=name)
@@ -190,7 +200,7 @@ def test_nan_and_infinity_come_through_as_in_the_twin(layer, which):
 @PARALLEL
 def test_any_layout_of_the_inputs(layer):
     x, w, bias, g = draw(layer, seed=6)
-    expected = trio(convolution, "", layer, x, w, bias, g)
+    expected = kernels(layer, x, w, bias, g)
     frozen = [array.copy() for array in (x, w, bias, g)]
     for array in frozen:
         array.setflags(write=False)
@@ -202,7 +212,7 @@ def test_any_layout_of_the_inputs(layer):
         "every other": [np.repeat(array, 2, axis=-1)[..., ::2] for array in (x, w, bias, g)],
     }
     for layout, arrays in layouts.items():
-        for name, result in trio(convolution, "", layer, *arrays).items():
+        for name, result in kernels(layer, *arrays).items():
             np.testing.assert_array_equal(result, expected[name], err_msg=f"{layout}: {name}")
             assert result.dtype == np.dtype(np.float64) and result.dtype.isnative
 
@@ -210,22 +220,22 @@ def test_any_layout_of_the_inputs(layer):
 @PARALLEL
 def test_the_same_bits_in_every_run(layer):
     arrays = draw(layer, np.float32, seed=7)
-    first = trio(convolution, "", layer, *arrays)
+    first = kernels(layer, *arrays)
     for _ in range(20):
-        for name, result in trio(convolution, "", layer, *arrays).items():
+        for name, result in kernels(layer, *arrays).items():
             assert result.tobytes() == first[name].tobytes(), name
 
 
 @PARALLEL
 def test_eight_threads_at_once_get_what_one_gets(layer):
     inputs = [draw(layer, np.float32, seed) for seed in range(8)]
-    expected = [trio(convolution, "", layer, *arrays) for arrays in inputs]
+    expected = [kernels(layer, *arrays) for arrays in inputs]
     wrong, start = [], threading.Barrier(8)
 
     def work(index):
         start.wait()
         for _ in range(20):
-            results = trio(convolution, "", layer, *inputs[index])
+            results = kernels(layer, *inputs[index])
             wrong.extend(name for name in results if results[name].tobytes() != expected[index][name].tobytes())
 
     threads = [threading.Thread(target=work, args=(index,)) for index in range(8)]
@@ -239,29 +249,48 @@ def test_eight_threads_at_once_get_what_one_gets(layer):
 X, W, G = np.ones((2, 4, 5, 5)), np.ones((6, 2, 3, 3)), np.ones((2, 6, 3, 3))
 
 
+def window_of(x=X, w=W, bias=None, stride=1, padding=0, dilation=1, groups=2):
+    """The window of a public call with such arrays."""
+    biases = None if bias is None else bias.shape
+    return convolution_window("conv2d", 2, x.shape, w.shape, biases, stride, padding, dilation, groups)
+
+
+WINDOW = window_of()
+
+
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
-        (lambda: convolution.forward(X, W), ShapeError, "x has 4 channels, w takes 2 · groups = 2"),
-        (lambda: convolution.forward(X, W, groups=4), ShapeError, "groups doesn't divide"),
-        (lambda: convolution.forward(X, W, groups=0), ArgumentError, "groups is too small"),
-        (lambda: convolution.forward(X[0], W, groups=2), ShapeError, "number of dimensions"),
-        (lambda: convolution.forward(X, W, np.ones(5), groups=2), ShapeError, r"bias \(6,\)"),
-        (lambda: convolution.forward(X, W, stride=(0, 1), groups=2), ArgumentError, "stride is too small"),
-        (lambda: convolution.forward(X, W, dilation=(1, -1), groups=2), ArgumentError, "dilation is too small"),
-        (lambda: convolution.forward(X, W, dilation=(3, 1), groups=2), ShapeError, "doesn't fit"),
-        (lambda: convolution.forward(X[:, :0], W[:, :0]), ShapeError, "empty"),
-        (lambda: convolution.forward(X, W[:0], groups=2), ShapeError, "empty"),
-        (lambda: convolution.forward(X.astype(np.float32), W, groups=2), DTypeError, "float32 or float64"),
-        (lambda: convolution.forward(X.astype(int), W.astype(int), groups=2), DTypeError, "float32 or float64"),
-        (lambda: convolution.grad_input(G, W, (6, 5), groups=2), ShapeError, r"g \(2, 6, 4, 3\)"),
-        (lambda: convolution.grad_input(G[0], W, (5, 5), groups=2), ShapeError, "g isn't shaped"),
-        (lambda: convolution.grad_input(G[:, :5], W, (5, 5), groups=2), ShapeError, "g isn't shaped"),
-        (lambda: convolution.grad_weight(X, G, (2, 3), groups=2), ShapeError, r"g \(2, 6, 4, 3\)"),
-        (lambda: convolution.grad_weight(X, G[:1], (3, 3), groups=2), ShapeError, "g isn't shaped"),
-        (lambda: convolution.grad_weight(X, G, (3, 3), groups=4), ShapeError, "groups doesn't divide"),
-        (lambda: convolution.grad_weight(X, G, (3, 3), groups=0), ArgumentError, "groups is too small"),
-        (lambda: convolution.grad_weight(X, G[0], (3, 3), groups=2), ShapeError, "conv2d_grad_weight"),
+        (lambda: window_of(groups=1), ShapeError, "x has 4 channels, the filters take 2 in each of 1 group"),
+        (lambda: window_of(groups=4), ShapeError, "x has 4 channels, the filters take 2 in each of 4 group"),
+        (lambda: window_of(w=W[:5]), ShapeError, "a multiple of groups"),
+        (lambda: window_of(groups=0), ArgumentError, "groups must be at least 1"),
+        (lambda: window_of(X[0, 0]), ShapeError, "number of axes"),
+        (lambda: window_of(bias=np.ones(5)), ShapeError, r"bias of shape \(6,\)"),
+        (lambda: window_of(stride=(0, 1)), ArgumentError, "stride must be at least 1"),
+        (lambda: window_of(dilation=(1, -1)), ArgumentError, "dilation must be at least 1"),
+        (lambda: window_of(dilation=(3, 1)), ShapeError, "doesn't fit"),
+        (lambda: window_of(X[:, :0], W[:, :0]), ShapeError, "empty"),
+        (lambda: window_of(X, W[:0]), ShapeError, "empty"),
+        (lambda: convolution.forward(X[:, :3], W, None, WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.forward(X[:, :2], W[:, :1], None, WINDOW._replace(groups=1)), ShapeError, "don't fit"),
+        (lambda: convolution.forward(X, W[:5], None, WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.forward(X, W[..., :2], None, WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.forward(X[..., :4], W, None, WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.forward(X[0], W, None, WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.forward(X[:, :0], W[:, :0], None, WINDOW), ShapeError, "don't fit"),
+        (lambda: convolution.forward(X, W[:0], None, WINDOW), ShapeError, "don't fit"),
+        (lambda: convolution.forward(X, W, np.ones(5), WINDOW), ShapeError, r"bias \(6,\)"),
+        (lambda: convolution.forward(X.astype(np.float32), W, None, WINDOW), DTypeError, "float32 or float64"),
+        (lambda: convolution.forward(X.astype(int), W.astype(int), None, WINDOW), DTypeError, "float32 or float64"),
+        (lambda: convolution.grad_input(G[:, :, :2], W, WINDOW), ShapeError, r"y \(N, K, 3, 3\)"),
+        (lambda: convolution.grad_input(G[0], W, WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.grad_input(G[:, :5], W, WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.grad_weight(X, G[..., :2], WINDOW), ShapeError, r"y \(N, K, 3, 3\)"),
+        (lambda: convolution.grad_weight(X, G[:1], WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.grad_weight(X[:, :3], G, WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.grad_weight(X, G[:, :5], WINDOW), ShapeError, "the arrays don't fit the window"),
+        (lambda: convolution.grad_weight(X, G[0], WINDOW), ShapeError, "conv2d_grad_weight"),
     ],
 )
 def test_errors_restate_the_call(call, error, match):
@@ -272,12 +301,13 @@ def test_errors_restate_the_call(call, error, match):
 @pytest.mark.parametrize(("count", "channels", "filters"), [(3, 6, 4), (1, 32, 64)], ids=["little work", "one image"])
 def test_these_weight_gradients_have_the_same_bits_with_any_number_of_threads(count, channels, filters):
     rng = np.random.default_rng(5)
-    x, g = (rng.standard_normal(s, np.float32) for s in ((count, channels, 14, 14), (count, filters, 10, 10)))
+    layer = Layer((count, channels, 14, 14), (filters, channels, 5, 5))
+    x, g = (rng.standard_normal(s, np.float32) for s in (layer.x, (count, filters, 10, 10)))
     before, results = dispatch.get_num_threads(), set()
     try:
         for threads in {1, MOST_THREADS}:
             dispatch.set_num_threads(threads)
-            results.add(convolution.grad_weight(x, g, (5, 5)).tobytes())
+            results.add(convolution.grad_weight(x, g, layer.window).tobytes())
     finally:
         dispatch.set_num_threads(before)
     assert len(results) == 1
@@ -300,7 +330,7 @@ def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups
     monkeypatch.setattr(dispatch, "get_num_threads", lambda: threads)
     monkeypatch.setattr(convolution, "run", one_after_the_other)
     convolution.grad_weight_plan.cache_clear()
-    dw = convolution.grad_weight(x, g, (3, 3), groups=groups)
+    dw = convolution.grad_weight(x, g, Layer(x.shape, (80, 8 // groups, 3, 3), groups=groups).window)
     convolution.grad_weight_plan.cache_clear()
     np.testing.assert_allclose(dw, reference.conv_grad_weight(x, g, (3, 3), groups=groups), rtol=1e-12, atol=1e-12)
     assert shared[0] == threads

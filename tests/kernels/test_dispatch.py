@@ -15,9 +15,10 @@ NOTICE = "tensorgrad: compiling kernels for this machine, once; later runs load 
 # One kernel that compiles in less than a second; it prints what it computed.
 GATHER = """
 import numpy as np
-from tensorgrad import kernels
+from tensorgrad import kernels, windows
 x = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
-print(kernels.pooling.gather(x, np.array([3, 0], np.int32).reshape(2, 1, 1, 1)).ravel())
+places, window = np.array([3, 0], np.int32).reshape(2, 1, 1, 1), windows.Window.halving((2, 2))
+print(kernels.pooling.gather(x, places, window).ravel())
 """
 
 
@@ -131,13 +132,15 @@ PARALLEL = """
 import os, signal, sys, threading
 import numpy as np
 from tensorgrad.kernels import convolution; from tensorgrad.kernels.jit import dispatch
+from tensorgrad.windows import Window
 generator = np.random.default_rng(0)
 x = generator.standard_normal((5, 6, 16, 16)).astype(np.float32)
 w = generator.standard_normal((9, 6, 3, 3)).astype(np.float32)
+window = Window.fitting("conv2d", (16, 16), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1))
 
 def trio():
-    y = convolution.forward(x, w)
-    dx, dw = convolution.grad_input(y, w, (16, 16)), convolution.grad_weight(x, y, (3, 3))
+    y = convolution.forward(x, w, None, window)
+    dx, dw = convolution.grad_input(y, w, window), convolution.grad_weight(x, y, window)
     return [array.tobytes() for array in (y, dx, dw)]
 """
 
@@ -172,16 +175,18 @@ def test_a_fork_waits_until_no_thread_compiles(tmp_path):
 import os, signal, threading
 import numpy as np
 from tensorgrad.kernels import pooling; from tensorgrad.kernels.jit import cache
+from tensorgrad.windows import Window
 x, indices = np.ones((1, 1, 2, 2), np.float32), np.zeros((1, 1, 1, 1), np.int32)
+arguments = x, indices, Window.halving((2, 2))
 compiling = threading.Event()
 cache.say_once = lambda message: compiling.set()
-thread = threading.Thread(target=pooling.gather, args=(x, indices))
+thread = threading.Thread(target=pooling.gather, args=arguments)
 thread.start()
 compiling.wait()
 pid = os.fork()
 if pid == 0:
     signal.alarm(60)
-    os._exit(0 if pooling.gather(x, indices) == 1 else 1)
+    os._exit(0 if pooling.gather(*arguments) == 1 else 1)
 thread.join()
 print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
 """
@@ -219,7 +224,7 @@ def record(monkeypatch):
 def test_how_threads_wait_is_left_to_others_as_it_was():
     script = """
 for _ in range(2):
-    convolution.forward(x, w)
+    convolution.forward(x, w, None, window)
     print("GOMP_SPINCOUNT" in os.environ)
 """
     kept = {key: value for key, value in os.environ.items() if key != "GOMP_SPINCOUNT"}

@@ -7,7 +7,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from tensorgrad.kernels import reference
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.pool import pooling
-from tensorgrad.windows import pool_output_size
+from tensorgrad.windows import Window, pooling as pooling_window
 
 
 class Layer(NamedTuple):
@@ -21,11 +21,15 @@ class Layer(NamedTuple):
     ceil_mode: bool = False
 
     @property
-    def output_size(self):
-        return pool_output_size(self.x[2:], *self[1:])
+    def window(self):
+        return Window.pooled("max_pool2d", self.x[2:], *self[1:])
 
     @property
-    def window(self):
+    def output_size(self):
+        return self.window.output
+
+    @property
+    def arguments(self):
         return self.kernel, self.stride, self.padding
 
 
@@ -55,6 +59,11 @@ RULE = pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
 EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 
 
+def ours(rule):
+    """A rule as the kernels name it."""
+    return {key.removesuffix("_override"): value for key, value in rule.items()}
+
+
 def draw(layer, dtype=np.float64, seed=0):
     """A random x, and a random upstream gradient."""
     generator = np.random.default_rng(seed)
@@ -76,39 +85,43 @@ def awkward(layer, dtype):
 
 @EVERY_DTYPE
 @MAX_LAYER
-def test_max_computes_what_its_twin_states(layer, dtype):
+def test_max_computes_what_its_reference_states(layer, dtype):
     for x in (draw(layer, dtype)[0], awkward(layer, dtype)):
         arguments = {"dilation": layer.dilation, "output_size": layer.output_size}
-        y, indices = pooling.max_forward(x, *layer.window, **arguments)
-        expected, positions = reference.max_forward(x, *layer.window, **arguments)
+        y, indices = pooling.max_forward(x, layer.window)
+        expected, positions = reference.max_forward(x, *layer.arguments, **arguments)
         assert y.dtype == dtype and indices.dtype == np.int32
         np.testing.assert_array_equal(y, expected)
         np.testing.assert_array_equal(indices, positions)
-        np.testing.assert_array_equal(pooling.gather(x, indices), y)
+        np.testing.assert_array_equal(pooling.gather(x, indices, layer.window), y)
 
 
 @EVERY_DTYPE
 @MAX_LAYER
-def test_scatter_and_gather_compute_what_their_twins_state(layer, dtype):
+def test_scatter_and_gather_compute_what_their_references_state(layer, dtype):
     x, g = draw(layer, dtype)
     indices = np.random.default_rng(2).integers(0, layer.x[2] * layer.x[3], g.shape, np.int32)
     tolerance = 8 * np.finfo(dtype).eps * max(1, g[0, 0].size if g.size else 1)
-    scattered = pooling.scatter(g, indices, layer.x[2:])
+    scattered = pooling.scatter(g, indices, layer.window)
     assert scattered.dtype == dtype and scattered.shape == layer.x
     np.testing.assert_allclose(scattered, reference.scatter(g, indices, layer.x[2:]), rtol=0, atol=tolerance)
-    np.testing.assert_array_equal(pooling.gather(x, indices), reference.gather(x, indices))
+    np.testing.assert_array_equal(pooling.gather(x, indices, layer.window), reference.gather(x, indices))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 @pytest.mark.parametrize("size", [(2, 2), (5, 7), (6, 32), (7, 33), (4, 70), (41, 300)], ids=str)
-def test_scatter_of_pairs_and_of_indices_that_are_nearly_so(size, dtype):
+def test_scatter_of_2x2_windows_and_of_indices_that_are_nearly_so(size, dtype):
     generator, output_size = np.random.default_rng(0), (size[0] // 2, size[1] // 2)
     x = generator.standard_normal((2, 3, *size)).astype(dtype)
     g = generator.standard_normal((2, 3, *output_size)).astype(dtype)
-    _, indices = pooling.max_forward(x, (2, 2), (2, 2), output_size=output_size)
-    np.testing.assert_array_equal(pooling.scatter(g, indices, size), reference.scatter(g, indices, size))
+    _, indices = pooling.max_forward(x, Window.halving(size))
+    np.testing.assert_array_equal(
+        pooling.scatter(g, indices, Window.halving(size)), reference.scatter(g, indices, size)
+    )
     indices[1, 1] = generator.integers(0, size[0] * size[1], output_size)  # anywhere, some of them twice
-    np.testing.assert_allclose(pooling.scatter(g, indices, size), reference.scatter(g, indices, size), rtol=1e-5)
+    np.testing.assert_allclose(
+        pooling.scatter(g, indices, Window.halving(size)), reference.scatter(g, indices, size), rtol=1e-5
+    )
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -120,19 +133,24 @@ def test_means_of_windows_side_by_side(size, divisor, dtype):
     g = generator.standard_normal((2, 3, *output_size)).astype(dtype)
     window, options = ((2, 2), (2, 2)), {"divisor_override": divisor}
     rtol = 1e-5 if dtype == np.float32 else 1e-13
-    for result, twin in (
-        [room.avg_forward(x, *window, output_size=output_size, **options) for room in (pooling, reference)],
-        [room.avg_backward(g, size, *window, **options) for room in (pooling, reference)],
+    y = pooling.avg_forward(x, Window.halving(size), divisor=divisor)
+    back = pooling.avg_backward(g, Window.halving(size), divisor=divisor)
+    for result, stated in (
+        (y, reference.avg_forward(x, *window, output_size=output_size, **options)),
+        (back, reference.avg_backward(g, size, *window, **options)),
     ):
         assert result.dtype == dtype
-        np.testing.assert_allclose(result, twin, rtol=rtol, atol=rtol)
+        np.testing.assert_allclose(result, stated, rtol=rtol, atol=rtol)
 
 
 @MAX_LAYER
 def test_scatter_and_gather_are_adjoint(layer):
     x, g = draw(layer)
-    _, indices = pooling.max_forward(x, *layer.window, dilation=layer.dilation, output_size=layer.output_size)
-    forward, backward = np.vdot(pooling.gather(x, indices), g), np.vdot(x, pooling.scatter(g, indices, layer.x[2:]))
+    _, indices = pooling.max_forward(x, layer.window)
+    forward, backward = (
+        np.vdot(pooling.gather(x, indices, layer.window), g),
+        np.vdot(x, pooling.scatter(g, indices, layer.window)),
+    )
     np.testing.assert_allclose(forward, backward, rtol=1e-12, atol=1e-12)
 
 
@@ -149,31 +167,31 @@ def test_ties_nan_and_infinities_one_by_one():
     ):
         for dtype in (np.float32, np.float64):
             x = np.array(window, dtype).reshape(1, 1, 2, 2)
-            y, indices = pooling.max_forward(x, (2, 2), (2, 2), output_size=(1, 1))
+            y, indices = pooling.max_forward(x, Window.halving((2, 2)))
             np.testing.assert_array_equal(y.ravel(), [value])
             assert indices.ravel().tolist() == [position]
 
 
 def test_padding_never_wins():
     x = np.full((1, 1, 3, 3), -np.inf)
-    y, indices = pooling.max_forward(x, (2, 2), (2, 2), ((1, 1), (1, 1)), output_size=(2, 2))
+    y, indices = pooling.max_forward(x, Layer(x.shape, (2, 2), (2, 2), ((1, 1), (1, 1))).window)
     assert (y == -np.inf).all() and indices.ravel().tolist() == [0, 1, 3, 4]
 
 
 @EVERY_DTYPE
 @RULE
 @AVG_LAYER
-def test_average_computes_what_its_twin_states(layer, rule, dtype):
+def test_average_computes_what_its_reference_states(layer, rule, dtype):
     x, g = draw(layer, dtype)
     exact = np.float64
     tolerance = {"rtol": 0, "atol": 8 * np.finfo(dtype).eps * layer.kernel[0] * layer.kernel[1]}
-    y = pooling.avg_forward(x, *layer.window, output_size=layer.output_size, **rule)
-    back = pooling.avg_backward(g, layer.x[2:], *layer.window, **rule)
+    y = pooling.avg_forward(x, layer.window, **ours(rule))
+    back = pooling.avg_backward(g, layer.window, **ours(rule))
     assert y.dtype == back.dtype == dtype
-    expected = reference.avg_forward(x.astype(exact), *layer.window, output_size=layer.output_size, **rule)
+    expected = reference.avg_forward(x.astype(exact), *layer.arguments, output_size=layer.output_size, **rule)
     np.testing.assert_allclose(y, expected, **tolerance)
     np.testing.assert_allclose(
-        back, reference.avg_backward(g.astype(exact), layer.x[2:], *layer.window, **rule), **tolerance
+        back, reference.avg_backward(g.astype(exact), layer.x[2:], *layer.arguments, **rule), **tolerance
     )
 
 
@@ -181,8 +199,8 @@ def test_average_computes_what_its_twin_states(layer, rule, dtype):
 @AVG_LAYER
 def test_average_backward_is_the_adjoint(layer, rule):
     x, g = draw(layer)
-    forward = np.vdot(pooling.avg_forward(x, *layer.window, output_size=layer.output_size, **rule), g)
-    backward = np.vdot(x, pooling.avg_backward(g, layer.x[2:], *layer.window, **rule))
+    forward = np.vdot(pooling.avg_forward(x, layer.window, **ours(rule)), g)
+    backward = np.vdot(x, pooling.avg_backward(g, layer.window, **ours(rule)))
     np.testing.assert_allclose(forward, backward, rtol=1e-12, atol=1e-12)
 
 
@@ -190,7 +208,8 @@ def test_average_carries_nan_and_infinity():
     x = draw(AVERAGED["overlapping, padded"])[0]
     x[0, 0, 2, 2], x[1, 1, 3, 3] = np.nan, np.inf
     layer = AVERAGED["overlapping, padded"]
-    y, expected = (room.avg_forward(x, *layer.window, output_size=layer.output_size) for room in (pooling, reference))
+    y = pooling.avg_forward(x, layer.window)
+    expected = reference.avg_forward(x, *layer.arguments, output_size=layer.output_size)
     np.testing.assert_allclose(y, expected, rtol=1e-12)
     assert np.isnan(y).any() and np.isinf(y).any() and np.isfinite(y).any()
 
@@ -208,10 +227,10 @@ def test_max_agrees_with_pytorch(layer):
         leaf, layer.kernel, layer.stride, (top, left), layer.dilation, layer.ceil_mode, return_indices=True
     )
     expected.backward(torch.tensor(g))
-    y, indices = pooling.max_forward(x, *layer.window, dilation=layer.dilation, output_size=layer.output_size)
+    y, indices = pooling.max_forward(x, layer.window)
     np.testing.assert_array_equal(y, expected.detach().numpy())
     np.testing.assert_array_equal(indices, positions.numpy())
-    np.testing.assert_allclose(pooling.scatter(g, indices, layer.x[2:]), leaf.grad.numpy(), rtol=1e-12)
+    np.testing.assert_allclose(pooling.scatter(g, indices, layer.window), leaf.grad.numpy(), rtol=1e-12)
 
 
 @pytest.mark.oracle
@@ -226,22 +245,22 @@ def test_average_agrees_with_pytorch(layer, rule):
     leaf = torch.tensor(x, requires_grad=True)
     expected = torch.nn.functional.avg_pool2d(leaf, layer.kernel, layer.stride, (top, left), layer.ceil_mode, **rule)
     expected.backward(torch.tensor(g))
-    y = pooling.avg_forward(x, *layer.window, output_size=layer.output_size, **rule)
+    y = pooling.avg_forward(x, layer.window, **ours(rule))
     np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-12, atol=1e-14)
-    back = pooling.avg_backward(g, layer.x[2:], *layer.window, **rule)
+    back = pooling.avg_backward(g, layer.window, **ours(rule))
     np.testing.assert_allclose(back, leaf.grad.numpy(), rtol=1e-12, atol=1e-14)
 
 
 def results(layer, x, g):
     """All five kernels on one layer."""
-    y, indices = pooling.max_forward(x, *layer.window, output_size=layer.output_size)
+    y, indices = pooling.max_forward(x, layer.window)
     return (
         y,
         indices,
-        pooling.scatter(g, indices, layer.x[2:]),
-        pooling.gather(x, indices),
-        pooling.avg_forward(x, *layer.window, output_size=layer.output_size),
-        pooling.avg_backward(g, layer.x[2:], *layer.window),
+        pooling.scatter(g, indices, layer.window),
+        pooling.gather(x, indices, layer.window),
+        pooling.avg_forward(x, layer.window),
+        pooling.avg_backward(g, layer.window),
     )
 
 
@@ -273,30 +292,39 @@ def test_any_layout_of_the_inputs():
 
 X, G = np.ones((2, 3, 4, 4)), np.ones((2, 3, 2, 2))
 FIRST = np.zeros((2, 3, 2, 2), np.int32)
-TWO, HALF = (2, 2), {"output_size": (2, 2)}
+WINDOW, ODD = Window.halving((4, 4)), Window.halving((6, 4))
+FIT = "the arrays don't fit the window"
+
+
+def window_of(kernel_size=2, stride=None, padding=0, dilation=1, x=X):
+    """The window of a public call."""
+    return pooling_window("max_pool2d", 2, x.shape, kernel_size, stride, padding, dilation, False)
 
 
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
-        (lambda: pooling.max_forward(X, TWO, TWO, output_size=(3, 2)), ShapeError, "meets no pixel"),
-        (lambda: pooling.max_forward(X, TWO, TWO, ((3, 0), (0, 0)), **HALF), ShapeError, "meets no pixel"),
-        (lambda: pooling.max_forward(X, TWO, TWO, ((-1, 0), (0, 0)), **HALF), ShapeError, "meets no pixel"),
-        (lambda: pooling.max_forward(X, (0, 2), TWO, **HALF), ArgumentError, "kernel_size is too small"),
-        (lambda: pooling.max_forward(X, TWO, (2, 0), **HALF), ArgumentError, "stride is too small"),
-        (lambda: pooling.max_forward(X[0], TWO, TWO, **HALF), ShapeError, "number of dimensions"),
-        (lambda: pooling.max_forward(X.astype(int), TWO, TWO, **HALF), DTypeError, "float32 or float64"),
-        (lambda: pooling.scatter(G, FIRST + 16, (4, 4)), RangeError, "outside the plane"),
-        (lambda: pooling.scatter(G, FIRST - 1, (4, 4)), RangeError, "outside the plane"),
-        (lambda: pooling.scatter(G, FIRST.astype(np.int64), (4, 4)), DTypeError, "int32"),
-        (lambda: pooling.scatter(G[:1], FIRST, (4, 4)), ShapeError, "differ in shape"),
-        (lambda: pooling.gather(X, FIRST + 16), RangeError, "outside the plane"),
-        (lambda: pooling.gather(X[:1], FIRST), ShapeError, "differ in N or C"),
-        (lambda: pooling.gather(X[0], FIRST), ShapeError, "number of dimensions"),
-        (lambda: pooling.avg_forward(X, TWO, TWO, output_size=(3, 2)), ShapeError, "meets no pixel"),
-        (lambda: pooling.avg_forward(X, TWO, TWO, **HALF, divisor_override=0), ArgumentError, "divisor_override"),
-        (lambda: pooling.avg_backward(G, (2, 2), TWO, TWO), ShapeError, "meets no pixel"),
-        (lambda: pooling.avg_backward(G[0], (4, 4), TWO, TWO), ShapeError, "number of dimensions"),
+        (lambda: window_of(padding=(3, 0)), ArgumentError, "at most half the kernel"),
+        (lambda: window_of(padding=(-1, 0)), ArgumentError, "padding must be at least 0"),
+        (lambda: window_of((0, 2)), ArgumentError, "kernel_size must be at least 1"),
+        (lambda: window_of(2, (2, 0)), ArgumentError, "stride must be at least 1"),
+        (lambda: window_of(5), ShapeError, "doesn't fit"),
+        (lambda: window_of(x=X[0, 0]), ShapeError, "number of axes"),
+        (lambda: pooling.max_forward(X, ODD), ShapeError, FIT),
+        (lambda: pooling.max_forward(X[0], WINDOW), ShapeError, FIT),
+        (lambda: pooling.max_forward(X.astype(int), WINDOW), DTypeError, "float32 or float64"),
+        (lambda: pooling.scatter(G, FIRST + 16, WINDOW), RangeError, "outside the plane"),
+        (lambda: pooling.scatter(G, FIRST - 1, WINDOW), RangeError, "outside the plane"),
+        (lambda: pooling.scatter(G, FIRST.astype(np.int64), WINDOW), DTypeError, "int32"),
+        (lambda: pooling.scatter(G[:1], FIRST, WINDOW), ShapeError, "indices must be of shape"),
+        (lambda: pooling.scatter(G, FIRST, ODD), ShapeError, FIT),
+        (lambda: pooling.gather(X, FIRST + 16, WINDOW), RangeError, "outside the plane"),
+        (lambda: pooling.gather(X[:1], FIRST, WINDOW), ShapeError, "indices must be of shape"),
+        (lambda: pooling.gather(X[0], FIRST, WINDOW), ShapeError, FIT),
+        (lambda: pooling.avg_forward(X, ODD), ShapeError, FIT),
+        (lambda: pooling.avg_forward(X, WINDOW, divisor=0), ArgumentError, "divisor_override must not be 0"),
+        (lambda: pooling.avg_backward(G, ODD), ShapeError, FIT),
+        (lambda: pooling.avg_backward(G[0], WINDOW), ShapeError, FIT),
     ],
 )
 def test_errors_restate_the_call(call, error, match):

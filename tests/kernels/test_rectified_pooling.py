@@ -7,7 +7,7 @@ from tensorgrad.kernels import reference
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.pool import pooling, rectified_pooling
-from tensorgrad.windows import pool_output_size
+from tensorgrad.windows import Window
 
 # x (N, C, H, W), kernel, stride, padding, dilation, ceil mode
 LAYERS = {
@@ -30,10 +30,10 @@ EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["f
 
 
 def pool(layer):
-    """The arguments of pooling behind x."""
+    """The window of a layer, and what references take."""
     size, kernel, stride, padding, dilation, ceil_mode = (*layer, *(NOTHING, (1, 1), False)[len(layer) - 3 :])
-    output_size = pool_output_size(size[2:], kernel, stride, padding, dilation, ceil_mode)
-    return (kernel, stride, padding, dilation), {"output_size": output_size}
+    window = Window.pooled("max_pool2d", size[2:], kernel, stride, padding, dilation, ceil_mode)
+    return window, (kernel, stride, padding, dilation)
 
 
 def draw(shape, dtype, seed=0):
@@ -57,36 +57,36 @@ def same_bits(a, b):
 @EVERY_DTYPE
 @EVERY_LAYER
 def test_the_bits_of_the_rectifier_before_pooling_and_behind_it(layer, dtype):
-    window, options = pool(layer)
+    window, arguments = pool(layer)
     x = draw(layer[0], dtype)
-    z, indices = rectified_pooling.max_forward(x, *window, **options)
+    z, indices = rectified_pooling.max_forward(x, window)
     y = pointwise.relu(x)
-    expected, positions = pooling.max_forward(y, *window, **options)
+    expected, positions = pooling.max_forward(y, window)
     assert same_bits(z, expected) and not np.signbit(z[z == 0]).any()
     assert np.isnan(z).any() or not z.size or z.size < 10
     np.testing.assert_array_equal(indices[z > 0], positions[z > 0])
-    behind, positions = pooling.max_forward(x, *window, **options)
+    behind, positions = pooling.max_forward(x, window)
     assert same_bits(z, pointwise.relu(behind))
     np.testing.assert_array_equal(indices, positions)
-    np.testing.assert_array_equal(z, reference.relu(reference.max_forward(x, *window, **options)[0]))
+    np.testing.assert_array_equal(z, reference.relu(reference.max_forward(x, *arguments, output_size=window.output)[0]))
 
 
 @EVERY_DTYPE
 @EVERY_LAYER
 def test_the_bits_of_the_gradients_of_pooling_and_rectifier_one_after_the_other(layer, dtype):
-    window, options = pool(layer)
+    window, _ = pool(layer)
     x = draw(layer[0], dtype)
     y = pointwise.relu(x)
-    positions = pooling.max_forward(y, *window, **options)[1]
-    z, indices = rectified_pooling.max_forward(x, *window, **options)
+    positions = pooling.max_forward(y, window)[1]
+    z, indices = rectified_pooling.max_forward(x, window)
     g = draw(z.shape, dtype, seed=1)
     with np.errstate(invalid="ignore"):
-        expected = pointwise.relu_gradient(pooling.scatter(g, positions, x.shape[2:]), y)
-        result = rectified_pooling.scatter(g, z, indices, x.shape[2:])
-        twin = reference.relu_gradient(reference.scatter(g, positions, x.shape[2:]), y)
+        expected = pointwise.relu_gradient(pooling.scatter(g, positions, window), y)
+        result = rectified_pooling.scatter(g, z, indices, window)
+        stated = reference.relu_gradient(reference.scatter(g, positions, x.shape[2:]), y)
     assert same_bits(result, expected)
-    np.testing.assert_allclose(result, twin, rtol=1e-5, atol=1e-6)
-    with_sums, sums = rectified_pooling.scatter_and_sums(g, z, indices, x.shape[2:])
+    np.testing.assert_allclose(result, stated, rtol=1e-5, atol=1e-6)
+    with_sums, sums = rectified_pooling.scatter_and_sums(g, z, indices, window)
     assert same_bits(with_sums, expected) and same_bits(sums, pointwise.channel_sums(expected))
 
 
@@ -96,13 +96,16 @@ def test_indices_that_are_not_of_their_windows(dtype):
     g, z = (generator.standard_normal((2, 3, 3, 16)).astype(dtype) for _ in range(2))
     indices = generator.integers(0, size[0] * size[1], z.shape, np.int32)
     expected = reference.scatter(np.where(z > 0, g, 0), indices, size)
-    np.testing.assert_allclose(rectified_pooling.scatter(g, z, indices, size), expected, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        rectified_pooling.scatter(g, z, indices, Window.halving(size)), expected, rtol=1e-5, atol=1e-6
+    )
 
 
 def results(x, g):
     """All three kernels on windows of 2×2."""
-    z, indices = rectified_pooling.max_forward(x, (2, 2), (2, 2), output_size=(4, 35))
-    return z, indices, *rectified_pooling.scatter_and_sums(g, z, indices, (8, 71))
+    window = Window.halving((8, 71))
+    z, indices = rectified_pooling.max_forward(x, window)
+    return z, indices, *rectified_pooling.scatter_and_sums(g, z, indices, window)
 
 
 @EVERY_DTYPE
@@ -135,22 +138,29 @@ def test_any_layout_of_the_inputs():
 
 
 X, G = np.ones((2, 3, 4, 4)), np.ones((2, 3, 2, 2))
-FIRST, TWO = np.zeros((2, 3, 2, 2), np.int32), (2, 2)
+FIRST, WINDOW = np.zeros((2, 3, 2, 2), np.int32), Window.halving((4, 4))
+FIT = "the arrays don't fit the window"
+
+
+def scatter(g=G, z=G, indices=FIRST, window=WINDOW):
+    return rectified_pooling.scatter(g, z, indices, window)
 
 
 @pytest.mark.parametrize(
     ("call", "error", "match"),
     [
-        (lambda: rectified_pooling.max_forward(X, TWO, TWO, output_size=(3, 2)), ShapeError, "meets no pixel"),
-        (lambda: rectified_pooling.max_forward(X[0], TWO, TWO, output_size=TWO), ShapeError, "number of dimensions"),
-        (lambda: rectified_pooling.max_forward(X.astype(int), TWO, TWO, output_size=TWO), DTypeError, "float32"),
-        (lambda: rectified_pooling.scatter(G, G, FIRST + 16, (4, 4)), RangeError, "outside the plane"),
-        (lambda: rectified_pooling.scatter(G, -G, FIRST - 1, (4, 4)), RangeError, "outside the plane"),
-        (lambda: rectified_pooling.scatter(G, G, FIRST.astype(np.int64), (4, 4)), DTypeError, "int32"),
-        (lambda: rectified_pooling.scatter(G, G[:1], FIRST, (4, 4)), ShapeError, "differ in shape"),
-        (lambda: rectified_pooling.scatter(G[:1], G, FIRST, (4, 4)), ShapeError, "differ in shape"),
-        (lambda: rectified_pooling.scatter(G, G.astype(np.float32), FIRST, (4, 4)), DTypeError, "float32 or float64"),
-        (lambda: rectified_pooling.scatter_and_sums(G[0], G, FIRST, (4, 4)), ShapeError, "number of dimensions"),
+        (lambda: rectified_pooling.max_forward(X, Window.halving((6, 4))), ShapeError, FIT),
+        (lambda: rectified_pooling.max_forward(X[0], WINDOW), ShapeError, FIT),
+        (lambda: rectified_pooling.max_forward(X.astype(int), WINDOW), DTypeError, "float32"),
+        (lambda: scatter(indices=FIRST + 16), RangeError, "outside the plane"),
+        (lambda: scatter(z=-G, indices=FIRST - 1), RangeError, "outside the plane"),
+        (lambda: scatter(indices=FIRST.astype(np.int64)), DTypeError, "int32"),
+        (lambda: scatter(z=G[:1]), ShapeError, "differ in shape"),
+        (lambda: scatter(G[:1]), ShapeError, "differ in shape"),
+        (lambda: scatter(indices=FIRST[:1]), ShapeError, "indices must be of shape"),
+        (lambda: scatter(window=Window.halving((6, 4))), ShapeError, FIT),
+        (lambda: scatter(z=G.astype(np.float32)), DTypeError, "float32 or float64"),
+        (lambda: rectified_pooling.scatter_and_sums(G[0], G[0], FIRST, WINDOW), ShapeError, FIT),
     ],
 )
 def test_errors_restate_the_call(call, error, match):

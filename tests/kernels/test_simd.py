@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks import peak
-from tensorgrad.kernels.conv import col2im as columns_room, convolution, sparse, winograd
+from tensorgrad.kernels.conv import col2im, convolution, sparse, winograd
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.cache import _NoCache
 from tensorgrad.kernels.linalg import matmul
 from tensorgrad.kernels.simd import emitter, tiles
+from tensorgrad.windows import Window
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SIZES = [(rows, columns) for rows in range(1, tiles.ROWS + 1) for columns in range(1, tiles.COLUMNS + 1)]
@@ -154,16 +155,24 @@ def test_every_sparse_tile_adds_what_it_states_and_writes_nothing_else(dtype):
         np.testing.assert_array_equal(target[untouched], expected[untouched].astype(dtype))
 
 
+def over(x, w):
+    """The window of w over x, without padding."""
+    return Window.fitting("conv2d", x.shape[2:], w.shape[2:], (1, 1), ((0, 0), (0, 0)), (1, 1))
+
+
 KERNELS = {
-    "broadcast_tile": (convolution, "correlate_kernel", SIZES, lambda x, w, g: convolution.forward(x, w)),
-    "dot_tile": (convolution, "_dot_lines_kernel", SIZES, lambda x, w, g: convolution.grad_weight(x, g, (2, 2))),
+    "broadcast_tile": (
+        *(convolution, "correlate_kernel", SIZES),
+        lambda x, w, g: convolution.forward(x, w, None, over(x, w)),
+    ),
+    "dot_tile": (convolution, "_dot_lines_kernel", SIZES, lambda x, w, g: convolution.grad_weight(x, g, over(x, w))),
     "sparse_tile": (sparse, "multiply_kernel", tiles.SPARSE_SIZES, lambda x, w, g: next(sparse.samples(x.dtype))[1]()),
 }
 ADDRESSES = convolution.dot_lines, sparse._addresses
 WINOGRAD = {
-    "read_patches": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), (1, 1), (0, 0))),
-    "write_tiles": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), (1, 1), (0, 0))),
-    "read_gradients": ("_grad_weight_kernel", lambda x, w, g: winograd.grad_weight(x, g, (0, 0))),
+    "read_patches": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), over(x, w))),
+    "write_tiles": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), over(x, w))),
+    "read_gradients": ("_grad_weight_kernel", lambda x, w, g: winograd.grad_weight(x, g, over(x, w))),
 }
 
 
@@ -213,9 +222,8 @@ def test_the_innermost_loops_use_whole_vectors_and_never_the_stack(tile, dtype, 
 @FLOATS
 def test_the_innermost_loop_that_folds_columns_uses_whole_vectors_and_never_the_stack(dtype, monkeypatch):
     g, w = np.ones((2, 1, 1, 1), dtype), np.ones((1, 1, 2, 2), dtype)
-    functions = assembly(
-        columns_room, "_columns_kernel", lambda: columns_room.grad_input(g, w, (2, 2), (0, 0), (1, 1)), monkeypatch
-    )
+    window = Window.fitting("conv2d", (2, 2), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1))
+    functions = assembly(col2im, "_columns_kernel", lambda: col2im.grad_input(g, w, window), monkeypatch)
     loops = [loop for loop in inner_loops(functions["tensorgrad_fold_row_1x1"]) if "vadd" in str(loop)]
     assert loops
     for loop in loops:
@@ -255,22 +263,24 @@ def test_narrower_vectors_compute_the_same(name, features, tmp_path):
 import numpy as np
 from tensorgrad.kernels import convolution, linear, matmul, reference, sparse
 from tensorgrad.kernels.simd import emitter
+from tensorgrad.windows import Window
 generator = np.random.default_rng(0)
 pads = ((1, 1), (1, 1))
+window = Window.fitting("conv2d", (9, 11), (3, 3), (1, 1), pads, (1, 1))
 for count, channels, filters in ((3, 5, 7), (9, 16, 17)):
     shapes = (count, channels, 9, 11), (filters, channels, 3, 3), (count, filters, 9, 11)
     x, w, g = (generator.standard_normal(shape) for shape in shapes)
     for ours, twin in (
-        (convolution.forward(x, w, padding=pads), reference.conv_forward(x, w, padding=pads)),
-        (convolution.grad_input(g, w, (9, 11), padding=pads), reference.conv_grad_input(g, w, (9, 11), padding=pads)),
-        (convolution.grad_weight(x, g, (3, 3), padding=pads), reference.conv_grad_weight(x, g, (3, 3), padding=pads)),
+        (convolution.forward(x, w, None, window), reference.conv_forward(x, w, padding=pads)),
+        (convolution.grad_input(g, w, window), reference.conv_grad_input(g, w, (9, 11), padding=pads)),
+        (convolution.grad_weight(x, g, window), reference.conv_grad_weight(x, g, (3, 3), padding=pads)),
     ):
         np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 x, w, g = (generator.standard_normal(shape) for shape in ((2, 16, 9, 11), (5, 16, 3, 3), (2, 5, 9, 11)))
 g[:, :, ::2], g[:, :, :, ::2] = 0, 0
 for ours, twin in (
-    (sparse.grad_input(g, w, (9, 11), (1, 1)), reference.conv_grad_input(g, w, (9, 11), padding=pads)),
-    (sparse.grad_weight(x, g, (3, 3), (1, 1)), reference.conv_grad_weight(x, g, (3, 3), padding=pads)),
+    (sparse.grad_input(g, w, window), reference.conv_grad_input(g, w, (9, 11), padding=pads)),
+    (sparse.grad_weight(x, g, window), reference.conv_grad_weight(x, g, (3, 3), padding=pads)),
 ):
     np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 for count in (9, 41):  # dot products, and panels that are turned

@@ -9,6 +9,7 @@ from tensorgrad.kernels.conv import convolution, pooled_convolution, sparse
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.pool import rectified_pooling
 from tensorgrad.kernels.simd import emitter
+from tensorgrad.windows import Shapes, Window
 
 NONE, SAME, WIDE = ((0, 0), (0, 0)), ((1, 1), (1, 1)), ((2, 2), (2, 2))
 # x (C, H, W), w (K, KH, KW), padding
@@ -44,9 +45,9 @@ def draw(layer, count, dtype, seed=0):
     return x, w, g
 
 
-def before(layer):
-    (top, _), (left, _) = layer[2]
-    return top, left
+def window_of(layer):
+    (_, *size), (_, *kernel), padding = layer
+    return Window.fitting("conv2d", tuple(size), tuple(kernel), (1, 1), padding, (1, 1))
 
 
 def close(ours, twin, dtype):
@@ -57,11 +58,11 @@ def close(ours, twin, dtype):
 @FLOATS
 @pytest.mark.parametrize("count", [1, 2, 5])
 @EVERY_LAYER
-def test_the_gradients_are_what_the_twins_state(layer, count, dtype):
+def test_the_gradients_are_what_the_references_state(layer, count, dtype):
     x, w, g = draw(layer, count, dtype)
-    assert sparse.serves(x.shape, w.shape, g.shape[2:], ((1, 1), layer[2], (1, 1), 1), x.itemsize)
-    dw = sparse.grad_weight(x, g, w.shape[2:], before(layer))
-    dx = sparse.grad_input(g, w, x.shape[2:], before(layer))
+    assert sparse.serves(window_of(layer), Shapes(x.shape, w.shape, g.shape), x.itemsize)
+    dw = sparse.grad_weight(x, g, window_of(layer))
+    dx = sparse.grad_input(g, w, window_of(layer))
     close(dw, reference.conv_grad_weight(x.astype(float), g.astype(float), w.shape[2:], padding=layer[2]), dtype)
     close(dx, reference.conv_grad_input(g.astype(float), w.astype(float), x.shape[2:], padding=layer[2]), dtype)
 
@@ -72,10 +73,10 @@ def test_the_gradients_are_what_the_twins_state(layer, count, dtype):
 def test_fewer_images_than_threads_are_cut_by_filters_and_channels(layer, count, threads_wanted, monkeypatch):
     x, w, _ = draw(layer, count, np.float32)
     y = reference.conv_forward(x, w, padding=layer[2])
-    z, indices = rectified_pooling.max_forward(y, (2, 2), (2, 2), output_size=(y.shape[2] // 2, y.shape[3] // 2))
+    z, indices = rectified_pooling.max_forward(y, Window.halving(y.shape[2:]))
     upstream = np.random.default_rng(1).standard_normal(z.shape).astype(np.float32)
-    sizes, shared = (before(layer), y.shape[2:]), []
-    expected = sparse.gradients(x, w, upstream, z, indices, *sizes)
+    window, shared = window_of(layer), []
+    expected = sparse.gradients(x, w, upstream, z, indices, window)
 
     def one_after_the_other(kernel, arguments, chunks):
         shared.append(chunks)
@@ -88,9 +89,9 @@ def test_fewer_images_than_threads_are_cut_by_filters_and_channels(layer, count,
         monkeypatch.setattr(module, "get_num_threads", lambda: threads_wanted)
     monkeypatch.setattr(sparse, "run", one_after_the_other)
     for call, places in (
-        (lambda: sparse.gradients(x, w, upstream, z, indices, *sizes), (0, 1, 2)),
-        (lambda: (sparse.grad_weight(x, scattered(upstream, z, indices, y), w.shape[2:], before(layer)),), (1,)),
-        (lambda: (sparse.grad_input(scattered(upstream, z, indices, y), w, x.shape[2:], before(layer)),), (0,)),
+        (lambda: sparse.gradients(x, w, upstream, z, indices, window), (0, 1, 2)),
+        (lambda: (sparse.grad_weight(x, scattered(upstream, z, indices, y), window_of(layer)),), (1,)),
+        (lambda: (sparse.grad_input(scattered(upstream, z, indices, y), w, window_of(layer)),), (0,)),
     ):
         for ours, place in zip(call(), places, strict=True):
             close(ours, expected[place], np.float32)
@@ -100,7 +101,7 @@ def test_fewer_images_than_threads_are_cut_by_filters_and_channels(layer, count,
 
 
 def scattered(g, z, indices, y):
-    return rectified_pooling.scatter(g, z, indices, y.shape[2:])
+    return rectified_pooling.scatter(g, z, indices, Window.halving(y.shape[2:]))
 
 
 @FLOATS
@@ -116,9 +117,9 @@ def test_nothing_else_is_written(layer, dtype, monkeypatch):
         zones.append((whole, size))
         return whole[guard : guard + size].reshape(shape)
 
-    expected = sparse.grad_weight(x, g, w.shape[2:], before(layer)), sparse.grad_input(g, w, x.shape[2:], before(layer))
+    expected = sparse.grad_weight(x, g, window_of(layer)), sparse.grad_input(g, w, window_of(layer))
     monkeypatch.setattr(memory, "empty", guarded)
-    found = sparse.grad_weight(x, g, w.shape[2:], before(layer)), sparse.grad_input(g, w, x.shape[2:], before(layer))
+    found = sparse.grad_weight(x, g, window_of(layer)), sparse.grad_input(g, w, window_of(layer))
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
     assert zones
@@ -133,16 +134,16 @@ def test_a_gradient_with_two_numbers_in_a_window_is_left_to_others(layer):
         spoiled = g.copy()
         spoiled[place] = 5
         spoiled[(*place[:2], place[2] + 1, place[3] + 1)] = 6
-        assert sparse.grad_weight(x, spoiled, w.shape[2:], before(layer)) is None
-        assert sparse.grad_input(spoiled, w, x.shape[2:], before(layer)) is None
-        dw = convolution.grad_weight(x, spoiled, w.shape[2:], padding=layer[2])
+        assert sparse.grad_weight(x, spoiled, window_of(layer)) is None
+        assert sparse.grad_input(spoiled, w, window_of(layer)) is None
+        dw = convolution.grad_weight(x, spoiled, window_of(layer))
         close(dw, reference.conv_grad_weight(x, spoiled, w.shape[2:], padding=layer[2]), np.float64)
     for row, column in ((g.shape[2] - 1, 0), (0, g.shape[3] - 1)):
         spoiled = g.copy()
         spoiled[2, -1, row, column] = 5
         odd = (row and g.shape[2] % 2) or (column and g.shape[3] % 2)
         if odd:
-            assert sparse.grad_weight(x, spoiled, w.shape[2:], before(layer)) is None
+            assert sparse.grad_weight(x, spoiled, window_of(layer)) is None
 
 
 @EVERY_LAYER
@@ -150,7 +151,7 @@ def test_nan_and_infinities_come_through_as_through_the_sums(layer):
     x, w, g = draw(layer, 3, np.float32)
     places = np.flatnonzero(g)[:: max(1, np.count_nonzero(g) // 5)]
     g.ravel()[places] = np.resize([np.nan, np.inf, -np.inf], places.size)
-    dw, dx = sparse.grad_weight(x, g, w.shape[2:], before(layer)), sparse.grad_input(g, w, x.shape[2:], before(layer))
+    dw, dx = sparse.grad_weight(x, g, window_of(layer)), sparse.grad_input(g, w, window_of(layer))
     with np.errstate(invalid="ignore"):
         for ours, twin in (
             (dw, reference.conv_grad_weight(x, g, w.shape[2:], padding=layer[2])),
@@ -161,29 +162,30 @@ def test_nan_and_infinities_come_through_as_through_the_sums(layer):
         for place in (0, x.size - 1):
             spoiled = x.copy()
             spoiled.ravel()[place] = value
-            assert sparse.grad_weight(spoiled, g, w.shape[2:], before(layer)) is None
+            assert sparse.grad_weight(spoiled, g, window_of(layer)) is None
         for place in (0, w.size - 1):
             spoiled = w.copy()
             spoiled.ravel()[place] = value
-            assert sparse.grad_input(g, spoiled, x.shape[2:], before(layer)) is None
+            assert sparse.grad_input(g, spoiled, window_of(layer)) is None
 
 
 def test_an_index_of_another_window_is_left_to_others():
     layer = LAYERS["LeNet-5, second"]
     x, w, _ = draw(layer, 2, np.float32)
-    z, indices = pooled_convolution.forward(x, w)
+    window = window_of(layer)
+    z, indices = pooled_convolution.forward(x, w, None, window)
     g = np.random.default_rng(1).standard_normal(z.shape).astype(np.float32)
-    expected = pooled_convolution.gradients(x, w, g, z, indices, output_size=(10, 10))
-    assert sparse.gradients(x, w, g, z, indices, (0, 0), (10, 10)) is not None
+    expected = pooled_convolution.gradients(x, w, g, z, indices, window)
+    assert sparse.gradients(x, w, g, z, indices, window) is not None
     for stray in (-1, 100, 2**31 - 1, indices[1, 15, 4, 4] - 20):
         moved = indices.copy()
         moved[1, 15, 4, 4] = stray
-        assert sparse.gradients(x, w, g, z, moved, (0, 0), (10, 10)) is None
+        assert sparse.gradients(x, w, g, z, moved, window) is None
     # In another window, two numbers come together: a gradient like any other.
     z[:], moved[:] = 1, indices
     moved[0, 0, 0, 0] = moved[0, 0, 3, 3]
-    full = rectified_pooling.scatter(g, z, moved, (10, 10))
-    dx, dw, db = pooled_convolution.gradients(x, w, g, z, moved, output_size=(10, 10))
+    full = rectified_pooling.scatter(g, z, moved, Window.halving((10, 10)))
+    dx, dw, db = pooled_convolution.gradients(x, w, g, z, moved, window)
     close(dx, reference.conv_grad_input(full, w, (14, 14)), np.float32)
     close(dw, reference.conv_grad_weight(x, full, (5, 5)), np.float32)
     close(db, full.sum((0, 2, 3)), np.float32)
@@ -193,8 +195,8 @@ def test_an_index_of_another_window_is_left_to_others():
 def test_what_is_served():
     def serves(channels, kernel=(3, 3), size=14, output=(14, 14), stride=(1, 1), dilation=(1, 1), groups=1,
                filters=8):  # fmt: skip
-        shapes = (2, channels, size, size), (filters, channels // groups, *kernel)
-        return sparse.serves(*shapes, output, (stride, SAME, dilation, groups), 4)
+        shapes = Shapes((2, channels, size, size), (filters, channels // groups, *kernel), (2, filters, *output))
+        return sparse.serves(Window(kernel, stride, SAME, dilation, groups, (size, size), output), shapes, 4)
 
     lanes = emitter.WIDTH // 4
     assert serves(lanes) and serves(2 * lanes) and serves(lanes, kernel=(2, 2))
@@ -208,16 +210,16 @@ def test_what_is_served():
 def test_the_order_of_threads_means_nothing_to_pixels_and_plane_sums(layer, threads):
     x, w, _ = draw(layer, 6, np.float32)
     y = reference.conv_forward(x, w, padding=layer[2])
-    z, indices = rectified_pooling.max_forward(y, (2, 2), (2, 2), output_size=(y.shape[2] // 2, y.shape[3] // 2))
+    z, indices = rectified_pooling.max_forward(y, Window.halving(y.shape[2:]))
     g = np.random.default_rng(1).standard_normal(z.shape).astype(np.float32)
-    dx, dw, sums = sparse.gradients(x, w, g, z, indices, before(layer), y.shape[2:])
-    again = sparse.gradients(x, w, g, z, indices, before(layer), y.shape[2:])
+    dx, dw, sums = sparse.gradients(x, w, g, z, indices, window_of(layer))
+    again = sparse.gradients(x, w, g, z, indices, window_of(layer))
     assert all(np.array_equal(a, b) for a, b in zip((dx, dw, sums), again, strict=True))
     dispatch.set_num_threads(1)
-    one = sparse.gradients(x, w, g, z, indices, before(layer), y.shape[2:])
+    one = sparse.gradients(x, w, g, z, indices, window_of(layer))
     dispatch.set_num_threads(threads)
     assert np.array_equal(one[0], dx) and np.array_equal(one[2], sums)
     for n in range(6):
         one = slice(n, n + 1)
-        alone = sparse.gradients(x[one], w, g[one], z[one], indices[one], before(layer), y.shape[2:])
+        alone = sparse.gradients(x[one], w, g[one], z[one], indices[one], window_of(layer))
         np.testing.assert_array_equal(alone[0], dx[n : n + 1])

@@ -62,14 +62,16 @@ ERRORS = """
 import numpy as np
 from tensorgrad import kernels
 from tensorgrad.errors import TensorgradError
+from tensorgrad.windows import Window
+halves = Window.halving((2, 2))
 x, labels = np.zeros((2, 3)), np.array([0, -1])
 images, places = np.zeros((1, 1, 2, 2)), np.array([[[[4]]]], np.int32)
 for call in (
     lambda: kernels.losses.cross_entropy(x, labels),
     lambda: kernels.losses.cross_entropy_gradient(x[:, 0], x, labels + 4),
-    lambda: kernels.pooling.scatter(images[:, :, :1, :1], places, (2, 2)),
-    lambda: kernels.pooling.gather(images, places - 5),
-    lambda: kernels.convolution.forward(images, np.zeros((1, 2, 1, 1))),
+    lambda: kernels.pooling.scatter(images[:, :, :1, :1], places, halves),
+    lambda: kernels.pooling.gather(images, places - 5, halves),
+    lambda: kernels.convolution.forward(images, np.zeros((1, 2, 1, 1)), None, halves),
     lambda: kernels.activations.activation("tanh", np.zeros(2, np.float16)),
 ):
     try:

@@ -148,11 +148,12 @@ class Announcer:
 importing = threading.Event()
 sys.meta_path.insert(0, Announcer())
 x, indices = np.ones((1, 1, 2, 2), np.float32), np.zeros((1, 1, 1, 1), np.int32)
+window = tg.windows.Window.halving((2, 2))
 uses = {
     "tensorgrad.viz": lambda: tg.viz.graph,
     "tensorgrad.nn.module": lambda: tg.nn.Linear(1, 1),
-    "numba": lambda: tg.kernels.pooling.gather(x, indices),
-    "tensorgrad.kernels.pool.pairs": lambda: tg.kernels.pooling.gather(x, indices),
+    "numba": lambda: tg.kernels.pooling.gather(x, indices, window),
+    "tensorgrad.kernels.pool.blocks": lambda: tg.kernels.pooling.gather(x, indices, window),
 }
 thread = threading.Thread(target=uses[sys.argv[1]], daemon=True)
 thread.start()
@@ -168,7 +169,9 @@ print(os.waitpid(child, 0)[1])
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-@pytest.mark.parametrize("module", ["numba", "tensorgrad.kernels.pool.pairs", "tensorgrad.viz", "tensorgrad.nn.module"])
+@pytest.mark.parametrize(
+    "module", ["numba", "tensorgrad.kernels.pool.blocks", "tensorgrad.viz", "tensorgrad.nn.module"]
+)
 def test_a_fork_waits_until_no_thread_imports_at_first_use(module):
     command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", FIRST_USE, module]
     result = subprocess.run(command, capture_output=True, text=True, timeout=100)

@@ -68,7 +68,9 @@ def vjp(link: Link, upstream: Variable) -> Variable:
     """What the op's rule makes of the gradient that has arrived at its output: the gradient for this input."""
     node = link.node
     wanted = {key for key in [node.edges[link.position]] if key is not None}
-    return dict(node.input_gradients(upstream, wanted))[link.position]
+    gradient = dict(node.input_gradients(upstream, wanted))[link.position]
+    fits = gradient._data.shape == node.input_shapes[link.position]
+    return gradient if fits else node.unbroadcast(gradient, link.position)
 
 
 def column(link: Link, index: tuple[int, ...]) -> np.ndarray:

@@ -109,11 +109,11 @@ def _convolution(op: Op, x: str, index: Index, shapes: tuple, shape: Index, name
 
 def _weight(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
     k, c, *taps = index
-    channel = k // (shape[1] // op.groups) * shapes[1][1] + c  # each group of filters sees its own channels
+    channel = k // (shape[1] // op.window.groups) * shapes[1][1] + c  # each group of filters sees its own channels
     # Per axis and place of the filter, the pixel under the tap; None in the padding.
     pixels: list[list[Any]] = []  # an index, or None
     for m, s, i, d, before, size in zip(
-        shape[2:], op.stride, taps, op.dilation, _befores(op), shapes[0][2:], strict=True
+        shape[2:], op.window.stride, taps, op.window.dilation, op.window.before, shapes[0][2:], strict=True
     ):
         under = [p * s + i * d - before for p in range(m)]
         pixels.append([r if 0 <= r < size else None for r in under])
@@ -131,7 +131,7 @@ def _weight(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str]
 def _pixel(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
     n, channel, *pixel = index
     group, c = divmod(channel, shapes[1][1])
-    filters = shape[1] // op.groups
+    filters = shape[1] // op.window.groups
     places = []
     for taps in np.ndindex(*shapes[1][2:]):
         # p · stride = pixel + before − i · dilation, if there is such a p
@@ -151,11 +151,7 @@ def _pixel(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str],
 
 def _motion(op: Any, first: Sequence[int] | str, taps: Sequence[int]) -> Iterator[tuple]:
     """Per axis: the first, the stride, the tap, the dilation, the padding before."""
-    return zip(first, op.stride, taps, op.dilation, _befores(op), strict=True)
-
-
-def _befores(op: Any) -> list[int]:
-    return [before for before, _ in op.padding]
+    return zip(first, op.window.stride, taps, op.window.dilation, op.window.before, strict=True)
 
 
 def _affine(letter: str, scale: int, shift: int) -> str:
@@ -173,9 +169,10 @@ def _tap(letter: str, start: int, dilation: int, stride: int) -> str:
 def _pool(op: Any, x: str, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
     """The windows that hold a pixel."""
     n, c, *pixel = index
-    dilation = getattr(op, "dilation", (1,) * len(pixel))
-    ranges = []
-    for r, k, s, (before, _), d, m in zip(pixel, op.kernel, op.stride, op.padding, dilation, shape[2:], strict=True):
+    window, ranges = op.window, []
+    for r, k, s, before, d, m in zip(
+        pixel, window.kernel, window.stride, window.before, window.dilation, window.output, strict=True
+    ):
         starts = [r + before - i * d for i in range(k)]
         ranges.append(sorted({start // s for start in starts if start % s == 0 and 0 <= start // s < m}))
     places = tuple(Place((n, c, *p)) for p in itertools.product(*ranges))
@@ -187,10 +184,8 @@ def _pool(op: Any, x: str, index: Index, shapes: tuple, shape: Index, names: lis
 
 def window(op: Any, shapes: tuple, place: Index) -> tuple[np.ndarray, ...]:
     """The rows and columns of the input that the window at `place` sees, padding included: one array per axis."""
-    kernel = shapes[1][2:] if op.name == "convolution" else op.kernel
-    dilation = getattr(op, "dilation", (1,) * len(kernel))
-    axes = zip(place[2:], op.stride, op.padding, dilation, kernel, strict=True)
-    return tuple(p * s - before + d * np.arange(k) for p, s, (before, _), d, k in axes)
+    axes = zip(place[2:], op.window.starts(), op.window.dilation, op.window.kernel, strict=True)
+    return tuple(starts[p] + d * np.arange(k) for p, starts, d, k in axes)
 
 
 _FAMILIES = {

@@ -30,7 +30,7 @@ def fused(
     """
     chains = Chains(forward, passes, results, shapes)
     for step in forward:
-        if step.function is MaxPool and len(step.settings["kernel"]) == 2:
+        if step.function is MaxPool and len(step.settings["window"].kernel) == 2:
             pooling.join(chains, step)
         elif step.function is Relu:
             linear.rectify(chains, step)

@@ -14,8 +14,6 @@ from tensorgrad.ops.convolution import ChannelSum, Convolution, ConvolutionGradI
 from tensorgrad.ops.elementwise.activations import Relu, ReluGradient
 from tensorgrad.ops.pooling import MaxPool, MaxUnpool
 
-PAIRS = {"kernel": (2, 2), "stride": (2, 2), "padding": ((0, 0), (0, 0)), "dilation": (1, 1)}
-
 
 def join(chains: Chains, pool: Step) -> None:
     """Fuse this pooling with the relu before or after it, and with the convolution before them."""
@@ -31,12 +29,12 @@ def join(chains: Chains, pool: Step) -> None:
     z, indices = last.outputs[0], pool.outputs[1]
     convolution = chains.makers.get(source)
     if convolution is not None and _is_pooled(chains, convolution, pool):
-        window = [convolution.settings[key] for key in ("stride", "padding", "dilation", "groups")]
-        replace(chains.forward, [last], Step(_convolve, placed(window), convolution.inputs, {}, (z, indices)))
+        window = convolution.settings["window"]
+        replace(chains.forward, [last], Step(_convolve, placed([window]), convolution.inputs, {}, (z, indices)))
     else:
         convolution = None
-        window = [pool.settings[key] for key in ("kernel", "stride", "padding", "dilation", "output")]
-        replace(chains.forward, [last], Step(_pool, placed(window), (source,), {}, (z, indices)))
+        window = pool.settings["window"]
+        replace(chains.forward, [last], Step(_pool, placed([window]), (source,), {}, (z, indices)))
     for unpool, g, spread in gradients:
         _join_back(chains, unpool, (g, z, indices), spread, convolution)
 
@@ -79,12 +77,9 @@ def _gradients_after(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step,
 
 
 def _is_pooled(chains: Chains, step: Step, pool: Step) -> bool:
-    """Whether this is a convolution that only one step reads, pooled by adjacent windows of 2×2."""
-    if step.function is not Convolution or len(chains.readers[step.outputs[0]]) > 1:
-        return False
-    height, width = chains.shapes[step.outputs[0]][2:]
-    window = {key: pool.settings[key] for key in ("kernel", "stride", "padding", "dilation", "output")}
-    return window == PAIRS | {"output": (height // 2, width // 2)}
+    """Whether only one step reads the output of this convolution, pooled by adjacent windows of 2×2."""
+    unread = step.function is Convolution and len(chains.readers[step.outputs[0]]) == 1
+    return unread and pool.settings["window"].halves
 
 
 def _join_back(
@@ -95,23 +90,23 @@ def _join_back(
     readers = chains.read_by(spread, ConvolutionGradWeight, ConvolutionGradInput, ChannelSum)
     weight = _reader(chains, spread, ConvolutionGradWeight)
     back, bias = _reader(chains, spread, ConvolutionGradInput), _reader(chains, spread, ChannelSum)
-    size = unpool.settings["size"]
-    known = [step for step in (weight, back, bias) if step is not None]
-    if convolution is not None and weight is not None and readers is not None and len(readers) == len(known):
-        window = [weight.settings[key] for key in ("stride", "padding", "dilation", "groups")]
+    alone = weight is not None and readers is not None and len(readers) == 1 + (back is not None) + (bias is not None)
+    if convolution is not None and alone:
+        window = placed([weight.settings["window"]])
         names = (weight.outputs[0], bias.outputs[0] if bias is not None else f"{weight.outputs[0]}_bias")
         if back is None:
-            settings = placed([weight.settings["size"], *window, size])
-            step = Step(_grad_weight, settings, (weight.inputs[0], *taken), {}, names)
+            step = Step(_grad_weight, window, (weight.inputs[0], *taken), {}, names)
         else:
             arrays = (weight.inputs[0], back.inputs[1], *taken)
-            step = Step(_gradients, placed([*window, size]), arrays, {}, (back.outputs[0], *names))
+            step = Step(_gradients, window, arrays, {}, (back.outputs[0], *names))
         replace(steps, readers, step)
-    elif bias is not None:
-        step = Step(_spread_and_sum, placed([size]), taken, {}, (spread, bias.outputs[0]))
+        return
+    window = placed([unpool.settings["window"]])
+    if bias is not None:
+        step = Step(_spread_and_sum, window, taken, {}, (spread, bias.outputs[0]))
         replace(steps, [chains.makers[spread], bias], step)
     else:
-        replace(steps, [chains.makers[spread]], Step(_spread, placed([size]), taken, {}, (spread,)))
+        replace(steps, [chains.makers[spread]], Step(_spread, window, taken, {}, (spread,)))
 
 
 def _reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
@@ -122,29 +117,27 @@ def _reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
 # ------------------------------------------------------------------------------------------ what the fused steps call
 
 
-def _pool(x, kernel, stride, padding, dilation, output):
-    return kernels.rectified_pooling.max_forward(x, kernel, stride, padding, dilation, output_size=output)
+def _pool(x, window):
+    return kernels.rectified_pooling.max_forward(x, window)
 
 
-def _spread(g, z, indices, size):
-    return kernels.rectified_pooling.scatter(g, z, indices, size)
+def _spread(g, z, indices, window):
+    return kernels.rectified_pooling.scatter(g, z, indices, window)
 
 
-def _spread_and_sum(g, z, indices, size):
-    return kernels.rectified_pooling.scatter_and_sums(g, z, indices, size)
+def _spread_and_sum(g, z, indices, window):
+    return kernels.rectified_pooling.scatter_and_sums(g, z, indices, window)
 
 
 def _convolve(*arguments):
-    arrays, window = arguments[:-4], arguments[-4:]
+    *arrays, window = arguments
     x, w, bias = (*arrays, None)[:3]
-    return kernels.pooled_convolution.forward(x, w, bias, *window)
+    return kernels.pooled_convolution.forward(x, w, bias, window)
 
 
-def _grad_weight(x, g, z, indices, kernel_size, stride, padding, dilation, groups, output_size):
-    window = (kernel_size, stride, padding, dilation, groups)
-    return kernels.pooled_convolution.grad_weight(x, g, z, indices, *window, output_size=output_size)
+def _grad_weight(x, g, z, indices, window):
+    return kernels.pooled_convolution.grad_weight(x, g, z, indices, window)
 
 
-def _gradients(x, w, g, z, indices, stride, padding, dilation, groups, output_size):
-    window = (stride, padding, dilation, groups)
-    return kernels.pooled_convolution.gradients(x, w, g, z, indices, *window, output_size=output_size)
+def _gradients(x, w, g, z, indices, window):
+    return kernels.pooled_convolution.gradients(x, w, g, z, indices, window)

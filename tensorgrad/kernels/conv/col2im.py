@@ -10,6 +10,8 @@ and each pixel of the input is the sum of the columns that its taps left for it.
 """
 
 from collections.abc import Callable, Iterator
+from math import prod
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,52 +22,57 @@ from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.gemm import products
 from tensorgrad.kernels.simd.tiles import fold_row
-from tensorgrad.windows import Sizes
+from tensorgrad.windows import Sizes, Window
 
 # From so many times the output's pixels in the input, and so many filters, this is faster: the sums cost an addition
 # for every `filters` multiply-adds.
 WASTE, FILTERS = 1.4, 8
 
 
-def serves(g_shape: Sizes, w_shape: Sizes, input_size: Sizes, stride: Sizes, groups: int, itemsize: int) -> bool:
-    """Whether this is the way to compute the gradient for an input of `input_size` (H, W)."""
-    pixels = g_shape[2] * g_shape[3]
-    fits = w_shape[1] * w_shape[2] * w_shape[3] * pixels * itemsize <= SCRATCH
-    wasteful = input_size[0] * input_size[1] >= WASTE * pixels
-    return stride == (1, 1) and groups == 1 and w_shape[0] >= FILTERS and fits and wasteful
+def serves(window: Window, w_shape: Sizes, itemsize: int) -> bool:
+    """Whether this is the way to compute the gradient for the input of a convolution."""
+    pixels = prod(window.output)
+    fits = prod(w_shape[1:]) * pixels * itemsize <= SCRATCH
+    wasteful = prod(window.size) >= WASTE * pixels
+    return window.stride == (1, 1) and window.groups == 1 and w_shape[0] >= FILTERS and fits and wasteful
 
 
-def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes, dilation: Sizes) -> np.ndarray:
-    """As `convolution.grad_input`, `before` being the padding above and to the left. The arrays are `ready`."""
-    shape, length, table, numbers, work = _plan(g.shape, w.shape, input_size, before, dilation, g.itemsize)
-    x, chunks = memory.empty(shape, g.dtype), chunks_for(shape[0], work)
-    columns = memory.empty((chunks, length), g.dtype)
-    taps = w.shape[1] * w.shape[2] * w.shape[3]
-    arguments = (g, w, x, columns, table, zeros(taps, g.dtype), numbers)
-    run(_columns_kernel, arguments, chunks)
+def grad_input(g: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
+    """As `convolution.grad_input`. The arrays are contiguous."""
+    plan = _plan(g.shape, w.shape, window, g.itemsize)
+    x, chunks = memory.empty(plan.shape, g.dtype), chunks_for(plan.shape[0], plan.work)
+    columns = memory.empty((chunks, plan.length), g.dtype)
+    run(_columns_kernel, (g, w, x, columns, plan.table, zeros(plan.taps, g.dtype), plan.numbers), chunks)
     return x
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of the kernel, for the warm-up."""
     g, w = np.ones((2, 1, 1, 1), dtype), np.ones((1, 1, 2, 2), dtype)
-    yield "grad_input", lambda: grad_input(g, w, (2, 2), (0, 0), (1, 1))
+    window = Window.fitting("conv2d", (2, 2), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1))
+    yield "grad_input", lambda: grad_input(g, w, window)
+
+
+class Plan(NamedTuple):
+    """What follows from the shapes."""
+
+    shape: Sizes  # of the input
+    length: int  # of the columns
+    taps: int
+    table: np.ndarray  # where w[k, 0] and g[k, 0] stand, (K, 2)
+    numbers: np.ndarray  # kernel, padding before, dilation
+    work: int  # in multiply-adds
 
 
 @planned
-def _plan(
-    g_shape: Sizes, w_shape: Sizes, input_size: Sizes, before: Sizes, dilation: Sizes, itemsize: int
-) -> tuple[Sizes, int, np.ndarray, np.ndarray, int]:
-    """The input's shape; the length of the columns; where w[k, 0] and g[k, 0] stand, (K, 2); the numbers that the
-    kernel wants to know; multiply-adds.
-    """
-    (count, filters, height, width), channels = g_shape, w_shape[1]
-    taps, pixels = channels * w_shape[2] * w_shape[3], height * width
+def _plan(g_shape: Sizes, w_shape: Sizes, window: Window, itemsize: int) -> Plan:
+    (count, filters), channels = g_shape[:2], w_shape[1]
+    taps, pixels = prod(w_shape[1:]), prod(window.output)
     index = np.arange(filters)
     table = np.stack([index * taps, index * pixels], axis=1)
-    numbers = np.array((*w_shape[2:], *before, *dilation))
+    numbers = np.array((*window.kernel, *window.before, *window.dilation))
     length, work = taps * (pixels + WIDTH // itemsize), count * filters * pixels * taps
-    return (count, channels, *input_size), length, table, numbers, work
+    return Plan((count, channels, *window.size), length, taps, table, numbers, work)
 
 
 @kernel

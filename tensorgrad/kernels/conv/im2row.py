@@ -1,4 +1,4 @@
-"""Spreads an image out in a scratch as `windows` lays it out: the pixels that one tap meets, in a line."""
+"""Packs an image into a scratch as `taps` lays it out: the pixels that one tap meets, in a line (im2row)."""
 
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
@@ -30,7 +30,7 @@ def clear(values, start, end):
 
 
 @kernel
-def spread(x, n, band, image, layout):
+def pack(x, n, band, image, layout):
     """The rows of image n of x (N, C, H, W) that a band of the output meets -> image (C, KW, phases, rows, OW)."""
     height, width, columns = x.shape[2], x.shape[3], layout.output_w
     pixels, above = x.ravel(), layout.top - band * layout.band * layout.stride_h

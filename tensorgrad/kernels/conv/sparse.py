@@ -38,14 +38,14 @@ from tensorgrad.kernels.jit.dispatch import (
     call,
     chunks_for,
     get_num_threads,
+    host_read,
     kernel,
     marked,
     run,
-    seen,
     threads_for,
 )
 from tensorgrad.kernels.jit.opaque import planned
-from tensorgrad.windows import Sizes
+from tensorgrad.windows import Shapes, Sizes, Window
 
 # Vectors of a window in one block that are worth an entry's own cost, which is that of two.
 WINDOW = 4
@@ -55,56 +55,55 @@ FILTERS = 8
 PROBE = 4
 
 
-def serves(x_shape: Sizes, w_shape: Sizes, output: Sizes, motion: tuple, itemsize: int) -> bool:
-    """Whether sparse gradients of such a convolution are this room's business. motion: as `convolution.forward`."""
-    stride, padding, dilation, groups = motion
-    if not (stride == dilation == (1, 1) and groups == 1 and w_shape[0] >= FILTERS and min(output) > 1):
+def serves(window: Window, shapes: Shapes, itemsize: int) -> bool:
+    """Whether the sparse kernels support the gradients of this convolution."""
+    if not (window.plain and shapes.w[0] >= FILTERS and min(window.output) > 1):
         return False
-    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, taps.before(padding), itemsize)
+    where = sparse_layout.layout(window, shapes.x[1], itemsize)
     if where is None or where.kernel_h * where.columns < WINDOW:
         return False
     return where.blocks * where.block * itemsize <= taps.SCRATCH // 2
 
 
-def grad_weight(x: np.ndarray, g: np.ndarray, kernel_size: Sizes, before: Sizes) -> np.ndarray | None:
-    """As `convolution.grad_weight`, `before` being the padding above and to the left. The arrays are `ready`.
+def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray | None:
+    """As `convolution.grad_weight`; the arrays are contiguous.
 
     None where g has more than one number in a window of 2×2 that isn't zero, or where x isn't finite.
     """
-    if not _looks_sparse(seen(g)):
+    if not _looks_sparse(host_read(g)):
         return None
-    dw, none = memory.empty((g.shape[1], x.shape[1], *kernel_size), x.dtype), _none(x.dtype)
-    return dw if _gradients(x, none, g, *_no_maxima(x.dtype), none, dw, np.empty(0), before, g.shape[2:]) else None
+    dw, none = memory.empty((g.shape[1], x.shape[1], *window.kernel), x.dtype), _none(x.dtype)
+    return dw if _gradients(x, none, g, *_no_maxima(x.dtype), none, dw, np.empty(0), window) else None
 
 
-def grad_input(g: np.ndarray, w: np.ndarray, input_size: Sizes, before: Sizes) -> np.ndarray | None:
-    """As `convolution.grad_input`, the arrays `ready`. None where g isn't sparse, as above, or where w isn't finite."""
-    if not _looks_sparse(seen(g)):
+def grad_input(g: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray | None:
+    """As `convolution.grad_input`, the arrays contiguous. None where g isn't sparse, as above, or w isn't finite."""
+    if not _looks_sparse(host_read(g)):
         return None
-    dx, none = memory.empty((g.shape[0], w.shape[1], *input_size), g.dtype), _none(g.dtype)
-    return dx if _gradients(none, w, g, *_no_maxima(g.dtype), dx, none, np.empty(0), before, g.shape[2:]) else None
+    dx, none = memory.empty((g.shape[0], w.shape[1], *window.size), g.dtype), _none(g.dtype)
+    return dx if _gradients(none, w, g, *_no_maxima(g.dtype), dx, none, np.empty(0), window) else None
 
 
 def gradients(
-    x: np.ndarray, w: np.ndarray, g: np.ndarray, z: np.ndarray, indices: np.ndarray, before: Sizes, output: Sizes
+    x: np.ndarray, w: np.ndarray, g: np.ndarray, z: np.ndarray, indices: np.ndarray, window: Window
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     """dx, dw and the sums of planes (N, K): g `(N, K, OH // 2, OW // 2)` passes where z > 0.
 
-    z and indices are what `pooled_convolution.forward` returned, `output` is `(OH, OW)`. The bits of `grad_input`,
-    `grad_weight` and `rectified_pooling.scatter_and_sums`. None where x or w isn't finite, or where an index isn't one
-    of its window's.
+    z and indices are what `pooled_convolution.forward` returned. The bits of `grad_input`, `grad_weight` and
+    `rectified_pooling.scatter_and_sums`. None where x or w isn't finite, or where an index isn't one of its window's.
     """
     if not len(g):
         return None
     dx, dw = memory.empty(x.shape, x.dtype), memory.empty(w.shape, x.dtype)
     sums = memory.empty(g.shape[:2], np.float64)
-    return (dx, dw, sums) if _gradients(x, w, g, z, indices, dx, dw, sums.reshape(-1), before, output) else None
+    return (dx, dw, sums) if _gradients(x, w, g, z, indices, dx, dw, sums.reshape(-1), window) else None
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, g = np.ones((2, 4, 5, 5), dtype), np.zeros((2, 1, 2, 2), dtype)
-    yield "gradients", lambda: grad_weight(x, g, (4, 4), (0, 0))
+    window = Window.fitting("conv2d", (5, 5), (4, 4), (1, 1), ((0, 0), (0, 0)), (1, 1))
+    yield "gradients", lambda: grad_weight(x, g, window)
 
 
 # ---------------------------------------------------------------------------------------------------------------- plan
@@ -113,8 +112,8 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 class Calls(NamedTuple):
     """How the work is shared out, and where the machine code stands of what a thread calls."""
 
-    shares: int  # of the filters, for dw, where there are fewer images than threads
-    parts: int  # of the blocks of each image, for dx
+    filter_parts: int  # for dw, where there are fewer images than threads
+    block_parts: int  # of each image, for dx
     in_planes: int  # finds entries
     in_windows: int
     sum_planes: int
@@ -132,40 +131,35 @@ class Plan(NamedTuple):
 
     numbers: np.ndarray  # the layout, the places in a scratch, the calls
     table: np.ndarray
-    shares: int
+    filter_parts: int
     floats: int  # length of a scratch
     integers: int
-    alarm: int  # where it is
+    flag: int  # where the status flag is
     units: int
     work: int
 
 
 @planned
 def _plan(
-    x_shape: Sizes,
-    w_shape: Sizes,
-    before: Sizes,
-    output: Sizes,
-    dtype: np.dtype,
-    wanted: tuple[bool, bool, bool],
-    threads: int,
+    x_shape: Sizes, w_shape: Sizes, window: Window, dtype: np.dtype, wanted: tuple[bool, bool, bool], threads: int
 ) -> Plan:
     """`wanted`: whether the gradient for x is, and that for w; and whether g is what pooling left."""
     (for_x, for_w, pooled), count, filters = wanted, x_shape[0], w_shape[0]
-    where = sparse_layout.layout(x_shape[1:], w_shape[2:], output, before, dtype.itemsize)
+    where = sparse_layout.layout(window, x_shape[1], dtype.itemsize)
+    assert where is not None  # or nobody would have asked: see `serves`
     at = sparse_layout.places(where, filters, dtype.itemsize)
     # Two threads that have to be woken gain nothing below some 100 µs.
     work = count * sparse_layout.pooled(where) * where.blocks * filters * where.window * 3 // 4
-    threads, shares, parts = threads_for(work, threads), 0, 0
+    threads, filter_parts, block_parts = threads_for(work, threads), 0, 0
     if count < threads:
-        # Not images enough: the filters are cut into shares for dw, and the blocks of each image into parts for dx.
+        # Not images enough: the filters are cut into parts for dw, and the blocks of each image for dx.
         each = threads // 2 if for_x and for_w else threads
-        shares = min(filters, each) if for_w else 0
-        parts = min(where.blocks, -(-each // count)) if for_x else 0
-    numbers = sparse_layout.numbers(where, filters, dtype.itemsize)
-    numbers = np.concatenate([numbers, Calls(shares, parts, *_addresses(dtype, pooled))])
-    table, units = sparse_layout.table(where, filters), shares + parts * count or count
-    return Plan(numbers, table, shares, at.end, at.integers_end, at.alarm, units, work)
+        filter_parts = min(filters, each) if for_w else 0
+        block_parts = min(where.blocks, -(-each // count)) if for_x else 0
+    numbers = sparse_layout.numbers(window, where, filters, dtype.itemsize)
+    numbers = np.concatenate([numbers, Calls(filter_parts, block_parts, *_addresses(dtype, pooled))])
+    table, units = sparse_layout.table(where, filters), filter_parts + block_parts * count or count
+    return Plan(numbers, table, filter_parts, at.end, at.integers_end, at.flag, units, work)
 
 
 @cache
@@ -197,23 +191,23 @@ def _no_maxima(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return _none(dtype), _none(np.dtype(np.int32))
 
 
-def _gradients(x, w, g, z, indices, dx, dw, plane_sums, before, output) -> bool:
+def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> bool:
     """Fill dx, dw and plane_sums, those that have a size. Whether they are now what they are to be."""
     for_x, for_w, dtype = dx.size > 0, dw.size > 0, g.dtype
     x_shape, w_shape = x.shape if for_w else dx.shape, dw.shape if for_w else w.shape
-    plan = _plan(x_shape, w_shape, before, output, dtype, (for_x, for_w, z.size > 0), get_num_threads())
+    plan = _plan(x_shape, w_shape, window, dtype, (for_x, for_w, z.size > 0), get_num_threads())
     chunks = chunks_for(plan.units, plan.work)
     floats, integers = memory.empty((chunks, plan.floats), dtype), memory.empty((chunks, plan.integers), np.int32)
     arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, plan.numbers, plan.table)
     run(_gradients_kernel, arguments, chunks)
-    if marked(integers[:, plan.alarm]):
+    if marked(integers[:, plan.flag]):
         return False
-    if for_w and not plan.shares:
+    if for_w and not plan.filter_parts:
         run(take_kernel, (dw, floats, plan.numbers), min(chunks, chunks_for(len(dw), dw.size * chunks)))
     return True
 
 
-# -------------------------------------------------------------------------------------------------------------- pieces
+# ------------------------------------------------------------------------------------------------------------- kernels
 
 
 @kernel
@@ -231,29 +225,29 @@ def _looks_sparse(g):
 
 @kernel
 def _gradients_kernel(x, w, g, z, indices, dx, dw, plane_sums, floats, integers, numbers, table, index, chunks):
-    """All of some images; or where there are few of these, dw for shares of the filters, dx for parts of the blocks."""
+    """All of some images; or where these are few, dw for a part of the filters, dx for a part of the blocks."""
     (layout, _, at), do = unpacked(numbers), Calls(*to_fixed_tuple(numbers[NUMBERS:], CALLS))
     (count, filters), scratch, ours = g.shape[:2], floats[index], integers[index]
-    ours[at.alarm] = 0
+    ours[at.flag] = 0
     clear(scratch, at.image, at.gradient)  # what lies around an image stays zero
-    units = do.shares + do.parts * count if do.shares or do.parts else count
+    units = do.filter_parts + do.block_parts * count if do.filter_parts or do.block_parts else count
     first, last = units * index // chunks, units * (index + 1) // chunks
-    if dw.size and (do.parts == 0 or first < do.shares):
+    if dw.size and (do.block_parts == 0 or first < do.filter_parts):
         clear(scratch, at.sums, at.lines)
-    if dx.size and (do.shares == 0 or last > do.shares):
+    if dx.size and (do.filter_parts == 0 or last > do.filter_parts):
         if not finite(w.reshape(filters, -1, 1)):
-            ours[at.alarm] = 1
+            ours[at.flag] = 1
             return
         lay_out_filters(w, scratch[at.filters : at.plane], layout)
     for unit in range(first, last):
         n, n_end, k, k_end, b, b_end = unit, unit + 1, 0, filters, 0, layout.blocks
         for_w, for_x = dw.size > 0, dx.size > 0
-        if unit < do.shares:
+        if unit < do.filter_parts:
             n, n_end, for_x = 0, count, False
-            k, k_end = filters * unit // do.shares, filters * (unit + 1) // do.shares
-        elif do.parts:
-            n, b, for_w = (unit - do.shares) // do.parts, (unit - do.shares) % do.parts, False
-            n_end, b, b_end = n + 1, layout.blocks * b // do.parts, layout.blocks * (b + 1) // do.parts
+            k, k_end = filters * unit // do.filter_parts, filters * (unit + 1) // do.filter_parts
+        elif do.block_parts:
+            n, b, for_w = (unit - do.filter_parts) // do.block_parts, (unit - do.filter_parts) % do.block_parts, False
+            n_end, b, b_end = n + 1, layout.blocks * b // do.block_parts, layout.blocks * (b + 1) // do.block_parts
         for m in range(n, n_end):
             if z.size:
                 sums = plane_sums if for_w else plane_sums[:0]
@@ -261,11 +255,11 @@ def _gradients_kernel(x, w, g, z, indices, dx, dw, plane_sums, floats, integers,
                 call(do.in_windows, found, 0, 1)
             else:
                 call(do.in_planes, (g, scratch, ours, numbers, m, k, k_end), 0, 1)
-            if for_w and not ours[at.alarm]:
+            if for_w and not ours[at.flag]:
                 call(do.add_filters, (x, scratch, ours, table, numbers, do.multiply, m, k, k_end, filters), 0, 1)
-            if ours[at.alarm]:
+            if ours[at.flag]:
                 return
             if for_x:
                 call(do.fill_image, (dx, scratch, ours, table, numbers, do.multiply, m, b, b_end, filters), 0, 1)
-        if unit < do.shares:
-            call(do.take, (dw, floats[index : index + 1], numbers), unit, do.shares)
+        if unit < do.filter_parts:
+            call(do.take, (dw, floats[index : index + 1], numbers), unit, do.filter_parts)

@@ -13,7 +13,7 @@ from tensorgrad.kernels.simd.tiles import SPARSE_COLUMNS, SPARSE_ROWS, part_begi
 def planes_kernel(g, floats, integers, numbers, n, first, end, index, chunks):
     """Find in g (N, K, OH, OW) of image n, filters first to end: to the scratch the number in each window, its corner.
 
-    An alarm where a window has two.
+    Sets the status flag where a window has two.
     """
     layout, _, at = unpacked(numbers)
     pixels, values, corners = g.reshape(-1), floats[at.values :], floats[at.corners :]
@@ -23,19 +23,19 @@ def planes_kernel(g, floats, integers, numbers, n, first, end, index, chunks):
         plane, found = (n * filters + first + k) * height * width, k * rows * columns
         # From the right, so that what a line's last vector overwrites of the next line is written again.
         for left in range((columns - 1) // lanes * 2 * lanes, -1, -2 * lanes):
-            find_in_planes(values, found, corners, found, columns, pixels, plane, width, left, rows, integers, at.alarm)
+            find_in_planes(values, found, corners, found, columns, pixels, plane, width, left, rows, integers, at.flag)
         # Pooling leaves nothing in a last row or column that belongs to no window.
         for q in range(width if height % 2 else 0):
-            integers[at.alarm] |= int(pixels[plane + (height - 1) * width + q] != 0)
+            integers[at.flag] |= int(pixels[plane + (height - 1) * width + q] != 0)
         for p in range(height if width % 2 else 0):
-            integers[at.alarm] |= int(pixels[plane + p * width + width - 1] != 0)
+            integers[at.flag] |= int(pixels[plane + p * width + width - 1] != 0)
 
 
 @kernel
 def windows_kernel(g, z, indices, floats, integers, table, sums, numbers, sum_planes, n, first, end, index, chunks):
     """The same from g, z and indices (N, K, OH // 2, OW // 2); sums (N · K,), if there is room, get those of planes.
 
-    An alarm where an index isn't one of its window's.
+    Sets the status flag where an index isn't one of its window's.
     """
     layout, _, at = unpacked(numbers)
     filters, pixels, where = g.shape[1], layout.output_h * layout.output_w, indices.reshape(-1)
@@ -43,9 +43,9 @@ def windows_kernel(g, z, indices, floats, integers, table, sums, numbers, sum_pl
     begin = (n * filters + first) * count
     find_in_windows(
         floats, at.values, floats, at.corners, g.reshape(-1), begin, z.reshape(-1), begin, where, begin, table, 0,
-        layout.output_w, count, end - first, integers, at.alarm,
+        layout.output_w, count, end - first, integers, at.flag,
     )  # fmt: skip
-    if integers[at.alarm] or not sums.size:
+    if integers[at.flag] or not sums.size:
         return
     plane, values = floats[at.plane : at.plane + pixels], floats[at.values :]
     for k in range(end - first):
@@ -75,13 +75,13 @@ def multiply_kernel(entries, places, starts, count, source, source_at, source_st
 
 @kernel
 def filters_kernel(x, floats, integers, table, numbers, multiply, n, first, end, filters, index, chunks):
-    """Add what image n contributes to the gradients of the filters first to end. An alarm if it isn't finite."""
-    layout, spread_out, at = unpacked(numbers)
+    """Add what image n contributes to the gradients of the filters first to end. Sets the flag if it isn't finite."""
+    layout, packing, at = unpacked(numbers)
     if not finite(x[n]):
-        integers[at.alarm] = 1
+        integers[at.flag] = 1
         return
     image, lines = floats[at.image : at.gradient], floats[at.lines : at.end]
-    lay_out_image(x, n, image, lines, spread_out, layout)
+    lay_out_image(x, n, image, lines, packing, layout)
     values, corners, entries = floats[at.values :], floats[at.corners :], floats[at.by_filter :]
     places, starts = integers[at.filter_places :], integers[at.filter_starts :]
     count, lanes = (layout.output_h // 2) * (layout.output_w // 2), WIDTH // x.itemsize
@@ -102,7 +102,7 @@ def image_kernel(dx, floats, integers, table, numbers, multiply, n, first, end, 
     """The blocks first to end of image n of dx."""
     layout, _, at = unpacked(numbers)
     count, lanes = (layout.output_h // 2) * (layout.output_w // 2), WIDTH // dx.itemsize
-    values, corners, entries = floats[at.turned_values :], floats[at.turned_corners :], floats[at.by_pixel :]
+    values, corners, entries = floats[at.transposed_values :], floats[at.transposed_corners :], floats[at.by_pixel :]
     places, starts, across = integers[at.pixel_places :], integers[at.pixel_starts :], -(-filters // lanes) * lanes
     # (K, windows of the pooling) -> (windows of the pooling, K)
     turn_rows(values, 0, across, floats, at.values, count, filters, count)

@@ -17,11 +17,11 @@ import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad.kernels.conv import taps
-from tensorgrad.kernels.conv.im2row import spread
+from tensorgrad.kernels.conv.im2row import pack
 from tensorgrad.kernels.jit.dispatch import inlined, kernel
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.tiles import copy_rows, fold_row, turn_rows
-from tensorgrad.windows import Sizes
+from tensorgrad.windows import Window
 
 # Of all lanes so many must be in use.
 FILLED = 0.6
@@ -58,8 +58,8 @@ class Places(NamedTuple):
     plane: int  # of the gradient
     values: int  # one for each window of the pooling, filter by filter
     corners: int
-    turned_values: int  # and window by window
-    turned_corners: int
+    transposed_values: int  # and window by window
+    transposed_corners: int
     by_filter: int  # those that aren't zero
     by_pixel: int
     sums: int  # the gradients of the filters, laid out
@@ -69,20 +69,17 @@ class Places(NamedTuple):
     filter_starts: int
     pixel_places: int  # where the filters of the entries begin
     pixel_starts: int
-    alarm: int  # other than 0: all is in vain
+    flag: int  # the status flag; other than 0: the result is invalid
     integers_end: int
 
 
-LAYOUT, SPREAD, PLACES = (len(kind._fields) for kind in (Layout, taps.Layout, Places))
-NUMBERS = LAYOUT + SPREAD + PLACES
+LAYOUT, PACKING, PLACES = (len(kind._fields) for kind in (Layout, taps.Layout, Places))
+NUMBERS = LAYOUT + PACKING + PLACES
 
 
-def layout(x_shape: Sizes, kernel: Sizes, output: Sizes, before: Sizes, itemsize: int) -> Layout | None:
-    """How images (C, H, W) are laid out under such windows, `before` being the padding above and to the left.
-
-    None where too many lanes would be empty.
-    """
-    (channels, height, width), (kh, kw), lanes = x_shape, kernel, WIDTH // itemsize
+def layout(window: Window, channels: int, itemsize: int) -> Layout | None:
+    """How images with so many channels are laid out under such windows. None where too many lanes would be empty."""
+    (height, width), (kh, kw), output, lanes = window.size, window.kernel, window.output, WIDTH // itemsize
     copied = channels < lanes
     blocks = 1 if copied else -(-channels // lanes)
     columns = -(-channels * kw // lanes) if copied else kw
@@ -90,10 +87,10 @@ def layout(x_shape: Sizes, kernel: Sizes, output: Sizes, before: Sizes, itemsize
         return None
     rows, pixel = output[0] + kh - 1, (columns if copied else 1) * lanes
     row = (output[1] if copied else output[1] + kw - 1) * pixel
-    window = kh * columns * lanes
+    weights = kh * columns * lanes
     return Layout(
-        channels, height, width, kh, kw, *before, *output, rows, blocks, columns, pixel, row, rows * row, window,
-        int(copied),
+        channels, height, width, kh, kw, *window.before, *output, rows, blocks, columns, pixel, row, rows * row,
+        weights, int(copied),
     )  # fmt: skip
 
 
@@ -104,7 +101,7 @@ def slack(layout: Layout, itemsize: int) -> int:
 
 
 def lines(layout: Layout, itemsize: int) -> int:
-    """The length of the scratch in which images and filters are turned."""
+    """The length of the scratch in which images and filters are transposed."""
     lanes = WIDTH // itemsize
     taps = layout.channels * layout.kernel_w if layout.copied else lanes
     across = layout.rows * layout.output_w if layout.copied else layout.width
@@ -114,15 +111,15 @@ def lines(layout: Layout, itemsize: int) -> int:
 
 def places(layout: Layout, filters: int, itemsize: int) -> Places:
     """A scratch for so many filters."""
-    lanes, pixels, pairs = WIDTH // itemsize, layout.output_h * layout.output_w, pooled(layout)
+    lanes, pixels, windows = WIDTH // itemsize, layout.output_h * layout.output_w, pooled(layout)
     image, weights = layout.blocks * layout.block, layout.blocks * filters * layout.window
     image, weights = image + slack(layout, itemsize), weights + slack(layout, itemsize)
-    # (filters, pairs) turned is (pairs, filters), both rounded up to whole vectors.
-    turned, entries = -(-pairs // lanes) * lanes * -(-filters // lanes) * lanes, filters * pairs + lanes
-    rest = [turned, turned, entries, entries, weights, lines(layout, itemsize)]
+    # (filters, windows) transposed is (windows, filters), both rounded up to whole vectors.
+    transposed, entries = -(-windows // lanes) * lanes * -(-filters // lanes) * lanes, filters * windows + lanes
+    rest = [transposed, transposed, entries, entries, weights, lines(layout, itemsize)]
     lengths = [image, image, weights, pixels, entries, entries, *rest]
     floats = np.cumsum([0] + [-(-length // lanes) * lanes for length in lengths])
-    integers = np.cumsum([0, entries, filters + 1, entries, 4 * pairs + 1, 1])
+    integers = np.cumsum([0, entries, filters + 1, entries, 4 * windows + 1, 1])
     return Places(*floats.tolist(), *integers.tolist())
 
 
@@ -138,11 +135,9 @@ def table(layout: Layout, filters: int) -> np.ndarray:
     return np.concatenate(parts).astype(np.int32)
 
 
-def numbers(layout: Layout, filters: int, itemsize: int) -> np.ndarray:
+def numbers(window: Window, layout: Layout, filters: int, itemsize: int) -> np.ndarray:
     """All that a kernel has to know, for `unpacked`."""
-    kernel, output = (layout.channels, layout.kernel_h, layout.kernel_w), (layout.output_h, layout.output_w)
-    window = taps.Window(kernel, 1, output, (1, 1), (1, 1), (layout.top, layout.left))
-    return np.array([*layout, *taps.layout(window, 1), *places(layout, filters, itemsize)])
+    return np.array([*layout, *taps.layout(window, layout.channels, 1), *places(layout, filters, itemsize)])
 
 
 def pooled(layout: Layout) -> int:
@@ -152,22 +147,22 @@ def pooled(layout: Layout) -> int:
 
 @kernel
 def unpacked(numbers):
-    """The layout, that of `spreading` for images with copies, and the places in a scratch."""
-    layout, spread_out = numbers[:LAYOUT], numbers[LAYOUT : LAYOUT + SPREAD]
-    places = numbers[LAYOUT + SPREAD : NUMBERS]
+    """The layout, that of `im2row` for images with copies, and the places in a scratch."""
+    layout, packing = numbers[:LAYOUT], numbers[LAYOUT : LAYOUT + PACKING]
+    places = numbers[LAYOUT + PACKING : NUMBERS]
     return (
         Layout(*to_fixed_tuple(layout, LAYOUT)),
-        taps.Layout(*to_fixed_tuple(spread_out, SPREAD)),
+        taps.Layout(*to_fixed_tuple(packing, PACKING)),
         Places(*to_fixed_tuple(places, PLACES)),
     )
 
 
 @inlined
-def lay_out_image(x, n, image, lines, spread_out, layout):
+def lay_out_image(x, n, image, lines, packing, layout):
     """x[n] (C, H, W) -> image. What is to stay zero around it must be zero already."""
     width = WIDTH // x.itemsize
     if layout.copied:
-        spread(x, n, spread_out.bands - 1, lines, spread_out)
+        pack(x, n, packing.bands - 1, lines, packing)
         # (C · KW, rows · OW) -> (rows · OW, C · KW)
         taps, count = layout.channels * layout.kernel_w, layout.rows * layout.output_w
         turn_rows(image, 0, layout.pixel, lines, 0, count, taps, count)
@@ -239,7 +234,7 @@ def lay_out_filters(w, filters, layout):
                         filters, row, layout.kernel_w, layout.channels, weights, start, taps, 0, layout.kernel_w
                     )  # fmt: skip
             else:
-                # (lanes, KH · KW) -> (KH · KW, lanes); what is written too much belongs to the next filter.
+                # (lanes, KH · KW) -> (KH · KW, lanes); vector stores overrun into the next filter.
                 count = min(width, layout.channels - block * width)
                 turn_rows(filters, at, width, weights, source, taps, count, taps)
 
@@ -256,7 +251,7 @@ def take_filters(floats, at, dw, first, end, lines, layout):
                 total[t] += others[t]
     whole, filter_size = dw.ravel(), layout.channels * taps
     for k in range(first, end):
-        # What is written too much belongs to the next filters, and is written again; behind the last, to others.
+        # Vector stores overrun into the next filter, which rewrites it; behind the last filter is memory of others.
         inside = (end - 1 - k) * filter_size >= (width + 1) * max(taps, width)
         target, row = (whole, k * filter_size) if inside else (lines, 0)
         for block in range(layout.blocks):

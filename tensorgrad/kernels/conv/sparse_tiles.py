@@ -12,30 +12,30 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tensorgrad.kernels.pool.pairs import window_pixels
+from tensorgrad.kernels.pool.blocks import window_pixels
 from tensorgrad.kernels.simd.emitter import HALF, Loop, Writer, emit_one, integer
 
 
 def _find_in_planes(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    values, corners, count, x, width, left, lines, alarm = arguments
+    values, corners, count, x, width, left, lines, flag = arguments
     none = ir.Constant(ir.VectorType(ir.IntType(1), build.lanes), [False] * build.lanes)
     line = Loop(build, lines, 1, [none], "lines")
     pixels = window_pixels(build, build.at(x, build.mul(line.index, build.mul(width, integer(2)))), width, left)
-    value, corner, seen, several = build.zero, build.zero, none, line.carried[0]
+    value, corner, found, several = build.zero, build.zero, none, line.carried[0]
     for number, pixel in enumerate(pixels):
         there = build.fcmp_unordered("!=", pixel, build.zero)
         value = build.select(there, pixel, value)
         corner = build.select(there, build.all(float(number)), corner)
-        several, seen = build.or_(several, build.and_(there, seen)), build.or_(there, seen)
+        several, found = build.or_(several, build.and_(there, found)), build.or_(there, found)
     target = build.add(build.mul(line.index, count), build.lshr(left, integer(1)))
     build.write(value, build.at(values, target))
     build.write(corner, build.at(corners, target))
     line.close([several])
-    _raise(build, line.carried[0], alarm)
+    _set_flag(build, line.carried[0], flag)
 
 
 def _find_in_windows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    values, corners, g, z, indices, bases, width, count, lines, alarm = arguments
+    values, corners, g, z, indices, bases, width, count, lines, flag = arguments
     none = ir.Constant(ir.VectorType(ir.IntType(1), build.lanes), [False] * build.lanes)
     one, wide = (build.spread(build.trunc(number, HALF)) for number in (integer(1), width))
     line = Loop(build, lines, 1, [none], "lines")
@@ -54,13 +54,13 @@ def _find_in_windows(build: Writer, rows: int, columns: int, arguments: tuple) -
     build.write(corner, build.at(corners, at))
     vectors.close([build.or_(strays, vectors.carried[0])])
     line.close(vectors.carried)
-    _raise(build, line.carried[0], alarm)
+    _set_flag(build, line.carried[0], flag)
 
 
-def _raise(build: Writer, mask: ir.Value, alarm: ir.Value) -> None:
+def _set_flag(build: Writer, mask: ir.Value, flag: ir.Value) -> None:
     """Set the bits of the lanes that the mask selects."""
     bits = build.zext(build.bitcast(mask, ir.IntType(build.lanes)), HALF)
-    build.store(build.or_(build.load(alarm), bits), alarm)
+    build.store(build.or_(build.load(flag), bits), flag)
 
 
 def _append(build: Writer, mask: ir.Value, lists: dict[ir.Value, ir.Value], found: ir.Value) -> ir.Value:
@@ -115,26 +115,26 @@ def _list_by_corner(build: Writer, rows: int, columns: int, arguments: tuple) ->
 
 
 @intrinsic
-def find_in_planes(typing, values, values_at, corners, corners_at, count, x, x_at, width, left, lines, alarm, alarm_at):
+def find_in_planes(typing, values, values_at, corners, corners_at, count, x, x_at, width, left, lines, flag, flag_at):
     """The number other than zero in windows at columns left, left + 2, … of x, in each of so many `lines` of windows.
 
     values and corners get `count` per line, the latter 0, 1 for the row above, 2, 3 for that below, as numbers; what
-    follows them, up to a whole vector, is overwritten. `alarm`, 32 bits, becomes other than 0 where a window has two.
+    follows them, up to a whole vector, is overwritten. `flag`, 32 bits, becomes other than 0 where a window has two.
     """
     n = types.intp
-    signature = types.void(values, n, corners, n, n, x, n, n, n, n, alarm, n)
+    signature = types.void(values, n, corners, n, n, x, n, n, n, n, flag, n)
     return signature, lambda *call: emit_one(*call, _find_in_planes)
 
 
 @intrinsic
 def find_in_windows(typing, values, values_at, corners, corners_at, g, g_at, z, z_at, indices, indices_at, bases,
-                    bases_at, width, count, lines, alarm, alarm_at):  # fmt: skip
+                    bases_at, width, count, lines, flag, flag_at):  # fmt: skip
     """The same from g, where z is above zero, and the indices: `lines` of `count` windows, which begin at bases.
 
-    An alarm where an index isn't one of its window's, in a plane of so many columns as `width`.
+    Sets the flag where an index isn't one of its window's, in a plane of so many columns as `width`.
     """
     n = types.intp
-    signature = types.void(values, n, corners, n, g, n, z, n, indices, n, bases, n, n, n, n, alarm, n)
+    signature = types.void(values, n, corners, n, g, n, z, n, indices, n, bases, n, n, n, n, flag, n)
     return signature, lambda *call: emit_one(*call, _find_in_windows)
 
 

@@ -10,7 +10,7 @@ A 2×2 tile of the output depends on a 4×4 patch d of the image, and
          0  1  0 −1           0   0   1
 
 so each of the 16 positions is a matrix product over the channels: filters × channels times channels × tiles. The
-gradient for the input is the same with turned filters, and the gradient for the weights is the adjoint,
+gradient for the input is the same with flipped filters, and the gradient for the weights is the adjoint,
 Gᵀ [ Σ_tiles (A g Aᵀ) ⊙ (Bᵀ d B) ] G.
 
 No pixel meets an output pixel whose window it lies outside of, so NaN stays where it belongs, and the rounding error is
@@ -20,6 +20,7 @@ computes it directly.
 Lavin and Gray, Fast algorithms for convolutional neural networks, arXiv:1509.09308.
 """
 
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -27,11 +28,11 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.winograd_transforms import read_gradients, read_patches, write_tiles
-from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, kernel, run, seen
+from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, host_read, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin
-from tensorgrad.windows import Sizes
+from tensorgrad.windows import Shapes, Window
 
 # Channels on either side, and tiles in all, from which the transforms cost less than the products they save.
 CHANNELS, TILES = 16, 256
@@ -61,27 +62,26 @@ class Grid(NamedTuple):
     scratch: int  # length of all
 
 
-def serves(x_shape: Sizes, w_shape: Sizes, output: Sizes, stride: Sizes, dilation: Sizes, groups: int) -> bool:
-    """Whether this is the way to compute a convolution of x (N, C, H, W) with w (K, C, KH, KW)."""
-    tiles = x_shape[0] * -(-output[0] // 2) * -(-output[1] // 2)
-    plain = w_shape[2:] == (3, 3) and stride == dilation == (1, 1) and groups == 1
-    return plain and min(w_shape[:2]) >= CHANNELS and tiles >= TILES
+def serves(window: Window, shapes: Shapes) -> bool:
+    """Whether this is the way to compute a convolution, or its gradient for the input: the window of its phase."""
+    tiles = shapes.x[0] * -(-window.output[0] // 2) * -(-window.output[1] // 2)
+    return window.kernel == (3, 3) and window.plain and min(shapes.w[:2]) >= CHANNELS and tiles >= TILES
 
 
-def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, output: Sizes, before: Sizes) -> np.ndarray | None:
-    """As `convolution.forward`; None where a result isn't finite. The arrays are `ready`."""
-    return _correlate(x, _transform_filters(w, turned=False), w.shape[0], bias, output, before)
+def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window) -> np.ndarray | None:
+    """As `convolution.forward`; None where a result isn't finite. The arrays are contiguous."""
+    return _correlate(x, _transform_filters(w, flipped=False), w.shape[0], bias, window)
 
 
-def grad_input(g: np.ndarray, w: np.ndarray, bias: np.ndarray, output: Sizes, before: Sizes) -> np.ndarray | None:
-    """As `convolution.grad_input`, `before` being the padding of the window; None where a result isn't finite."""
-    return _correlate(g, _transform_filters(w, turned=True), w.shape[1], bias, output, (2 - before[0], 2 - before[1]))
+def grad_input(g: np.ndarray, w: np.ndarray, bias: np.ndarray, phase: Window) -> np.ndarray | None:
+    """As `convolution.grad_input`, for the window of its only phase; None where a result isn't finite."""
+    return _correlate(g, _transform_filters(w, flipped=True), w.shape[1], bias, phase)
 
 
-def grad_weight(x: np.ndarray, g: np.ndarray, before: Sizes) -> np.ndarray | None:
+def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray | None:
     """As `convolution.grad_weight`; None where a result isn't finite."""
     channels, filters = x.shape[1], g.shape[1]
-    shapes = len(x), channels, filters, g.shape[2:], before
+    shapes = len(x), channels, filters, window
     grid = _grid(*shapes, x.itemsize, get_num_threads(), DOT_SCRATCH, SHORTEST_DOT)
     chunks = chunks_for(-(-grid.total // grid.block), 4 * g.size * channels)
     scratch = memory.empty((chunks, grid.scratch), x.dtype)
@@ -90,7 +90,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, before: Sizes) -> np.ndarray | Non
     run(_grad_weight_kernel, (x, g, sums, offsets, scratch, grid), chunks)
     dw = np.empty((filters, channels, 3, 3), x.dtype)
     run(_gather_kernel, (sums, dw), chunks_for(-(-filters // ROWS), 32 * dw.size))
-    return dw if np.isfinite(seen(dw)).all() else None
+    return dw if np.isfinite(host_read(dw)).all() else None
 
 
 @lru_cache(maxsize=1024)
@@ -98,8 +98,7 @@ def _grid(
     count: int,
     channels: int,
     filters: int,
-    output: Sizes,
-    before: Sizes,
+    window: Window,
     itemsize: int,
     threads: int,
     most: int,
@@ -107,7 +106,7 @@ def _grid(
 ) -> Grid:
     """The grid whose scratch takes `most` bytes, or more for the `shortest` lines, with work for each thread."""
     width = lanes(np.dtype(f"f{itemsize}"))
-    rows, columns = -(-output[0] // 2), -(-output[1] // 2)
+    rows, columns = -(-window.output[0] // 2), -(-window.output[1] // 2)
     tiles = max(shortest, most // (16 * (channels + filters) * itemsize))
     total = count * rows
     block = max(1, min(tiles // columns, -(-total // threads)))
@@ -116,7 +115,7 @@ def _grid(
     # Odd multiples of a vector, so that neighbours don't compete for one set of the cache.
     line = _odd(block * columns + width, width)
     planes = _odd(channels * line, width), _odd(filters * line, width)
-    return Grid(*before, rows, columns, total, block, width, line, *planes, 16 * sum(planes))
+    return Grid(*window.before, rows, columns, total, block, width, line, *planes, 16 * sum(planes))
 
 
 def _odd(length: int, width: int) -> int:
@@ -133,15 +132,15 @@ def _lines(channels: int, line: int) -> tuple[np.ndarray, np.ndarray]:
 # ------------------------------------------------------------------------------------------------------------- filters
 
 
-def _transform_filters(w: np.ndarray, turned: bool) -> np.ndarray:
-    """G w Gᵀ of w (K, C, 3, 3) -> 16 planes (K, C), or of the turned filters -> 16 planes (C, K)."""
+def _transform_filters(w: np.ndarray, flipped: bool) -> np.ndarray:
+    """G w Gᵀ of w (K, C, 3, 3) -> 16 planes (K, C), or of the flipped filters -> 16 planes (C, K)."""
     filters, channels = w.shape[:2]
     u = memory.empty((16, _odd(filters * channels, lanes(w.dtype))), w.dtype)
-    # (K, C, 3, 3) -> (K, C, 9), or turned (C, K, 9), views both
+    # (K, C, 3, 3) -> (K, C, 9), or flipped (C, K, 9), views both
     taps = w.reshape(filters, channels, 9)
-    taps = taps.transpose(1, 0, 2)[:, :, ::-1] if turned else taps
+    taps = taps.transpose(1, 0, 2)[:, :, ::-1] if flipped else taps
     strides = tuple([step // w.itemsize for step in taps.strides])
-    start = 8 if turned else 0
+    start = 8 if flipped else 0
     arguments = (w.reshape(-1), u, start, *strides, *taps.shape[:2])
     run(_filters_kernel, arguments, chunks_for(len(taps), 32 * w.size))
     return u
@@ -177,20 +176,18 @@ def _filters_kernel(w, planes, start, row, column, step, rows, columns, index, c
 # ------------------------------------------------------------------------------------- forward and the input gradient
 
 
-def _correlate(
-    x: np.ndarray, u: np.ndarray, filters: int, bias: np.ndarray, output: Sizes, before: Sizes
-) -> np.ndarray | None:
+def _correlate(x: np.ndarray, u: np.ndarray, filters: int, bias: np.ndarray, window: Window) -> np.ndarray | None:
     channels = x.shape[1]
-    shapes = len(x), channels, filters, output, before
+    shapes = len(x), channels, filters, window
     grid = _grid(*shapes, x.itemsize, get_num_threads(), SCRATCH, SHORTEST)
-    y = memory.empty((len(x), filters, *output), x.dtype)
+    y = memory.empty((len(x), filters, *window.output), x.dtype)
     chunks = chunks_for(-(-grid.total // grid.block), 4 * y.size * channels)
     scratch = memory.empty((chunks, grid.scratch), x.dtype)
     table, _ = _lines(channels, grid.line)
-    # The products begin with zero; the bias joins the pixels. What isn't finite raises an alarm.
-    zeros, alarm = np.zeros(filters, x.dtype), np.zeros((chunks, grid.width), x.dtype)
-    run(_correlate_kernel, (x, u, bias, zeros, y, table, scratch, alarm, grid), chunks)
-    return y if np.isfinite(seen(alarm)).all() else None
+    # The products begin with zero; the bias joins the pixels. The status flag collects what isn't finite.
+    zeros, flag = np.zeros(filters, x.dtype), np.zeros((chunks, grid.width), x.dtype)
+    run(_correlate_kernel, (x, u, bias, zeros, y, table, scratch, flag, grid), chunks)
+    return y if np.isfinite(host_read(flag)).all() else None
 
 
 @kernel
@@ -258,7 +255,7 @@ def _multiply_block(u, scratch, tiles, zeros, table, grid):
 
 
 @kernel
-def _write_block(scratch, bias, y, first, last, alarm, grid):
+def _write_block(scratch, bias, y, first, last, flag, grid):
     """The tiles of some rows -> y."""
     filters, height, width = y.shape[1], y.shape[2], y.shape[3]
     step, apart = _step(grid)
@@ -269,19 +266,19 @@ def _write_block(scratch, bias, y, first, last, alarm, grid):
             for q in range(0, grid.columns, grid.width):
                 write_tiles(
                     scratch, at + q, grid.filters, apart, bias, k,
-                    y, a, rows, 2 * q, y, b, rows_b, 2 * q + ahead, width, alarm, 0,
+                    y, a, rows, 2 * q, y, b, rows_b, 2 * q + ahead, width, flag, 0,
                 )  # fmt: skip
             at += step * grid.columns
 
 
 @kernel
-def _correlate_kernel(x, u, bias, zeros, y, table, scratch, alarm, grid, index, chunks):
+def _correlate_kernel(x, u, bias, zeros, y, table, scratch, flag, grid, index, chunks):
     blocks = -(-grid.total // grid.block)
     for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
         first, last = block * grid.block, min(grid.total, (block + 1) * grid.block)
         _read_block(x, first, last, scratch[index], grid)
         _multiply_block(u, scratch[index], (last - first) * grid.columns, zeros, table, grid)
-        _write_block(scratch[index], bias, y, first, last, alarm[index], grid)
+        _write_block(scratch[index], bias, y, first, last, flag[index], grid)
 
 
 # ----------------------------------------------------------------------------------------------------- weight gradient
@@ -344,7 +341,7 @@ def _fold(first, second, third, last):
 
 @kernel
 def _fold_column(sums, place, f):
-    """Gᵀ times a column of the sums over the pieces, which begins at position f; in float64."""
+    """Gᵀ times a column of the sums over the chunks, which begins at position f; in float64."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0
     for i in range(len(sums)):
         a += sums[i, f, place]
@@ -356,7 +353,7 @@ def _fold_column(sums, place, f):
 
 @kernel
 def _gather_kernel(sums, dw, index, chunks):
-    """Gᵀ (the sum over the pieces) G, from the blocks of `_dot_block` -> dw (K, C, 3, 3)."""
+    """Gᵀ (the sum over the chunks) G, from the blocks of `_dot_block` -> dw (K, C, 3, 3)."""
     filters, channels = dw.shape[:2]
     blocks, parts = -(-filters // ROWS), -(-channels // COLUMNS)
     for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
@@ -373,10 +370,11 @@ def _gather_kernel(sums, dw, index, chunks):
                     place += 1
 
 
-def samples(dtype: str):
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, w, g = (np.ones(shape, dtype) for shape in ((2, 1, 3, 3), (1, 1, 3, 3), (2, 1, 1, 1)))
-    bias = np.ones(1, dtype)
-    yield "forward", lambda: forward(x, w, bias, (1, 1), (0, 0))
-    yield "grad_input", lambda: grad_input(g, w, bias, (3, 3), (0, 0))
-    yield "grad_weight", lambda: grad_weight(x, g, (0, 0))
+    window = Window.fitting("conv2d", (3, 3), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1))
+    bias, (phase,) = np.ones(1, dtype), window.phases()
+    yield "forward", lambda: forward(x, w, bias, window)
+    yield "grad_input", lambda: grad_input(g, w, bias, phase.window)
+    yield "grad_weight", lambda: grad_weight(x, g, window)

@@ -23,8 +23,8 @@ def _columns_and_rows(transform, build: Writer, matrix: list[Vectors]) -> list[V
     """T · matrix · Tᵀ for a transform T of columns of vectors."""
     half = [transform(build, row) for row in matrix]
     # by rows -> by columns, and back
-    turned = [transform(build, list(column)) for column in zip(*half, strict=True)]
-    return [list(row) for row in zip(*turned, strict=True)]
+    transposed = [transform(build, list(column)) for column in zip(*half, strict=True)]
+    return [list(row) for row in zip(*transposed, strict=True)]
 
 
 def _patch(build: Writer, d: Vectors) -> Vectors:
@@ -79,11 +79,11 @@ def _read_gradients(build: Writer, rows: int, columns: int, arguments: tuple) ->
 
 
 def _write_tiles(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    m, m_plane, apart, bias, *places, width, alarm = arguments
+    m, m_plane, apart, bias, *places, width, flag = arguments
     firsts = [build.at(m, build.mul(m_plane, integer(index))) for index in range(16)]
     planes = [build.read_halves(first, build.at(first, apart)) for first in firsts]
     tiles = _columns_and_rows(_tile, build, [planes[k : k + 4] for k in range(0, 16, 4)])
-    start, raised = build.spread(build.load(bias)), build.read(alarm)
+    start, flags = build.spread(build.load(bias)), build.read(flag)
     first = [k // 2 + build.lanes * (k % 2) for k in range(build.lanes)]
     for r, pixels in enumerate(tiles):
         pixels = [build.fadd(value, start) for value in pixels]
@@ -92,8 +92,8 @@ def _write_tiles(build: Writer, rows: int, columns: int, arguments: tuple) -> No
             size = _if(build, build.icmp_unsigned("<", integer(r), height), width)
             mask = build.first_lanes(size, left)
             build.write_where(mask, value, build.at(y, build.mul(width, integer(r)), left))
-            raised = build.multiply_add(build.select(mask, value, build.zero), build.zero, raised)
-    build.write(raised, alarm)
+            flags = build.multiply_add(build.select(mask, value, build.zero), build.zero, flags)
+    build.write(flags, flag)
 
 
 @intrinsic
@@ -120,11 +120,11 @@ def read_gradients(typing, g_a, a, height_a, left_a, g_b, b, height_b, left_b, w
 
 @intrinsic
 def write_tiles(typing, m, m_at, m_plane, apart, bias, bias_at, y_a, a, height_a, left_a, y_b, b, height_b, left_b,
-                width, alarm, alarm_at):  # fmt: skip
+                width, flag, flag_at):  # fmt: skip
     """The 2×2 tiles at columns left, left + 2, … of the `height` rows of y at a and b, from 16 planes of m.
 
-    A vector of `alarm` becomes NaN where a pixel isn't finite.
+    A vector of `flag` becomes NaN where a pixel isn't finite.
     """
     n = types.intp
-    signature = types.void(m, n, n, n, bias, n, y_a, n, n, n, y_b, n, n, n, n, alarm, n)
+    signature = types.void(m, n, n, n, bias, n, y_a, n, n, n, y_b, n, n, n, n, flag, n)
     return signature, lambda *call: emit_one(*call, _write_tiles)

@@ -1,9 +1,9 @@
 """How kernels are compiled and run: everything about numba that isn't a loop.
 
-A kernel is one function, a *piece*: it does its share of the images, piece `index` of `pieces`. `run` shares the pieces
-out to the threads for much work, and calls them one after the other for little work or where threads can't be used: the
-bits are the same either way. Python between kernels hands them memory, sizes and plans that follow from the sizes;
-where it decides by numbers, it looks at these through `marked` or `seen`, for launches are recorded to be repeated.
+A kernel is one function that does its share of the work, chunk `index` of `chunks`. `run` gives the chunks to the
+threads for much work, and calls them one after the other for little work or where threads can't be used: the bits are
+the same either way. Python between kernels hands them memory, sizes and plans that follow from the sizes. Where Python
+branches on values, it reads them through `marked` or `host_read`: kernel launches are recorded to be repeated.
 """
 
 import os
@@ -26,9 +26,11 @@ from tensorgrad.kernels.jit.trampolines import call, call_trampoline, packed_arg
 from tensorgrad.system.forks import wait_for
 from tensorgrad.windows import as_tuple
 
+_config: Any = numba.config  # whose attributes are made at run time
+
 # OpenMP first: it launches in 2 µs and may be entered by several Python threads at once.
 if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
-    numba.config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
+    _config.THREADING_LAYER_PRIORITY = ["omp", "tbb", "workqueue"]
 
 # Where threads wait for each other they soon sleep: on a busy machine the thread that is waited for may need the very
 # core that a spinning one would keep for its time slice, 4 ms for a kernel of 0.3. Beside one busy program a step of
@@ -36,17 +38,17 @@ if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
 SPINS = "5000"
 
 # NaN and infinities must come through, so sums may be reordered and fused, and nothing else.
-OPTIONS = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
 
 # For what innermost loops compute an element with: LLVM leaves a loop that calls a function as it is.
 INLINE = OPTIONS | {"forceinline": True}
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
-COMPILED = not numba.config.DISABLE_JIT
+COMPILED = not _config.DISABLE_JIT
 """False where numba may not compile (NUMBA_DISABLE_JIT=1, to debug): `by_reference` computes then.
 
-Pieces are plain Python functions there, and those that emit machine instructions can't be called.
+Kernels are plain Python functions there, and those that emit machine instructions can't be called.
 """
 
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
@@ -59,7 +61,7 @@ def kernel(function: Callable) -> Callable:
 
 
 def inlined(function: Callable) -> Callable:
-    """A helper that is compiled as a part of whatever calls it, and so not twice where one piece does."""
+    """A helper that is compiled as a part of whatever calls it, and so not twice where one kernel does."""
     return numba.njit(inline="always", **OPTIONS)(function)
 
 
@@ -80,9 +82,9 @@ def _launch(loop, address, chunks, *arguments):
 
 
 def address_of(kernel: Callable, arguments: tuple) -> int:
-    """Where the machine code of `piece` stands, for arguments such as these, all but `index` and `pieces`.
+    """The address of a kernel's machine code, for arguments such as these, all but `index` and `chunks`.
 
-    A piece that takes the address can `call` a long one of another room without compiling it once more.
+    A kernel that takes the address can `call` a long one of another module without compiling it once more.
     """
     return address(kernel, (*map(numba.typeof, arguments), numba.intp, numba.intp))
 
@@ -127,7 +129,7 @@ _mode = _Mode()
 
 @contextmanager
 def recorded(recorder: Any) -> Iterator[Any]:
-    """Within, in this thread, `recorder` is told of each launch, of what is `marked`, and of what is `seen`.
+    """Within, in this thread, `recorder` is told of each launch, each status flag and each host read.
 
     For what it returns see `command_list.Recorder`.
     """
@@ -139,21 +141,22 @@ def recorded(recorder: Any) -> Iterator[Any]:
 
 
 def marked(marks: np.ndarray) -> bool:
-    """Whether a kernel has left a mark other than 0, which says that its result won't do."""
+    """Whether the kernel set a status flag: the result is invalid."""
     if _mode.recorder is not None:
         marks = _mode.recorder.status_read(marks)
     return any(marks.tolist())  # a third of the time of marks.any()
 
 
-def seen(array: np.ndarray) -> np.ndarray:
-    """`array`, by whose numbers Python is about to decide what to do."""
+def host_read(array: np.ndarray) -> np.ndarray:
+    """Mark a host read: Python is about to branch on the values of `array`."""
     return array if _mode.recorder is None else _mode.recorder.host_read(array)
 
 
 def run(kernel: Callable, arguments: tuple, chunks: int) -> None:
-    """Run all `pieces` of a kernel, in parallel where there are several and threads can be used."""
-    if _mode.recorder is not None:
-        arguments = _mode.recorder.launched(kernel, arguments, chunks)
+    """Run all `chunks` of a kernel, in parallel where there are several and threads can be used."""
+    recorder = _mode.recorder
+    if recorder is not None:
+        arguments = recorder.launched(kernel, arguments, chunks)
     if chunks == 1 and not _every_variant:
         kernel(*arguments, 0, 1)
         return
@@ -194,7 +197,7 @@ def parallel_with(threads: int) -> bool:
 
 
 def chunks_for(items: int, work: int) -> int:
-    """Into how many pieces to cut `items` images or planes that take `work` operations in all: one for little work."""
+    """Into how many chunks to cut `items` images or planes that take `work` operations in all: one for little work."""
     if work < SMALL and not _every_variant:
         return 1
     return max(1, min(items, get_num_threads()))
@@ -219,7 +222,7 @@ def as_contiguous(array: np.ndarray) -> np.ndarray:
 
 
 def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """`arrays`, each made `ready`; `names` is what the caller calls them. Raises `DTypeError` as `check_float` does.
+    """`arrays`, each made contiguous; `names` is what the caller calls them. Raises `DTypeError` as `check_float` does.
 
     >>> x, w = floats("conv2d", "x w", np.ones(2), np.ones(3)[::-1])
     >>> w.flags.c_contiguous
@@ -244,13 +247,13 @@ def zeros(count: int, dtype: np.dtype) -> np.ndarray:
     return constant(np.zeros(count, dtype))
 
 
-def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
+def check_float(op: str, **arrays: Any) -> np.dtype:
     """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
-    dtypes = [array.dtype for array in arrays.values()]
-    dtype = dtypes[0]
-    if (dtype is _FLOAT32 or dtype is _FLOAT64) and dtypes.count(dtype) == len(dtypes):
-        return dtype
-    kinds = {dtype.newbyteorder("=") for dtype in dtypes}
+    kinds = set()
+    for array in arrays.values():
+        kinds.add(array.dtype)
+    if len(kinds) > 1 or not kinds <= KERNEL_FLOATS:
+        kinds = {dtype.newbyteorder("=") for dtype in kinds}
     dtype = kinds.pop()
     if kinds or dtype not in KERNEL_FLOATS:
         expected = "arrays of one dtype, float32 or float64"
@@ -260,7 +263,7 @@ def check_float(op: str, **arrays: np.ndarray) -> np.dtype:
 
 # ---------------------------------------------------------------------------------------------------------- threads
 
-_threads = numba.config.NUMBA_NUM_THREADS
+_threads = _config.NUMBA_NUM_THREADS
 _serial_only = not COMPILED
 _layer: str | None = None  # the threading layer, once threads are launched
 _every_variant = False
@@ -283,8 +286,8 @@ def set_num_threads(count: int) -> None:
     """
     global _threads
     (wanted,) = as_tuple(count, 1, op="set_num_threads", name="count", minimum=1)
-    if wanted > numba.config.NUMBA_NUM_THREADS:
-        expected = f"at most {numba.config.NUMBA_NUM_THREADS}"
+    if wanted > _config.NUMBA_NUM_THREADS:
+        expected = f"at most {_config.NUMBA_NUM_THREADS}"
         fix = "set the environment variable NUMBA_NUM_THREADS before the program starts"
         raise ArgumentError(restate("set_num_threads", "too many threads", expected=expected, fix=fix, count=count))
     _threads = wanted

@@ -27,71 +27,63 @@ from tensorgrad.kernels.jit.dispatch import (
     run,
 )
 from tensorgrad.kernels.pool import pooling
-from tensorgrad.kernels.pool.pairs import band_of, rectified_max_of_pairs, rectified_put_in_pairs
-from tensorgrad.kernels.pool.pooling import NO_PADDING, WORK
+from tensorgrad.kernels.pool.blocks import band_of, rectified_max_2x2, rectified_unpool_2x2
+from tensorgrad.kernels.pool.pooling import WORK
 from tensorgrad.kernels.simd.emitter import WIDTH
-from tensorgrad.windows import Pads, Sizes
+from tensorgrad.windows import Window
 
 # Bytes of planes that are summed up at a time: what a first-level cache still holds.
 HOT = 16 * 1024
 
 
-def max_forward(
-    x: np.ndarray,
-    kernel: Sizes,
-    stride: Sizes,
-    padding: Pads = NO_PADDING,
-    dilation: Sizes = (1, 1),
-    *,
-    output_size: Sizes,
-) -> tuple[np.ndarray, np.ndarray]:
+def max_forward(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     """relu(max pool(x)), and where each maximum stood: x `(N, C, H, W)` -> z, indices `(N, C, OH, OW)`.
 
     The bits of max pooling after the rectifier or before it, NaN carried. Where z > 0 the indices are those of either
-    order, elsewhere those of max pooling first. In one pass where windows of 2×2 stand side by side; else
-    the rectifier passes over what is left after pooling. Raises `ShapeError`, `ArgumentError`, `DTypeError`.
+    order, elsewhere those of max pooling first. 2×2 pooling is done in one pass; behind other windows the rectifier
+    passes over what is left after pooling. Raises `ShapeError`, `DTypeError`.
 
-    >>> max_forward(np.array([[[[-1.0, 3.0, -2.0, -5.0]]]]), (1, 2), (1, 2), output_size=(1, 2))
-    (array([[[[3., 0.]]]]), array([[[[1, 2]]]], dtype=int32))
+    >>> max_forward(np.array([[[[-1.0, 3.0], [-2.0, -5.0]]]]), Window.halving((2, 2)))
+    (array([[[[3.]]]]), array([[[[1]]]], dtype=int32))
     """
     dtype = check_float("max_pool2d", x=x)
-    shape, table = pooling.max_plan(x.shape, kernel, stride, padding, dilation, output_size)
-    if table is not None or not COMPILED:
-        y, indices = pooling.max_forward(x, kernel, stride, padding, dilation, output_size=output_size)
+    plan = pooling.max_plan(x.shape, window)
+    if plan.table is not None or not COMPILED:
+        y, indices = pooling.max_forward(x, window)
         return pointwise.relu(y), indices
-    z, indices = memory.empty(shape, dtype), memory.empty(shape, np.int32)
-    run(max_kernel, (as_contiguous(x), z, indices), chunks_for(shape[0] * shape[1], WORK * x.size))
+    z, indices = memory.empty(plan.output, dtype), memory.empty(plan.output, np.int32)
+    run(max_kernel, (as_contiguous(x), z, indices), chunks_for(plan.planes, plan.work))
     return z, indices
 
 
-def scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Sizes) -> np.ndarray:
+def scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, window: Window) -> np.ndarray:
     """`x[n, c, indices[n, c, p, q]] += g[n, c, p, q] if z[n, c, p, q] > 0` on zeros: the gradient of `max_forward`.
 
-    g, z, indices `(N, C, OH, OW)` -> x `(N, C, H, W)`, `input_size` = `(H, W)`; z and indices are what `max_forward`
-    returned. The bits of `pooling.scatter` and `pointwise.relu_gradient` one after the other.
+    g, z, indices `(N, C, OH, OW)` -> x `(N, C, H, W)`; z and indices are what `max_forward` returned. The bits of
+    `pooling.scatter` and `pointwise.relu_gradient` one after the other.
     Raises `ShapeError`, `DTypeError`, and `RangeError` for an index outside of the plane.
 
     >>> z, indices = np.array([[[[0.0, 5.0]]]]), np.array([[[[0, 3]]]], np.int32)
-    >>> scatter(np.array([[[[1.0, 2.0]]]]), z, indices, (2, 2))
-    array([[[[0., 0.],
-             [0., 2.]]]])
+    >>> scatter(np.array([[[[1.0, 2.0]]]]), z, indices, Window.halving((2, 4)))
+    array([[[[0., 0., 0., 2.],
+             [0., 0., 0., 0.]]]])
     """
-    return _scatter(g, z, indices, input_size, np.empty(0))
+    return _scatter(g, z, indices, window, np.empty(0))
 
 
 def scatter_and_sums(
-    g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Sizes
+    g: np.ndarray, z: np.ndarray, indices: np.ndarray, window: Window
 ) -> tuple[np.ndarray, np.ndarray]:
     """`scatter`, and the sum of its result over images and pixels: x `(N, C, H, W)` and `(C,)`.
 
     The bits of `pointwise.channel_sums`, taken while a plane is in the cache. Raises as `scatter`.
 
     >>> z, indices = np.array([[[[0.0, 5.0]]]]), np.array([[[[0, 3]]]], np.int32)
-    >>> scatter_and_sums(np.array([[[[1.0, 2.0]]]]), z, indices, (2, 2))[1]
+    >>> scatter_and_sums(np.array([[[[1.0, 2.0]]]]), z, indices, Window.halving((2, 4)))[1]
     array([2.])
     """
     sums = memory.empty(g.shape[:2], np.float64)
-    x = _scatter(g, z, indices, input_size, sums.reshape(-1))
+    x = _scatter(g, z, indices, window, sums.reshape(-1))
     return x, total(sums, x.dtype)
 
 
@@ -117,9 +109,10 @@ def _total_kernel(sums, wide, totals, index, chunks):
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, g, indices = np.ones((2, 1, 2, 2), dtype), np.ones((2, 1, 1, 1), dtype), np.zeros((2, 1, 1, 1), np.int32)
-    yield "max_forward", lambda: max_forward(x, (2, 2), (2, 2), output_size=(1, 1))
-    yield "scatter", lambda: scatter(g, g, indices, (2, 2))
-    yield "scatter_and_sums", lambda: scatter_and_sums(g, g, indices, (2, 2))
+    halving = Window.halving((2, 2))
+    yield "max_forward", lambda: max_forward(x, halving)
+    yield "scatter", lambda: scatter(g, g, indices, halving)
+    yield "scatter_and_sums", lambda: scatter_and_sums(g, g, indices, halving)
 
 
 # ------------------------------------------------------------------------------------------------------------- forward
@@ -134,39 +127,38 @@ def max_kernel(x, z, indices, index, chunks):
             source, target = (plane * height + 2 * p) * width, (plane * rows + p) * columns
             place, lines = 2 * p * width, min(band, rows - p)
             for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
-                rectified_max_of_pairs(x, source, width, left, z, target, indices, target, place, columns, lines)
+                rectified_max_2x2(x, source, width, left, z, target, indices, target, place, columns, lines)
 
 
 # ------------------------------------------------------------------------------------------------------------ gradient
 
 
-def _scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, input_size: Sizes, sums: np.ndarray) -> np.ndarray:
+def _scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, window: Window, sums: np.ndarray) -> np.ndarray:
     """`scatter`; the sum over each plane goes to `sums` (N · C,), unless there is no room: (0,)."""
-    dtype, indices = check_scatter(g, z, indices)
+    dtype, indices = check_scatter(g, z, indices, window)
     if not COMPILED:
-        x = pooling.scatter(pointwise.relu_gradient(g, z), indices, input_size)
+        x = pooling.scatter(pointwise.relu_gradient(g, z), indices, window)
         if sums.size:
             sums[:] = x.sum(axis=(2, 3), dtype=np.float64).ravel()
         return x
-    x = memory.empty(g.shape[:2] + tuple(input_size), dtype)
+    x = memory.empty((*g.shape[:2], *window.size), dtype)
     chunks = chunks_for(x.shape[0] * x.shape[1], WORK * (x.size + g.size))
     strays = memory.empty((chunks,), np.int64)
     arguments = (as_contiguous(g), as_contiguous(z), indices, x, strays, sums, sum_planes(dtype))
     run(scatter_kernel, arguments, chunks)
-    pooling.check_strays(OP, strays, indices, input_size)
+    pooling.check_strays(OP, strays, indices, window.size)
     return x
 
 
 OP = "rectified_max_pool2d_scatter"
 
 
-def check_scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray) -> tuple[np.dtype, np.ndarray]:
-    """The dtype of g and z, and the indices as kernels take them."""
+def check_scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, window: Window) -> tuple[np.dtype, np.ndarray]:
+    """The dtype of g and z, and the indices as kernels take them; all three fit the window."""
     dtype = check_float(OP, g=g, z=z)
-    indices = pooling.checked_indices(OP, g, indices)
-    if not g.shape == z.shape == indices.shape:
-        raise ShapeError(restate(OP, "g, z and indices differ in shape", g=g, z=z, indices=indices))
-    return dtype, indices
+    if g.shape != z.shape:
+        raise ShapeError(restate(OP, "g and z differ in shape", g=g, z=z))
+    return dtype, pooling.checked_indices(OP, g, indices, window, "y")
 
 
 @cache
@@ -176,22 +168,22 @@ def sum_planes(dtype: np.dtype) -> int:
 
 
 @kernel
-def _put_pairs(g, z, indices, x, plane, alarm):
+def _put_2x2(g, z, indices, x, plane, flag):
     """Whether all maxima of a plane were in windows of 2×2 side by side; if so, its gradients are where they belong."""
     (rows, columns), (height, width), band = g.shape[2:], x.shape[2:], band_of(x)
     if rows != height // 2 or columns != width // 2:
         return False
-    alarm[0] = 0
+    flag[0] = 0
     for p in range(0, rows, band):
         source, target = (plane * rows + p) * columns, (plane * height + 2 * p) * width
         place, lines = 2 * p * width, min(band, rows - p)
         for left in range(0, width, 2 * (WIDTH // x.itemsize)):
-            rectified_put_in_pairs(
-                g, source, z, source, indices, source, place, columns, left, x, target, width, lines, alarm, 0
+            rectified_unpool_2x2(
+                g, source, z, source, indices, source, place, columns, left, x, target, width, lines, flag, 0
             )
     if 2 * rows < height:
         x[plane // x.shape[1], plane % x.shape[1], height - 1] = 0
-    return alarm[0] == 0
+    return flag[0] == 0
 
 
 @kernel
@@ -209,14 +201,14 @@ def _put(g, z, where, x):
 
 @kernel
 def scatter_kernel(g, z, indices, x, strays, sums, sum_planes, index, chunks):
-    """g, z, indices (N, C, OH, OW) -> x (N, C, H, W); strays (pieces,) are counted; sums (N · C,) or none."""
+    """g, z, indices (N, C, OH, OW) -> x (N, C, H, W); strays (chunks,) are counted; sums (N · C,) or none."""
     planes, windows, pixels = g.shape[0] * g.shape[1], g.shape[2] * g.shape[3], x.shape[2] * x.shape[3]
     upstream, maxima, where = g.reshape(-1), z.reshape(-1), indices.reshape(-1)
-    lines, alarm = x.reshape(planes, pixels), np.empty(1, np.int64)
+    lines, flag = x.reshape(planes, pixels), np.empty(1, np.int64)
     strays[index] = 0
     first, end, some = planes * index // chunks, planes * (index + 1) // chunks, max(1, HOT // (pixels * x.itemsize))
     for plane in range(first, end):
-        if not _put_pairs(g, z, indices, x, plane, alarm):
+        if not _put_2x2(g, z, indices, x, plane, flag):
             span = slice(plane * windows, (plane + 1) * windows)
             strays[index] += _put(upstream[span], maxima[span], where[span], lines[plane])
         done = plane + 1 - first

@@ -33,7 +33,7 @@ def windows_of(
         return []
     if op.name == "convolution" and link.position == 1:
         return _patch(link, index, max(terms, key=lambda term: abs(term.value)), image, words)
-    if op.name == "max_pool" and all(k <= LARGEST for k in op.kernel):
+    if op.name == "max_pool" and all(k <= LARGEST for k in op.window.kernel):
         return [block for term in terms[:SHOWN] for block in _pooled(link, index, term, image, words)]
     return []
 
@@ -44,7 +44,7 @@ def _patch(link: Link, index: Index, term: Term, image: np.ndarray, words: Words
     if any(k > LARGEST for k in step.input_shapes[1][2:]):
         return []
     k, c, *taps = index
-    channel = k // (step.shape[1] // cast(Any, step.op).groups) * step.input_shapes[1][1] + c
+    channel = k // (step.shape[1] // cast(Any, step.op).window.groups) * step.input_shapes[1][1] + c
     x, z = words[step.inputs[0]], element(words[step.output], term.place)
     plane = inline(element(x, (term.place[0], channel)))
     text = f"At the largest term the filter lay on this patch of {plane}, for {inline(z)}"

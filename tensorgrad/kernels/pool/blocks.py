@@ -1,11 +1,11 @@
 """2×2 windows that don't overlap, a vector of neighbouring windows at a time: see `pooling`.
 
-    max_of_pairs             the maximum of each, and where it stood
-    rectified_max_of_pairs   the same, zero instead of what isn't above zero
-    put_in_pairs             back to where it stood, zero in the other three places
-    rectified_put_in_pairs   the same, zero where the maximum is zero or below
-    sum_of_pairs             the sum of each
-    spread_to_pairs          one number to all four places
+    max_2x2                the maximum of each, and where it stood
+    rectified_max_2x2      the same, zero instead of what isn't above zero
+    unpool_2x2             back to where it stood, zero in the other three places
+    rectified_unpool_2x2   the same, zero where the maximum is zero or below
+    sum_2x2                the sum of each
+    fill_2x2               one number to all four places
 
 Lane l of a vector belongs to window l: the pixels of a row are sorted into even and odd ones.
 """
@@ -55,7 +55,7 @@ def _write_pixels(build: Writer, pixels: list[ir.Value], x: ir.Value, width: ir.
             build.write_where(build.first_lanes(width, start), build.pick(*pixels[2 * r : 2 * r + 2], lanes), target)
 
 
-def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple, rectified: bool = False) -> None:
+def _max_2x2(build: Writer, rows: int, columns: int, arguments: tuple, rectified: bool = False) -> None:
     x, width, left, y, indices, place, count, lines = arguments
     line = Loop(build, lines, 1, [], "lines")
     down = build.mul(line.index, build.mul(width, integer(2)))
@@ -75,12 +75,12 @@ def _max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple, rect
     line.close([])
 
 
-def _rectified_max_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    _max_of_pairs(build, rows, columns, arguments, rectified=True)
+def _rectified_max_2x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    _max_2x2(build, rows, columns, arguments, rectified=True)
 
 
-def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple, maxima: ir.Value | None = None) -> None:
-    g, indices, place, count, left, x, width, lines, alarm = arguments
+def _unpool_2x2(build: Writer, rows: int, columns: int, arguments: tuple, maxima: ir.Value | None = None) -> None:
+    g, indices, place, count, left, x, width, lines, flag = arguments
     none = ir.Constant(ir.VectorType(ir.IntType(1), build.lanes), [False] * build.lanes)
     line = Loop(build, lines, 1, [none], "lines")
     down = build.mul(line.index, build.mul(width, integer(2)))
@@ -99,15 +99,15 @@ def _put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple, maxi
     _write_pixels(build, [build.select(hit, value, build.zero) for hit in hits], build.at(x, down), width, left)
     line.close([build.or_(strays, line.carried[0])])
     bits = build.zext(build.bitcast(line.carried[0], ir.IntType(build.lanes)), INT)
-    build.store(build.or_(build.load(alarm), bits), alarm)
+    build.store(build.or_(build.load(flag), bits), flag)
 
 
-def _rectified_put_in_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _rectified_unpool_2x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     g, maxima, *others = arguments
-    _put_in_pairs(build, rows, columns, (g, *others), maxima)
+    _unpool_2x2(build, rows, columns, (g, *others), maxima)
 
 
-def _sum_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _sum_2x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     x, width, left, y, count = arguments
     total, *others = window_pixels(build, x, width, left)
     for pixel in others:
@@ -116,7 +116,7 @@ def _sum_of_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> N
     build.write_where(build.first_lanes(build.sub(count, out)), total, build.at(y, out))
 
 
-def _spread_to_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+def _fill_2x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     g, count, left, x, width = arguments
     out = build.lshr(left, integer(1))
     value = build.read_where(build.first_lanes(build.sub(count, out)), build.at(g, out))
@@ -124,51 +124,51 @@ def _spread_to_pairs(build: Writer, rows: int, columns: int, arguments: tuple) -
 
 
 @intrinsic
-def max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
+def max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
     """The maxima of windows at columns left, left + 2, … of x, `count` windows in each of so many `lines`.
 
     `indices` gets where each stood, the first column of the first row being `place`.
     """
     n = types.intp
-    return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _max_of_pairs)
+    return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _max_2x2)
 
 
 @intrinsic
-def rectified_max_of_pairs(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
-    """As `max_of_pairs`; maxima below zero, and zeros of either sign, become zero."""
+def rectified_max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
+    """As `max_2x2`; maxima below zero, and zeros of either sign, become zero."""
     n = types.intp
-    return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _rectified_max_of_pairs)
+    return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _rectified_max_2x2)
 
 
 @intrinsic
-def put_in_pairs(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, lines, alarm, alarm_at):
+def unpool_2x2(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, lines, flag, flag_at):
     """The inverse for windows at columns left, left + 2, …: two rows of x for each line, up to their `width`.
 
-    `alarm`, 64 bits, becomes other than 0 where an index isn't one of its window's.
+    `flag`, 64 bits, becomes other than 0 where an index isn't one of its window's.
     """
     n = types.intp
-    signature = types.void(g, n, indices, n, n, n, n, x, n, n, n, alarm, n)
-    return signature, lambda *call: emit_one(*call, _put_in_pairs)
+    signature = types.void(g, n, indices, n, n, n, n, x, n, n, n, flag, n)
+    return signature, lambda *call: emit_one(*call, _unpool_2x2)
 
 
 @intrinsic
-def rectified_put_in_pairs(typing, g, g_at, z, z_at, indices, indices_at, place, count, left, x, x_at, width, lines,
-                           alarm, alarm_at):  # fmt: skip
-    """As `put_in_pairs`, with zero instead of each g whose z is zero or below."""
+def rectified_unpool_2x2(typing, g, g_at, z, z_at, indices, indices_at, place, count, left, x, x_at, width, lines,
+                           flag, flag_at):  # fmt: skip
+    """As `unpool_2x2`, with zero instead of each g whose z is zero or below."""
     n = types.intp
-    signature = types.void(g, n, z, n, indices, n, n, n, n, x, n, n, n, alarm, n)
-    return signature, lambda *call: emit_one(*call, _rectified_put_in_pairs)
+    signature = types.void(g, n, z, n, indices, n, n, n, n, x, n, n, n, flag, n)
+    return signature, lambda *call: emit_one(*call, _rectified_unpool_2x2)
 
 
 @intrinsic
-def sum_of_pairs(typing, x, x_at, width, left, y, y_at, count):
+def sum_2x2(typing, x, x_at, width, left, y, y_at, count):
     """The sums of windows at columns left, left + 2, … of two rows of x, up to the last of `count` windows."""
     n = types.intp
-    return types.void(x, n, n, n, y, n, n), lambda *call: emit_one(*call, _sum_of_pairs)
+    return types.void(x, n, n, n, y, n, n), lambda *call: emit_one(*call, _sum_2x2)
 
 
 @intrinsic
-def spread_to_pairs(typing, g, g_at, count, left, x, x_at, width):
+def fill_2x2(typing, g, g_at, count, left, x, x_at, width):
     """Each g to the four pixels of its window at columns left, left + 2, …: two rows of x, up to their `width`."""
     n = types.intp
-    return types.void(g, n, n, n, x, n, n), lambda *call: emit_one(*call, _spread_to_pairs)
+    return types.void(g, n, n, n, x, n, n), lambda *call: emit_one(*call, _fill_2x2)
