@@ -18,8 +18,9 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic
 
+from tensorgrad.formulas.loops import LOOPS
 from tensorgrad.kernels import reference
-from tensorgrad.kernels.elementwise import activations
+from tensorgrad.kernels.elementwise import loops
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.command_list import CommandList, Recorder
 from tensorgrad.kernels.jit.dispatch import kernel
@@ -87,11 +88,10 @@ def kernel(name: str, dtype: str, rng: np.random.Generator) -> Kernel:
     if name in POWERS:
         share, number = POWERS[name]
         return Kernel(share, (x, out, parameter), x**number + parameter)
-    function, *gradient = name.split()
-    if gradient:
-        expected = reference.activation_gradient(function, g, x, 0.5)
-        return Kernel(activations.FUNCTIONS[function].products, (g, x, out, parameter), expected)
-    return Kernel(activations.FUNCTIONS[function].values, (x, out, parameter), reference.activation(function, x, 0.5))
+    loop = LOOPS[name]()
+    arrays = (g, x)[-len(loop.arrays) :]
+    expected = reference.loop(loop, arrays, (parameter,))
+    return Kernel(loops.kernel_of(loop), (*arrays, out, (parameter,)), expected)
 
 
 def serial(share: Callable, arguments: tuple) -> None:

@@ -1,10 +1,14 @@
-"""What an operation is: one class that holds its forward, its gradient rules, and the words a drawing needs."""
+"""What an operation is: one class that holds its forward, its gradient rules, and the formulas a drawing needs."""
 
 import inspect
 from collections.abc import Callable
+from functools import cache
 from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
+
+from tensorgrad.formulas.expression import Expression
+from tensorgrad.formulas.symbolic import Formula, derivative_of, statement_of
 
 OUTPUT, RESIDUALS, POSITION, ALL_INPUTS = -1, -2, -3, -4
 """What a gradient rule can ask for besides an input: see `Op`."""
@@ -22,7 +26,8 @@ class Op:
 
     A subclass states, side by side:
 
-    - `symbol` and `formula`, and in `derivatives` the local derivative for each input, in Unicode: drawings read them;
+    - `symbol`, and as functions of symbols `formula`, and in `derivatives` the local derivative for each input, for
+      drawings and explanations: see `formulas.symbolic`;
     - `forward(self, x, y)`: ndarrays in, one ndarray out;
     - one rule per differentiable input, named after it: `backward_x(self, grad, ...)` returns the gradient of the loss
       for `x`, given `grad`, the gradient for `z`. Rules speak Tensors, so they can be differentiated in turn.
@@ -41,8 +46,8 @@ class Op:
     """
 
     symbol: ClassVar[str] = ""
-    formula: ClassVar[str] = ""
-    derivatives: ClassVar[tuple[str, ...]] = ()
+    formula: ClassVar[Formula] = ""
+    derivatives: ClassVar[tuple[Formula, ...]] = ()
     name: ClassVar[str] = "op"
     differentiable: ClassVar[bool] = False
     aliases: ClassVar[bool] = False
@@ -65,13 +70,19 @@ class Op:
         super().__init_subclass__()
         if "name" not in cls.__dict__:
             cls.name = "".join("_" + c.lower() if c.isupper() else c for c in cls.__name__).lstrip("_")
-        code = inspect.unwrap(cls.forward).__code__
-        cls.variadic = bool(code.co_flags & inspect.CO_VARARGS)
-        cls.inputs = code.co_varnames[1 : code.co_argcount + cls.variadic]
+        if inspect.isfunction(cls.__dict__.get("formula")):
+            cls.formula = staticmethod(cls.__dict__["formula"])
+        cls._read_inputs()
         cls.rules = tuple(cls._read_rule(name) for name in cls.inputs)
         cls.together = hasattr(cls, "backward_together")
         cls.differentiable = cls.together or any(cls.rules)
         cls.known = {}
+
+    @classmethod
+    def _read_inputs(cls) -> None:
+        code = inspect.unwrap(cls.forward).__code__
+        cls.variadic = bool(code.co_flags & inspect.CO_VARARGS)
+        cls.inputs = code.co_varnames[1 : code.co_argcount + cls.variadic]
 
     @classmethod
     def _read_rule(cls, input_name: str) -> Rule | None:
@@ -105,6 +116,20 @@ class Op:
         """What `forward` calls the input at `position`: `x`, or `xs[2]` for a variadic one."""
         last = len(cls.inputs) - 1
         return f"{cls.inputs[last]}[{position - last}]" if cls.variadic and position >= last else cls.inputs[position]
+
+    @classmethod
+    @cache
+    def statement(cls) -> Expression:
+        """The op's formula as an expression: `z = x · y`."""
+        return statement_of(cls.formula, cls.inputs)
+
+    @classmethod
+    @cache
+    def derivative_for(cls, position: int) -> Expression | None:
+        """What the op says about the derivative for the input at `position`, as an expression: `∂z/∂x = y`, or None."""
+        position = min(position, len(cls.inputs) - 1)
+        stated = cls.derivatives[position] if position < len(cls.derivatives) else ""
+        return derivative_of(stated, cls.inputs, position, cls.variadic)
 
     @property
     def params(self) -> dict[str, Any]:

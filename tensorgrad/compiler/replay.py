@@ -29,6 +29,7 @@ from tensorgrad.compiler.journal import Journal
 from tensorgrad.compiler.program import GIVEN, StoppedHalfway, folded, function_of, live, names_given
 from tensorgrad.compiler.recording import Recording, Step, check_guard
 from tensorgrad.errors import GraphError, restate
+from tensorgrad.formulas.symbolic import equation, function, partial, words
 
 INSIDE = -1
 """Among the backward passes, by outputs, those of the function itself."""
@@ -272,8 +273,8 @@ def _changed(what: str, when: str, tensor: Variable | None = None) -> str:
 class Compiled(Op):
     """z = f(xs): a recorded function, replayed; xs are its inputs and the parameters that it uses."""
 
-    symbol, formula = "f", "z = f(xs)"
-    derivatives = ("∂L/∂xᵢ by the recorded rules",)
+    symbol, formula = "f", lambda xs: function("f")(xs)
+    derivatives = (lambda grad: words("what the recorded rules say"),)
     run: Run | None
     group: int
     outputs: tuple[int, ...]
@@ -300,8 +301,8 @@ class Part(Op):
     The run holds its gradient. Its own contribution marks which outputs have one: 1 at its place, 0 elsewhere.
     """
 
-    symbol, formula = "f", "z = f(xs)ₖ"
-    derivatives = ("∂L/∂f(xs)ₖ = ∂L/∂z",)
+    symbol, formula = "f", lambda xs, k: function("f")(xs)[k]
+    derivatives = (lambda grad, xs, k: equation(partial("L", function("f")(xs)[k]), grad),)
     run: Run | None
     output: int
     place: int

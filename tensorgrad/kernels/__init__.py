@@ -29,12 +29,11 @@ MODULES = {
         "conv.pooled_convolution",
         "elementwise.pointwise",
         "reduce.columns",
-        "elementwise.activations",
+        "elementwise.loops",
         "elementwise.softmax",
         "elementwise.losses",
         "elementwise.normalization",
         "optim",
-        "elementwise.special",
         "jit.command_list",
     )
 }

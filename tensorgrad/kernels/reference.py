@@ -3,11 +3,13 @@
 Same arguments, same results, no numba. Where the order of a sum is free the last bits may differ.
 """
 
-import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from tensorgrad.formulas.loops import ON_ARRAYS, Loop
+from tensorgrad.formulas.programs import program
 from tensorgrad.windows import Pads, Sizes
 
 NO_PADDING = ((0, 0), (0, 0))
@@ -248,46 +250,13 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     return x.sum(axis=(0, *range(2, x.ndim)), dtype=np.float64).astype(x.dtype)
 
 
-# --------------------------------------------------------------------------------------------------------- activations
+# --------------------------------------------------------------------------------------------------------- elementwise
 
 
-def erf(x: np.ndarray) -> np.ndarray:
-    """The C library's, number by number: see `special.erf`."""
-    return np.vectorize(math.erf, otypes=[x.dtype])(x)
-
-
-# Per function: f(x), and f′ of what `activations.FUNCTIONS` says.
-_ACTIVATIONS = {
-    "sigmoid": (lambda x, _: np.reciprocal(1 + np.exp(-x)), lambda z, _: z * (1 - z)),
-    "tanh": (lambda x, _: np.tanh(x), lambda z, _: 1 - z * z),
-    "silu": (lambda x, _: x / (1 + np.exp(-x)), lambda x, _: (1 + x / (1 + np.exp(x))) / (1 + np.exp(-x))),
-    "gelu": (
-        lambda x, _: x * (erf(x * math.sqrt(0.5)) + 1) / 2,
-        lambda x, _: (erf(x * math.sqrt(0.5)) + 1) / 2 + x * np.exp(-x * x / 2) / math.sqrt(2 * math.pi),
-    ),
-    "elu": (
-        lambda x, alpha: np.where(x > 0, x, np.expm1(np.minimum(x, 0)) * alpha),
-        lambda x, alpha: np.where(x > 0, x.dtype.type(1), np.exp(np.minimum(x, 0)) * alpha),
-    ),
-    "leaky_relu": (
-        lambda x, slope: np.where(x > 0, x, x * slope),
-        lambda x, slope: np.where(x <= 0, slope, x.dtype.type(1)),
-    ),
-    "softplus": (
-        lambda x, beta: np.logaddexp(x * beta, x.dtype.type(0)) / beta,
-        lambda x, beta: np.reciprocal(1 + np.exp(-x * beta)),
-    ),
-}
-
-
-def activation(function: str, x: np.ndarray, parameter: float = 0.0) -> np.ndarray:
-    """f(x) for each element: see `activations.activation`."""
-    return _ACTIVATIONS[function][0](x, x.dtype.type(parameter))
-
-
-def activation_gradient(function: str, g: np.ndarray, y: np.ndarray, parameter: float = 0.0) -> np.ndarray:
-    """g · f′ for each element: see `activations.activation_gradient`."""
-    return g * _ACTIVATIONS[function][1](y, y.dtype.type(parameter))
+def loop(loop: Loop, arrays: Sequence[np.ndarray], parameters: Sequence[np.floating]) -> np.ndarray:
+    """The loop's formula, run on whole arrays: see `loops.compute`."""
+    symbols = (*loop.arrays, *(loop.parameters or ("unused",)))
+    return program(loop.meaning, symbols, ON_ARRAYS)(*arrays, *parameters).astype(arrays[0].dtype, copy=False)
 
 
 # -------------------------------------------------------------------------------------------------------------- losses

@@ -22,6 +22,7 @@ from tensorgrad.autograd.engine import Node, Variable, apply, constant, is_grad_
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.versions import Aliases, Place, begin_version, is_same_place, overlaps_itself, sharers
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
+from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.indexing import SetItem, fitting, scattered
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype
 
@@ -34,8 +35,8 @@ __all__: list[str] = []
 class ReadPart(Op):
     """z = a part of x, such as a view of it."""
 
-    symbol, formula = "part", "z = part of x"
-    derivatives = ("∂L/∂x = ∂L/∂z in the part, 0 elsewhere",)
+    symbol, formula = "part", lambda x: words("part of", x)
+    derivatives = (lambda grad: words(grad, "in the part, 0 elsewhere"),)
     aliases = True
     place: Place
 
@@ -49,8 +50,8 @@ class ReadPart(Op):
 class WritePart(Op):
     """z = x, with v in the place of a part."""
 
-    symbol, formula = "part =", "z = x, part of z = v"
-    derivatives = ("∂L/∂x = ∂L/∂z, 0 in the part", "∂L/∂v = part of ∂L/∂z")
+    symbol, formula = "part =", lambda x, z, v: words(x, ", part of", z, "=", v)
+    derivatives = (lambda grad: words(grad, ", 0 in the part"), lambda grad: words("part of", grad))
     place: Place
 
     def forward(self, x, v):
@@ -66,8 +67,8 @@ class WritePart(Op):
 class EmbedPart(Op):
     """z = 0, with x in the place of a part: the adjoint of reading it."""
 
-    symbol, formula = "part +=", "z = 0, part of z += x"
-    derivatives = ("∂L/∂x = part of ∂L/∂z",)
+    symbol, formula = "part +=", lambda x, z: words("0, part of", z, "+=", x)
+    derivatives = (lambda grad: words("part of", grad),)
     place: Place
 
     def forward(self, x):

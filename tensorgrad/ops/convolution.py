@@ -9,6 +9,7 @@ from tensorgrad import kernels, windows
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ShapeError
+from tensorgrad.formulas.symbolic import equation, function, infix, summed, words
 from tensorgrad.ops.operands import TensorLike, alike, astype, floating, floating_pair, for_kernel
 from tensorgrad.windows import Window
 
@@ -42,8 +43,12 @@ def signal(image):
 class Convolution(Windowed):
     """z = x ∗ w + b: a sliding dot product, not flipped."""
 
-    symbol, formula = "∗", "z = x ∗ w + b"
-    derivatives = ("∂L/∂x = ∂L/∂z spread by w", "∂L/∂w = Σ patches of x · ∂L/∂z", "∂L/∂b = Σ ∂L/∂z")
+    symbol, formula = "∗", lambda x, w, b: infix(x, "∗", w) + b
+    derivatives = (
+        lambda grad, w: words(grad, "spread by", w),
+        lambda grad, x: words("Σ patches of", x, "·", grad),
+        lambda grad: summed(grad),
+    )
 
     def forward(self, x, w, b=None):
         return self.on_images(kernels.convolution.forward, x, w, b)
@@ -61,8 +66,8 @@ class Convolution(Windowed):
 class ConvolutionGradInput(Windowed):
     """z = g ∗ᵀ w: the gradient of a convolution for its input, which is the transposed convolution."""
 
-    symbol, formula = "∗ᵀ", "z = g ∗ᵀ w"
-    derivatives = ("∂L/∂g = ∂L/∂z ∗ w", "∂L/∂w = Σ patches of ∂L/∂z · g")
+    symbol, formula = "∗ᵀ", lambda g, w: infix(g, "∗ᵀ", w)
+    derivatives = (lambda grad, w: infix(grad, "∗", w), lambda grad, g: words("Σ patches of", grad, "·", g))
 
     def forward(self, g, w):
         return self.on_images(kernels.convolution.grad_input, g, w)
@@ -77,8 +82,8 @@ class ConvolutionGradInput(Windowed):
 class ConvolutionGradWeight(Windowed):
     """z = Σ patches of x · g: the gradient of a convolution for its weights."""
 
-    symbol, formula = "∗ʷ", "z = Σ patches(x) · g"
-    derivatives = ("∂L/∂x = g spread by ∂L/∂z", "∂L/∂g = x ∗ ∂L/∂z")
+    symbol, formula = "∗ʷ", lambda x, g: summed(function("patches")(x) * g)
+    derivatives = (lambda grad, g: words(g, "spread by", grad), lambda grad, x: infix(x, "∗", grad))
 
     def forward(self, x, g):
         return self.on_images(kernels.convolution.grad_weight, x, g)
@@ -93,8 +98,8 @@ class ConvolutionGradWeight(Windowed):
 class ChannelSum(Op):
     """z = Σ x over images and pixels: the gradient of a bias, which is added everywhere."""
 
-    symbol, formula = "Σ", "z[k] = Σ x[n, k, p, q]"
-    derivatives = ("∂L/∂x = ∂L/∂z everywhere",)
+    symbol, formula = "Σ", lambda z, x: equation(words(z, "[k]"), summed(words(x, "[n, k, p, q]")))
+    derivatives = (lambda grad: words(grad, "everywhere"),)
 
     def forward(self, x):
         self.residuals = x.shape

@@ -21,8 +21,8 @@ __all__ = ["dropout"]
 class Dropout(Op):
     """z = x · m with a mask m: 0 for dropped elements, 1/(1 − p) for the others."""
 
-    symbol, formula = "dropout", "z = x · m"
-    derivatives = ("∂z/∂x = m",)
+    symbol, formula = "dropout", lambda x, m: x * m
+    derivatives = (lambda m: m,)
 
     @quiet
     def forward(self, x, m):

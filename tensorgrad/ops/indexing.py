@@ -12,6 +12,7 @@ from tensorgrad.arrays.dtypes import as_array, is_float
 from tensorgrad.autograd.engine import Variable, apply, constant, guard, host_call, observers
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, restate, restated
+from tensorgrad.formulas.symbolic import equal, equation, partial, words
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.operands import TensorLike, as_tensor, holds_tensors, loses_gradient, quiet
 
@@ -25,8 +26,8 @@ class GetItem(Op):
     """z = x[index]."""
 
     name = "getitem"
-    symbol, formula = "[ ]", "z = x[index]"
-    derivatives = ("∂L/∂x[index] += ∂L/∂z",)
+    symbol, formula = "[ ]", lambda x: words(x, "[index]")
+    derivatives = (lambda grad, x: equation(words(partial("L", x), "[index]"), grad, "+="),)
     aliases = True
     index: tuple
 
@@ -41,8 +42,8 @@ class GetItem(Op):
 class ScatterAdd(Op):
     """z = 0, then z[index] += x; values at repeated indices accumulate. The adjoint of reading."""
 
-    symbol, formula = "[ ]+=", "z[index] += x"
-    derivatives = ("∂L/∂x = ∂L/∂z[index]",)
+    symbol, formula = "[ ]+=", lambda z, x: equation(words(z, "[index]"), x, "+=")
+    derivatives = (lambda grad: words(grad, "[index]"),)
     index: tuple
     shape: tuple[int, ...]
 
@@ -66,8 +67,8 @@ class SetItem(Op):
     """z = x, then z[index] = v."""
 
     name = "setitem"
-    symbol, formula = "[ ]=", "z = x, z[index] = v"
-    derivatives = ("∂L/∂x = ∂L/∂z, 0 at the index", "∂L/∂v = ∂L/∂z[index]")
+    symbol, formula = "[ ]=", lambda x, z, v: words(x, ",", z, "[index]", "=", v)
+    derivatives = (lambda grad: words(grad, ", 0 at the index"), lambda grad: words(grad, "[index]"))
     index: tuple
 
     def forward(self, x, v):
@@ -88,7 +89,7 @@ class SetItem(Op):
 class OneHot(Op):
     """z[…, c] = [label = c]."""
 
-    symbol, formula = "one-hot", "z[c] = [x = c]"
+    symbol, formula = "one-hot", lambda z, x, c: equation(words(z, "[c]"), equal(x, c))
     num_classes: int
 
     def forward(self, x):

@@ -12,6 +12,7 @@ import numpy as np
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate, restated
+from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.operands import Stack, TensorLike, as_tensor, in_one_dtype, number
 from tensorgrad.ops.shapes import as_shape
@@ -25,8 +26,8 @@ __all__ = ["concatenate", "pad", "split", "stack"]
 class Concatenate(Op):
     """z = the inputs, one after the other along an axis."""
 
-    symbol, formula = "concat", "z = [x₀, x₁, …]"
-    derivatives = ("∂L/∂xᵢ = its part of ∂L/∂z",)
+    symbol, formula = "concat", lambda: words("[x₀, x₁, …]")
+    derivatives = (lambda grad: words("its part of", grad),)
     axis: int
 
     def forward(self, *xs):
@@ -41,8 +42,8 @@ class Concatenate(Op):
 class Pad(Op):
     """z = x with constants around it."""
 
-    symbol, formula = "pad", "z = x in a frame"
-    derivatives = ("∂L/∂x = the inside of ∂L/∂z",)
+    symbol, formula = "pad", lambda x: words(x, "in a frame")
+    derivatives = (lambda grad: words("the inside of", grad),)
     widths: tuple[tuple[int, int], ...]
     value: float = 0.0
 

@@ -13,6 +13,7 @@ from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
 from tensorgrad.autograd.engine import apply, constant
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import DTypeError, ShapeError, restate
+from tensorgrad.formulas.symbolic import summed, transposed, words
 from tensorgrad.kernels.reduce.sums import TERMS, product_in_parts
 from tensorgrad.ops.elementwise.activations import rectified, relu_gradient
 from tensorgrad.ops.operands import HALF, TensorLike, alike, floating_pair, in_one_dtype, pair, quiet, widened
@@ -30,8 +31,8 @@ class MatMul(Op):
     """z = x · y: matrices in the last two axes, all before them are batches and broadcast."""
 
     name = "matmul"
-    symbol, formula = "@", "z = x · y"
-    derivatives = ("∂L/∂x = ∂L/∂z · yᵀ", "∂L/∂y = xᵀ · ∂L/∂z")
+    symbol, formula = "@", lambda x, y: x @ y
+    derivatives = (lambda grad, y: grad @ transposed(y), lambda grad, x: transposed(x) @ grad)
 
     def forward(self, x, y):
         return _product(x, y)
@@ -46,8 +47,8 @@ class MatMul(Op):
 class Linear(Op):
     """z = x · wᵀ + b, for x (N, I), w (O, I), b (O,)."""
 
-    symbol, formula = "linear", "z = x · wᵀ + b"
-    derivatives = ("∂L/∂x = ∂L/∂z · w", "∂L/∂w = ∂L/∂zᵀ · x", "∂L/∂b = Σ ∂L/∂z")
+    symbol, formula = "linear", lambda x, w, b: x @ transposed(w) + b
+    derivatives = (lambda grad, w: grad @ w, lambda grad, x: transposed(grad) @ x, lambda grad: summed(grad))
 
     def forward(self, x, w, b=None):
         return _product(x, w.T, b)
@@ -66,8 +67,8 @@ class Linear(Op):
 class LinearGradWeight(Op):
     """z = gᵀ · x, for g (N, O), x (N, I): the gradient of a linear layer for its weight."""
 
-    symbol, formula = "@ʷ", "z = gᵀ · x"
-    derivatives = ("∂L/∂g = x · ∂L/∂zᵀ", "∂L/∂x = g · ∂L/∂z")
+    symbol, formula = "@ʷ", lambda g, x: transposed(g) @ x
+    derivatives = (lambda grad, x: x @ transposed(grad), lambda grad, g: g @ grad)
 
     def forward(self, g, x):
         return _product(g.T, x)
@@ -128,8 +129,8 @@ class Einsum(Op):
     each label that only this operand has at its length, and an identity matrix for each label that it repeats.
     """
 
-    symbol, formula = "einsum", "z = Σ Π xs"
-    derivatives = ("∂L/∂xᵢ = Σ ∂L/∂z · Π of the others",)
+    symbol, formula = "einsum", lambda xs: summed(summed(xs, sign="Π"))
+    derivatives = (lambda grad: words("Σ", grad, "· Π of the others"),)
     aliases = True
     subscripts: str
 

@@ -9,6 +9,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.autograd.engine import apply, is_grad_enabled
 from tensorgrad.autograd.op import Op
+from tensorgrad.formulas.symbolic import equal, function, summed, words
 from tensorgrad.ops.elementwise.arithmetic import maximum, where
 from tensorgrad.ops.elementwise.transcendental import log, log1p
 from tensorgrad.ops.indexing import one_hot
@@ -18,12 +19,14 @@ from tensorgrad.ops.softmax import softmax
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
+LN = function("ln")
+
 
 class CrossEntropy(Op):
     """z = −ln softmax(x)[y] = ln Σⱼ e^xⱼ − x[y] per row: softmax, logarithm and selection in one kernel."""
 
-    symbol, formula = "cross-entropy", "z = ln Σⱼ e^xⱼ − x[y]"
-    derivatives = ("∂z/∂xᵢ = softmax(x)ᵢ − [i = y]", "")
+    symbol, formula = "cross-entropy", lambda x, y, j, e: LN(summed(e ** x[j], j)) - words(x, "[y]")
+    derivatives = (lambda x, y, i: function("softmax")(x)[i] - equal(i, y), "")
 
     @widened
     def forward(self, x, y):
@@ -40,7 +43,8 @@ class CrossEntropy(Op):
 class CrossEntropyGradient(Op):
     """z = (softmax(x) − [i = y]) · g per row, for a backward pass that isn't recorded."""
 
-    symbol, formula = "softmax − [i = y]", "z = (softmax(x)ᵢ − [i = y]) · g"
+    symbol = "softmax − [i = y]"
+    formula = lambda x, y, i, g: (function("softmax")(x)[i] - equal(i, y)) * g
     probabilities: np.ndarray
 
     @widened
@@ -51,8 +55,8 @@ class CrossEntropyGradient(Op):
 class BinaryCrossEntropy(Op):
     """z = −(t · ln x + (1 − t) · ln(1 − x)), both logarithms at least −100."""
 
-    symbol, formula = "BCE", "z = −(t · ln x + (1 − t) · ln(1 − x))"
-    derivatives = ("∂z/∂x = (x − t) / (x(1 − x))", "∂z/∂t = ln(1 − x) − ln x")
+    symbol, formula = "BCE", lambda x, t: -(t * LN(x) + (1 - t) * LN(1 - x))
+    derivatives = (lambda x, t: (x - t) / (x * (1 - x)), lambda x: LN(1 - x) - LN(x))
 
     @quiet
     @widened
@@ -71,8 +75,8 @@ class BinaryCrossEntropy(Op):
 class Weighted(Op):
     """z = t · x, but 0 where t = 0 even if x = ∞: a class of probability 0 adds nothing to a cross-entropy."""
 
-    symbol, formula = "×", "z = t · x, 0 where t = 0"
-    derivatives = ("∂z/∂t = x, 0 where t = 0 and x = ±∞", "∂z/∂x = t")
+    symbol, formula = "×", lambda t, x: words(t * x, ", 0 where", t, "= 0")
+    derivatives = (lambda t, x: words(x, ", 0 where", t, "= 0 and", x, "= ±∞"), lambda t: t)
 
     @quiet
     def forward(self, t, x):

@@ -10,6 +10,7 @@ from tensorgrad import kernels
 from tensorgrad.autograd.engine import Variable, apply, constant, host_call, is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import DTypeError, ShapeError, restate
+from tensorgrad.formulas.symbolic import fenced, function, root, summed, words
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet, widened
 
 if TYPE_CHECKING:
@@ -18,11 +19,22 @@ if TYPE_CHECKING:
 __all__ = ["batch_norm"]
 
 
+def _gradient(g, w, sigma, eps, xhat):
+    """The gradient for x, of symbols."""
+    mean = function("mean")
+    return w / root(sigma**2 + eps) * (g - mean(g) - xhat * mean(g * xhat))
+
+
 class ScaleAndShift(Op):
     """z = (x − c) · w + b, with one c, w and b per channel."""
 
-    symbol, formula = "scale, shift", "z = (x − c) · w + b"
-    derivatives = ("∂L/∂x = g · w", "∂L/∂c = −Σ g · w", "∂L/∂w = Σ g · (x − c)", "∂L/∂b = Σ g")
+    symbol, formula = "scale, shift", lambda x, c, w, b: (x - c) * w + b
+    derivatives = (
+        lambda grad, w: grad * w,
+        lambda grad, w: -summed(grad * w),
+        lambda grad, x, c: summed(grad * (x - c)),
+        lambda grad: summed(grad),
+    )
 
     @widened
     def forward(self, x, c, w, b):
@@ -46,8 +58,12 @@ class ScaleAndShift(Op):
 class BatchNorm(Op):
     """z = x̂ · w + b with x̂ = (x − μ) / √(σ² + ε), with μ and σ² of the batch, per channel."""
 
-    symbol, formula = "batch norm", "z = (x − μ)/√(σ² + ε) · w + b"
-    derivatives = ("∂L/∂x = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂))", "∂L/∂w = Σ g · x̂", "∂L/∂b = Σ g")
+    symbol, formula = "batch norm", lambda x, mu, sigma, eps, w, b: (x - mu) / root(sigma**2 + eps) * w + b
+    derivatives = (
+        lambda grad, w, sigma, eps, xhat: _gradient(grad, w, sigma, eps, xhat),
+        lambda grad, xhat: summed(grad * xhat),
+        lambda grad: summed(grad),
+    )
     mean: np.ndarray
     var: np.ndarray
     eps: float
@@ -100,7 +116,7 @@ class BatchNorm(Op):
 class BatchNormSums(Op):
     """z = (Σ g, Σ g · x̂) per channel: the gradients of shift and scale, which the gradient of x needs too."""
 
-    symbol, formula = "Σ, Σ x̂", "z = (Σ g, Σ g · x̂)"
+    symbol, formula = "Σ, Σ x̂", lambda g, xhat: fenced("(", words(summed(g), ",", summed(g * xhat)), ")")
     mean: np.ndarray
     var: np.ndarray
     eps: float
@@ -117,7 +133,7 @@ class BatchNormSums(Op):
 class BatchNormGradient(Op):
     """z = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂)), for a backward pass that isn't recorded."""
 
-    symbol, formula = "batch normᵀ", "z = w/√(σ² + ε) · (g − mean g − x̂ · mean(g · x̂))"
+    symbol, formula = "batch normᵀ", lambda g, w, sigma, eps, xhat: _gradient(g, w, sigma, eps, xhat)
     mean: np.ndarray
     var: np.ndarray
     eps: float

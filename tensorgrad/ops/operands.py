@@ -34,6 +34,7 @@ from tensorgrad.autograd.engine import Variable, apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.versions import note_array
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.formulas.symbolic import words
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -83,8 +84,8 @@ def widened(forward: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
 class Cast(Op):
     """Between float dtypes."""
 
-    symbol, formula = "cast", "z = x"
-    derivatives = ("∂z/∂x = 1",)
+    symbol, formula = "cast", lambda x: x
+    derivatives = (lambda: 1,)
     dtype: np.dtype
 
     @quiet
@@ -99,7 +100,7 @@ class Cast(Op):
 class Convert(Op):
     """To an integer dtype or bool, or from one: no gradient flows."""
 
-    symbol, formula = "convert", "z = x"
+    symbol, formula = "convert", lambda x: x
     dtype: np.dtype
 
     @quiet
@@ -110,8 +111,8 @@ class Convert(Op):
 class Stack(Op):
     """z = the inputs, side by side along a new axis."""
 
-    symbol, formula = "stack", "z = [x₀, x₁, …] along a new axis"
-    derivatives = ("∂L/∂xᵢ = its part of ∂L/∂z",)
+    symbol, formula = "stack", lambda: words("[x₀, x₁, …] along a new axis")
+    derivatives = (lambda grad: words("its part of", grad),)
     axis: int
 
     def forward(self, *xs):

@@ -10,6 +10,7 @@ from tensorgrad import kernels, windows
 from tensorgrad.arrays.dtypes import check_memory
 from tensorgrad.autograd.engine import apply, constant
 from tensorgrad.errors import ShapeError, restate
+from tensorgrad.formulas.symbolic import equation, partial, summed, words
 from tensorgrad.ops.convolution import Size, Windowed
 from tensorgrad.ops.linear import Einsum
 from tensorgrad.ops.operands import TensorLike, floating, for_kernel
@@ -24,8 +25,8 @@ __all__ = ["adaptive_avg_pool1d", "adaptive_avg_pool2d", "avg_pool1d", "avg_pool
 class MaxPool(Windowed):
     """z = the maximum of each window; a tie goes to the first, NaN is carried."""
 
-    symbol, formula = "max pool", "z = max of each window"
-    derivatives = ("∂L/∂x = ∂L/∂z, to the argmax",)
+    symbol, formula = "max pool", lambda: words("max of each window")
+    derivatives = (lambda grad: words(grad, ", to the argmax"),)
 
     def forward(self, x):
         z, self.residuals = self.on_images(kernels.pooling.max_forward, x)
@@ -38,8 +39,8 @@ class MaxPool(Windowed):
 class MaxUnpool(Windowed):
     """z = 0, then each g is added where its maximum was found."""
 
-    symbol, formula = "unpool", "z[argmax] += g"
-    derivatives = ("∂L/∂g = ∂L/∂z at the argmax",)
+    symbol, formula = "unpool", lambda z, g: equation(words(z, "[argmax]"), g, "+=")
+    derivatives = (lambda grad: words(grad, "at the argmax"),)
     indices: np.ndarray
 
     def forward(self, g):
@@ -52,8 +53,8 @@ class MaxUnpool(Windowed):
 class MaxPick(Windowed):
     """z = x at the places where another tensor's windows had their maxima."""
 
-    symbol, formula = "pick", "z = x[argmax]"
-    derivatives = ("∂L/∂x[argmax] += ∂L/∂z",)
+    symbol, formula = "pick", lambda x: words(x, "[argmax]")
+    derivatives = (lambda grad, x: equation(words(partial("L", x), "[argmax]"), grad, "+="),)
     indices: np.ndarray
 
     def forward(self, x):
@@ -73,8 +74,8 @@ class Averaging(Windowed):
 class AvgPool(Averaging):
     """z = the mean of each window."""
 
-    symbol, formula = "avg pool", "z = mean of each window"
-    derivatives = ("∂L/∂x = ∂L/∂z / n, to the whole window",)
+    symbol, formula = "avg pool", lambda: words("mean of each window")
+    derivatives = (lambda grad, n: words(grad, "/", n, ", to the whole window"),)
 
     def forward(self, x):
         kernel = kernels.pooling.avg_forward
@@ -87,8 +88,8 @@ class AvgPool(Averaging):
 class AvgUnpool(Averaging):
     """z = each g, divided and spread over its window."""
 
-    symbol, formula = "unpool", "z = Σ g / n over the windows"
-    derivatives = ("∂L/∂g = mean of ∂L/∂z over each window",)
+    symbol, formula = "unpool", lambda g, n: words(summed(g / n), "over the windows")
+    derivatives = (lambda grad: words("mean of", grad, "over each window"),)
 
     def forward(self, g):
         kernel = kernels.pooling.avg_backward
@@ -101,7 +102,7 @@ class AvgUnpool(Averaging):
 class AdaptiveAvgPool(Einsum):
     """z = the mean of each window, as a product with the weights of the means: one matrix for each axis."""
 
-    symbol, formula = "adaptive avg pool", "z = mean of each window"
+    symbol, formula = "adaptive avg pool", lambda: words("mean of each window")
 
 
 def max_pool1d(

@@ -11,6 +11,7 @@ import numpy as np
 from tensorgrad.arrays.dtypes import is_float, repeated
 from tensorgrad.autograd.engine import apply, guard
 from tensorgrad.autograd.op import Op
+from tensorgrad.formulas.symbolic import equal, equation, function, partial, root, summed, words
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
 from tensorgrad.ops.elementwise.arithmetic import where
@@ -24,6 +25,8 @@ __all__ = ["all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean
 
 FEW = 1024
 """Up to so many elements, filling an array is faster than making a broadcast view."""
+
+average = function("mean")
 
 
 class Reduction(Op):
@@ -45,8 +48,8 @@ class Reduction(Op):
 class Sum(Reduction):
     """z = Σ x."""
 
-    symbol, formula = "Σ", "z = Σ x"
-    derivatives = ("∂z/∂xᵢ = 1",)
+    symbol, formula = "Σ", lambda x: summed(x)
+    derivatives = (lambda i: 1,)
 
     def forward(self, x):
         self.residuals = x.shape
@@ -61,8 +64,8 @@ class Sum(Reduction):
 class Mean(Reduction):
     """z = Σ x / n."""
 
-    symbol, formula = "mean", "z = 1/n Σ x"
-    derivatives = ("∂z/∂xᵢ = 1/n",)
+    symbol, formula = "mean", lambda n, x: words(1 / n, summed(x))
+    derivatives = (lambda n, i: 1 / n,)
 
     def forward(self, x):
         count = x.size if len(self.axis) == x.ndim else math.prod([x.shape[a] for a in self.axis])
@@ -77,8 +80,8 @@ class Mean(Reduction):
 class DivideByCount(Op):
     """z = x / n, broadcast to a shape: the adjoint of the mean of n elements."""
 
-    symbol, formula = "÷ n", "z = x / n, repeated"
-    derivatives = ("∂L/∂x = Σ ∂L/∂z / n over the repeats",)
+    symbol, formula = "÷ n", lambda x, n: words(x / n, ", repeated")
+    derivatives = (lambda grad, n: words(summed(grad), "/", n, "over the repeats"),)
     shape: tuple[int, ...]
     count: int
 
@@ -133,8 +136,8 @@ class Dispersion(Reduction):
 class Var(Dispersion):
     """z = 1/(n − ddof) Σ (x − mean x)²."""
 
-    symbol, formula = "var", "z = 1/(n − ddof) Σ (x − mean x)²"
-    derivatives = ("∂z/∂xᵢ = 2(xᵢ − mean x)/(n − ddof)",)
+    symbol, formula = "var", lambda x, n, ddof: words(1 / (n - ddof), summed((x - average(x)) ** 2))
+    derivatives = (lambda x, n, ddof, i: 2 * (x[i] - average(x)) / (n - ddof),)
 
     @quiet
     def forward(self, x):
@@ -147,8 +150,8 @@ class Var(Dispersion):
 class Std(Dispersion):
     """z = √(1/(n − ddof) Σ (x − mean x)²); the derivative is taken as 0 where all x are equal."""
 
-    symbol, formula = "std", "z = √(1/(n − ddof) Σ (x − mean x)²)"
-    derivatives = ("∂z/∂xᵢ = (xᵢ − mean x)/((n − ddof) · z), 0 where z = 0",)
+    symbol, formula = "std", lambda x, n, ddof: root(words(1 / (n - ddof), summed((x - average(x)) ** 2)))
+    derivatives = (lambda x, z, n, ddof, i: words((x[i] - average(x)) / ((n - ddof) * z), ", 0 where", z, "= 0"),)
 
     @quiet
     def forward(self, x):
@@ -163,7 +166,7 @@ class Std(Dispersion):
 class Extreme(Reduction):
     """A maximum or minimum; elements that tie share the gradient evenly."""
 
-    derivatives = ("∂z/∂xᵢ = [xᵢ = z] / (number of ties)",)
+    derivatives = (lambda x, z, i: words(equal(x[i], z), "/ (number of ties)"),)
 
     def backward_x(self, grad, x, z):
         hit = (x == self.with_axes(z)).astype(x.dtype)
@@ -173,7 +176,7 @@ class Extreme(Reduction):
 class Max(Extreme):
     """z = max x."""
 
-    symbol, formula = "max", "z = max x"
+    symbol, formula = "max", lambda x: words("max", x)
 
     def forward(self, x):
         return x.max(self.axis, keepdims=self.keepdims)
@@ -182,7 +185,7 @@ class Max(Extreme):
 class Min(Extreme):
     """z = min x."""
 
-    symbol, formula = "min", "z = min x"
+    symbol, formula = "min", lambda x: words("min", x)
 
     def forward(self, x):
         return x.min(self.axis, keepdims=self.keepdims)
@@ -191,8 +194,8 @@ class Min(Extreme):
 class Prod(Reduction):
     """z = Π x."""
 
-    symbol, formula = "Π", "z = Π x"
-    derivatives = ("∂z/∂xᵢ = Π of the others",)
+    symbol, formula = "Π", lambda x: summed(x, sign="Π")
+    derivatives = (lambda i: words("Π of the others"),)
 
     @quiet
     def forward(self, x):
@@ -224,8 +227,8 @@ class LogSumExp(Reduction):
     """z = ln Σ eˣ."""
 
     name = "logsumexp"
-    symbol, formula = "ln Σ exp", "z = ln Σ eˣ"
-    derivatives = ("∂z/∂xᵢ = e^(xᵢ − z)",)
+    symbol, formula = "ln Σ exp", lambda x, e: words("ln", summed(e**x))
+    derivatives = (lambda x, z, i, e: e ** (x[i] - z),)
 
     @quiet
     @widened
@@ -245,8 +248,8 @@ class CumSum(Op):
     """zₖ = Σ of x₀ … xₖ."""
 
     name = "cumsum"
-    symbol, formula = "cumsum", "zₖ = Σ_{i≤k} xᵢ"
-    derivatives = ("∂zₖ/∂xᵢ = [i ≤ k]",)
+    symbol, formula = "cumsum", lambda x, z, i, k: equation(z[k], summed(x[i], "i≤k"))
+    derivatives = (lambda x, z, i, k: equation(partial(z[k], x[i]), i <= k),)
     axis: int
 
     @quiet
@@ -264,7 +267,7 @@ class ArgMax(Op):
     """z = the position of the first maximum."""
 
     name = "argmax"
-    symbol, formula = "argmax", "z = argmax x"
+    symbol, formula = "argmax", lambda x: words("argmax", x)
     axis: int | None
 
     def forward(self, x):
@@ -275,7 +278,7 @@ class ArgMin(Op):
     """z = the position of the first minimum."""
 
     name = "argmin"
-    symbol, formula = "argmin", "z = argmin x"
+    symbol, formula = "argmin", lambda x: words("argmin", x)
     axis: int | None
 
     def forward(self, x):
@@ -285,7 +288,7 @@ class ArgMin(Op):
 class All(Reduction):
     """z = whether all x are true."""
 
-    symbol, formula = "∀", "z = ∀ x"
+    symbol, formula = "∀", lambda x: words("∀", x)
 
     def forward(self, x):
         return x.all(self.axis, keepdims=self.keepdims)
@@ -294,7 +297,7 @@ class All(Reduction):
 class Any(Reduction):
     """z = whether some x is true."""
 
-    symbol, formula = "∃", "z = ∃ x"
+    symbol, formula = "∃", lambda x: words("∃", x)
 
     def forward(self, x):
         return x.any(self.axis, keepdims=self.keepdims)

@@ -13,6 +13,7 @@ from tensorgrad.arrays.dtypes import repeated
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
+from tensorgrad.formulas.symbolic import fenced, summed, transposed, words
 from tensorgrad.ops.axes import normalize_axes, normalize_axis
 from tensorgrad.ops.operands import TensorLike, as_tensor
 
@@ -36,8 +37,8 @@ __all__ = [
 class Clone(Op):
     """z = a copy of x."""
 
-    symbol, formula = "clone", "z = x"
-    derivatives = ("∂z/∂x = 1",)
+    symbol, formula = "clone", lambda x: x
+    derivatives = (lambda: 1,)
 
     def forward(self, x):
         return x.copy()
@@ -49,8 +50,8 @@ class Clone(Op):
 class Reshape(Op):
     """z = x in another shape."""
 
-    symbol, formula = "reshape", "z = x, reshaped"
-    derivatives = ("∂L/∂x = ∂L/∂z, reshaped back",)
+    symbol, formula = "reshape", lambda x: words(x, ", reshaped")
+    derivatives = (lambda grad: words(grad, ", reshaped back"),)
     aliases = True
     shape: tuple[int, ...]
 
@@ -65,8 +66,8 @@ class Reshape(Op):
 class Transpose(Op):
     """z = x with its axes in another order."""
 
-    symbol, formula = "transpose", "z = xᵀ"
-    derivatives = ("∂L/∂x = (∂L/∂z)ᵀ",)
+    symbol, formula = "transpose", lambda x: transposed(x)
+    derivatives = (lambda grad: transposed(fenced("(", grad, ")")),)
     aliases = True
     axes: tuple[int, ...]
 
@@ -80,8 +81,8 @@ class Transpose(Op):
 class BroadcastTo(Op):
     """z = x, repeated along new axes and those of length 1."""
 
-    symbol, formula = "broadcast", "z = x, repeated"
-    derivatives = ("∂L/∂x = Σ ∂L/∂z over the repeats",)
+    symbol, formula = "broadcast", lambda x: words(x, ", repeated")
+    derivatives = (lambda grad: words(summed(grad), "over the repeats"),)
     aliases = True
     shape: tuple[int, ...]
 
@@ -95,8 +96,8 @@ class BroadcastTo(Op):
 class Flip(Op):
     """z = x with its elements reversed along the axes."""
 
-    symbol, formula = "flip", "z = x, reversed"
-    derivatives = ("∂L/∂x = ∂L/∂z, reversed",)
+    symbol, formula = "flip", lambda x: words(x, ", reversed")
+    derivatives = (lambda grad: words(grad, ", reversed"),)
     aliases = True
     axis: tuple[int, ...]
 

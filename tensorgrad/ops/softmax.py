@@ -10,6 +10,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.autograd.engine import apply, is_grad_enabled
 from tensorgrad.autograd.op import Op
+from tensorgrad.formulas.symbolic import equal, equation, function, partial, summed
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.elementwise.transcendental import exp
 from tensorgrad.ops.operands import TensorLike, floating, widened
@@ -23,8 +24,8 @@ __all__ = ["log_softmax", "softmax"]
 class Softmax(Op):
     """zᵢ = e^xᵢ / Σⱼ e^xⱼ."""
 
-    symbol, formula = "softmax", "zᵢ = e^xᵢ / Σⱼ e^xⱼ"
-    derivatives = ("∂zᵢ/∂xⱼ = zᵢ([i = j] − zⱼ)",)
+    symbol, formula = "softmax", lambda z, x, i, j, e: equation(z[i], e ** x[i] / summed(e ** x[j], j))
+    derivatives = (lambda z, x, i, j: equation(partial(z[i], x[j]), z[i] * (equal(i, j) - z[j])),)
     axis: int
 
     @widened
@@ -40,7 +41,8 @@ class Softmax(Op):
 class SoftmaxGradient(Op):
     """zᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ), where y is the softmax: for a backward pass that isn't recorded."""
 
-    symbol, formula = "softmaxᵀ", "zᵢ = yᵢ(gᵢ − Σⱼ gⱼyⱼ)"
+    symbol = "softmaxᵀ"
+    formula = lambda z, y, g, i, j: equation(z[i], y[i] * (g[i] - summed(g[j] * y[j], j)))
     axis: int
 
     @widened
@@ -51,8 +53,9 @@ class SoftmaxGradient(Op):
 class LogSoftmax(Op):
     """zᵢ = xᵢ − ln Σⱼ e^xⱼ."""
 
-    symbol, formula = "log softmax", "zᵢ = xᵢ − ln Σⱼ e^xⱼ"
-    derivatives = ("∂zᵢ/∂xⱼ = [i = j] − e^zⱼ",)
+    symbol = "log softmax"
+    formula = lambda z, x, i, j, e: equation(z[i], x[i] - function("ln")(summed(e ** x[j], j)))
+    derivatives = (lambda z, x, i, j, e: equation(partial(z[i], x[j]), equal(i, j) - e ** z[j]),)
     axis: int
 
     @widened
@@ -68,7 +71,8 @@ class LogSoftmax(Op):
 class LogSoftmaxGradient(Op):
     """zᵢ = gᵢ − e^yᵢ · Σⱼ gⱼ, where y is the log softmax: for a backward pass that isn't recorded."""
 
-    symbol, formula = "log softmaxᵀ", "zᵢ = gᵢ − e^yᵢ · Σⱼ gⱼ"
+    symbol = "log softmaxᵀ"
+    formula = lambda z, y, g, i, j, e: equation(z[i], g[i] - e ** y[i] * summed(g[j], j))
     axis: int
 
     @widened

@@ -1,16 +1,33 @@
+import numba
 import numpy as np
 import pytest
 from assembly import packed_arithmetic
 
 from tensorgrad.errors import DTypeError
+from tensorgrad.formulas.expression import Symbol
+from tensorgrad.formulas.loops import LOOPS, Loop
 from tensorgrad.kernels import reference
-from tensorgrad.kernels.elementwise import activations
+from tensorgrad.kernels.elementwise import loops
 from tensorgrad.kernels.jit import dispatch
+from tensorgrad.kernels.jit.fingerprint import identity
+from tensorgrad.kernels.simd import functions
+from tensorgrad.ops.elementwise.elementwise import Elementwise
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SHAPES = pytest.mark.parametrize("shape", [(), (1,), (0, 4), (2, 3, 17), (64, 33, 7, 9)], ids=str)
-FUNCTIONS = pytest.mark.parametrize("function", activations.FUNCTIONS)
+FUNCTIONS = pytest.mark.parametrize("function", [name for name in LOOPS if f"{name} gradient" in LOOPS])
+FORMULAS = {*functions.FUNCTIONS, "sigmoid", "gelu", "power"}
 ALPHA = 0.3  # a parameter, for those that have one
+
+
+def evaluate(name, *arrays):
+    return loops.compute(name, *arrays, parameters=(ALPHA,) * len(LOOPS[name]().parameters))
+
+
+def reference_of(name, *arrays):
+    """The loop's formula in NumPy, or where a loop only calls a function of its own, NumPy's function."""
+    loop = LOOPS[name]()
+    return reference.loop(loop, arrays, tuple(np.float64(ALPHA) for _ in loop.parameters or "-"))
 
 
 def draw(shape, dtype, seed=0, scale=3.0):
@@ -19,13 +36,10 @@ def draw(shape, dtype, seed=0, scale=3.0):
 
 def both(function, x, g):
     """Value and gradient by kernel, and by twin in float64."""
-    z, dx = (
-        activations.activation(function, x, ALPHA),
-        activations.activation_gradient(function, g, x, ALPHA),
-    )
+    z, dx = evaluate(function, x), evaluate(f"{function} gradient", g, x)
     x, g = x.astype(np.float64), g.astype(np.float64)
     with np.errstate(all="ignore"):
-        expected = reference.activation(function, x, ALPHA), reference.activation_gradient(function, g, x, ALPHA)
+        expected = reference_of(function, x), reference_of(f"{function} gradient", g, x)
     return (z, dx), expected
 
 
@@ -62,7 +76,7 @@ def test_any_layout_and_no_mixture_of_dtypes(function):
         for ours, expected in zip(*both(function, layout, g), strict=True):
             np.testing.assert_allclose(ours, expected, rtol=1e-12, atol=1e-12)
     with pytest.raises(DTypeError, match="float32 or float64"):
-        activations.activation_gradient(function, g, g.astype(np.float32))
+        evaluate(f"{function} gradient", g, g.astype(np.float32))
 
 
 @FLOATS
@@ -70,8 +84,8 @@ def test_any_layout_and_no_mixture_of_dtypes(function):
 def test_in_parallel_and_number_by_number_the_bits_are_the_same(function, dtype):
     x, g = draw((5, 201), dtype), draw((5, 201), dtype, 1)
     calls = (
-        lambda part=...: activations.activation(function, x[part], ALPHA),
-        lambda part=...: activations.activation_gradient(function, g[part], x[part], ALPHA),
+        lambda part=...: evaluate(function, x[part]),
+        lambda part=...: evaluate(f"{function} gradient", g[part], x[part]),
     )
     for compute in calls:
         with dispatch.every_variant():
@@ -85,6 +99,42 @@ def test_in_parallel_and_number_by_number_the_bits_are_the_same(function, dtype)
 @FLOATS
 @FUNCTIONS
 def test_both_passes_are_vectorised(function, dtype):
-    x, (values, products) = draw((3,), dtype), activations.FUNCTIONS[function]
-    assert packed_arithmetic(values, x, x, dtype(ALPHA), 0, 1) > 0
-    assert packed_arithmetic(products, x, x, x, dtype(ALPHA), 0, 1) > 0
+    x, (values, gradient) = draw((3,), dtype), (LOOPS[name]() for name in (function, f"{function} gradient"))
+    assert packed_arithmetic(loops.kernel_of(values), x, x, (dtype(ALPHA),), 0, 1) > 0
+    assert packed_arithmetic(loops.kernel_of(gradient), x, x, x, (dtype(ALPHA),), 0, 1) > 0
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_number_in_a_formula_never_widens_float32(name):
+    loop = LOOPS[name]()
+    anew = numba.njit(**dispatch.OPTIONS)(loops.kernel_of(loop).py_func)
+    x = np.full(3, 0.5, np.float32)
+    anew(*[x] * (len(loop.arrays) + 1), (np.float32(ALPHA),), 0, 1)
+    (code,) = anew.inspect_llvm().values()
+    assert "fpext float" not in code and "fmul" in code + "fmul" * (name == "leaky_relu gradient")
+
+
+@pytest.mark.parametrize("name", sorted(FORMULAS))
+def test_every_function_of_formulas_compiles(name):
+    """Within another formula, in float32, against NumPy's function in float64: near 0 and far, NaN carried, ±0 kept."""
+    op = next(op for op in Elementwise.__subclasses__() if op.name == name)
+    count = len(op.inputs) - (name == "where")
+    symbols = [Symbol(letter) for letter in "xy"[:count]]
+    operands = [symbols[0] > 0.5, *symbols] if name == "where" else symbols
+    loop = Loop(f"twice {name}", 2 * op.call(*operands), tuple("xy"[:count]), ())
+    x = np.array([0.0, -0.0, 1e-6, -1e-6, 0.3, -0.3, 0.9, 1.5, -1.5, 5, 80, -80, np.nan, np.inf, -np.inf], np.float32)
+    arrays = [x, x[::-1].copy()][:count]
+    out = np.empty_like(x)
+    loops.kernel_of(loop)(*arrays, out, (np.float32(0),), 0, 1)
+    with np.errstate(all="ignore"):
+        expected = reference.loop(loop, [a.astype(np.float64) for a in arrays], (0,)).astype(np.float32)
+    np.testing.assert_allclose(out, expected, rtol=4e-6, atol=1e-37)
+
+
+def test_kernels_are_told_apart_by_their_formulas():
+    x, y = Symbol("x"), Symbol("y")
+    made = [Loop("f", meaning, ("x", "y"), ()) for meaning in (x * y, x * y + 1, x * y + 2, x + y)]
+    identities = {identity(loops.kernel_of(loop)) for loop in made}
+    assert len(identities) == 4
+    again = Loop("g", Symbol("x") * Symbol("y"), ("x", "y"), ())
+    assert identity(loops.kernel_of(again)) in identities

@@ -10,6 +10,8 @@ from networks import LeNet5, loss_of
 import tensorgrad as tg
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
+from tensorgrad.formulas.loops import ON_ARRAYS
+from tensorgrad.formulas.programs import program
 from tensorgrad.viz import Depth
 from tensorgrad.viz.record.check import TOLERANCE
 
@@ -123,18 +125,18 @@ RULES = {
     "∂z/∂x = 1/(1 − x²)": lambda x, y, z, p: 1 / (1 - x**2),
     "∂z/∂x = 2/√π · e^(−x²)": lambda x, y, z, p: 2 / math.sqrt(math.pi) * math.exp(-(x**2)),
     "∂z/∂x = [x > 0]": lambda x, y, z, p: float(x > 0),
-    "∂z/∂x = 1 if x > 0 else slope": lambda x, y, z, p: 1 if x > 0 else float(p["slope"]),
-    "∂z/∂x = 1 if x > 0 else α·eˣ": lambda x, y, z, p: 1 if x > 0 else float(p["alpha"]) * math.exp(x),
+    "∂z/∂x = slope if x ≤ 0 else 1": lambda x, y, z, p: float(p["slope"]) if x <= 0 else 1,
+    "∂z/∂x = 1 if x > 0 else α · eˣ": lambda x, y, z, p: 1 if x > 0 else float(p["alpha"]) * math.exp(x),
     "∂z/∂x = Φ(x) + x · φ(x)": lambda x, y, z, p: (
         0.5 * (1 + math.erf(x / math.sqrt(2))) + x * math.exp(-(x**2) / 2) / math.sqrt(2 * math.pi)
     ),
-    "∂z/∂x = σ(x)(1 + x(1 − σ(x)))": lambda x, y, z, p: sigmoid(x) * (1 + x * (1 - sigmoid(x))),
-    "∂z/∂x = σ(βx)": lambda x, y, z, p: sigmoid(float(p["beta"]) * x),
-    "∂z/∂x = z(1 − z)": lambda x, y, z, p: z * (1 - z),
+    "∂z/∂x = σ(x) · (1 + x · (1 − σ(x)))": lambda x, y, z, p: sigmoid(x) * (1 + x * (1 - sigmoid(x))),
+    "∂z/∂x = σ(β · x)": lambda x, y, z, p: sigmoid(float(p["beta"]) * x),
+    "∂z/∂x = z · (1 − z)": lambda x, y, z, p: z * (1 - z),
     "∂z/∂xᵢ = 1": lambda x, y, z, p: 1,
     "∂z/∂xᵢ = 1/n": lambda x, y, z, p: 1,
     "∂z/∂xᵢ = e^(xᵢ − z)": lambda x, y, z, p: math.exp(x - z),
-    "∂z/∂x = (x − t) / (x(1 − x))": lambda x, t, z, p: (x - t) / (x * (1 - x)),
+    "∂z/∂x = (x − t)/(x · (1 − x))": lambda x, t, z, p: (x - t) / (x * (1 - x)),
     "∂z/∂t = ln(1 − x) − ln x": lambda x, t, z, p: math.log(1 - x) - math.log(x),
     "∂z/∂t = x, 0 where t = 0 and x = ±∞": lambda t, x, z, p: x,
     "∂z/∂x = t": lambda t, x, z, p: t,
@@ -165,8 +167,13 @@ def test_the_rule_that_is_written_is_the_number_beside_it(case):
             if edge.local is None or not edge.derivative.startswith("∂z") or edge.derivative in UNREAD:
                 continue
             x, y = [*(values[edge.tensor] for edge in edges), None][:2]
-            assert edge.derivative in rules, f"nobody reads {edge.derivative!r} of {op.name}: pass `rules` in its row"
-            expected = rules[edge.derivative](x, y, values[op.output], dict(op.params))
+            read = rules.get(edge.derivative)
+            if read is None:  # no second reader: the expression behind the text is computed
+                stated, params = edge.derivative.expression.right, {k: float(v) for k, v in op.params}
+                operands = {edge.operand: values[edge.tensor] for edge in edges} | {"z": values[op.output]} | params
+                expected = program(stated, tuple(operands), ON_ARRAYS)(*map(np.asarray, operands.values()))
+            else:
+                expected = read(x, y, values[op.output], dict(op.params))
             assert edge.local == pytest.approx(expected, rel=1e-12), (op.name, edge.derivative)
 
 

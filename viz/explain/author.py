@@ -14,7 +14,7 @@ from tensorgrad.viz.explain.sections.routes import STEPS, Routes
 from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import Block, Heading, Prose, Table
-from tensorgrad.viz.format.notation import few, inline, plain
+from tensorgrad.viz.format.notation import few, inline, numeral, plain
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def _title(subject: Subject) -> list[Block]:
     value, shape = subject.replay.values.get(subject.key), subject.gradient.shape
     now = ""
     if value is not None and subject.one_number:
-        now = f" = {theme.number(float(value[subject.index or (0,) * value.ndim]))}"
-    loss = inline(f"L = {theme.number(subject.loss)}")
+        now = f" = {numeral(value[subject.index or (0,) * value.ndim])}"
+    loss = inline(f"L = {numeral(subject.loss)}")
     text = f"How does the loss {loss} change with {inline(subject.symbol + now)}?"
     if subject.index:
         text += f" It is one of the {math.prod(shape):,} elements of {subject.name} {theme.sizes(shape)}."
@@ -77,7 +77,7 @@ def _forward(subject: Subject, routes: Routes) -> list[Block]:
         met.add(step.output)
         value = subject.replay.values.get(step.output)
         is_scalar = value is not None and value.ndim == 0
-        result = f"= {theme.number(value.item())}" if value is not None and is_scalar else theme.sizes(step.shape)
+        result = f"= {numeral(value.item())}" if value is not None and is_scalar else theme.sizes(step.shape)
         rows.append((words.definition(step), result, ""))
     gap = (f"… {len(rows) - 2 * (STEPS // 2):,} more", "", "")
     return [Heading("Forward: what was computed"), Table(("", "", ""), "ltt", tuple(few(rows, STEPS, gap)))]

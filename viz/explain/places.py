@@ -16,7 +16,7 @@ import numpy as np
 from tensorgrad.autograd.op import Op
 from tensorgrad.viz.explain.computation import Link
 from tensorgrad.viz.explain.words import Words, broadcast_index
-from tensorgrad.viz.format.notation import element
+from tensorgrad.viz.format.notation import element, partial
 
 Index = tuple[int, ...]
 
@@ -51,19 +51,24 @@ def rule(link: Link, index: Index, words: Words) -> Rule | None:
 # ------------------------------------------------------------------------------------------------------------- products
 
 
+def _arrived(z: str, index: str) -> str:
+    """The gradient that arrived at an element of z."""
+    return partial("L", f"{z}[{index}]")
+
+
 def _linear(op: Op, x: str, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
     """z[n, o] = Σᵢ x[n, i] · w[o, i] + b[o]"""
     (rows, outputs) = shape
     if x == "w":
         o, i = index
-        text = f"Σₙ ∂L/∂{z}[n,{o}] · {names[0]}[n,{i}]"
+        text = f"Σₙ {_arrived(z, f'n,{o}')} · {names[0]}[n,{i}]"
         return Rule(text, tuple(Place((n, o), 0, (n, i)) for n in range(rows)))
     if x == "x":
         n, i = index
-        text = f"Σₖ ∂L/∂{z}[{n},k] · {names[1]}[k,{i}]"
+        text = f"Σₖ {_arrived(z, f'{n},k')} · {names[1]}[k,{i}]"
         return Rule(text, tuple(Place((n, k), 1, (k, i)) for k in range(outputs)))
     (o,) = index
-    return Rule(f"Σₙ ∂L/∂{z}[n,{o}]", tuple(Place((n, o)) for n in range(rows)))
+    return Rule(f"Σₙ {_arrived(z, f'n,{o}')}", tuple(Place((n, o)) for n in range(rows)))
 
 
 def _matmul(op: Op, x: str, index: Index, shapes: tuple, shape: Index, names: list[str], z: str) -> Rule:
@@ -81,9 +86,9 @@ def _matmul(op: Op, x: str, index: Index, shapes: tuple, shape: Index, names: li
     dots = "…," if len(shape) > 2 else ""
     if x == "x":
         m, k = index[-2:]
-        return Rule(f"Σₙ ∂L/∂{z}[{dots}{m},n] · {names[1]}[{dots}{k},n]", tuple(places))
+        return Rule(f"Σₙ {_arrived(z, f'{dots}{m},n')} · {names[1]}[{dots}{k},n]", tuple(places))
     k, n = index[-2:]
-    return Rule(f"Σₘ ∂L/∂{z}[{dots}m,{n}] · {names[0]}[{dots}m,{k}]", tuple(places))
+    return Rule(f"Σₘ {_arrived(z, f'{dots}m,{n}')} · {names[0]}[{dots}m,{k}]", tuple(places))
 
 
 def _batches(own: Index, index: Index, shape: Index) -> Iterator[Index]:
@@ -102,7 +107,7 @@ def _convolution(op: Op, x: str, index: Index, shapes: tuple, shape: Index, name
     if x == "b":
         (k,) = index
         everywhere = ",".join("pq"[: len(shape) - 2])
-        text = f"Σ over n,{everywhere} of ∂L/∂{z}[n,{k},{everywhere}]"
+        text = f"Σ over n,{everywhere} of {_arrived(z, f'n,{k},{everywhere}')}"
         return Rule(text, tuple(Place((n, k, *p)) for n in range(shape[0]) for p in np.ndindex(*shape[2:])))
     return _weight(op, index, shapes, shape, names, z) if x == "w" else _pixel(op, index, shapes, shape, names, z)
 
@@ -124,7 +129,7 @@ def _weight(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str]
     letters = "pq"[: len(taps)]
     met = ",".join(_affine(letter, s, i * d - before) for letter, s, i, d, before in _motion(op, letters, taps))
     everywhere = ",".join(letters)
-    text = f"Σ over n,{everywhere} of ∂L/∂{z}[n,{k},{everywhere}] · {names[0]}[n,{channel},{met}]"
+    text = f"Σ over n,{everywhere} of {_arrived(z, f'n,{k},{everywhere}')} · {names[0]}[n,{channel},{met}]"
     return Rule(text, tuple(places))
 
 
@@ -145,7 +150,7 @@ def _pixel(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str],
         _tap(letter, r + before, d, s)
         for letter, (r, s, _, d, before) in zip(letters, _motion(op, pixel, pixel), strict=True)
     )
-    text = f"Σ over k,{','.join(letters)} of {names[1]}[k,{c},{','.join(letters)}] · ∂L/∂{z}[{n},k,{met}]"
+    text = f"Σ over k,{','.join(letters)} of {names[1]}[k,{c},{','.join(letters)}] · {_arrived(z, f'{n},k,{met}')}"
     return Rule(text, tuple(places))
 
 
@@ -178,8 +183,8 @@ def _pool(op: Any, x: str, index: Index, shapes: tuple, shape: Index, names: lis
     places = tuple(Place((n, c, *p)) for p in itertools.product(*ranges))
     letters = ",".join("pq"[: len(pixel)])
     if op.name == "max_pool":
-        return Rule(f"Σ ∂L/∂{z}[{n},{c},{letters}] over the windows ({letters}) whose maximum it is", places)
-    return Rule(f"Σ ∂L/∂{z}[{n},{c},{letters}] / size over the windows ({letters}) that hold it", places)
+        return Rule(f"Σ {_arrived(z, f'{n},{c},{letters}')} over the windows ({letters}) whose maximum it is", places)
+    return Rule(f"Σ {_arrived(z, f'{n},{c},{letters}')} / size over the windows ({letters}) that hold it", places)
 
 
 def window(op: Any, shapes: tuple, place: Index) -> tuple[np.ndarray, ...]:

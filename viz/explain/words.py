@@ -4,23 +4,41 @@ from __future__ import annotations
 
 import itertools
 import math
-import re
 from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from tensorgrad.autograd.engine import Variable
-from tensorgrad.autograd.op import Op
+from tensorgrad.formulas.expression import (
+    CHOICE,
+    PRODUCT,
+    Big,
+    Equation,
+    Expression,
+    Indexed,
+    Partial,
+    Written,
+    expression,
+)
+from tensorgrad.formulas.symbolic import LOSS
 from tensorgrad.viz.explain.computation import Computation, Link
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.format.notation import END, NAME, element, factor, name, numbered, partial
+from tensorgrad.viz.format.notation import (
+    element,
+    factor,
+    latex,
+    name,
+    numbered,
+    numeral,
+    plain,
+    put_in,
+    readings,
+    written,
+)
 from tensorgrad.viz.record.steps import Key, Known, Step
 
-_RAISED = str.maketrans("ˣʸ⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "xy0123456789−")
 FEW = 8
 """Vectors of so many elements are written out."""
-
-_GREEK = {"alpha": "α", "beta": "β"}
 
 
 class Words:
@@ -36,6 +54,7 @@ class Words:
         self._made = {step.output for step in computation.steps}
         self._names: dict[Key, str] = {computation.steps[-1].output: name("L")}
         self._taken = set(self._names.values())
+        self._invented = set(self._names)
         self._numbers = {letter: itertools.count(1) for letter in "upc"}
 
     def __getitem__(self, key: Key) -> str:
@@ -50,18 +69,19 @@ class Words:
         if known is not None and known.name:
             word = name(known.name)
             while word in self._taken:
-                word = word[:-1] + "′" + END
+                word = written(f"{plain(word)}′", f"{latex(word)}'")
             return word
         value, made = self._values.get(key), key in self._made
         if not made and not isinstance(key, Variable) and value is not None and value.ndim == 0:
             return factor(value.item())
+        self._invented.add(key)
         letter = "u" if made else "p" if isinstance(key, Variable) else "c"
         return next(word for number in self._numbers[letter] if (word := numbered(letter, number)) not in self._taken)
 
     def invented(self, key: Key) -> bool:
         """Whether the reader has to be told what stands behind the name."""
-        known = self._known.get(key)
-        return self[key].startswith(NAME) and not (known is not None and known.name)
+        known, _ = self._known.get(key), self[key]  # a name is invented when it is first asked for
+        return key in self._invented and not (known is not None and known.name)
 
     def origin(self, key: Key) -> str:
         """Where a tensor comes from that isn't on the way."""
@@ -69,83 +89,77 @@ class Words:
 
     def definition(self, step: Step) -> str:
         """`u₁ = a · b`: the op's formula, written with names."""
-        return self._written(step, step.op.formula or f"z = {step.op.name}")
+        return put_in(step.op.statement(), self._letters(step, None))
 
-    def local(self, link: Link, at: tuple[int, ...]) -> str:
-        """The local derivative ∂z/∂x as a formula, at an element of z; `∂z/∂x` where the op has only a rule."""
-        step = link.step
-        found = re.fullmatch(r"∂z/∂\w+ = (.+)", derivative(step.op, link.position))
-        if found is None or re.search("[ᵢⱼₖ]|others|number of", found[1]):
-            return partial(element(self[step.output], at), self[step.inputs[link.position]])
-        text = self._written(step, found[1], at)
-        return f"({text})" if _is_sum(text) else text
+    def local(self, link: Link, at: tuple[int, ...]) -> str | None:
+        """The local derivative ∂z/∂x as a factor, at an element of z; None where the op has only a rule for arrays."""
+        derivative = link.step.op.derivative_for(link.position)
+        if (
+            not isinstance(derivative, Equation)
+            or derivative.left.symbols[0] != "z"
+            or not derivative.right.elementwise
+        ):
+            return None
+        found = derivative.right.write(readings(self._letters(link.step, at))).within(PRODUCT)
+        return written(found.text, found.latex)
 
     def backward(self, link: Link) -> str:
         """The rule for a whole array: `∂L/∂x = ∂L/∂z ⊙ y`."""
-        step, text = link.step, derivative(link.step.op, link.position)
+        step, derivative = link.step, link.step.op.derivative_for(link.position)
+        letters = self._letters(step, None)
         if step.op.variadic:
-            text = text.replace("xᵢ", self[step.inputs[link.position]])
-        return backward_rule(text, self._letters(step, None), scalar=not step.shape)
-
-    def _written(self, step: Step, text: str, at: tuple[int, ...] | None = None) -> str:
-        """A formula of the op's with names put in; with their elements, for the element z[at]."""
-        return put_in(text, self._letters(step, at))
+            letters["xᵢ"] = self[step.inputs[link.position]]
+        return "" if derivative is None else backward_rule(derivative, letters, scalar=not step.shape)
 
     def _letters(self, step: Step, at: tuple[int, ...] | None) -> dict[str, str]:
-        """What the letters of an op's formulas stand for: operands, result, and parameters that are numbers."""
+        """What the symbols of an op's formulas stand for: operands, result, and parameters that are numbers."""
         letters = {"z": element(self[step.output], at)}
         for position, (key, shape) in enumerate(zip(step.inputs, step.input_shapes, strict=True)):
             own = None if at is None else broadcast_index(shape, step.shape, at)
             letters[step.op.input_name(position)] = element(self[key], own)
         for key, value in step.op.params.items():
             if isinstance(value, (int, float)) and not isinstance(value, bool):
-                letters[_GREEK.get(key, key)] = factor(value)
+                letters[key] = factor(value)
         if step.op.name in ("mean", "var", "std"):
             letters["n"] = str(math.prod(step.input_shapes[0]) // max(math.prod(step.shape), 1))
         return letters
 
 
-def put_in(text: str, letters: Mapping[str, str]) -> str:
-    """An op's formula, each letter replaced by what it stands for.
+def backward_rule(derivative: Expression, letters: Mapping[str, str], scalar: bool) -> str:
+    """The rule by which the gradient for z becomes that for x, of what an op states as its derivative.
 
-    >>> put_in("∂z/∂x = y · xʸ⁻¹", {"x": "u", "y": "2", "z": "v"})
-    '∂v/∂u = 2 · u^(2 − 1)'
-    """
-    text = re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*[ˣʸ][ˣʸ⁰¹²³⁴⁵⁶⁷⁸⁹⁻]*", _lowered, text)
-    if "b" not in letters:
-        text = text.removesuffix(" + b")  # a layer without a bias
-
-    def replaced(found: re.Match) -> str:
-        word, bracket = found.groups()
-        return f"{letters[word]}{' · (' if bracket else ''}" if word in letters else found[0]
-
-    # Letters and words, not those in a name or under a hat; h(1 − h) would read as a function.
-    word = r"(?<![A-Za-z_])([αβ]|[A-Za-z]+(?![A-Za-z0-9_\u0302]))(\()?"
-    return re.sub(rf"{NAME}[^{END}]*{END}|{word}", replaced, text)
-
-
-def backward_rule(text: str, letters: Mapping[str, str], scalar: bool) -> str:
-    """The rule by which the gradient for z becomes that for x, of a local derivative in the op's words.
-
-    >>> backward_rule("∂z/∂x = z(1 − z)", {"x": "u", "z": "h"}, scalar=False)
+    >>> from tensorgrad.formulas.symbolic import derivative_of
+    >>> derivative = derivative_of(lambda z: z * (1 - z), ("x",), 0)
+    >>> plain(backward_rule(derivative, {"x": name("u"), "z": name("h")}, scalar=False))
     '∂L/∂u = ∂L/∂h ⊙ h ⊙ (1 − h)'
     """
-    found = re.fullmatch(rf"∂z([ᵢⱼₖ]?)/∂({NAME}[^{END}]*{END}|\w+?)([ᵢⱼₖ]?) = (.+)", text)
-    if found is None:
-        return put_in(text.replace(" g", " ∂L/∂z").replace("(g", "(∂L/∂z"), letters)
-    over, x, of, rule = found.groups()
-    head = put_in(f"∂L/∂{x}{of if of in rule else ''} = {f'Σ{over} ' if over else ''}∂L/∂z{over}", letters)
-    if rule == "1":
-        return head
-    factors = put_in(f"({rule})" if _is_sum(rule) else rule, letters)
-    if of or scalar or re.fullmatch(r"[(−]*[\d.]+\)?", factors):
-        return f"{head} · {factors}"
-    return f"{head} ⊙ {factors.replace(' · ', ' ⊙ ')}"
+    if not isinstance(derivative, Equation) or not isinstance(derivative.left, Partial):
+        return put_in(derivative, letters)
+    of, by, local = derivative.left.of, derivative.left.by, derivative.right
+    if "z" not in of.symbols:
+        return put_in(derivative, letters)
+    if isinstance(by, Indexed) and by.index.symbols[0] not in local.symbols:
+        by = by.x
+    upstream = Partial(LOSS, of)
+    if local == expression(1):
+        return put_in(Equation(Partial(LOSS, by), upstream), letters)
+    names = readings(letters)
+    found, factor = upstream.write(names), local.write(names).within(PRODUCT)
+    if isinstance(of, Indexed):
+        return put_in(Equation(Partial(LOSS, by), Big("Σ", upstream * local, of.index)), letters)
+    if not (isinstance(by, Indexed) or scalar or _is_number(factor.text)):
+        factor = Written(factor.text.replace(" · ", " ⊙ "), factor.latex.replace(r"\cdot ", r"\odot "))
+        both = found.joined(" ⊙ ", factor, PRODUCT)
+    else:
+        both = found.joined(" · ", factor, PRODUCT)
+    rule = Partial(LOSS, by).write(names).joined(" = ", both, CHOICE)
+    return written(rule.text, rule.latex)
 
 
-def derivative(op: Op, position: int) -> str:
-    """The op's own words for an input's local derivative; all variadic inputs share the last."""
-    return op.derivatives[min(position, len(op.derivatives) - 1)] if op.derivatives else ""
+def _is_number(text: str) -> bool:
+    """Whether a factor is a number as `factor` writes it: `2`, `(−0.5)`, `1e−07`."""
+    digits = text.strip("(−)").replace(".", "", 1).replace("e−", "").replace("e+", "")
+    return digits.isdecimal()
 
 
 def broadcast_index(shape: tuple[int, ...], larger: tuple[int, ...], index: tuple[int, ...]) -> tuple[int, ...] | None:
@@ -156,30 +170,14 @@ def broadcast_index(shape: tuple[int, ...], larger: tuple[int, ...], index: tupl
     return tuple(0 if n == 1 else k for n, k in zip(shape, index[lead:], strict=True))
 
 
-def _is_sum(text: str) -> bool:
-    """Whether a formula needs parentheses as a factor."""
-    depth = 0
-    for k, c in enumerate(text):
-        depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(c, 0)
-        if depth == 0 and (text.startswith((" + ", " − ", " if "), k) or (k == 0 and c == "−")):
-            return True
-    return False
-
-
-def _lowered(raised: re.Match) -> str:
-    """A power whose exponent holds a letter, on one line: eˣ becomes e^x, e⁻ˣ becomes e^(−x)."""
-    text = raised[0].translate(_RAISED)
-    return f"^{text}" if len(text) == 1 else f"^({text.replace('−1', ' − 1') if len(text) > 2 else text})"
-
-
 def arrays(gradient: np.ndarray) -> str:
     """A gradient in a few words: its value, its elements if few, else mean absolute value and norm."""
     gradient = gradient + 0.0  # no −0
     if gradient.size == 1:
-        return theme.number(float(gradient.ravel()[0]))
+        return numeral(gradient.ravel()[0])
     if few(gradient):
-        return f"[{', '.join(theme.number(float(v)) for v in gradient)}]"
-    measures = f"mean |·| {theme.number(mean(gradient), 3)}, norm {theme.number(norm(gradient), 3)}"
+        return f"[{', '.join(numeral(v) for v in gradient)}]"
+    measures = f"mean |·| {numeral(mean(gradient), 3)}, norm {numeral(norm(gradient), 3)}"
     return f"{theme.sizes(gradient.shape)}, {measures}"
 
 

@@ -1,35 +1,64 @@
-"""Formulas as strings: Unicode with marks around names, so that they can be shown as they are or turned into LaTeX.
+"""Formulas as strings, for a terminal and for LaTeX at once: what they write differently is marked, in both readings.
 
-A name that a user gave may hold anything; between its marks it is text, never part of the formula's language.
+The signs of a formula are those of Unicode, and stand for LaTeX's. A name that a user gave may hold anything; it is
+marked, so it is text, never part of the formula's language.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
+from tensorgrad.formulas.expression import (
+    ATOM,
+    SUM,
+    Binary,
+    Equation,
+    Expression,
+    Symbol,
+    Written,
+    latex_signs,
+    partial as written_partial,
+)
+from tensorgrad.formulas.signs import LATEX, SUBSCRIPTS
 from tensorgrad.viz.format import theme
 
-NAME, END, MATH, TEXT = "\ue000", "\ue001", "\ue002", "\ue003"
-"""Characters for private use, which `style.shorten` takes out of names: around a name, and a formula in a sentence."""
+NAME, LATEX_READING, END, MATH, TEXT = "\ue000", "\ue004", "\ue001", "\ue002", "\ue003"
+"""Characters for private use, which `theme.shorten` takes out of names: around what has two readings and between them,
+and around a formula in a sentence."""
 
-_MARKS = str.maketrans("", "", NAME + END + MATH + TEXT)
+_WRITTEN = f"{NAME}[^{LATEX_READING}]*{LATEX_READING}[^{END}]*{END}"
 LONGEST_NAME = 28
 
-_SUPER = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ˣʸᵀʷ", "0123456789−+xyTw", strict=True))
-_SUB = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₘₙ", "0123456789ijkmn", strict=True))
-_DIGITS = str.maketrans("0123456789", "₀₁₂₃₄₅₆₇₈₉")
+
+def written(text: str, in_latex: str) -> str:
+    """A part of a formula that LaTeX writes in its own way."""
+    return f"{NAME}{text}{LATEX_READING}{in_latex}{END}"
 
 
 def name(text: str) -> str:
-    """A tensor's name, on one line, cut, and marked."""
-    return f"{NAME}{theme.shorten(text, LONGEST_NAME)}{END}"
+    """A tensor's name, on one line and cut."""
+    shown = theme.shorten(text, LONGEST_NAME)
+    return written(shown, latex_name(shown))
 
 
 def numbered(letter: str, number: int) -> str:
-    """`u₁₂`, marked as a name."""
-    return f"{NAME}{letter}{str(number).translate(_DIGITS)}{END}"
+    """`u₁₂`, a name that was made up."""
+    below = "".join(SUBSCRIPTS[digit] for digit in str(number))
+    return written(letter + below, f"{letter}_{{{number}}}")
+
+
+def numeral(value: float, digits: int = 4) -> str:
+    """A number: a power of ten is written out in LaTeX."""
+    text = theme.number(float(value), digits)
+    mantissa, power, exponent = text.partition("e")
+    if not power:
+        return text
+    sign = "−" if mantissa.startswith("−") else ""
+    size = mantissa.removeprefix("−")
+    return sign + written(f"{size}e{exponent}", rf"{size}\times 10^{{{int(exponent.replace('−', '-'))}}}")
 
 
 def inline(formula: str) -> str:
@@ -39,7 +68,44 @@ def inline(formula: str) -> str:
 
 def plain(text: str) -> str:
     """The text as a terminal shows it."""
-    return text.translate(_MARKS)
+    without = re.sub(f"{NAME}([^{LATEX_READING}]*){LATEX_READING}[^{END}]*{END}", r"\1", text)
+    return without.replace(MATH, "").replace(TEXT, "")
+
+
+def latex(formula: str) -> str:
+    r"""A formula in LaTeX's mathematical mode: macros that LaTeX, MathJax and matplotlib know.
+
+    >>> latex(partial("L", name("w_1")) + " = 2 · " + name("x"))
+    '\\frac{\\partial L}{\\partial \\mathrm{w\\_1}} = 2 \\cdot x'
+    """
+    # Even stretches are signs, odd ones the readings of what is marked.
+    stretches = re.split(f"{NAME}[^{LATEX_READING}]*{LATEX_READING}([^{END}]*){END}", formula)
+    parts = [stretch if k % 2 else latex_signs(stretch) for k, stretch in enumerate(stretches)]
+    return re.sub(" +", " ", "".join(parts))
+
+
+def put_in(formula: Expression, names: Mapping[str, str]) -> str:
+    """An op's formula, each symbol replaced by what it stands for.
+
+    >>> from tensorgrad.formulas.symbolic import statement_of
+    >>> plain(put_in(statement_of(lambda x, y: x * y, ("x", "y")), {"x": name("w"), "y": "2", "z": name("v")}))
+    'v = w · 2'
+    """
+    found = _without_missing_bias(formula, names).write(readings(names))
+    return written(found.text, found.latex)
+
+
+def _without_missing_bias(formula: Expression, names: Mapping[str, str]) -> Expression:
+    """Of `z = … + b` the formula of a layer that has no b."""
+    if "b" in names or not isinstance(formula, Equation) or not isinstance(formula.right, Binary):
+        return formula
+    return replace(formula, right=formula.right.left) if formula.right.right == Symbol("b") else formula
+
+
+def readings(names: Mapping[str, str]) -> dict[str, Written]:
+    """What stands for each symbol, as an expression takes it."""
+    found = {symbol: (plain(text), latex(text)) for symbol, text in names.items()}
+    return {symbol: Written(*both, SUM if both[0].startswith("−") else ATOM) for symbol, both in found.items()}
 
 
 def element(symbol: str, index: tuple[int, ...] | None) -> str:
@@ -49,12 +115,13 @@ def element(symbol: str, index: tuple[int, ...] | None) -> str:
 
 def partial(of: str, by: str) -> str:
     """`∂of/∂by`."""
-    return f"∂{of}/∂{by}"
+    both = written_partial(*(Written(plain(part), latex(part)) for part in (of, by)))
+    return written(both.text, both.latex)
 
 
 def factor(value: float, digits: int = 4) -> str:
     """A number as a factor of a product: negative ones in parentheses."""
-    text = theme.number(float(value), digits)
+    text = numeral(value, digits)
     return f"({text})" if text.startswith("−") else text
 
 
@@ -78,116 +145,13 @@ def few(items: Sequence[Any], most: int, gap: Any = "…") -> list[Any]:
 
 # ---------------------------------------------------------------------------------------------------------------- LaTeX
 
-_SIGNS = {
-    **{"·": r"\cdot ", "×": r"\times ", "−": "-", "⊙": r"\odot ", "Σ": r"\sum ", "Π": r"\prod ", "∂": r"\partial "},
-    **{"≤": r"\leq ", "≥": r"\geq ", "≠": r"\neq ", "≈": r"\approx ", "∞": r"\infty ", "½": r"\frac{1}{2}"},
-    **{"⌊": r"\lfloor ", "⌋": r"\rfloor ", "⌈": r"\lceil ", "⌉": r"\rceil ", "∗": r"\ast ", "∫": r"\int "},
-    **{
-        "→": r"\to ",
-        "…": r"\ldots ",
-        "±": r"\pm ",
-        "÷": r"\div ",
-        "∧": r"\wedge ",
-        "∨": r"\vee ",
-        "¬": r"\neg ",
-        "⊕": r"\oplus ",
-    },
-    **{"∀": r"\forall ", "∃": r"\exists ", "∈": r"\in ", "√": r"\sqrt{\ }", "′": "'", "‖": r"\Vert ", "⟨": r"\langle "},
-    **{"⟩": r"\rangle ", "σ": r"\sigma ", "μ": r"\mu ", "ε": r"\epsilon ", "α": r"\alpha ", "β": r"\beta "},
-    **{"φ": r"\phi ", "Φ": r"\Phi ", "π": r"\pi ", "θ": r"\theta ", "δ": r"\delta ", "λ": r"\lambda "},
-    **{"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "_": r"\_", "~": r"\sim "},
-    "\\": r"\backslash ",
-}
-_KNOWN_WORDS = {
-    "tanh",
-    "max",
-    "min",
-    "ln",
-    "exp",
-    "sin",
-    "cos",
-    "tan",
-    "sinh",
-    "cosh",
-    "arcsin",
-    "arccos",
-    "arctan",
-    "log",
-}
-
-_SYMBOL = rf"(?:{NAME}[^{END}]*{END}|[A-Za-z]+[{''.join(_SUB)}]*)(?:\[[^\]]*\])?"
-_PIECE = re.compile(
-    "|".join(
-        (
-            rf"(?P<fraction>∂(?P<of>{_SYMBOL})/∂(?P<by>{_SYMBOL}))",
-            rf"(?P<name>{NAME}[^{END}]*{END})",
-            r"(?P<number>\d+(?:\.\d+)?e[−+]?\d+)",
-            rf"(?P<super>[{''.join(_SUPER)}]+)",
-            rf"(?P<sub>[{''.join(_SUB)}]+)",
-            r"_\{(?P<below>[^}]*)\}",
-            r"(?P<hat>[A-Za-z])\u0302",
-            rf"\^(?P<power>{_SYMBOL}|[\d.]+)",
-            r"(?P<opens>[\^√]\()",
-            r"√(?P<root>\w)",
-            r"(?P<words>[A-Za-z]{2,}(?:[ -][A-Za-z]{2,})*)",
-            r"(?P<other>.)",
-        )
-    ),
-    re.DOTALL,
-)
-
-
-def latex(formula: str) -> str:
-    r"""A formula in LaTeX's mathematical mode: macros that LaTeX, MathJax and matplotlib know.
-
-    >>> latex("∂L/∂x = 2x · √(1 − z²)")
-    '\\frac{\\partial L}{\\partial x} = 2x \\cdot \\sqrt{1 - z^{2}}'
-    """
-    parts, at = [], 0
-    while at < len(formula):
-        piece = _PIECE.match(formula, at)
-        assert piece is not None  # its last alternative is any character
-        at = piece.end()
-        kind, text = piece.lastgroup, piece.group()
-        # The inner groups of a fraction end after it began, and are the last to match.
-        if piece["fraction"]:
-            parts.append(rf"\frac{{\partial {latex(piece['of'])}}}{{\partial {latex(piece['by'])}}}")
-        elif kind == "name":
-            parts.append(latex_name(text[1:-1]))
-        elif kind == "number":
-            mantissa, exponent = text.replace("−", "-").split("e")
-            parts.append(rf"{mantissa}\times 10^{{{int(exponent)}}}")
-        elif kind == "super":
-            parts.append(f"^{{{latex(''.join(_SUPER[c] for c in text))}}}")
-        elif kind == "sub":
-            parts.append(f"_{{{''.join(_SUB[c] for c in text)}}}")
-        elif kind == "below":
-            parts.append(f"_{{{latex(piece['below'])}}}")
-        elif kind == "hat":
-            parts.append(rf"\hat{{{piece['hat']}}}")
-        elif kind == "power":
-            parts.append(f"^{{{latex(piece['power'])}}}")
-        elif kind == "opens":
-            end = _closing(formula, at)
-            inner = latex(formula[at:end])
-            parts.append(f"^{{{inner}}}" if text[0] == "^" else rf"\sqrt{{{inner}}}")
-            at = end + 1
-        elif kind == "root":
-            parts.append(rf"\sqrt{{{latex(piece['root'])}}}")
-        elif kind == "words":
-            parts.append(_words(text))
-        else:
-            parts.append(_SIGNS.get(text, text))
-    return re.sub(" +", " ", "".join(parts))
-
 
 def latex_name(text: str) -> str:
     """A name in mathematical mode: one letter in italics, with its number below; all else upright and escaped."""
-    base, digits = text.rstrip("₀₁₂₃₄₅₆₇₈₉"), text[len(text.rstrip("₀₁₂₃₄₅₆₇₈₉")) :]
-    if len(base) == 1 and ((base.isascii() and base.isalpha()) or (base in _SIGNS and base.isalpha())):
-        letter = _SIGNS.get(base, base).strip()
-        return letter + (f"_{{{''.join(_SUB[c] for c in digits)}}}" if digits else "")
-    signs = {**_SIGNS, "^": r"\wedge ", " ": r"\ ", "−": "-", "`": "'", '"': "''"}
+    base = text.rstrip("₀₁₂₃₄₅₆₇₈₉")
+    if len(base) == 1 and base.isalpha() and (base.isascii() or base in LATEX):
+        return LATEX.get(base, base).strip() + "".join(LATEX[c] for c in text[1:]).replace("}_{", "")
+    signs = {**LATEX, " ": r"\ ", "`": "'", '"': "''"}
     return rf"\mathrm{{{''.join(signs.get(c, c) for c in text)}}}"
 
 
@@ -213,26 +177,9 @@ def markdown_sentence(text: str) -> str:
 
 
 def _sentence(text: str, signs: dict[str, str]) -> str:
-    def written(piece: re.Match) -> str:
+    def said(piece: re.Match) -> str:
         formula = piece["formula"] or piece["name"]
         return f"${latex(formula)}$" if formula else signs.get(piece[0], piece[0])
 
-    pattern = rf"{MATH}(?P<formula>[^{TEXT}]*){TEXT}|(?P<name>{NAME}[^{END}]*{END})|."
-    return re.sub(pattern, written, text, flags=re.DOTALL)
-
-
-def _words(text: str) -> str:
-    if text in _KNOWN_WORDS:
-        return rf"\{text} "
-    escaped = text.replace(" ", r"\ ")
-    return rf"\;\mathrm{{{escaped}}}\;"
-
-
-def _closing(formula: str, at: int) -> int:
-    """Where the parenthesis closes that was opened before `at`."""
-    depth = 1
-    for k in range(at, len(formula)):
-        depth += {"(": 1, ")": -1}.get(formula[k], 0)
-        if depth == 0:
-            return k
-    return len(formula)
+    pattern = rf"{MATH}(?P<formula>[^{TEXT}]*){TEXT}|(?P<name>{_WRITTEN})|."
+    return re.sub(pattern, said, text, flags=re.DOTALL)

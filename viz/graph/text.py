@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.autograd.engine import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.formulas.expression import expression
 from tensorgrad.system.console import printable
 from tensorgrad.viz.explain.replay import Replay
-from tensorgrad.viz.explain.words import backward_rule, put_in
+from tensorgrad.viz.explain.words import backward_rule
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import plain
-from tensorgrad.viz.format.notation import factor, name, numbered, partial
+from tensorgrad.viz.format.notation import factor, name, numbered, partial, plain as unmarked, put_in
 from tensorgrad.viz.format.terminal import terminal_width
 from tensorgrad.viz.graph.edge_tracks import Track
 from tensorgrad.viz.graph.text_layout import Row, write_lines
@@ -178,7 +179,7 @@ class _Column:
             return
         z = self._tensors[op.output]
         result = f" = {theme.number(z.value)}" if z.value is not None else f"  {theme.sizes(z.shape)}"
-        formula = put_in(op.formula or f"z = {op.name}", self._letters(op))
+        formula = put_in(expression(op.formula or f"z = {op.name}"), self._letters(op))
         # A gradient that comes from one op alone stands beside that op's rule.
         self._rows.append(Row(symbol, formula + result, "" if self._parts[z.id] == 1 else self._gradient(z)))
 
@@ -223,10 +224,10 @@ class _Column:
         several, found = self._parts[edge.tensor] > 1, edge.contribution
         if found is None and not several:
             found = self._tensors[edge.tensor].gradient
-        derivative = edge.derivative.replace("xᵢ", self[edge.tensor]) if "[" in edge.operand else edge.derivative
-        rule = backward_rule(derivative, self._letters(op), scalar=not self._tensors[op.output].shape)
+        letters = self._letters(op) | ({"xᵢ": self[edge.tensor]} if "[" in edge.operand else {})
+        rule = backward_rule(expression(edge.derivative), letters, scalar=not self._tensors[op.output].shape)
         if several:
-            rule = rule.replace(" = ", " += ", 1)
+            rule = unmarked(rule).replace(" = ", " += ", 1)
         if edge.summed:
             rule += f", summed over {'axis' if len(edge.summed) == 1 else 'axes'} {', '.join(map(str, edge.summed))}"
         return rule + ("" if found is None else _measure(found))

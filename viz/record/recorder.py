@@ -11,6 +11,7 @@ from tensorgrad.autograd.engine import Variable
 from tensorgrad.autograd.observer import Scope
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import describe
+from tensorgrad.formulas.expression import Stated
 from tensorgrad.viz.record import statistics
 from tensorgrad.viz.record.arrivals import Arrival, arrivals, same
 from tensorgrad.viz.record.check import relative_error
@@ -74,7 +75,7 @@ class Recorder:
             id=name,
             name=op.name,
             symbol=op.symbol or op.name,
-            formula=op.formula,
+            formula=Stated(op.statement()),
             params=tuple((key, describe(value)) for key, value in op.params.items()),
             output=output,
             scopes=tuple(Scope(self._computed.paths.get(id(at.owner), at.path), at.kind) for at in step.scopes),
@@ -161,9 +162,8 @@ def _source_line(file: str, number: int) -> SourceLine:
 
 def _derivative(op: Op, position: int) -> str:
     """The op's local derivative for an input; all variadic inputs have the last one."""
-    if op.variadic:
-        position = min(position, len(op.derivatives) - 1)
-    return op.derivatives[position] if 0 <= position < len(op.derivatives) else ""
+    derivative = op.derivative_for(position)
+    return "" if derivative is None else Stated(derivative)
 
 
 def _local(flow: Flow) -> float | None:

@@ -7,107 +7,81 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.autograd.engine import apply, constant, host_call
-from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.formulas.expression import Choice, Constant
+from tensorgrad.formulas.symbolic import equal, fenced, function, words
+from tensorgrad.ops.elementwise.elementwise import Binary, Elementwise, Unary, binary, in_formulas, unary
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = [
-    "abs",
-    "add",
-    "ceil",
-    "clip",
-    "divide",
-    "floor",
-    "floor_divide",
-    "maximum",
-    "minimum",
-    "multiply",
-    "negative",
-    "pow",
-    "remainder",
-    "round",
-    "sign",
-    "square",
-    "subtract",
-    "where",
-]
+    "abs", "add", "ceil", "clip", "divide", "floor", "floor_divide", "maximum", "minimum", "multiply", "negative",
+    "pow", "remainder", "round", "sign", "square", "subtract", "where",
+]  # fmt: skip
+
+HALF = Constant(0.5, "½")
 
 
-class Add(Op):
-    """z = x + y."""
+class Add(Elementwise):
+    """Sum, with broadcasting: shapes `(...)` that NumPy's rule joins. Raises ShapeError where they don't.
 
-    symbol, formula = "+", "z = x + y"
-    derivatives = ("∂z/∂x = 1", "∂z/∂y = 1")
+    >>> tg.add(tg.tensor([1.0, 2.0]), 10)
+    tensor([11., 12.])
+    """
 
-    @quiet
-    def forward(self, x, y):
-        return np.add(x, y)
-
-    def backward_x(self, grad):
-        return grad
-
-    def backward_y(self, grad):
-        return grad
+    symbol, numpy = "+", np.add
+    formula = lambda x, y: x + y
+    derivatives = (lambda: 1, lambda: 1)
 
 
-class Subtract(Op):
-    """z = x − y."""
+class Subtract(Elementwise):
+    """Difference, with broadcasting.
 
-    symbol, formula = "−", "z = x − y"
-    derivatives = ("∂z/∂x = 1", "∂z/∂y = −1")
+    >>> tg.subtract(tg.tensor([1.0, 2.0]), 1)
+    tensor([0., 1.])
+    """
 
-    @quiet
-    def forward(self, x, y):
-        return np.subtract(x, y)
-
-    def backward_x(self, grad):
-        return grad
-
-    def backward_y(self, grad):
-        return -grad
+    symbol, numpy = "−", np.subtract
+    formula = lambda x, y: x - y
+    derivatives = (lambda: 1, lambda: -1)
 
 
-class Multiply(Op):
-    """z = x · y."""
+class Multiply(Elementwise):
+    """Product, with broadcasting.
 
-    symbol, formula = "×", "z = x · y"
-    derivatives = ("∂z/∂x = y", "∂z/∂y = x")
+    >>> tg.multiply(tg.tensor([1.0, 2.0]), tg.tensor([[3.0], [4.0]]))
+    tensor([[3., 6.],
+            [4., 8.]])
+    """
 
-    @quiet
-    def forward(self, x, y):
-        return np.multiply(x, y)
-
-    def backward_x(self, grad, y):
-        return grad * y
-
-    def backward_y(self, grad, x):
-        return grad * x
+    symbol, numpy = "×", np.multiply
+    formula = lambda x, y: x * y
+    derivatives = (lambda y: y, lambda x: x)
 
 
-class Divide(Op):
-    """z = x / y."""
+class Divide(Elementwise):
+    """Quotient, with broadcasting; a float even for integers, ±inf or NaN over zero.
 
-    symbol, formula = "÷", "z = x / y"
-    derivatives = ("∂z/∂x = 1/y", "∂z/∂y = −z/y")
+    >>> tg.divide(tg.tensor([1, 2]), 2)
+    tensor([0.5, 1. ])
+    """
 
-    @quiet
-    def forward(self, x, y):
-        return np.divide(x, y)
-
-    def backward_x(self, grad, y):
-        return grad / y
-
-    def backward_y(self, grad, y, z):
-        return -grad * z / y
+    symbol, numpy = "÷", np.divide
+    formula = lambda x, y: x / y
+    derivatives = (lambda y: 1 / y, lambda y, z: -z / y)
 
 
-class FloorDivide(Op):
-    """z = ⌊x / y⌋; flat almost everywhere, so no gradient flows."""
+class FloorDivide(Elementwise):
+    """Flat almost everywhere, so no gradient flows. Raises ArgumentError where an integer is divided by 0.
 
-    symbol, formula = "⌊÷⌋", "z = ⌊x / y⌋"
+    >>> tg.floor_divide(tg.tensor([7, -7]), 2)
+    tensor([ 3, -4])
+    """
+
+    symbol, numpy = "⌊÷⌋", np.floor_divide
+    formula = lambda x, y: fenced("⌊", x / y, "⌋")
 
     @quiet
     def forward(self, x, y):
@@ -115,19 +89,21 @@ class FloorDivide(Op):
         return np.floor_divide(x, y)
 
 
-class Remainder(Op):
-    """z = x − ⌊x / y⌋ · y, with the sign of y."""
+class Remainder(Elementwise):
+    """Remainder with the sign of y, as Python's `%`. Raises ArgumentError where an integer is divided by 0.
 
-    symbol, formula = "mod", "z = x − ⌊x/y⌋ · y"
-    derivatives = ("∂z/∂x = 1", "∂z/∂y = −⌊x/y⌋")
+    >>> tg.remainder(tg.tensor([5.5, -5.5]), 2)
+    tensor([1.5, 0.5])
+    """
+
+    symbol, numpy = "mod", np.remainder
+    formula = lambda x, y: x - fenced("⌊", x / y, "⌋") * y
+    derivatives = (lambda: 1, lambda x, y: -fenced("⌊", x / y, "⌋"))
 
     @quiet
     def forward(self, x, y):
         _check_divisor("remainder", x, y)
         return np.remainder(x, y)
-
-    def backward_x(self, grad):
-        return grad
 
     def backward_y(self, grad, x, y):
         return -grad * (x // y)
@@ -140,11 +116,12 @@ def _check_divisor(op: str, x: np.ndarray, y: np.ndarray) -> None:
         raise ArgumentError(restate(op, "integers are divided by 0", fix=fix, x=x, y=y))
 
 
-class Power(Op):
-    """z = xʸ; the derivative for x is 0 where y = 0, the one for y is 0 where x = 0 and y ≥ 0."""
+class Power(Elementwise):
+    """The derivative for x is taken as 0 where y = 0, the one for y as 0 where x = 0 and y ≥ 0."""
 
-    symbol, formula = "xʸ", "z = xʸ"
-    derivatives = ("∂z/∂x = y · xʸ⁻¹", "∂z/∂y = xʸ · ln x")
+    symbol, numpy = "xʸ", np.power
+    formula = lambda x, y: x**y
+    derivatives = (lambda x, y: y * x ** (y - 1), lambda x, y: x**y * function("ln")(x))
 
     @quiet
     def forward(self, x, y):
@@ -163,99 +140,104 @@ class Power(Op):
         return grad * z * where((x == 0) & (y >= 0), 1.0, x).log()
 
 
-class Square(Op):
-    """z = x², for which a power is the slow way."""
+class Square(Elementwise):
+    """Square, for which a power is the slow way.
 
-    symbol, formula = "x²", "z = x²"
-    derivatives = ("∂z/∂x = 2x",)
+    >>> tg.square(tg.tensor([-3.0, 2.0]))
+    tensor([9., 4.])
+    """
 
-    @quiet
-    def forward(self, x):
-        return np.multiply(x, x)
-
-    def backward_x(self, grad, x):
-        return grad * (2 * x)
+    symbol, numpy = "x²", np.square
+    formula = lambda x: x**2
+    derivative = lambda x: 2 * x
 
 
-class Negative(Op):
-    """z = −x."""
+class Negative(Elementwise):
+    """Negative.
 
-    symbol, formula = "−x", "z = −x"
-    derivatives = ("∂z/∂x = −1",)
+    >>> tg.negative(tg.tensor([1.0, -2.0]))
+    tensor([-1.,  2.])
+    """
 
-    def forward(self, x):
-        return np.negative(x)
-
-    def backward_x(self, grad):
-        return -grad
-
-
-class Abs(Op):
-    """z = |x|; the derivative at 0 is taken as 0."""
-
-    symbol, formula = "|x|", "z = |x|"
-    derivatives = ("∂z/∂x = sign(x)",)
-
-    def forward(self, x):
-        return np.abs(x)
-
-    def backward_x(self, grad, x):
-        return grad * x.sign()
+    symbol, numpy = "−x", np.negative
+    formula = lambda x: -x
+    derivative = lambda: -1
 
 
-class Flat(Op):
-    """An op that is constant between its jumps: the derivative is 0 wherever there is one."""
+class Abs(Elementwise):
+    """Absolute value; the derivative at 0 is taken as 0.
 
-    derivatives = ("∂z/∂x = 0",)
+    >>> tg.abs(tg.tensor([1.0, -2.0]))
+    tensor([1., 2.])
+    """
+
+    symbol, numpy = "|x|", np.abs
+    formula = lambda x: fenced("|", x, "|")
+    derivative = lambda x: sign(x)
+
+
+class Flat:
+    """Ops that are constant between their jumps: the derivative is 0 wherever there is one."""
+
+    derivative = staticmethod(lambda: 0)
 
     def backward_x(self, grad):
         return constant(np.zeros_like(grad._data))
 
 
-class Sign(Flat):
-    """z = −1, 0 or 1."""
+class Sign(Flat, Elementwise):
+    """Sign: −1, 0 or 1.
 
-    symbol, formula = "sign", "z = sign(x)"
+    >>> tg.sign(tg.tensor([3.0, 0.0, -2.0]))
+    tensor([ 1.,  0., -1.])
+    """
 
-    def forward(self, x):
-        return np.sign(x)
-
-
-class Floor(Flat):
-    """z = ⌊x⌋."""
-
-    symbol, formula = "⌊x⌋", "z = ⌊x⌋"
-
-    def forward(self, x):
-        return np.floor(x)
+    symbol, numpy = "sign", np.sign
 
 
-class Ceil(Flat):
-    """z = ⌈x⌉."""
+class Floor(Flat, Elementwise):
+    """Largest integer that isn't above x.
 
-    symbol, formula = "⌈x⌉", "z = ⌈x⌉"
+    >>> tg.floor(tg.tensor([1.5, -1.5]))
+    tensor([ 1., -2.])
+    """
 
-    def forward(self, x):
-        return np.ceil(x)
-
-
-class Round(Flat):
-    """z = the nearest integer, halves to the even one."""
-
-    symbol, formula = "round", "z = round(x)"
-
-    def forward(self, x):
-        return np.round(x)
+    symbol, numpy = "⌊x⌋", np.floor
+    formula = lambda x: fenced("⌊", x, "⌋")
 
 
-class Maximum(Op):
-    """z = max(x, y); where they tie, each gets half the gradient. NaN is carried."""
+class Ceil(Flat, Elementwise):
+    """Smallest integer that isn't below x.
 
-    symbol, formula = "max", "z = max(x, y)"
-    derivatives = ("∂z/∂x = [x > y] + ½[x = y]", "∂z/∂y = [y > x] + ½[x = y]")
+    >>> tg.ceil(tg.tensor([1.5, -1.5]))
+    tensor([ 2., -1.])
+    """
 
-    def forward(self, x, y):
-        return np.maximum(x, y)
+    symbol, numpy = "⌈x⌉", np.ceil
+    formula = lambda x: fenced("⌈", x, "⌉")
+
+
+class Round(Flat, Elementwise):
+    """Nearest integer, halves to the even one.
+
+    >>> tg.round(tg.tensor([0.5, 1.5, 1.6]))
+    tensor([0., 2., 2.])
+    """
+
+    symbol, numpy, compiled = "round", np.round, False
+    formula = lambda x: function("round")(x)
+
+
+class Maximum(Elementwise):
+    """Maximum of both, with broadcasting; where they tie, each gets half the gradient. NaN is carried.
+
+    >>> tg.maximum(tg.tensor([1.0, -2.0]), 0)
+    tensor([1., 0.])
+    """
+
+    symbol, numpy = "max", np.maximum
+    formula = lambda x, y: function("max")(x, y)
+    derivatives = (lambda x, y: (x > y) + HALF * equal(x, y), lambda x, y: (y > x) + HALF * equal(x, y))
 
     def backward_x(self, grad, x, y):
         return grad * _share(x > y, y > x, x, y, grad)
@@ -264,14 +246,16 @@ class Maximum(Op):
         return grad * _share(y > x, x > y, y, x, grad)
 
 
-class Minimum(Op):
-    """z = min(x, y); where they tie, each gets half the gradient. NaN is carried."""
+class Minimum(Elementwise):
+    """Minimum of both, with broadcasting; where they tie, each gets half the gradient. NaN is carried.
 
-    symbol, formula = "min", "z = min(x, y)"
-    derivatives = ("∂z/∂x = [x < y] + ½[x = y]", "∂z/∂y = [y < x] + ½[x = y]")
+    >>> tg.minimum(tg.tensor([1.0, -2.0]), 0)
+    tensor([ 0., -2.])
+    """
 
-    def forward(self, x, y):
-        return np.minimum(x, y)
+    symbol, numpy = "min", np.minimum
+    formula = lambda x, y: function("min")(x, y)
+    derivatives = (lambda x, y: (x < y) + HALF * equal(x, y), lambda x, y: (y < x) + HALF * equal(x, y))
 
     def backward_x(self, grad, x, y):
         return grad * _share(x < y, y < x, x, y, grad)
@@ -291,14 +275,17 @@ def _shared(wins: np.ndarray, loses: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.asarray((1.0 + wins - loses) / 2, dtype)
 
 
-class Clip(Op):
-    """z = min(max(x, low), high); inside the bounds, ends included, and at NaN the gradient goes to x."""
+class Clip(Elementwise):
+    """Inside the bounds, ends included, and at NaN the gradient goes to x."""
 
-    symbol, formula = "clip", "z = min(max(x, low), high)"
-    derivatives = ("∂z/∂x = [low ≤ x ≤ high]", "∂z/∂low = [x < low ≤ high]", "∂z/∂high = [x > high or low > high]")
-
-    def forward(self, x, low, high):
-        return np.minimum(np.maximum(x, low), high)
+    symbol, compiled = "clip", False
+    numpy = lambda x, low, high: np.minimum(np.maximum(x, low), high)
+    formula = lambda x, low, high: minimum(maximum(x, low), high)
+    derivatives = (
+        lambda x, low, high: fenced("[", words(low, "≤", x, "≤", high), "]"),
+        lambda x, low, high: fenced("[", words(x, "<", low, "≤", high), "]"),
+        lambda x, low, high: fenced("[", words(x, ">", high, "or", low, ">", high), "]"),
+    )
 
     def backward_x(self, grad, x, low, high):
         return where((x < low) | (x > high), 0.0, grad)
@@ -310,14 +297,12 @@ class Clip(Op):
         return where((x > high) | (low > high), grad, 0.0)
 
 
-class Where(Op):
-    """z = x where the condition holds, else y."""
+class Where(Elementwise):
+    """x where the condition holds, else y."""
 
-    symbol, formula = "where", "z = x if c else y"
-    derivatives = ("", "∂z/∂x = [c]", "∂z/∂y = [not c]")
-
-    def forward(self, c, x, y):
-        return np.where(c, x, y)
+    symbol, numpy, compiled = "where", np.where, False
+    formula = lambda c, x, y: Choice(c, x, y)
+    derivatives = ("", lambda c: fenced("[", c, "]"), lambda c: fenced("[", words("not", c), "]"))
 
     def backward_x(self, grad, c):
         return where(c, grad, 0.0)
@@ -326,75 +311,28 @@ class Where(Op):
         return where(c, 0.0, grad)
 
 
-def add(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = x + y, elementwise with broadcasting: shapes `(...)` that NumPy's rule joins.
-
-    Raises ShapeError where they don't.
-
-    >>> import tensorgrad as tg
-    >>> tg.add(tg.tensor([1.0, 2.0]), 10)
-    tensor([11., 12.])
-    """
-    return apply(Add, *pair(x, y))
+def _signed(x: TensorLike) -> Tensor:
+    """The operand, which mustn't be of bools."""
+    x = as_tensor(x)
+    if x._data.dtype == np.bool_:
+        raise DTypeError(restate("sign", "bools have no sign", fix="convert them: x.astype('int64')", x=x))
+    return x
 
 
-def subtract(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = x − y, elementwise with broadcasting.
-
-    >>> import tensorgrad as tg
-    >>> tg.subtract(tg.tensor([1.0, 2.0]), 1)
-    tensor([0., 1.])
-    """
-    return apply(Subtract, *pair(x, y))
-
-
-def multiply(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = x · y, elementwise with broadcasting.
-
-    >>> import tensorgrad as tg
-    >>> tg.multiply(tg.tensor([1.0, 2.0]), tg.tensor([[3.0], [4.0]]))
-    tensor([[3., 6.],
-            [4., 8.]])
-    """
-    return apply(Multiply, *pair(x, y))
+add, subtract, multiply = binary(Add), binary(Subtract), binary(Multiply)
+divide, floor_divide, remainder = binary(Divide, floating_pair), binary(FloorDivide), binary(Remainder)
+maximum: Binary = binary(Maximum)
+minimum: Binary = binary(Minimum)
+sign: Unary = unary(Sign, _signed)
+square, negative, abs = unary(Square, as_tensor), unary(Negative, as_tensor), unary(Abs, as_tensor)
+floor, ceil, round = unary(Floor, as_tensor), unary(Ceil, as_tensor), unary(Round, as_tensor)
 
 
-def divide(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = x / y, elementwise with broadcasting; a float even for integers, ±inf or NaN over zero.
-
-    >>> import tensorgrad as tg
-    >>> tg.divide(tg.tensor([1, 2]), 2)
-    tensor([0.5, 1. ])
-    """
-    return apply(Divide, *floating_pair(x, y))
-
-
-def floor_divide(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = ⌊x / y⌋, elementwise; no gradient. Raises ArgumentError where an integer is divided by 0.
-
-    >>> import tensorgrad as tg
-    >>> tg.floor_divide(tg.tensor([7, -7]), 2)
-    tensor([ 3, -4])
-    """
-    return apply(FloorDivide, *pair(x, y))
-
-
-def remainder(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = x − ⌊x / y⌋ · y, elementwise: the result has the sign of y, as Python's `%`.
-
-    Raises ArgumentError where an integer is divided by 0.
-
-    >>> import tensorgrad as tg
-    >>> tg.remainder(tg.tensor([5.5, -5.5]), 2)
-    tensor([1.5, 0.5])
-    """
-    return apply(Remainder, *pair(x, y))
-
-
+@in_formulas(Power)
 def pow(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = xʸ, elementwise; NaN for a negative x under a fractional y. ArgumentError for negative powers of integers.
+    """NaN for a negative x under a fractional y. ArgumentError for negative powers of integers.
 
-    ∂z/∂x = y · xʸ⁻¹, taken as 0 where y = 0; ∂z/∂y = xʸ · ln x, taken as 0 where x = 0 and y ≥ 0.
+    The derivative for x is taken as 0 where y = 0, the one for y as 0 where x = 0 and y ≥ 0.
 
     >>> import tensorgrad as tg
     >>> tg.pow(tg.tensor([1.0, 2.0, 3.0]), 3)
@@ -404,101 +342,9 @@ def pow(x: TensorLike, y: TensorLike) -> Tensor:
     return square(base) if isinstance(y, (int, float)) and y == 2 else apply(Power, base, exponent)
 
 
-def square(x: TensorLike) -> Tensor:
-    """z = x², elementwise.
-
-    >>> import tensorgrad as tg
-    >>> tg.square(tg.tensor([-3.0, 2.0]))
-    tensor([9., 4.])
-    """
-    return apply(Square, as_tensor(x))
-
-
-def negative(x: TensorLike) -> Tensor:
-    """z = −x.
-
-    >>> import tensorgrad as tg
-    >>> tg.negative(tg.tensor([1.0, -2.0]))
-    tensor([-1.,  2.])
-    """
-    return apply(Negative, as_tensor(x))
-
-
-def abs(x: TensorLike) -> Tensor:
-    """z = |x|; the derivative at 0 is taken as 0.
-
-    >>> import tensorgrad as tg
-    >>> tg.abs(tg.tensor([1.0, -2.0]))
-    tensor([1., 2.])
-    """
-    return apply(Abs, as_tensor(x))
-
-
-def sign(x: TensorLike) -> Tensor:
-    """z = −1, 0 or 1; its derivative is 0.
-
-    >>> import tensorgrad as tg
-    >>> tg.sign(tg.tensor([3.0, 0.0, -2.0]))
-    tensor([ 1.,  0., -1.])
-    """
-    x = as_tensor(x)
-    if x._data.dtype == np.bool_:
-        raise DTypeError(restate("sign", "bools have no sign", fix="convert them: x.astype('int64')", x=x))
-    return apply(Sign, x)
-
-
-def floor(x: TensorLike) -> Tensor:
-    """z = ⌊x⌋; its derivative is 0.
-
-    >>> import tensorgrad as tg
-    >>> tg.floor(tg.tensor([1.5, -1.5]))
-    tensor([ 1., -2.])
-    """
-    return apply(Floor, as_tensor(x))
-
-
-def ceil(x: TensorLike) -> Tensor:
-    """z = ⌈x⌉; its derivative is 0.
-
-    >>> import tensorgrad as tg
-    >>> tg.ceil(tg.tensor([1.5, -1.5]))
-    tensor([ 2., -1.])
-    """
-    return apply(Ceil, as_tensor(x))
-
-
-def round(x: TensorLike) -> Tensor:
-    """z = the nearest integer, halves to the even one; its derivative is 0.
-
-    >>> import tensorgrad as tg
-    >>> tg.round(tg.tensor([0.5, 1.5, 1.6]))
-    tensor([0., 2., 2.])
-    """
-    return apply(Round, as_tensor(x))
-
-
-def maximum(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = max(x, y), elementwise with broadcasting; NaN is carried, ties share the gradient.
-
-    >>> import tensorgrad as tg
-    >>> tg.maximum(tg.tensor([1.0, -2.0]), 0)
-    tensor([1., 0.])
-    """
-    return apply(Maximum, *pair(x, y))
-
-
-def minimum(x: TensorLike, y: TensorLike) -> Tensor:
-    """z = min(x, y), elementwise with broadcasting; NaN is carried, ties share the gradient.
-
-    >>> import tensorgrad as tg
-    >>> tg.minimum(tg.tensor([1.0, -2.0]), 0)
-    tensor([ 0., -2.])
-    """
-    return apply(Minimum, *pair(x, y))
-
-
+@in_formulas(Clip)
 def clip(x: TensorLike, low: TensorLike | None = None, high: TensorLike | None = None) -> Tensor:
-    """z = min(max(x, low), high), elementwise with broadcasting; a bound of None is none.
+    """Bounded, elementwise with broadcasting; a bound of None is none.
 
     Raises ArgumentError where both bounds are None.
 
@@ -516,8 +362,9 @@ def clip(x: TensorLike, low: TensorLike | None = None, high: TensorLike | None =
     return apply(Clip, x, pair(low, x)[0], high)
 
 
+@in_formulas(Where)
 def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
-    """z = x where the condition holds, else y; elementwise with broadcasting. No gradient reaches the branch not taken.
+    """Choice, elementwise with broadcasting. No gradient reaches the branch that isn't taken.
 
     >>> import tensorgrad as tg
     >>> x = tg.tensor([-1.0, 2.0])

@@ -7,232 +7,144 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.autograd.engine import apply
-from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.formulas.symbolic import fenced, words
+from tensorgrad.ops.elementwise.elementwise import Elementwise, binary, unary
 from tensorgrad.ops.operands import TensorLike, as_tensor, pair
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = [
-    "bitwise_and",
-    "bitwise_not",
-    "bitwise_or",
-    "bitwise_xor",
-    "equal",
-    "greater",
-    "greater_equal",
-    "isfinite",
-    "isnan",
-    "less",
-    "less_equal",
-    "logical_and",
-    "logical_not",
-    "logical_or",
-    "not_equal",
-]
+    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "equal", "greater", "greater_equal", "isfinite",
+    "isnan", "less", "less_equal", "logical_and", "logical_not", "logical_or", "not_equal",
+]  # fmt: skip
 
 
-class Equal(Op):
-    """z = [x = y]."""
+class Equal(Elementwise):
+    """Elementwise with broadcasting; also `x == y`."""
 
-    symbol, formula = "=", "z = [x = y]"
+    symbol, numpy = "=", np.equal
+    formula = lambda x, y: fenced("[", words(x, "=", y), "]")
 
-    def forward(self, x, y):
-        return np.equal(x, y)
 
+class NotEqual(Elementwise):
+    """Elementwise with broadcasting; also `x != y`."""
 
-class NotEqual(Op):
-    """z = [x ≠ y]."""
+    symbol, numpy = "≠", np.not_equal
+    formula = lambda x, y: fenced("[", words(x, "≠", y), "]")
 
-    symbol, formula = "≠", "z = [x ≠ y]"
 
-    def forward(self, x, y):
-        return np.not_equal(x, y)
+class Less(Elementwise):
+    """Elementwise with broadcasting; also `x < y`."""
 
+    symbol, numpy = "<", np.less
+    formula = lambda x, y: x < y
 
-class Less(Op):
-    """z = [x < y]."""
 
-    symbol, formula = "<", "z = [x < y]"
+class LessEqual(Elementwise):
+    """Elementwise with broadcasting; also `x <= y`."""
 
-    def forward(self, x, y):
-        return np.less(x, y)
+    symbol, numpy = "≤", np.less_equal
+    formula = lambda x, y: x <= y
 
 
-class LessEqual(Op):
-    """z = [x ≤ y]."""
+class Greater(Elementwise):
+    """Elementwise with broadcasting; also `x > y`."""
 
-    symbol, formula = "≤", "z = [x ≤ y]"
+    symbol, numpy = ">", np.greater
+    formula = lambda x, y: x > y
 
-    def forward(self, x, y):
-        return np.less_equal(x, y)
 
+class GreaterEqual(Elementwise):
+    """Elementwise with broadcasting; also `x >= y`."""
 
-class Greater(Op):
-    """z = [x > y]."""
+    symbol, numpy = "≥", np.greater_equal
+    formula = lambda x, y: x >= y
 
-    symbol, formula = ">", "z = [x > y]"
 
-    def forward(self, x, y):
-        return np.greater(x, y)
+class LogicalNot(Elementwise):
+    """Negation; numbers count as true unless 0."""
 
+    symbol, numpy = "¬", np.logical_not
+    formula = lambda x: fenced("¬", x, "")
 
-class GreaterEqual(Op):
-    """z = [x ≥ y]."""
 
-    symbol, formula = "≥", "z = [x ≥ y]"
+class LogicalAnd(Elementwise):
+    """Conjunction, elementwise with broadcasting."""
 
-    def forward(self, x, y):
-        return np.greater_equal(x, y)
+    symbol, numpy = "∧", np.logical_and
+    formula = lambda x, y: words(x, "∧", y)
 
 
-class LogicalNot(Op):
-    """z = ¬x."""
+class LogicalOr(Elementwise):
+    """Disjunction, elementwise with broadcasting."""
 
-    symbol, formula = "¬", "z = ¬x"
+    symbol, numpy = "∨", np.logical_or
+    formula = lambda x, y: words(x, "∨", y)
 
-    def forward(self, x):
-        return np.logical_not(x)
 
+class BitwiseNot(Elementwise):
+    """Negation bit by bit."""
 
-class LogicalAnd(Op):
-    """z = x ∧ y."""
+    symbol, numpy = "~", np.invert
+    formula = lambda x: fenced("~", x, "")
 
-    symbol, formula = "∧", "z = x ∧ y"
 
-    def forward(self, x, y):
-        return np.logical_and(x, y)
+class BitwiseAnd(Elementwise):
+    """Conjunction bit by bit."""
 
+    symbol, numpy = "&", np.bitwise_and
+    formula = lambda x, y: words(x, "&", y)
 
-class LogicalOr(Op):
-    """z = x ∨ y."""
 
-    symbol, formula = "∨", "z = x ∨ y"
+class BitwiseOr(Elementwise):
+    """Disjunction bit by bit."""
 
-    def forward(self, x, y):
-        return np.logical_or(x, y)
+    symbol, numpy = "|", np.bitwise_or
+    formula = lambda x, y: words(x, "|", y)
 
 
-class BitwiseNot(Op):
-    """z = ¬x, bit by bit."""
+class BitwiseXor(Elementwise):
+    """One or the other but not both, bit by bit."""
 
-    symbol, formula = "~", "z = ~x"
+    symbol, numpy = "⊕", np.bitwise_xor
+    formula = lambda x, y: words(x, "⊕", y)
 
-    def forward(self, x):
-        return np.invert(x)
 
+class IsNan(Elementwise):
+    """Whether x is NaN.
 
-class BitwiseAnd(Op):
-    """z = x & y, bit by bit."""
-
-    symbol, formula = "&", "z = x & y"
-
-    def forward(self, x, y):
-        return np.bitwise_and(x, y)
-
-
-class BitwiseOr(Op):
-    """z = x | y, bit by bit."""
-
-    symbol, formula = "|", "z = x | y"
-
-    def forward(self, x, y):
-        return np.bitwise_or(x, y)
-
-
-class BitwiseXor(Op):
-    """z = x ^ y, bit by bit."""
-
-    symbol, formula = "⊕", "z = x ⊕ y"
-
-    def forward(self, x, y):
-        return np.bitwise_xor(x, y)
-
-
-class IsNan(Op):
-    """z = [x is NaN]."""
-
-    name = "isnan"
-    symbol, formula = "NaN?", "z = [x is NaN]"
-
-    def forward(self, x):
-        return np.isnan(x)
-
-
-class IsFinite(Op):
-    """z = [x is neither infinite nor NaN]."""
-
-    name = "isfinite"
-    symbol, formula = "finite?", "z = [|x| < ∞]"
-
-    def forward(self, x):
-        return np.isfinite(x)
-
-
-def equal(x: TensorLike, y: TensorLike) -> Tensor:
-    """[x = y], elementwise with broadcasting; also `x == y`.
-
-    >>> import tensorgrad as tg
-    >>> tg.equal(tg.tensor([1, 2]), 2)
-    tensor([False,  True])
-    """
-    return apply(Equal, *_compared(x, y))
-
-
-def not_equal(x: TensorLike, y: TensorLike) -> Tensor:
-    """[x ≠ y], elementwise with broadcasting; also `x != y`."""
-    return apply(NotEqual, *_compared(x, y))
-
-
-def less(x: TensorLike, y: TensorLike) -> Tensor:
-    """[x < y], elementwise with broadcasting; also `x < y`."""
-    return apply(Less, *_compared(x, y))
-
-
-def less_equal(x: TensorLike, y: TensorLike) -> Tensor:
-    """[x ≤ y], elementwise with broadcasting; also `x <= y`."""
-    return apply(LessEqual, *_compared(x, y))
-
-
-def greater(x: TensorLike, y: TensorLike) -> Tensor:
-    """[x > y], elementwise with broadcasting; also `x > y`."""
-    return apply(Greater, *_compared(x, y))
-
-
-def greater_equal(x: TensorLike, y: TensorLike) -> Tensor:
-    """[x ≥ y], elementwise with broadcasting; also `x >= y`."""
-    return apply(GreaterEqual, *_compared(x, y))
-
-
-def logical_not(x: TensorLike) -> Tensor:
-    """¬x, elementwise; numbers count as true unless 0."""
-    return apply(LogicalNot, as_tensor(x))
-
-
-def logical_and(x: TensorLike, y: TensorLike) -> Tensor:
-    """The conjunction x ∧ y, elementwise with broadcasting."""
-    return apply(LogicalAnd, *pair(x, y))
-
-
-def logical_or(x: TensorLike, y: TensorLike) -> Tensor:
-    """The disjunction x ∨ y, elementwise with broadcasting."""
-    return apply(LogicalOr, *pair(x, y))
-
-
-def isnan(x: TensorLike) -> Tensor:
-    """[x is NaN], elementwise.
-
-    >>> import tensorgrad as tg
     >>> tg.isnan(tg.tensor([0.0, float("nan")]))
     tensor([False,  True])
     """
-    return apply(IsNan, as_tensor(x))
+
+    name = "isnan"
+    symbol, numpy = "NaN?", np.isnan
+    formula = lambda x: fenced("[", words(x, "is NaN"), "]")
 
 
-def isfinite(x: TensorLike) -> Tensor:
-    """[x is neither infinite nor NaN], elementwise."""
-    return apply(IsFinite, as_tensor(x))
+class IsFinite(Elementwise):
+    """Whether x is neither infinite nor NaN."""
+
+    name = "isfinite"
+    symbol, numpy = "finite?", np.isfinite
+    formula = lambda x: fenced("[", words(fenced("|", x, "|"), "<", "∞"), "]")
+
+
+def _compared(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
+    """Two operands to compare, in one dtype; beside narrow integers a number that they can't hold widens them."""
+    try:
+        return pair(x, y)
+    except ArgumentError:
+        return pair(as_tensor(x), as_tensor(y))
+
+
+equal, not_equal = binary(Equal, _compared), binary(NotEqual, _compared)
+less, less_equal = binary(Less, _compared), binary(LessEqual, _compared)
+greater, greater_equal = binary(Greater, _compared), binary(GreaterEqual, _compared)
+logical_not, logical_and, logical_or = unary(LogicalNot, as_tensor), binary(LogicalAnd), binary(LogicalOr)
+isnan, isfinite = unary(IsNan, as_tensor), unary(IsFinite, as_tensor)
 
 
 def bitwise_not(x: TensorLike) -> Tensor:
@@ -276,7 +188,9 @@ def bitwise_xor(x: TensorLike, y: TensorLike) -> Tensor:
     return _bitwise("bitwise_xor", BitwiseXor, BitwiseXor, x, y)
 
 
-def _bitwise(op: str, on_bools: type[Op], on_integers: type[Op], x: TensorLike, y: TensorLike) -> Tensor:
+def _bitwise(
+    op: str, on_bools: type[Elementwise], on_integers: type[Elementwise], x: TensorLike, y: TensorLike
+) -> Tensor:
     x, y = _bits(op, *pair(x, y))
     return apply(on_bools if x._data.dtype == np.bool_ else on_integers, x, y)
 
@@ -288,11 +202,3 @@ def _bits(op: str, *operands: Tensor) -> tuple[Tensor, ...]:
         fix = "compare first, or use tg.logical_and, tg.logical_or, tg.logical_not"
         raise DTypeError(restate(op, "floats have no bits to combine", expected="bools or integers", fix=fix, **given))
     return operands
-
-
-def _compared(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
-    """Two operands to compare, in one dtype; beside narrow integers a number that they can't hold widens them."""
-    try:
-        return pair(x, y)
-    except ArgumentError:
-        return pair(as_tensor(x), as_tensor(y))

@@ -1,12 +1,17 @@
 """How explanations are written: LaTeX that compiles, Markdown that escapes, formulas with names put in, examples."""
 
+import copy
+import json
+import pickle
 import re
 
 import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.viz.explain.words import backward_rule, put_in
+from tensorgrad.formulas.expression import Choice, Equation, Symbol, expression
+from tensorgrad.formulas.symbolic import derivative_of, equal, partial as partial_of, root, summed, transposed
+from tensorgrad.viz.explain.words import backward_rule
 from tensorgrad.viz.format.notation import (
     factor,
     inline,
@@ -15,7 +20,11 @@ from tensorgrad.viz.format.notation import (
     latex_sentence,
     markdown_sentence,
     name,
+    numbered,
+    numeral,
+    partial,
     plain,
+    put_in,
     total,
 )
 
@@ -91,33 +100,56 @@ def test_every_formula_can_be_drawn_by_matplotlib():
             parser.parse(f"${known}$")
 
 
-def test_the_words_of_every_op_become_latex(concrete_ops):
+def test_the_formulas_of_every_op_become_latex(concrete_ops):
     pytest.importorskip("matplotlib")
     from matplotlib.mathtext import MathTextParser
 
     parser = MathTextParser("path")
     for op in concrete_ops:
-        for text in (op.symbol, op.formula, *op.derivatives):
-            written = latex(text)
-            assert written.isascii(), text
-            assert balanced(written), text
-            if text:
-                parser.parse(f"${written}$".replace(r"\&", "and"))  # which matplotlib does not know
+        derivatives = [op.derivative_for(k) for k in range(len(op.inputs))]
+        for formula in (expression(op.symbol), op.statement(), *(d for d in derivatives if d)):
+            written = formula.latex()
+            assert written.isascii(), formula
+            assert balanced(written), formula
+            parser.parse(f"${written}$".replace(r"\&", "and"))  # which matplotlib does not know
+
+
+x, z, i, j, e = map(Symbol, "xzije")
+
+
+@pytest.mark.parametrize(
+    ("formula", "text", "written"),
+    [
+        (Equation(z, e**-x), "z = e⁻ˣ", "z = e^{-x}"),
+        (e ** x[i] / summed(e ** x[j], j), "e^xᵢ/(Σⱼ e^xⱼ)", r"\frac{e^{x_{i}}}{\sum _{j} e^{x_{j}}}"),
+        (root(x**2 + 1), "√(x² + 1)", r"\sqrt{x^{2} + 1}"),
+        (x @ transposed(Symbol("w")), "x · wᵀ", r"x \cdot w^{T}"),
+        (Symbol("xhat"), "x̂", r"\hat{x}"),
+        (partial_of("L", Symbol("low")), "∂L/∂low", r"\frac{\partial L}{\partial \mathrm{low}}"),
+        (2 * x * (1 - z), "2x · (1 − z)", r"2x \cdot (1 - z)"),
+        (2 * (1 - z) / (x * z), "2 · (1 − z)/(x · z)", r"\frac{2 \cdot (1 - z)}{x \cdot z}"),
+        (x - (z - 1), "x − (z − 1)", "x - (z - 1)"),
+        (-(x + z) ** 2, "−(x + z)²", "-(x + z)^{2}"),
+        ((-x) ** 2, "(−x)²", "(-x)^{2}"),
+        ((x > 0) * z, "[x > 0] · z", r"[x > 0] \cdot z"),
+        (1 - Choice(x > 0, x, z), "1 − (x if x > 0 else z)", r"1 - (x \;\mathrm{if}\; x > 0 \;\mathrm{else}\; z)"),
+    ],
+)  # fmt: skip
+def test_an_expression_is_text_and_latex(formula, text, written):
+    assert formula.text() == text
+    assert formula.latex() == written
 
 
 @pytest.mark.parametrize(
     ("formula", "written"),
     [
-        ("∂L/∂x = 1.5e−07", r"\frac{\partial L}{\partial x} = 1.5\times 10^{-7}"),
-        ("z = e^(−x)", "z = e^{-x}"),
-        ("e^xᵢ / Σⱼ e^xⱼ", r"e^{x_{i}} / \sum _{j} e^{x_{j}}"),
-        ("√(x² + 1)", r"\sqrt{x^{2} + 1}"),
-        ("x · wᵀ", r"x \cdot w^{T}"),
-        ("x̂", r"\hat{x}"),
-        ("∂L/∂low", r"\frac{\partial L}{\partial \;\mathrm{low}\;}"),
-        (f"∂L/∂{name('u₁₂')}[0,2]", r"\frac{\partial L}{\partial u_{12}[0,2]}"),
+        (f"{partial('L', 'x')} = {numeral(1.5e-7)}", r"\frac{\partial L}{\partial x} = 1.5\times 10^{-7}"),
+        (factor(-1.5e-7), r"(-1.5\times 10^{-7})"),
+        (partial("L", f"{name('u₁₂')}[0,2]"), r"\frac{\partial L}{\partial u_{12}[0,2]}"),
+        (partial("L", f"{numbered('u', 12)}[0,2]"), r"\frac{\partial L}{\partial u_{12}[0,2]}"),
         (name("fc_1.weight"), r"\mathrm{fc\_1.weight}"),
         (name("α"), r"\alpha"),
+        (f"Σₙ {name('w')}[n,2] · {name('v')}", r"\sum _{n} w[n,2] \cdot v"),
     ],
 )
 def test_latex_of_a_formula(formula, written):
@@ -129,7 +161,8 @@ def test_names_are_text_whatever_they_hold():
     assert balanced(latex_name(HOSTILE))
     assert latex_name("$x$") == r"\mathrm{\$x\$}"
     assert plain(name("a\x1b[0m\ue000b\nc")) == "a [0m b c"
-    assert put_in("z = x + y", {"z": "u", "x": name("y"), "y": name("x z")}) == f"u = {name('y')} + {name('x z')}"
+    both = put_in(Equation(z, x + Symbol("y")), {"z": "u", "x": name("y"), "y": name("x z")})
+    assert (plain(both), latex(both)) == ("u = y + x z", r"u = y + \mathrm{x\ z}")
     assert latex_sentence(f"50 % of {inline('x²')} & {name('a_b')}") == r"50 \% of $x^{2}$ \& $\mathrm{a\_b}$"
     assert markdown_sentence("*a* <b> [c](d)") == r"\*a\* &lt;b&gt; \[c\](d)"
 
@@ -148,23 +181,49 @@ def test_markdown_is_what_a_notebook_shows():
 @pytest.mark.parametrize(
     ("derivative", "letters", "scalar", "rule"),
     [
-        ("∂z/∂x = y", {"x": "a", "y": "b", "z": "u"}, False, "∂L/∂a = ∂L/∂u ⊙ b"),
-        ("∂z/∂x = y", {"x": "a", "y": "0.5", "z": "u"}, False, "∂L/∂a = ∂L/∂u · 0.5"),
-        ("∂z/∂x = 1 − z²", {"x": "a", "z": "h"}, True, "∂L/∂a = ∂L/∂h · (1 − h²)"),
-        ("∂z/∂x = 1", {"x": "a", "z": "h"}, False, "∂L/∂a = ∂L/∂h"),
-        ("∂L/∂w = ∂L/∂zᵀ · x", {"x": "a", "z": "h", "w": "w"}, False, "∂L/∂w = ∂L/∂hᵀ · a"),
-        ("∂zᵢ/∂xⱼ = zᵢ([i = j] − zⱼ)", {"x": "a", "z": "p"}, False, "∂L/∂aⱼ = Σᵢ ∂L/∂pᵢ · pᵢ([i = j] − pⱼ)"),
-        ("∂L/∂b = Σ g", {"b": "b", "z": "h"}, False, "∂L/∂b = Σ ∂L/∂h"),
-        ("∂z/∂x = y · xʸ⁻¹", {"x": "a", "y": "3", "z": "u"}, True, "∂L/∂a = ∂L/∂u · 3 · a^(3 − 1)"),
+        (lambda y: y, {"x": "a", "y": "b", "z": "u"}, False, "∂L/∂a = ∂L/∂u ⊙ b"),
+        (lambda y: y, {"x": "a", "y": "0.5", "z": "u"}, False, "∂L/∂a = ∂L/∂u · 0.5"),
+        (lambda y: y, {"x": "a", "y": "(−0.5)", "z": "u"}, False, "∂L/∂a = ∂L/∂u · (−0.5)"),
+        (lambda x, y: x * y, {"x": "a", "y": "b", "z": "u"}, False, "∂L/∂a = ∂L/∂u ⊙ a ⊙ b"),
+        (lambda z: 1 - z**2, {"x": "a", "z": "h"}, True, "∂L/∂a = ∂L/∂h · (1 − h²)"),
+        (lambda: 1, {"x": "a", "z": "h"}, False, "∂L/∂a = ∂L/∂h"),
+        (lambda i: 1, {"x": "a", "z": "h"}, False, "∂L/∂a = ∂L/∂h"),
+        (lambda grad, x: transposed(grad) @ x, {"x": "a", "z": "h"}, False, "∂L/∂a = ∂L/∂hᵀ · a"),
+        (
+            lambda z, x, i, j: Equation(partial_of(z[i], x[j]), z[i] * (equal(i, j) - z[j])),
+            *({"x": "a", "z": "p"}, False, "∂L/∂aⱼ = Σᵢ ∂L/∂pᵢ · pᵢ · ([i = j] − pⱼ)"),
+        ),
+        (lambda grad: summed(grad), {"x": "b", "z": "h"}, False, "∂L/∂b = Σ ∂L/∂h"),
+        (lambda x, y: y * x ** (y - 1), {"x": "a", "y": "3", "z": "u"}, True, "∂L/∂a = ∂L/∂u · 3 · a³⁻¹"),
+        ("∂z/∂x = 3x", {"x": "a", "z": "u"}, False, "∂z/∂x = 3x"),
     ],
 )
 def test_rules_are_written_with_names(derivative, letters, scalar, rule):
-    assert backward_rule(derivative, letters, scalar) == rule
+    names = {letter: text if text[0] in "(0123456789" else name(text) for letter, text in letters.items()}
+    assert plain(backward_rule(derivative_of(derivative, ("x", "y"), 0), names, scalar)) == rule
 
 
 def test_numbers_in_formulas():
-    assert [factor(value) for value in (2.0, -0.5, 1e-7)] == ["2", "(−0.5)", "1e−07"]
+    assert [plain(factor(value)) for value in (2.0, -0.5, 1e-7, -1e-7)] == ["2", "(−0.5)", "1e−07", "(−1e−07)"]
     assert total(["1", "−2", "3 · x", "−y"]) == "1 − 2 + 3 · x − y"
+
+
+def test_a_constant_stands_by_its_value_however_small():
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    found = tg.viz.explain((w * 1e-7).sum(), wrt=w)
+    assert "  u₁ = w · 1e−07  (2,)\n  L = Σ u₁" in found.text(80)
+    assert "∂L/∂w = ∂L/∂u₁ · 1e−07" in found.text(80)
+    assert r"u_{1} = w \cdot 1\times 10^{-7}" in found.latex
+
+
+def test_a_record_s_formula_is_text_that_remembers_its_expression():
+    x = tg.tensor(2.0, requires_grad=True, name="x")
+    (op,) = tg.viz.graph(x.sigmoid()).record.ops
+    for formula in (op.formula, pickle.loads(pickle.dumps(op.formula)), copy.deepcopy(op.formula)):
+        assert formula == "z = 1/(1 + e⁻ˣ)"
+        assert put_in(expression(formula), {"x": name("w")}) == put_in(op.formula.expression, {"x": name("w")})
+        assert plain(put_in(expression(formula), {"x": name("w")})) == "z = 1/(1 + e⁻ʷ)"
+    assert json.dumps(op.formula) == json.dumps("z = 1/(1 + e⁻ˣ)")
 
 
 # ------------------------------------------------------------------------------------------------------ the blackboard

@@ -83,7 +83,7 @@ def _formula(turn: Turn, words: Words, symbol: str) -> str:
         (place,) = found.places
         return met_label(place, turn.link, words, turn.derivative) or symbol
     text = words.local(turn.link, turn.at)
-    return symbol if text.startswith("∂") else text
+    return symbol if text is None else text
 
 
 def whole(turns: Sequence[Turn], path: Path) -> bool:

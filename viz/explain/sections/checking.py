@@ -15,7 +15,7 @@ from tensorgrad.viz.explain.rounding import rounding
 from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import Block, Heading, Prose, Table
-from tensorgrad.viz.format.notation import inline, plain
+from tensorgrad.viz.format.notation import inline, numeral, plain
 from tensorgrad.viz.record.check import TOLERANCE
 
 STEP = 1e-5
@@ -49,7 +49,7 @@ class Check:
             self.difference = self._central.value
             rows.append(("central difference", theme.number(self.difference), self._judge(self._central)))
             if not subject.one_number:
-                slope = inline(f"⟨{subject.goal}, d⟩ = {theme.number(self.expected)}")
+                slope = inline(f"⟨{subject.goal}, d⟩ = {numeral(self.expected)}")
                 text += f" It is taken along a random direction d, where backpropagation has {slope}."
         if any(way.endswith(".grad") and verdict.startswith("✗") for way, _, verdict in rows):
             text += " .grad adds up over all passes since it was cleared: zero_grad() before this one makes them equal."

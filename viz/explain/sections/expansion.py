@@ -15,9 +15,8 @@ from tensorgrad.viz.explain.sections.routes import Routes
 from tensorgrad.viz.explain.sections.windows import windows_of
 from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.explain.words import exact_sum
-from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import Block, Equation, Heading, Prose, Table
-from tensorgrad.viz.format.notation import element, factor, inline, partial, plain, total
+from tensorgrad.viz.format.notation import element, factor, inline, numeral, partial, plain, total
 
 
 class Expansion:
@@ -42,7 +41,7 @@ class Expansion:
         else:
             self.blocks = [self._heading, *(block for _, blocks in expanded for block in blocks)]
         if len(links) > 1:
-            parts = [theme.number(exact_sum(term.value for term in terms)) for terms in self.terms]
+            parts = [numeral(exact_sum(term.value for term in terms)) for terms in self.terms]
             self.blocks.append(Equation(subject.goal, (total(parts), subject.said(subject.gradient))))
 
     @property
@@ -60,7 +59,7 @@ class Expansion:
         left, right, value = product(turns, words, subject.symbol, partial("L", upstream))
         terms, blocks = self._expand(path[len(turns)], last.at, upstream)
         arrived = exact_sum(term.value for term in terms)
-        rows = (*right[:-1], f"{factor(arrived)} × {right[-1]}", theme.number(arrived * value))
+        rows = (*right[:-1], f"{factor(arrived)} × {right[-1]}", numeral(arrived * value))
         text = f"It goes into one number alone, {inline(upstream)}, and that into several:"
         return [self._heading, Prose(text), *blocks, Equation(left, rows)]
 
@@ -93,9 +92,9 @@ class Expansion:
         """∂z[place]/∂x[index], as the op's own rule has it; nothing where that is 1."""
         words, step = self._subject.words, link.step
         text = words.local(link, place)
-        if text.startswith("∂"):
+        if text is None:
             return partial(element(words[step.output], place), element(words[step.inputs[link.position]], index))
-        return "" if text == "1" else text
+        return "" if plain(text) == "1" else text
 
     def _table(self, goal: str, formula: str, z: str, terms: Sequence[Term], met: Sequence[str]) -> list[Block]:
         """The largest terms of a long sum."""
@@ -105,12 +104,12 @@ class Expansion:
         for k in listed:
             term = terms[k]
             local = f"× {factor(term.local)}" if met[k] else ""
-            arrived = partial("L", element(z, term.place)), theme.number(term.upstream)
-            rows.append((*arrived, met[k], local, theme.number(term.value)))
+            arrived = partial("L", element(z, term.place)), numeral(term.upstream)
+            rows.append((*arrived, met[k], local, numeral(term.value)))
         silent = sum(1 for k in others if terms[k].value == 0)
         rest = f"the other {len(others):,}" + (f" ({silent:,} are 0)" if silent else "")
-        rows.append((rest, "", "", "", theme.number(exact_sum(terms[k].value for k in others))))
-        rows.append(("their sum", "", "", "", theme.number(exact_sum(term.value for term in terms))))
+        rows.append((rest, "", "", "", numeral(exact_sum(terms[k].value for k in others))))
+        rows.append(("their sum", "", "", "", numeral(exact_sum(term.value for term in terms))))
         head = ("gradient that arrived", "", "what it met" if any(met) else "", "", "product")
         text = f"These are {len(terms):,} terms; the {len(listed)} largest:"
         return [Equation(goal, (formula,)), Prose(text), Table(head, "lrlrr", tuple(rows))]
@@ -126,7 +125,7 @@ def _equation(goal: str, formula: str, z: str, terms: Sequence[Term], met: Seque
     factors = [(partial("L", element(z, term.place)), m) for term, m in zip(terms, met, strict=True)]
     symbols = total([f"{arrived} · {m}" if m else arrived for arrived, m in factors])
     numbers = total([_product(term) for term in terms])
-    value = theme.number(exact_sum(term.value for term in terms))
+    value = numeral(exact_sum(term.value for term in terms))
     rows = [formula] if "[" in formula else []
     return [Equation(goal, tuple(dict.fromkeys((*rows, symbols, numbers, value))))]
 
@@ -134,5 +133,5 @@ def _equation(goal: str, formula: str, z: str, terms: Sequence[Term], met: Seque
 def _product(term: Term) -> str:
     """The term with its numbers put in; a factor of 1 needn't be said."""
     if term.local == 1 and not term.met:
-        return theme.number(term.upstream)
+        return numeral(term.upstream)
     return f"{factor(term.upstream)} × {factor(term.local)}"

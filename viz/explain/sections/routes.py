@@ -15,7 +15,7 @@ from tensorgrad.viz.explain.sections.chains import follow, product, whole
 from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import Block, Equation, Heading, Prose, Table
-from tensorgrad.viz.format.notation import few, inline, partial, total
+from tensorgrad.viz.format.notation import few, inline, numeral, partial, total
 
 EVERY = 100
 """Up to so many paths, each is walked by itself, and the largest are listed; of more, the shortest."""
@@ -85,7 +85,7 @@ class Routes:
             turns = follow(path, subject.index or (0,) * array.ndim, subject.words)
             if whole(turns, path):
                 left, right, value = product(turns, subject.words, subject.symbol)
-                return [Equation(left, right if len(turns) == 1 else (*right, theme.number(value)))]
+                return [Equation(left, right if len(turns) == 1 else (*right, numeral(value)))]
         table = self._rules(number, path)
         if subject.one_number or wording.few(array):
             return [table, Equation(subject.goal, (subject.said(array),))]
@@ -103,7 +103,7 @@ class Routes:
             rows.append((f"{reached} as on path {-before}", "", "", ""))
         for link, array in list(zip(reversed(path), arrays[1:], strict=True))[known:]:
             text = self._subject.words.backward(link) + self._broadcast(link)
-            numbers = [theme.number(measure(array), 3) for measure in (wording.mean, wording.norm)]
+            numbers = [numeral(measure(array), 3) for measure in (wording.mean, wording.norm)]
             rows.append((text, theme.sizes(array.shape), numbers[0], numbers[1]))
         gap = (f"… {len(rows) - 2 * (STEPS // 2):,} steps more", "", "", "")
         return Table(("", "shape", "mean |·|", "norm"), "ltrr", tuple(few(rows, STEPS, gap)), optional=2)

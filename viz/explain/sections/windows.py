@@ -13,7 +13,7 @@ from tensorgrad.viz.explain.places import Index, window
 from tensorgrad.viz.explain.words import Words
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import Block, Prose, Table
-from tensorgrad.viz.format.notation import element, inline, partial
+from tensorgrad.viz.format.notation import element, inline, numeral, partial
 from tensorgrad.viz.record.steps import Key
 
 LARGEST = 7
@@ -60,7 +60,7 @@ def _pooled(link: Link, index: Index, term: Term, image: np.ndarray, words: Word
     pixels = window(step.op, step.input_shapes, term.place)
     inside = tuple(int(np.flatnonzero(axis == r)[0]) for axis, r in zip(pixels, index[2:], strict=True))
     place = ",".join(map(str, term.place[2:]))
-    gradient = inline(f"{partial('L', element(words[step.output], term.place))} = {theme.number(term.upstream)}")
+    gradient = inline(f"{partial('L', element(words[step.output], term.place))} = {numeral(term.upstream)}")
     if term.local:
         text = f"Window ({place}): the pixel, in brackets, is its maximum and gets its gradient, {gradient}."
     else:
