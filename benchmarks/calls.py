@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,9 +19,10 @@ import numpy as np
 
 import tensorgrad as tg
 
-tg.__path__.append(str(Path(tg.__file__).parent.parent))  # where older checkouts keep nn
+if find_spec("tensorgrad.nn") is None:  # older checkouts keep nn beside the package
+    tg.__path__.append(str(Path(tg.__file__).parent.parent))
 
-from tensorgrad import nn  # noqa: E402
+from tensorgrad import nn
 
 WARM = 3
 """Runs before the one that is counted."""

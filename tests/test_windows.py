@@ -218,13 +218,13 @@ def test_tiles_cover_a_line_without_gaps():
         assert all(tile.start == i * size // count and len(tile) for i, tile in enumerate(tiles))
 
 
-class Ops:
+class Ops(tg.Observer):
     """An observer that keeps the ops."""
 
     def __init__(self):
         self.ops = []
 
-    def applied(self, op, inputs, output):
+    def op_applied(self, op, inputs, output):
         self.ops.append(op)
 
 

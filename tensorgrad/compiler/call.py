@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Variable
-from tensorgrad.compiler.exact import EQUAL, plain_key
+from tensorgrad.compiler.guards.exact import EQUAL, plain_key
 from tensorgrad.ops.operands import as_tensor
 
 

@@ -13,12 +13,12 @@ from typing import Any, Generic, ParamSpec, TypeVar
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Variable
 from tensorgrad.compiler.call import Call
-from tensorgrad.compiler.exact import same
-from tensorgrad.compiler.guards import Guards, changed_by
+from tensorgrad.compiler.guards.exact import same
+from tensorgrad.compiler.guards.guards import Guards, changed_by
+from tensorgrad.compiler.guards.surroundings import Surroundings
 from tensorgrad.compiler.program import StoppedHalfway
 from tensorgrad.compiler.recording import HELPERS, GuardFailed, Recording
 from tensorgrad.compiler.replay import Plan, Program, replay
-from tensorgrad.compiler.surroundings import Surroundings
 from tensorgrad.errors import DTypeError, restate
 
 P = ParamSpec("P")

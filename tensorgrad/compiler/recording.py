@@ -16,7 +16,7 @@ from tensorgrad.autograd.engine import Node, Variable
 from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.versions import version_of
-from tensorgrad.compiler.exact import same, same_array, same_memory
+from tensorgrad.compiler.guards.exact import same, same_array, same_memory
 
 HELPERS = (
     "code outside of an op's forward computes arrays by engine.host_call, branches by engine.guard and makes new "

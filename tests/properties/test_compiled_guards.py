@@ -18,7 +18,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.compiler import call as call_module
-from tensorgrad.compiler.guards import Guards
+from tensorgrad.compiler.guards.guards import Guards
 
 # --------------------------------------------------------------------------------------------------------------- places
 # A place is made with a first value, and gives how a function reads it and how anybody else binds it anew.

@@ -14,9 +14,9 @@ import numpy as np
 
 from tensorgrad.arrays.random import default_generator
 from tensorgrad.autograd.observer import Observer
-from tensorgrad.compiler.guards import Guards
-from tensorgrad.compiler.traversal import GENERATORS
-from tensorgrad.compiler.trust import is_library
+from tensorgrad.compiler.guards.guards import Guards
+from tensorgrad.compiler.guards.traversal import GENERATORS
+from tensorgrad.compiler.guards.trust import is_library
 
 OUTSIDE = frozenset(
     (

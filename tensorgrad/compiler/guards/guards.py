@@ -12,9 +12,9 @@ from operator import is_
 from typing import Any
 
 from tensorgrad.autograd import engine
-from tensorgrad.compiler.patches import watch
-from tensorgrad.compiler.snapshot import Snapshot
-from tensorgrad.compiler.traversal import Traversal
+from tensorgrad.compiler.guards.patches import watch
+from tensorgrad.compiler.guards.snapshot import Snapshot
+from tensorgrad.compiler.guards.traversal import Traversal
 
 
 class Guards:

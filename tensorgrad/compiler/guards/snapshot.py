@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from operator import is_
 from typing import Any
 
-from tensorgrad.compiler.exact import same_plain
+from tensorgrad.compiler.guards.exact import same_plain
 
 
 class Snapshot:

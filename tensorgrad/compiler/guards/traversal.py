@@ -28,11 +28,11 @@ import numpy as np
 from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Variable
 from tensorgrad.autograd.observer import Scope
-from tensorgrad.compiler.code_names import codes_in, names_in
-from tensorgrad.compiler.exact import plain_key
-from tensorgrad.compiler.patches import PATCHES
-from tensorgrad.compiler.snapshot import Snapshot
-from tensorgrad.compiler.trust import is_followed, is_library, is_stream, is_trusted, tells_of_changes
+from tensorgrad.compiler.guards.code_names import codes_in, names_in
+from tensorgrad.compiler.guards.exact import plain_key
+from tensorgrad.compiler.guards.patches import PATCHES
+from tensorgrad.compiler.guards.snapshot import Snapshot
+from tensorgrad.compiler.guards.trust import is_followed, is_library, is_stream, is_trusted, tells_of_changes
 
 OBJECTS = 20_000
 """Objects that are visited at most."""
