@@ -56,6 +56,11 @@ def zeros(*shape: Shape, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool =
         shape: the sizes, as `(2, 3)` or `2, 3`.
         dtype: the dtype, float32 by default.
         requires_grad: whether the tensor requires a gradient.
+
+    >>> import tensorgrad as tg
+    >>> tg.zeros(2, 3)
+    tensor([[0., 0., 0.],
+            [0., 0., 0.]])
     """
     return _constant(_made("zeros", np.zeros, shape, dtype), requires_grad)
 
@@ -67,6 +72,10 @@ def ones(*shape: Shape, dtype: DTypeLike = DEFAULT_FLOAT, requires_grad: bool = 
         shape: the sizes, as `(2, 3)` or `2, 3`.
         dtype: the dtype, float32 by default.
         requires_grad: whether the tensor requires a gradient.
+
+    >>> import tensorgrad as tg
+    >>> tg.ones(2, dtype="int64")
+    tensor([1, 1])
     """
     return _constant(_made("ones", np.ones, shape, dtype), requires_grad)
 
@@ -102,6 +111,10 @@ def zeros_like(x: TensorLike, dtype: DTypeLike = None, requires_grad: bool = Fal
         x: a tensor or array.
         dtype: by default that of x.
         requires_grad: whether the tensor requires a gradient.
+
+    >>> import tensorgrad as tg
+    >>> tg.zeros_like(tg.tensor([1.0, 2.0]))
+    tensor([0., 0.])
     """
     dtype = None if dtype is None else as_dtype("zeros_like", dtype)
     with restated("zeros_like", x=x, dtype=dtype):
@@ -116,6 +129,10 @@ def ones_like(x: TensorLike, dtype: DTypeLike = None, requires_grad: bool = Fals
         x: a tensor or array.
         dtype: by default that of x.
         requires_grad: whether the tensor requires a gradient.
+
+    >>> import tensorgrad as tg
+    >>> tg.ones_like(tg.tensor([1.0, 2.0]))
+    tensor([1., 1.])
     """
     dtype = None if dtype is None else as_dtype("ones_like", dtype)
     with restated("ones_like", x=x, dtype=dtype):
@@ -131,6 +148,11 @@ def eye(n: int, m: int | None = None, dtype: DTypeLike = DEFAULT_FLOAT, requires
         m: the number of columns, n by default.
         dtype: the dtype, float32 by default.
         requires_grad: whether the tensor requires a gradient.
+
+    >>> import tensorgrad as tg
+    >>> tg.eye(2)
+    tensor([[1., 0.],
+            [0., 1.]])
     """
     with restated("eye", n=n, m=m):
         rows = _whole("eye", "n", n)
@@ -208,6 +230,11 @@ def rand(
 
     Raises:
         DTypeError: a dtype that isn't a float.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.rand(1000)
+    >>> x.dtype, bool((x >= 0).all()), bool((x < 1).all())
+    (dtype('float32'), True, True)
     """
     return Tensor(_random("rand", "random", generator, shape, dtype), requires_grad)
 
@@ -228,6 +255,10 @@ def randn(
 
     Raises:
         DTypeError: a dtype that isn't a float.
+
+    >>> import tensorgrad as tg
+    >>> tg.randn(2, 3).shape
+    (2, 3)
     """
     return Tensor(_random("randn", "standard_normal", generator, shape, dtype), requires_grad)
 
@@ -243,6 +274,11 @@ def randint(low: int, high: int, shape: Shape, generator: np.random.Generator | 
 
     Raises:
         ArgumentError: low ≥ high.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.randint(0, 10, (1000,))
+    >>> x.dtype, x.min().item(), x.max().item()
+    (dtype('int64'), 0, 9)
     """
     source = checked_generator("randint", generator)
     with restated("randint", low=low, high=high, shape=shape):
@@ -251,7 +287,20 @@ def randint(low: int, high: int, shape: Shape, generator: np.random.Generator | 
 
 
 def randperm(n: int, generator: np.random.Generator | None = None) -> Tensor:
-    """The integers 0 … n − 1 in random order, int64, from `generator` or the package's (`tg.manual_seed`)."""
+    """The integers 0 … n − 1 in random order, int64.
+
+    Args:
+        n: how many, ≥ 0.
+        generator: the source of random numbers, by default the package's generator (`tg.manual_seed`).
+
+    Raises:
+        ArgumentError: n < 0.
+        DTypeError: n isn't an int.
+
+    >>> import tensorgrad as tg
+    >>> sorted(tg.randperm(4).tolist())
+    [0, 1, 2, 3]
+    """
     source = checked_generator("randperm", generator)
     with restated("randperm", n=n):
         count = _whole("randperm", "n", n, minimum=0)

@@ -192,9 +192,9 @@ def _tensors(x: Any) -> list[Variable]:
 def from_numpy(array: np.ndarray) -> Tensor:
     """A tensor that shares the memory of an ndarray.
 
-    Several tensors around one array each have a history of their own. A change in place through one of them is seen by
-    the others, as a constant; backward raises GraphError where it needs the values of before. What is written into the
-    array itself goes unseen.
+    Several tensors around one array each have a history of their own. If one of them is changed in place, the others
+    have the new values, as constants; `backward()` raises GraphError where it needs the old ones. The engine doesn't
+    notice what is written into the array itself.
 
     >>> import numpy as np, tensorgrad as tg
     >>> a = np.zeros(2); t = tg.from_numpy(a); a[0] = 1; t
@@ -205,6 +205,12 @@ def from_numpy(array: np.ndarray) -> Tensor:
 
 def from_dlpack(exporter: Any) -> Tensor:
     """A tensor that shares the memory of another library's CPU tensor (PyTorch, JAX, …), through DLPack.
+
+    Args:
+        exporter: an array or tensor with the method `__dlpack__`.
+
+    Raises:
+        DTypeError: an object without that method.
 
     >>> import numpy as np, tensorgrad as tg
     >>> tg.from_dlpack(np.arange(3))

@@ -72,13 +72,26 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
         StorageError: the file doesn't exist, isn't a complete safetensors file, or has a dtype that NumPy lacks. For a
             pickle of PyTorch the message shows how to convert it.
         DTypeError: `path` is neither text nor a path object.
+
+    >>> import tempfile, tensorgrad as tg
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tg.save({"w": tg.tensor([1.0, 2.0])}, f"{folder}/w.safetensors")
+    ...     tg.load(f"{folder}/w.safetensors")
+    {'w': tensor([1., 2.])}
     """
     tensors, _ = read_file("load", path)
     return {name: Tensor(array) for name, array in tensors.items()}
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
-    """The metadata of a safetensors file, text by name, without reading the tensors. Raises as `load` does."""
+    """The metadata of a safetensors file, text by name, without reading the tensors. Raises as `load` does.
+
+    >>> import tempfile, tensorgrad as tg
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     tg.save({"w": tg.ones(2)}, f"{folder}/w.safetensors", metadata={"epoch": "3"})
+    ...     tg.load_metadata(f"{folder}/w.safetensors")
+    {'epoch': '3'}
+    """
     return read_file("load_metadata", path, tensors=False)[1]
 
 

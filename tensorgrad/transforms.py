@@ -121,9 +121,17 @@ def hvp(f: Callable[[Tensor], Tensor], x: TensorLike, v: TensorLike) -> Tensor:
 
 
 def jacobian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
-    """∂f/∂x of shape `(*f(x).shape, *x.shape)`, with one backward pass per output element.
+    """The Jacobian ∂f/∂x, by one backward pass per element of the output.
 
-    Raises OutOfMemoryError, before the first of them, where so many elements don't fit into this machine's memory.
+    Args:
+        f: a function of one tensor that returns a tensor of any shape.
+        x: where to differentiate, of any shape.
+
+    Returns:
+        A tensor of shape `(*f(x).shape, *x.shape)`.
+
+    Raises:
+        OutOfMemoryError: the result doesn't fit into this machine's memory; raised before the first backward pass.
 
     >>> import tensorgrad as tg
     >>> tg.jacobian(lambda x: x * x, tg.tensor([1.0, 2.0]))

@@ -42,6 +42,10 @@ class LeakyReLU(InPlace):
     Args:
         negative_slope: the slope below 0.
         inplace: accepted and shown, but the input isn't overwritten.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.LeakyReLU(0.1)(tg.tensor([-1.0, 2.0]))
+    tensor([-0.1,  2. ])
     """
 
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
@@ -62,6 +66,10 @@ class ELU(InPlace):
     Args:
         alpha: α.
         inplace: accepted and shown, but the input isn't overwritten.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.ELU()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.6321,  2.    ])
     """
 
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
@@ -81,6 +89,10 @@ class GELU(Module):
 
     Args:
         approximate: "none", or "tanh" for the cheaper formula.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.GELU()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.1587,  1.9545])
     """
 
     def __init__(self, approximate: str = "none") -> None:
@@ -96,7 +108,12 @@ class GELU(Module):
 
 
 class SiLU(InPlace):
-    """z = x · σ(x), `tg.silu`. `inplace` is accepted and shown, but the input isn't overwritten."""
+    """z = x · σ(x), `tg.silu`. `inplace` is accepted and shown, but the input isn't overwritten.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.SiLU()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.2689,  1.7616])
+    """
 
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
@@ -111,7 +128,15 @@ class SiLU(InPlace):
 
 
 class Softplus(Module):
-    """z = ln(1 + e^(βx)) / β, `tg.softplus`: exact everywhere, so PyTorch's `threshold` isn't needed."""
+    """z = ln(1 + e^(βx)) / β, `tg.softplus`: exact everywhere, so PyTorch's `threshold` isn't needed.
+
+    Args:
+        beta: β, not 0; the larger it is, the closer the curve is to relu.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.Softplus()(tg.tensor([-1.0, 2.0]))
+    tensor([0.3133, 2.1269])
+    """
 
     def __init__(self, beta: float = 1.0) -> None:
         self.beta = beta
@@ -126,7 +151,12 @@ class Softplus(Module):
 
 
 class Sigmoid(Module):
-    """z = 1 / (1 + e⁻ˣ), `tg.sigmoid`."""
+    """z = 1 / (1 + e⁻ˣ), `tg.sigmoid`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.Sigmoid()(tg.tensor([-1.0, 2.0]))
+    tensor([0.2689, 0.8808])
+    """
 
     def forward(self, x: TensorLike) -> tg.Tensor:
         """1 / (1 + e⁻ˣ)."""
@@ -134,7 +164,12 @@ class Sigmoid(Module):
 
 
 class Tanh(Module):
-    """z = tanh x, `tg.tanh`."""
+    """z = tanh x, `tg.tanh`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.Tanh()(tg.tensor([-1.0, 2.0]))
+    tensor([-0.7616,  0.964 ])
+    """
 
     def forward(self, x: TensorLike) -> tg.Tensor:
         """Hyperbolic tangent of x."""
@@ -142,7 +177,15 @@ class Tanh(Module):
 
 
 class Softmax(Module):
-    """zᵢ = e^xᵢ / Σⱼ e^xⱼ along the axis `dim`, the last by default, `tg.softmax`."""
+    """zᵢ = e^xᵢ / Σⱼ e^xⱼ along `dim`, `tg.softmax`.
+
+    Args:
+        dim: the axis, the last by default.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.Softmax()(tg.tensor([-1.0, 2.0]))
+    tensor([0.0474, 0.9526])
+    """
 
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
@@ -157,7 +200,15 @@ class Softmax(Module):
 
 
 class LogSoftmax(Softmax):
-    """zᵢ = xᵢ − ln Σⱼ e^xⱼ along the axis `dim`, the last by default, `tg.log_softmax`."""
+    """zᵢ = xᵢ − ln Σⱼ e^xⱼ along `dim`, `tg.log_softmax`.
+
+    Args:
+        dim: the axis, the last by default.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.LogSoftmax()(tg.tensor([-1.0, 2.0]))
+    tensor([-3.0486, -0.0486])
+    """
 
     def forward(self, x: TensorLike) -> tg.Tensor:
         """The logarithms of the probabilities."""

@@ -72,6 +72,10 @@ class NLLLoss(Loss):
         weight: one factor per class, `(C,)`; a buffer.
         ignore_index: elements whose target is this index are ignored.
         reduction: "mean", "sum" or "none".
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.NLLLoss()(tg.log_softmax(tg.zeros(3, 2)), tg.tensor([0, 1, 1]))
+    tensor(0.6931)
     """
 
     def __init__(self, weight: TensorLike | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
@@ -84,7 +88,15 @@ class NLLLoss(Loss):
 
 
 class MSELoss(Loss):
-    """`mse_loss` as a module. `reduction` is "mean", "sum" or "none"."""
+    """`mse_loss` as a module.
+
+    Args:
+        reduction: "mean", "sum" or "none".
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.MSELoss()(tg.tensor([1.0, 3.0]), tg.tensor([0.0, 1.0]))
+    tensor(2.5)
+    """
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(None, reduction)
@@ -95,7 +107,15 @@ class MSELoss(Loss):
 
 
 class L1Loss(Loss):
-    """`l1_loss` as a module. `reduction` is "mean", "sum" or "none"."""
+    """`l1_loss` as a module.
+
+    Args:
+        reduction: "mean", "sum" or "none".
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.L1Loss()(tg.tensor([1.0, 3.0]), tg.tensor([0.0, 1.0]))
+    tensor(1.5)
+    """
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(None, reduction)
@@ -111,6 +131,10 @@ class BCELoss(Loss):
     Args:
         weight: a factor per element, of any shape that broadcasts; a buffer.
         reduction: "mean", "sum" or "none".
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.BCELoss()(tg.tensor([0.5, 0.5]), tg.tensor([0.0, 1.0]))
+    tensor(0.6931)
     """
 
     def __init__(self, weight: TensorLike | None = None, *, reduction: str = "mean") -> None:
@@ -128,6 +152,10 @@ class BCEWithLogitsLoss(Loss):
         weight: a factor per element, of any shape that broadcasts; a buffer.
         reduction: "mean", "sum" or "none".
         pos_weight: a factor for the positive examples, of any shape that broadcasts; a buffer.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.BCEWithLogitsLoss()(tg.zeros(2), tg.tensor([0.0, 1.0]))
+    tensor(0.6931)
     """
 
     pos_weight: Tensor | None
@@ -150,7 +178,15 @@ class BCEWithLogitsLoss(Loss):
 
 
 class SoftMarginLoss(Loss):
-    """`soft_margin_loss` as a module. `reduction` is "mean", "sum" or "none"."""
+    """`soft_margin_loss` as a module.
+
+    Args:
+        reduction: "mean", "sum" or "none".
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.SoftMarginLoss()(tg.tensor([0.0, 0.0]), tg.tensor([1.0, -1.0]))
+    tensor(0.6931)
+    """
 
     def __init__(self, *, reduction: str = "mean") -> None:
         super().__init__(None, reduction)

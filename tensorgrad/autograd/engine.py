@@ -86,11 +86,14 @@ _mode = _Mode()
 
 
 class set_grad_enabled(ContextDecorator):
-    """Record (True) or don't (False) in this thread, as a context manager or a decorator; restored on the way out.
+    """Whether ops of this thread are recorded, as a context manager or a decorator; restored on the way out.
+
+    Args:
+        enabled: True to record, False not to.
 
     >>> import tensorgrad as tg
     >>> w = tg.ones(3, requires_grad=True)
-    >>> with tg.no_grad():
+    >>> with tg.set_grad_enabled(False):
     ...     (w * 2).requires_grad
     False
     """
@@ -157,17 +160,36 @@ def _in_steps(routine: Any, enabled: bool) -> Generator[Any, Any, Any]:
 
 
 def no_grad() -> set_grad_enabled:
-    """Nothing is recorded inside: `with tg.no_grad(): ...` or `@tg.no_grad()`. Thread-local."""
+    """Record nothing inside, in this thread: `with tg.no_grad(): ...` or `@tg.no_grad()`.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.ones(3, requires_grad=True)
+    >>> with tg.no_grad():
+    ...     (w * 2).requires_grad
+    False
+    """
     return set_grad_enabled(False)
 
 
 def enable_grad() -> set_grad_enabled:
-    """Record again inside a `no_grad` block."""
+    """Record again inside a `no_grad` block, in this thread.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.ones(3, requires_grad=True)
+    >>> with tg.no_grad(), tg.enable_grad():
+    ...     (w * 2).requires_grad
+    True
+    """
     return set_grad_enabled(True)
 
 
 def is_grad_enabled() -> bool:
-    """Whether ops of this thread are being recorded."""
+    """Whether ops of this thread are being recorded.
+
+    >>> import tensorgrad as tg
+    >>> tg.is_grad_enabled()
+    True
+    """
     return _mode.recording
 
 
@@ -195,10 +217,23 @@ class scope:
 
 @contextmanager
 def observe(observer: O) -> Iterator[O]:
-    """Tell `observer`, an `Observer`, of everything that the engine does in this thread, backward passes included.
+    """Tell `observer` of everything that the engine does in this thread, backward passes included.
+
+    Args:
+        observer: an object whose class derives from `Observer`; the context manager returns it.
 
     Raises:
         DTypeError: an object whose class doesn't derive from `Observer`.
+
+    >>> import tensorgrad as tg
+    >>> class Count(tg.Observer):
+    ...     ops = 0
+    ...     def op_applied(self, op, inputs, output):
+    ...         self.ops += 1
+    >>> with tg.observe(Count()) as count:
+    ...     _ = tg.ones(3) * 2 + 1
+    >>> count.ops
+    2
     """
     if not isinstance(observer, Observer):
         fix = "derive its class from tg.Observer, and override the events that it needs"

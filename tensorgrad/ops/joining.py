@@ -100,6 +100,14 @@ def _several(op: str, tensors: Sequence[TensorLike]) -> list[Tensor]:
 def stack(tensors: Sequence[TensorLike], axis: int = 0) -> Tensor:
     """Stack tensors of the same shape along a new axis.
 
+    Args:
+        tensors: at least one.
+        axis: where the new axis stands in the result.
+
+    Raises:
+        ShapeError: no tensors, or tensors of different shapes.
+        RangeError: an axis that the result doesn't have.
+
     >>> import tensorgrad as tg
     >>> tg.stack([tg.tensor([1.0, 2.0]), tg.tensor([3.0, 4.0])])
     tensor([[1., 2.],

@@ -208,15 +208,31 @@ def avg_pool2d(
 
 
 def adaptive_avg_pool1d(x: TensorLike, output_size: Size) -> Tensor:
-    """`adaptive_avg_pool2d` along one axis: x `(N, C, L)` or `(C, L)`."""
+    """`adaptive_avg_pool2d` along one axis: x `(N, C, L)` or `(C, L)` -> `(N, C, OL)`. Raises as that does.
+
+    >>> import tensorgrad as tg
+    >>> tg.adaptive_avg_pool1d(tg.tensor([[[1.0, 2, 3, 4]]]), 2)
+    tensor([[[1.5, 3.5]]])
+    """
     return _adaptive("adaptive_avg_pool1d", 1, x, output_size)
 
 
 def adaptive_avg_pool2d(x: TensorLike, output_size: Size) -> Tensor:
-    """Means over windows that tile the image into `output_size`, whatever its size: window i covers ⌊iH/OH⌋ …
-    ⌈(i+1)H/OH⌉.
+    """Means over windows that cover an image of any size, for an output of the given size.
 
-    x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`. Raises ShapeError, ArgumentError, OutOfMemoryError.
+    Window i covers the rows from ⌊i · H/OH⌋ to ⌈(i + 1) · H/OH⌉ − 1, and likewise for columns.
+
+    Args:
+        x: `(N, C, H, W)` or `(C, H, W)`; integers become float32.
+        output_size: OH and OW; one int, or one per axis.
+
+    Returns:
+        `(N, C, OH, OW)`.
+
+    Raises:
+        ShapeError: x has another number of axes, or no pixels.
+        ArgumentError: an output size below 1.
+        OutOfMemoryError: the output doesn't fit into memory.
 
     >>> import tensorgrad as tg
     >>> tg.adaptive_avg_pool2d(tg.arange(9.0).reshape(1, 1, 3, 3), 1)

@@ -311,6 +311,10 @@ def sum(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
         axis: an axis, a tuple of axes, or None for all axes.
         keepdims: keep the reduced axes with length 1.
 
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis named twice, or one that isn't an int.
+
     >>> import tensorgrad as tg
     >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
     tensor([4., 6.])
@@ -326,6 +330,10 @@ def mean(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
         x: a tensor of any shape; integers become float32.
         axis: an axis, a tuple of axes, or None for all axes.
         keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
     >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
@@ -344,6 +352,10 @@ def var(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False)
         ddof: the divisor is n − ddof.
         keepdims: keep the reduced axes with length 1.
 
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis named twice, or one that isn't an int.
+
     >>> import tensorgrad as tg
     >>> tg.var(tg.tensor([1.0, 2.0, 3.0])), tg.var(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
     (tensor(0.6667), tensor(1.))
@@ -360,6 +372,10 @@ def std(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False)
         axis: an axis, a tuple of axes, or None for all axes.
         ddof: the divisor is n − ddof.
         keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
     >>> tg.std(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
@@ -415,6 +431,10 @@ def prod(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
         axis: an axis, a tuple of axes, or None for all axes.
         keepdims: keep the reduced axes with length 1.
 
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis named twice, or one that isn't an int.
+
     >>> import tensorgrad as tg
     >>> tg.prod(tg.tensor([2.0, 3.0, 4.0]))
     tensor(24.)
@@ -430,6 +450,10 @@ def logsumexp(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tenso
         x: a tensor of any shape; integers become float32.
         axis: an axis, a tuple of axes, or None for all axes.
         keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
     >>> tg.logsumexp(tg.tensor([1e4, 1e4]))
@@ -483,6 +507,10 @@ def all(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
         axis: an axis, a tuple of axes, or None for all axes.
         keepdims: keep the reduced axes with length 1.
 
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis named twice, or one that isn't an int.
+
     >>> import tensorgrad as tg
     >>> tg.all(tg.tensor([[1, 0], [1, 1]]), axis=1)
     tensor([False,  True])
@@ -498,6 +526,10 @@ def any(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
         x: a tensor of any shape.
         axis: an axis, a tuple of axes, or None for all axes.
         keepdims: keep the reduced axes with length 1.
+
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
     >>> tg.any(tg.tensor([[1, 0], [0, 0]]), axis=1)

@@ -109,7 +109,15 @@ class Flip(Op):
 
 
 def clone(x: TensorLike) -> Tensor:
-    """A copy of x in memory of its own; gradients flow through it."""
+    """A copy of x in memory of its own. The gradient flows through it; `t.detach().clone()` cuts it off.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.tensor([1.0, 2.0])
+    >>> y = tg.clone(x)
+    >>> y[0] = 5.0
+    >>> x, y
+    (tensor([1., 2.]), tensor([5., 2.]))
+    """
     return apply(Clone, as_tensor(x))
 
 
@@ -158,6 +166,14 @@ def flatten(x: TensorLike, start_dim: int = 0, end_dim: int = -1) -> Tensor:
 
 def transpose(x: TensorLike, *axes: int | Sequence[int]) -> Tensor:
     """x with its axes in the given order, by default reversed; PyTorch's `permute`. Shares memory.
+
+    Args:
+        x: a tensor of any shape.
+        axes: all axes of x in their new order, as `(2, 0, 1)` or `2, 0, 1`.
+
+    Raises:
+        RangeError: an axis that x doesn't have.
+        ArgumentError: an axis that is left out or named twice.
 
     >>> import tensorgrad as tg
     >>> tg.transpose(tg.zeros(2, 3, 4), (2, 0, 1)).shape
@@ -252,6 +268,8 @@ def unsqueeze(x: TensorLike, axis: int | Sequence[int]) -> Tensor:
 
 def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Tensor:
     """x with its elements reversed along `axis`, for None along all axes.
+
+    Raises RangeError for an axis that x doesn't have.
 
     >>> import tensorgrad as tg
     >>> tg.flip(tg.tensor([1.0, 2.0, 3.0]))

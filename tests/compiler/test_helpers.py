@@ -145,7 +145,7 @@ def test_where_a_guard_turns_out_otherwise_the_function_itself_runs():
 
 
 def examples():
-    section = GUIDE.read_text(encoding="utf-8").partition("## 4. Outside of `forward`")[2]
+    section = GUIDE.read_text(encoding="utf-8").partition("## Outside of `forward`")[2]
     return re.findall(r"```python\n(.*?)```", section, re.DOTALL)
 
 

@@ -36,7 +36,15 @@ def optdigits(train: bool = True) -> TensorDataset:
 
 
 def optdigits_arrays(train: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """Optdigits as stored: images (N, 1, 8, 8) uint8, each pixel a count from 0 to 16; labels (N,) int64."""
+    """Optdigits as stored: images (N, 1, 8, 8) uint8, each pixel a count from 0 to 16; labels (N,) int64.
+
+    Args:
+        train: True for the 3,823 training digits, False for the 1,797 test digits.
+
+    >>> images, labels = optdigits_arrays(train=False)
+    >>> images.shape, images.max()
+    ((1797, 1, 8, 8), np.uint8(16))
+    """
     images, labels = _read(Path(__file__).with_name("optdigits.npz"), "train" if train else "test")
     # (N, 8, 8) -> (N, 1, 8, 8)
     return images[:, np.newaxis], labels.astype(np.int64)

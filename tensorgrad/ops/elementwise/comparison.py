@@ -22,63 +22,99 @@ __all__ = [
 
 
 class Equal(Elementwise):
-    """Elementwise with broadcasting; also `x == y`."""
+    """Whether x is equal to y, element by element with broadcasting: a bool tensor. Also `x == y`.
+
+    >>> tg.equal(tg.tensor([1.0, 2.0]), 2)
+    tensor([False,  True])
+    """
 
     symbol, numpy = "=", np.equal
     formula = lambda x, y: fenced("[", words(x, "=", y), "]")
 
 
 class NotEqual(Elementwise):
-    """Elementwise with broadcasting; also `x != y`."""
+    """Whether x differs from y, element by element with broadcasting: a bool tensor. Also `x != y`.
+
+    >>> tg.not_equal(tg.tensor([1.0, 2.0]), 2)
+    tensor([ True, False])
+    """
 
     symbol, numpy = "≠", np.not_equal
     formula = lambda x, y: fenced("[", words(x, "≠", y), "]")
 
 
 class Less(Elementwise):
-    """Elementwise with broadcasting; also `x < y`."""
+    """Whether x is less than y, element by element with broadcasting: a bool tensor. Also `x < y`.
+
+    >>> tg.less(tg.tensor([1.0, 2.0]), 2)
+    tensor([ True, False])
+    """
 
     symbol, numpy = "<", np.less
     formula = lambda x, y: x < y
 
 
 class LessEqual(Elementwise):
-    """Elementwise with broadcasting; also `x <= y`."""
+    """Whether x is less than or equal to y, element by element with broadcasting: a bool tensor. Also `x <= y`.
+
+    >>> tg.less_equal(tg.tensor([1.0, 2.0]), 2)
+    tensor([ True,  True])
+    """
 
     symbol, numpy = "≤", np.less_equal
     formula = lambda x, y: x <= y
 
 
 class Greater(Elementwise):
-    """Elementwise with broadcasting; also `x > y`."""
+    """Whether x is greater than y, element by element with broadcasting: a bool tensor. Also `x > y`.
+
+    >>> tg.greater(tg.tensor([1.0, 2.0]), 2)
+    tensor([False, False])
+    """
 
     symbol, numpy = ">", np.greater
     formula = lambda x, y: x > y
 
 
 class GreaterEqual(Elementwise):
-    """Elementwise with broadcasting; also `x >= y`."""
+    """Whether x is greater than or equal to y, element by element with broadcasting: a bool tensor. Also `x >= y`.
+
+    >>> tg.greater_equal(tg.tensor([1.0, 2.0]), 2)
+    tensor([False,  True])
+    """
 
     symbol, numpy = "≥", np.greater_equal
     formula = lambda x, y: x >= y
 
 
 class LogicalNot(Elementwise):
-    """Negation; numbers count as true unless 0."""
+    """Negation; numbers count as true unless 0.
+
+    >>> tg.logical_not(tg.tensor([0.0, 2.0]))
+    tensor([ True, False])
+    """
 
     symbol, numpy = "¬", np.logical_not
     formula = lambda x: fenced("¬", x, "")
 
 
 class LogicalAnd(Elementwise):
-    """Conjunction, elementwise with broadcasting."""
+    """Conjunction, element by element with broadcasting; numbers count as true unless 0.
+
+    >>> tg.logical_and(tg.tensor([True, False]), True)
+    tensor([ True, False])
+    """
 
     symbol, numpy = "∧", np.logical_and
     formula = lambda x, y: words(x, "∧", y)
 
 
 class LogicalOr(Elementwise):
-    """Disjunction, elementwise with broadcasting."""
+    """Disjunction, element by element with broadcasting; numbers count as true unless 0.
+
+    >>> tg.logical_or(tg.tensor([True, False]), True)
+    tensor([ True,  True])
+    """
 
     symbol, numpy = "∨", np.logical_or
     formula = lambda x, y: words(x, "∨", y)
@@ -125,7 +161,11 @@ class IsNan(Elementwise):
 
 
 class IsFinite(Elementwise):
-    """Whether x is neither infinite nor NaN."""
+    """Whether x is neither infinite nor NaN.
+
+    >>> tg.isfinite(tg.tensor([0.0, float("inf"), float("nan")]))
+    tensor([ True, False, False])
+    """
 
     name = "isfinite"
     symbol, numpy = "finite?", np.isfinite
