@@ -243,8 +243,8 @@ def clip(a, a_min=_unset, a_max=_unset, out=None, *, min=_unset, max=_unset, **o
     given = {"a_min": a_min, "a_max": a_max, "min": min, "max": max}
     given = {name: value for name, value in given.items() if value is not _unset}
     if not {*given} <= {"min", "max"} and {*given} != {"a_min", "a_max"}:
-        expected = "a_min and a_max together, or one or both of min and max"
-        raise ArgumentError(restate("np.clip", "bounds are missing or mixed", expected=expected, a=a, **given))
+        problem = "the bounds must be a_min and a_max together, or one or both of min and max"
+        raise ArgumentError(restate("np.clip", problem, a=a, **given))
     low, high = (given.get(f"a_{name}", given.get(name)) for name in ("min", "max"))
     return shapes.clone(a) if low is None and high is None else arithmetic.clip(a, low, high)
 

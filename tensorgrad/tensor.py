@@ -641,11 +641,11 @@ class Tensor(Variable):
         return shapes.expand(self, *shape)
 
     def squeeze(self, axis: int | Sequence[int] | None = None) -> Tensor:
-        """Without the axes of length 1."""
+        """Remove the axes of length 1."""
         return shapes.squeeze(self, axis)
 
     def unsqueeze(self, axis: int | Sequence[int]) -> Tensor:
-        """With a new axis of length 1, or several."""
+        """Insert new axes of length 1."""
         return shapes.unsqueeze(self, axis)
 
     def flip(self, axis: int | Sequence[int] | None = None) -> Tensor:

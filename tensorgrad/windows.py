@@ -241,7 +241,7 @@ def _pool_windows(size: int, free: int, step: int, before: int, ceil_mode: bool)
 
 
 def _slack(size: Sizes, kernel: Sizes, padding: Pads, dilation: Sizes) -> Sizes:
-    """By how many pixels a window can move, per dimension; negative where it doesn't fit."""
+    """The number of pixels by which a window can move, per dimension; negative if it doesn't fit."""
     return tuple(
         n + before + after - d * (k - 1) - 1
         for n, k, (before, after), d in zip(size, kernel, padding, dilation, strict=True)
@@ -421,10 +421,10 @@ def as_tuple(value: Any, rank: int, *, op: str, name: str, minimum: int | None =
     values = tuple(value) if isinstance(value, Sequence) and not isinstance(value, str) else (value,) * rank
     try:
         if any(isinstance(item, bool) for item in values):
-            raise TypeError("a bool is no size")
+            raise TypeError("a bool isn't a size")
         numbers = tuple(operator.index(item) for item in values)
     except TypeError:
-        problem = f"{name} isn't made of whole numbers"
+        problem = f"{name} must be whole numbers"
         raise DTypeError(restate(op, problem, expected=expected, **{name: value})) from None
     if len(numbers) != rank:
         problem = f"{name} has {len(numbers)} entries for {rank} spatial dimensions"
@@ -481,9 +481,9 @@ class Shapes(NamedTuple):
 def convolution_shapes(
     op: str, window: Window, *, x: Sizes | None = None, w: Sizes | None = None, y: Sizes | None = None
 ) -> Shapes:
-    """All three shapes of a convolution, of which a kernel is given two.
+    """All three shapes of a convolution; a kernel is given two of them.
 
-    Raises `ShapeError` where these don't fit the window: kernels rely on them, for they read and write by addresses.
+    Raises `ShapeError` where these don't fit the window: kernels address memory by these shapes, unchecked.
     """
     given: dict[str, Any] = {name: shape for name, shape in (("x", x), ("w", w), ("y", y)) if shape is not None}
     fits = all(len(shape) == len(window.size) + 2 for shape in given.values())

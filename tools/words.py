@@ -77,7 +77,7 @@ class Ordinary(NamedTuple):
 ORDINARY = (
     Ordinary(r"np\.floor|math\.floor|`?floor`?\(|floor_divide|floor (?:of|division)|`floor`", "the function ⌊x⌋"),
     Ordinary(r"floor|Floor|_floor|floor_divide|FloorDivide|__r?i?floordiv__", "the function ⌊x⌋", name=True),
-    Ordinary(r"Floor counts", "rounding down, the function ⌊x⌋"),
+    Ordinary(r"Floor counts|floor mode|\"floor\"", "rounding down, the function ⌊x⌋"),
     Ordinary(r"(?:set|put|leave|left|take|taken)s? aside", "to lay something down beside"),
     Ordinary(r"turned (?:into|on|off|to|out)", "the verb: one thing becomes another"),
     Ordinary(r"false alarms?", "the standard term for false positives"),

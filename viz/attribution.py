@@ -24,9 +24,9 @@ def grad_cam(model: Any, images: TensorLike, layer: str | Any, target: int | Ten
 
         αₖ = (1/hw) Σᵢⱼ ∂y/∂Aᵏᵢⱼ,    map = ReLU(Σₖ αₖ Aᵏ)
 
-    The map has the layer's size, h × w, and is interpolated bilinearly to that of the image: it is no finer than the
-    layer. Negative contributions are set to 0. Apply it to the score itself (a logit): after a sigmoid or softmax near
-    0 or 1, gradients vanish.
+    The map has the layer's size, h × w, and is interpolated bilinearly to that of the image: its details are those of
+    the layer. Negative contributions are set to 0. Apply it to the score itself (a logit): after a sigmoid or softmax
+    near 0 or 1, gradients vanish.
 
     Args:
         model: the network; it runs in eval mode, and its mode is restored.

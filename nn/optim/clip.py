@@ -67,7 +67,7 @@ def _clip_norm(parameters: tuple[Tensor, ...], max_norm: float, norm_type: float
         problem = f"the norm of the gradients is {total}"
         raise NonFiniteError(restate("clip_grad_norm_", problem, fix=fix, norm_type=norm_type))
     factor = max_norm / (total + 1e-6) if max_norm < math.inf else 1.0
-    if not factor >= 1:  # so that a NaN spreads, as in PyTorch
+    if not factor >= 1:  # so that a NaN reaches all gradients, as in PyTorch
         for g in gradients:
             # Half precision couldn't hold a small factor.
             wide = np.promote_types(g.dtype, np.float32)

@@ -298,7 +298,7 @@ class Optimizer:
 
     @property
     def name(self) -> str:
-        """What errors and saved states call this optimizer: its class."""
+        """The optimizer's name in errors and saved states: its class."""
         return type(self).__name__
 
     def __repr__(self) -> str:

@@ -32,16 +32,15 @@ class _Checked:
             elif field in ("schedule", "schedules"):
                 _check_schedules(name, value if isinstance(value, tuple) else (value,))
             elif field in ("every", "steps") and (not isinstance(value, int) or value < self.fewest):
-                expected = f"an int ≥ {self.fewest}"
-                raise ArgumentError(restate(name, f"{field} doesn't fit", expected=expected, **{field: value}))
+                raise ArgumentError(restate(name, f"{field} must be an int ≥ {self.fewest}", **{field: value}))
 
 
 def _check_schedules(call: str, schedules: tuple[Schedule, ...]) -> None:
     for schedule in schedules:
         if not callable(schedule):
-            fix = f"optim.SGD(parameters, lr={call}(...)); a rate that stays is optim.constant(0.1)"
-            problem, expected = "this is no schedule", "a function step -> lr"
-            raise ArgumentError(restate(call, problem, expected=expected, fix=fix, schedule=schedule))
+            fix = f"optim.SGD(parameters, lr={call}(...)); a constant rate is optim.constant(0.1)"
+            problem = "schedule must be a function step -> lr"
+            raise ArgumentError(restate(call, problem, fix=fix, schedule=schedule))
 
 
 @dataclass(frozen=True)
@@ -109,8 +108,8 @@ class cosine(_Checked):
 
     def __call__(self, step: int) -> float:
         """The learning rate after `step` steps."""
-        share = min(step / self.steps, 1.0)
-        return self.minimum + (self.lr - self.minimum) * (1 + math.cos(math.pi * share)) / 2
+        progress = min(step / self.steps, 1.0)
+        return self.minimum + (self.lr - self.minimum) * (1 + math.cos(math.pi * progress)) / 2
 
 
 @dataclass(frozen=True)

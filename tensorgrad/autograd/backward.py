@@ -67,7 +67,7 @@ def zero_grad(leaves: Sequence[Variable], set_to_none: bool = True) -> None:
 
 
 def forget(leaves: tuple[Variable, ...], set_to_none: bool) -> None:
-    """What `zero_grad` does."""
+    """Drop the gradients of the leaves, or set them to zero: the host call of `zero_grad`."""
     for leaf in leaves:
         leaf._grad = None if set_to_none or leaf._grad is None else engine.wrap(np.zeros_like(leaf._data))
 
@@ -216,8 +216,8 @@ class _GradientTable(dict[Any, Variable]):
             self._own.add(key)
 
 
-def _newest_first(roots: set[Node]) -> list[Node]:
-    """All nodes below the roots, in reverse topological order; a loop and a sort, for graphs a million nodes deep."""
+def nodes_below(roots: Iterable[Node]) -> set[Node]:
+    """The roots and all nodes that they were computed from; a loop, for graphs a million nodes deep."""
     found = set(roots)
     stack = list(found)
     while stack:
@@ -225,7 +225,12 @@ def _newest_first(roots: set[Node]) -> list[Node]:
             if type(edge) is Node and edge not in found:
                 found.add(edge)
                 stack.append(edge)
-    return sorted(found, key=attrgetter("age"), reverse=True)
+    return found
+
+
+def _newest_first(roots: set[Node]) -> list[Node]:
+    """All nodes below the roots, in reverse topological order."""
+    return sorted(nodes_below(roots), key=attrgetter("age"), reverse=True)
 
 
 def _leading_to(wanted: set[Any], order: list[Node]) -> set[Any]:

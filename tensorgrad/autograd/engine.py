@@ -1,7 +1,7 @@
-"""The one door `apply`, and the graph it records.
+"""`apply`, the function that runs every op, and the graph that it records.
 
-The engine knows no particular op: the ops stand above it, and call `apply` from their gradient rules. The walk back
-through the graph is in `backward.py`.
+The engine knows no particular op: ops import it, and call `apply` from their gradient rules too. The backward pass is
+in `backward.py`.
 """
 
 import functools
@@ -57,7 +57,7 @@ _new = object.__new__
 
 
 def results_are(cls: type[V]) -> type[V]:
-    """Class decorator: what ops return from now on. `Tensor` stands above the engine, so it announces itself."""
+    """Class decorator: ops return instances of this class. `Tensor` imports the engine, so it registers itself."""
     global _result_class
     _result_class = cls
     return cls
@@ -194,12 +194,12 @@ def is_grad_enabled() -> bool:
 
 
 def observers() -> tuple[Observer, ...]:
-    """The observers of this thread. Whoever has an event to tell calls its method of each of them."""
+    """The observers of this thread. An event is reported by calling its method on each of them."""
     return _mode.observers
 
 
 class scope:
-    """Tell the observers when this stretch of the computation begins and ends, also if it raises."""
+    """Tell the observers when the code inside begins and ends, also if it raises."""
 
     __slots__ = ("_scope",)
 
@@ -280,9 +280,9 @@ def host_call(function: Callable[..., Any], *arguments: Any, effect: bool = Fals
 
 
 def guard(condition: Callable[..., Any], *arguments: Any) -> bool:
-    """`bool(condition(*arguments))`, on which Python is about to branch.
+    """`bool(condition(*arguments))`: Python is about to branch on it.
 
-    A compiled function checks the condition in each replay; where it turns out otherwise, the function itself runs.
+    A compiled function checks the condition in each replay; if the result differs, the function itself runs.
 
     Args:
         condition: takes ndarrays and other values.
@@ -309,12 +309,12 @@ _configuration = 0
 
 
 def configuration() -> int:
-    """A number that grows whenever something other than values changes that a recording of ops may rely on."""
+    """A counter of the changes, other than of values, that may invalidate a recording of ops."""
     return _configuration
 
 
 def reconfigured() -> None:
-    """An attribute or the mode of a module, or which leaves want gradients, is no longer what it was."""
+    """Note that an attribute or the mode of a module has changed, or which leaves require a gradient."""
     global _configuration
     _configuration += 1
 

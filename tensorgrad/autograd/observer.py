@@ -1,4 +1,4 @@
-"""What the engine tells those who watch it: the base class of every observer, and the scopes that it hears of."""
+"""What the engine tells its observers: their base class, and the scopes that they are told of."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ BACKWARD = Scope("", "backward")
 
 
 class Observer:
-    """Base class of all who watch the engine: tracing, profiling, recording, alarms. Override the events you need.
+    """Base class of the engine's observers: tracing, profiling, recording, checks. Override the events you need.
 
     `with tg.observe(observer):` calls the observer's methods for everything that happens in this thread, in the order
     in which it happens. Every event has a method here that does nothing. An observer that raises stops the
@@ -55,7 +55,7 @@ class Observer:
             if name.startswith("_") or name in EVENTS or not inspect.isfunction(member):
                 continue
             if similar := get_close_matches(name, EVENTS, n=1, cutoff=0.7):
-                problem, fix = f"{name} isn't an event, and nothing would call it", f"did you mean {similar[0]}?"
+                problem, fix = f"{name} isn't an event: nothing would call it", f"did you mean {similar[0]}?"
                 raise ArgumentError(restate(cls.__name__, problem, fix=f"{fix} Else give it a name of its own"))
 
     # ------------------------------------------------------------------------------------------------------------- ops
@@ -152,7 +152,7 @@ class Observer:
 
         Args:
             what: the call that does so: `"item()"`.
-            tensor: whose values; None where it isn't about one tensor.
+            tensor: the tensor whose values they are; None where it isn't about one tensor.
         """
 
 

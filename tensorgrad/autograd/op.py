@@ -97,7 +97,7 @@ class Op:
 
     @classmethod
     def kept(cls, needs: tuple[bool, ...]) -> tuple[int, ...]:
-        """What backward needs where the inputs in `needs` want a gradient: positions of inputs, and OUTPUT for z."""
+        """What backward needs if the inputs in `needs` require a gradient: positions of inputs, and OUTPUT for z."""
         kept = cls.known.get(needs)
         if kept is None:
             rules = [cls.rule(position) for position, needed in enumerate(needs) if needed]
@@ -113,7 +113,7 @@ class Op:
 
     @classmethod
     def input_name(cls, position: int) -> str:
-        """What `forward` calls the input at `position`: `x`, or `xs[2]` for a variadic one."""
+        """The name of the input at `position` in `forward`: `x`, or `xs[2]` for a variadic one."""
         last = len(cls.inputs) - 1
         return f"{cls.inputs[last]}[{position - last}]" if cls.variadic and position >= last else cls.inputs[position]
 
@@ -126,7 +126,7 @@ class Op:
     @classmethod
     @cache
     def derivative_for(cls, position: int) -> Expression | None:
-        """What the op says about the derivative for the input at `position`, as an expression: `∂z/∂x = y`, or None."""
+        """The derivative for the input at `position` as the op states it: the expression `∂z/∂x = y`, or None."""
         position = min(position, len(cls.inputs) - 1)
         stated = cls.derivatives[position] if position < len(cls.derivatives) else ""
         return derivative_of(stated, cls.inputs, position, cls.variadic)

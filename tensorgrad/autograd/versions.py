@@ -1,8 +1,8 @@
 """Which tensors share memory, and which of its values backward still needs.
 
-An in-place change writes the memory itself, so whoever shares it sees the new values. Three things follow, and are kept
-here: a value saved for backward must notice the change (`Version`); the histories of all tensors of the memory change
-with it (`Aliases`); and a part of the memory is described by where it lies in the whole (`Place`).
+An in-place change writes the memory itself, so all tensors that share it see the new values. Three classes keep track:
+`Version` tells whether a value saved for backward has changed since, `Aliases` gives all tensors of the memory the same
+history, and `Place` describes where a part lies in the whole.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ wait_for(_lock)
 
 
 class Version:
-    """The values of a memory between two changes. A tensor holds the present one; what saved a value holds its own.
+    """The values of a memory between two changes. A tensor refers to the present version, a saved value to its own.
 
     Attributes:
         current: whether the memory still holds these values.
         copy: the memory's bytes as they were, and the address of the first; None if the change kept no copy.
-        owner: what the memory belongs to, where a user holds it as an ndarray: other tensors may be made around that.
+        owner: the object that owns the memory, if the user has it as an ndarray: other tensors may be made around it.
     """
 
     __slots__ = ("__weakref__", "copy", "current", "owner")
@@ -44,7 +44,7 @@ class Version:
         self.copy: tuple[np.ndarray, int] | None = None
 
     def value(self, array: np.ndarray) -> np.ndarray | None:
-        """What `array`, which lies in the memory, held in this version; None if that is lost."""
+        """The values of `array`, a part of the memory, in this version; None if they are lost."""
         if self.current or not array.size:
             return array
         if self.copy is None:
@@ -65,7 +65,7 @@ _most_owners = 1024
 def version_of(x: Variable) -> Version:
     """The present version of the memory of `x`: all tensors that share it hold the same one.
 
-    Only one that was made around an ndarray may hold an earlier one: a change through another tensor of the array
+    A tensor made around an ndarray may refer to an earlier version: a change through another tensor of that array
     doesn't find it.
     """
     version = x._version
@@ -104,20 +104,20 @@ def _owner_of(array: np.ndarray) -> Any:
 
 
 def _present(owner: Any) -> Version:
-    """The present version of what belongs to `owner`."""
+    """The present version of the memory of `owner`."""
     version = _known(owner)
     return _next(owner) if version is None else version
 
 
 def _known(owner: Any) -> Version | None:
-    """The present version of what belongs to `owner`, if there is one."""
+    """The present version of the memory of `owner`, if there is one."""
     reference = _of_owners.get(id(owner))
     version = None if reference is None else reference()
     return version if version is not None and version.current else None
 
 
 def _next(owner: Any) -> Version:
-    """A new version of what belongs to `owner`."""
+    """A new version of the memory of `owner`."""
     global _most_owners
     version = Version(owner)
     _of_owners[id(owner)] = ref(version)
@@ -130,7 +130,7 @@ def _next(owner: Any) -> Version:
 
 
 def begin_version(x: Variable, keep: bool) -> bool:
-    """The memory of `x` is about to be written: what was saved of it is out of date.
+    """Begin a new version: the memory of `x` is about to be written, so values saved from it are out of date.
 
     With `keep`, the old bytes are copied if something saved them, so that backward still finds them.
 
@@ -142,16 +142,16 @@ def begin_version(x: Variable, keep: bool) -> bool:
         return False
     if version.owner is not None:
         version = version if version.current else version_of(x)
-        if sys.getrefcount(version) <= _ONE_NAME + 1:  # nobody but x holds it
+        if sys.getrefcount(version) <= _ONE_NAME + 1:  # only x refers to it
             return False
     following = None if version.owner is None else _next(version.owner)
-    if x._aliases is None and not keep:  # as below, for a parameter of which there is no view
+    if x._aliases is None and not keep:  # as below, for a parameter without views
         x._version, version.current = following, False
         return False
     for tensor in sharers(x):
         tensor._version = following
     try:
-        # What still refers to the version has saved a value, or is another tensor of the owner.
+        # The other references to the version are saved values, or other tensors of the owner.
         if keep and sys.getrefcount(version) > _ONE_NAME:
             version.copy = _bytes_of(x._data if x._aliases is None else x._aliases.array)
     finally:
@@ -182,7 +182,7 @@ def _bytes_of(array: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def address(array: np.ndarray) -> int:
-    """Where element 0 lies."""
+    """The address of element 0."""
     return array.__array_interface__["data"][0]
 
 
@@ -204,6 +204,7 @@ class _Sharers(list):
     """Weak references to the tensors of one memory. Dead ones are dropped when there are more than `limit`."""
 
     __slots__ = ("limit",)
+    limit: int
 
 
 class Aliases:
@@ -212,11 +213,11 @@ class Aliases:
     `detach()` begins another history over the same memory.
 
     Attributes:
-        array: the whole of which the others are views.
+        array: the whole; the others are views of it.
         node: made the present values of the whole; None if it has no history (or is a leaf).
         sharers: all tensors of the memory, those of other histories too.
-        origins: the histories that this one was detached from, and those that they were.
-        explicit: whether the user has cut it off by `detach()`, not `no_grad()` by the way.
+        origins: the histories that this one was detached from, directly or through others.
+        explicit: whether the user called `detach()`; False where `no_grad()` began the history.
     """
 
     __slots__ = ("__weakref__", "array", "explicit", "node", "origins", "sharers")
@@ -267,7 +268,7 @@ def _begin_aliases(x: Variable) -> Aliases:
 
 def _join(tensor: Variable, x: Variable, sharers: _Sharers) -> None:
     sharers.append(ref(tensor))
-    # Only now, for `version_of` in another thread may just have given a version to all that it found.
+    # Only now: `version_of` in another thread may just have given a version to all tensors that it found.
     if x._version is not None:
         tensor._version = x._version
     if len(sharers) > sharers.limit:
@@ -288,12 +289,12 @@ def sharers(x: Variable) -> Iterator[Variable]:
         tensor = reference()
         if tensor is None or tensor is x or tensor._aliases is None:
             continue
-        if tensor._aliases.sharers is aliases.sharers:  # else its data was exchanged since
+        if tensor._aliases.sharers is aliases.sharers:  # else its data has been replaced since
             yield tensor
 
 
 def leave(x: Variable) -> None:
-    """`x` is about to get another array: it shares the memory of the old one no longer."""
+    """Note that `x` is about to get another array, and no longer shares the memory of the old one."""
     begin_version(x, keep=False)
     x._aliases = x._version = None
 
@@ -355,7 +356,7 @@ class Place(NamedTuple):
         return place._whole(memory)
 
     def embedded(self, part: np.ndarray) -> np.ndarray:
-        """An array of the whole's shape: `part` in its place, where elements share one added up, and 0 elsewhere."""
+        """An array of the whole's shape: `part` in its place, 0 elsewhere. Elements at one address are added up."""
         place = self._in(part.dtype)
         memory = np.zeros(place.size, np.uint8)
         repeats = tuple(k for k, stride in enumerate(self.strides) if not stride)
@@ -367,7 +368,7 @@ class Place(NamedTuple):
         """The same place among elements of another dtype: finite differences compute in float64."""
         if dtype == self.dtype:
             return self
-        n = max(1, -(-dtype.itemsize // self.dtype.itemsize))  # room for wider elements
+        n = max(1, -(-dtype.itemsize // self.dtype.itemsize))  # so that wider elements don't overlap
         return Place(
             shape=self.shape,
             strides=tuple(n * stride for stride in self.strides),
@@ -392,7 +393,7 @@ class Place(NamedTuple):
 
 
 def overlaps_itself(array: np.ndarray) -> bool:
-    """Whether several elements lie at one place, as after broadcasting: what is written there has no one meaning."""
+    """Whether several elements lie at one address, as after broadcasting: a write there would be ambiguous."""
     reach = array.itemsize  # bytes that one run along the axes looked at so far covers
     axes = sorted((abs(s), n) for s, n in zip(array.strides, array.shape, strict=True) if n > 1)
     if not array.size:
@@ -405,7 +406,7 @@ def overlaps_itself(array: np.ndarray) -> bool:
 
 
 def _repeats_an_address(array: np.ndarray) -> bool:
-    """By looking at each element: for strides that interleave."""
+    """Compare the addresses of all elements: for strides that interleave."""
     places = np.zeros(1, np.int64)
     for stride, n in zip(array.strides, array.shape, strict=True):
         places = (places[:, None] + stride * np.arange(n)).ravel()

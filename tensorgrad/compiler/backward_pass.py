@@ -1,4 +1,4 @@
-"""The backward pass of a program: from those outputs that have a gradient, in the order of the engine."""
+"""The backward pass of a program, from the outputs that have a gradient, in the order of the engine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tensorgrad.autograd.backward import nodes_below
 from tensorgrad.autograd.engine import Node, Variable
 from tensorgrad.compiler.program import function_of, live
 from tensorgrad.compiler.recording import Step
@@ -88,7 +89,7 @@ class _Function(NamedTuple):
 
 
 def pruned(steps: Sequence[Step], absent: set[str]) -> tuple[list[Step], dict[str, str]]:
-    """The steps that remain where some upstream gradients are absent, and which names stand for which others.
+    """The steps that remain if some upstream gradients are absent, and which names stand for which others.
 
     A rule is linear in its upstream gradient, so what is computed from an absent one is absent, and added to `absent`.
     Only the sum of the contributions at a node takes two gradients: where one is absent, the other remains.
@@ -112,20 +113,10 @@ def grouped(outputs: Sequence[Variable], wanted: Iterable[int]) -> list[list[int
     """The numbers of `wanted` outputs in groups that share nodes of the graph: a backward pass frees those of all."""
     groups: list[tuple[list[int], set[Node]]] = []
     for k in wanted:
-        numbers, nodes = [k], _below(outputs[k]._node)
+        root = outputs[k]._node
+        numbers, nodes = [k], nodes_below(() if root is None else (root,))
         for group in [group for group in groups if not nodes.isdisjoint(group[1])]:
             groups.remove(group)
             numbers, nodes = [*group[0], *numbers], nodes | group[1]
         groups.append((numbers, nodes))
     return [sorted(numbers) for numbers, _ in groups]
-
-
-def _below(root: Node | None) -> set[Node]:
-    found = set() if root is None else {root}
-    stack = list(found)
-    while stack:
-        for edge in stack.pop().edges:
-            if type(edge) is Node and edge not in found:
-                found.add(edge)
-                stack.append(edge)
-    return found

@@ -92,7 +92,7 @@ class GraphCapture:
         return self  # as functions do
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """What `function` returns, after the same effects."""
+        """Call `function`, or replay its capture: the same results and effects."""
         if self._captured is None and not self._tries:
             return self._function(*arrays)
         if not self._lock.acquire(blocking=False):  # the fixed memory serves one call at a time
@@ -124,14 +124,14 @@ class GraphCapture:
             self._tries -= 1
             with suppress(Exception):  # if the steps themselves fail, `function` fails too
                 self._captured = Captured(self._steps, self._parameters, arrays, self._wanted, self._constants)
-                _make_room(self)
+                _evict(self)
         return None
 
 
 _clock, _captures, _together = itertools.count(1), weakref.WeakSet[GraphCapture](), threading.Lock()
 
 
-def _make_room(new: GraphCapture) -> None:
+def _evict(new: GraphCapture) -> None:
     """Drop captures, the least recently used first, until all take no more than `KEPT` bytes."""
     with _together:
         _captures.add(new)
@@ -403,7 +403,7 @@ class _Capture:
         return None
 
     def _source(self, name: str) -> Any:
-        """Where a host call gets an argument."""
+        """The source of an argument of a host call."""
         if name in self._numbers:
             return self._numbers[name]
         if name in self.by_host or self.returned_by_view(name):

@@ -100,9 +100,7 @@ class CompiledFunction(Generic[P, R]):
 
     def __init__(self, function: Callable[P, R]) -> None:
         if not callable(function):
-            raise DTypeError(
-                restate("compile", "this can't be called", expected="a function or a module", function=function)
-            )
+            raise DTypeError(restate("compile", "function must be callable: a function or a module", function=function))
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self._takes_any_name = _takes_any_name(function)
@@ -142,7 +140,7 @@ class CompiledFunction(Generic[P, R]):
         return CompiledFunction, (self.function,)
 
     def _compiled_reads(self) -> tuple[Callable[..., Any]]:
-        """What another compiled function that calls this one depends on."""
+        """The objects that another compiled function depends on if it calls this one."""
         return (self.function,)
 
     def clear(self) -> None:
@@ -217,7 +215,7 @@ class CompiledFunction(Generic[P, R]):
             warnings.warn(_advice(self.function, problem), RuntimeWarning, stacklevel=4)
 
     def _again(self, call: Call) -> list[Variable]:
-        """What the call returns, recorded op by op."""
+        """Run the function op by op, with recording, and return its tensors."""
         outputs: list[Variable] = []
         _taken(self.function(*call.args, **call.kwargs), outputs, None)
         return outputs
@@ -241,8 +239,8 @@ class _State:
         tensors = self.guards.tensors
         return [id(x) if id(x) in tensors else 0 for x in call.inputs]
 
-    def holds(self, call: Call) -> bool:
-        """Whether everything that the function reads is in this state."""
+    def matches(self, call: Call) -> bool:
+        """Whether everything that the function reads is as in this state."""
         return self.guards.changed() is None and self._bound(call) == self.bound
 
     def agrees_with(self, other: _State) -> bool:
@@ -299,7 +297,7 @@ class _Entry:
         """The state whose guards hold now; None if there is none."""
         states = self.states  # another thread may put a new list in its place
         for k, state in enumerate(states):
-            if state.holds(call):
+            if state.matches(call):
                 if k:
                     self.states = [state, *states[:k], *states[k + 1 :]]
                 return state
@@ -392,11 +390,11 @@ def _takes_any_name(function: Callable[..., Any]) -> bool:
 
 
 class _Tensor:
-    """Stands for a tensor in what a function returned."""
+    """Placeholder of a tensor in a returned value."""
 
 
 def _taken(value: Any, tensors: list[Variable], recording: Recording | None) -> Any:
-    """What was returned, with `_Tensor` in place of each tensor, which is appended to `tensors`."""
+    """The returned value with `_Tensor` in place of each tensor; the tensors are appended to `tensors`."""
     if isinstance(value, Variable):
         tensors.append(value)
         return _Tensor

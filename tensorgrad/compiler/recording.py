@@ -323,7 +323,7 @@ class Recording(Observer):
         """A replay reads the leaf's array for both tensors; `tensor.data = …` would give one another array."""
         if id(tensor) not in self._guarded and not self._finished:
             self._guarded.add(id(tensor))
-            self.conditions.append(Step(check_guard, {0: _share_an_array, 1: True, 2: leaf, 3: tensor}, (), {}, ()))
+            self.conditions.append(Step(check_guard, {0: _have_one_array, 1: True, 2: leaf, 3: tensor}, (), {}, ()))
 
     def _check_gradients(self) -> None:
         if any(leaf._grad is not grad for leaf, grad in self._gradients.items()):
@@ -437,7 +437,7 @@ def _have_gradients(leaves: tuple[Variable, ...], found: tuple[bool, ...]) -> bo
     return tuple([leaf._grad is not None for leaf in leaves]) == found
 
 
-def _share_an_array(one: Variable, other: Variable) -> bool:
+def _have_one_array(one: Variable, other: Variable) -> bool:
     return one._data is other._data
 
 

@@ -1,4 +1,4 @@
-"""A recorded call as one op: forward runs the program of its steps, backward that of its gradients."""
+"""A recorded call as one op: forward runs the program of its steps, backward the program of its gradients."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INSIDE = -1
 
 
 class Plan:
-    """What to compute for a call like the one recorded, and what for each output's gradient.
+    """The steps to compute for a call like the one recorded, and for the gradient of each output.
 
     Args:
         recording: of the forward pass; the gradients of what was returned are recorded here, by a dry run.
@@ -77,7 +77,7 @@ class Plan:
         """Whether both calls did the same."""
         return (
             self.outputs == other.outputs
-            # The steps are compared below: all of them are the recording's.
+            # Not the steps: they are all in the recordings, which are compared below.
             and [recorded[::2] for recorded in self.backward] == [recorded[::2] for recorded in other.backward]
             and self.recording.agrees_with(other.recording)
         )
@@ -99,7 +99,7 @@ class Program:
         host_calls: the names of its host calls and effects: masks that it draws, statistics that it updates.
         spent: per output whose graph a `backward()` inside has freed, a freed node.
         count: how many outputs there are.
-        variable_of: per array that forward keeps, the number of the input or leaf of which it is a view, or None.
+        variable_of: per array that forward keeps, the number of the input or leaf that it is a view of, or None.
         output_of: the same, with the watched outputs.
         nbytes: bytes of its constants.
         groups: the outputs that have a gradient, grouped by shared parts of their graph.
@@ -154,7 +154,7 @@ class Program:
         self.source = "\n".join(function.source for function in functions)
 
     def run_or_undo(self, variables: Sequence[Variable]) -> tuple[np.ndarray, ...]:
-        """What `run` returns. If it raises, its changes are undone; if they can't be, it raises `StoppedHalfway`."""
+        """Call `run`. If it raises, undo its changes; if they can't be undone, raise `StoppedHalfway`."""
         before, arrays = self._journal.note(variables), [x._data for x in variables]
         try:
             return self.run(variables, *arrays) if self.given else self.run(*arrays)
@@ -180,7 +180,7 @@ def _is_op(step: Step) -> bool:
 
 
 def _root(name: str, steps: Sequence[Step]) -> str:
-    """The name of the array of which this one may be a view."""
+    """The name of the array that this one may be a view of."""
     for step in reversed(steps):
         if name in step.outputs[:1] and step.op is not None and step.op.aliases:
             name = step.inputs[0]
@@ -239,7 +239,7 @@ class Run:
         return ((position, g) for position, g in zip(positions, found, strict=True) if g is not None)
 
     def arrived_at(self, outputs: Sequence[int], there: np.ndarray) -> dict[int, Variable]:
-        """The gradients of those outputs that have one now; an earlier pass that failed may have left others."""
+        """The gradients of the outputs that have one in this pass; a pass that failed may have left others."""
         found = {k: self.upstream[k] for k, one in zip(outputs, there.tolist(), strict=True) if one}
         self.upstream.clear()
         return found
@@ -280,7 +280,7 @@ class Compiled(Op):
     outputs: tuple[int, ...]
 
     def forward(self, *xs):
-        """What the program has computed by now: of several outputs none, for `Part` gives them."""
+        """The output, already computed; a placeholder if there are several outputs, which `Part` returns."""
         # No longer among the parameters, which stay with the node when backward frees the residuals.
         self.residuals = self.__dict__.pop("run")
         return self.residuals.outputs[self.outputs[0]] if len(self.outputs) == 1 else np.zeros(len(self.outputs))
@@ -309,14 +309,14 @@ class Part(Op):
     count: int
 
     def forward(self, whole):
-        """What the program has computed by now."""
+        """The output, already computed."""
         self.residuals = self.__dict__.pop("run")
         return self.residuals.outputs[self.output]
 
     def backward_together(
         self, grad: Variable, residuals: Run, positions: Sequence[int], last: bool
     ) -> Iterable[tuple[int, Variable]]:
-        """That there is a gradient."""
+        """A mark that this output has a gradient."""
         residuals.upstream[self.output] = grad
         here = np.zeros(self.count)
         here[self.place] = 1
@@ -332,7 +332,7 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
         outputs[k] = wrap(run.outputs[k], True, spent)
     for output in outputs:
         note_shared_memory(output, variables, False)
-    with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did inside
+    with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did
         for number, group in enumerate(program.groups):
             whole = apply(Compiled, *variables, run=run, group=number, outputs=group)
             for place, k in enumerate(group):

@@ -20,14 +20,14 @@ CHOICE, SUM, PRODUCT, APPLIED, POWER, ATOM = range(6)
 
 
 class Written(NamedTuple):
-    """An expression in Unicode and in LaTeX's mathematical mode, and how tightly it holds together."""
+    """An expression in Unicode and in LaTeX's mathematical mode, and how tightly its operator binds."""
 
     text: str
     latex: str
     level: int = ATOM
 
     def within(self, level: int) -> Written:
-        """In parentheses, unless it holds together at least so tightly."""
+        """In parentheses, unless its operator binds at least so tightly."""
         return self if self.level >= level else Written(f"({self.text})", f"({self.latex})")
 
     def joined(self, sign: str, other: Written, level: int) -> Written:
@@ -108,7 +108,7 @@ class Expression:
         return " ".join(self.write(names).latex.split())
 
     def write(self, names: Names) -> Written:
-        """Both, and how tightly they hold together."""
+        """Both texts, and how tightly the operator binds."""
         raise NotImplementedError
 
     @property
@@ -128,7 +128,7 @@ class Expression:
 
     @property
     def elementwise(self) -> bool:
-        """Whether it is about one element of each operand: it has no index, and isn't mere words."""
+        """Whether it computes with one element of each operand: it has no index and no words."""
         return all(part.elementwise for part in self.parts)
 
 
@@ -145,7 +145,7 @@ class Constant(float):
 
 
 class Stated(str):
-    """An expression's text, which remembers the expression: for records, which are read as text."""
+    """The text of an expression that also holds the expression: records are read as text."""
 
     expression: Expression
 
@@ -184,7 +184,7 @@ class Number(Expression):
 
     @property
     def leads(self) -> bool:
-        """Whether it stands before a letter without a sign between: 2x, ½x."""
+        """Whether it may stand directly before a letter, as in 2x or ½x."""
         return self.sign.replace(".", "").isalnum()
 
 
@@ -303,7 +303,7 @@ class Applied(Expression):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Call(Expression):
-    """A function of numbers: how it is written, and where it is made of others, the expression to compute."""
+    """A function of numbers: how it is written, and the expression to compute if it consists of other functions."""
 
     name: str
     operands: tuple[Expression, ...]
@@ -343,7 +343,7 @@ class Root(Expression):
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Indexed(Expression):
-    """xᵢ, of which a tensor's own name takes the place where one is known by that."""
+    """xᵢ; written as the tensor's own name where it has one."""
 
     x: Expression
     index: Expression
@@ -440,7 +440,7 @@ def bracketed(left: str, x: Written, right: str) -> Written:
 
 
 def raised(base: Written, exponent: Written) -> Written:
-    """A power; its exponent is above the line where Unicode has all of its letters."""
+    """A power, with a raised exponent if Unicode has all of its letters."""
     base = base.within(ATOM)
     bare = exponent.text.replace(" ", "")
     if bare and all(c in SUPERSCRIPTS for c in bare):
@@ -451,7 +451,7 @@ def raised(base: Written, exponent: Written) -> Written:
 
 
 def subscript(index: str) -> str:
-    """An index below the line, or where Unicode lacks a letter of it in braces."""
+    """A lowered index, or one in braces if Unicode lacks a letter of it."""
     return "".join(SUBSCRIPTS[c] for c in index) if all(c in SUBSCRIPTS for c in index) else f"_{{{index}}}"
 
 

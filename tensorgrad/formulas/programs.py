@@ -1,4 +1,4 @@
-"""Programs made of expressions: Python functions of numbers, in the vocabulary of whoever runs them.
+"""Programs made from expressions: Python functions of numbers, in the vocabulary of the caller.
 
 One expression is run on Tensors, on NumPy arrays and, compiled by numba, on the numbers of a vector: they differ in the
 functions that the names in it stand for, and in how a number is spelled.

@@ -79,7 +79,7 @@ def update(table, sizes, numbers, like, index, chunks):
     number = like.dtype.type
     {"; ".join(f"{n} = number(numbers[{k}])" for k, n in enumerate(NUMBERS[:numbers]))}
     for p in range(len(table)):
-        first, last = share(sizes, p, index, chunks)
+        first, last = chunk_range(sizes, p, index, chunks)
         {"; ".join(f"{x}_ = elements(table, p, {k}, first, last, like)" for k, x in enumerate(("w", "g", *slots)))}
         for k in range(len(w_)):
             {"; ".join(f"{x} = {x}_[k]" for x in ("w", "g", *slots))}
@@ -87,7 +87,7 @@ def update(table, sizes, numbers, like, index, chunks):
             {"; ".join(f"{x}_[k] = {new}" for x, new in pairs if new != x)}
 """
     # Under the name of this file the compiled kernel is kept beside the others.
-    space: dict[str, Any] = {"__name__": __name__, "np": np, "share": _share, "elements": _elements}
+    space: dict[str, Any] = {"__name__": __name__, "np": np, "chunk_range": _chunk_range, "elements": _elements}
     exec(compile(source, __file__, "exec"), space)
     return kernel(space["update"])
 
@@ -103,8 +103,8 @@ def _pointer(typing, address, like):
 
 
 @kernel
-def _share(sizes, p, index, chunks):
-    """The elements of parameter p that belong to a chunk, all parameters being cut as one line."""
+def _chunk_range(sizes, p, index, chunks):
+    """The range of elements of parameter p in a chunk: the parameters are cut as if they were one array."""
     total, before = 0, 0
     for k in range(len(sizes)):
         before += sizes[k] if k < p else 0

@@ -1,4 +1,4 @@
-"""The kernels once more in plain NumPy: the readable statement of what each computes, which tests hold it to.
+"""The kernels in plain NumPy: a readable statement of what each computes; tests compare the kernels with it.
 
 Same arguments, same results, no numba. Where the order of a sum is free the last bits may differ.
 """
@@ -210,16 +210,16 @@ def avg_backward(
     divisor_override: int | None = None,
 ) -> np.ndarray:
     """Each gradient over its divisor, added to the pixels of its window: see `pooling.avg_backward`."""
-    n, c, *output_size = g.shape
+    (n, c), output_size = g.shape[:2], g.shape[2:]
     table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
     reach = _reach(input_size, kernel, stride, padding, (1, 1), output_size)
     x = _pad(np.zeros((n, c, *input_size), g.dtype), reach)
     windows = _windows(x, kernel, stride, (1, 1))[:, :, : output_size[0], : output_size[1]]
-    share = (g / table).astype(g.dtype)
+    contribution = (g / table).astype(g.dtype)
     for i in range(kernel[0]):
         for j in range(kernel[1]):
             # One tap meets each pixel at most once, so nothing is lost in the addition.
-            windows[..., i, j] += share
+            windows[..., i, j] += contribution
     return _crop(x, reach, input_size)
 
 
@@ -290,7 +290,7 @@ def softmax_gradient(g: np.ndarray, z: np.ndarray, axis: int = -1) -> np.ndarray
 
 
 def log_softmax(x: np.ndarray, axis: int = -1) -> np.ndarray:
-    """What is left of the logits: see `softmax.log_softmax`."""
+    """Logits minus the logarithm of the sum of their exponentials: see `softmax.log_softmax`."""
     s = _shifted(x, axis)
     return s - np.log(np.exp(s).sum(axis, keepdims=True))
 

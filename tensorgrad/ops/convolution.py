@@ -45,7 +45,7 @@ class Convolution(Windowed):
 
     symbol, formula = "∗", lambda x, w, b: infix(x, "∗", w) + b
     derivatives = (
-        lambda grad, w: words(grad, "spread by", w),
+        lambda grad, w: infix(grad, "∗ᵀ", w),
         lambda grad, x: words("Σ patches of", x, "·", grad),
         lambda grad: summed(grad),
     )
@@ -83,7 +83,7 @@ class ConvolutionGradWeight(Windowed):
     """z = Σ patches of x · g: the gradient of a convolution for its weights."""
 
     symbol, formula = "∗ʷ", lambda x, g: summed(function("patches")(x) * g)
-    derivatives = (lambda grad, g: words(g, "spread by", grad), lambda grad, x: infix(x, "∗", grad))
+    derivatives = (lambda grad, g: infix(g, "∗ᵀ", grad), lambda grad, x: infix(x, "∗", grad))
 
     def forward(self, x, g):
         return self.on_images(kernels.convolution.grad_weight, x, g)

@@ -83,7 +83,7 @@ class LinearGradWeight(Op):
 def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None = None) -> tuple[np.ndarray, ...]:
     """The arrays g · w, gᵀ · x and Σₙ g: a linear layer's gradients for its input, weight and bias, in one call.
 
-    Behind a rectifier, whose output is z, g is what passes it.
+    With z, the output of a rectifier behind the layer, g counts as 0 where z ≤ 0.
     """
     if _is_large(g, w):
         return kernels.linear.gradients(g, x, w, z)
@@ -208,7 +208,8 @@ def linear(x: TensorLike, weight: TensorLike, bias: TensorLike | None = None) ->
     shape, sizes = a._data.shape, w._data.shape
     if len(sizes) != 2 or not shape or shape[-1] != sizes[1]:
         expected, fix = "x (..., I) and weight (O, I)", "flatten images first: nn.Flatten()" if len(shape) > 2 else ""
-        raise ShapeError(restate("linear", "the sizes don't fit", expected=expected, fix=fix, x=a, weight=w))
+        problem = "x and weight must agree in the size of the last axis"
+        raise ShapeError(restate("linear", problem, expected=expected, fix=fix, x=a, weight=w))
     if b is not None and b._data.shape != sizes[:1]:
         expected = f"bias ({sizes[0]},)"
         raise ShapeError(restate("linear", "one bias per output is needed", expected=expected, weight=w, bias=b))

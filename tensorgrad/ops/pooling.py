@@ -65,7 +65,7 @@ class MaxPick(Windowed):
 
 
 class Averaging(Windowed):
-    """What the two ops below share: whether pixels of the padding count, or what a window is divided by instead."""
+    """The parameters of the two ops below: whether pixels of the padding count, or a divisor for all windows."""
 
     count_include_pad: bool
     divisor: int | None
@@ -86,7 +86,7 @@ class AvgPool(Averaging):
 
 
 class AvgUnpool(Averaging):
-    """z = each g, divided and spread over its window."""
+    """z = Σ g / divisor over the windows that hold the pixel."""
 
     symbol, formula = "unpool", lambda g, n: words(summed(g / n), "over the windows")
     derivatives = (lambda grad: words("mean of", grad, "over each window"),)
@@ -102,7 +102,7 @@ class AvgUnpool(Averaging):
 class AdaptiveAvgPool(Einsum):
     """z = the mean of each window, as a product with the weights of the means: one matrix for each axis."""
 
-    symbol, formula = "adaptive avg pool", lambda: words("mean of each window")
+    symbol, formula = "adaptive avg pool", lambda xs: words("mean of each window")
 
 
 def max_pool1d(
@@ -263,7 +263,7 @@ def _adaptive(op, rank, x, output_size):
     sizes = windows.as_tuple(output_size, rank, op=op, name="output_size", minimum=1)
     batch = x if x._data.ndim == rank + 2 else x.unsqueeze(0)
     if 0 in batch.shape[2:]:
-        raise ShapeError(restate(op, "there is nothing to average", x=x, output_size=output_size))
+        raise ShapeError(restate(op, "x must have at least one pixel", x=x, output_size=output_size))
     if set(sizes) == {1}:
         z = mean(batch, tuple(range(2, rank + 2)), keepdims=True)
     else:

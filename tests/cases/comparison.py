@@ -58,7 +58,7 @@ def bits(name, reference, samples=FLAGS):
                     lambda: getattr(tg, name)(*[tg.ones(2)] * (2 - (name == "bitwise_not"))),
                     tg.DTypeError,
                     name,
-                    "bits",
+                    "bools or integers",
                 )
             ],
         )

@@ -84,7 +84,7 @@ def adaptive_errors(function, x):
     return [
         bad(lambda: function(x, 0), tg.ArgumentError, name, "output_size", "at least 1"),
         bad(lambda: function(x, (1, 1, 1)), tg.ArgumentError, name, "3 entries"),
-        bad(lambda: function(x[..., :0], 1), tg.ShapeError, name, "nothing to average"),
+        bad(lambda: function(x[..., :0], 1), tg.ShapeError, name, "x must have at least one pixel"),
         bad(lambda: function(tg.zeros(2), 1), tg.ShapeError, name, "number of axes"),
     ]
 

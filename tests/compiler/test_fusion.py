@@ -15,7 +15,7 @@ def joined(function, shape=(2, 1, 12, 12), grad=True):
     """What the programs call in the place of single ops."""
     compiled = ready_made(function, tg.ones(*shape, requires_grad=grad))
     assert compiled.problems == []
-    words = "convolve grad_weight gradients pool spread spread_and_sum rectified_linear linear_gradients"
+    words = "convolve grad_weight gradients pool scatter scatter_and_sum rectified_linear linear_gradients"
     found = [word for word in words.split() if re.search(rf" = run_{word}_\d", compiled.source)]
     return found
 
@@ -28,10 +28,10 @@ def test_what_is_joined():
     assert joined(lambda x: both(tg.conv2d(x, w), 2).relu().sum(), grad=False) == ["convolve", "grad_weight"]
     assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 2).sum()) == ["convolve", "gradients"]
     assert joined(lambda x: both(tg.conv2d(x, w), 2).relu().sum()) == ["convolve", "gradients"]
-    assert joined(lambda x: both(tg.conv2d(x, w.detach(), b).relu(), 2).sum()) == ["convolve", "spread_and_sum"]
-    assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 3).sum(), grad=False) == ["pool", "spread_and_sum"]
-    assert joined(lambda x: both(x.relu(), 2, padding=1).sum()) == ["pool", "spread"]
-    assert joined(lambda x: both(x, 2).relu().sum()) == ["pool", "spread"]
+    assert joined(lambda x: both(tg.conv2d(x, w.detach(), b).relu(), 2).sum()) == ["convolve", "scatter_and_sum"]
+    assert joined(lambda x: both(tg.conv2d(x, w, b).relu(), 3).sum(), grad=False) == ["pool", "scatter_and_sum"]
+    assert joined(lambda x: both(x.relu(), 2, padding=1).sum()) == ["pool", "scatter"]
+    assert joined(lambda x: both(x, 2).relu().sum()) == ["pool", "scatter"]
     frozen = w.detach()
     assert joined(lambda x: both(tg.conv2d(x, frozen).relu(), 2).sum(), grad=False) == ["convolve"]
 
@@ -46,14 +46,14 @@ def test_what_is_read_besides_is_not_joined():
         return tg.max_pool2d(y, 2).sum(), y
 
     assert joined(twice) == joined(returned) == []
-    assert joined(lambda x: (tg.max_pool2d(x, 2).relu() + tg.max_pool2d(x, 2)).sum()) == ["pool", "spread"]
+    assert joined(lambda x: (tg.max_pool2d(x, 2).relu() + tg.max_pool2d(x, 2)).sum()) == ["pool", "scatter"]
     w = tg.ones(4, 1, 3, 3, requires_grad=True)
 
     def convolved_twice(x):
         y = tg.conv2d(x, w)
         return tg.max_pool2d(y.relu(), 2).sum() + y.sum()
 
-    assert joined(convolved_twice, grad=False) == ["pool", "spread"]
+    assert joined(convolved_twice, grad=False) == ["pool", "scatter"]
     assert joined(lambda x: tg.max_pool1d(x.relu(), 2).sum(), shape=(2, 3, 8)) == []
 
 

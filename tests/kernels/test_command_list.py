@@ -105,7 +105,7 @@ def test_constants_are_kept():
 
 
 def test_host_reads_are_refused():
-    for look in (dispatch.host_read, dispatch.marked):
+    for look in (dispatch.host_read, dispatch.status_set):
         with pytest.raises(Unreadable):
             recorded(lambda look=look: look(Opaque(np.ones(1, np.int64))))
 

@@ -335,7 +335,7 @@ def test_what_integers_and_bools_refuse_says_how_to_go_on():
         (lambda: tg.tensor(np.ones(2, np.uint8)) * -3, tg.ArgumentError, "range of uint8.*astype"),
         (lambda: -tg.tensor([True]), tg.DTypeError, "negative"),
         (lambda: tg.tensor([True]) - True, tg.DTypeError, "subtract"),
-        (lambda: tg.tensor([1.0]) & 1, tg.DTypeError, "floats have no bits"),
+        (lambda: tg.tensor([1.0]) & 1, tg.DTypeError, "operands must be bools or integers"),
     ):
         with pytest.raises(error, match=f"(?s){words}"):
             call()

@@ -1,4 +1,4 @@
-"""The computation to be explained: nodes that can be walked back through, and what is known of their tensors."""
+"""The computation to be explained: the graph's nodes, and what is known of their tensors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tensorgrad.viz.record.trace import Trace
 
 
 class Link(NamedTuple):
-    """A tensor's way into an op: one link of a path, with one local derivative."""
+    """A tensor as one input of an op: one link of a path, with one local derivative."""
 
     step: Step
     position: int
@@ -32,14 +32,14 @@ class Link(NamedTuple):
 
 @dataclass
 class Computation:
-    """Steps with living nodes, oldest first, the last of which made the scalar loss.
+    """Steps with nodes that aren't freed, oldest first; the last one computed the scalar loss.
 
     Attributes:
         steps: all that led to the loss.
         known: names and arrays by key; keys as in `steps`.
         loss: the result.
         users: per key, the links through which a gradient comes back to it.
-        copies: of a trace, by the keys that the user's tensors have, the tensors that stand for them here.
+        copies: for a trace, the tensors of the second run by the keys of the user's tensors.
     """
 
     steps: list[Step]
@@ -54,17 +54,17 @@ class Computation:
         for step in reversed(self.steps):
             if step.output in reached:
                 reached.update(key for position, key in enumerate(step.inputs) if step.carries(position))
-        # What leads to the loss through a part without gradients only, such as a no_grad block, gets none.
+        # A tensor that leads to the loss only through a no_grad block or the like gets no gradient.
         for step in self.steps:
             for position, key in enumerate(step.inputs):
                 if step.output in reached and step.carries(position):
                     self.users.setdefault(key, []).append(Link(step, position))
 
     def key_of(self, tensor: Any) -> Key:
-        """What the tensor whose gradient is wanted is known by. Raises DTypeError, GraphError."""
+        """The key of the tensor whose gradient is wanted. Raises DTypeError, GraphError."""
         if not isinstance(tensor, Variable):
             fix = "pass the tensor itself: wrt=model.weight"
-            raise DTypeError(restate("explain", "wrt is no tensor", fix=fix, wrt=tensor))
+            raise DTypeError(restate("explain", "wrt must be a tensor", fix=fix, wrt=tensor))
         key = key_of(self.tensor(tensor))
         if key is self.steps[-1].output:
             raise GraphError(
@@ -84,7 +84,7 @@ class Computation:
 def computation(
     loss: Variable | Trace, names: Mapping[str, Any] | None, variables: Mapping[str, Any], max_ops: int
 ) -> Computation:
-    """What led to a live loss, or what a trace has seen, which is run again to bring its graph back to life.
+    """The computation of a loss whose graph isn't freed, or that of a trace, which is run again to get its graph.
 
     Raises DTypeError, GraphError, ArgumentError: no tensor, no scalar, nothing recorded, freed or failed.
     """
@@ -109,7 +109,7 @@ def _check_scalar(loss: Variable) -> None:
 
 
 def _revived(traced: Computed) -> Computation:
-    """The traced steps, applied once more to the arrays that the trace has kept: a graph that nobody has freed."""
+    """The traced steps, run again on the arrays that the trace kept: their graph isn't freed."""
     if traced.steps[-1].error:
         fix = "tg.viz.text(trace) and tg.viz.graph(trace) show where"
         raise GraphError(restate("explain", f"the traced computation failed: {traced.steps[-1].error}", fix=fix))
@@ -135,7 +135,7 @@ def _revived(traced: Computed) -> Computation:
         raise GraphError(restate("explain", "nothing was recorded in the trace", fix="compute outside of no_grad()"))
     _check_scalar(loss)
     made = {step.output for step in alive}
-    whole = live_steps(loss)  # with the steps that have summed several losses up
+    whole = live_steps(loss)  # with the steps that sum several losses
     for step in whole.steps:
         if step.output not in made:
             alive.append(step)
@@ -145,7 +145,7 @@ def _revived(traced: Computed) -> Computation:
 
 
 def _seeds(traced: Computed) -> dict[Key, np.ndarray | None]:
-    """What L is the sum of, each times its seed: all that `backward()` started from; else the last result, as it is."""
+    """The terms of L, each a result and its seed: all that `backward()` started from; else the last result alone."""
     seeds: dict[Key, Any] = {}
     for walk in traced.passes:
         for key, seed in walk.seeds.items():
@@ -170,7 +170,7 @@ def _term(output: Any, seed: np.ndarray | None) -> Any:
 
 
 def _copy(copies: dict[Key, Variable], key: Key, step: Step, known: Mapping[Key, Known]) -> Variable:
-    """The tensor that stands for `key` in the second run; made of its array where nothing has computed it."""
+    """The tensor for `key` in the second run; made from its array if no step computed it."""
     if key not in copies:
         array = known[key].array if key in known else None
         if array is None:

@@ -65,7 +65,7 @@ def _unrolled(trail: tuple | None) -> Path:
 
 
 def vjp(link: Link, upstream: Variable) -> Variable:
-    """What the op's rule makes of the gradient that has arrived at its output: the gradient for this input."""
+    """The op's rule applied to the gradient of its output: the gradient for this input."""
     node = link.node
     wanted = {key for key in [node.edges[link.position]] if key is not None}
     gradient = dict(node.input_gradients(upstream, wanted))[link.position]

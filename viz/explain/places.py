@@ -1,4 +1,4 @@
-"""Where one element goes: the elements of an op's result that it helped to make, and what it was multiplied by there.
+"""The places of one element: the elements of an op's result that depend on it, and its factor in each.
 
 ∂L/∂x[i] = Σ over those places j of ∂L/∂z[j] · ∂z[j]/∂x[i]. For layers the second factor is an element of the other
 operand: the pixel that a filter's weight met, the weight that a pixel met.
@@ -127,7 +127,7 @@ def _weight(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str]
         for p, at in zip(np.ndindex(*shape[2:]), itertools.product(*pixels), strict=True):
             places.append(Place((n, k, *p), 0, None if None in at else (n, channel, *at)))
     letters = "pq"[: len(taps)]
-    met = ",".join(_affine(letter, s, i * d - before) for letter, s, i, d, before in _motion(op, letters, taps))
+    met = ",".join(_affine(letter, s, i * d - before) for letter, s, i, d, before in _per_axis(op, letters, taps))
     everywhere = ",".join(letters)
     text = f"Σ over n,{everywhere} of {_arrived(z, f'n,{k},{everywhere}')} · {names[0]}[n,{channel},{met}]"
     return Rule(text, tuple(places))
@@ -140,7 +140,7 @@ def _pixel(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str],
     places = []
     for taps in np.ndindex(*shapes[1][2:]):
         # p · stride = pixel + before − i · dilation, if there is such a p
-        starts = [(r + before - i * d, s) for r, s, i, d, before in _motion(op, pixel, taps)]
+        starts = [(r + before - i * d, s) for r, s, i, d, before in _per_axis(op, pixel, taps)]
         p = tuple(start // s for start, s in starts)
         if all(start % s == 0 for start, s in starts) and all(0 <= q < m for q, m in zip(p, shape[2:], strict=True)):
             places += [Place((n, k, *p), 1, (k, c, *taps)) for k in range(group * filters, (group + 1) * filters)]
@@ -148,13 +148,13 @@ def _pixel(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str],
     letters = "ij"[: len(pixel)]
     met = ",".join(
         _tap(letter, r + before, d, s)
-        for letter, (r, s, _, d, before) in zip(letters, _motion(op, pixel, pixel), strict=True)
+        for letter, (r, s, _, d, before) in zip(letters, _per_axis(op, pixel, pixel), strict=True)
     )
     text = f"Σ over k,{','.join(letters)} of {names[1]}[k,{c},{','.join(letters)}] · {_arrived(z, f'{n},k,{met}')}"
     return Rule(text, tuple(places))
 
 
-def _motion(op: Any, first: Sequence[int] | str, taps: Sequence[int]) -> Iterator[tuple]:
+def _per_axis(op: Any, first: Sequence[int] | str, taps: Sequence[int]) -> Iterator[tuple]:
     """Per axis: the first, the stride, the tap, the dilation, the padding before."""
     return zip(first, op.window.stride, taps, op.window.dilation, op.window.before, strict=True)
 

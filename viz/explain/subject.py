@@ -49,7 +49,7 @@ class Subject:
 
     @property
     def symbol(self) -> str:
-        """What the loss is differentiated by: `w[0,1]`."""
+        """The variable that the loss is differentiated by: `w[0,1]`."""
         return element(self.name, self.index)
 
     @property

@@ -1,4 +1,4 @@
-"""What tensors and rules are called: an op's formula and derivatives, with the names of its operands put in."""
+"""The names of tensors and rules: an op's formula and derivatives with the names of its operands."""
 
 from __future__ import annotations
 

@@ -177,9 +177,9 @@ def markdown_sentence(text: str) -> str:
 
 
 def _sentence(text: str, signs: dict[str, str]) -> str:
-    def said(piece: re.Match) -> str:
-        formula = piece["formula"] or piece["name"]
-        return f"${latex(formula)}$" if formula else signs.get(piece[0], piece[0])
+    def written(found: re.Match) -> str:
+        formula = found["formula"] or found["name"]
+        return f"${latex(formula)}$" if formula else signs.get(found[0], found[0])
 
     pattern = rf"{MATH}(?P<formula>[^{TEXT}]*){TEXT}|(?P<name>{_WRITTEN})|."
-    return re.sub(pattern, said, text, flags=re.DOTALL)
+    return re.sub(pattern, written, text, flags=re.DOTALL)

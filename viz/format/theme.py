@@ -150,7 +150,7 @@ def short(value: float) -> str:
 
 
 def power(ratio: float) -> str:
-    """A ratio, of which only the order of magnitude matters.
+    """A ratio as text, when only its order of magnitude matters.
 
     >>> power(0.0031), power(1e-5), power(0.25), power(431.0), power(0.0), power(float("inf"))
     ('3·10⁻³', '10⁻⁵', '0.25', '431', '0', '∞')

@@ -16,7 +16,7 @@ class Row(NamedTuple):
     Attributes:
         symbol: in the column: an op's symbol, or a line.
         computed: what was computed, or an operand.
-        gradient: the rule or the gradient on the way back.
+        gradient: the gradient rule, or the gradient, in the backward pass.
     """
 
     symbol: str

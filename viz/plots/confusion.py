@@ -38,7 +38,7 @@ def confusion_matrix(
 
     Args:
         targets: the true classes, integers `(N,)`.
-        predictions: the predicted classes `(N,)`, or logits or probabilities `(N, C)`, of which the largest counts.
+        predictions: the predicted classes `(N,)`, or logits or probabilities `(N, C)`, whose largest is the class.
         names: of the C classes; without logits and names, C is the largest index plus 1.
         ax: where to draw.
 

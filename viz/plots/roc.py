@@ -61,8 +61,8 @@ def roc(targets: TensorLike, scores: TensorLike) -> Roc:
     # The last example among equal scores.
     ends = np.append(np.flatnonzero(np.diff(score)), len(score) - 1)
     found = np.concatenate([[0], np.cumsum(positive)[ends]])
-    alarms = np.concatenate([[0], ends + 1]) - found
-    true_rate, false_rate = found / found[-1], alarms / alarms[-1]
+    false_positives = np.concatenate([[0], ends + 1]) - found
+    true_rate, false_rate = found / found[-1], false_positives / false_positives[-1]
     return Roc(false_rate, true_rate, float(np.trapezoid(true_rate, false_rate)))
 
 

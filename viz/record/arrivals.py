@@ -89,7 +89,7 @@ def _differ(sum: np.ndarray | None, gradient: np.ndarray) -> bool:
 
 
 def same(one: np.ndarray | None, other: np.ndarray | None) -> bool:
-    """Whether two gradients are equal to rounding; None is no gradient."""
+    """Whether two gradients are equal to rounding; None stands for no gradient."""
     if one is None or other is None or one.shape != other.shape:
         return one is other
     return bool(np.allclose(one, other, rtol=1e-5, atol=0, equal_nan=True))

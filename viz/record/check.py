@@ -24,14 +24,14 @@ def relative_error(
 
     Compares ⟨contribution, d⟩ with ⟨upstream, (f(x + εd) − f(x − εd)) / 2ε⟩, relative to ‖upstream ⊙ that quotient‖.
     At a kink, of relu at 0 or of a maximum at a tie, each slope between those on either side is right: half of their
-    difference, which is next to nothing elsewhere, is no error. Nor is a derivative that is smaller than ε.
+    difference (near 0 at other points) doesn't count as an error. Nor does a derivative smaller than ε.
 
     Args:
         op: the op as it was applied; it isn't changed.
         inputs: its input arrays.
         position: of the input x.
         upstream: ∂L/∂z.
-        contribution: what the op's rule made of it, of the shape of x.
+        contribution: the op's gradient rule applied to `upstream`, of the shape of x.
 
     Returns:
         The error; 0 where both are 0. None where the differences aren't finite: at a pole, or at the border of the

@@ -48,7 +48,7 @@ def _is_model(value: Any) -> bool:
 
 
 def _alike(models: Iterable[Any], steps: Iterable[Step], known: Mapping[Key, Known]) -> list[Any]:
-    """The models of which a used module has the path, or a parameter the name, of one in another model."""
+    """The models with a used module or a parameter that has the same path in another model."""
     models = list({id(model): model for model in models}.values())
     owners: dict[str, set[int]] = defaultdict(set)
     users: dict[str, list[Any]] = defaultdict(list)

@@ -95,7 +95,7 @@ class TensorRecord:
             that `backward()` started from.
         name: `""` where nobody named it.
         shape: its sizes.
-        dtype: `""` for a constant of which the graph kept nothing.
+        dtype: `""` for a constant that the graph didn't keep.
         value: of a scalar (one element, no axes), where it is still known.
         gradient: where the numbers were asked for, what arrived in the backward passes that are drawn, after the hooks
             of the tensor; else what backward has left in `.grad`.

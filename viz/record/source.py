@@ -11,7 +11,7 @@ from tensorgrad.autograd.engine import Variable
 from tensorgrad.autograd.op import Op
 
 OPS = "tensorgrad.ops."
-"""The modules whose functions check a call before they apply an op."""
+"""The modules whose functions check arguments before they apply an op."""
 
 Line = tuple[str, int]
 """A file and the number of a line."""

@@ -47,19 +47,19 @@ class Trace:
     """
 
     def __init__(self) -> None:
-        self._seen = StepObserver()
+        self._observer = StepObserver()
         self._observing = ExitStack()
 
     def __enter__(self) -> Self:
-        self._observing.enter_context(observe(self._seen))
+        self._observing.enter_context(observe(self._observer))
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: TracebackType | None) -> None:
         self._observing.close()
-        self._seen.ended(error, traceback)
+        self._observer.ended(error, traceback)
 
     def __repr__(self) -> str:
-        return f"<Trace of {len(self._seen.steps)} ops>"
+        return f"<Trace of {len(self._observer.steps)} ops>"
 
     def record(
         self,
@@ -102,20 +102,20 @@ class Trace:
             problem, fix = f"the graph must have at most max_ops ops, got {len(steps):,}", "trace a part of it"
             raise ArgumentError(restate("trace", problem, fix=fix, max_ops=max_ops))
         outputs = tuple(step.output for step in steps if step in last and not step.error)
-        known = self._seen.known(names or {}, variables or {})
+        known = self._observer.known(names or {}, variables or {})
         paths = tell_apart(steps, known, variables or {})
-        return Computed(steps, known, outputs, only_from(self._seen.passes, outputs), paths)
+        return Computed(steps, known, outputs, only_from(self._observer.passes, outputs), paths)
 
     def _last(self) -> list[Step]:
         """The steps that a drawing ends with by default."""
-        steps = self._seen.steps
+        steps = self._observer.steps
         if not steps:
             problem, fix = "nothing ran inside the block", "compute inside of `with tg.viz.trace() as t:`"
             raise GraphError(restate("trace", problem, fix=fix))
         if steps[-1].error:
             return steps[-1:]
         recorded = [step for step in steps if step.node is not None]
-        ends = [backward for backward in self._seen.passes if not backward.recorded or backward.call == "backward"]
+        ends = [backward for backward in self._observer.passes if not backward.recorded or backward.call == "backward"]
         for call in ("backward", "grad"):
             started = {key for backward in ends if backward.call == call for key in backward.seeds}
             if last := [step for step in recorded if step.output in started]:
@@ -125,13 +125,13 @@ class Trace:
 
     def _makers(self, output: Variable | Iterable[Variable]) -> list[Step]:
         """The steps that computed the tensors asked for."""
-        makers = {step.output: step for step in self._seen.steps if step.output is not None}
+        makers = {step.output: step for step in self._observer.steps if step.output is not None}
         found = []
         for tensor in [output] if isinstance(output, Variable) else list(output):
             if not isinstance(tensor, Variable):
                 problem, fix = "output must be a tensor", "pass a tensor that was computed inside the block"
                 raise DTypeError(restate("trace", problem, fix=fix, output=tensor))
-            step = makers.get(self._seen.key_of(tensor))
+            step = makers.get(self._observer.key_of(tensor))
             if step is None:
                 problem, fix = "output wasn't computed inside the block", "pass a tensor that was, or leave it out"
                 raise GraphError(restate("trace", problem, fix=fix, output=tensor))
@@ -143,7 +143,7 @@ class Trace:
 
     def _leading_to(self, last: list[Step]) -> list[Step]:
         wanted, steps = {step.output for step in last if not step.error}, []
-        for step in reversed(self._seen.steps):
+        for step in reversed(self._observer.steps):
             if step.output in wanted or (step.error and step in last):
                 wanted.update(step.inputs)
                 steps.append(step)

@@ -15,8 +15,10 @@ class Chains:
     """All steps of a program, connected by the arrays that they make and read.
 
     Attributes:
-        forward, passes: the present steps, of which fused ones have replaced others.
-        makers, readers: per array the steps that make and read it, as recorded; None is a reader outside the steps.
+        forward: the present steps of the forward pass; fused steps have replaced others.
+        passes: those of the backward passes, by number.
+        makers: per array the step that makes it, as recorded.
+        readers: per array the steps that read it, as recorded; None is a reader outside the steps.
         shapes: of all arrays.
     """
 
@@ -40,7 +42,7 @@ class Chains:
         return found if len(found) == len(readers) else None
 
     def pass_of(self, step: Step) -> list[Step]:
-        """The backward pass that holds a step; an empty list if none does any longer."""
+        """The backward pass that holds a step; an empty list if none does."""
         return next((steps for steps in self.passes.values() if any(other is step for other in steps)), [])
 
 

@@ -35,8 +35,8 @@ def join(chains: Chains, pool: Step) -> None:
         convolution = None
         window = pool.settings["window"]
         replace(chains.forward, [last], Step(_pool, placed([window]), (source,), {}, (z, indices)))
-    for unpool, g, spread in gradients:
-        _join_back(chains, unpool, (g, z, indices), spread, convolution)
+    for unpool, g, dx in gradients:
+        _join_back(chains, unpool, (g, z, indices), dx, convolution)
 
 
 def _only_reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
@@ -82,16 +82,15 @@ def _is_pooled(chains: Chains, step: Step, pool: Step) -> bool:
     return unread and pool.settings["window"].halves
 
 
-def _join_back(
-    chains: Chains, unpool: Step, taken: tuple[str, str, str], spread: str, convolution: Step | None
-) -> None:
+def _join_back(chains: Chains, unpool: Step, taken: tuple[str, str, str], dx: str, convolution: Step | None) -> None:
     """Fuse the unpooling with the gradients of the convolution, or with the bias's gradient alone."""
     steps = chains.pass_of(unpool)
-    readers = chains.read_by(spread, ConvolutionGradWeight, ConvolutionGradInput, ChannelSum)
-    weight = _reader(chains, spread, ConvolutionGradWeight)
-    back, bias = _reader(chains, spread, ConvolutionGradInput), _reader(chains, spread, ChannelSum)
-    alone = weight is not None and readers is not None and len(readers) == 1 + (back is not None) + (bias is not None)
-    if convolution is not None and alone:
+    readers = chains.read_by(dx, ConvolutionGradWeight, ConvolutionGradInput, ChannelSum)
+    weight = _reader(chains, dx, ConvolutionGradWeight)
+    back, bias = _reader(chains, dx, ConvolutionGradInput), _reader(chains, dx, ChannelSum)
+    others = [step for step in (back, bias) if step is not None]
+    alone = readers is not None and len(readers) == 1 + len(others)
+    if convolution is not None and weight is not None and alone:
         window = placed([weight.settings["window"]])
         names = (weight.outputs[0], bias.outputs[0] if bias is not None else f"{weight.outputs[0]}_bias")
         if back is None:
@@ -99,14 +98,14 @@ def _join_back(
         else:
             arrays = (weight.inputs[0], back.inputs[1], *taken)
             step = Step(_gradients, window, arrays, {}, (back.outputs[0], *names))
-        replace(steps, readers, step)
+        replace(steps, [weight, *others], step)
         return
     window = placed([unpool.settings["window"]])
     if bias is not None:
-        step = Step(_spread_and_sum, window, taken, {}, (spread, bias.outputs[0]))
-        replace(steps, [chains.makers[spread], bias], step)
+        step = Step(_scatter_and_sum, window, taken, {}, (dx, bias.outputs[0]))
+        replace(steps, [chains.makers[dx], bias], step)
     else:
-        replace(steps, [chains.makers[spread]], Step(_spread, window, taken, {}, (spread,)))
+        replace(steps, [chains.makers[dx]], Step(_scatter, window, taken, {}, (dx,)))
 
 
 def _reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
@@ -121,11 +120,11 @@ def _pool(x, window):
     return kernels.rectified_pooling.max_forward(x, window)
 
 
-def _spread(g, z, indices, window):
+def _scatter(g, z, indices, window):
     return kernels.rectified_pooling.scatter(g, z, indices, window)
 
 
-def _spread_and_sum(g, z, indices, window):
+def _scatter_and_sum(g, z, indices, window):
     return kernels.rectified_pooling.scatter_and_sums(g, z, indices, window)
 
 

@@ -18,7 +18,7 @@ import numpy as np
 _bits = struct.Struct("<d").pack
 
 EQUAL = frozenset({int, bool, str, bytes, type(None), type(Ellipsis), type(NotImplemented), range})
-"""Types of which two values are the same if they are equal."""
+"""Types whose values are the same if they are equal."""
 
 
 def plain_key(value: Any) -> Any:

@@ -13,10 +13,10 @@ from typing import Any
 from tensorgrad.autograd.engine import reconfigured
 
 ABSENT = object()
-"""Stands for a name that is no longer there, or wasn't in the beginning."""
+"""Stands for a name that doesn't exist now, or didn't at the first look."""
 
 PATCHES: dict[str, Any] = {}
-"""What stands under each name that isn't what it was in the beginning, by module and name."""
+"""The present value of each name that has changed since the first look, by module and name."""
 
 _originals: dict[str, Any] = {}
 

@@ -88,7 +88,7 @@ class Surroundings(Observer):
         if self._imports or self._in_host_call or event not in ("call", "c_call"):
             return  # a module is loaded once; a host call is made in each replay
         if module is None and frame.f_back is None:
-            return  # numba's machine code, in a frame of numba's making
+            return  # numba's machine code, in a frame that numba made
         if event == "call":
             self.ran.add(frame.f_code)
         space = frame.f_globals
@@ -145,7 +145,7 @@ class Surroundings(Observer):
 def _serves_a_library(frame: types.FrameType | None, libraries: tuple[str, ...] = LIBRARIES) -> bool:
     """Whether one of the libraries called Python's standard library: for a lock, for example.
 
-    Code that a compiler calls is no part of the recorded call either: somebody may have patched the standard library.
+    Code that a compiler calls isn't part of the recorded call either: the standard library may be patched.
     """
     while frame is not None:
         package = str(frame.f_globals.get("__name__")).partition(".")[0]

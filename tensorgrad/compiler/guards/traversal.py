@@ -72,10 +72,10 @@ _MISSING = object()
 
 
 class _Namespace(NamedTuple):
-    """A namespace of which the names that occur in code are followed.
+    """A namespace. Names in it are followed if code mentions them.
 
     Attributes:
-        names: those that are followed in any case, such as the globals that code loads.
+        names: those that are always followed, such as the globals that code loads.
         attributes: whether names of attributes in reached code are followed too.
         all: whether all its names are followed.
         absence: whether a name that is absent now must stay absent.
@@ -142,7 +142,7 @@ class Traversal:
             self._visit(value, path)
 
     def snapshots(self) -> tuple[list[Snapshot], list[Snapshot]]:
-        """What to compare before each replay, and what only after a reconfiguration of the engine."""
+        """The snapshots to compare before each replay, and those only after a reconfiguration of the engine."""
         found = [self._snapshot_of(namespace) for namespace in self._namespaces.values()]
         spaces = [snapshot for snapshot in found if snapshot is not None]
         often = [self._own(), *self._each_replay, *spaces]
@@ -154,7 +154,7 @@ class Traversal:
         return often, self._when_reconfigured
 
     def _own(self) -> Snapshot:
-        """What functions close over, their code and their defaults."""
+        """The closure cells, code and defaults of the functions."""
         functions, cells = self._functions, [cell for cell, _ in self._cells]
         names = [name for _, name in self._cells] + [
             f"the code or the defaults of {f.__name__}" for f in functions for _ in range(3)

@@ -54,12 +54,12 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 class Plan(NamedTuple):
-    """What follows from the shapes."""
+    """How the gradient is computed, from the shapes."""
 
     shape: Sizes  # of the input
     length: int  # of the columns
     taps: int
-    table: np.ndarray  # where w[k, 0] and g[k, 0] stand, (K, 2)
+    table: np.ndarray  # the offsets of w[k, 0] and g[k, 0], (K, 2)
     numbers: np.ndarray  # kernel, padding before, dilation
     work: int  # in multiply-adds
 

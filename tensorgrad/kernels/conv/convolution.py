@@ -149,7 +149,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
 
 
 def _moves(window: Window) -> tuple[Sizes, Pads, Sizes, int]:
-    """What the references take."""
+    """The window's arguments of the reference functions."""
     return window.stride, window.padding, window.dilation, window.groups
 
 
@@ -178,28 +178,28 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 # --------------------------------------------------------------------------------------------------------------- plans
 #
-# All that follows from the shapes, the checks included: looked up once per call.
+# Plans: everything that depends on the shapes alone, checks included; looked up once per call.
 
 
 class ForwardPlan(NamedTuple):
     """How a convolution is computed."""
 
     by_tiles: bool  # by Winograd's tiles, unless a result isn't finite
-    total: taps.Sum  # the sum that it is otherwise
+    total: taps.Sum  # the plan of the direct sum, used otherwise
 
 
 @planned
 def forward_plan(x_shape: Sizes, w_shape: Sizes, window: Window, itemsize: int, threads: int) -> ForwardPlan:
-    """How to compute the convolution of such arrays."""
+    """How to compute the convolution of arrays of these shapes."""
     shapes = convolution_shapes("conv2d", window, x=x_shape, w=w_shape)
     return ForwardPlan(winograd.serves(window, shapes), taps.forward_sum(window, shapes, itemsize, threads))
 
 
 class GradInputPlan(NamedTuple):
-    """How a gradient for the input is computed: by the first of these ways that is open."""
+    """How a gradient for the input is computed: by the first method here that applies."""
 
     x: Sizes  # the input's shape
-    sparsely: bool  # from what isn't zero of g, if most of it is
+    sparsely: bool  # from the nonzero elements of g, if most are zero
     by_tiles: Window | None  # by Winograd's tiles, of this window, unless a result isn't finite
     by_columns: bool
     totals: tuple[tuple[Sizes, taps.Sum], ...]  # by the phases of the stride
@@ -217,7 +217,7 @@ def _grad_input_plan(g_shape: Sizes, w_shape: Sizes, window: Window, itemsize: i
 
 
 class DotPlan(NamedTuple):
-    """How the lines are laid out whose dot products are a gradient for weights."""
+    """How lines are laid out so that their dot products are the gradient for the weights."""
 
     lengths: np.ndarray  # the layout of an image, as the kernel takes it
     offsets: np.ndarray  # of the lines
@@ -229,17 +229,17 @@ class DotPlan(NamedTuple):
 
 
 class GradWeightPlan(NamedTuple):
-    """How a gradient for weights is computed: by the first of these ways that is open."""
+    """How a gradient for weights is computed: by the first method here that applies."""
 
     w: Sizes  # the weights' shape
-    sparsely: bool  # from what isn't zero of g, if most of it is
+    sparsely: bool  # from the nonzero elements of g, if most are zero
     by_tiles: bool  # by Winograd's tiles, unless a result isn't finite
     lines: DotPlan
 
 
 @planned
 def grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: int, threads: int) -> GradWeightPlan:
-    """How to compute the gradient for the weights from such arrays."""
+    """How to compute the gradient for the weights from arrays of these shapes."""
     shapes = convolution_shapes("conv2d_grad_weight", window, x=x_shape, y=g_shape)
     sparsely, by_tiles = sparse.serves(window, shapes, itemsize), winograd.serves(window, shapes)
     return GradWeightPlan(shapes.w, sparsely, by_tiles, _dot_plan(window, shapes, itemsize, threads))
@@ -248,7 +248,8 @@ def grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: i
 def check_bias(w: np.ndarray, bias: np.ndarray) -> None:
     """Raise `ShapeError` unless there is one bias per filter."""
     if bias.shape != w.shape[:1]:
-        raise ShapeError(restate("conv2d", "bias doesn't match w", expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
+        problem = "bias must have one element per filter"
+        raise ShapeError(restate("conv2d", problem, expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
 
 
 # ------------------------------------------------------------------------------------- forward and the input gradient

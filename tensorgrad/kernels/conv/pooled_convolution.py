@@ -221,7 +221,7 @@ def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int, int]:
 def _forward_kernel(x, w, bias, z, indices, planes, cuts, table, rest, packed, scratch, lengths, step, group, width,
                    correlate, pool, index, chunks):  # fmt: skip
     filters, (height, out_width), image = len(w), z.shape[2:], scratch[index : index + 1]
-    # (N, K, H, W) -> (N·K, 1, H, W), of which some neighbours are an array again
+    # (N, K, H, W) -> (N·K, 1, H, W): adjacent planes are one array
     z_planes, positions = z.reshape(-1, 1, height, out_width), indices.reshape(-1, 1, height, out_width)
     for unit in range(len(x) * cuts * index // chunks, len(x) * cuts * (index + 1) // chunks):
         n, cut = unit // cuts, unit % cuts

@@ -1,15 +1,15 @@
-"""Gradients of a convolution behind which max pooling over 2×2 pixels left three quarters of the gradient zero.
+"""Gradients of a convolution before 2×2 max pooling, which leaves three quarters of the upstream gradient zero.
 
-What isn't zero are the entries of a sparse matrix G, filters × pixels, and both gradients are its products with windows
-of pixels:
+The nonzero elements are the entries of a sparse matrix G, filters × pixels. Both gradients are products of G with
+windows of pixels:
 
     dw[k] = Σ_q G[k, q] · window of x at q             filter by filter
     window of dx at q += Σ_k G[k, q] · w[k]            pixel by pixel
 
-a quarter of the multiply-adds of the sums over all pixels, and fewer where the rectifier was closed. A window's sums
-stay in the registers while the entries of a filter, or of a pixel, stream past (`simd.sparse_tile`).
+This takes a quarter of the multiply-adds of the sums over all pixels, and fewer where the rectifier's output is 0. A
+window's sums stay in the registers while the entries of a filter, or of a pixel, stream past (`simd.sparse_tile`).
 
-Zero times infinity isn't zero: where x or w isn't finite, none of this is done.
+Zero times infinity isn't zero: if x or w isn't finite, other kernels compute the gradients.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,18 +40,18 @@ from tensorgrad.kernels.jit.dispatch import (
     get_num_threads,
     host_read,
     kernel,
-    marked,
     run,
+    status_set,
     threads_for,
 )
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.windows import Shapes, Sizes, Window
 
-# Vectors of a window in one block that are worth an entry's own cost, which is that of two.
+# The fewest vectors per window and block: an entry has a fixed cost, that of two vectors.
 WINDOW = 4
-# Filters that are worth laying an image out, and taking one back.
+# The fewest filters that pay for packing an image and unpacking it.
 FILTERS = 8
-# Planes of the gradient that are looked at before it is taken for a sparse one.
+# The number of planes of the gradient that are checked to decide whether it is sparse.
 PROBE = 4
 
 
@@ -110,7 +110,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 class Calls(NamedTuple):
-    """How the work is shared out, and where the machine code stands of what a thread calls."""
+    """How the work is partitioned, and the addresses of the kernels that a thread calls."""
 
     filter_parts: int  # for dw, where there are fewer images than threads
     block_parts: int  # of each image, for dx
@@ -127,7 +127,7 @@ CALLS = len(Calls._fields)
 
 
 class Plan(NamedTuple):
-    """What follows from the shapes."""
+    """How the gradients are computed, from the shapes."""
 
     numbers: np.ndarray  # the layout, the places in a scratch, the calls
     table: np.ndarray
@@ -146,13 +146,13 @@ def _plan(
     """`wanted`: whether the gradient for x is, and that for w; and whether g is what pooling left."""
     (for_x, for_w, pooled), count, filters = wanted, x_shape[0], w_shape[0]
     where = sparse_layout.layout(window, x_shape[1], dtype.itemsize)
-    assert where is not None  # or nobody would have asked: see `serves`
+    assert where is not None  # `serves` has checked it
     at = sparse_layout.places(where, filters, dtype.itemsize)
-    # Two threads that have to be woken gain nothing below some 100 µs.
+    # Waking a second thread gains nothing below some 100 µs of work.
     work = count * sparse_layout.pooled(where) * where.blocks * filters * where.window * 3 // 4
     threads, filter_parts, block_parts = threads_for(work, threads), 0, 0
     if count < threads:
-        # Not images enough: the filters are cut into parts for dw, and the blocks of each image for dx.
+        # Fewer images than threads: split the filters for dw, and the blocks of each image for dx.
         each = threads // 2 if for_x and for_w else threads
         filter_parts = min(filters, each) if for_w else 0
         block_parts = min(where.blocks, -(-each // count)) if for_x else 0
@@ -164,7 +164,7 @@ def _plan(
 
 @cache
 def _addresses(dtype: np.dtype, pooled: bool) -> tuple[int, ...]:
-    """Those of `Calls`. Only what is called is compiled: 0 stands for what finds entries in the other kind of g."""
+    """The addresses in `Calls`. Only kernels that are called are compiled; the address of any other is 0."""
     images, positions, line, whole = _none(dtype), _none(np.dtype(np.int32)), np.empty(0, dtype), np.empty(0, np.int64)
     lines, integers, sums = np.empty((0, 0), dtype), np.empty(0, np.int32), np.empty(0)
     in_planes, in_windows, sum_planes = 0, 0, 0
@@ -192,7 +192,7 @@ def _no_maxima(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> bool:
-    """Fill dx, dw and plane_sums, those that have a size. Whether they are now what they are to be."""
+    """Fill those of dx, dw and plane_sums that aren't empty. Returns whether the result is valid."""
     for_x, for_w, dtype = dx.size > 0, dw.size > 0, g.dtype
     x_shape, w_shape = x.shape if for_w else dx.shape, dw.shape if for_w else w.shape
     plan = _plan(x_shape, w_shape, window, dtype, (for_x, for_w, z.size > 0), get_num_threads())
@@ -200,7 +200,7 @@ def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> bool:
     floats, integers = memory.empty((chunks, plan.floats), dtype), memory.empty((chunks, plan.integers), np.int32)
     arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, plan.numbers, plan.table)
     run(_gradients_kernel, arguments, chunks)
-    if marked(integers[:, plan.flag]):
+    if status_set(integers[:, plan.flag]):
         return False
     if for_w and not plan.filter_parts:
         run(take_kernel, (dw, floats, plan.numbers), min(chunks, chunks_for(len(dw), dw.size * chunks)))
@@ -212,7 +212,7 @@ def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> bool:
 
 @kernel
 def _looks_sparse(g):
-    """Whether in some planes no window of 2×2 has two numbers that aren't zero."""
+    """Whether no window of 2×2 in a sample of planes has two nonzero numbers."""
     count, filters, height, width = g.shape
     for k in range(min(filters, PROBE) if count else 0):
         for p in range(0, height - 1, 2):
@@ -225,11 +225,11 @@ def _looks_sparse(g):
 
 @kernel
 def _gradients_kernel(x, w, g, z, indices, dx, dw, plane_sums, floats, integers, numbers, table, index, chunks):
-    """All of some images; or where these are few, dw for a part of the filters, dx for a part of the blocks."""
+    """Both gradients for some images; if there are few, dw for some of the filters and dx for some of the blocks."""
     (layout, _, at), do = unpacked(numbers), Calls(*to_fixed_tuple(numbers[NUMBERS:], CALLS))
     (count, filters), scratch, ours = g.shape[:2], floats[index], integers[index]
     ours[at.flag] = 0
-    clear(scratch, at.image, at.gradient)  # what lies around an image stays zero
+    clear(scratch, at.image, at.gradient)  # the border of an image stays zero
     units = do.filter_parts + do.block_parts * count if do.filter_parts or do.block_parts else count
     first, last = units * index // chunks, units * (index + 1) // chunks
     if dw.size and (do.block_parts == 0 or first < do.filter_parts):

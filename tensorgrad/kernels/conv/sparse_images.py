@@ -1,4 +1,4 @@
-"""What a thread of `sparse` does with one image: find what isn't zero, and add up windows of pixels."""
+"""The work of a `sparse` thread on one image: find the nonzero elements, and add up windows of pixels."""
 
 from tensorgrad.kernels.conv.im2row import clear
 from tensorgrad.kernels.conv.sparse_layout import lay_out_image, take_filters, take_image, unpacked
@@ -33,7 +33,7 @@ def planes_kernel(g, floats, integers, numbers, n, first, end, index, chunks):
 
 @kernel
 def windows_kernel(g, z, indices, floats, integers, table, sums, numbers, sum_planes, n, first, end, index, chunks):
-    """The same from g, z and indices (N, K, OH // 2, OW // 2); sums (N · K,), if there is room, get those of planes.
+    """The same from g, z and indices (N, K, OH // 2, OW // 2). Writes the sums of planes to `sums` (N · K,) or (0,).
 
     Sets the status flag where an index isn't one of its window's.
     """

@@ -23,7 +23,7 @@ from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.tiles import copy_rows, fold_row, turn_rows
 from tensorgrad.windows import Window
 
-# Of all lanes so many must be in use.
+# The fraction of lanes that must be in use.
 FILLED = 0.6
 
 
@@ -78,24 +78,25 @@ NUMBERS = LAYOUT + PACKING + PLACES
 
 
 def layout(window: Window, channels: int, itemsize: int) -> Layout | None:
-    """How images with so many channels are laid out under such windows. None where too many lanes would be empty."""
-    (height, width), (kh, kw), output, lanes = window.size, window.kernel, window.output, WIDTH // itemsize
+    """How images with this many channels are laid out for this window. None if too many lanes would be empty."""
+    (height, width), (kh, kw), lanes = window.size, window.kernel, WIDTH // itemsize
+    (top, left), (output_h, output_w) = window.before, window.output
     copied = channels < lanes
     blocks = 1 if copied else -(-channels // lanes)
     columns = -(-channels * kw // lanes) if copied else kw
     if channels * kw < FILLED * blocks * columns * lanes:
         return None
-    rows, pixel = output[0] + kh - 1, (columns if copied else 1) * lanes
-    row = (output[1] if copied else output[1] + kw - 1) * pixel
+    rows, pixel = output_h + kh - 1, (columns if copied else 1) * lanes
+    row = (output_w if copied else output_w + kw - 1) * pixel
     weights = kh * columns * lanes
     return Layout(
-        channels, height, width, kh, kw, *window.before, *output, rows, blocks, columns, pixel, row, rows * row,
+        channels, height, width, kh, kw, top, left, output_h, output_w, rows, blocks, columns, pixel, row, rows * row,
         weights, int(copied),
     )  # fmt: skip
 
 
 def slack(layout: Layout, itemsize: int) -> int:
-    """What may be overwritten behind a laid out image, or behind filters."""
+    """How many elements behind a laid out image, or behind filters, may be overwritten."""
     lanes = WIDTH // itemsize
     return (lanes + 1) * max(layout.pixel, lanes)
 
@@ -124,8 +125,8 @@ def places(layout: Layout, filters: int, itemsize: int) -> Places:
 
 
 def table(layout: Layout, filters: int) -> np.ndarray:
-    """Where they begin, in 32 bits: the windows of the pooling, in a plane and in an image; the filters; the windows of
-    all pixels, window of the pooling by window.
+    """Offsets, int32: of the pooling's windows, in a plane and in an image; of the filters; of the windows of all
+    pixels, in the order of the pooling's windows.
     """
     # (rows, 1, 1, 1), (columns, 1, 1), (2, 1), (2,) -> (rows, columns, 2, 2)
     p, q, down, right = np.ogrid[: layout.output_h // 2, : layout.output_w // 2, :2, :2]
@@ -136,7 +137,7 @@ def table(layout: Layout, filters: int) -> np.ndarray:
 
 
 def numbers(window: Window, layout: Layout, filters: int, itemsize: int) -> np.ndarray:
-    """All that a kernel has to know, for `unpacked`."""
+    """The numbers that a kernel needs, for `unpacked`."""
     return np.array([*layout, *taps.layout(window, layout.channels, 1), *places(layout, filters, itemsize)])
 
 
@@ -159,7 +160,7 @@ def unpacked(numbers):
 
 @inlined
 def lay_out_image(x, n, image, lines, packing, layout):
-    """x[n] (C, H, W) -> image. What is to stay zero around it must be zero already."""
+    """x[n] (C, H, W) -> image. The border of the image must be zero already."""
     width = WIDTH // x.itemsize
     if layout.copied:
         pack(x, n, packing.bands - 1, lines, packing)
@@ -202,7 +203,7 @@ def take_image(image, x, n, first, end, lines, layout):
 
 @inlined
 def _fold_image(image, x, n, lines, layout):
-    """x[n] (C, H, W) from an image with copies, each of which is added to the pixel that it is one of."""
+    """x[n] (C, H, W) from an image with copies: a pixel is the sum of its copies."""
     pixels, lanes, count = x.ravel(), WIDTH // x.itemsize, layout.rows * layout.output_w
     across = -(-count // lanes) * lanes
     # (rows · OW, C · KW) -> (C · KW, rows · OW)

@@ -1,11 +1,11 @@
-"""What isn't zero of a gradient that max pooling over 2×2 pixels left, a vector at a time: see `sparse`.
+"""The nonzero elements of a gradient behind 2×2 max pooling, found a vector at a time: see `sparse`.
 
-    find_in_planes     in each window of 2×2 the number that isn't zero, and in which of its corners it stands
-    find_in_windows    the same from what the pooling kept
-    list_by_line       the numbers of each line that aren't zero, one behind the other, and a place for each
-    list_by_corner     those of each line that stand in one corner of their windows, corner by corner
+    find_in_planes     the nonzero element of each 2×2 window, and its corner of the window
+    find_in_windows    the same from the indices that the pooling kept
+    list_by_line       the nonzero elements of each line, packed, and the place of each
+    list_by_corner     the same, sorted by the corner of the window
 
-Corners are counted row by row, as numbers of the arrays' own kind: 0 and 1 above, 2 and 3 below.
+Corners are counted row by row, in the dtype of the arrays: 0 and 1 above, 2 and 3 below.
 """
 
 from llvmlite import ir
@@ -37,7 +37,7 @@ def _find_in_planes(build: Writer, rows: int, columns: int, arguments: tuple) ->
 def _find_in_windows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     values, corners, g, z, indices, bases, width, count, lines, flag = arguments
     none = ir.Constant(ir.VectorType(ir.IntType(1), build.lanes), [False] * build.lanes)
-    one, wide = (build.spread(build.trunc(number, HALF)) for number in (integer(1), width))
+    one, wide = (build.splat(build.trunc(number, HALF)) for number in (integer(1), width))
     line = Loop(build, lines, 1, [none], "lines")
     first = build.mul(line.index, count)
     vectors = Loop(build, count, build.lanes, line.carried, "vectors")
@@ -72,7 +72,7 @@ def _append(build: Writer, mask: ir.Value, lists: dict[ir.Value, ir.Value], foun
 
 def _list_by_line(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     out_values, out_places, starts, values, corners, bases, row, pixel, count, lines = arguments
-    down, right = (build.spread(build.trunc(step, HALF)) for step in (row, pixel))
+    down, right = (build.splat(build.trunc(step, HALF)) for step in (row, pixel))
     none = ir.Constant(ir.VectorType(HALF, build.lanes), [0] * build.lanes)
     line = Loop(build, lines, 1, [integer(0)], "lines")
     build.store(build.trunc(line.carried[0], HALF), build.at(starts, line.index))
@@ -96,7 +96,7 @@ def _list_by_line(build: Writer, rows: int, columns: int, arguments: tuple) -> N
 def _list_by_corner(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     out_values, out_places, starts, values, corners, step, count, lines = arguments
     lane = ir.Constant(ir.VectorType(HALF, build.lanes), list(range(build.lanes)))
-    steps = build.spread(build.trunc(step, HALF))
+    steps = build.splat(build.trunc(step, HALF))
     line = Loop(build, lines, 1, [integer(0)], "lines")
     first, found = build.mul(line.index, count), line.carried[0]
     for corner in range(4):
@@ -107,7 +107,7 @@ def _list_by_corner(build: Writer, rows: int, columns: int, arguments: tuple) ->
         here = build.read(build.at(corners, first, vectors.index))
         mask = build.fcmp_ordered("==", here, build.all(float(corner)))
         mask = build.and_(mask, build.fcmp_unordered("!=", value, build.zero))
-        place = build.mul(build.add(lane, build.spread(build.trunc(vectors.index, HALF))), steps)
+        place = build.mul(build.add(lane, build.splat(build.trunc(vectors.index, HALF))), steps)
         vectors.close([_append(build, mask, {out_values: value, out_places: place}, vectors.carried[0])])
         found = vectors.carried[0]
     line.close([found])
@@ -116,10 +116,10 @@ def _list_by_corner(build: Writer, rows: int, columns: int, arguments: tuple) ->
 
 @intrinsic
 def find_in_planes(typing, values, values_at, corners, corners_at, count, x, x_at, width, left, lines, flag, flag_at):
-    """The number other than zero in windows at columns left, left + 2, … of x, in each of so many `lines` of windows.
+    """The nonzero element of each window at columns left, left + 2, … of x, in each of `lines` lines of windows.
 
-    values and corners get `count` per line, the latter 0, 1 for the row above, 2, 3 for that below, as numbers; what
-    follows them, up to a whole vector, is overwritten. `flag`, 32 bits, becomes other than 0 where a window has two.
+    values and corners get `count` numbers per line; elements behind them, up to a whole vector, are overwritten. Sets
+    `flag` (32 bits) if a window has two nonzero elements.
     """
     n = types.intp
     signature = types.void(values, n, corners, n, n, x, n, n, n, n, flag, n)
@@ -129,9 +129,9 @@ def find_in_planes(typing, values, values_at, corners, corners_at, count, x, x_a
 @intrinsic
 def find_in_windows(typing, values, values_at, corners, corners_at, g, g_at, z, z_at, indices, indices_at, bases,
                     bases_at, width, count, lines, flag, flag_at):  # fmt: skip
-    """The same from g, where z is above zero, and the indices: `lines` of `count` windows, which begin at bases.
+    """The same from the indices and g, which counts where z > 0: `lines` lines of `count` windows that begin at bases.
 
-    Sets the flag where an index isn't one of its window's, in a plane of so many columns as `width`.
+    Sets the flag if an index isn't one of its window's. `width` is the number of columns of a plane.
     """
     n = types.intp
     signature = types.void(values, n, corners, n, g, n, z, n, indices, n, bases, n, n, n, n, flag, n)
@@ -141,7 +141,7 @@ def find_in_windows(typing, values, values_at, corners, corners_at, g, g_at, z, 
 @intrinsic
 def list_by_line(typing, out_values, out_values_at, places, places_at, starts, starts_at, values, values_at, corners,
                  corners_at, bases, bases_at, row, pixel, count, lines):  # fmt: skip
-    """What isn't zero of each of so many lines of `count` values: out_values, places[starts[k] … starts[k + 1]].
+    """The nonzero elements of `lines` lines of `count` values: out_values, places[starts[k] … starts[k + 1]].
 
     The place of value m is bases[m], `row` further if its corner is one below and `pixel` if it is one to the right.
     places, starts and bases are 32-bit integers; what follows out_values and places, up to a whole vector, is
@@ -155,7 +155,7 @@ def list_by_line(typing, out_values, out_values_at, places, places_at, starts, s
 @intrinsic
 def list_by_corner(typing, out_values, out_values_at, places, places_at, starts, starts_at, values, values_at, corners,
                    corners_at, step, count, lines):  # fmt: skip
-    """What isn't zero of each of so many lines, corner by corner: out_values, places from starts[4 · k + corner] on.
+    """The nonzero elements of each line, corner by corner: out_values, places from starts[4 · k + corner] on.
 
     The place of value m of a line is m · step; `count` is a multiple of a vector. Otherwise as `list_by_line`.
     """

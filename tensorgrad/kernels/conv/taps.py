@@ -113,14 +113,14 @@ def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int, 
 
 
 def _rest(count: int, filters: int, where: Layout, lines: np.ndarray, lanes: int) -> np.ndarray:
-    """Where the packed filters find the last pixels of a plane, if these are few.
+    """The offsets of the last pixels of a plane for packed filters, if these pixels are few.
 
-    Then neighbouring filters make a vector, not neighbouring pixels. Before the taps comes the bias, which meets ones.
+    There a vector holds neighbouring filters, not neighbouring pixels. The bias comes before the taps, times ones.
     """
     pixels = where.output_h * where.output_w
     whole, left = pixels // lanes, pixels % lanes
     across = -(-filters // lanes)
-    # Of so many filters, and over so many images, that packing the filters is little work.
+    # Only with enough filters and images that packing the filters is little work.
     if where.bands > 1 or where.groups > 1 or not 0 < 2 * left * across <= filters or count < MANY:
         return np.empty((0, 2), np.int64)
     ones = where.image + lanes - whole * lanes

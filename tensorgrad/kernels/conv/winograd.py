@@ -106,7 +106,7 @@ def _grid(
 ) -> Grid:
     """The grid whose scratch takes `most` bytes, or more for the `shortest` lines, with work for each thread."""
     width = lanes(np.dtype(f"f{itemsize}"))
-    rows, columns = -(-window.output[0] // 2), -(-window.output[1] // 2)
+    (top, left), (rows, columns) = window.before, (-(-size // 2) for size in window.output)
     tiles = max(shortest, most // (16 * (channels + filters) * itemsize))
     total = count * rows
     block = max(1, min(tiles // columns, -(-total // threads)))
@@ -115,7 +115,7 @@ def _grid(
     # Odd multiples of a vector, so that neighbours don't compete for one set of the cache.
     line = _odd(block * columns + width, width)
     planes = _odd(channels * line, width), _odd(filters * line, width)
-    return Grid(*window.before, rows, columns, total, block, width, line, *planes, 16 * sum(planes))
+    return Grid(top, left, rows, columns, total, block, width, line, *planes, 16 * sum(planes))
 
 
 def _odd(length: int, width: int) -> int:
@@ -124,7 +124,7 @@ def _odd(length: int, width: int) -> int:
 
 @planned
 def _lines(channels: int, line: int) -> tuple[np.ndarray, np.ndarray]:
-    """Per channel its place in a filter and the begin of its line, (C, 2), and the latter alone, (C,)."""
+    """Two tables: per channel its index and the start of its line, (C, 2); and the starts alone, (C,)."""
     index = np.arange(channels)
     return np.stack([index, index * line], axis=1), index * line
 
@@ -147,7 +147,7 @@ def _transform_filters(w: np.ndarray, flipped: bool) -> np.ndarray:
 
 
 @kernel
-def _spread(first, middle, last):
+def _transform_column(first, middle, last):
     """G times a column of three."""
     half, outer = type(first)(0.5), first + last
     return first, half * (outer + middle), half * (outer - middle), last
@@ -155,7 +155,8 @@ def _spread(first, middle, last):
 
 @kernel
 def _write_line(planes, f, place, first, middle, last):
-    planes[f, place], planes[f + 1, place], planes[f + 2, place], planes[f + 3, place] = _spread(first, middle, last)
+    a, b, c, d = _transform_column(first, middle, last)
+    planes[f, place], planes[f + 1, place], planes[f + 2, place], planes[f + 3, place] = a, b, c, d
 
 
 @kernel
@@ -164,9 +165,9 @@ def _filters_kernel(w, planes, start, row, column, step, rows, columns, index, c
         for n in range(columns):
             t, place = start + m * row + n * column, m * columns + n
             # Columns of four, then lines of four, all in registers.
-            a = _spread(w[t], w[t + 3 * step], w[t + 6 * step])
-            b = _spread(w[t + step], w[t + 4 * step], w[t + 7 * step])
-            c = _spread(w[t + 2 * step], w[t + 5 * step], w[t + 8 * step])
+            a = _transform_column(w[t], w[t + 3 * step], w[t + 6 * step])
+            b = _transform_column(w[t + step], w[t + 4 * step], w[t + 7 * step])
+            c = _transform_column(w[t + 2 * step], w[t + 5 * step], w[t + 8 * step])
             _write_line(planes, 0, place, a[0], b[0], c[0])
             _write_line(planes, 4, place, a[1], b[1], c[1])
             _write_line(planes, 8, place, a[2], b[2], c[2])

@@ -83,12 +83,12 @@ def _write_tiles(build: Writer, rows: int, columns: int, arguments: tuple) -> No
     firsts = [build.at(m, build.mul(m_plane, integer(index))) for index in range(16)]
     planes = [build.read_halves(first, build.at(first, apart)) for first in firsts]
     tiles = _columns_and_rows(_tile, build, [planes[k : k + 4] for k in range(0, 16, 4)])
-    start, flags = build.spread(build.load(bias)), build.read(flag)
+    start, flags = build.splat(build.load(bias)), build.read(flag)
     first = [k // 2 + build.lanes * (k % 2) for k in range(build.lanes)]
     for r, pixels in enumerate(tiles):
-        pixels = [build.fadd(value, start) for value in pixels]
+        a, b = (build.fadd(value, start) for value in pixels)
         for half, (y, height, left) in enumerate((places[:3], places[3:])):
-            value = build.pick(*pixels, [lane + half * build.lanes // 2 for lane in first])
+            value = build.pick(a, b, [lane + half * build.lanes // 2 for lane in first])
             size = _if(build, build.icmp_unsigned("<", integer(r), height), width)
             mask = build.first_lanes(size, left)
             build.write_where(mask, value, build.at(y, build.mul(width, integer(r)), left))
@@ -100,7 +100,7 @@ def _write_tiles(build: Writer, rows: int, columns: int, arguments: tuple) -> No
 def read_patches(typing, x_a, a, top_a, left_a, x_b, b, top_b, left_b, height, width, v, v_at, v_plane, apart):
     """The transforms of the 4×4 patches at row top, columns left, left + 2, … of the images at a and b.
 
-    They go to 16 planes of v, those of b `apart` from those of a. Where top is `height` there is no image.
+    The transforms of a go to 16 planes of v, those of b `apart` elements behind. If top is `height`, there is no image.
     """
     n = types.intp
     signature = types.void(x_a, n, n, n, x_b, n, n, n, n, n, v, n, n, n)

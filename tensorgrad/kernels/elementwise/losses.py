@@ -14,8 +14,8 @@ from tensorgrad.kernels.jit.dispatch import (
     chunks_for,
     floats,
     kernel,
-    marked,
     run,
+    status_set,
 )
 from tensorgrad.kernels.simd.exponential import exponentials
 
@@ -78,7 +78,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 def _check_classes(invalid: np.ndarray, y: np.ndarray, rows: np.ndarray) -> None:
     """Raise RangeError if the kernels counted classes out of range, which they skip."""
-    if marked(invalid):
+    if status_set(invalid):
         problem = f"class indices must be in [0, {rows.shape[1]}), got {y.min()} to {y.max()}"
         raise RangeError(restate("cross_entropy", problem, y=y, rows=rows))
 

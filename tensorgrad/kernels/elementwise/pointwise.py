@@ -6,7 +6,7 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import reference
-from tensorgrad.kernels.jit.dispatch import COMPILED, by_reference, chunks_for, floats, kernel, marked, run
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_reference, chunks_for, floats, kernel, run, status_set
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -68,9 +68,9 @@ def is_finite(values: np.ndarray) -> bool:
     >>> is_finite(np.array([1.0, np.inf]))
     False
     """
-    marks = memory.empty((1,), np.int64)
-    run(_finite_kernel, (values.reshape(-1), marks), 1)
-    return not marked(marks)
+    flags = memory.empty((1,), np.int64)
+    run(_finite_kernel, (values.reshape(-1), flags), 1)
+    return not status_set(flags)
 
 
 @kernel
@@ -93,8 +93,8 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 @kernel
-def _finite_kernel(values, marks, index, chunks):
-    marks[0] = 0 if finite(values) else 1
+def _finite_kernel(values, flags, index, chunks):
+    flags[0] = 0 if finite(values) else 1
 
 
 @kernel

@@ -1,6 +1,6 @@
-"""Where compiled kernels are kept between runs: numba's cache, made to never be the reason why a program fails.
+"""The cache of compiled kernels between runs: numba's cache, changed so that it never makes a program fail.
 
-A kernel's machine code is found by what the kernel is, never by a name that another kernel could bear:
+A kernel's machine code is found by what the kernel is, never by a name that another kernel could have:
 
 - In a process numba finds machine code by its symbol, which ends in the function's number in the order in which its
   process compiled. Variants from the caches of several processes would share numbers, so each process counts from a
@@ -45,7 +45,7 @@ def cached(dispatcher: Any) -> Any:
 
 
 def address(dispatcher: Any, kinds: tuple) -> int:
-    """Where the machine code of a `cached` function stands, for arguments of these numba types."""
+    """The address of the machine code of a `cached` function for arguments of these numba types."""
     dispatcher.compile(kinds)
     return dispatcher._cache.addresses[kinds]
 
@@ -95,7 +95,7 @@ class _Addresses:
 
 @lru_cache(maxsize=1)
 def _sources() -> tuple[tuple[str, str], ...]:
-    """What changes when any file of `kernels`, or of a folder in it, is edited."""
+    """A fingerprint that changes when any file of `kernels`, or of a folder in it, is edited."""
     folder = Path(__file__).parent.parent
     files = sorted(folder.rglob("*.py"))
     return tuple((file.relative_to(folder).as_posix(), _digest(file.read_bytes()).hex()) for file in files)

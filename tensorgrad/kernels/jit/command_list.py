@@ -1,8 +1,8 @@
-"""A command list: kernel launches that are recorded once, and made again by one call.
+"""A command list: kernel launches that are recorded once and replayed by one call.
 
-Around a launch Python looks up a plan, takes buffers and passes a dozen arguments, which takes as long as a small
-kernel. Where the same launches follow each other again in the same memory, their packed arguments (see `trampolines`)
-are kept, and none of that is repeated.
+For a launch Python looks up a plan, takes buffers and passes a dozen arguments, which takes as long as a small kernel.
+A command list keeps the packed arguments of the launches (see `trampolines`), so that a replay in the same memory skips
+all of that.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -42,7 +42,7 @@ class Recorder:
         self.constants: list[np.ndarray] = []
 
     def launched(self, kernel: Any, arguments: tuple, chunks: int) -> tuple:
-        """A kernel is about to run: returns the arguments that it gets."""
+        """Record that a kernel is about to run; returns the arguments to run it with."""
         for array in _plain_arrays(arguments):
             if not is_constant(array):
                 raise Unreadable("a kernel gets an array that NumPy has made: a replay would not make it anew")
@@ -65,12 +65,12 @@ class Recorder:
         return array
 
     def host_read(self, array: np.ndarray | Opaque) -> np.ndarray:
-        """Python reads numbers, to branch on them."""
+        """Refuse: Python is about to branch on values."""
         raise Unreadable("Python branches on the numbers of an array")
 
 
 class CommandList:
-    """Launches that can be made again, in fixed memory.
+    """Launches that can be replayed, in the same memory.
 
     Args:
         launches: as recorded.
@@ -95,7 +95,7 @@ class CommandList:
         self._moved = np.array(moved, np.int64).reshape(-1, 3)
 
     def play(self, regions: np.ndarray) -> bool:
-        """Make all launches, given the present address of each region (int64). False if a status flag is set."""
+        """Replay all launches, given the present address of each region (int64). False if a status flag is set."""
         arguments = (self._loop, self._table, self._packed, self._moved, regions)
         return enter_parallel(_play, *arguments) if self._parallel else _play(*arguments)
 

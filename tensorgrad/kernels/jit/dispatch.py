@@ -1,9 +1,9 @@
 """How kernels are compiled and run: everything about numba that isn't a loop.
 
-A kernel is one function that does its share of the work, chunk `index` of `chunks`. `run` gives the chunks to the
+A kernel is one function that does chunk `index` of `chunks`, a part of the work. `run` gives the chunks to the
 threads for much work, and calls them one after the other for little work or where threads can't be used: the bits are
 the same either way. Python between kernels hands them memory, sizes and plans that follow from the sizes. Where Python
-branches on values, it reads them through `marked` or `host_read`: kernel launches are recorded to be repeated.
+branches on values, it reads them through `status_set` or `host_read`: kernel launches are recorded to be repeated.
 """
 
 import os
@@ -56,7 +56,7 @@ SMALL = 500_000
 
 
 def kernel(function: Callable) -> Callable:
-    """Compile a kernel's share of the work, or a helper of one."""
+    """Compile a kernel, or a helper function of one."""
     return cached(numba.njit(**OPTIONS)(function))
 
 
@@ -102,7 +102,7 @@ def _address_like(kernel: Callable, arguments: tuple) -> int:
 
 
 def _kinds(arguments: tuple) -> tuple:
-    """What is equal only for arguments to which numba gives equal types; to ask numba itself takes far longer."""
+    """A key that is equal only for arguments of equal numba types; numba's own `typeof` takes far longer."""
     kinds: list[Any] = []
     for argument in arguments:
         kind = type(argument)
@@ -114,7 +114,7 @@ def _kinds(arguments: tuple) -> tuple:
 
 
 def by_reference(function: Callable, *arguments: Any) -> Any:
-    """What a kernel would compute, by its reference in NumPy: once all checks are made, and where not `COMPILED`."""
+    """Call the NumPy reference of a kernel, after all checks, if not `COMPILED`."""
     say_once("NUMBA_DISABLE_JIT is set: NumPy reference code runs in place of the compiled kernels, more slowly")
     with np.errstate(all="ignore"):  # as in kernels
         return function(*arguments)
@@ -140,11 +140,11 @@ def recorded(recorder: Any) -> Iterator[Any]:
         _mode.recorder = before
 
 
-def marked(marks: np.ndarray) -> bool:
+def status_set(flags: np.ndarray) -> bool:
     """Whether the kernel set a status flag: the result is invalid."""
     if _mode.recorder is not None:
-        marks = _mode.recorder.status_read(marks)
-    return any(marks.tolist())  # a third of the time of marks.any()
+        flags = _mode.recorder.status_read(flags)
+    return any(flags.tolist())  # a third of the time of flags.any()
 
 
 def host_read(array: np.ndarray) -> np.ndarray:
@@ -181,7 +181,7 @@ def enter_parallel(compiled: Callable, *arguments: Any) -> Any:
 
 
 def loop_address() -> int:
-    """Where the parallel loop stands: a function (trampoline, packed arguments, first chunk, chunks)."""
+    """The address of the parallel loop: a function (trampoline, packed arguments, first chunk, chunks)."""
     return _address_like(_all_chunks, (0, 0))
 
 
@@ -256,8 +256,7 @@ def check_float(op: str, **arrays: Any) -> np.dtype:
         kinds = {dtype.newbyteorder("=") for dtype in kinds}
     dtype = kinds.pop()
     if kinds or dtype not in KERNEL_FLOATS:
-        expected = "arrays of one dtype, float32 or float64"
-        raise DTypeError(restate(op, "dtypes that kernels can't take together", expected=expected, **arrays))
+        raise DTypeError(restate(op, "all arrays must have one dtype, float32 or float64", **arrays))
     return dtype
 
 
@@ -287,9 +286,9 @@ def set_num_threads(count: int) -> None:
     global _threads
     (wanted,) = as_tuple(count, 1, op="set_num_threads", name="count", minimum=1)
     if wanted > _config.NUMBA_NUM_THREADS:
-        expected = f"at most {_config.NUMBA_NUM_THREADS}"
+        problem = f"count must be at most {_config.NUMBA_NUM_THREADS}, got {wanted}"
         fix = "set the environment variable NUMBA_NUM_THREADS before the program starts"
-        raise ArgumentError(restate("set_num_threads", "too many threads", expected=expected, fix=fix, count=count))
+        raise ArgumentError(restate("set_num_threads", problem, fix=fix, count=count))
     _threads = wanted
 
 

@@ -1,4 +1,4 @@
-"""Opaque arrays, whose numbers Python can't read: command lists are captured with them.
+"""Opaque arrays, whose values Python can't read: command lists are captured with them.
 
 A captured launch is made again with the same arguments. So every decision of Python between launches, and every array
 and number that it passes, must depend on shapes and dtypes alone. Code that gets `Opaque` arrays can do nothing else:
@@ -42,7 +42,7 @@ def _viewed(name: str) -> Callable[..., Opaque]:
 
 
 class Opaque:
-    """An array of which only shape, dtype and layout can be read, and views taken.
+    """An array that tells its shape, dtype and layout, and makes views, but hides its values.
 
     >>> x = Opaque(np.zeros((2, 3)))
     >>> x.shape, x.T[1:].shape, len(x)
@@ -127,14 +127,14 @@ def planned(function: Callable) -> Callable:
     @lru_cache(maxsize=1024)
     @wraps(function)
     def plan(*sizes: Any) -> Any:
-        return _fixed(function(*sizes))
+        return _as_constants(function(*sizes))
 
     return plan
 
 
-def _fixed(value: Any) -> Any:
+def _as_constants(value: Any) -> Any:
     if isinstance(value, tuple):
-        parts = [_fixed(part) for part in value]
+        parts = [_as_constants(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return constant(value) if isinstance(value, np.ndarray) and not is_constant(value) else value
 

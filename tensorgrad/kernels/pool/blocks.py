@@ -1,11 +1,11 @@
 """2×2 windows that don't overlap, a vector of neighbouring windows at a time: see `pooling`.
 
-    max_2x2                the maximum of each, and where it stood
-    rectified_max_2x2      the same, zero instead of what isn't above zero
-    unpool_2x2             back to where it stood, zero in the other three places
-    rectified_unpool_2x2   the same, zero where the maximum is zero or below
-    sum_2x2                the sum of each
-    fill_2x2               one number to all four places
+    max_2x2                the maximum of each window, and its position
+    rectified_max_2x2      the same, with zero for a maximum below zero
+    unpool_2x2             each number at the position of the maximum, zero at the other three
+    rectified_unpool_2x2   the same, but zero where the maximum is zero or below
+    sum_2x2                the sum of each window
+    fill_2x2               each number at all four positions of its window
 
 Lane l of a vector belongs to window l: the pixels of a row are sorted into even and odd ones.
 """
@@ -17,7 +17,7 @@ from numba.extending import intrinsic
 from tensorgrad.kernels.jit.dispatch import kernel
 from tensorgrad.kernels.simd.emitter import HALF, INT, Loop, Writer, emit_one, integer
 
-# Bytes of a band of a plane that tiles go down before they go to the right: what a first-level cache still holds.
+# Bytes of a band of a plane; tiles go down a band before they go right, so that it stays in the first-level cache.
 BAND = 16 * 1024
 
 
@@ -30,9 +30,9 @@ def band_of(x):
 def _places(build: Writer, place: ir.Value, width: ir.Value) -> list[ir.Value]:
     """The positions in the plane of each window's four pixels, `place` being the first window's first."""
     steps = ir.Constant(ir.VectorType(HALF, build.lanes), list(range(0, 2 * build.lanes, 2)))
-    first = build.add(steps, build.spread(build.trunc(place, HALF)))
-    below = build.add(first, build.spread(build.trunc(width, HALF)))
-    one = build.spread(ir.Constant(HALF, 1))
+    first = build.add(steps, build.splat(build.trunc(place, HALF)))
+    below = build.add(first, build.splat(build.trunc(width, HALF)))
+    one = build.splat(ir.Constant(HALF, 1))
     return [first, build.add(first, one), below, build.add(below, one)]
 
 
@@ -46,13 +46,13 @@ def window_pixels(build: Writer, x: ir.Value, width: ir.Value, left: ir.Value) -
 
 
 def _write_pixels(build: Writer, pixels: list[ir.Value], x: ir.Value, width: ir.Value, left: ir.Value) -> None:
-    """And back, up to the end of the rows."""
-    for r in (0, 1):
+    """The inverse of `window_pixels`, up to the end of the rows."""
+    for r, (a, b) in enumerate((pixels[:2], pixels[2:])):
         for half in (0, 1):
             lanes = [lane // 2 + half * build.lanes // 2 + lane % 2 * build.lanes for lane in range(build.lanes)]
             start = build.add(left, integer(half * build.lanes))
             target = build.at(x, build.mul(width, integer(r)), start)
-            build.write_where(build.first_lanes(width, start), build.pick(*pixels[2 * r : 2 * r + 2], lanes), target)
+            build.write_where(build.first_lanes(width, start), build.pick(a, b, lanes), target)
 
 
 def _max_2x2(build: Writer, rows: int, columns: int, arguments: tuple, rectified: bool = False) -> None:
@@ -127,7 +127,7 @@ def _fill_2x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
 def max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
     """The maxima of windows at columns left, left + 2, … of x, `count` windows in each of so many `lines`.
 
-    `indices` gets where each stood, the first column of the first row being `place`.
+    `indices` gets their positions; `place` is that of the first column of the first row.
     """
     n = types.intp
     return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _max_2x2)
@@ -144,7 +144,7 @@ def rectified_max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at
 def unpool_2x2(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, lines, flag, flag_at):
     """The inverse for windows at columns left, left + 2, …: two rows of x for each line, up to their `width`.
 
-    `flag`, 64 bits, becomes other than 0 where an index isn't one of its window's.
+    Sets `flag` (64 bits) if an index isn't one of its window's.
     """
     n = types.intp
     signature = types.void(g, n, indices, n, n, n, n, x, n, n, n, flag, n)

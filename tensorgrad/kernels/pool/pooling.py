@@ -1,13 +1,13 @@
 """Max and average pooling in two dimensions, forward and backward.
 
-Max pooling remembers where each maximum stood; its backward is then a pair of linear maps, each the other's adjoint:
+Max pooling remembers the position of each maximum. Its backward is a pair of linear maps, adjoint to each other:
 `scatter` adds each gradient to the pixel that won, `gather` reads the pixels that won.
 """
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache, partial
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,8 +21,8 @@ from tensorgrad.kernels.jit.dispatch import (
     chunks_for,
     floats,
     kernel,
-    marked,
     run,
+    status_set,
 )
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.pool.blocks import band_of, fill_2x2, max_2x2, sum_2x2, unpool_2x2
@@ -120,8 +120,12 @@ def avg_forward(
     (x,) = floats("avg_pool2d", "x", x)
     plan = _avg_plan("avg_pool2d", "x", x.shape, window, x.dtype, count_include_pad, divisor)
     if not COMPILED:
-        counted = {"count_include_pad": count_include_pad, "divisor_override": divisor}
-        forward = partial(reference.avg_forward, output_size=window.output, **counted)
+        forward = partial(
+            reference.avg_forward,
+            output_size=window.output,
+            count_include_pad=count_include_pad,
+            divisor_override=divisor,
+        )
         return by_reference(forward, x, window.kernel, window.stride, window.padding)
     y = memory.empty(plan.output, x.dtype)
     run(_avg_kernel, (x, plan.divisors, y, plan.numbers), chunks_for(plan.planes, plan.work))
@@ -146,7 +150,7 @@ def avg_backward(
         backward = partial(reference.avg_backward, count_include_pad=count_include_pad, divisor_override=divisor)
         return by_reference(backward, g, window.size, window.kernel, window.stride, window.padding)
     x = memory.empty(plan.input, g.dtype)
-    run(_spread_kernel, (g, plan.divisors, x, plan.numbers), chunks_for(plan.planes, plan.work))
+    run(_avg_backward_kernel, (g, plan.divisors, x, plan.numbers), chunks_for(plan.planes, plan.work))
     return x
 
 
@@ -164,7 +168,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 # --------------------------------------------------------------------------------------------------------------- plans
 #
-# All that follows from the shapes, the checks included: looked up once per call.
+# Plans: everything that depends on the shapes alone, checks included; looked up once per call.
 
 
 class MaxPlan(NamedTuple):
@@ -181,8 +185,8 @@ def max_plan(shape: Sizes, window: Window) -> MaxPlan:
     """How to pool x of this shape (N, C, H, W)."""
     check_pooled("max_pool2d", window, x=shape)
     if prod(window.size) > np.iinfo(np.int32).max:
-        expected = "at most 2³¹ − 1 pixels in a plane: indices are int32"
-        raise ShapeError(restate("max_pool2d", "a plane is too large", expected=expected, x=shape))
+        problem = "a plane of x must have at most 2³¹ − 1 pixels: indices are int32"
+        raise ShapeError(restate("max_pool2d", problem, x=shape))
     output, planes = (*shape[:2], *window.output), shape[0] * shape[1]
     if window.halves:
         return MaxPlan(output, None, planes, WORK * prod(shape))
@@ -204,7 +208,7 @@ class AvgPlan(NamedTuple):
 def _avg_plan(
     op: str, name: str, shape: Sizes, window: Window, dtype: np.dtype, count_include_pad: bool, divisor: int | None
 ) -> AvgPlan:
-    """How to pool x of this shape, or, by its `name`, to take back y."""
+    """The plan for x of this shape or, if `name` is "y", for the gradient of y."""
     check_pooled(op, window, **{name: shape})
     images = shape[:2]
     table = divisors(window, count_include_pad, divisor).astype(dtype)
@@ -244,8 +248,7 @@ class _MaxLayout(NamedTuple):
 
 
 def _max_table(window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray, _MaxLayout]:
-    """What the kernel knows of a window: offsets and shifts of the taps; corners and first pixels of the windows; the
-    layout.
+    """The kernel's tables: offsets and shifts of the taps, corners and first pixels of the windows; and the layout.
 
     The tap t of the window at place q of the scratch reads `scratch[offsets[t] + q]`, the pixel `corners[q] +
     shifts[t]`.
@@ -262,9 +265,13 @@ def _max_table(window: Window) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.n
     corners = h * width + w
     # The first tap inside the image: ⌈−h / dh⌉ taps down, ⌈−w / dw⌉ to the right.
     firsts = corners + np.maximum(0, -(h // dh)) * dh * width + np.maximum(0, -(w // dw)) * dw
-    tables = [offsets.astype(np.int64), *(table.astype(np.int32) for table in (shifts, corners, firsts))]
-    offsets, shifts, corners, firsts = (table.ravel() for table in tables)
-    return offsets, shifts, corners, firsts, _MaxLayout(rows, columns, sh, sw, top, left)
+    return (
+        offsets.astype(INT64).ravel(),
+        shifts.astype(INT32).ravel(),
+        corners.astype(INT32).ravel(),
+        firsts.astype(INT32).ravel(),
+        _MaxLayout(rows, columns, sh, sw, top, left),
+    )
 
 
 def checked_indices(op: str, values: np.ndarray, indices: np.ndarray, window: Window, name: str) -> np.ndarray:
@@ -277,22 +284,25 @@ def checked_indices(op: str, values: np.ndarray, indices: np.ndarray, window: Wi
 
 @lru_cache(maxsize=1024)
 def _check_indices(op: str, values: Sizes, indices: Sizes, window: Window, name: str) -> None:
-    check_pooled(op, window, **{name: values})
+    given: dict[str, Any] = {name: values}
+    check_pooled(op, window, **given)
     expected = (*values[:2], *window.output)
     if indices != expected:
         problem = f"indices must be of shape {expected}"
-        raise ShapeError(restate(op, problem, indices=indices, window=window, **{name: values}))
+        raise ShapeError(restate(op, problem, indices=indices, window=window, **given))
 
 
 def _outside(indices: np.ndarray, size: Sizes) -> np.ndarray:
-    """Which indices are no positions in a plane."""
+    """Which indices lie outside a plane."""
     return ((indices < 0) | (indices >= size[0] * size[1])).ravel()
 
 
 def check_strays(op: str, strays: np.ndarray, indices: np.ndarray, size: Sizes) -> None:
-    """The kernels count the indices that they had to pass over."""
-    if marked(strays):
-        raise RangeError(restate(op, "an index is outside the plane", indices=indices, input_size=size))
+    """Raise `RangeError` if the kernel skipped an index: `strays` counts those per chunk."""
+    if status_set(strays):
+        raise RangeError(
+            restate(op, "indices must be positions in the input's plane", indices=indices, input_size=size)
+        )
 
 
 # ---------------------------------------------------------------------------------------------------------------- max
@@ -319,13 +329,13 @@ def _inside(offset, stride, size, count):
 
 @kernel
 def _taps(size_of_window, stride, before, size, count):
-    """Of the taps of `count` windows those that meet a pixel somewhere, as a half-open range."""
+    """The taps of `count` windows that meet a pixel somewhere, as a half-open range."""
     return max(0, before - (count - 1) * stride), min(size_of_window, before + size)
 
 
 @kernel
 def _sort_by_phase(plane, scratch, layout):
-    """Copy a plane (H, W) to its places in the scratch (phases, rows, columns); around it stays what was there."""
+    """Copy a plane (H, W) to its places in the scratch (phases, rows, columns); the border isn't written."""
     for a in range(layout.stride_h):
         top, bottom = _inside(a - layout.top, layout.stride_h, plane.shape[0], layout.rows)
         for b in range(layout.stride_w):
@@ -341,7 +351,7 @@ def _sort_by_phase(plane, scratch, layout):
 def _max_kernel(x, y, indices, offsets, shifts, corners, firsts, layout, index, chunks):
     scratch = np.full(layout.stride_h * layout.stride_w * layout.rows * layout.columns, -np.inf, x.dtype)
     best, where = np.empty(corners.size, x.dtype), np.empty(corners.size, np.int32)
-    # Behind the last window its row has no columns any more.
+    # The row has no columns behind the last window.
     places = corners.size - layout.columns + y.shape[3]
     for plane in range(_count(x) * index // chunks, _count(x) * (index + 1) // chunks):
         _sort_by_phase(_plane(x, plane), scratch, layout)
@@ -376,7 +386,7 @@ def _max_2x2_kernel(x, y, indices, index, chunks):
 
 @kernel
 def _scatter_2x2(g, indices, x, plane, flag):
-    """Whether all maxima of a plane were in windows of 2×2 side by side; if so, its gradients are where they belong."""
+    """Scatter a plane for adjacent 2×2 windows. Returns whether it did: False if the windows or an index differ."""
     (rows, columns), (height, width), band = g.shape[2:], x.shape[2:], band_of(x)
     if rows != height // 2 or columns != width // 2:
         return False
@@ -425,7 +435,7 @@ def _gather_kernel(x, indices, y, strays, index, chunks):
 
 @kernel
 def _side_by_side(numbers, size, output_size):
-    """Whether all windows are of 2×2 pixels, none over the end."""
+    """Whether the windows are adjacent, of 2×2 pixels, none over the end."""
     (kh, kw, sh, sw, top, left), (rows, columns), (height, width) = numbers, output_size, size
     return kh == kw == sh == sw == 2 and top == left == 0 and 2 * rows <= height and 2 * columns <= width
 
@@ -465,7 +475,7 @@ def _avg_kernel(x, divisors, y, numbers, index, chunks):
 
 
 @kernel
-def _spread_row(part, p, numbers, target):
+def _add_row(part, p, numbers, target):
     """Add row p of the windows' parts to all pixels of its windows."""
     (kh, kw, sh, sw, top, left), (height, width) = numbers, target.shape
     for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
@@ -477,7 +487,7 @@ def _spread_row(part, p, numbers, target):
 
 
 @kernel
-def _spread_kernel(g, divisors, x, numbers, index, chunks):
+def _avg_backward_kernel(g, divisors, x, numbers, index, chunks):
     (rows, columns), width = g.shape[2:], x.shape[3]
     part, whole = np.empty(columns, g.dtype), _side_by_side(numbers, x.shape[2:], g.shape[2:])
     # In float64: a pixel may lie in very many windows.
@@ -495,7 +505,7 @@ def _spread_kernel(g, divisors, x, numbers, index, chunks):
                 for left in range(0, width, 2 * (WIDTH // x.itemsize)):
                     fill_2x2(part, 0, columns, left, x, place, width)
             else:
-                _spread_row(part, p, numbers, wide)
+                _add_row(part, p, numbers, wide)
         for h in range(len(wide)):
             for q in range(width):
                 target[h, q] = wide[h, q]

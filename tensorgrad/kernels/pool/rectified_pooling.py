@@ -134,7 +134,7 @@ def max_kernel(x, z, indices, index, chunks):
 
 
 def _scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, window: Window, sums: np.ndarray) -> np.ndarray:
-    """`scatter`; the sum over each plane goes to `sums` (N · C,), unless there is no room: (0,)."""
+    """`scatter`, which writes the sum over each plane to `sums` (N · C,) unless that is empty."""
     dtype, indices = check_scatter(g, z, indices, window)
     if not COMPILED:
         x = pooling.scatter(pointwise.relu_gradient(g, z), indices, window)
@@ -157,19 +157,19 @@ def check_scatter(g: np.ndarray, z: np.ndarray, indices: np.ndarray, window: Win
     """The dtype of g and z, and the indices as kernels take them; all three fit the window."""
     dtype = check_float(OP, g=g, z=z)
     if g.shape != z.shape:
-        raise ShapeError(restate(OP, "g and z differ in shape", g=g, z=z))
+        raise ShapeError(restate(OP, "g and z must have the same shape", g=g, z=z))
     return dtype, pooling.checked_indices(OP, g, indices, window, "y")
 
 
 @cache
 def sum_planes(dtype: np.dtype) -> int:
-    """What `scatter_piece` sums planes with."""
+    """The address of the kernel with which `scatter_kernel` sums planes."""
     return address_of(pointwise.sums_kernel, (np.empty((0, 0, 0), dtype), np.empty(0)))
 
 
 @kernel
 def _put_2x2(g, z, indices, x, plane, flag):
-    """Whether all maxima of a plane were in windows of 2×2 side by side; if so, its gradients are where they belong."""
+    """Scatter a plane for adjacent 2×2 windows. Returns whether it did: False if the windows or an index differ."""
     (rows, columns), (height, width), band = g.shape[2:], x.shape[2:], band_of(x)
     if rows != height // 2 or columns != width // 2:
         return False

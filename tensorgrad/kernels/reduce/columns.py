@@ -70,7 +70,7 @@ def _folding(term: Callable) -> Callable:
 
     @inlined
     def add_short_rows(flat, at, count, inner, sums):
-        """The same for adjacent rows of `inner` elements, several of which fill a vector."""
+        """The same for adjacent rows of `inner` elements, so short that a vector holds several."""
         many = SHORT // inner
         wide = sums[: many * inner]
         wide[:] = 0

@@ -133,8 +133,6 @@ class Writer(ir.IRBuilder):
         first = self.insert_element(undefined, value, ir.Constant(HALF, 0))
         return self.pick(first, first, [0] * self.lanes)
 
-    spread = splat
-
     def pick(self, a: ir.Value, b: ir.Value, places: list[int]) -> ir.Value:
         """The lanes of a followed by those of b, at the given indices."""
         return self.shuffle_vector(a, b, ir.Constant(ir.VectorType(HALF, len(places)), places))

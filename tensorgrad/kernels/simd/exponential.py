@@ -142,7 +142,7 @@ def _maximum(typing, a, b):
 
 @kernel
 def exponentials(row, out):
-    """What a softmax is made of: writes e^(rowⱼ − max row) to out, and returns max row and the sum of out.
+    """The parts of a softmax: writes e^(rowⱼ − max row) to out, and returns max row and the sum of out.
 
     The largest exponent is 0, so nothing overflows, and the sum is at least 1. A NaN in the row reaches all of it.
 

@@ -206,9 +206,7 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
     if isinstance(approximate, str) and approximate == "tanh":
         return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     if not isinstance(approximate, str) or approximate != "none":
-        raise ArgumentError(
-            restate("gelu", "unknown approximation", expected='"none" or "tanh"', approximate=approximate)
-        )
+        raise ArgumentError(restate("gelu", 'approximate must be "none" or "tanh"', approximate=approximate))
     return apply(Gelu, for_kernel("gelu", x))
 
 

@@ -113,7 +113,7 @@ def _check_divisor(op: str, x: np.ndarray, y: np.ndarray) -> None:
     """Integers have no infinity to say that they were divided by 0."""
     if y.dtype.kind in "biu" and not y.all():
         fix = "divide floats, which give ±inf or NaN: x.astype('float32')"
-        raise ArgumentError(restate(op, "integers are divided by 0", fix=fix, x=x, y=y))
+        raise ArgumentError(restate(op, "integers can't be divided by 0", fix=fix, x=x, y=y))
 
 
 class Power(Elementwise):
@@ -127,7 +127,7 @@ class Power(Elementwise):
     def forward(self, x, y):
         if y.dtype.kind == "i" and (y < 0).any():
             fix = "raise floats to it: x.astype('float32') ** y"
-            raise ArgumentError(restate("pow", "integers have no negative powers", fix=fix, x=x, y=y))
+            raise ArgumentError(restate("pow", "integers can't be raised to negative powers", fix=fix, x=x, y=y))
         return np.power(x, y)
 
     def backward_x(self, grad, x, y):
@@ -240,10 +240,10 @@ class Maximum(Elementwise):
     derivatives = (lambda x, y: (x > y) + HALF * equal(x, y), lambda x, y: (y > x) + HALF * equal(x, y))
 
     def backward_x(self, grad, x, y):
-        return grad * _share(x > y, y > x, x, y, grad)
+        return grad * _weight(x > y, y > x, x, y, grad)
 
     def backward_y(self, grad, x, y):
-        return grad * _share(y > x, x > y, y, x, grad)
+        return grad * _weight(y > x, x > y, y, x, grad)
 
 
 class Minimum(Elementwise):
@@ -258,20 +258,20 @@ class Minimum(Elementwise):
     derivatives = (lambda x, y: (x < y) + HALF * equal(x, y), lambda x, y: (y < x) + HALF * equal(x, y))
 
     def backward_x(self, grad, x, y):
-        return grad * _share(x < y, y < x, x, y, grad)
+        return grad * _weight(x < y, y < x, x, y, grad)
 
     def backward_y(self, grad, x, y):
-        return grad * _share(y < x, x < y, y, x, grad)
+        return grad * _weight(y < x, x < y, y, x, grad)
 
 
-def _share(wins: Tensor, loses: Tensor, x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
-    """What of the gradient x gets beside y: all, nothing, or half in a tie. A NaN wins over a number."""
+def _weight(wins: Tensor, loses: Tensor, x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
+    """The weight of the gradient for x beside y: 1, 0, or ½ in a tie. A NaN wins over a number."""
     nan, other_nan = x != x, y != y
     alone, beaten = nan & ~other_nan, other_nan & ~nan
-    return as_tensor(host_call(_shared, (wins | alone)._data, (loses | beaten)._data, grad.dtype))
+    return as_tensor(host_call(_weight_values, (wins | alone)._data, (loses | beaten)._data, grad.dtype))
 
 
-def _shared(wins: np.ndarray, loses: np.ndarray, dtype: np.dtype) -> np.ndarray:
+def _weight_values(wins: np.ndarray, loses: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return np.asarray((1.0 + wins - loses) / 2, dtype)
 
 
@@ -315,7 +315,7 @@ def _signed(x: TensorLike) -> Tensor:
     """The operand, which mustn't be of bools."""
     x = as_tensor(x)
     if x._data.dtype == np.bool_:
-        raise DTypeError(restate("sign", "bools have no sign", fix="convert them: x.astype('int64')", x=x))
+        raise DTypeError(restate("sign", "x must be numeric, got bools", fix="convert them: x.astype('int64')", x=x))
     return x
 
 
@@ -344,7 +344,7 @@ def pow(x: TensorLike, y: TensorLike) -> Tensor:
 
 @in_formulas(Clip)
 def clip(x: TensorLike, low: TensorLike | None = None, high: TensorLike | None = None) -> Tensor:
-    """Bounded, elementwise with broadcasting; a bound of None is none.
+    """Clip x to [low, high], elementwise with broadcasting; None stands for no bound.
 
     Raises ArgumentError where both bounds are None.
 
@@ -354,7 +354,7 @@ def clip(x: TensorLike, low: TensorLike | None = None, high: TensorLike | None =
     """
     x = as_tensor(x)
     if low is None and high is None:
-        raise ArgumentError(restate("clip", "both bounds are None", fix="pass low, high or both", x=x))
+        raise ArgumentError(restate("clip", "low or high must be given, got None for both", x=x))
     integers = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
     lowest, highest = (integers.min, integers.max) if integers else (-np.inf, np.inf)
     x, low = pair(x, lowest if low is None else low)

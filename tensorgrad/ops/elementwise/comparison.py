@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -238,7 +238,7 @@ def _bitwise(
 def _bits(op: str, *operands: Tensor) -> tuple[Tensor, ...]:
     """The operands, which must be bools or integers."""
     if any(x._data.dtype.kind not in "biu" for x in operands):
-        given = {f"operands[{k}]": x for k, x in enumerate(operands)}
+        given: dict[str, Any] = {f"operands[{k}]": x for k, x in enumerate(operands)}
         fix = "compare first, or use tg.logical_and, tg.logical_or, tg.logical_not"
-        raise DTypeError(restate(op, "floats have no bits to combine", expected="bools or integers", fix=fix, **given))
+        raise DTypeError(restate(op, "operands must be bools or integers", fix=fix, **given))
     return operands

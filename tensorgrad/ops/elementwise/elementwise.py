@@ -1,8 +1,8 @@
-"""Elementwise ops, of which each states its formula and its derivative once, as plain Python functions.
+"""Elementwise ops: each states its formula and its derivative once, as plain Python functions.
 
-Everything else is made of these: run on symbols they give the text and the LaTeX of drawings and explanations, compiled
-over vectors the kernels for values and gradients, run on Tensors the rule that higher derivatives need, run on NumPy
-arrays the reference.
+Everything else follows from these functions. Run on symbols, they give the text and the LaTeX of drawings and
+explanations; compiled over vectors, the kernels for values and gradients; run on Tensors, the rule that higher
+derivatives need; run on NumPy arrays, the reference.
 """
 
 from __future__ import annotations

@@ -385,7 +385,7 @@ def test_errors_say_what_to_do():
     loss = (w * w).sum()
     with pytest.raises(tg.DTypeError, match="only a tensor or a trace"):
         tg.viz.explain(3.0, wrt=w)
-    with pytest.raises(tg.DTypeError, match="wrt is no tensor"):
+    with pytest.raises(tg.DTypeError, match="wrt must be a tensor"):
         tg.viz.explain(loss, wrt="w")
     with pytest.raises(tg.ArgumentError, match=r"isn't a scalar(.|\n)*loss\.sum\(\)"):
         tg.viz.explain(w * w, wrt=w)

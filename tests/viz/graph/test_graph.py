@@ -428,7 +428,8 @@ def test_a_failed_computation_is_drawn_with_the_failing_op_in_red():
     failed = next(line for line in drawing.dot.split("\n") if 'class="op failed"' in line)
     assert theme.FAILED.face in failed
     assert text_of(failed.partition("label=<")[2].partition("> class")[0]) == (
-        "linear | ShapeError: linear: the sizes don't fit | x (16, 4) | weight (2, 5) | bias (2,)"
+        "linear | ShapeError: linear: x and weight must agree | in the size of the last axis"
+        " | x (16, 4) | weight (2, 5) | bias (2,)"
     )
     assert modules(drawing.record) == ("0", "2")
     groups = {g.get("id") for g in ElementTree.fromstring(drawing.svg).iter(f"{SVG}g")}

@@ -177,7 +177,7 @@ def test_a_call_that_was_refused_shows_its_operands_module_and_line():
     graph = t.record()
     failed = graph.ops[-1]
     assert [op.name for op in graph.ops] == ["linear", "relu", "linear"]
-    assert failed.error.startswith("ShapeError: linear: the sizes don't fit")
+    assert failed.error.startswith("ShapeError: linear: x and weight must agree in the size of the last axis")
     assert [scope.path for scope in failed.scopes] == ["", "2", "2.0"]
     assert failed.source.text == "model(tg.ones(2, 4))"
     shapes = {tensor.id: tensor.shape for tensor in graph.tensors}

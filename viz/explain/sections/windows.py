@@ -1,4 +1,4 @@
-"""The patches that a filter's weight saw, and the windows that a pixel was pooled in, as small tables of numbers."""
+"""The patches that a filter's weight was applied to, and the windows that a pixel was pooled in, as small tables."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def windows_of(
 
 
 def _patch(link: Link, index: Index, term: Term, image: np.ndarray, words: Words) -> list[Block]:
-    """What the filter saw at the largest term; the pixel that its weight met stands in brackets."""
+    """The patch under the filter at the largest term; the pixel under the weight stands in brackets."""
     step = link.step
     if any(k > LARGEST for k in step.input_shapes[1][2:]):
         return []

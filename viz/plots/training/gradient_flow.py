@@ -133,7 +133,7 @@ def _colors(count: int) -> list[Any]:
 
 
 def _note(means: list[float | None]) -> str:
-    """What the line of a layer can't show, for the legend."""
+    """For the legend: what a layer's line can't show."""
     known = [mean for mean in means if mean is not None]
     if not known:
         return ": no gradient"

@@ -28,7 +28,7 @@ class Frame(NamedTuple):
 
 @dataclass(eq=False)
 class CallNode:
-    """A call in the tree. Its parent may change until the calls are numbered; the root has none, and is no call."""
+    """A call in the tree. Its parent may change until the calls are numbered. The root has none, and isn't a call."""
 
     frame: Frame
     parent: CallNode | None
