@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad.arrays.dtypes import DTypeLike, check_device, is_device, is_float
 from tensorgrad.autograd.backward import zero_grad
-from tensorgrad.autograd.engine import HookHandle, no_grad, observers, reconfigured, scope
+from tensorgrad.autograd.engine import HookHandle, mode, no_grad, observers, reconfigured, scope
 from tensorgrad.autograd.versions import leave
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.parameter import Parameter
@@ -87,7 +87,7 @@ class Module:
 
         def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
             """Run the hooks and `forward`."""
-            if self._forward_hooks or self._forward_pre_hooks or observers():
+            if self._forward_hooks or self._forward_pre_hooks or mode.observers:
                 with scope(self._path, type(self).__name__, self):
                     return self._call_with_hooks(inputs, kwargs)
             return self.forward(*inputs, **kwargs)

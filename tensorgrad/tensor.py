@@ -204,7 +204,7 @@ class Tensor(Variable):
         """A tensor in the same memory without history: no gradient flows through it."""
         tensor = engine.wrap(self._data)
         versions.add_detached(tensor, self)
-        for observer in engine.observers():
+        for observer in engine.mode.observers:
             observer.tensor_detached(self, tensor)
         return tensor
 

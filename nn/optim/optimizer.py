@@ -12,7 +12,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
 from tensorgrad.autograd.backward import zero_grad
-from tensorgrad.autograd.engine import host_call, observers
+from tensorgrad.autograd.engine import host_call, mode, observers
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.kernels.rules import traced
@@ -134,7 +134,7 @@ class Optimizer:
             ShapeError: a gradient whose shape isn't its parameter's.
             ArgumentError: a schedule whose learning rate is negative, infinite or NaN.
         """
-        if observers():
+        if mode.observers:
             host_call(self._step, tuple(self.named_parameters().values()), effect=True)
         else:
             self._step()
@@ -145,11 +145,15 @@ class Optimizer:
             by_step: dict[int, list[_Work]] = {}
             for p in parameters:
                 work = self._work_of(p, slots)
-                by_step.setdefault(work[2]["step"], []).append(work)
+                step = work[2]["step"]
+                if step in by_step:
+                    by_step[step].append(work)
+                else:
+                    by_step[step] = [work]
             for turn, (step, some) in enumerate(by_step.items()):
                 self._update((number, turn), rule, slots, step, some)
             for p in parameters:
-                if p._data.dtype == HALF:
+                if p._data.dtype.char == HALF.char:
                     p._data[...] = self._state[p][EXACT]
                 begin_version(p, keep=False)  # backward must know that the contents changed
         self._steps += 1
@@ -167,9 +171,11 @@ class Optimizer:
     def _work_of(self, p: Tensor, slots: tuple[str, ...]) -> _Work:
         """What to update for a parameter, its step counted."""
         assert p._grad is not None
-        state, w, g = self._state_of(p, slots), p._data, p._grad._data
+        state, w, g = self._state.get(p), p._data, p._grad._data
+        if state is None or not all(map(state.__contains__, slots)):
+            state = self._state_of(p, slots)
         state["step"] += 1
-        if w.dtype == HALF:
+        if w.dtype.char == HALF.char:
             w, g = self._state_of(p, (EXACT,))[EXACT], g.astype(np.float32)
             # Weights that somebody else has changed meanwhile are taken as they are.
             np.copyto(w, p._data, where=w.astype(np.float16) != p._data)
@@ -193,7 +199,9 @@ class Optimizer:
         """The work in tables for kernels, one per dtype, each with the work that it holds; and the work in no table."""
         key: list[Any] = []
         for w, g, state in work:
-            key += w, w.flags.writeable, g.dtype, *[state[slot] for slot in slots]
+            key += w, w.flags.writeable, g.dtype
+            for slot in slots:
+                key.append(state[slot])
         known = self._known_tables.get(place)
         # The same objects as in the step before: to look at each of them again would take as long as the update.
         if known is None or len(known[0]) != len(key) or not all(map(is_, key, known[0])):

@@ -165,7 +165,7 @@ class _Pool:
             for _ in range(min(TRIES, len(slots))):
                 slot = slots[0]
                 slots.rotate(-1)
-                if _references(slot) == _IDLE:
+                if sys.getrefcount(slot[0]) == _IDLE:  # as _references, without the call
                     self._reused += 1
                     return np.ndarray(shape, dtype, *slot)
             self._created += 1
@@ -186,8 +186,10 @@ class _Pool:
         if type(buffer) is not np.ndarray:
             return False
         with self._lock:
-            slots = self._classes.get(buffer.nbytes - ALIGNMENT, ())
-            return any(slot[0] is buffer for slot in slots)
+            for slot in self._classes.get(buffer.nbytes - ALIGNMENT, ()):
+                if slot[0] is buffer:
+                    return True
+        return False
 
     def _evict(self, size: int) -> None:
         """Drop free buffers, of the classes used longest ago first, until `size` more bytes fit."""

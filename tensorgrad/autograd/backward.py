@@ -38,7 +38,7 @@ def backward(
     """
     with engine.scope(*BACKWARD), set_grad_enabled(create_graph):
         found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
-        for observer in engine.observers():
+        for observer in engine.mode.observers:
             observer.gradients_arrived(dict(found), create_graph)
         gradient: Any
         while found:
@@ -136,7 +136,7 @@ def _walk(
     nodes, at which the pass `ends`.
     """
     retain_graph = create_graph if retain_graph is None else retain_graph
-    observers = engine.observers()
+    observers = engine.mode.observers
     table = _GradientTable(keep_all=create_graph or bool(observers))
     checked, roots = [], set()
     for output, seed in zip(outputs, seeds, strict=True):
@@ -184,7 +184,7 @@ def _walk(
             for observer in observers:
                 observer.gradient_contributed(node, position, grad, g)
         if not retain_graph:
-            node.free()
+            node.saved = node.op.residuals = None  # as node.free(), without the call
     for leaf, grad in table.items():
         if wanted is None or leaf in wanted:
             hooks = leaf._hooks if leaf_hooks else None

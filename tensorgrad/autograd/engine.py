@@ -77,12 +77,15 @@ def wrap(array: np.ndarray, requires_grad: bool = False, node: "Node | None" = N
 # ---------------------------------------------------------------------------------------------------------------- modes
 
 
-class _Mode(threading.local):
+class Mode(threading.local):
+    """What holds in one thread."""
+
     recording = True
     observers: tuple[Observer, ...] = ()
 
 
-_mode = _Mode()
+mode = Mode()
+"""Of this thread: whether ops are recorded, and who observes it."""
 
 
 class set_grad_enabled(ContextDecorator):
@@ -103,11 +106,11 @@ class set_grad_enabled(ContextDecorator):
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
-        self._before.append(_mode.recording)
-        _mode.recording = self.enabled
+        self._before.append(mode.recording)
+        mode.recording = self.enabled
 
     def __exit__(self, *exc: object) -> None:
-        _mode.recording = self._before.pop()
+        mode.recording = self._before.pop()
 
     def __call__(self, function: F) -> F:
         """`function` in this mode. One that pauses, a generator or coroutine, is in it only while its own code runs."""
@@ -190,12 +193,12 @@ def is_grad_enabled() -> bool:
     >>> tg.is_grad_enabled()
     True
     """
-    return _mode.recording
+    return mode.recording
 
 
 def observers() -> tuple[Observer, ...]:
     """The observers of this thread. An event is reported by calling its method on each of them."""
-    return _mode.observers
+    return mode.observers
 
 
 class scope:
@@ -207,11 +210,11 @@ class scope:
         self._scope = Scope(path, kind, owner)
 
     def __enter__(self) -> None:
-        for observer in _mode.observers:
+        for observer in mode.observers:
             observer.scope_entered(self._scope)
 
     def __exit__(self, *exc: object) -> None:
-        for observer in _mode.observers:
+        for observer in mode.observers:
             observer.scope_left(self._scope)
 
 
@@ -238,12 +241,12 @@ def observe(observer: O) -> Iterator[O]:
     if not isinstance(observer, Observer):
         fix = "derive its class from tg.Observer, and override the events that it needs"
         raise DTypeError(restate("observe", "expected an Observer", fix=fix, observer=observer))
-    before = _mode.observers
-    _mode.observers = (*before, observer)
+    before = mode.observers
+    mode.observers = (*before, observer)
     try:
         yield observer
     finally:
-        _mode.observers = before
+        mode.observers = before
 
 
 # Observers don't hear of what a function does outside of an op's forward, so a compiled function would not do it again.
@@ -264,16 +267,16 @@ def host_call(function: Callable[..., Any], *arguments: Any, effect: bool = Fals
     Returns:
         What the function returns.
     """
-    before = _mode.observers
+    before = mode.observers
     if not before:
         return function(*arguments)
     for observer in before:
         observer.host_call_started(function, arguments)
-    _mode.observers = ()
+    mode.observers = ()
     try:
         result = function(*arguments)
     finally:
-        _mode.observers = before
+        mode.observers = before
     for observer in before:
         observer.host_call_finished(function, arguments, result, effect)
     return result
@@ -292,7 +295,7 @@ def guard(condition: Callable[..., Any], *arguments: Any) -> bool:
         Whether the condition holds.
     """
     found = bool(condition(*arguments))
-    for observer in _mode.observers:
+    for observer in mode.observers:
         observer.guard_checked(condition, arguments, found)
     return found
 
@@ -300,7 +303,7 @@ def guard(condition: Callable[..., Any], *arguments: Any) -> bool:
 def constant(array: np.ndarray) -> Any:
     """A tensor around an array that every call makes anew with the same values: numbers in the program, zeros."""
     tensor = wrap(array)
-    for observer in _mode.observers:
+    for observer in mode.observers:
         observer.constant_made(tensor)
     return tensor
 
@@ -328,31 +331,15 @@ class Saved:
     """A value kept for backward as it was then: its array, where it came from, and the version of its memory."""
 
     __slots__ = ("array", "name", "source", "version")
-
-    def __init__(self, variable: Variable, source: "Node | Variable | None") -> None:
-        self.array = variable._data
-        self.source = source
-        version = variable._version
-        self.version = version if version is not None and version.current else version_of(variable)
-        self.name = variable.name
+    array: np.ndarray
+    source: "Node | Variable | None"
+    version: Version
+    name: str | None
 
     @property
     def value(self) -> np.ndarray | None:
         """The array as it was when it was saved; None if it has been changed since and no copy was kept."""
         return self.array if self.version.current else self.version.value(self.array)
-
-    def restore(self, source: "Node | Variable | None") -> Variable | None:
-        """The value as a Variable with its history, so that rules can be differentiated again; None if it is lost."""
-        node = source if type(source) is Node else None
-        current = self.version.current
-        if source is not None and node is None:
-            return source if current else None  # type: ignore[return-value]  # a leaf
-        array = self.array if current else self.version.value(self.array)
-        if array is None:
-            return None
-        tensor = wrap(array, node is not None, node)
-        tensor._version = self.version if current else None
-        return tensor
 
 
 class Node:
@@ -380,34 +367,16 @@ class Node:
         "saved",
         "shape",
     )
-
-    def __init__(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
-        # This runs once per recorded op, so it is made of what costs least.
-        data = output._data
-        self.op = op
-        self.age = _next_age()
-        self.shape = data.shape
-        self.dtype = data.dtype
-        self.name: str | None = None
-        self.hooks: dict[int, Hook] | None = None
-        self.retained: weakref.ref[Variable] | None = None
-        edges: list[Node | Variable | None] = []
-        shapes = []
-        for x in inputs:
-            edges.append((x._node or x) if x._requires_grad else None)
-            shapes.append(x._data.shape)
-        self.edges = tuple(edges)
-        self.input_shapes = tuple(shapes)
-        self.saved: dict[int, Saved] | None = {}
-        kept = op.known.get(op.needs)
-        for k in op.kept(op.needs) if kept is None else kept:
-            if k != OUTPUT:
-                self.saved[k] = Saved(inputs[k], edges[k])
-                continue
-            if output._aliases is None:  # nobody else has it yet: as version_of(output), without its lock
-                output._version = Version()
-            # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
-            self.saved[k] = Saved(output, None)
+    op: Op
+    edges: "tuple[Node | Variable | None, ...]"
+    input_shapes: tuple[tuple[int, ...], ...]
+    saved: dict[int, Saved] | None
+    age: int
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    name: str | None
+    hooks: dict[int, Hook] | None
+    retained: weakref.ref[Variable] | None
 
     @property
     def freed(self) -> bool:
@@ -420,12 +389,25 @@ class Node:
         self.op.residuals = None
 
     def value(self, k: int, position: int) -> Any:
-        """What a rule asked for under source `k`, for the input at `position`."""
+        """What a rule asked for under source `k`, for the input at `position`.
+
+        A saved value comes as a Variable with its history, so that rules can be differentiated again.
+        """
         if k >= 0 or k == OUTPUT:
-            saved = self.saved[k]  # type: ignore[index]
-            value = saved.restore(self if k == OUTPUT else saved.source)
-            if value is None:
+            assert self.saved is not None
+            saved = self.saved[k]
+            version, source = saved.version, self if k == OUTPUT else saved.source
+            node = source if type(source) is Node else None
+            if version.current and source is not node:
+                return source  # a leaf
+            array = saved.array if version.current else None if source is not node else version.value(saved.array)
+            if array is None:
                 raise GraphError(_changed_in_place(self.op, k, saved))
+            # As wrap(array, node is not None, node), without the call.
+            value = _new(_result_class)
+            value._data, value._node, value._requires_grad = array, node, node is not None
+            value._version = version if version.current else None
+            value._aliases = value._hooks = value._grad = value.name = None
             return value
         if k == RESIDUALS:
             return self.op.residuals
@@ -457,14 +439,14 @@ class Node:
                 continue
             values = []
             for k in rule.wants:
-                values.append(self.value(k, position))
+                values.append(op.residuals if k == RESIDUALS else self.value(k, position))
             found.append((position, rule.backward(op, grad, *values)))
         return found
 
     def unbroadcast(self, grad: Any, position: int) -> Variable:
         """Sum over the axes along which the input at `position` was broadcast."""
         op, shape, have = self.op, self.input_shapes[position], grad._data.shape
-        for observer in _mode.observers:
+        for observer in mode.observers:
             observer.gradient_summed(self, position, have)
         lead = len(have) - len(shape)
         if lead < 0 or any(n not in (1, m) for n, m in zip(shape, have[lead:], strict=True)):
@@ -482,6 +464,40 @@ class Node:
             lead + k for k, (n, m) in enumerate(zip(shape, have[lead:], strict=True)) if n != m
         )
         return grad.sum(axes, keepdims=True).reshape(shape)
+
+
+def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable) -> Node:
+    """The record of `op`, which made `output` of `inputs`."""
+    # This runs once per recorded op, so it is made of what costs least: a class's own `__init__` costs a call more.
+    node, data = _new(Node), output._data
+    node.op = op
+    node.age = _next_age()
+    node.shape = shape = data.shape
+    node.dtype = data.dtype
+    node.name = node.hooks = node.retained = None
+    edges: list[Node | Variable | None] = []
+    shapes: list[tuple[int, ...]] = []
+    for x in inputs:
+        edges.append((x._node or x) if x._requires_grad else None)
+        have = x._data.shape
+        shapes.append(shape if have == shape else have)  # one tuple, for fewer objects to collect
+    node.edges = tuple(edges)
+    node.input_shapes = tuple(shapes)
+    kept = op.known.get(op.needs)
+    node.saved = saved = {}
+    for k in op.kept(op.needs) if kept is None else kept:
+        value = saved[k] = _new(Saved)
+        if k == OUTPUT:
+            # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
+            x, value.source = output, None
+            if x._aliases is None:  # nobody else has it yet: as version_of(output), without its lock
+                x._version = Version()
+        else:
+            x, value.source = inputs[k], edges[k]
+        version = x._version
+        value.version = version if version is not None and version.current else version_of(x)
+        value.array, value.name = x._data, x.name
+    return node
 
 
 # ------------------------------------------------------------------------------------------------------------- the door
@@ -502,7 +518,7 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         ShapeError, DTypeError, RangeError, OutOfMemoryError: the call restated, where NumPy or a kernel refused it.
     """
     # As op_class(**params) and wrap(data), without the calls: this runs once per op.
-    op, mode = _new(op_class), _mode
+    op = _new(op_class)
     if params:
         op.__dict__ = params
     # One loop, here and in Node: before Python 3.12 a comprehension costs a call.
@@ -527,10 +543,14 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     output._data = data
     output._requires_grad = recorded
     output._node = output._version = output._aliases = output._hooks = output._grad = output.name = None
-    if data.base is not None or op.aliases:
-        note_shared_memory(output, inputs, recorded)
+    base = data.base
+    if base is not None or op.aliases:
+        for array in arrays:
+            if data is array or (base is not None and (base is array or base is array.base)):
+                note_shared_memory(output, inputs, recorded)
+                break
     if recorded:
-        output._node = Node(op, inputs, output)
+        output._node = node_of(op, inputs, output)
     for observer in mode.observers:
         observer.op_applied(op, inputs, output)
     return output

@@ -37,11 +37,10 @@ class Version:
         owner: the object that owns the memory, if the user has it as an ndarray: other tensors may be made around it.
     """
 
-    __slots__ = ("__weakref__", "copy", "current", "owner")
-
-    def __init__(self, owner: Any = None) -> None:
-        self.current, self.owner = True, owner
-        self.copy: tuple[np.ndarray, int] | None = None
+    # Of the class, not set by an `__init__`: one is made for most recorded ops, and few are ever changed.
+    current: bool = True
+    copy: tuple[np.ndarray, int] | None = None
+    owner: Any = None
 
     def value(self, array: np.ndarray) -> np.ndarray | None:
         """The values of `array`, a part of the memory, in this version; None if they are lost."""
@@ -55,6 +54,14 @@ class Version:
             return None
         return np.ndarray(array.shape, array.dtype, memory, address(array) - low, array.strides)
 
+
+class _Unasked(Version):
+    """What a tensor around a user's array holds until somebody asks for its version."""
+
+    current = False
+
+
+UNASKED = _Unasked()
 
 # The present version of each memory that a user holds as an array, by the identity of its owner, which it keeps alive.
 # Dead references are dropped when there are more than `_most_owners`.
@@ -73,9 +80,10 @@ def version_of(x: Variable) -> Version:
         with _lock:
             version = x._version
             if version is None or not version.current:
-                owner = None if version is None else version.owner
+                owner = None if version is None else _owner_of(x._data) if version is UNASKED else version.owner
                 version = Version() if owner is None else _present(owner)
-                for tensor in sharers(x):
+                x._version = version
+                for tensor in sharers(x) if x._aliases is not None else ():
                     tensor._version = version
     return version
 
@@ -83,15 +91,17 @@ def version_of(x: Variable) -> Version:
 def note_array(x: Variable) -> None:
     """A user holds the memory of `x` as an ndarray: all tensors around it, or views of it, share its version."""
     version = x._version
-    if version is not None and version.owner is not None:
+    if version is UNASKED or (version is not None and version.owner is not None):
         return
-    owner = _owner_of(x._data)
+    if version is None and x._aliases is None:
+        x._version = UNASKED
+        return
     with _lock:
+        version = x._version
         if version is None:
-            x._version = version = _present(owner)
-            for tensor in sharers(x) if x._aliases is not None else ():
-                tensor._version = version
-        elif _known(owner) is None:
+            for tensor in sharers(x):
+                tensor._version = UNASKED
+        elif _known(owner := _owner_of(x._data)) is None:
             version.owner = owner
             _of_owners[id(owner)] = ref(version)
 
@@ -119,7 +129,8 @@ def _known(owner: Any) -> Version | None:
 def _next(owner: Any) -> Version:
     """A new version of the memory of `owner`."""
     global _most_owners
-    version = Version(owner)
+    version = Version()
+    version.owner = owner
     _of_owners[id(owner)] = ref(version)
     if len(_of_owners) > _most_owners:
         for key, reference in list(_of_owners.items()):
@@ -140,11 +151,15 @@ def begin_version(x: Variable, keep: bool) -> bool:
     version = x._version
     if version is None:  # nothing was saved since the last change
         return False
-    if version.owner is not None:
-        version = version if version.current else version_of(x)
-        if sys.getrefcount(version) <= _ONE_NAME + 1:  # only x refers to it
+    if version is UNASKED:
+        owner = x._data if x._data.base is None else _owner_of(x._data)
+        if id(owner) not in _of_owners or _known(owner) is None:  # nor through another tensor of the array
             return False
-    following = None if version.owner is None else _next(version.owner)
+    if not version.current:
+        version = version_of(x)
+    if version.owner is not None and sys.getrefcount(version) <= _ONE_NAME + 1:  # only x refers to it
+        return False
+    following = None if version.owner is None else UNASKED
     if x._aliases is None and not keep:  # as below, for a parameter without views
         x._version, version.current = following, False
         return False

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable, Iterable, Sequence
+from inspect import getattr_static
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -172,6 +173,8 @@ def _run_of(op: type[Op], step: Step) -> Callable[..., Any]:
     """The forward of an op as a function of arrays, which returns the output and the residuals that steps need."""
     settings, keys, parts = step.settings, tuple(step.arrays), step.parts
     forward = _unquieted(op.forward)
+    if isinstance(getattr_static(op, "forward"), staticmethod):  # a function of the arrays alone
+        return (lambda *arrays: np.asarray(forward(*arrays))) if step.scalar else forward
     if not keys and not parts and not step.scalar:
         return forward.__get__(op(**settings))
     count = len(step.inputs)

@@ -300,8 +300,8 @@ class Recording(Observer):
 
     def name_of(self, tensor: Variable) -> str:
         """The name of the array of a tensor; one that was there before is introduced as a leaf."""
-        if not self._finished and id(tensor._version) in self._changed:
-            who, _ = self._changed[id(tensor._version)]
+        if self._changed and not self._finished and id(version_of(tensor)) in self._changed:
+            who, _ = self._changed[id(version_of(tensor))]
             self.refuse(f"{tensor.name or 'a tensor'} is read after {who}(), which changed it")
         if not self._finished and any(tensor is grad for grad in self._gradients.values()):
             self.refuse("it reads the .grad of a backward() inside")

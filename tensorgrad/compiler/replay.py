@@ -16,6 +16,7 @@ from tensorgrad.autograd.engine import (
     apply,
     enable_grad,
     is_grad_enabled,
+    node_of,
     note_shared_memory,
     observe,
     wrap,
@@ -169,7 +170,7 @@ class Program:
 
 def _spent() -> Node:
     """A freed node, as a backward pass leaves it."""
-    node = Node(Compiled(), (), wrap(np.empty(0)))
+    node = node_of(Compiled(), (), wrap(np.empty(0)))
     node.free()
     return node
 

@@ -55,7 +55,10 @@ def update(table: Table, gradients: Sequence[np.ndarray], program: Program) -> N
     array([2.])
     """
     # What is copied here must live until the kernel has run.
-    gradients = [as_contiguous(g) for g in gradients]
+    for g in gradients:
+        if not g.flags.carray or not g.dtype.isnative:
+            gradients = [as_contiguous(g) for g in gradients]
+            break
     rows = table.rows.copy()  # several threads may use the table at once
     rows[:, 1] = addresses(gradients)
     compiled = _kernel_of(program.operations, program.results, len(program.numbers))

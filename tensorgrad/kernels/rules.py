@@ -59,11 +59,13 @@ def traced(rule: Callable[..., Any], slots: Sequence[str], step: int) -> Program
     trace = _Trace([], [])
     state: dict[str, Any] = {"step": step}
     for name, slot in zip(SLOTS, slots, strict=False):
-        state[slot] = Symbol(name, trace)
-    w = rule(Symbol("w", trace), Symbol("g", trace), state)
+        state[slot] = _symbol(name, trace)
+    w = rule(_symbol("w", trace), _symbol("g", trace), state)
     if type(w) is not Symbol:
         raise TypeError(f"an update rule must return the new weights, got {w!r}")
-    results = [w.operand(state[slot]) for slot in slots]
+    results = []
+    for slot in slots:
+        results.append(w.operand(state[slot]))
     numbers = np.array(trace.numbers, np.float64)
     if numbers.ndim != 1:
         raise TypeError("an update rule that computes with arrays of its own can't be compiled")
@@ -89,7 +91,9 @@ def _operator(template: str) -> Any:
         else:
             name = NUMBERS[len(numbers)]
             numbers.append(other)
-        result = Symbol(RESULTS[len(operations) // 3], self.trace)
+        # As _symbol, without the call.
+        result = _new(Symbol)
+        result.name, result.trace = RESULTS[len(operations) // 3], self.trace
         operations += template, self.name, name
         return result
 
@@ -104,9 +108,8 @@ class Symbol:
     """Stands for an element of an array while a rule is traced: each operation on it is noted."""
 
     __slots__ = ("name", "trace")
-
-    def __init__(self, name: str, trace: _Trace) -> None:
-        self.name, self.trace = name, trace
+    name: str
+    trace: _Trace
 
     __add__, __radd__ = _operator("{0} + {1}"), _operator("{1} + {0}")
     __sub__, __rsub__ = _operator("{0} - {1}"), _operator("{1} - {0}")
@@ -134,6 +137,16 @@ class Symbol:
 
     def result(self, template: str, one: Any, other: Any) -> Symbol:
         """The result of an operation; one that takes a single operand gets it twice."""
-        result = Symbol(RESULTS[len(self.trace.operations) // 3], self.trace)
+        result = _symbol(RESULTS[len(self.trace.operations) // 3], self.trace)
         self.trace.operations.extend((template, self.operand(one), self.operand(other)))
         return result
+
+
+_new = object.__new__
+
+
+def _symbol(name: str, trace: _Trace) -> Symbol:
+    """A symbol of that name. (A constructor would take twice as long.)"""
+    symbol = _new(Symbol)
+    symbol.name, symbol.trace = name, trace
+    return symbol

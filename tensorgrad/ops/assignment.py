@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Node, Variable, apply, constant, is_grad_enabled, wrap
+from tensorgrad.autograd.engine import Variable, apply, constant, is_grad_enabled, node_of, wrap
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.versions import Aliases, Place, begin_version, is_same_place, overlaps_itself, sharers
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
@@ -193,7 +193,7 @@ def _result(op_class: type[Op], inputs: tuple[Variable, ...], like: Variable, **
     recorded = is_grad_enabled() and any(needs)
     op = op_class(**params)
     op.needs = needs
-    return wrap(like._data, recorded, Node(op, inputs, like) if recorded else None)
+    return wrap(like._data, recorded, node_of(op, inputs, like) if recorded else None)
 
 
 def _write(t: Variable, index: Any, value: np.ndarray, z: Variable) -> None:

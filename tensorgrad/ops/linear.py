@@ -17,6 +17,7 @@ from tensorgrad.formulas.symbolic import summed, transposed, words
 from tensorgrad.kernels.reduce.sums import TERMS, product_in_parts
 from tensorgrad.ops.elementwise.activations import rectified, relu_gradient
 from tensorgrad.ops.operands import HALF, TensorLike, alike, floating_pair, in_one_dtype, pair, quiet, widened
+from tensorgrad.ops.reductions import Sum
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -61,7 +62,7 @@ class Linear(Op):
 
     def backward_b(self, grad):
         # (N, O) -> (O,)
-        return grad.sum(0)
+        return apply(Sum, grad, axis=(0,), keepdims=False)
 
 
 class LinearGradWeight(Op):
@@ -105,7 +106,8 @@ def _is_large(x: np.ndarray, y: np.ndarray) -> bool:
 
 def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
     """x · y + bias, in the kernel that suits; float16 is computed in float32 and rounded back."""
-    if _is_large(x, y):
+    # As _is_large, without the call.
+    if x.ndim == y.ndim == 2 and x.size * y.shape[1] > FEW and x.dtype in KERNEL_FLOATS:
         return kernels.matmul.product(x, y, bias)
     return _half_product(x, y, bias) if x.dtype.char == HALF else _numpy_product(x, y, bias)
 

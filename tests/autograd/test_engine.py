@@ -193,7 +193,8 @@ def test_a_thousand_training_steps_without_the_collector_grow_by_nothing():
         before = len(gc.get_objects())
         for _ in range(1000):
             step()
-        assert len(gc.get_objects()) <= before
+        # A leak would be 1,000 objects; dead weak references to versions are dropped 1,024 at a time.
+        assert len(gc.get_objects()) <= before + 10
     finally:
         gc.enable()
 

@@ -54,6 +54,9 @@ Kernels are plain Python functions there, and those that emit machine instructio
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
 SMALL = 500_000
 
+# Elements up to which a pass of NumPy takes less time than the launch of a kernel.
+FEW = 1024
+
 
 def kernel(function: Callable) -> Callable:
     """Compile a kernel, or a helper function of one."""
@@ -194,6 +197,14 @@ def trampoline_of(kernel: Callable, arguments: tuple) -> tuple[int, int]:
 def parallel_with(threads: int) -> bool:
     """Whether kernels can now be run in parallel by so many threads."""
     return not _serial_only and not _every_variant and _threads == threads
+
+
+def suits_numpy(elements: int) -> bool:
+    """Whether NumPy may do one pass over so few elements, where it computes the same bits in less time than a launch.
+
+    Not where launches are recorded: NumPy's work would be missing there.
+    """
+    return elements <= FEW and COMPILED and _mode.recorder is None and not _every_variant
 
 
 def chunks_for(items: int, work: int) -> int:

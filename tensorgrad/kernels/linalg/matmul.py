@@ -13,16 +13,18 @@ import numpy as np
 from numba.extending import register_jitable
 
 from tensorgrad.arrays import memory
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS
+from tensorgrad.arrays.quiet import quiet
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import reference
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
     INLINE,
-    as_contiguous,
     by_reference,
     check_float,
     chunks_for,
+    floats,
     kernel,
     run,
     zeros,
@@ -44,9 +46,6 @@ LARGE = 3 << 19
 # The number of rows from which it pays to transpose a second factor in column order, a panel at a time: short dot
 # products spend half of their time on the sums over their lanes. Long ones don't: one row more per `LONG` terms.
 PACKED_ROWS, LONG = 24, 48
-
-# No warnings about infinities and NaN. Kernels give none, so only calls of NumPy need this.
-_quiet = np.errstate(all="ignore")
 
 
 def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectified: bool = False) -> np.ndarray:
@@ -71,18 +70,22 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
     if blas or not COMPILED:
         z = _blas_product(a, b, bias) if COMPILED else by_reference(reference.product, a, b, bias)
         return pointwise.relu(z) if rectified else z
-    dtype = check_float("product", a=a, b=b) if bias is None else check_float("product", a=a, b=b, bias=bias)
+    dtype = a.dtype
+    if b.dtype is not dtype or dtype not in KERNEL_FLOATS or (bias is not None and bias.dtype is not dtype):
+        arrays = {"a": a, "b": b} if bias is None else {"a": a, "b": b, "bias": bias}
+        dtype = check_float("product", **arrays)
     # Whether a matrix is in column order, and not in row order.
     a_transposed, b_transposed = a.flags.fnc, b.flags.fnc
     if a_transposed and b_transposed:
         a, a_transposed = np.ascontiguousarray(a), False
     z, chunks = memory.empty((m, n), dtype), chunks_for(tiles, work)
     if b_transposed:
-        bias = zeros(n, dtype) if bias is None else as_contiguous(bias)
-        return _by_columns(as_contiguous(a), as_contiguous(b.T), bias, z, rectified, chunks)
-    a, step = (as_contiguous(a.T), 1) if a_transposed else (as_contiguous(a), k)
+        a, b, bias = floats("product", "a b bias", a, b.T, zeros(n, dtype) if bias is None else bias)
+        return _by_columns(a, b, bias, z, rectified, chunks)
+    a, step = (a.T, 1) if a_transposed else (a, k)
+    a, b = floats("product", "a b", a, b)
     places = table(k, m if a_transposed else 1, n)
-    run(broadcast_kernel, (a, as_contiguous(b), places, zeros(ROWS, dtype), z, step), chunks)
+    run(broadcast_kernel, (a, b, places, zeros(ROWS, dtype), z, step), chunks)
     z = z if bias is None else _plus(z, bias)
     return pointwise.relu(z) if rectified else z
 
@@ -91,10 +94,11 @@ def _by_columns(
     a: np.ndarray, b: np.ndarray, bias: np.ndarray, z: np.ndarray, rectified: bool, chunks: int
 ) -> np.ndarray:
     """`product` for a (M, K) and b (N, K), whose rows are the columns of the second factor; contiguous arrays."""
-    (m, k), n, width = a.shape, len(b), lanes(a.dtype)
+    (m, k), n = a.shape, len(b)
     if m < max(PACKED_ROWS, k // LONG):
         run(_dot_kernel, (a, b, _offsets(n, k), bias, z, rectified), chunks)
         return z
+    width = lanes(a.dtype)
     panels = memory.empty((chunks, -(-k // width) * width * COLUMNS * width), a.dtype)
     arguments = (a, b, table(k, 1, COLUMNS * width), zeros(ROWS, a.dtype), bias, z, panels, rectified)
     run(_packed_kernel, arguments, chunks)
@@ -131,13 +135,13 @@ def plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None = None) -> Pla
     return Plan(sizes, blas, -(-m // ROWS) * -(-n // COLUMNS), 2 * work if vector else work)
 
 
-@_quiet
+@quiet
 def _blas_product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
     z = np.multiply(a, b) if a.shape[1] == 1 else np.matmul(a, b)
     return z if bias is None else np.add(z, bias, out=z)
 
 
-@_quiet
+@quiet
 def _plus(z: np.ndarray, bias: np.ndarray) -> np.ndarray:
     return np.add(z, bias, out=z)
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays import memory
+from tensorgrad.arrays.quiet import quiet
 
 FEW = 4096
 """The number of elements that NumPy adds as fast as a kernel."""
@@ -27,9 +28,6 @@ TERMS, PART = 1 << 12, 1 << 10
 """Matrix products with more than TERMS terms are computed in parts of PART terms."""
 
 FLOAT16, FLOAT32, FLOAT64 = [np.dtype(t) for t in (np.float16, np.float32, np.float64)]
-
-# No warnings about infinities and NaN.
-_quiet = np.errstate(all="ignore")
 
 _add_up: Any = np.add.reduce  # NumPy's types for it want `keepdims` as a literal
 
@@ -68,7 +66,7 @@ def total(
     return z.reshape([1 if a in axes else n for a, n in enumerate(x.shape)]) if keepdims else z
 
 
-@_quiet
+@quiet
 def _by_numpy(
     x: np.ndarray, axes: tuple[int, ...], keepdims: bool, divisor: int, squares: bool, dtype: np.dtype
 ) -> np.ndarray:
@@ -129,7 +127,7 @@ def _folded(x: np.ndarray, steps: list[Step], factor: int, divisor: int, squares
     return line if line.dtype == dtype else _half(line)
 
 
-@_quiet
+@quiet
 def _half(x: np.ndarray) -> np.ndarray:
     return x.astype(FLOAT16)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.engine import apply, mode
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.expression import Call, Choice, Constant, expression
@@ -16,7 +16,7 @@ from tensorgrad.formulas.symbolic import named
 from tensorgrad.ops.elementwise.arithmetic import HALF, maximum, where
 from tensorgrad.ops.elementwise.elementwise import Elementwise, in_formulas, unary
 from tensorgrad.ops.elementwise.transcendental import erf, exp, expm1, log, tanh
-from tensorgrad.ops.operands import TensorLike, floating, for_kernel, number_or_tensor
+from tensorgrad.ops.operands import HALF as FLOAT16, TensorLike, floating, for_kernel, number_or_tensor
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -42,7 +42,7 @@ class Relu(Elementwise):
 
     def backward_x(self, grad, z):
         # The sign of z tells that of x, and z lives on in the next layer anyway; x would have to be kept.
-        return apply(ReluGradient, grad, z.detach())
+        return apply(ReluGradient, grad, z.detach() if mode.recording else z)
 
 
 class ReluGradient(Op):
@@ -61,12 +61,12 @@ class ReluGradient(Op):
 
 def rectified(x: np.ndarray) -> np.ndarray:
     """The array max(x, 0)."""
-    return np.maximum(x, 0) if x.dtype == np.float16 else kernels.pointwise.relu(x)
+    return np.maximum(x, 0) if x.dtype.char == FLOAT16 else kernels.pointwise.relu(x)
 
 
 def relu_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The array that is 0 where y ≤ 0, else g."""
-    return np.where(y <= 0, np.float16(0), g) if g.dtype == np.float16 else kernels.pointwise.relu_gradient(g, y)
+    return np.where(y <= 0, np.float16(0), g) if g.dtype.char == FLOAT16 else kernels.pointwise.relu_gradient(g, y)
 
 
 class Sigmoid(Elementwise):

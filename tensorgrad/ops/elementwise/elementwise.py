@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.autograd.engine import apply, is_grad_enabled
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS
+from tensorgrad.autograd.engine import Variable, apply, is_grad_enabled
 from tensorgrad.autograd.op import OUTPUT, Op, Rule
 from tensorgrad.formulas.expression import Applied, Call, Equation, Expression, Symbol, expression
 from tensorgrad.formulas.loops import LOOPS, ON_ARRAYS, Loop
@@ -180,17 +181,17 @@ def _compiled(self: Elementwise, *arrays: np.ndarray) -> np.ndarray:
     return kernels.loops.compute(self.name, *arrays, parameters=self.values)
 
 
-def _by_numpy(function: Callable[..., Any]) -> Callable[..., np.ndarray]:
-    def forward(self: Elementwise, *arrays: np.ndarray) -> np.ndarray:
-        return function(*arrays)
-
-    return forward if function in EXACT else quiet(forward)
+def _by_numpy(function: Callable[..., Any]) -> Any:
+    """A forward that calls the function on the arrays, and nothing between: it has no parameters."""
+    return staticmethod(function if function in EXACT else quiet(function))
 
 
 def unary(op: type[Elementwise], convert: Unary = floating) -> Unary:
     """The public function of an op with one input; `convert` makes it a tensor of a dtype that the op takes."""
 
     def function(x: Any) -> Any:
+        if isinstance(x, Variable) and x._data.dtype in KERNEL_FLOATS:  # the usual case, which needs no `convert`
+            return apply(op, x)
         return op.call(x) if isinstance(x, Expression) else apply(op, convert(x))
 
     return _published(op, function)
@@ -200,6 +201,10 @@ def binary(op: type[Elementwise], convert: Callable[[TensorLike, TensorLike], tu
     """The public function of an op with two inputs; `convert` makes them tensors of one dtype."""
 
     def function(x: Any, y: Any) -> Any:
+        if isinstance(x, Variable) and isinstance(y, Variable):  # the usual case, which needs no `convert`
+            dtype = x._data.dtype
+            if dtype is y._data.dtype and dtype in KERNEL_FLOATS:
+                return apply(op, x, y)
         symbolic = isinstance(x, Expression) or isinstance(y, Expression)
         return op.call(x, y) if symbolic else apply(op, *convert(x, y))
 
