@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from tensorgrad.formulas.loops import LOOPS
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.elementwise import loops
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.command_list import CommandList, Recorder
@@ -90,7 +90,7 @@ def kernel(name: str, dtype: str, rng: np.random.Generator) -> Kernel:
         return Kernel(share, (x, out, parameter), x**number + parameter)
     loop = LOOPS[name]()
     arrays = (g, x)[-len(loop.arrays) :]
-    expected = reference.loop(loop, arrays, (parameter,))
+    expected = fallback.loop(loop, arrays, (parameter,))
     return Kernel(loops.kernel_of(loop), (*arrays, out, (parameter,)), expected)
 
 

@@ -1,4 +1,4 @@
-"""The numba kernels, functions of ndarrays; each has a reference in plain NumPy (`kernels.reference`).
+"""The numba kernels, functions of ndarrays; each has a fallback in plain NumPy (`kernels.fallback`).
 
 A module of kernels is imported at its first use, since importing numba takes longer than the rest of tensorgrad.
 
@@ -37,7 +37,7 @@ MODULES = {
         "jit.command_list",
     )
 }
-OTHERS = {"dispatch": "jit.dispatch", "sums": "reduce.sums", "reference": "reference"}
+OTHERS = {"dispatch": "jit.dispatch", "sums": "reduce.sums", "fallback": "fallback"}
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -6,7 +6,7 @@ from assembly import packed_arithmetic
 from tensorgrad.errors import DTypeError
 from tensorgrad.formulas.expression import Symbol
 from tensorgrad.formulas.loops import LOOPS, Loop
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.elementwise import loops
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.fingerprint import identity
@@ -27,7 +27,7 @@ def evaluate(name, *arrays):
 def reference_of(name, *arrays):
     """The loop's formula in NumPy, or where a loop only calls a function of its own, NumPy's function."""
     loop = LOOPS[name]()
-    return reference.loop(loop, arrays, tuple(np.float64(ALPHA) for _ in loop.parameters or "-"))
+    return fallback.loop(loop, arrays, tuple(np.float64(ALPHA) for _ in loop.parameters or "-"))
 
 
 def draw(shape, dtype, seed=0, scale=3.0):
@@ -127,7 +127,7 @@ def test_every_function_of_formulas_compiles(name):
     out = np.empty_like(x)
     loops.kernel_of(loop)(*arrays, out, (np.float32(0),), 0, 1)
     with np.errstate(all="ignore"):
-        expected = reference.loop(loop, [a.astype(np.float64) for a in arrays], (0,)).astype(np.float32)
+        expected = fallback.loop(loop, [a.astype(np.float64) for a in arrays], (0,)).astype(np.float32)
     np.testing.assert_allclose(out, expected, rtol=4e-6, atol=1e-37)
 
 

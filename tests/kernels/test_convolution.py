@@ -6,7 +6,7 @@ import pytest
 from cores import MOST_THREADS
 
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.conv import convolution
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.windows import Window, conv_padding, convolution as convolution_window
@@ -88,7 +88,7 @@ def draw(layer, dtype=np.float64, seed=0):
     """Random x, w, bias and upstream gradient of a layer."""
     generator = np.random.default_rng(seed)
     x, w, bias = (generator.standard_normal(shape).astype(dtype) for shape in (layer.x, layer.w, layer.w[:1]))
-    g = generator.standard_normal(reference.conv_forward(x, w, None, *layer.arguments).shape).astype(dtype)
+    g = generator.standard_normal(fallback.conv_forward(x, w, None, *layer.arguments).shape).astype(dtype)
     return x, w, bias, g
 
 
@@ -104,9 +104,9 @@ def kernels(layer, x, w, bias, g):
 def references(layer, x, w, bias, g):
     """The same by the references."""
     return {
-        "forward": reference.conv_forward(x, w, bias, *layer.arguments),
-        "grad_input": reference.conv_grad_input(g, w, layer.x[2:], *layer.arguments),
-        "grad_weight": reference.conv_grad_weight(x, g, layer.w[2:], *layer.arguments),
+        "forward": fallback.conv_forward(x, w, bias, *layer.arguments),
+        "grad_input": fallback.conv_grad_input(g, w, layer.x[2:], *layer.arguments),
+        "grad_weight": fallback.conv_grad_weight(x, g, layer.w[2:], *layer.arguments),
     }
 
 
@@ -332,5 +332,5 @@ def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups
     convolution.grad_weight_plan.cache_clear()
     dw = convolution.grad_weight(x, g, Layer(x.shape, (80, 8 // groups, 3, 3), groups=groups).window)
     convolution.grad_weight_plan.cache_clear()
-    np.testing.assert_allclose(dw, reference.conv_grad_weight(x, g, (3, 3), groups=groups), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(dw, fallback.conv_grad_weight(x, g, (3, 3), groups=groups), rtol=1e-12, atol=1e-12)
     assert shared[0] == threads

@@ -42,7 +42,7 @@ def test_the_rooms_open_at_first_use():
         "import sys\n"
         "from tensorgrad import kernels\n"
         "print('numba' in sys.modules)\n"
-        "kernels.reference, kernels.convolution\n"
+        "kernels.fallback, kernels.convolution\n"
         "print('numba' in sys.modules, hasattr(kernels, 'attic'))"
     )
     assert done.stdout.split() == ["False", "True", "False"]

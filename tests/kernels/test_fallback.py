@@ -4,7 +4,7 @@ import definitions
 import numpy as np
 import pytest
 
-from tensorgrad.kernels import convolution, reference as fallback
+from tensorgrad.kernels import convolution, fallback
 from tensorgrad.windows import Window
 
 # Kernel, stride, padding, dilation, groups over 6×5 pixels.

@@ -3,7 +3,7 @@ import pytest
 from cores import MOST_THREADS
 
 from tensorgrad.errors import DTypeError, ShapeError
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.linalg import matmul
@@ -53,7 +53,7 @@ def test_products_are_their_twin_in_every_layout(size, dtype):
     a, b, bias = draw(size, dtype)
     scale = np.abs(a).astype(np.float64) @ np.abs(b).astype(np.float64) + np.abs(bias)
     for given in (None, bias):
-        expected = reference.product(a.astype(np.float64), b.astype(np.float64), given)
+        expected = fallback.product(a.astype(np.float64), b.astype(np.float64), given)
         for x, y in layouts(a, b):
             z = matmul.product(x, y, given)
             assert z.dtype == dtype and z.flags.c_contiguous
@@ -66,7 +66,7 @@ def test_nan_and_infinity_reach_what_they_reach_in_the_twin(size, dtype):
     a, b, bias = draw(size, dtype, 1)
     a[0, -1], b[-1, -1], b[0, 0] = np.nan, np.inf, -np.inf
     with np.errstate(invalid="ignore"):
-        expected = reference.product(a, b, bias)
+        expected = fallback.product(a, b, bias)
         for x, y in layouts(a, b):
             z = matmul.product(x, y, bias)
             np.testing.assert_array_equal(np.isnan(z), np.isnan(expected))

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.elementwise import normalization
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -23,7 +23,7 @@ def results(room, grad_input, x, g, numbers):
 
 def both(x, g, numbers):
     ours = results(normalization, normalization.grad_input, x, g, numbers)
-    return zip(ours, results(reference, reference.batch_norm_grad_input, x, g, numbers), strict=True)
+    return zip(ours, results(fallback, fallback.batch_norm_grad_input, x, g, numbers), strict=True)
 
 
 @FLOATS
@@ -33,7 +33,7 @@ def test_kernels_compute_what_their_twins_state(shape, dtype):
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     exact = [a.astype(np.float64) for a in (x, g)], [a.astype(np.float64) for a in numbers]
     for (result, twin), precise in zip(
-        both(x, g, numbers), results(reference, reference.batch_norm_grad_input, *exact[0], exact[1]), strict=True
+        both(x, g, numbers), results(fallback, fallback.batch_norm_grad_input, *exact[0], exact[1]), strict=True
     ):
         assert (result.shape, result.dtype) == (twin.shape, twin.dtype)
         np.testing.assert_allclose(result, precise, rtol=tolerance, atol=tolerance * max(1, np.abs(precise).max()))
@@ -64,7 +64,7 @@ def test_any_layout_and_no_mixture_of_dtypes():
     for layout in (x[::-1, ::2], np.asfortranarray(x), x.astype(">f8"), x[:0]):
         few = [values[: layout.shape[1]] for values in numbers]
         np.testing.assert_allclose(
-            normalization.scale_and_shift(layout, *few[:3]), reference.scale_and_shift(layout, *few[:3])
+            normalization.scale_and_shift(layout, *few[:3]), fallback.scale_and_shift(layout, *few[:3])
         )
     with pytest.raises(TypeError, match="batch_norm"):
         normalization.gradient_sums(g.astype(np.float32), x, numbers[0])

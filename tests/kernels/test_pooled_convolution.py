@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.errors import DTypeError, RangeError, ShapeError
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.conv import convolution, pooled_convolution
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit import dispatch
@@ -141,17 +141,17 @@ def test_nan_and_infinities_come_through(layer):
 @EVERY_LAYER
 def test_kernels_compute_what_their_references_state(layer):
     (x, w, bias), motion, window = draw(layer, 3), layer[2:], window_of(layer)
-    y = reference.relu(reference.conv_forward(x, w, bias, *motion))
-    expected, positions = reference.max_forward(y, (2, 2), (2, 2), output_size=(y.shape[2] // 2, y.shape[3] // 2))
+    y = fallback.relu(fallback.conv_forward(x, w, bias, *motion))
+    expected, positions = fallback.max_forward(y, (2, 2), (2, 2), output_size=(y.shape[2] // 2, y.shape[3] // 2))
     z, indices = pooled_convolution.forward(x, w, bias, window)
     np.testing.assert_allclose(z, expected, rtol=1e-11, atol=1e-11)
     g = np.random.default_rng(6).standard_normal(z.shape)
     dx, dw, db = joint_gradients(x, w, g, z, indices, window)
-    full = reference.relu_gradient(reference.scatter(g, positions, y.shape[2:]), y)
-    expected = reference.conv_grad_input(full, w, x.shape[2:], *motion)
+    full = fallback.relu_gradient(fallback.scatter(g, positions, y.shape[2:]), y)
+    expected = fallback.conv_grad_input(full, w, x.shape[2:], *motion)
     np.testing.assert_allclose(dx, expected, rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(dw, reference.conv_grad_weight(x, full, w.shape[2:], *motion), rtol=1e-9, atol=1e-9)
-    np.testing.assert_allclose(db, reference.channel_sums(full), rtol=1e-11, atol=1e-11)
+    np.testing.assert_allclose(dw, fallback.conv_grad_weight(x, full, w.shape[2:], *motion), rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(db, fallback.channel_sums(full), rtol=1e-11, atol=1e-11)
 
 
 def test_the_output_stays_where_it_is_only_where_that_is_served():

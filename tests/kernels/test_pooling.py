@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.pool import pooling
 from tensorgrad.windows import Window, pooling as pooling_window
@@ -89,7 +89,7 @@ def test_max_computes_what_its_reference_states(layer, dtype):
     for x in (draw(layer, dtype)[0], awkward(layer, dtype)):
         arguments = {"dilation": layer.dilation, "output_size": layer.output_size}
         y, indices = pooling.max_forward(x, layer.window)
-        expected, positions = reference.max_forward(x, *layer.arguments, **arguments)
+        expected, positions = fallback.max_forward(x, *layer.arguments, **arguments)
         assert y.dtype == dtype and indices.dtype == np.int32
         np.testing.assert_array_equal(y, expected)
         np.testing.assert_array_equal(indices, positions)
@@ -104,8 +104,8 @@ def test_scatter_and_gather_compute_what_their_references_state(layer, dtype):
     tolerance = 8 * np.finfo(dtype).eps * max(1, g[0, 0].size if g.size else 1)
     scattered = pooling.scatter(g, indices, layer.window)
     assert scattered.dtype == dtype and scattered.shape == layer.x
-    np.testing.assert_allclose(scattered, reference.scatter(g, indices, layer.x[2:]), rtol=0, atol=tolerance)
-    np.testing.assert_array_equal(pooling.gather(x, indices, layer.window), reference.gather(x, indices))
+    np.testing.assert_allclose(scattered, fallback.scatter(g, indices, layer.x[2:]), rtol=0, atol=tolerance)
+    np.testing.assert_array_equal(pooling.gather(x, indices, layer.window), fallback.gather(x, indices))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -115,12 +115,10 @@ def test_scatter_of_2x2_windows_and_of_indices_that_are_nearly_so(size, dtype):
     x = generator.standard_normal((2, 3, *size)).astype(dtype)
     g = generator.standard_normal((2, 3, *output_size)).astype(dtype)
     _, indices = pooling.max_forward(x, Window.halving(size))
-    np.testing.assert_array_equal(
-        pooling.scatter(g, indices, Window.halving(size)), reference.scatter(g, indices, size)
-    )
+    np.testing.assert_array_equal(pooling.scatter(g, indices, Window.halving(size)), fallback.scatter(g, indices, size))
     indices[1, 1] = generator.integers(0, size[0] * size[1], output_size)  # anywhere, some of them twice
     np.testing.assert_allclose(
-        pooling.scatter(g, indices, Window.halving(size)), reference.scatter(g, indices, size), rtol=1e-5
+        pooling.scatter(g, indices, Window.halving(size)), fallback.scatter(g, indices, size), rtol=1e-5
     )
 
 
@@ -136,8 +134,8 @@ def test_means_of_windows_side_by_side(size, divisor, dtype):
     y = pooling.avg_forward(x, Window.halving(size), divisor=divisor)
     back = pooling.avg_backward(g, Window.halving(size), divisor=divisor)
     for result, stated in (
-        (y, reference.avg_forward(x, *window, output_size=output_size, **options)),
-        (back, reference.avg_backward(g, size, *window, **options)),
+        (y, fallback.avg_forward(x, *window, output_size=output_size, **options)),
+        (back, fallback.avg_backward(g, size, *window, **options)),
     ):
         assert result.dtype == dtype
         np.testing.assert_allclose(result, stated, rtol=rtol, atol=rtol)
@@ -188,10 +186,10 @@ def test_average_computes_what_its_reference_states(layer, rule, dtype):
     y = pooling.avg_forward(x, layer.window, **ours(rule))
     back = pooling.avg_backward(g, layer.window, **ours(rule))
     assert y.dtype == back.dtype == dtype
-    expected = reference.avg_forward(x.astype(exact), *layer.arguments, output_size=layer.output_size, **rule)
+    expected = fallback.avg_forward(x.astype(exact), *layer.arguments, output_size=layer.output_size, **rule)
     np.testing.assert_allclose(y, expected, **tolerance)
     np.testing.assert_allclose(
-        back, reference.avg_backward(g.astype(exact), layer.x[2:], *layer.arguments, **rule), **tolerance
+        back, fallback.avg_backward(g.astype(exact), layer.x[2:], *layer.arguments, **rule), **tolerance
     )
 
 
@@ -209,7 +207,7 @@ def test_average_carries_nan_and_infinity():
     x[0, 0, 2, 2], x[1, 1, 3, 3] = np.nan, np.inf
     layer = AVERAGED["overlapping, padded"]
     y = pooling.avg_forward(x, layer.window)
-    expected = reference.avg_forward(x, *layer.arguments, output_size=layer.output_size)
+    expected = fallback.avg_forward(x, *layer.arguments, output_size=layer.output_size)
     np.testing.assert_allclose(y, expected, rtol=1e-12)
     assert np.isnan(y).any() and np.isinf(y).any() and np.isfinite(y).any()
 

@@ -3,7 +3,7 @@ import pytest
 from cores import MOST_THREADS
 
 from tensorgrad.errors import DTypeError, RangeError, ShapeError
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.pool import pooling, rectified_pooling
@@ -68,7 +68,7 @@ def test_the_bits_of_the_rectifier_before_pooling_and_behind_it(layer, dtype):
     behind, positions = pooling.max_forward(x, window)
     assert same_bits(z, pointwise.relu(behind))
     np.testing.assert_array_equal(indices, positions)
-    np.testing.assert_array_equal(z, reference.relu(reference.max_forward(x, *arguments, output_size=window.output)[0]))
+    np.testing.assert_array_equal(z, fallback.relu(fallback.max_forward(x, *arguments, output_size=window.output)[0]))
 
 
 @EVERY_DTYPE
@@ -83,7 +83,7 @@ def test_the_bits_of_the_gradients_of_pooling_and_rectifier_one_after_the_other(
     with np.errstate(invalid="ignore"):
         expected = pointwise.relu_gradient(pooling.scatter(g, positions, window), y)
         result = rectified_pooling.scatter(g, z, indices, window)
-        stated = reference.relu_gradient(reference.scatter(g, positions, x.shape[2:]), y)
+        stated = fallback.relu_gradient(fallback.scatter(g, positions, x.shape[2:]), y)
     assert same_bits(result, expected)
     np.testing.assert_allclose(result, stated, rtol=1e-5, atol=1e-6)
     with_sums, sums = rectified_pooling.scatter_and_sums(g, z, indices, window)
@@ -95,7 +95,7 @@ def test_indices_that_are_not_of_their_windows(dtype):
     generator, size = np.random.default_rng(0), (7, 33)
     g, z = (generator.standard_normal((2, 3, 3, 16)).astype(dtype) for _ in range(2))
     indices = generator.integers(0, size[0] * size[1], z.shape, np.int32)
-    expected = reference.scatter(np.where(z > 0, g, 0), indices, size)
+    expected = fallback.scatter(np.where(z > 0, g, 0), indices, size)
     np.testing.assert_allclose(
         rectified_pooling.scatter(g, z, indices, Window.halving(size)), expected, rtol=1e-5, atol=1e-6
     )

@@ -261,7 +261,7 @@ def test_winograds_transforms_stay_in_whole_registers(transform, dtype, monkeypa
 def test_narrower_vectors_compute_the_same(name, features, tmp_path):
     script = """
 import numpy as np
-from tensorgrad.kernels import convolution, linear, matmul, reference, sparse
+from tensorgrad.kernels import convolution, linear, matmul, fallback, sparse
 from tensorgrad.kernels.simd import emitter
 from tensorgrad.windows import Window
 generator = np.random.default_rng(0)
@@ -271,16 +271,16 @@ for count, channels, filters in ((3, 5, 7), (9, 16, 17)):
     shapes = (count, channels, 9, 11), (filters, channels, 3, 3), (count, filters, 9, 11)
     x, w, g = (generator.standard_normal(shape) for shape in shapes)
     for ours, twin in (
-        (convolution.forward(x, w, None, window), reference.conv_forward(x, w, padding=pads)),
-        (convolution.grad_input(g, w, window), reference.conv_grad_input(g, w, (9, 11), padding=pads)),
-        (convolution.grad_weight(x, g, window), reference.conv_grad_weight(x, g, (3, 3), padding=pads)),
+        (convolution.forward(x, w, None, window), fallback.conv_forward(x, w, padding=pads)),
+        (convolution.grad_input(g, w, window), fallback.conv_grad_input(g, w, (9, 11), padding=pads)),
+        (convolution.grad_weight(x, g, window), fallback.conv_grad_weight(x, g, (3, 3), padding=pads)),
     ):
         np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 x, w, g = (generator.standard_normal(shape) for shape in ((2, 16, 9, 11), (5, 16, 3, 3), (2, 5, 9, 11)))
 g[:, :, ::2], g[:, :, :, ::2] = 0, 0
 for ours, twin in (
-    (sparse.grad_input(g, w, window), reference.conv_grad_input(g, w, (9, 11), padding=pads)),
-    (sparse.grad_weight(x, g, window), reference.conv_grad_weight(x, g, (3, 3), padding=pads)),
+    (sparse.grad_input(g, w, window), fallback.conv_grad_input(g, w, (9, 11), padding=pads)),
+    (sparse.grad_weight(x, g, window), fallback.conv_grad_weight(x, g, (3, 3), padding=pads)),
 ):
     np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 for count in (9, 41):  # dot products, and panels that are turned

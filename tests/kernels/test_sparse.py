@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from tensorgrad.arrays import memory
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.conv import convolution, pooled_convolution, sparse
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.pool import rectified_pooling
@@ -63,8 +63,8 @@ def test_the_gradients_are_what_the_references_state(layer, count, dtype):
     assert sparse.serves(window_of(layer), Shapes(x.shape, w.shape, g.shape), x.itemsize)
     dw = sparse.grad_weight(x, g, window_of(layer))
     dx = sparse.grad_input(g, w, window_of(layer))
-    close(dw, reference.conv_grad_weight(x.astype(float), g.astype(float), w.shape[2:], padding=layer[2]), dtype)
-    close(dx, reference.conv_grad_input(g.astype(float), w.astype(float), x.shape[2:], padding=layer[2]), dtype)
+    close(dw, fallback.conv_grad_weight(x.astype(float), g.astype(float), w.shape[2:], padding=layer[2]), dtype)
+    close(dx, fallback.conv_grad_input(g.astype(float), w.astype(float), x.shape[2:], padding=layer[2]), dtype)
 
 
 @pytest.mark.parametrize("threads_wanted", [2, 3, 4, 9])
@@ -72,7 +72,7 @@ def test_the_gradients_are_what_the_references_state(layer, count, dtype):
 @EVERY_LAYER
 def test_fewer_images_than_threads_are_cut_by_filters_and_channels(layer, count, threads_wanted, monkeypatch):
     x, w, _ = draw(layer, count, np.float32)
-    y = reference.conv_forward(x, w, padding=layer[2])
+    y = fallback.conv_forward(x, w, padding=layer[2])
     z, indices = rectified_pooling.max_forward(y, Window.halving(y.shape[2:]))
     upstream = np.random.default_rng(1).standard_normal(z.shape).astype(np.float32)
     window, shared = window_of(layer), []
@@ -137,7 +137,7 @@ def test_a_gradient_with_two_numbers_in_a_window_is_left_to_others(layer):
         assert sparse.grad_weight(x, spoiled, window_of(layer)) is None
         assert sparse.grad_input(spoiled, w, window_of(layer)) is None
         dw = convolution.grad_weight(x, spoiled, window_of(layer))
-        close(dw, reference.conv_grad_weight(x, spoiled, w.shape[2:], padding=layer[2]), np.float64)
+        close(dw, fallback.conv_grad_weight(x, spoiled, w.shape[2:], padding=layer[2]), np.float64)
     for row, column in ((g.shape[2] - 1, 0), (0, g.shape[3] - 1)):
         spoiled = g.copy()
         spoiled[2, -1, row, column] = 5
@@ -154,8 +154,8 @@ def test_nan_and_infinities_come_through_as_through_the_sums(layer):
     dw, dx = sparse.grad_weight(x, g, window_of(layer)), sparse.grad_input(g, w, window_of(layer))
     with np.errstate(invalid="ignore"):
         for ours, twin in (
-            (dw, reference.conv_grad_weight(x, g, w.shape[2:], padding=layer[2])),
-            (dx, reference.conv_grad_input(g, w, x.shape[2:], padding=layer[2])),
+            (dw, fallback.conv_grad_weight(x, g, w.shape[2:], padding=layer[2])),
+            (dx, fallback.conv_grad_input(g, w, x.shape[2:], padding=layer[2])),
         ):
             np.testing.assert_allclose(ours, twin, rtol=1e-3, atol=1e-3)
     for value in (np.nan, np.inf):
@@ -186,8 +186,8 @@ def test_an_index_of_another_window_is_left_to_others():
     moved[0, 0, 0, 0] = moved[0, 0, 3, 3]
     full = rectified_pooling.scatter(g, z, moved, Window.halving((10, 10)))
     dx, dw, db = pooled_convolution.gradients(x, w, g, z, moved, window)
-    close(dx, reference.conv_grad_input(full, w, (14, 14)), np.float32)
-    close(dw, reference.conv_grad_weight(x, full, (5, 5)), np.float32)
+    close(dx, fallback.conv_grad_input(full, w, (14, 14)), np.float32)
+    close(dw, fallback.conv_grad_weight(x, full, (5, 5)), np.float32)
     close(db, full.sum((0, 2, 3)), np.float32)
     assert not np.array_equal(dw, expected[1])
 
@@ -209,7 +209,7 @@ def test_what_is_served():
 @EVERY_LAYER
 def test_the_order_of_threads_means_nothing_to_pixels_and_plane_sums(layer, threads):
     x, w, _ = draw(layer, 6, np.float32)
-    y = reference.conv_forward(x, w, padding=layer[2])
+    y = fallback.conv_forward(x, w, padding=layer[2])
     z, indices = rectified_pooling.max_forward(y, Window.halving(y.shape[2:]))
     g = np.random.default_rng(1).standard_normal(z.shape).astype(np.float32)
     dx, dw, sums = sparse.gradients(x, w, g, z, indices, window_of(layer))

@@ -21,14 +21,14 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.conv import col2im, sparse, taps, winograd
 from tensorgrad.kernels.conv.im2row import pack, unpacked
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import (  # fmt: skip
     COMPILED,
     address_of,
-    by_reference,
+    by_fallback,
     call,
     chunks_for,
     floats,
@@ -72,7 +72,7 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
     x, w, bias = floats("conv2d", "x w bias", x, w, bias)
     check_bias(w, bias)
     if not COMPILED:
-        return by_reference(reference.conv_forward, x, w, bias, *_moves(window))
+        return by_fallback(fallback.conv_forward, x, w, bias, *_moves(window))
     if plan.by_tiles:
         y = winograd.forward(x, w, bias, window)
         if y is not None:
@@ -95,11 +95,11 @@ def grad_input(g: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
     plan = _grad_input_plan(g.shape, w.shape, window, g.itemsize, get_num_threads())
     g, w = floats("conv2d_grad_input", "g w", g, w)
     if not COMPILED:
-        return by_reference(reference.conv_grad_input, g, w, window.size, *_moves(window))
+        return by_fallback(fallback.conv_grad_input, g, w, window.size, *_moves(window))
     if not pointwise.is_finite(w):
         # The zeros around g times an infinite weight would be NaN.
         with np.errstate(invalid="ignore", over="ignore"):
-            return reference.conv_grad_input(g, w, window.size, *_moves(window))
+            return fallback.conv_grad_input(g, w, window.size, *_moves(window))
     if plan.sparsely:
         x = sparse.grad_input(g, w, window)
         if x is not None:
@@ -136,7 +136,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
     plan = grad_weight_plan(x.shape, g.shape, window, x.itemsize, get_num_threads())
     x, g = floats("conv2d_grad_weight", "x g", x, g)
     if not COMPILED:
-        return by_reference(reference.conv_grad_weight, x, g, window.kernel, *_moves(window))
+        return by_fallback(fallback.conv_grad_weight, x, g, window.kernel, *_moves(window))
     if plan.sparsely:
         dw = sparse.grad_weight(x, g, window)
         if dw is not None:

@@ -13,11 +13,11 @@ from numba.extending import register_jitable
 from tensorgrad.arrays import memory
 from tensorgrad.formulas.loops import LOOPS, Loop
 from tensorgrad.formulas.programs import program
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
     INLINE,
-    by_reference,
+    by_fallback,
     chunks_for,
     floats,
     kernel,
@@ -47,7 +47,7 @@ def compute(name: str, *arrays: np.ndarray, parameters: tuple[float, ...] = ()) 
     arrays = floats(name, " ".join(loop.arrays), *arrays)
     scalars = tuple([arrays[0].dtype.type(value) for value in parameters or (0,)])
     if not COMPILED:
-        return by_reference(reference.loop, loop, arrays, scalars)
+        return by_fallback(fallback.loop, loop, arrays, scalars)
     out = memory.empty(arrays[0].shape, arrays[0].dtype)
     flat = [array.reshape(-1) for array in (*arrays, out)]
     run(chunk, (*flat, scalars), chunks_for(out.size, WORK * out.size))

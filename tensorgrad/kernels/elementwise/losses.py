@@ -6,11 +6,11 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.errors import RangeError, restate
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
     as_contiguous,
-    by_reference,
+    by_fallback,
     chunks_for,
     floats,
     kernel,
@@ -38,7 +38,7 @@ def cross_entropy(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]
     (x,) = floats("cross_entropy", "x", x)
     if not COMPILED:
         _check_classes((y < 0) | (y >= x.shape[1]), y, x)
-        return by_reference(reference.cross_entropy, x, y)
+        return by_fallback(fallback.cross_entropy, x, y)
     losses, probabilities = memory.empty(x.shape[:1], x.dtype), memory.empty(x.shape, x.dtype)
     chunks = chunks_for(len(x), WORK * x.size)
     invalid = memory.empty((chunks,), INT64)
@@ -59,7 +59,7 @@ def cross_entropy_gradient(g: np.ndarray, probabilities: np.ndarray, y: np.ndarr
     g, probabilities = floats("cross_entropy", "g probabilities", g, probabilities)
     if not COMPILED:
         _check_classes((y < 0) | (y >= probabilities.shape[1]), y, probabilities)
-        return by_reference(reference.cross_entropy_gradient, g, probabilities, y)
+        return by_fallback(fallback.cross_entropy_gradient, g, probabilities, y)
     dx = memory.empty(probabilities.shape, g.dtype)
     chunks = chunks_for(len(g), dx.size)
     invalid = memory.empty((chunks,), INT64)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tensorgrad.arrays import memory
-from tensorgrad.kernels import reference
-from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_reference, check_float, chunks_for, kernel, run
+from tensorgrad.kernels import fallback
+from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_fallback, check_float, chunks_for, kernel, run
 
 # The time per element in multiply-adds; a rough measurement.
 WORK = 5
@@ -24,7 +24,7 @@ def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     check_float("batch_norm", x=x)
     if not COMPILED:
-        return by_reference(reference.moments, x)
+        return by_fallback(fallback.moments, x)
     mean, var = memory.empty(x.shape[1:2], np.float64), memory.empty(x.shape[1:2], np.float64)
     run(_moments_kernel, (_planes(x), mean, var), chunks_for(x.shape[1], 2 * WORK * x.size))
     return mean, var
@@ -40,7 +40,7 @@ def scale_and_shift(x: np.ndarray, center: np.ndarray, scale: np.ndarray, shift:
     """
     z = memory.empty(x.shape, check_float("batch_norm", x=x, center=center, scale=scale, shift=shift))
     if not COMPILED:
-        return by_reference(reference.scale_and_shift, x, center, scale, shift)
+        return by_fallback(fallback.scale_and_shift, x, center, scale, shift)
     arguments = (_planes(x), as_contiguous(center), as_contiguous(scale), as_contiguous(shift), _planes(z))
     run(_scale_kernel, arguments, chunks_for(x.shape[0], WORK * x.size))
     return z
@@ -54,7 +54,7 @@ def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.nd
     """
     check_float("batch_norm", g=g, x=x, mean=mean)
     if not COMPILED:
-        return by_reference(reference.gradient_sums, g, x, mean)
+        return by_fallback(fallback.gradient_sums, g, x, mean)
     sums, products = memory.empty(x.shape[1:2], np.float64), memory.empty(x.shape[1:2], np.float64)
     arguments = (_planes(g), _planes(x), as_contiguous(mean), sums, products)
     run(_sums_kernel, arguments, chunks_for(x.shape[1], 2 * WORK * x.size))
@@ -74,7 +74,7 @@ def grad_input(
     """
     dtype = check_float("batch_norm", g=g, x=x, mean=mean, scale=scale, offset=offset, slope=slope)
     if not COMPILED:
-        return by_reference(reference.batch_norm_grad_input, g, x, mean, scale, offset, slope)
+        return by_fallback(fallback.batch_norm_grad_input, g, x, mean, scale, offset, slope)
     dx = memory.empty(x.shape, dtype)
     numbers = (as_contiguous(mean), as_contiguous(scale), as_contiguous(offset), as_contiguous(slope))
     arguments = (_planes(g), _planes(x), *numbers, _planes(dx))

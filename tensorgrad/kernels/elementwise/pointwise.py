@@ -6,10 +6,10 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
-    by_reference,
+    by_fallback,
     chunks_for,
     floats,
     kernel,
@@ -35,7 +35,7 @@ def relu(x: np.ndarray) -> np.ndarray:
         return np.maximum(x, zero)  # in this order −0 becomes 0, as in the kernel
     (x,) = floats("relu", "x", x)
     if not COMPILED:
-        return by_reference(reference.relu, x)
+        return by_fallback(fallback.relu, x)
     z, size = memory.empty(x.shape, x.dtype), x.size
     run(_relu_kernel, (x.ravel(), z.ravel()), chunks_for(size, WORK * size))
     return z
@@ -49,7 +49,7 @@ def relu_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
     """
     g, z = floats("relu_gradient", "g z", g, z)
     if not COMPILED:
-        return by_reference(reference.relu_gradient, g, z)
+        return by_fallback(fallback.relu_gradient, g, z)
     x, size = memory.empty(g.shape, g.dtype), g.size
     run(_relu_gradient_kernel, (g.ravel(), z.ravel(), x.ravel()), chunks_for(size, WORK * size))
     return x
@@ -63,7 +63,7 @@ def channel_sums(x: np.ndarray) -> np.ndarray:
     """
     (x,) = floats("channel_sums", "x", x)
     if not COMPILED:
-        return by_reference(reference.channel_sums, x)
+        return by_fallback(fallback.channel_sums, x)
     (count, channels), size = x.shape[:2], x.size
     sums = memory.empty((channels,), x.dtype)
     # (N, C, ...) -> (N, C, pixels)

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tensorgrad.arrays import memory
-from tensorgrad.kernels import reference
-from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_reference, check_float, chunks_for, kernel, run
+from tensorgrad.kernels import fallback
+from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_fallback, check_float, chunks_for, kernel, run
 from tensorgrad.kernels.simd.exponential import exponential, exponentials
 
 # The time per element in multiply-adds, with an exponential and without; a rough measurement.
@@ -26,7 +26,7 @@ def softmax(x: np.ndarray) -> np.ndarray:
     """
     z = memory.empty(x.shape, check_float("softmax", x=x))
     if not COMPILED:
-        return by_reference(reference.softmax, x)
+        return by_fallback(fallback.softmax, x)
     return _by_row(_softmax_kernel, EXPONENTIAL_WORK, z, x)
 
 
@@ -38,7 +38,7 @@ def softmax_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
     """
     dx = memory.empty(z.shape, check_float("softmax", g=g, z=z))
     if not COMPILED:
-        return by_reference(reference.softmax_gradient, g, z)
+        return by_fallback(fallback.softmax_gradient, g, z)
     return _by_row(_softmax_gradient_kernel, WORK, dx, g, z)
 
 
@@ -50,7 +50,7 @@ def log_softmax(x: np.ndarray) -> np.ndarray:
     """
     z = memory.empty(x.shape, check_float("log_softmax", x=x))
     if not COMPILED:
-        return by_reference(reference.log_softmax, x)
+        return by_fallback(fallback.log_softmax, x)
     return _by_row(_log_softmax_kernel, EXPONENTIAL_WORK, z, x)
 
 
@@ -62,7 +62,7 @@ def log_softmax_gradient(g: np.ndarray, z: np.ndarray) -> np.ndarray:
     """
     dx = memory.empty(z.shape, check_float("log_softmax", g=g, z=z))
     if not COMPILED:
-        return by_reference(reference.log_softmax_gradient, g, z)
+        return by_fallback(fallback.log_softmax_gradient, g, z)
     return _by_row(_log_softmax_gradient_kernel, EXPONENTIAL_WORK, dx, g, z)
 
 

@@ -46,7 +46,7 @@ INLINE = OPTIONS | {"forceinline": True}
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 COMPILED = not _config.DISABLE_JIT
-"""False where numba may not compile (NUMBA_DISABLE_JIT=1, to debug): `by_reference` computes then.
+"""False where numba may not compile (NUMBA_DISABLE_JIT=1, to debug): `by_fallback` computes then.
 
 Kernels are plain Python functions there, and those that emit machine instructions can't be called.
 """
@@ -116,9 +116,9 @@ def _kinds(arguments: tuple) -> tuple:
     return tuple(kinds)
 
 
-def by_reference(function: Callable, *arguments: Any) -> Any:
-    """Call the NumPy reference of a kernel, after all checks, if not `COMPILED`."""
-    say_once("NUMBA_DISABLE_JIT is set: NumPy reference code runs in place of the compiled kernels, more slowly")
+def by_fallback(function: Callable, *arguments: Any) -> Any:
+    """Call the NumPy fallback of a kernel, after all checks, if not `COMPILED`."""
+    say_once("NUMBA_DISABLE_JIT is set: NumPy code runs in place of the compiled kernels, more slowly")
     with np.errstate(all="ignore"):  # as in kernels
         return function(*arguments)
 

@@ -16,12 +16,12 @@ from tensorgrad.arrays import memory
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.arrays.quiet import quiet
 from tensorgrad.errors import ShapeError, restate
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
     INLINE,
-    by_reference,
+    by_fallback,
     check_float,
     chunks_for,
     floats,
@@ -68,7 +68,7 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
         z = z if bias is None else _plus(z, bias)
         return pointwise.relu(z) if rectified else z
     if blas or not COMPILED:
-        z = _blas_product(a, b, bias) if COMPILED else by_reference(reference.product, a, b, bias)
+        z = _blas_product(a, b, bias) if COMPILED else by_fallback(fallback.product, a, b, bias)
         return pointwise.relu(z) if rectified else z
     dtype = a.dtype
     if b.dtype is not dtype or dtype not in KERNEL_FLOATS or (bias is not None and bias.dtype is not dtype):

@@ -13,11 +13,11 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
-from tensorgrad.kernels import reference
+from tensorgrad.kernels import fallback
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
     as_contiguous,
-    by_reference,
+    by_fallback,
     chunks_for,
     floats,
     kernel,
@@ -50,7 +50,7 @@ def max_forward(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
     plan = max_plan(x.shape, window)
     if not COMPILED:
         moves = window.kernel, window.stride, window.padding, window.dilation
-        return by_reference(partial(reference.max_forward, output_size=window.output), x, *moves)
+        return by_fallback(partial(fallback.max_forward, output_size=window.output), x, *moves)
     y, indices = memory.empty(plan.output, x.dtype), memory.empty(plan.output, INT32)
     if plan.table is None:
         run(_max_2x2_kernel, (x, y, indices), chunks_for(plan.planes, plan.work))
@@ -74,7 +74,7 @@ def scatter(g: np.ndarray, indices: np.ndarray, window: Window) -> np.ndarray:
     indices = checked_indices(op, g, indices, window, "y")
     if not COMPILED:
         check_strays(op, _outside(indices, size), indices, size)
-        return by_reference(reference.scatter, g, indices, size)
+        return by_fallback(fallback.scatter, g, indices, size)
     count, channels = g.shape[:2]
     x = memory.empty((count, channels, *size), g.dtype)
     chunks = chunks_for(count * channels, WORK * (x.size + g.size))
@@ -97,7 +97,7 @@ def gather(x: np.ndarray, indices: np.ndarray, window: Window) -> np.ndarray:
     indices = checked_indices(op, x, indices, window, "x")
     if not COMPILED:
         check_strays(op, _outside(indices, window.size), indices, window.size)
-        return by_reference(reference.gather, x, indices)
+        return by_fallback(fallback.gather, x, indices)
     y = memory.empty(indices.shape, x.dtype)
     chunks = chunks_for(x.shape[0] * x.shape[1], WORK * y.size)
     strays = memory.empty((chunks,), INT64)
@@ -121,12 +121,12 @@ def avg_forward(
     plan = _avg_plan("avg_pool2d", "x", x.shape, window, x.dtype, count_include_pad, divisor)
     if not COMPILED:
         forward = partial(
-            reference.avg_forward,
+            fallback.avg_forward,
             output_size=window.output,
             count_include_pad=count_include_pad,
             divisor_override=divisor,
         )
-        return by_reference(forward, x, window.kernel, window.stride, window.padding)
+        return by_fallback(forward, x, window.kernel, window.stride, window.padding)
     y = memory.empty(plan.output, x.dtype)
     run(_avg_kernel, (x, plan.divisors, y, plan.numbers), chunks_for(plan.planes, plan.work))
     return y
@@ -147,8 +147,8 @@ def avg_backward(
     (g,) = floats(op, "g", g)
     plan = _avg_plan(op, "y", g.shape, window, g.dtype, count_include_pad, divisor)
     if not COMPILED:
-        backward = partial(reference.avg_backward, count_include_pad=count_include_pad, divisor_override=divisor)
-        return by_reference(backward, g, window.size, window.kernel, window.stride, window.padding)
+        backward = partial(fallback.avg_backward, count_include_pad=count_include_pad, divisor_override=divisor)
+        return by_fallback(backward, g, window.size, window.kernel, window.stride, window.padding)
     x = memory.empty(plan.input, g.dtype)
     run(_avg_backward_kernel, (g, plan.divisors, x, plan.numbers), chunks_for(plan.planes, plan.work))
     return x

@@ -61,7 +61,7 @@ def total(
     if x.size <= FEW or math.prod([x.shape[a] for a in axes]) == 1:
         return _by_numpy(x, axes, keepdims, divisor, squares, dtype)
     if not kernels.dispatch.COMPILED:
-        return kernels.dispatch.by_reference(_by_numpy, x, axes, keepdims, divisor, squares, dtype)
+        return kernels.dispatch.by_fallback(_by_numpy, x, axes, keepdims, divisor, squares, dtype)
     z = _by_kernel(x.astype(FLOAT32) if x.dtype == FLOAT16 else x, axes, divisor, squares, dtype)
     return z.reshape([1 if a in axes else n for a, n in enumerate(x.shape)]) if keepdims else z
 

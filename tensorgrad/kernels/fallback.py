@@ -1,6 +1,7 @@
-"""The kernels in plain NumPy: a readable statement of what each computes; tests compare the kernels with it.
+"""The kernels in plain NumPy: what runs where numba may not compile, and gradients of weights that are infinite.
 
-Same arguments, same results, no numba. Where the order of a sum is free the last bits may differ.
+Same arguments, same results; the last bits may differ, since sums may be taken in another order. Tests hold these
+functions to definitions in plain loops (tests/definitions.py), and kernels to these functions.
 """
 
 from collections.abc import Sequence
