@@ -35,7 +35,7 @@ def draw(shape, dtype, seed=0, scale=3.0):
 
 
 def both(function, x, g):
-    """Value and gradient by kernel, and by twin in float64."""
+    """Value and gradient by kernel, and by reference in float64."""
     z, dx = evaluate(function, x), evaluate(f"{function} gradient", g, x)
     x, g = x.astype(np.float64), g.astype(np.float64)
     with np.errstate(all="ignore"):

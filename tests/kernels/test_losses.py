@@ -21,9 +21,9 @@ def test_kernels_compute_what_their_twins_state(shape, scale, dtype):
     x, y, g = draw(shape, dtype, scale)
     rtol = 1e-5 if dtype == np.float32 else 1e-12
     ours, expected = losses.cross_entropy(x, y), fallback.cross_entropy(x.astype(np.float64), y)
-    for result, twin in zip(ours, expected, strict=True):
+    for result, reference in zip(ours, expected, strict=True):
         assert result.dtype == dtype
-        np.testing.assert_allclose(result, twin, rtol=rtol, atol=rtol)
+        np.testing.assert_allclose(result, reference, rtol=rtol, atol=rtol)
     gradient = losses.cross_entropy_gradient(g, ours[1], y.astype(np.int16))
     np.testing.assert_allclose(gradient, fallback.cross_entropy_gradient(g, expected[1], y), rtol=rtol, atol=rtol)
 
@@ -34,8 +34,8 @@ def test_what_is_not_finite_reaches_its_row_alone_as_in_the_twin(value, dtype):
     x, y, _ = draw((4, 5), dtype)
     x[1, 2] = value
     with np.errstate(invalid="ignore"):
-        for result, twin in zip(losses.cross_entropy(x, y), fallback.cross_entropy(x, y), strict=True):
-            np.testing.assert_allclose(result, twin, rtol=1e-5)
+        for result, reference in zip(losses.cross_entropy(x, y), fallback.cross_entropy(x, y), strict=True):
+            np.testing.assert_allclose(result, reference, rtol=1e-5)
 
 
 @FLOATS

@@ -32,10 +32,10 @@ def test_kernels_compute_what_their_twins_state(shape, dtype):
     x, g, numbers = draw(shape, dtype)
     tolerance = 1e-5 if dtype == np.float32 else 1e-12
     exact = [a.astype(np.float64) for a in (x, g)], [a.astype(np.float64) for a in numbers]
-    for (result, twin), precise in zip(
+    for (result, reference), precise in zip(
         both(x, g, numbers), results(fallback, fallback.batch_norm_grad_input, *exact[0], exact[1]), strict=True
     ):
-        assert (result.shape, result.dtype) == (twin.shape, twin.dtype)
+        assert (result.shape, result.dtype) == (reference.shape, reference.dtype)
         np.testing.assert_allclose(result, precise, rtol=tolerance, atol=tolerance * max(1, np.abs(precise).max()))
 
 
@@ -55,8 +55,8 @@ def test_what_is_not_finite_stays_in_its_channel_as_in_the_twin(value, dtype):
     x[1, 2, 0, 0] = value
     g[0, 1, 3, 3] = value
     with np.errstate(invalid="ignore"):
-        for result, twin in both(x, g, numbers):
-            np.testing.assert_allclose(result, twin, rtol=1e-4, atol=1e-4)
+        for result, reference in both(x, g, numbers):
+            np.testing.assert_allclose(result, reference, rtol=1e-4, atol=1e-4)
 
 
 def test_any_layout_and_no_mixture_of_dtypes():
