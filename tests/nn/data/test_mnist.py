@@ -160,4 +160,4 @@ def test_the_real_mnist(train, counts):
     assert images.shape == (sum(counts), 1, 28, 28) and len(images) == (60_000 if train else 10_000)
     assert np.bincount(labels).tolist() == counts
     if train:
-        assert round(images.mean() / 255, 4) == mnist.MEAN and round(images.std() / 255, 4) == mnist.STD
+        assert round(images.mean() / 255, 4) == mnist_files.MEAN and round(images.std() / 255, 4) == mnist_files.STD
