@@ -24,6 +24,7 @@ FLOORS = [
     {"tensor"},
     {"creation", "transforms", "storage", "compiler"},
     {"nn", "viz", "__main__"},
+    {"optim", "utils", "vision"},
     {"examples", "benchmarks", "tools"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

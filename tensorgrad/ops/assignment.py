@@ -24,7 +24,7 @@ from tensorgrad.autograd.versions import Aliases, Place, begin_version, is_same_
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
 from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.indexing import SetItem, fitting, scattered
-from tensorgrad.ops.operands import TensorLike, as_tensor, astype
+from tensorgrad.ops.operands import Index, TensorLike, as_tensor, astype
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -78,14 +78,28 @@ class EmbedPart(Op):
         return apply(ReadPart, grad, place=self.place)
 
 
-def assign(t: Tensor, index: Any, value: TensorLike) -> None:
-    """t[index] = value, in the memory of t, with NumPy's casting and broadcasting.
+def assign(t: Tensor, index: Index, value: TensorLike) -> None:
+    """`t[index] = value` writes the memory, recorded or not, with NumPy's casting and broadcasting.
+
+    All tensors that share the memory change: views (`v = t[1:]`), other names, `t.detach()`. If recorded, gradients
+    are those of the new values, through each of these tensors. `t += v` and the other operators in place do the same.
 
     Raises:
         RangeError: an index out of range.
-        ShapeError: a value that doesn't broadcast to t[index].
+        ShapeError: a value that doesn't broadcast to `t[index]`.
         DTypeError: an index or a value of a wrong dtype.
-        ArgumentError, GraphError: as `_check` does.
+        ArgumentError: read-only memory, or a tensor whose elements overlap in memory (`broadcast_to`).
+        GraphError: while recording, t is a leaf that requires a gradient, or a view of one; or a gradient would be
+            lost, since t was detached from another tensor in the same memory.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
+    >>> h = x * 1.0
+    >>> v = h[1:]
+    >>> v *= 5.0
+    >>> h.sum().backward()
+    >>> h.tolist(), x.grad
+    ([1.0, 10.0, 15.0], tensor([1., 5., 5.]))
     """
     index, value, place = fitting("setitem", t, index, value)
     if isinstance(place, np.ndarray) and _is_already_there(t, place, value):

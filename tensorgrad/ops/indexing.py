@@ -14,7 +14,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, restate, restated
 from tensorgrad.formulas.symbolic import equal, equation, partial, words
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.operands import TensorLike, as_tensor, holds_tensors, loses_gradient, quiet
+from tensorgrad.ops.operands import Index, TensorLike, as_tensor, holds_tensors, loses_gradient, quiet
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -130,7 +130,7 @@ def normal_index(op: str, x: Tensor, index: Any) -> tuple:
     return tuple(parts)
 
 
-def getitem(x: TensorLike, index: Any) -> Tensor:
+def getitem(x: TensorLike, index: Index) -> Tensor:
     """x[index], NumPy's indexing: slices, ints, None, `...`, integer arrays, bool masks.
 
     Slices share memory with x. The gradients of repeated indices accumulate.

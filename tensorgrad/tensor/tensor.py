@@ -1,12 +1,11 @@
-"""Tensor, an array with a gradient. Each method is one call of an op; names are those of NumPy and PyTorch."""
+"""Tensor, an array with a gradient: what it holds, its gradient, and what it is for Python and NumPy."""
 
 from __future__ import annotations
 
 import dis
-import operator
 import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -17,17 +16,17 @@ from tensorgrad.autograd import engine, versions
 from tensorgrad.autograd.backward import backward, zero_grad
 from tensorgrad.autograd.engine import Hook, HookHandle, Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate, restated
-from tensorgrad.ops import assignment, indexing, joining, linear, operands, reductions, shapes, softmax as softmaxes
-from tensorgrad.ops.axes import Axes
-from tensorgrad.ops.elementwise import activations, arithmetic, comparison, transcendental as functions
-from tensorgrad.ops.operands import Index, TensorLike
+from tensorgrad.ops import operands, shapes
+from tensorgrad.ops.operands import TensorLike
 from tensorgrad.system.console import printable
+from tensorgrad.tensor.methods import Methods
+from tensorgrad.tensor.operators import InPlaceOperators, Operators
 
 T = TypeVar("T", bound="Tensor")
 
 
 @engine.results_are
-class Tensor(Variable):
+class Tensor(Operators, InPlaceOperators, Methods, Variable):
     """An array that records how it was computed, so that `backward()` can compute its gradient.
 
     Args:
@@ -208,10 +207,6 @@ class Tensor(Variable):
             observer.tensor_detached(self, tensor)
         return tensor
 
-    def clone(self) -> Tensor:
-        """A copy in memory of its own; gradients flow through it."""
-        return shapes.clone(self)
-
     # ------------------------------------------------------------------------------------------------------- conversion
 
     def numpy(self) -> np.ndarray:
@@ -329,332 +324,6 @@ class Tensor(Variable):
             problem = "this tensor was computed, and its graph can't be pickled"
             raise GraphError(restate("pickle", problem, fix=fix, tensor=self))
         return _rebuild, (type(self), self._data, self._requires_grad, self.name)
-
-    # -------------------------------------------------------------------------------------------------------- in place
-
-    def __setitem__(self, index: Index, value: TensorLike) -> None:
-        """`t[index] = value` writes the memory, recorded or not, with NumPy's casting and broadcasting.
-
-        All tensors that share the memory change: views (`v = t[1:]`), other names, `t.detach()`. If recorded, gradients
-        are those of the new values, through each of these tensors. `t += v` and the other operators in place do the
-        same.
-
-        Raises:
-            RangeError: an index out of range.
-            ShapeError: a value that doesn't broadcast to `t[index]`.
-            DTypeError: a value that isn't numeric.
-            ArgumentError: read-only memory, or a tensor whose elements overlap in memory (`broadcast_to`).
-            GraphError: while recording, t is a leaf that requires a gradient, or a view of one; or a gradient would be
-                lost, since t was detached from another tensor in the same memory.
-
-        >>> import tensorgrad as tg
-        >>> x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
-        >>> h = x * 1.0
-        >>> v = h[1:]
-        >>> v *= 5.0
-        >>> h.sum().backward()
-        >>> h.tolist(), x.grad
-        ([1.0, 10.0, 15.0], tensor([1., 5., 5.]))
-        """
-        assignment.assign(self, index, value)
-
-    def __iadd__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "add in place", arithmetic.add, self, other)
-
-    def __isub__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "subtract in place", arithmetic.subtract, self, other)
-
-    def __imul__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "multiply in place", arithmetic.multiply, self, other)
-
-    def __itruediv__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "divide in place", arithmetic.divide, self, other)
-
-    def __ifloordiv__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "floor_divide in place", arithmetic.floor_divide, self, other)
-
-    def __imod__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "remainder in place", arithmetic.remainder, self, other)
-
-    def __ipow__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "pow in place", arithmetic.pow, self, other)
-
-    def __imatmul__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "matmul in place", linear.matmul, self, other)
-
-    def __iand__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "& in place", operator.and_, self, other)
-
-    def __ior__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "| in place", operator.or_, self, other)
-
-    def __ixor__(self, other: TensorLike) -> Tensor:
-        return assignment.update(self, "^ in place", operator.xor, self, other)
-
-    # -------------------------------------------------------------------------------------------------------- operators
-
-    def __add__(self, other: TensorLike) -> Tensor:
-        return arithmetic.add(self, other)
-
-    def __radd__(self, other: TensorLike) -> Tensor:
-        return arithmetic.add(other, self)
-
-    def __sub__(self, other: TensorLike) -> Tensor:
-        return arithmetic.subtract(self, other)
-
-    def __rsub__(self, other: TensorLike) -> Tensor:
-        return arithmetic.subtract(other, self)
-
-    def __mul__(self, other: TensorLike) -> Tensor:
-        return arithmetic.multiply(self, other)
-
-    def __rmul__(self, other: TensorLike) -> Tensor:
-        return arithmetic.multiply(other, self)
-
-    def __truediv__(self, other: TensorLike) -> Tensor:
-        return arithmetic.divide(self, other)
-
-    def __rtruediv__(self, other: TensorLike) -> Tensor:
-        return arithmetic.divide(other, self)
-
-    def __floordiv__(self, other: TensorLike) -> Tensor:
-        return arithmetic.floor_divide(self, other)
-
-    def __rfloordiv__(self, other: TensorLike) -> Tensor:
-        return arithmetic.floor_divide(other, self)
-
-    def __mod__(self, other: TensorLike) -> Tensor:
-        return arithmetic.remainder(self, other)
-
-    def __rmod__(self, other: TensorLike) -> Tensor:
-        return arithmetic.remainder(other, self)
-
-    def __pow__(self, other: TensorLike) -> Tensor:
-        return arithmetic.pow(self, other)
-
-    def __rpow__(self, other: TensorLike) -> Tensor:
-        return arithmetic.pow(other, self)
-
-    def __matmul__(self, other: TensorLike) -> Tensor:
-        return linear.matmul(self, other)
-
-    def __rmatmul__(self, other: TensorLike) -> Tensor:
-        return linear.matmul(other, self)
-
-    def __neg__(self) -> Tensor:
-        return arithmetic.negative(self)
-
-    def __pos__(self) -> Tensor:
-        return self
-
-    def __abs__(self) -> Tensor:
-        return arithmetic.abs(self)
-
-    def __getitem__(self, index: Index) -> Tensor:
-        return indexing.getitem(self, index)
-
-    def __eq__(self, other: Any) -> Tensor:  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
-
-    def __ne__(self, other: Any) -> Tensor:  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)
-
-    __hash__ = object.__hash__
-
-    def __lt__(self, other: TensorLike) -> Tensor:
-        return comparison.less(self, other)
-
-    def __le__(self, other: TensorLike) -> Tensor:
-        return comparison.less_equal(self, other)
-
-    def __gt__(self, other: TensorLike) -> Tensor:
-        return comparison.greater(self, other)
-
-    def __ge__(self, other: TensorLike) -> Tensor:
-        return comparison.greater_equal(self, other)
-
-    def __and__(self, other: TensorLike) -> Tensor:
-        return comparison.bitwise_and(self, other)
-
-    def __rand__(self, other: TensorLike) -> Tensor:
-        return comparison.bitwise_and(other, self)
-
-    def __or__(self, other: TensorLike) -> Tensor:
-        return comparison.bitwise_or(self, other)
-
-    def __ror__(self, other: TensorLike) -> Tensor:
-        return comparison.bitwise_or(other, self)
-
-    def __xor__(self, other: TensorLike) -> Tensor:
-        return comparison.bitwise_xor(self, other)
-
-    def __rxor__(self, other: TensorLike) -> Tensor:
-        return comparison.bitwise_xor(other, self)
-
-    def __invert__(self) -> Tensor:
-        return comparison.bitwise_not(self)
-
-    # ---------------------------------------------------------------------------------------------------------- methods
-
-    def astype(self, dtype: DTypeLike) -> Tensor:
-        """The values in another dtype; gradients flow between float dtypes."""
-        return operands.astype(self, dtype)
-
-    def pow(self, exponent: TensorLike) -> Tensor:
-        """zᵢ = xᵢ^exponent."""
-        return arithmetic.pow(self, exponent)
-
-    def square(self) -> Tensor:
-        """z = x²."""
-        return arithmetic.square(self)
-
-    def abs(self) -> Tensor:
-        """z = |x|."""
-        return arithmetic.abs(self)
-
-    def sign(self) -> Tensor:
-        """z = −1, 0 or 1."""
-        return arithmetic.sign(self)
-
-    def clip(self, low: TensorLike | None = None, high: TensorLike | None = None) -> Tensor:
-        """z = min(max(x, low), high)."""
-        return arithmetic.clip(self, low, high)
-
-    def exp(self) -> Tensor:
-        """z = eˣ."""
-        return functions.exp(self)
-
-    def log(self) -> Tensor:
-        """z = ln x."""
-        return functions.log(self)
-
-    def sqrt(self) -> Tensor:
-        """z = √x."""
-        return functions.sqrt(self)
-
-    def sin(self) -> Tensor:
-        """z = sin x."""
-        return functions.sin(self)
-
-    def cos(self) -> Tensor:
-        """z = cos x."""
-        return functions.cos(self)
-
-    def tanh(self) -> Tensor:
-        """z = tanh x."""
-        return functions.tanh(self)
-
-    def relu(self) -> Tensor:
-        """z = max(x, 0)."""
-        return activations.relu(self)
-
-    def sigmoid(self) -> Tensor:
-        """z = 1 / (1 + e⁻ˣ)."""
-        return activations.sigmoid(self)
-
-    def softmax(self, axis: int = -1) -> Tensor:
-        """zᵢ = e^xᵢ / Σⱼ e^xⱼ along the axis."""
-        return softmaxes.softmax(self, axis)
-
-    def log_softmax(self, axis: int = -1) -> Tensor:
-        """The logarithm of softmax along the axis."""
-        return softmaxes.log_softmax(self, axis)
-
-    def sum(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """z = Σ x over the axes."""
-        return reductions.sum(self, axis, keepdims)
-
-    def mean(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """z = 1/n Σ x over the axes."""
-        return reductions.mean(self, axis, keepdims)
-
-    def var(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-        """z = Σ (x − mean)² / (n − ddof) over the axes."""
-        return reductions.var(self, axis, ddof, keepdims)
-
-    def std(self, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-        """z = √var over the axes."""
-        return reductions.std(self, axis, ddof, keepdims)
-
-    def max(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """The largest element over the axes."""
-        return reductions.max(self, axis, keepdims)
-
-    def min(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """The smallest element over the axes."""
-        return reductions.min(self, axis, keepdims)
-
-    def prod(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """z = Π x over the axes."""
-        return reductions.prod(self, axis, keepdims)
-
-    def logsumexp(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """z = ln Σ eˣ over the axes."""
-        return reductions.logsumexp(self, axis, keepdims)
-
-    def all(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """Whether all elements over the axes are true (not 0)."""
-        return reductions.all(self, axis, keepdims)
-
-    def any(self, axis: Axes = None, keepdims: bool = False) -> Tensor:
-        """Whether some element over the axes is true (not 0)."""
-        return reductions.any(self, axis, keepdims)
-
-    def cumsum(self, axis: int | None = -1) -> Tensor:
-        """zₖ = x₀ + … + xₖ along the axis; along the flattened tensor for None."""
-        return reductions.cumsum(self, axis)
-
-    def argmax(self, axis: int | None = None) -> Tensor:
-        """The position of the first maximum."""
-        return reductions.argmax(self, axis)
-
-    def argmin(self, axis: int | None = None) -> Tensor:
-        """The position of the first minimum."""
-        return reductions.argmin(self, axis)
-
-    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
-        """The elements in another shape; one size may be −1."""
-        return shapes.reshape(self, *shape)
-
-    def flatten(self, start_dim: int = 0, end_dim: int = -1) -> Tensor:
-        """Merge the axes from start_dim to end_dim."""
-        return shapes.flatten(self, start_dim, end_dim)
-
-    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
-        """The axes in another order; reversed by default."""
-        return shapes.transpose(self, *axes)
-
-    def permute(self, *axes: int | Sequence[int]) -> Tensor:
-        """PyTorch's name for `transpose`."""
-        return shapes.transpose(self, *axes)
-
-    def swapaxes(self, a: int, b: int) -> Tensor:
-        """Two axes exchanged."""
-        return shapes.swapaxes(self, a, b)
-
-    def broadcast_to(self, shape: int | Sequence[int]) -> Tensor:
-        """Repeated to `shape` by NumPy's rule."""
-        return shapes.broadcast_to(self, shape)
-
-    def expand(self, *shape: int | Sequence[int]) -> Tensor:
-        """Repeated to `shape`; −1 keeps a size, as in PyTorch."""
-        return shapes.expand(self, *shape)
-
-    def squeeze(self, axis: int | Sequence[int] | None = None) -> Tensor:
-        """Remove the axes of length 1."""
-        return shapes.squeeze(self, axis)
-
-    def unsqueeze(self, axis: int | Sequence[int]) -> Tensor:
-        """Insert new axes of length 1."""
-        return shapes.unsqueeze(self, axis)
-
-    def flip(self, axis: int | Sequence[int] | None = None) -> Tensor:
-        """The elements reversed along the axes."""
-        return shapes.flip(self, axis)
-
-    def split(self, sizes: int | Sequence[int], axis: int = 0) -> tuple[Tensor, ...]:
-        """Split along an axis into parts of `sizes`."""
-        return joining.split(self, sizes, axis)
 
 
 def _assigned() -> bool:
