@@ -16,8 +16,8 @@ demo: $(VENV)/ready ## draw the chain rule on one neuron; train a CNN on real di
 test: $(VENV)/ready ## every test that needs no PyTorch
 	$(VENV)/bin/python -m pytest $(SHARED)
 
-test-oracle: $(ORACLE)/ready ## the same, and the comparisons with PyTorch
-	$(ORACLE)/bin/python -m pytest $(SHARED)
+test-oracle: $(ORACLE)/ready ## the comparisons with PyTorch
+	$(ORACLE)/bin/python -m pytest $(SHARED) -m oracle
 
 bench: $(BENCH)/ready ## tensorgrad beside PyTorch and other peers: out/bench.json; QUICK=1 for two minutes of it
 	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick)
@@ -43,7 +43,7 @@ $(VENV)/ready: pyproject.toml
 
 $(ORACLE)/ready: pyproject.toml
 	$(PYTHON) -m venv $(ORACLE)
-	$(ORACLE)/bin/python -m pip install --quiet torch==2.13.0
+	$(ORACLE)/bin/python -m pip install --quiet torch==2.13.0 expecttest
 	$(ORACLE)/bin/python -m pip install --quiet -e '.[dev]'
 	touch $@
 

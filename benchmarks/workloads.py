@@ -40,6 +40,20 @@ CONVOLUTIONS = (
 PARTS = {"forward": 1, "input gradient": 1, "weight gradient": 1, "with both": 3}
 BATCH = 64
 
+# Layers by their class in PyTorch: (what it is, class, arguments, options, shape of the input).
+MODULES: tuple[tuple[str, str, tuple, dict[str, Any], tuple[int, ...]], ...] = (
+    ("transposed 4×4 64→32@16", "ConvTranspose2d", (64, 32, 4), {"stride": 2, "padding": 1}, (16, 64, 16, 16)),
+    ("depthwise 3×3 64@32", "Conv2d", (64, 64, 3), {"padding": 1, "groups": 64}, (16, 64, 32, 32)),
+    ("conv 3×3×3 16→32@8×16×16", "Conv3d", (16, 32, 3), {"padding": 1}, (4, 16, 8, 16, 16)),
+    ("max pool 2×2×2 16@8×32×32", "MaxPool3d", (2,), {}, (4, 16, 8, 32, 32)),
+    ("adaptive max pool 7×7 32@30", "AdaptiveMaxPool2d", (7,), {}, (16, 32, 30, 30)),
+    ("reflection pad 32@28", "ReflectionPad2d", (2,), {}, (16, 32, 28, 28)),
+    ("bilinear ×2 32@28", "Upsample", (), {"scale_factor": 2, "mode": "bilinear"}, (16, 32, 28, 28)),
+    ("bicubic ×2 32@28", "Upsample", (), {"scale_factor": 2, "mode": "bicubic"}, (16, 32, 28, 28)),
+    ("patches 3×3 32@28", "Unfold", (3,), {"padding": 1}, (16, 32, 28, 28)),
+    ("pixel shuffle 32@28", "PixelShuffle", (2,), {}, (16, 32, 28, 28)),
+)
+
 
 @dataclass(frozen=True)
 class Case:
@@ -76,6 +90,9 @@ def kernels() -> Iterator[Case]:
             params = {**shapes, "part": part}
             yield Case("kernels", conv_name(c, k, side, size), part, "conv", params, flops * times)
     yield from _layers()
+    for name, module, arguments, options, x in MODULES:
+        params = {"name": module, "arguments": arguments, "options": options, "x": x}
+        yield Case("kernels", name, "and backward", "module", params)
     for name in ("sgd", "adam"):
         params = {"network": MNIST, "rule": name}
         yield Case("kernels", f"{name} of the MNIST CNN", "update", "update", params)

@@ -13,6 +13,7 @@ import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 
 import tensorgrad as tg
+import tensorgrad.nn.functional as F
 from tensorgrad import nn
 from tensorgrad.nn.data import DataLoader, TensorDataset
 
@@ -24,7 +25,7 @@ def numbers(x: tg.Tensor) -> str:
 
 
 def parameters(layer: nn.Module) -> int:
-    return sum(parameter.size for parameter in layer.parameters())
+    return sum(parameter.numel() for parameter in layer.parameters())
 
 
 # A 1-D image: one channel of ten pixels, 1 where there is light. Three stars stand together; a satellite is alone.
@@ -58,7 +59,7 @@ print(f"Padded, ReLU leaves one pixel, row {row}, column {column}: the dot on th
 # Max pooling asks: was anything detected in this area? It has no weights.
 areas = tg.max_pool2d(dots, 3, stride=1)
 print("Max pooling, size 3 and stride 1:\n", areas.numpy()[0])
-quarters = tg.max_pool2d(tg.pad(dots, ((0, 0), (0, 1), (0, 1))), 3, stride=3)
+quarters = tg.max_pool2d(F.pad(dots, (0, 1, 0, 1)), 3, stride=3)
 print("Size 3 and stride 3, over a 6×6 map:\n", quarters.numpy()[0])
 
 # A colour image is a tensor, depth × height × width here, and so is each filter. A bank of filters stacks its outputs.
@@ -81,7 +82,7 @@ print("\nA typical network:", nn.summary(network, (1, 3, 32, 32)), sep="\n")
 # Now nobody sets the weights: the filter is learned, from skies in which the satellites are marked.
 tg.manual_seed(0)
 skies = (tg.rand(1000, 1, 10) < 0.4).astype("float32")
-around = tg.pad(skies, ((0, 0), (0, 0), (1, 1)))
+around = F.pad(skies, (1, 1))
 marks = skies * (1 - around[:, :, :-2]) * (1 - around[:, :, 2:])  # a light, none before it, none behind it
 learner = nn.Conv1d(1, 1, 3, padding=1)
 before = learner.weight.numpy().ravel().copy()

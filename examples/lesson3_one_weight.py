@@ -111,7 +111,7 @@ tg.viz.cost_curve(cost, layer2.weight, (0, 1), low=-4, high=7, tangents=(6.0, 2.
 
 sgd = nn.optim.SGD(model.parameters(), lr=2.0)
 history = nn.fit(model, [(points, labels)], loss=nn.cross_entropy, optimizer=sgd, epochs=200, progress=False)
-print(f"All {sum(p.size for p in model.parameters())} parameters go down together: the cost falls to", end=" ")
+print(f"All {sum(p.numel() for p in model.parameters())} parameters go down together: the cost falls to", end=" ")
 print(f"{history['loss'][-1]:.4f}, and {history['accuracy'][-1]:.0%} of the points are told apart.\n")
 right.plot(history["loss"], color="#0072B2", linewidth=2)
 
@@ -123,7 +123,7 @@ figure.savefig(OUT / "lesson3_one_weight.png", dpi=150)
 # 6. Using the network: forward alone.
 
 with tg.no_grad():
-    prediction = model(tg.tensor([[1.0, 0.5]])).softmax()
+    prediction = model(tg.tensor([[1.0, 0.5]])).softmax(dim=1)
 print(f"For the point (1, 0.5) the network says: kind 0 with {prediction[0, 0].item():.1%}.")
 try:
     tg.viz.graph(prediction)

@@ -119,8 +119,8 @@ def split(dataset: Dataset, labels: np.ndarray, share: float, seed: int) -> tupl
     """The rest, and a random share of each class."""
     rng = np.random.default_rng(seed)
     members = [rng.permutation(np.flatnonzero(labels == label)) for label in np.unique(labels)]
-    aside = np.concatenate([indices[: round(share * len(indices))] for indices in members])
-    return Subset(dataset, np.setdiff1d(np.arange(len(labels)), aside)), Subset(dataset, np.sort(aside))
+    held_out = np.concatenate([indices[: round(share * len(indices))] for indices in members])
+    return Subset(dataset, np.setdiff1d(np.arange(len(labels)), held_out)), Subset(dataset, np.sort(held_out))
 
 
 def labels_of(dataset: Dataset) -> np.ndarray:

@@ -36,15 +36,15 @@ def main() -> None:
 def count_parameters() -> None:
     image = tg.rand(1, 3, 32, 32)
     maps = nn.Conv2d(3, 6, kernel_size=5)(image)
-    dense = nn.Linear(image.size, maps.size, bias=False)
-    print(f"A 32×32×3 image has {image.size:,} numbers; six 5×5 filters turn it into {maps.size:,}.")
+    dense = nn.Linear(image.numel(), maps.numel(), bias=False)
+    print(f"A 32×32×3 image has {image.numel():,} numbers; six 5×5 filters turn it into {maps.numel():,}.")
     print(f"A fully connected layer between them needs {parameters(dense):,} weights,")
     print(f"six filters of one channel {parameters(nn.Conv2d(1, 6, 5))} parameters, biases included,")
     print(f"and six filters of three channels {parameters(nn.Conv2d(3, 6, 5))}.\n")
 
 
 def parameters(layer: nn.Module) -> int:
-    return sum(p.size for p in layer.parameters())
+    return sum(p.numel() for p in layer.parameters())
 
 
 def show_connections(path: Path) -> Path:

@@ -60,7 +60,7 @@ def cnn(size: int) -> nn.Sequential:
 
 
 def count(model: nn.Module) -> int:
-    return sum(parameter.size for parameter in model.parameters())
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def main() -> None:
@@ -77,7 +77,7 @@ def main() -> None:
     tested = DataLoader(test, batch_size=500)
     size = train[0][0].shape[-1]
 
-    model, twin = sigmoid_network(size * size), sigmoid_network(size * size)
+    model, other = sigmoid_network(size * size), sigmoid_network(size * size)
     print(f"The network {size * size} → 16 → 16 → 10 has {count(model):,} weights and biases.")
     images, labels = (tg.tensor(array) for array in test.batch(range(min(2000, len(test)))))
     mess = nn.predict(model, images[:5])
@@ -87,7 +87,7 @@ def main() -> None:
     print(f"Gradient descent, on {batch_size} digits at a time:")
     history, path = descend(model, DataLoader(train, batch_size, shuffle=True), tested, options.epochs)
     print("\nThe same network from another random start:")
-    _, other_path = descend(twin, DataLoader(train, batch_size, shuffle=True), tested, options.epochs)
+    _, other_path = descend(other, DataLoader(train, batch_size, shuffle=True), tested, options.epochs)
     print("\nA CNN on the same digits:")
     rival = cnn(size)
     rival_history = train_cnn(rival, DataLoader(train, 2 * batch_size, shuffle=True), tested, options.cnn_epochs)
@@ -120,7 +120,7 @@ def look_at_gradient(model: nn.Module, images: tg.Tensor, labels: tg.Tensor) -> 
     """∇C, the vector of every partial derivative: how much the cost answers to each weight and bias."""
     cost = squared_error(model(images), labels)
     cost.backward()
-    gradient = tg.concatenate([parameter.grad.flatten() for parameter in model.parameters()]).numpy()
+    gradient = tg.cat([parameter.grad.flatten() for parameter in model.parameters()]).numpy()
     ratio = abs(gradient).max() / np.median(abs(gradient))
     print(
         f"The cost is {cost.item():.3f}, and its gradient ∇C a vector of {len(gradient):,} numbers, one per parameter;"

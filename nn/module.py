@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
-import numpy as np
-
-from tensorgrad.arrays.dtypes import DTypeLike, check_device, is_device, is_float
 from tensorgrad.autograd.backward import zero_grad
-from tensorgrad.autograd.engine import HookHandle, mode, no_grad, observers, reconfigured, scope
-from tensorgrad.autograd.versions import leave
+from tensorgrad.autograd.engine import mode, no_grad, reconfigured, scope
 from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.nn.conversion import Converts
+from tensorgrad.nn.hooks import HasHooks
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.state import LoadResult, match
+from tensorgrad.nn.tree import HasTree
 from tensorgrad.ops.operands import TensorLike, as_tensor
 from tensorgrad.system.console import printable
 from tensorgrad.tensor import Tensor
@@ -30,10 +28,7 @@ class _HasForward(Protocol[P, R]):
     def forward(self, *inputs: P.args, **kwargs: P.kwargs) -> R: ...
 
 
-NO_HOOKS: Mapping[int, Callable[..., Any]] = MappingProxyType({})
-
-
-class Module:
+class Module(HasHooks, HasTree, Converts):
     """The base class of networks and layers: a subclass assigns its layers as attributes and defines `forward`.
 
     The type of an attribute decides what it is: a `Parameter` is a parameter, a `Module` is a child. Everything else is
@@ -69,9 +64,7 @@ class Module:
     training: bool = True
     _path: str = ""
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state dict
-    _forward_hooks: Mapping[int, Callable[..., Any]] = NO_HOOKS
-    _forward_pre_hooks: Mapping[int, Callable[..., Any]] = NO_HOOKS
-    _told = frozenset(("_buffers", "_forward_hooks", "_forward_pre_hooks"))
+    _told = frozenset(("_buffers", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"))
     """Every change of these calls `reconfigured()`, like changes of other attributes: compiled functions rely on it."""
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
@@ -87,29 +80,16 @@ class Module:
 
         def __call__(self, *inputs: Any, **kwargs: Any) -> Any:
             """Run the hooks and `forward`."""
-            if self._forward_hooks or self._forward_pre_hooks or mode.observers:
+            if (
+                self._forward_hooks
+                or self._forward_pre_hooks
+                or mode.observers
+                or self._backward_hooks
+                or self._backward_pre_hooks
+            ):
                 with scope(self._path, type(self).__name__, self):
                     return self._call_with_hooks(inputs, kwargs)
             return self.forward(*inputs, **kwargs)
-
-    def _call_with_hooks(self, inputs: tuple, kwargs: dict[str, Any]) -> Any:
-        if self._forward_hooks or self._forward_pre_hooks:
-            for observer in observers():
-                observer.engine_bypassed(f"a hook of {type(self).__name__}", None)
-        inputs = self._run_pre_hooks(inputs)
-        output = self.forward(*inputs, **kwargs)
-        for hook in tuple(self._forward_hooks.values()):
-            changed = hook(self, inputs, output)
-            if changed is not None:
-                output = changed
-        return output
-
-    def _run_pre_hooks(self, inputs: tuple) -> tuple:
-        for hook in tuple(self._forward_pre_hooks.values()):
-            changed = hook(self, inputs)
-            if changed is not None:
-                inputs = changed if isinstance(changed, tuple) else (changed,)
-        return inputs
 
     # ------------------------------------------------------------------------------------------------------- attributes
 
@@ -347,82 +327,33 @@ class Module:
         """Clear the gradients of all parameters: None, or zeros with `set_to_none=False`."""
         zero_grad(list(self.parameters()), set_to_none)
 
-    def to(self, *where: Any, dtype: DTypeLike = None, device: Any = None, non_blocking: bool = False) -> Self:
-        """Convert the float parameters and buffers, and gradients that exist, to another float dtype, in place.
-
-        Args:
-            where: a float dtype, a device, or both. The only device is "cpu", accepted so that PyTorch scripts run.
-            dtype: the dtype, by name.
-            device: the device, by name.
-            non_blocking: accepted and ignored, as PyTorch scripts pass it.
-
-        Raises:
-            DTypeError: a dtype other than a float.
-            ArgumentError: a device other than the CPU.
-
-        >>> import tensorgrad as tg
-        >>> tg.nn.Linear(2, 1).to("cpu", "float64").weight.dtype
-        dtype('float64')
-        """
-        dtypes = [dtype] if dtype is not None else []
-        for target in where if device is None else (*where, device):
-            if is_device(target) or target is device:
-                check_device("to", target)
-            else:
-                dtypes.append(target)
-        for wanted in dtypes:
-            self._convert(_float_dtype(wanted))
-        return self
-
-    def _convert(self, dtype: np.dtype) -> None:
-        for tensor in (*self.parameters(), *self.buffers()):
-            if is_float(tensor.dtype) and tensor.dtype != dtype:
-                # `tensor.data = array` refuses another dtype; a new Tensor would be unknown to optimizers.
-                for observer in observers():
-                    observer.engine_bypassed("Module.to()", tensor)
-                leave(tensor)
-                tensor._data = tensor._data.astype(dtype)
-                reconfigured()
-                tensor.grad = None if tensor.grad is None else tensor.grad.detach().astype(dtype)
-
-    # ------------------------------------------------------------------------------------------------------------ hooks
-
-    def register_forward_pre_hook(self, hook: Callable[[Module, tuple], Any]) -> HookHandle:
-        """Call `hook(module, inputs)` before each `forward`; a result other than None replaces the inputs."""
-        return self._hooked("_forward_pre_hooks", hook)
-
-    def register_forward_hook(self, hook: Callable[[Module, tuple, Any], Any]) -> HookHandle:
-        """Call `hook(module, inputs, output)` after each `forward`; a result other than None replaces the output.
-
-        >>> import tensorgrad as tg
-        >>> layer = tg.nn.Linear(2, 3)
-        >>> handle = layer.register_forward_hook(lambda module, inputs, output: print(output.shape))
-        >>> _ = layer(tg.zeros(5, 2))
-        (5, 3)
-        >>> handle.remove()
-        """
-        return self._hooked("_forward_hooks", hook)
-
-    def _hooked(self, kind: str, hook: Callable[..., Any]) -> HookHandle:
-        if getattr(self, kind) is NO_HOOKS:
-            setattr(self, kind, {})
-        return HookHandle(getattr(self, kind), hook)
-
     # ------------------------------------------------------------------------------------------------------------ state
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def state_dict(
+        self, *, destination: dict[str, Tensor] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Tensor]:
         """Every parameter and persistent buffer by its path, with PyTorch's names, order and layouts.
 
         The tensors are detached from any graph but share memory with the module: `clone()` them to keep their values.
-        """
-        return {name: tensor.detach() for name, tensor in self._state().items()}
 
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> LoadResult:
+        Args:
+            destination: a dict to add the entries to; a new one if None.
+            prefix: what the paths begin with, "encoder." for example.
+            keep_vars: give the parameters themselves instead of detached tensors.
+        """
+        found = {} if destination is None else destination
+        for name, tensor in self._state().items():
+            found[prefix + name] = tensor if keep_vars else tensor.detach()
+        return found
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True, assign: bool = False) -> LoadResult:
         """Copy the values of a state dict, tensors or arrays by path, into the parameters and buffers.
 
         Args:
             state: the result of `state_dict()` of such a module, or PyTorch's state dict as arrays.
             strict: require that the names match one to one.
+            assign: make parameters and buffers of the given values, in their dtypes, instead of copying the values
+                into those that are there. An optimizer made before keeps the old ones.
 
         Returns:
             The names that are missing and unexpected; it prints as `<All keys matched successfully>` if none are.
@@ -437,7 +368,19 @@ class Module:
         >>> b.load_state_dict(a.state_dict())
         <All keys matched successfully>
         """
+        if assign:
+            return self._assign_state(state, strict)
         return self.prepare_state_dict(state, strict)()
+
+    def _assign_state(self, state: Mapping[str, Any], strict: bool) -> LoadResult:
+        result = self.prepare_state_dict(state, strict)()  # checks; the values are the same afterwards
+        for path, own in self._state().items():
+            if path in state:
+                parent, _, name = path.rpartition(".")
+                value = as_tensor(state[path]).detach()
+                new = Parameter(value, own.requires_grad) if isinstance(own, Parameter) else value
+                setattr(self.get_submodule(parent), name, new)
+        return result
 
     def prepare_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Callable[[], LoadResult]:
         """Check a state dict without changing anything; return a function that loads it and can't fail.
@@ -476,14 +419,6 @@ class Module:
         lines = ([extra] if extra else []) + children
         text = "\n  ".join([f"{type(self).__name__}(", *(line.replace("\n", "\n  ") for line in lines)]) + "\n)"
         return printable(text)
-
-
-def _float_dtype(dtype: DTypeLike) -> np.dtype:
-    with suppress(TypeError):
-        found = np.dtype(dtype)
-        if is_float(found):
-            return found
-    raise DTypeError(restate("to", "dtype must be a float dtype: float32, float64 or float16", dtype=dtype))
 
 
 def _join(path: str, name: str) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tensorgrad.arrays.dtypes import DTypeLike
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.arrays.dtypes import DTypeLike, as_dtype, check_device, default_float, is_float
+from tensorgrad.errors import DTypeError, restate, restated
 from tensorgrad.ops.operands import TensorLike, detached
 from tensorgrad.tensor import Tensor
 
@@ -30,3 +35,24 @@ class Parameter(Tensor):
         self, data: TensorLike, requires_grad: bool = True, *, dtype: DTypeLike = None, name: str | None = None
     ) -> None:
         super().__init__(detached("Parameter", data), requires_grad, dtype=dtype, name=name)
+
+
+def new_parameter(call: str, shape: tuple[int, ...], device: Any = None, dtype: DTypeLike = None) -> Parameter:
+    """A parameter of zeros for the layer `call` to initialize; `device` and `dtype` are the layer's arguments.
+
+    Raises:
+        ArgumentError: a device other than the CPU, or sizes that no memory holds.
+        DTypeError: a dtype other than a float.
+    """
+    return Parameter(new_state(call, shape, device, dtype))
+
+
+def new_state(call: str, shape: tuple[int, ...], device: Any = None, dtype: DTypeLike = None) -> np.ndarray:
+    """An array of zeros for a parameter or buffer of the layer `call`; arguments and errors as in `new_parameter`."""
+    if device is not None:
+        check_device(call, device)
+    wanted = default_float() if dtype is None else as_dtype(call, dtype)
+    if not is_float(wanted):
+        raise DTypeError(restate(call, f"dtype must be a float dtype, got {wanted}", dtype=dtype))
+    with restated(call, shape=shape):
+        return np.zeros(shape, wanted)

@@ -147,7 +147,7 @@ def summary(model: Module, input: Sequence[int] | TensorLike) -> Summary:
         own = [p for _, p in module.named_parameters(recurse=False) if p not in counted]
         counted.update(own)
         depth = path.count(".") + 1 if path else 0
-        sizes = sum(p.size for p in own), sum(p.size for p in own if p.requires_grad)
+        sizes = sum(p.numel() for p in own), sum(p.numel() for p in own if p.requires_grad)
         rows.append(Row(path, type(module).__name__, depth, outputs.get(module), *sizes, activations.get(module, 0)))
     return Summary(
         rows=tuple(rows),

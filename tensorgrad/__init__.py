@@ -9,10 +9,18 @@ from typing import TYPE_CHECKING
 
 import numpy as _np
 
+from tensorgrad import cuda as cuda, func as func, linalg as linalg, special as special, unknown_names as _unknown_names
+from tensorgrad.arrays.devices import device as device
+from tensorgrad.arrays.dtypes import default_float as get_default_dtype, set_default_dtype as set_default_dtype
 from tensorgrad.arrays.memory import empty_cache as empty_cache
-from tensorgrad.arrays.random import default_generator as default_generator, manual_seed as manual_seed
+from tensorgrad.arrays.random import (
+    default_generator as default_generator,
+    initial_seed as initial_seed,
+    manual_seed as manual_seed,
+)
 from tensorgrad.autograd.engine import (
     enable_grad as enable_grad,
+    inference_mode as inference_mode,
     is_grad_enabled as is_grad_enabled,
     no_grad as no_grad,
     observe as observe,
@@ -43,32 +51,74 @@ from tensorgrad.errors import (
     RangeError as RangeError,
     ShapeError as ShapeError,
     TensorgradError as TensorgradError,
+    UnknownNameError as UnknownNameError,
 )
-from tensorgrad.interop import (
-    from_dlpack as from_dlpack,
-    from_numpy as from_numpy,
-)
+from tensorgrad.interop import from_dlpack as from_dlpack, from_numpy as from_numpy
 from tensorgrad.ops.convolution import *
 from tensorgrad.ops.dropout import *
 from tensorgrad.ops.elementwise.activations import *
+from tensorgrad.ops.elementwise.angles import *
 from tensorgrad.ops.elementwise.arithmetic import *
+from tensorgrad.ops.elementwise.closeness import *
 from tensorgrad.ops.elementwise.comparison import *
+from tensorgrad.ops.elementwise.floating import *
+from tensorgrad.ops.elementwise.logarithms import *
+from tensorgrad.ops.elementwise.piecewise import *
+from tensorgrad.ops.elementwise.rounding import *
+from tensorgrad.ops.elementwise.smooth import *
+from tensorgrad.ops.elementwise.special import *
 from tensorgrad.ops.elementwise.transcendental import *
+from tensorgrad.ops.images.shuffling import *
+from tensorgrad.ops.images.transposed import *
 from tensorgrad.ops.indexing import *
 from tensorgrad.ops.joining import *
+from tensorgrad.ops.layers.bilinear import *
+from tensorgrad.ops.layers.dropout import *
+from tensorgrad.ops.layers.embedding import *
+from tensorgrad.ops.layers.normalization import *
+from tensorgrad.ops.layout.diagonals import *
+from tensorgrad.ops.layout.differences import *
+from tensorgrad.ops.layout.properties import *
+from tensorgrad.ops.layout.repeats import *
+from tensorgrad.ops.layout.stacking import *
+from tensorgrad.ops.layout.views import *
+from tensorgrad.ops.linalg.determinants import *
+from tensorgrad.ops.linalg.equations import inverse as inverse
+from tensorgrad.ops.linalg.least_squares import pinverse as pinverse
+from tensorgrad.ops.linalg.norms import dist as dist, renorm as renorm
+from tensorgrad.ops.linalg.older import *
+from tensorgrad.ops.linalg.products import *
 from tensorgrad.ops.linear import *
 from tensorgrad.ops.normalization import *
 from tensorgrad.ops.operands import *
+from tensorgrad.ops.ordering.quantiles import *
+from tensorgrad.ops.ordering.searching import *
+from tensorgrad.ops.ordering.sorting import *
 from tensorgrad.ops.pooling import *
+from tensorgrad.ops.products.contractions import *
+from tensorgrad.ops.products.distances import *
+from tensorgrad.ops.products.norms import *
+from tensorgrad.ops.reduce.dispersion import *
+from tensorgrad.ops.reduce.extremes import *
 from tensorgrad.ops.reductions import *
+from tensorgrad.ops.sampling.filled import *
+from tensorgrad.ops.sampling.generator import (
+    Generator as Generator,
+    get_rng_state as get_rng_state,
+    seed as seed,
+    set_rng_state as set_rng_state,
+)
+from tensorgrad.ops.sampling.samples import *
+from tensorgrad.ops.selection.masks import *
+from tensorgrad.ops.selection.parts import *
+from tensorgrad.ops.selection.scatter import *
+from tensorgrad.ops.selection.select import *  # type: ignore[assignment]  # its where takes the condition alone too
 from tensorgrad.ops.shapes import *
 from tensorgrad.ops.softmax import *
-from tensorgrad.storage import (
-    StorageError as StorageError,
-    load as load,
-    load_metadata as load_metadata,
-    save as save,
-)
+from tensorgrad.ops.statistics.cumulative import *
+from tensorgrad.ops.statistics.moments import *
+from tensorgrad.spacing import logspace as logspace
+from tensorgrad.storage import StorageError as StorageError, load as load, load_metadata as load_metadata, save as save
 from tensorgrad.system.forks import imported as _imported
 from tensorgrad.tensor import Tensor as Tensor
 from tensorgrad.transforms import (
@@ -82,17 +132,23 @@ from tensorgrad.transforms import (
 )
 
 __version__ = "0.1.0"
-
 float16, float32, float64 = (_np.dtype(t) for t in (_np.float16, _np.float32, _np.float64))
-int32, int64, uint8 = (_np.dtype(t) for t in (_np.int32, _np.int64, _np.uint8))
-bool_ = _np.dtype(_np.bool_)
+int8, int16, int32, int64 = (_np.dtype(t) for t in (_np.int8, _np.int16, _np.int32, _np.int64))
+uint8, uint16, uint32, uint64 = (_np.dtype(t) for t in (_np.uint8, _np.uint16, _np.uint32, _np.uint64))
+bool_ = bool = _np.dtype(_np.bool_)
+half, float, double = float16, float32, float64
+pi, e, inf, nan, newaxis = _np.pi, _np.e, _np.inf, _np.nan, None
+short, int, long = int16, int32, int64
+Size = tuple  # a shape is a tuple
 
 
 if TYPE_CHECKING:
-    from tensorgrad import nn as nn, viz as viz
+    from tensorgrad import nn as nn, optim as optim, utils as utils, vision as vision, viz as viz
 else:
 
     def __getattr__(name: str) -> _ModuleType:
-        if name in ("nn", "viz"):  # imported at the first use, so that `import tensorgrad` is fast
+        if name in ("nn", "optim", "utils", "vision", "viz"):  # at the first use, so that `import tensorgrad` is fast
             return _imported(f"tensorgrad.{name}")
-        raise AttributeError(f"module 'tensorgrad' has no attribute {name!r}")
+        raise _unknown_names.unknown(
+            "tensorgrad", name, _unknown_names.TENSORGRAD, (n for n in globals() if n[0] != "_")
+        )

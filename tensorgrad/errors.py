@@ -3,7 +3,8 @@
 Each class also derives from the built-in error that users of NumPy and PyTorch catch.
 """
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,6 +40,31 @@ class RangeError(TensorgradError, IndexError):
 
 class GraphError(TensorgradError, RuntimeError):
     """The recorded graph can't give a gradient: no graph, a freed one, a value changed in place, a lost gradient."""
+
+
+class UnknownNameError(TensorgradError, AttributeError):
+    """A name that isn't there; the message says what to use instead.
+
+    Args:
+        where: what lacks the name.
+        name: the name.
+        advice: what to use, if that is known.
+        known: the names that are there, among which the message looks for one that is spelled alike.
+    """
+
+    def __init__(self, where: str, name: str, advice: str | None, known: Iterable[str]) -> None:
+        super().__init__(f"{where} has no {name!r}")
+        self._unknown, self._advice = name, advice
+        self._known: Iterable[str] = known
+
+    def __str__(self) -> str:
+        # Libraries probe for attributes and drop the error: names are compared only where somebody reads it.
+        fix = self._advice
+        if fix is None and self._known:
+            self._known = list(self._known)
+            alike = difflib.get_close_matches(self._unknown, self._known, n=1, cutoff=0.7)
+            fix = f"did you mean {alike[0]!r}?" if alike else None
+        return super().__str__() + ("" if fix is None else f"\n  fix: {fix}")
 
 
 # NumPy's AxisError is both an IndexError and a ValueError: the first match counts.

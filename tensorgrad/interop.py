@@ -7,12 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad import numpy_algebra as _more  # noqa: F401  its functions register themselves
 from tensorgrad.arrays.dtypes import as_array
 from tensorgrad.autograd.engine import Variable, observers, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
 from tensorgrad.numpy_functions import FUNCTIONS, UFUNC_METHODS
 from tensorgrad.ops import assignment, linear, operands
-from tensorgrad.ops.elementwise import arithmetic, comparison, transcendental as functions
+from tensorgrad.ops.elementwise import (
+    angles,
+    arithmetic,
+    closeness,
+    comparison,
+    floating,
+    logarithms,
+    rounding,
+    transcendental as functions,
+)
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -39,6 +49,15 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.log: functions.log,
     np.log1p: functions.log1p,
     np.log2: functions.log2,
+    np.log10: logarithms.log10,
+    np.exp2: logarithms.exp2,
+    np.logaddexp: logarithms.logaddexp,
+    np.logaddexp2: logarithms.logaddexp2,
+    np.trunc: rounding.trunc,
+    np.hypot: angles.hypot,
+    np.arctan2: angles.atan2,
+    np.isinf: closeness.isinf,
+    np.logical_xor: closeness.logical_xor,
     np.sqrt: functions.sqrt,
     np.reciprocal: functions.reciprocal,
     np.sin: functions.sin,
@@ -53,7 +72,7 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.arcsinh: functions.arcsinh,
     np.arccosh: functions.arccosh,
     np.arctanh: functions.arctanh,
-    np.equal: comparison.equal,
+    np.equal: comparison.eq,
     np.not_equal: comparison.not_equal,
     np.less: comparison.less,
     np.less_equal: comparison.less_equal,
@@ -69,6 +88,15 @@ UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
     np.isnan: comparison.isnan,
     np.isfinite: comparison.isfinite,
     np.matmul: linear.matmul,
+    np.fmod: floating.fmod,
+    np.fmax: floating.fmax,
+    np.fmin: floating.fmin,
+    np.copysign: floating.copysign,
+    np.heaviside: floating.heaviside,
+    np.signbit: floating.signbit,
+    np.float_power: floating.float_power,
+    **dict.fromkeys((np.deg2rad, np.radians), floating.deg2rad),
+    **dict.fromkeys((np.rad2deg, np.degrees), floating.rad2deg),
 }
 
 
@@ -112,10 +140,13 @@ def _in_place(name: str, function: np.ufunc, method: str, inputs: tuple, kwargs:
 def function(called: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
     """`np.mean(t)`: the function in `numpy_functions`; else NumPy's result, unless a gradient would be lost.
 
-    Raises GraphError if a gradient would be lost, or if NumPy would write into a tensor.
+    Raises GraphError if a gradient would be lost, or if NumPy would write into a tensor; NumPy's errors as ours.
     """
-    ours = FUNCTIONS.get(called)
-    return ours(*args, **kwargs) if ours is not None else _on_arrays(f"np.{called.__name__}", called, args, kwargs)
+    ours, call = FUNCTIONS.get(called), f"np.{called.__name__}"
+    if ours is None:
+        return _on_arrays(call, called, args, kwargs)
+    with restated(call, **_named(args), **kwargs):  # what an argument can't be converted to is said as elsewhere
+        return ours(*args, **kwargs)
 
 
 def _on_arrays(call: str, function: Callable[..., Any], args: tuple, kwargs: dict[str, Any]) -> Any:

@@ -7,19 +7,24 @@ options about NumPy's internals are ignored.
 
 from __future__ import annotations
 
+import builtins
 import inspect
+import operator
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tensorgrad.arrays.dtypes import as_dtype, is_float
-from tensorgrad.autograd.engine import Variable, constant
-from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.autograd.engine import Variable, apply
+from tensorgrad.autograd.op import Op
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate, restated
 from tensorgrad.ops import indexing, joining, linear, reductions, shapes
 from tensorgrad.ops.axes import normalize_axes, normalize_axis
 from tensorgrad.ops.elementwise import arithmetic
-from tensorgrad.ops.operands import TensorLike, as_tensor, astype, loses_gradient, number
+from tensorgrad.ops.images import padding
+from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating, loses_gradient, number
+from tensorgrad.ops.reduce import dispersion, extremes
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -77,12 +82,17 @@ def _masked(call: str, x: Tensor, where: Any, neutral: float | None) -> Tensor:
     return arithmetic.where(where, x, neutral)
 
 
+def _over(op: type[Op], call: str, x: Tensor, axis: Any, keepdims: Any, **more: Any) -> Tensor:
+    """A reduction over NumPy's axes: an empty tuple names none."""
+    return apply(op, x, axis=normalize_axes(call, x, axis), keepdims=bool(_given(keepdims, False)), **more)
+
+
 @answers(np.sum)
 def sum(a, axis=None, dtype=None, out=None, keepdims=_unset, initial=_unset, where=_unset):
     """`np.sum`."""
     refuse("np.sum", out=out)
     x = _masked("np.sum", _cast(a, dtype), where, 0)
-    z = reductions.sum(x, axis, bool(_given(keepdims, False)))
+    z = _over(reductions.Sum, "np.sum", x, axis, keepdims)
     return _in_dtype(z if initial is _unset else z + initial, dtype)
 
 
@@ -91,7 +101,7 @@ def prod(a, axis=None, dtype=None, out=None, keepdims=_unset, initial=_unset, wh
     """`np.prod`."""
     refuse("np.prod", out=out)
     x = _masked("np.prod", _cast(a, dtype), where, 1)
-    z = reductions.prod(x, axis, bool(_given(keepdims, False)))
+    z = _over(reductions.Prod, "np.prod", x, axis, keepdims)
     return _in_dtype(z if initial is _unset else z * initial, dtype)
 
 
@@ -103,57 +113,60 @@ def _in_dtype(z: Tensor, dtype: Any) -> Tensor:
 @answers(np.max, np.amax)
 def max(a, axis=None, out=None, keepdims=_unset, initial=_unset, where=_unset):
     """`np.max`."""
-    return _extreme("max", arithmetic.maximum, a, axis, out, keepdims, initial, where)
+    return _extreme("np.max", extremes.Max, arithmetic.maximum, a, axis, out, keepdims, initial, where)
 
 
 @answers(np.min, np.amin)
 def min(a, axis=None, out=None, keepdims=_unset, initial=_unset, where=_unset):
     """`np.min`."""
-    return _extreme("min", arithmetic.minimum, a, axis, out, keepdims, initial, where)
+    return _extreme("np.min", extremes.Min, arithmetic.minimum, a, axis, out, keepdims, initial, where)
 
 
-def _extreme(name, of_two, a, axis, out, keepdims, initial, where):
-    refuse(f"np.{name}", out=out)
-    x = _masked(f"np.{name}", as_tensor(a), where, None if initial is _unset else initial)
-    keepdims = bool(_given(keepdims, False))
+def _extreme(call, op, of_two, a, axis, out, keepdims, initial, where):
+    refuse(call, out=out)
+    x = _masked(call, as_tensor(a), where, None if initial is _unset else initial)
     if initial is _unset:
-        return getattr(reductions, name)(x, axis, keepdims)
-    axes = normalize_axes(name, x, axis)
+        return _over(op, call, x, axis, keepdims)
+    axes = normalize_axes(call, x, axis)
     if 0 in [x.shape[k] for k in axes]:
-        kept = reductions.sum(x, axes, keepdims)  # zeros of the right shape: the sum of no elements
+        kept = _over(reductions.Sum, call, x, axes, keepdims)  # zeros of the right shape: the sum of no elements
         return arithmetic.add(kept.astype(x.dtype), initial)
-    return of_two(getattr(reductions, name)(x, axes, keepdims), initial)
+    return of_two(_over(op, call, x, axes, keepdims), initial)
 
 
 @answers(np.mean)
 def mean(a, axis=None, dtype=None, out=None, keepdims=_unset, *, where=_unset):
     """`np.mean`."""
     refuse("np.mean", out=out)
-    x, keepdims = _cast_to_float("np.mean", a, dtype), bool(_given(keepdims, False))
+    x = floating(_cast_to_float("np.mean", a, dtype))
     if where is _unset or where is True:
-        return reductions.mean(x, axis, keepdims)
-    counts = reductions.sum(arithmetic.where(where, np.ones(x.shape, np.int64), 0), axis, keepdims)
-    return reductions.sum(_masked("np.mean", x, where, 0), axis, keepdims) / counts
+        return _over(reductions.Mean, "np.mean", x, axis, keepdims)
+    counts = sum(arithmetic.where(where, np.ones(x.shape, np.int64), 0), axis, keepdims=keepdims)
+    return sum(_masked("np.mean", x, where, 0), axis, keepdims=keepdims) / counts
 
 
 @answers(np.var)
 def var(a, axis=None, dtype=None, out=None, ddof=0, keepdims=_unset, *, where=_unset, mean=_unset, correction=_unset):
     """`np.var`."""
-    return _variance_or_deviation("var", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+    return _variance_or_deviation(
+        "np.var", dispersion.Var, a, axis, dtype, out, ddof, keepdims, where, mean, correction
+    )
 
 
 @answers(np.std)
 def std(a, axis=None, dtype=None, out=None, ddof=0, keepdims=_unset, *, where=_unset, mean=_unset, correction=_unset):
     """`np.std`."""
-    return _variance_or_deviation("std", a, axis, dtype, out, ddof, keepdims, where, mean, correction)
+    return _variance_or_deviation(
+        "np.std", dispersion.Std, a, axis, dtype, out, ddof, keepdims, where, mean, correction
+    )
 
 
-def _variance_or_deviation(name, a, axis, dtype, out, ddof, keepdims, where, mean, correction):
-    refuse(f"np.{name}", out=out, where=None if where is True else where, mean=mean)
+def _variance_or_deviation(call, op, a, axis, dtype, out, ddof, keepdims, where, mean, correction):
+    refuse(call, out=out, where=None if where is True else where, mean=mean)
     if correction is not _unset and ddof != 0:
-        raise ArgumentError(restate(f"np.{name}", "pass either ddof or correction", ddof=ddof, correction=correction))
-    ddof = _given(correction, ddof)
-    return getattr(reductions, name)(_cast_to_float(f"np.{name}", a, dtype), axis, ddof, bool(_given(keepdims, False)))
+        raise ArgumentError(restate(call, "pass either ddof or correction", ddof=ddof, correction=correction))
+    ddof = number(call, "ddof", _given(correction, ddof))
+    return _over(op, call, floating(_cast_to_float(call, a, dtype)), axis, keepdims, ddof=ddof)
 
 
 @answers(np.all)
@@ -161,7 +174,7 @@ def all(a, axis=None, out=None, keepdims=_unset, *, where=_unset):
     """`np.all`."""
     refuse("np.all", out=out)
     x = _masked("np.all", as_tensor(a) != 0, where, True)
-    return reductions.all(x, axis, bool(_given(keepdims, False)))
+    return _over(reductions.All, "np.all", x, axis, keepdims)
 
 
 @answers(np.any)
@@ -169,7 +182,7 @@ def any(a, axis=None, out=None, keepdims=_unset, *, where=_unset):
     """`np.any`."""
     refuse("np.any", out=out)
     x = _masked("np.any", as_tensor(a) != 0, where, False)
-    return reductions.any(x, axis, bool(_given(keepdims, False)))
+    return _over(reductions.Any, "np.any", x, axis, keepdims)
 
 
 @answers(np.argmax)
@@ -186,11 +199,8 @@ def argmin(a, axis=None, out=None, *, keepdims=_unset):
 
 def _position(name, a, axis, out, keepdims):
     refuse(f"np.{name}", out=out)
-    x = as_tensor(a)
-    z = getattr(reductions, name)(x, axis)
-    if not _given(keepdims, False):
-        return z
-    return z.reshape((1,) * x.ndim) if axis is None or not x.ndim else z.unsqueeze(normalize_axis(name, x, axis))
+    x, keepdims = as_tensor(a), bool(_given(keepdims, False))
+    return getattr(extremes, name)(x, axis, keepdims)
 
 
 @answers(np.cumsum)
@@ -198,7 +208,8 @@ def cumsum(a, axis=None, dtype=None, out=None):
     """`np.cumsum`: of the flattened tensor by default."""
     refuse("np.cumsum", out=out)
     x = _cast(a, dtype)
-    return _in_dtype(reductions.cumsum(x.reshape(1) if not x.ndim else x, axis), dtype)
+    x, axis = (x.reshape(-1), 0) if axis is None or not x.ndim else (x, axis)
+    return _in_dtype(reductions.cumsum(x, axis), dtype)
 
 
 def accumulate_sum(a, axis=0, dtype=None, out=None):
@@ -261,11 +272,7 @@ def where(condition, x=_unset, y=_unset, /):
 def round(a, decimals=0, out=None):
     """`np.round`."""
     refuse("np.round", out=out)
-    if decimals == 0:
-        return arithmetic.round(a)
-    scale = 10.0 ** number("np.round", "decimals", decimals)
-    x = as_tensor(a)
-    return arithmetic.round(x * scale) / scale if is_float(x.dtype) else constant(np.round(x._data, decimals))
+    return arithmetic.round(a, decimals=decimals)
 
 
 # -------------------------------------------------------------------------------------------------------------- shapes
@@ -303,8 +310,8 @@ def reshape(a, /, shape, order="C", *, copy=None):
     """`np.reshape`."""
     x, sizes = as_tensor(a), shapes.as_shape((shape,))
     by_columns = _ordered("np.reshape", order, "C")
-    z = x.transpose().reshape(sizes[::-1]).transpose() if by_columns else x.reshape(sizes)
-    if copy is False and x.size and not np.shares_memory(z._data, x._data):
+    z = x.T.reshape(sizes[::-1]).T if by_columns else x.reshape(sizes)
+    if copy is False and x._data.size and not np.shares_memory(z._data, x._data):
         problem = "copy=False, but this shape needs a copy"
         raise ArgumentError(restate("np.reshape", problem, fix="omit copy", x=x, shape=shape))
     return z.clone() if copy else z
@@ -319,7 +326,7 @@ def ravel(a, order="C"):
 @answers(np.transpose)
 def transpose(a, axes=None):
     """`np.transpose`."""
-    return shapes.transpose(a, axes)
+    return shapes.reverse_axes(a) if axes is None else shapes.permute(a, axes)
 
 
 @answers(np.swapaxes)
@@ -331,25 +338,16 @@ def swapaxes(a, axis1, axis2):
 @answers(np.moveaxis)
 def moveaxis(a, source, destination):
     """`np.moveaxis`."""
-    x = as_tensor(a)
-    froms, tos = [
-        [normalize_axis("np.moveaxis", x, k, name) for k in (axes if isinstance(axes, Sequence) else [axes])]
-        for name, axes in (("source", source), ("destination", destination))
-    ]
-    if len(froms) != len(tos) or len({*froms}) < len(froms) or len({*tos}) < len(tos):
-        problem = "source and destination must have the same length, and no axis twice"
-        given = {"x": x, "source": source, "destination": destination}
-        raise ArgumentError(restate("np.moveaxis", problem, **given))
-    order = [k for k in range(x.ndim) if k not in froms]
-    for to, axis in sorted(zip(tos, froms, strict=True)):
-        order.insert(to, axis)
-    return x.transpose(tuple(order)) if x.ndim else x
+    return shapes.movedim(a, source, destination)
 
 
 @answers(np.squeeze)
 def squeeze(a, axis=None):
     """`np.squeeze`."""
-    return shapes.squeeze(a, axis)
+    x = as_tensor(a)
+    if axis is not None and builtins.any(x.shape[k] != 1 for k in normalize_axes("np.squeeze", x, axis) if x.ndim):
+        raise ShapeError(restate("np.squeeze", "the axes to squeeze must have length 1", a=x, axis=axis))
+    return shapes.squeeze(x, axis)
 
 
 @answers(np.expand_dims)
@@ -367,21 +365,24 @@ def broadcast_to(array, shape, subok=False):
 @answers(np.flip)
 def flip(m, axis=None):
     """`np.flip`."""
-    return shapes.flip(m, axis)
+    x = as_tensor(m)
+    return apply(shapes.Flip, x, axis=normalize_axes("np.flip", x, axis))
 
 
 @answers(np.copy)
 def copy(a, order="K", subok=False):
     """`np.copy`."""
     if _ordered("np.copy", order, "CKA"):
-        return shapes.clone(as_tensor(a).transpose()).transpose()
+        return shapes.clone(as_tensor(a).T).T
     return shapes.clone(a)
 
 
 @answers(np.concatenate)
 def concatenate(arrays, /, axis=0, out=None, *, dtype=None, casting="same_kind"):
     """`np.concatenate`."""
-    return _joined("np.concatenate", joining.concatenate(arrays, axis), out, dtype, casting)
+    if axis is None:
+        arrays, axis = [as_tensor(x).reshape(-1) for x in arrays], 0
+    return _joined("np.concatenate", joining.cat(arrays, axis), out, dtype, casting)
 
 
 @answers(np.stack)
@@ -394,7 +395,7 @@ def stack(arrays, axis=0, out=None, *, dtype=None, casting="same_kind"):
 def vstack(tup, *, dtype=None, casting="same_kind"):
     """`np.vstack`: along the first axis, vectors as rows."""
     rows = [x if x.ndim > 1 else x.reshape(1, -1) for x in map(as_tensor, tup)]
-    return _joined("np.vstack", joining.concatenate(rows), None, dtype, casting)
+    return _joined("np.vstack", joining.cat(rows), None, dtype, casting)
 
 
 @answers(np.hstack)
@@ -402,7 +403,7 @@ def hstack(tup, *, dtype=None, casting="same_kind"):
     """`np.hstack`: along the second axis, or the only one."""
     parts = [x if x.ndim else x.reshape(1) for x in map(as_tensor, tup)]
     axis = 0 if parts and parts[0].ndim == 1 else 1
-    return _joined("np.hstack", joining.concatenate(parts, axis), None, dtype, casting)
+    return _joined("np.hstack", joining.cat(parts, axis), None, dtype, casting)
 
 
 def _joined(call, z, out, dtype, casting):
@@ -415,17 +416,64 @@ def _joined(call, z, out, dtype, casting):
 
 @answers(np.pad)
 def pad(array, pad_width, mode="constant", **options):
-    """`np.pad`: its mode "edge" is tensorgrad's "replicate", "wrap" is "circular"."""
+    """`np.pad`."""
     value = options.pop("constant_values", 0) if mode == "constant" else 0
     if mode == "reflect" and options.get("reflect_type") == "even":
         del options["reflect_type"]
     refuse("np.pad", **options)
-    ours = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}.get(mode)
-    if ours is None or isinstance(pad_width, dict):
-        expected = "mode 'constant', 'reflect', 'edge' or 'wrap', and widths that aren't a dict"
+    if mode not in ("constant", "reflect", "symmetric", "edge", "wrap") or isinstance(pad_width, dict):
+        expected = "mode 'constant', 'reflect', 'symmetric', 'edge' or 'wrap', and widths that aren't a dict"
         problem = "the mode or a dict of widths isn't supported"
         raise ArgumentError(restate("np.pad", problem, expected=expected, mode=mode))
-    return joining.pad(array, pad_width, ours, value)
+    x = as_tensor(array)
+    try:
+        frame = [(operator.index(a), operator.index(b)) for a, b in np.broadcast_to(pad_width, (x.ndim, 2))]
+    except (ValueError, TypeError):
+        frame = [(-1, -1)]
+    if builtins.any(a < 0 or b < 0 for a, b in frame):
+        problem = f"pad_width must be an int ≥ 0, a pair, or {x.ndim} pairs"
+        raise ArgumentError(restate("np.pad", problem, array=x, pad_width=pad_width))
+    if mode == "constant":
+        return padding.pad(x, [width for pair in reversed(frame) for width in pair], value=value)
+    for axis, widths in enumerate(frame):
+        if widths != (0, 0):
+            # The source of each padded element: indexing with repeats, whose gradients accumulate.
+            with restated("np.pad", array=x, pad_width=pad_width):
+                places = np.pad(np.arange(x.shape[axis]), widths, mode)
+            x = x[(slice(None),) * axis + (places,)]
+    return x
+
+
+@answers(np.split)
+def split(ary, indices_or_sections, axis=0):
+    """`np.split`: into equal parts, or before the given indices."""
+    return _split("np.split", ary, indices_or_sections, axis, even=True)
+
+
+@answers(np.array_split)
+def array_split(ary, indices_or_sections, axis=0):
+    """`np.array_split`: the first parts may be longer by 1."""
+    return _split("np.array_split", ary, indices_or_sections, axis, even=False)
+
+
+def _split(call, ary, indices_or_sections, axis, even):
+    x = as_tensor(ary)
+    if not x.ndim:
+        raise ShapeError(restate(call, "a scalar can't be split", ary=x))
+    axis = normalize_axis(call, x, axis)
+    n = x.shape[axis]
+    if hasattr(indices_or_sections, "__index__") and not np.ndim(indices_or_sections):
+        parts = operator.index(indices_or_sections)
+        if parts < 1 or (even and n % parts):
+            problem = "the number of parts must be ≥ 1" + (f" and divide {n}, the size of the axis" if even else "")
+            raise ArgumentError(restate(call, problem, ary=x, sections=parts))
+        ends = np.cumsum([n // parts + (k < n % parts) for k in range(parts)]).tolist()
+        starts = [0, *ends[:-1]]
+    else:
+        cuts = [operator.index(k) for k in np.asarray(indices_or_sections, int)]
+        starts, ends = [0, *cuts], [*cuts, n]
+    lead = (slice(None),) * axis
+    return [x[(*lead, slice(start, end))] for start, end in zip(starts, ends, strict=True)]
 
 
 @answers(np.zeros_like)
@@ -462,7 +510,7 @@ def _like(call, a, value, dtype, order, shape, device):
         raise GraphError(restate(call, problem, fix="pass a float dtype, or t.detach()", a=x))
     z = _cast(value, kind)
     z = shapes.clone(shapes.broadcast_to(z, sizes))
-    return z.transpose().clone().transpose() if _ordered(call, order, "CKA") else z
+    return z.T.clone().T if _ordered(call, order, "CKA") else z
 
 
 # ------------------------------------------------------------------------------------------------ products, reading
@@ -472,29 +520,8 @@ def _like(call, a, value, dtype, order, shape, device):
 def einsum(*operands, out=None, optimize=False, dtype=None, order="K", casting="safe"):
     """`np.einsum`, in both forms: subscripts as text, or a list of axes after each operand and one for the result."""
     refuse("np.einsum", out=out)
-    if not isinstance(operands[0], str):
-        operands = _as_text(operands)
-    subscripts, *xs = operands
+    subscripts, *xs = operands if isinstance(operands[0], str) else linear.as_equation("np.einsum", operands)
     return _in_dtype(linear.einsum(subscripts, *[_cast(x, dtype) for x in xs]), dtype)
-
-
-def _as_text(operands: Sequence[Any]) -> tuple[Any, ...]:
-    tensors, lists = operands[0 : len(operands) // 2 * 2 : 2], operands[1::2]
-    output = operands[-1] if len(operands) % 2 else None
-
-    def text(axes: Any) -> str:
-        try:
-            return "".join("..." if k is Ellipsis else _LETTERS[k] for k in axes)
-        except (TypeError, IndexError):
-            expected = f"lists of axes from 0 to {len(_LETTERS) - 1}"
-            problem = "the lists of axes are invalid"
-            raise ArgumentError(restate("np.einsum", problem, expected=expected, axes=axes)) from None
-
-    subscripts = ",".join(text(axes) for axes in lists)
-    return (subscripts if output is None else f"{subscripts}->{text(output)}", *tensors)
-
-
-_LETTERS = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 @answers(np.dot)
@@ -546,8 +573,8 @@ def tensordot(a, b, axes=2):
     free, kept = ([k for k in range(t.ndim) if k not in summed] for t, summed in ((x, left), (y, right)))
     free, kept = list(free), list(kept)
     count = int(np.prod([x.shape[k] for k in left], dtype=int))
-    rows = x.transpose((*free, *left)).reshape(int(np.prod([x.shape[k] for k in free], dtype=int)), count)
-    columns = y.transpose((*right, *kept)).reshape(count, int(np.prod([y.shape[k] for k in kept], dtype=int)))
+    rows = x.permute((*free, *left)).reshape(int(np.prod([x.shape[k] for k in free], dtype=int)), count)
+    columns = y.permute((*right, *kept)).reshape(count, int(np.prod([y.shape[k] for k in kept], dtype=int)))
     return linear.matmul(rows, columns).reshape((*[x.shape[k] for k in free], *[y.shape[k] for k in kept]))
 
 
@@ -558,6 +585,7 @@ def take(a, indices, axis=None, out=None, mode="raise"):
     x = as_tensor(a)
     x, axis = (x.reshape(-1), 0) if axis is None else (x, normalize_axis("np.take", x, axis))
     k = indices if isinstance(indices, (Variable, np.ndarray)) else np.asarray(indices)
+    k = k.astype(np.int64) if k.dtype.kind == "b" else k  # positions, never a mask
     return indexing.getitem(x, (slice(None),) * axis + (k,))
 
 
@@ -567,7 +595,8 @@ def take_along_axis(arr, indices, axis=-1):
     x, k = as_tensor(arr), as_tensor(indices)
     if axis is None:
         x, axis = x.reshape(-1), 0
-    return indexing.gather(x, _beside(x, k, normalize_axis("np.take_along_axis", x, axis)), axis)
+    axis = normalize_axis("np.take_along_axis", x, axis)
+    return indexing.along("np.take_along_axis", x, axis, _beside(x, k, axis))
 
 
 def _beside(x: Tensor, k: Tensor, axis: int) -> Tensor:

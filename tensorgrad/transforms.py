@@ -27,7 +27,10 @@ def grad(
     grad_outputs: TensorLike | Sequence[TensorLike | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
-    allow_unused: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
 ) -> tuple[Tensor | None, ...]:
     """∂(Σ outputs · grad_outputs)/∂input for each input, as a tuple. No `.grad` changes.
 
@@ -37,7 +40,10 @@ def grad(
         grad_outputs: the upstream gradients, of the outputs' shapes; by default 1 for scalars.
         retain_graph: keep the graph for another backward pass; by default only if `create_graph`.
         create_graph: record the backward pass, so that the result can be differentiated.
+        only_inputs: must be True, as in PyTorch.
         allow_unused: return None for an input that the outputs don't depend on, instead of raising.
+        is_grads_batched: must be False; `tg.func.vmap` maps over upstream gradients.
+        materialize_grads: return zeros for an input that the outputs don't depend on.
 
     Raises:
         GraphError: no graph, or a freed one; a saved value was changed in place; an input that doesn't require a
@@ -53,6 +59,9 @@ def grad(
     >>> first.item(), second.item()
     (12.0, 12.0)
     """
+    if not only_inputs or is_grads_batched:
+        problem = "only_inputs must be True, and is_grads_batched False"
+        raise ArgumentError(restate("grad", problem, only_inputs=only_inputs, is_grads_batched=is_grads_batched))
     outputs, inputs = _sequence(outputs), _sequence(inputs)
     seeds = [None] * len(outputs) if grad_outputs is None else _sequence(grad_outputs)
     if len(seeds) != len(outputs):
@@ -68,9 +77,11 @@ def grad(
             raise GraphError(restate("grad", problem, fix=fix, input=x))
     found: list[Any] = gradients(outputs, inputs, seeds, create_graph, retain_graph)
     for x, g in zip(inputs, found, strict=True):
-        if g is None and not allow_unused:
+        if g is None and not (allow_unused or materialize_grads):
             fix = "pass allow_unused=True to get None for it"
             raise GraphError(restate("grad", "the outputs don't depend on an input", fix=fix, input=x))
+    if materialize_grads:
+        found = [engine.wrap(np.zeros_like(x._data)) if g is None else g for x, g in zip(inputs, found, strict=True)]
     return tuple(found)
 
 
@@ -139,10 +150,11 @@ def jacobian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:
             [0., 4.]])
     """
     y, pull = vjp(f, x)
-    check_memory("jacobian", (y.size, max(y.size, np.size(x))), y.dtype, x=x, y=y)
-    units = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
+    count = y.numel()
+    check_memory("jacobian", (count, max(count, np.size(x))), y.dtype, x=x, y=y)
+    units = np.eye(count, dtype=y.dtype).reshape(count, *y.shape)
     shape = y.shape + np.shape(x)
-    return stack([pull(unit)[0] for unit in units]).reshape(shape) if y.size else Tensor(np.zeros(shape, y.dtype))
+    return stack([pull(unit)[0] for unit in units]).reshape(shape) if count else Tensor(np.zeros(shape, y.dtype))
 
 
 def hessian(f: Callable[[Tensor], Tensor], x: TensorLike) -> Tensor:

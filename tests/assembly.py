@@ -11,7 +11,9 @@ from tensorgrad.kernels.jit import dispatch
 
 
 def packed_arithmetic(kernel: Callable, *arguments: object) -> int:
-    """How many multiplications and divisions of vectors there are in the code for arguments whose first is an array.
+    """How many products, quotients, comparisons and extremes of vectors are in the code for these arguments.
+
+    The first is an array.
 
     Compiled anew, since numba doesn't show what came from its cache. Skips the test where the code isn't for x86.
     """
@@ -21,4 +23,4 @@ def packed_arithmetic(kernel: Callable, *arguments: object) -> int:
     if not re.search(r"%[xyz]mm\d", assembly):
         pytest.skip("no x86 assembly")
     suffix = "ps" if arguments[0].dtype == np.float32 else "pd"
-    return len(re.findall(rf"\sv?(?:mul|div|fn?m(?:add|sub)\d+){suffix}\s", assembly))
+    return len(re.findall(rf"\sv?(?:mul|div|cmp\w*|max|min|fn?m(?:add|sub)\d+){suffix}\s", assembly))

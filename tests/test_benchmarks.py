@@ -29,7 +29,7 @@ def worker(code):
 ANSWERS = 'for _ in sys.stdin: print(\'{"number": 1.0, "median": 2.0}\', flush=True)'
 DIES = 'sys.stdin.readline(); sys.exit("no such instruction")'
 HANGS = "sys.stdin.readline(); time.sleep(1000)"
-TINY = sections.Settings(turn=0.001, rounds=2, warmup=0.001, limit=20, processes=1)
+TINY = sections.Settings(turn=0.001, rounds=2, warmup=0.001, limit=300, processes=1)
 
 
 # ------------------------------------------------------------------------------------------------------------ a run
@@ -123,15 +123,15 @@ def test_other_work_is_warned_of(team):
 def test_a_worker_that_cannot_start_is_an_error_with_its_words():
     process = Process([sys.executable, "-c", "raise SystemExit('no numba here')"], threads=1)
     with pytest.raises(Died, match="ended with code 1: no numba here"):
-        process.reply(limit=20)
+        process.reply(limit=300)
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads the state of a process")
 def test_a_worker_stands_still_between_its_turns():
     process = Process(worker("while sys.stdin.readline():\n print('{}', flush=True)\n while 1: pass"), threads=1)
     try:
-        process.reply(limit=20)
-        process.ask(limit=20)
+        process.reply(limit=300)
+        process.ask(limit=300)
         stat = Path(f"/proc/{process._process.pid}/stat")
         end = time.monotonic() + 20
         while stat.read_text().rpartition(")")[2].split()[0] != "T":

@@ -59,7 +59,7 @@ def test_as_a_program(file, tmp_path):
         ("{file}:Missing", "2,4", "has no model 'Missing'"),
         ("no.such.module:Net", "2,4", "no.such.module can't be loaded"),
         ("{file}:nothing", "2,4", "must be a Module, got int"),
-        ("{file}:Net", "2,5", "linear: x and weight must agree in the size of the last axis"),
+        ("{file}:Net", "2,5", "linear: input and weight must agree in the size of the last axis"),
     ],
 )
 def test_what_cannot_be_drawn_ends_with_one_plain_message(file, tmp_path, model, sizes, complaint):

@@ -1,4 +1,4 @@
-"""The pages tell the truth: the code of `docs/how-it-works.md` runs and is quoted as it is; links lead somewhere."""
+"""The pages tell the truth: the code of two of them runs, and is quoted as it is; links lead somewhere."""
 
 import contextlib
 import io
@@ -15,7 +15,7 @@ WALK = ROOT / "docs" / "how-it-works.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OWN_FILES = {"network.py"}
 """Files that a page asks the reader to write."""
-TO_ADD = {"tg.mish"}
+TO_ADD = {"tg.lisht"}
 """Functions that a page adds."""
 LEFT_OUT = "…"
 """A line of a quotation that stands for lines of the file."""
@@ -81,6 +81,12 @@ def test_the_walk_prints_what_it_says():
     assert len(outputs) >= 12
     for line, printed, expected in outputs:
         assert printed == expected, f"{WALK.name}:{line}"
+
+
+def test_the_page_on_training_prints_what_it_says():
+    page = ROOT / "docs" / "training.md"
+    for line, printed, expected in run(page.read_text(encoding="utf-8")):
+        assert printed == expected, f"{page.name}:{line}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -76,13 +76,15 @@ class Ordinary(NamedTuple):
 
 ORDINARY = (
     Ordinary(r"np\.floor|math\.floor|`?floor`?\(|floor_divide|floor (?:of|division)|`floor`", "the function ⌊x⌋"),
-    Ordinary(r"floor|Floor|_floor|floor_divide|FloorDivide|__r?i?floordiv__", "the function ⌊x⌋", name=True),
+    Ordinary(r"floor_?|Floor|_floor|floor_divide_?|FloorDivide|__r?i?floordiv__", "the function ⌊x⌋", name=True),
     Ordinary(r"Floor counts|floor mode|\"floor\"", "rounding down, the function ⌊x⌋"),
     Ordinary(r"(?:set|put|leave|left|take|taken)s? aside", "to lay something down beside"),
     Ordinary(r"turned (?:into|on|off|to|out)", "the verb: one thing becomes another"),
     Ordinary(r"false alarms?", "the standard term for false positives"),
     Ordinary(r"seen", "a local set of what a loop has met", name=True),
     Ordinary(r"_?(?:holds_\w+|Holds\w+)", "the verb: what a container holds", name=True),
+    Ordinary(r"shortcut|PaddedShortcut", "the branch of a residual block that goes past its convolutions", name=True),
+    Ordinary(r"shortcut connections?|shortcut\(x\)|\.shortcut|PaddedShortcut", "the same, in text"),
     Ordinary(r"(?:the|a) spread of", "how far values lie apart: statistics"),
 )
 

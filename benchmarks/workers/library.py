@@ -36,6 +36,10 @@ class Library:
         """Forward and backward of one layer, for its input and its parameters."""
         raise Unsupported("no single layers")
 
+    def module(self, name: str, arguments: list, options: dict[str, Any], x: list) -> Call:
+        """Forward and backward of a layer that PyTorch has a class of this name for."""
+        raise Unsupported("no classes of PyTorch's names")
+
     def loss(self, x: list) -> Call:
         """Softmax cross-entropy, forward and backward."""
         raise Unsupported("no loss by itself")

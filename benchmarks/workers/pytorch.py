@@ -28,8 +28,8 @@ class PyTorch(Library):
         g = tensor(forward().shape, seed=3)
 
         def gradients(*wanted):
-            motion = [1, 1], [padding, padding], [1, 1], False, [0, 0], 1
-            found = torch.ops.aten.convolution_backward(g, x, w, None, *motion, [*wanted, False])
+            window = [1, 1], [padding, padding], [1, 1], False, [0, 0], 1
+            found = torch.ops.aten.convolution_backward(g, x, w, None, *window, [*wanted, False])
             return [gradient for gradient in found if gradient is not None]
 
         return {
@@ -40,7 +40,16 @@ class PyTorch(Library):
         }[part]
 
     def layer(self, layer, x) -> Call:
-        model = build([layer])
+        return self._both(build([layer]), x)
+
+    def module(self, name, arguments, options, x) -> Call:
+        model = getattr(nn, name)(*arguments, **options)
+        with torch.no_grad():
+            for k, parameter in enumerate(model.parameters()):
+                parameter.copy_(tensor(parameter.shape, seed=k + 2))
+        return self._both(model, x)
+
+    def _both(self, model: nn.Module, x) -> Call:
         x = tensor(x).requires_grad_()
         g = tensor(model(x).shape, seed=1)
         leaves = [x, *model.parameters()]

@@ -47,7 +47,16 @@ class Tensorgrad(Library):
         }[part]
 
     def layer(self, layer, x) -> Call:
-        model = build([layer])
+        return self._both(build([layer]), x)
+
+    def module(self, name, arguments, options, x) -> Call:
+        model = getattr(nn, name)(*arguments, **options)
+        with tg.no_grad():
+            for k, parameter in enumerate(model.parameters()):
+                parameter.data[...] = inputs.normal(parameter.shape, seed=k + 2)
+        return self._both(model, x)
+
+    def _both(self, model: nn.Module, x) -> Call:
         x = tg.tensor(inputs.normal(x), requires_grad=True)
         g = tg.tensor(inputs.normal(model(x).shape, seed=1))
         leaves = [x, *model.parameters()]

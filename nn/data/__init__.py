@@ -3,8 +3,16 @@
 The functions that need pooch, h5py or Pillow, the packages of the extra `data`, import them when they are called.
 """
 
-from tensorgrad.nn.data.collate import collate
-from tensorgrad.nn.data.dataset import Dataset, Subset, TensorDataset, TransformDataset, random_split
+from tensorgrad.nn.data.collate import collate, default_collate, default_convert
+from tensorgrad.nn.data.dataset import (
+    ConcatDataset,
+    Dataset,
+    StackDataset,
+    Subset,
+    TensorDataset,
+    TransformDataset,
+    random_split,
+)
 from tensorgrad.nn.data.datasets.cats import cats, cats_arrays
 from tensorgrad.nn.data.datasets.fundus import fundus
 from tensorgrad.nn.data.datasets.mnist import mnist, mnist_arrays
@@ -15,22 +23,49 @@ from tensorgrad.nn.data.files.image_folder import image_folder
 from tensorgrad.nn.data.files.locate import DataFileError, MissingPackageError
 from tensorgrad.nn.data.loader import DataLoader
 from tensorgrad.nn.data.normalize import Normalize
+from tensorgrad.nn.data.samplers import (
+    BatchSampler,
+    DistributedSampler,
+    RandomSampler,
+    Sampler,
+    SequentialSampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+from tensorgrad.nn.data.streams import ChainDataset, IterableDataset
+from tensorgrad.nn.data.workers import WorkerError, WorkerInfo, get_worker_info
 
 __all__ = [
+    "BatchSampler",
+    "ChainDataset",
+    "ConcatDataset",
     "DataFileError",
     "DataLoader",
     "Dataset",
+    "DistributedSampler",
     "ImageDataset",
     "ImageReport",
+    "IterableDataset",
     "MissingPackageError",
     "Normalize",
+    "RandomSampler",
+    "Sampler",
+    "SequentialSampler",
+    "StackDataset",
     "Subset",
+    "SubsetRandomSampler",
     "TensorDataset",
     "TransformDataset",
+    "WeightedRandomSampler",
+    "WorkerError",
+    "WorkerInfo",
     "cats",
     "cats_arrays",
     "collate",
+    "default_collate",
+    "default_convert",
     "fundus",
+    "get_worker_info",
     "image_folder",
     "mnist",
     "mnist_arrays",

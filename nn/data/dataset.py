@@ -5,8 +5,10 @@ Datasets return NumPy arrays; `DataLoader` converts their batches to tensors.
 
 from __future__ import annotations
 
+import bisect
+import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,6 +18,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError,
 from tensorgrad.nn.data.collate import collate
 from tensorgrad.nn.data.seeding import as_generator
 from tensorgrad.ops.operands import TensorLike
+from tensorgrad.tensor import Tensor
 
 
 class Dataset:
@@ -45,12 +48,16 @@ class Dataset:
         """The items at `indices`, stacked field by field along a new first axis."""
         return collate([self[int(i)] for i in indices])
 
+    def __add__(self, other: Any) -> ConcatDataset:
+        return ConcatDataset([self, other])
+
 
 class TensorDataset(Dataset):
-    """A dataset of arrays: item i is `(array_0[i], array_1[i], ...)`.
+    """A dataset of arrays: item i is `(array_0[i], array_1[i], ...)`, a Tensor for each field that was given as one.
 
     Args:
-        arrays: arrays, Tensors or lists of numbers, all of the same length. An array's memory is shared, not copied.
+        arrays: arrays, Tensors or lists of numbers, all of the same length. An array's memory is shared, not copied;
+            `tensors` holds what was given.
         classes: the names of the labels, if they have names.
 
     A batch is one gather per array, without a loop over the items, and never shares memory with the dataset.
@@ -65,6 +72,7 @@ class TensorDataset(Dataset):
     """
 
     def __init__(self, *arrays: TensorLike, classes: Sequence[str] | None = None) -> None:
+        self.tensors = arrays
         self.arrays = tuple(as_array(array) for array in arrays)
         self.classes = None if classes is None else tuple(classes)
         if not arrays or any(a.ndim == 0 for a in self.arrays) or len({len(a) for a in self.arrays}) > 1:
@@ -75,9 +83,13 @@ class TensorDataset(Dataset):
     def __len__(self) -> int:
         return len(self.arrays[0])
 
-    def __getitem__(self, index: Any) -> tuple[np.ndarray, ...]:
+    def __getitem__(self, index: Any) -> tuple[Any, ...]:
         try:
-            return tuple(array[index] for array in self.arrays)
+            fields = tuple(array[index] for array in self.arrays)
+            return tuple(
+                Tensor(field) if isinstance(given, Tensor) else field
+                for field, given in zip(fields, self.tensors, strict=True)
+            )
         except IndexError as error:
             expected = f"an index of the {len(self)} items"
             raise RangeError(restate("TensorDataset[...]", str(error), expected=expected, index=index)) from None
@@ -119,6 +131,79 @@ class Subset(Dataset):
     def batch(self, indices: Sequence[int] | np.ndarray) -> Any:
         """The items at `indices` of the subset, fetched as one batch of the dataset below."""
         return gather(self.dataset, self.indices[as_indices("Subset.batch", indices, len(self))])
+
+
+class ConcatDataset(Dataset):
+    """Several datasets, one after the other; `a + b` of two `Dataset`s is one.
+
+    Args:
+        datasets: the datasets, at least one.
+
+    `cumulative_sizes` holds the number of items up to the end of each dataset.
+
+    Raises:
+        ArgumentError: no datasets.
+        DTypeError: a dataset without length or items.
+        RangeError: an index out of range.
+
+    >>> both = ConcatDataset(["ab", "cde"])
+    >>> len(both), both[1], both[2], both[-1], both.cumulative_sizes
+    (5, 'b', 'c', 'e', [2, 5])
+    """
+
+    def __init__(self, datasets: Iterable[Any]) -> None:
+        self.datasets = list(datasets)
+        if not self.datasets:
+            raise ArgumentError(restate("ConcatDataset", "datasets must not be empty", datasets=self.datasets))
+        for k, dataset in enumerate(self.datasets):
+            if not callable(getattr(dataset, "__len__", None)):
+                arguments: dict[str, Any] = {f"datasets[{k}]": dataset}
+                problem, fix = "datasets must have __len__ and __getitem__", "ChainDataset joins streams"
+                raise DTypeError(restate("ConcatDataset", problem, fix=fix, **arguments))
+        self.cumulative_sizes = list(itertools.accumulate(map(len, self.datasets)))
+        self.classes = getattr(self.datasets[0], "classes", None)
+
+    def __len__(self) -> int:
+        return self.cumulative_sizes[-1]
+
+    def __getitem__(self, index: int) -> Any:
+        index = check_index("ConcatDataset[...]", index, len(self)) % len(self)
+        part = bisect.bisect_right(self.cumulative_sizes, index)
+        return self.datasets[part][index - (self.cumulative_sizes[part - 1] if part else 0)]
+
+
+class StackDataset(Dataset):
+    """Several datasets of equal length side by side: item i is a tuple of their items i, or a dict of them.
+
+    Args:
+        args: the datasets of a tuple.
+        kwargs: the datasets of a dict, by name; either `args` or `kwargs`.
+
+    Raises:
+        ArgumentError: no datasets, or both `args` and `kwargs`.
+        ShapeError: datasets of unequal length.
+
+    >>> StackDataset("abc", [1, 2, 3])[1], StackDataset(image="abc", label=[1, 2, 3])[2]
+    (('b', 2), {'image': 'c', 'label': 3})
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if bool(args) == bool(kwargs):
+            problem = "pass datasets either by position, for tuples, or by name, for dicts"
+            raise ArgumentError(restate("StackDataset", problem, args=args, kwargs=kwargs))
+        self.datasets: Any = args or kwargs
+        lengths = [len(dataset) for dataset in args or kwargs.values()]
+        if len(set(lengths)) > 1:
+            raise ShapeError(restate("StackDataset", "the datasets must have one length", lengths=lengths))
+        self._length = lengths[0]
+
+    def __len__(self) -> int:
+        return self._length
+
+    def __getitem__(self, index: int) -> Any:
+        if isinstance(self.datasets, dict):
+            return {name: dataset[index] for name, dataset in self.datasets.items()}
+        return tuple(dataset[index] for dataset in self.datasets)
 
 
 class TransformDataset(Dataset):

@@ -27,9 +27,9 @@ class ReLU(InPlace):
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """max(x, 0)."""
-        return tg.relu(x)
+        return tg.relu(input)
 
     def extra_repr(self) -> str:
         """The setting."""
@@ -51,9 +51,9 @@ class LeakyReLU(InPlace):
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope, self.inplace = negative_slope, inplace
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The input where x > 0, else negative_slope · x."""
-        return tg.leaky_relu(x, self.negative_slope)
+        return tg.leaky_relu(input, self.negative_slope)
 
     def extra_repr(self) -> str:
         """The settings."""
@@ -75,9 +75,9 @@ class ELU(InPlace):
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha, self.inplace = alpha, inplace
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The input where x > 0, else α(eˣ − 1)."""
-        return tg.elu(x, self.alpha)
+        return tg.elu(input, self.alpha)
 
     def extra_repr(self) -> str:
         """The settings."""
@@ -98,9 +98,9 @@ class GELU(Module):
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """x · Φ(x)."""
-        return tg.gelu(x, self.approximate)
+        return tg.gelu(input, self.approximate)
 
     def extra_repr(self) -> str:
         """The setting."""
@@ -118,9 +118,9 @@ class SiLU(InPlace):
     def __init__(self, inplace: bool = False) -> None:
         self.inplace = inplace
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """x · σ(x)."""
-        return tg.silu(x)
+        return tg.silu(input)
 
     def extra_repr(self) -> str:
         """The setting."""
@@ -128,26 +128,27 @@ class SiLU(InPlace):
 
 
 class Softplus(Module):
-    """z = ln(1 + e^(βx)) / β, `tg.softplus`: exact everywhere, so PyTorch's `threshold` isn't needed.
+    """z = ln(1 + e^(βx)) / β, `tg.softplus`.
 
     Args:
         beta: β, not 0; the larger it is, the closer the curve is to relu.
+        threshold: where βx is above it, the result is x; the default is so high that this changes nothing.
 
     >>> import tensorgrad as tg
     >>> tg.nn.Softplus()(tg.tensor([-1.0, 2.0]))
     tensor([0.3133, 2.1269])
     """
 
-    def __init__(self, beta: float = 1.0) -> None:
-        self.beta = beta
+    def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
+        self.beta, self.threshold = beta, threshold
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """ln(1 + e^(βx)) / β."""
-        return tg.softplus(x, self.beta)
+        return tg.softplus(input, self.beta, self.threshold)
 
     def extra_repr(self) -> str:
-        """The setting."""
-        return f"beta={self.beta}"
+        """The settings."""
+        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Sigmoid(Module):
@@ -158,9 +159,9 @@ class Sigmoid(Module):
     tensor([0.2689, 0.8808])
     """
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """1 / (1 + e⁻ˣ)."""
-        return tg.sigmoid(x)
+        return tg.sigmoid(input)
 
 
 class Tanh(Module):
@@ -171,28 +172,28 @@ class Tanh(Module):
     tensor([-0.7616,  0.964 ])
     """
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """Hyperbolic tangent of x."""
-        return tg.tanh(x)
+        return tg.tanh(input)
 
 
 class Softmax(Module):
     """zᵢ = e^xᵢ / Σⱼ e^xⱼ along `dim`, `tg.softmax`.
 
     Args:
-        dim: the axis, the last by default.
+        dim: the axis; without it a warning says which one is taken.
 
     >>> import tensorgrad as tg
-    >>> tg.nn.Softmax()(tg.tensor([-1.0, 2.0]))
+    >>> tg.nn.Softmax(dim=0)(tg.tensor([-1.0, 2.0]))
     tensor([0.0474, 0.9526])
     """
 
-    def __init__(self, dim: int = -1) -> None:
+    def __init__(self, dim: int | None = None) -> None:
         self.dim = dim
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The probabilities."""
-        return tg.softmax(x, self.dim)
+        return tg.softmax(input, self.dim)
 
     def extra_repr(self) -> str:
         """The axis."""
@@ -203,13 +204,13 @@ class LogSoftmax(Softmax):
     """zᵢ = xᵢ − ln Σⱼ e^xⱼ along `dim`, `tg.log_softmax`.
 
     Args:
-        dim: the axis, the last by default.
+        dim: the axis; without it a warning says which one is taken.
 
     >>> import tensorgrad as tg
-    >>> tg.nn.LogSoftmax()(tg.tensor([-1.0, 2.0]))
+    >>> tg.nn.LogSoftmax(dim=0)(tg.tensor([-1.0, 2.0]))
     tensor([-3.0486, -0.0486])
     """
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The logarithms of the probabilities."""
-        return tg.log_softmax(x, self.dim)
+        return tg.log_softmax(input, self.dim)

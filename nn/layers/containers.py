@@ -1,4 +1,4 @@
-"""Containers: Sequential, which calls its modules one after the other, and ModuleList."""
+"""Containers of modules: Sequential, which calls them one after the other, ModuleList and ModuleDict."""
 
 from __future__ import annotations
 
@@ -7,10 +7,14 @@ import operator
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Self, overload
 
-from tensorgrad.errors import RangeError, restate
+from tensorgrad.errors import RangeError, TensorgradError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.tensor import Tensor
+
+
+class MissingError(TensorgradError, KeyError):
+    """A name that a container doesn't hold."""
 
 
 class ModuleSequence(Module):
@@ -50,6 +54,55 @@ class ModuleSequence(Module):
             self.append(module)
         return self
 
+    def insert(self, index: int, module: Module) -> Self:
+        """Insert a module before the one at an index; the names are numbered anew."""
+        modules = list(self)
+        if not -len(modules) <= index <= len(modules):
+            problem = f"index must be in [{-len(modules)}, {len(modules)}], got {index}"
+            raise RangeError(restate(f"{type(self).__name__}.insert", problem, index=index))
+        modules.insert(index, module)
+        return self._renumbered(modules)
+
+    def pop(self, index: int = -1) -> Any:
+        """Remove the module at an index and return it; the names are numbered anew."""
+        module = self[index]
+        del self[index]
+        return module
+
+    def __delitem__(self, index: int | slice) -> None:
+        modules = list(self)
+        if not isinstance(index, slice):
+            self._name(index)  # raises for one out of range
+        del modules[index]
+        self._renumbered(modules)
+
+    def __add__(self, other: Iterable[Module]) -> Self:
+        return type(self)._of([*self, *other])
+
+    def __iadd__(self, other: Iterable[Module]) -> Self:
+        return self.extend(other)
+
+    def __mul__(self, count: int) -> Self:
+        return type(self)._of(list(self) * count)
+
+    def __rmul__(self, count: int) -> Self:
+        return self * count
+
+    def __imul__(self, count: int) -> Self:
+        return self.extend(list(self) * (count - 1))
+
+    @classmethod
+    def _of(cls, modules: Iterable[Module]) -> Any:
+        return Sequential().extend(modules) if issubclass(cls, Sequential) else ModuleList(modules)
+
+    def _renumbered(self, modules: list[Module]) -> Self:
+        for module in modules:
+            if not isinstance(module, Module):
+                self.register_module("0", module)  # raises
+        for name, _ in self._own_children():
+            delattr(self, name)
+        return self.extend(modules)
+
     def _name(self, index: int) -> str:
         names = [name for name, _ in self._own_children()]
         try:
@@ -60,8 +113,11 @@ class ModuleSequence(Module):
 
     def _slice(self, index: slice) -> ModuleSequence:
         part = Sequential() if isinstance(self, Sequential) else ModuleList()
+        children = self._own_children()[index]
+        if isinstance(part, ModuleList):
+            children = [(str(k), module) for k, (_, module) in enumerate(children)]
         # Not by __setattr__, which would rename the parameters.
-        vars(part).update(self._own_children()[index])
+        vars(part).update(children)
         return part
 
 
@@ -96,9 +152,9 @@ class Sequential(ModuleSequence):
         else:
             self.extend(modules)
 
-    def forward(self, x: TensorLike) -> Tensor:
+    def forward(self, input: TensorLike) -> Tensor:
         """Call all modules, the first with x."""
-        z: Any = x
+        z: Any = input
         for module in self:
             z = module(z)
         return z
@@ -120,5 +176,87 @@ class ModuleList(ModuleSequence):
     ['0.weight', '0.bias']
     """
 
-    def __init__(self, modules: Iterable[Module] = ()) -> None:
-        self.extend(modules)
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        self.extend(modules or ())
+
+    def __repr__(self) -> str:
+        # Modules in a row that look alike are shown once, as PyTorch shows them: (0-2): 3 x Linear(...).
+        lines, shown = [], [repr(module) for module in self]
+        for text, group in itertools.groupby(range(len(shown)), shown.__getitem__):
+            first, *others = group
+            alike = f"({first}-{others[-1]}): {len(others) + 1} x {text}" if others else f"({first}): {text}"
+            lines.append(alike.replace("\n", "\n  "))
+        return "\n  ".join(["ModuleList(", *lines]) + "\n)" if lines else "ModuleList()"
+
+
+class ModuleDict(Module):
+    """A dict of modules, registered as children; it has no `forward`.
+
+    Args:
+        modules: a mapping from names to modules, or pairs of both.
+
+    Raises:
+        DTypeError: a value that isn't a Module.
+        ArgumentError: a name that is empty, has dots, or is the name of a method.
+        MissingError: a name that isn't there.
+
+    >>> import tensorgrad as tg
+    >>> heads = tg.nn.ModuleDict({"digit": tg.nn.Linear(4, 10), "sign": tg.nn.Linear(4, 2)})
+    >>> heads["sign"](tg.zeros(1, 4)).shape, list(heads)
+    ((1, 2), ['digit', 'sign'])
+    """
+
+    def __init__(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None) -> None:
+        self.update(modules or {})
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Add the modules of a mapping or of pairs; those of the same names are replaced."""
+        pairs = modules.items() if isinstance(modules, Mapping | ModuleDict) else modules
+        for name, module in pairs:
+            self[name] = module
+
+    def keys(self) -> Iterable[str]:
+        """The names, in order."""
+        return [name for name, _ in self._own_children()]
+
+    def values(self) -> Iterable[Module]:
+        """The modules, in order."""
+        return [module for _, module in self._own_children()]
+
+    def items(self) -> Iterable[tuple[str, Module]]:
+        """Pairs of name and module, in order."""
+        return self._own_children()
+
+    def pop(self, key: str) -> Any:
+        """Remove the module of a name and return it."""
+        module = self[key]
+        del self[key]
+        return module
+
+    def clear(self) -> None:
+        """Remove all modules."""
+        for name in self.keys():
+            delattr(self, name)
+
+    def __getitem__(self, key: str) -> Any:
+        try:
+            return dict(self._own_children())[key]
+        except KeyError:
+            problem = f"there is no module {key!r}; the names are {', '.join(self.keys()) or 'none'}"
+            raise MissingError(restate("ModuleDict[...]", problem, key=key)) from None
+
+    def __setitem__(self, key: str, module: Module) -> None:
+        self.register_module(key, module)
+
+    def __delitem__(self, key: str) -> None:
+        self[key]  # raises for a name that isn't there
+        delattr(self, key)
+
+    def __len__(self) -> int:
+        return len(self._own_children())
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __contains__(self, key: object) -> bool:
+        return key in list(self.keys())

@@ -8,18 +8,21 @@ import numpy as np
 
 import tensorgrad as tg
 from tensorgrad import windows
+from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.errors import ArgumentError, restate, restated
 from tensorgrad.nn.layers.linear import reset_affine
 from tensorgrad.nn.module import Module
-from tensorgrad.nn.parameter import Parameter
+from tensorgrad.nn.parameter import new_parameter
 from tensorgrad.ops.convolution import Size
+from tensorgrad.ops.images.padding import pad
 from tensorgrad.ops.operands import TensorLike, floating
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+CONVOLUTIONS = {1: tg.conv1d, 2: tg.conv2d, 3: tg.conv3d}
 
 
 class Convolution(Module):
-    """The common base of Conv1d and Conv2d."""
+    """The common base of Conv1d, Conv2d and Conv3d."""
 
     rank: ClassVar[int]
 
@@ -34,6 +37,8 @@ class Convolution(Module):
         groups: int = 1,
         bias: bool = True,
         padding_mode: str = "zeros",
+        device: Any = None,
+        dtype: DTypeLike = None,
     ) -> None:
         op, rank = type(self).__name__, self.rank
         (self.in_channels,) = windows.as_tuple(in_channels, 1, op=op, name="in_channels", minimum=1)
@@ -47,8 +52,8 @@ class Convolution(Module):
         self._check()
         shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
         with restated(op, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size):
-            self.weight = Parameter(np.empty(shape, np.float32))
-            self.bias = Parameter(np.empty(self.out_channels, np.float32)) if bias else None
+            self.weight = new_parameter(op, shape, device, dtype)
+            self.bias = new_parameter(op, (self.out_channels,), device, dtype) if bias else None
         self.reset_parameters()
 
     def _check(self) -> None:
@@ -68,15 +73,15 @@ class Convolution(Module):
         """Draw new initial values, from `generator` or the package's generator."""
         reset_affine(self, generator)
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The feature maps of x."""
         padding: Size | str = self.padding
         if self.padding_mode != "zeros":
-            x, padding = floating(x), 0
+            widths = [width for pair in reversed(self._frame) for width in pair]
             # (..., H, W) -> (..., H + before + after, W + before + after)
-            x = tg.pad(x, ((0, 0),) * (x.ndim - self.rank) + self._frame, mode=self.padding_mode)
-        convolve = tg.conv1d if self.rank == 1 else tg.conv2d
-        return convolve(x, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
+            input, padding = pad(floating(input), widths, self.padding_mode), 0
+        convolve = CONVOLUTIONS[self.rank]
+        return convolve(input, self.weight, self.bias, self.stride, padding, self.dilation, self.groups)
 
     def extra_repr(self) -> str:
         """The settings that aren't the defaults, as PyTorch shows them."""
@@ -114,6 +119,8 @@ class Conv2d(Convolution):
         bias: whether each filter has a bias.
         padding_mode: the values of the padding: "zeros", "reflect" (mirrored without the edge), "replicate" (the edge
             repeated) or "circular" (the opposite end).
+        device: only the CPU.
+        dtype: of the parameters, a float dtype.
 
     `weight` `(K, C/groups, KH, KW)` and `bias` `(K,)` start uniform on ±1/√(C/groups · KH · KW).
 
@@ -124,10 +131,23 @@ class Conv2d(Convolution):
 
     >>> import tensorgrad as tg
     >>> layer = tg.nn.Conv2d(3, 6, 5)
-    >>> layer, sum(p.size for p in layer.parameters())
+    >>> layer, sum(p.numel() for p in layer.parameters())
     (Conv2d(3, 6, kernel_size=(5, 5), stride=(1, 1)), 456)
     >>> layer(tg.zeros(1, 3, 32, 32)).shape
     (1, 6, 28, 28)
     """
 
     rank = 2
+
+
+class Conv3d(Convolution):
+    """3-D convolution (`tg.conv3d`): x `(N, C, D, H, W)` or `(C, D, H, W)` -> `(N, K, OD, OH, OW)`.
+
+    Arguments as in `Conv2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.Conv3d(3, 8, kernel_size=(1, 3, 3), padding="same")(tg.zeros(2, 3, 4, 8, 8)).shape
+    (2, 8, 4, 8, 8)
+    """
+
+    rank = 3

@@ -22,9 +22,9 @@ class Flatten(Module):
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The flattened input."""
-        return tg.flatten(x, self.start_dim, self.end_dim)
+        return tg.flatten(input, self.start_dim, self.end_dim)
 
     def extra_repr(self) -> str:
         """The axes."""

@@ -7,10 +7,11 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.errors import restated
 from tensorgrad.nn import init
 from tensorgrad.nn.module import Module
-from tensorgrad.nn.parameter import Parameter
+from tensorgrad.nn.parameter import new_parameter
 from tensorgrad.ops.linear import linear
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.tensor import Tensor
@@ -26,30 +27,34 @@ class Linear(Module):
         in_features: the size of the last axis of x.
         out_features: the size of the last axis of z.
         bias: whether the layer has a bias b.
+        device: only the CPU.
+        dtype: of the parameters, a float dtype.
 
     `weight` `(out_features, in_features)` and `bias` `(out_features,)` start uniform on ±1/√in_features.
 
     >>> import tensorgrad as tg
     >>> layer = tg.nn.Linear(10, 10)
-    >>> layer, sum(p.size for p in layer.parameters())
+    >>> layer, sum(p.numel() for p in layer.parameters())
     (Linear(in_features=10, out_features=10, bias=True), 110)
     """
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
+    def __init__(
+        self, in_features: int, out_features: int, bias: bool = True, device: Any = None, dtype: DTypeLike = None
+    ) -> None:
         (self.in_features,) = as_tuple(in_features, 1, op="Linear", name="in_features", minimum=0)
         (self.out_features,) = as_tuple(out_features, 1, op="Linear", name="out_features", minimum=0)
         with restated("Linear", in_features=in_features, out_features=out_features):
-            self.weight = Parameter(np.empty((self.out_features, self.in_features), np.float32))
-            self.bias = Parameter(np.empty(self.out_features, np.float32)) if bias else None
+            self.weight = new_parameter("Linear", (self.out_features, self.in_features), device, dtype)
+            self.bias = new_parameter("Linear", (self.out_features,), device, dtype) if bias else None
         self.reset_parameters()
 
     def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
         """Draw new initial values, from `generator` or the package's generator."""
         reset_affine(self, generator)
 
-    def forward(self, x: TensorLike) -> Tensor:
+    def forward(self, input: TensorLike) -> Tensor:
         """x · wᵀ + b."""
-        return linear(x, self.weight, self.bias)
+        return linear(input, self.weight, self.bias)
 
     def extra_repr(self) -> str:
         """The sizes."""
@@ -75,6 +80,6 @@ class Identity(Module):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         pass
 
-    def forward(self, x: T) -> T:
+    def forward(self, input: T) -> T:
         """The input itself."""
-        return x
+        return input

@@ -1,23 +1,25 @@
-"""Batch normalization layers."""
+"""Batch and instance normalization layers, which know the number of channels."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 import tensorgrad as tg
+from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.autograd.engine import host_call
-from tensorgrad.errors import ShapeError, restate, restated
+from tensorgrad.errors import ShapeError, restate
 from tensorgrad.nn import init
 from tensorgrad.nn.module import Module
-from tensorgrad.nn.parameter import Parameter
+from tensorgrad.nn.parameter import new_parameter, new_state
+from tensorgrad.ops.layers.normalization import instance_norm
 from tensorgrad.ops.operands import TensorLike, floating
 from tensorgrad.windows import as_tuple
 
 
-class BatchNorm(Module):
-    """The common base of BatchNorm1d and BatchNorm2d."""
+class ChannelNorm(Module):
+    """The common base of batch and instance norm: parameters and running statistics per channel."""
 
     axes: ClassVar[dict[int, str]]
     """The shapes that the layer accepts, by their number of axes."""
@@ -32,16 +34,21 @@ class BatchNorm(Module):
         momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        device: Any = None,
+        dtype: DTypeLike = None,
+        *,
+        bias: bool = True,
     ) -> None:
-        (self.num_features,) = as_tuple(num_features, 1, op=type(self).__name__, name="num_features", minimum=1)
+        call = type(self).__name__
+        (self.num_features,) = as_tuple(num_features, 1, op=call, name="num_features", minimum=1)
         self.eps, self.momentum, self.affine, self.track_running_stats = eps, momentum, affine, track_running_stats
-        size = self.num_features
-        with restated(type(self).__name__, num_features=num_features):
-            self.weight = Parameter(np.ones(size, np.float32)) if affine else None
-            self.bias = Parameter(np.zeros(size, np.float32)) if affine else None
-            self.register_buffer("running_mean", np.zeros(size, np.float32) if track_running_stats else None)
-            self.register_buffer("running_var", np.ones(size, np.float32) if track_running_stats else None)
+        shape, where = (self.num_features,), (device, dtype)
+        self.weight = new_parameter(call, shape, *where) if affine else None
+        self.bias = new_parameter(call, shape, *where) if affine and bias else None
+        self.register_buffer("running_mean", new_state(call, shape, *where) if track_running_stats else None)
+        self.register_buffer("running_var", new_state(call, shape, *where) if track_running_stats else None)
         self.register_buffer("num_batches_tracked", np.zeros((), np.int64) if track_running_stats else None)
+        self.reset_parameters()
 
     def reset_running_stats(self) -> None:
         """Reset the running statistics: mean 0, variance 1, no batches."""
@@ -56,13 +63,32 @@ class BatchNorm(Module):
             if parameter is not None:
                 init.constant_(parameter, value)
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
-        """The normalized input."""
-        x = floating(x)
+    def extra_repr(self) -> str:
+        """The settings."""
+        return (
+            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
+            f"track_running_stats={self.track_running_stats}"
+        )
+
+    def _checked(self, input: TensorLike) -> tuple[tg.Tensor, tuple[int, ...]]:
+        """The input as a batch, and the input's shape."""
+        x = floating(input)
+        shape, whole = x.shape, max(self.axes)
+        if x.ndim == whole - 1 and x.ndim in self.axes and self.axes[x.ndim].startswith("(C"):
+            x = x.reshape(1, *shape)
         if x.ndim not in self.axes or x.shape[1] != self.num_features:
-            problem = f"x must be {' or '.join(self.axes.values())} with C = {self.num_features}, got {x.shape}"
-            raise ShapeError(restate(type(self).__name__, problem, x=x))
-        learning = self.training and x.size > 0  # an empty batch has no statistics
+            problem = f"x must be {' or '.join(self.axes.values())} with C = {self.num_features}, got {shape}"
+            raise ShapeError(restate(type(self).__name__, problem, x=input))
+        return x, shape
+
+
+class BatchNorm(ChannelNorm):
+    """The common base of BatchNorm1d, BatchNorm2d and BatchNorm3d."""
+
+    def forward(self, input: TensorLike) -> tg.Tensor:
+        """The normalized input."""
+        x, _ = self._checked(input)
+        learning = self.training and x.numel() > 0  # an empty batch has no statistics
         batches = self.num_batches_tracked if self.training else None
         momentum = self.momentum
         if momentum is None:
@@ -72,13 +98,6 @@ class BatchNorm(Module):
         if batches is not None:
             host_call(_count, batches, effect=True)
         return z
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return (
-            f"{self.num_features}, eps={self.eps}, momentum={self.momentum}, affine={self.affine}, "
-            f"track_running_stats={self.track_running_stats}"
-        )
 
 
 @tg.no_grad()
@@ -108,6 +127,9 @@ class BatchNorm2d(BatchNorm):
         affine: whether the layer has a `weight` (initially 1) and a `bias` (initially 0), both `(C,)`.
         track_running_stats: whether the layer keeps `running_mean`, `running_var` and `num_batches_tracked` for
             evaluation; otherwise evaluation uses the statistics of the batch too.
+        device: only the CPU.
+        dtype: of the parameters and statistics, a float dtype.
+        bias: False leaves the `bias` out.
 
     Raises:
         ShapeError: an x with other axes or channels; in training, a single value per channel.
@@ -119,3 +141,89 @@ class BatchNorm2d(BatchNorm):
     """
 
     axes = {4: "(N, C, H, W)"}
+
+
+class BatchNorm3d(BatchNorm):
+    """Batch normalization (`tg.batch_norm`) of x `(N, C, D, H, W)`; arguments as in `BatchNorm2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.BatchNorm3d(2)(tg.randn(2, 2, 3, 4, 4)).shape
+    (2, 2, 3, 4, 4)
+    """
+
+    axes = {5: "(N, C, D, H, W)"}
+
+
+class InstanceNorm(ChannelNorm):
+    """The common base of InstanceNorm1d, InstanceNorm2d and InstanceNorm3d."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = False,
+        track_running_stats: bool = False,
+        device: Any = None,
+        dtype: DTypeLike = None,
+        *,
+        bias: bool = True,
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+
+    def forward(self, input: TensorLike) -> tg.Tensor:
+        """The normalized input."""
+        x, shape = self._checked(input)
+        statistics = (self.running_mean, self.running_var)
+        own = self.training or not self.track_running_stats
+        momentum = 0.0 if self.momentum is None else self.momentum
+        z = instance_norm(x, *statistics, self.weight, self.bias, own, momentum, self.eps)
+        return z if z.shape == shape else z.reshape(shape)
+
+
+class InstanceNorm1d(InstanceNorm):
+    """Instance normalization (`tg.instance_norm`) of x `(N, C, L)` or `(C, L)`; arguments as in `InstanceNorm2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.InstanceNorm1d(2)(tg.tensor([[1.0, 3.0], [5.0, 5.0]]))
+    tensor([[-1.,  1.],
+            [ 0.,  0.]])
+    """
+
+    axes = {2: "(C, L)", 3: "(N, C, L)"}
+
+
+class InstanceNorm2d(InstanceNorm):
+    """Instance normalization (`tg.instance_norm`) of x `(N, C, H, W)` or `(C, H, W)`: each channel of each example.
+
+    Args:
+        num_features: C.
+        eps: added to the variance, for stability.
+        momentum: the weight of the latest batch in the running statistics.
+        affine: whether the layer has a `weight` (initially 1) and a `bias` (initially 0), both `(C,)`.
+        track_running_stats: whether the layer keeps `running_mean` and `running_var`, and normalizes by them in
+            evaluation.
+        device: only the CPU.
+        dtype: of the parameters and statistics, a float dtype.
+        bias: False leaves the `bias` out.
+
+    Raises:
+        ShapeError: an x with other axes or channels, or with a single value per channel.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.InstanceNorm2d(3)(tg.randn(8, 3, 4, 4)).shape
+    (8, 3, 4, 4)
+    """
+
+    axes = {3: "(C, H, W)", 4: "(N, C, H, W)"}
+
+
+class InstanceNorm3d(InstanceNorm):
+    """Instance normalization (`tg.instance_norm`) of x `(N, C, D, H, W)` or `(C, D, H, W)`; see `InstanceNorm2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.InstanceNorm3d(2)(tg.randn(2, 2, 3, 4, 4)).shape
+    (2, 2, 3, 4, 4)
+    """
+
+    axes = {4: "(C, D, H, W)", 5: "(N, C, D, H, W)"}

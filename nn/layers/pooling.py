@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import tensorgrad as tg
 from tensorgrad import windows
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.convolution import Size
 from tensorgrad.ops.operands import TensorLike
+from tensorgrad.ops.pooling import AdaptiveSize
 
 
 class MaxPool1d(Module):
@@ -23,15 +26,20 @@ class MaxPool1d(Module):
         stride: Size | None = None,
         padding: Size = 0,
         dilation: Size = 1,
+        return_indices: bool = False,
         ceil_mode: bool = False,
     ) -> None:
         self.kernel_size = kernel_size
         self.stride = kernel_size if stride is None else stride
         self.padding, self.dilation, self.ceil_mode = padding, dilation, ceil_mode
+        self.return_indices = return_indices
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
-        """The maxima."""
-        return tg.max_pool1d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+    def forward(self, input: TensorLike) -> Any:
+        """The maxima, or `(maxima, indices)`."""
+        return tg.max_pool1d(input, *self._settings())
+
+    def _settings(self) -> tuple[Any, ...]:
+        return (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
 
     def extra_repr(self) -> str:
         """The settings."""
@@ -49,6 +57,7 @@ class MaxPool2d(MaxPool1d):
         stride: one int, or one per axis; the kernel size if None.
         padding: one int, or one per axis; at most half the kernel size.
         dilation: the distance between the elements of a window; one int, or one per axis.
+        return_indices: return `(maxima, indices)`, for `MaxUnpool2d`.
         ceil_mode: include a last, incomplete window.
 
     >>> import tensorgrad as tg
@@ -56,9 +65,22 @@ class MaxPool2d(MaxPool1d):
     (1, 6, 14, 14)
     """
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
-        """The maxima."""
-        return tg.max_pool2d(x, self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode)
+    def forward(self, input: TensorLike) -> Any:
+        """The maxima, or `(maxima, indices)`."""
+        return tg.max_pool2d(input, *self._settings())
+
+
+class MaxPool3d(MaxPool1d):
+    """The maximum of each window (`tg.max_pool3d`): `(N, C, D, H, W)` -> `(N, C, OD, OH, OW)`. As `MaxPool2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.MaxPool3d(2)(tg.zeros(1, 6, 8, 8, 8)).shape
+    (1, 6, 4, 4, 4)
+    """
+
+    def forward(self, input: TensorLike) -> Any:
+        """The maxima, or `(maxima, indices)`."""
+        return tg.max_pool3d(input, *self._settings())
 
 
 class AvgPool1d(Module):
@@ -81,9 +103,9 @@ class AvgPool1d(Module):
         self.kernel_size, self.stride, self.padding, _ = arguments
         self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The means."""
-        return tg.avg_pool1d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
+        return tg.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
     def extra_repr(self) -> str:
         """The settings."""
@@ -120,14 +142,28 @@ class AvgPool2d(Module):
         self.padding, self.ceil_mode = padding, ceil_mode
         self.count_include_pad, self.divisor_override = count_include_pad, divisor_override
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The means."""
         counting = self.count_include_pad, self.divisor_override
-        return tg.avg_pool2d(x, self.kernel_size, self.stride, self.padding, self.ceil_mode, *counting)
+        return tg.avg_pool2d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, *counting)
 
     def extra_repr(self) -> str:
         """The settings."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool3d(AvgPool2d):
+    """The mean of each window (`tg.avg_pool3d`): `(N, C, D, H, W)` -> `(N, C, OD, OH, OW)`. As `AvgPool2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.AvgPool3d(2)(tg.zeros(1, 6, 8, 8, 8)).shape
+    (1, 6, 4, 4, 4)
+    """
+
+    def forward(self, input: TensorLike) -> tg.Tensor:
+        """The means."""
+        counting = self.count_include_pad, self.divisor_override
+        return tg.avg_pool3d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, *counting)
 
 
 class AdaptiveAvgPool1d(Module):
@@ -140,12 +176,12 @@ class AdaptiveAvgPool1d(Module):
     tensor([[[2.]]])
     """
 
-    def __init__(self, output_size: Size) -> None:
+    def __init__(self, output_size: AdaptiveSize) -> None:
         self.output_size = output_size
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The means."""
-        return tg.adaptive_avg_pool1d(x, self.output_size)
+        return tg.adaptive_avg_pool1d(input, self.output_size)
 
     def extra_repr(self) -> str:
         """The size."""
@@ -162,6 +198,21 @@ class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
     (2, 64, 1, 1)
     """
 
-    def forward(self, x: TensorLike) -> tg.Tensor:
+    def forward(self, input: TensorLike) -> tg.Tensor:
         """The means."""
-        return tg.adaptive_avg_pool2d(x, self.output_size)
+        return tg.adaptive_avg_pool2d(input, self.output_size)
+
+
+class AdaptiveAvgPool3d(AdaptiveAvgPool1d):
+    """Means over windows that tile the volume into `output_size` (`tg.adaptive_avg_pool3d`), whatever its size.
+
+    input `(N, C, D, H, W)` or `(C, D, H, W)` -> `(N, C, OD, OH, OW)`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.AdaptiveAvgPool3d((1, None, 3))(tg.zeros(2, 4, 5, 7, 9)).shape
+    (2, 4, 1, 7, 3)
+    """
+
+    def forward(self, input: TensorLike) -> tg.Tensor:
+        """The means."""
+        return tg.adaptive_avg_pool3d(input, self.output_size)

@@ -12,6 +12,7 @@ import tensorgrad as tg
 from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.autograd.engine import guard
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, restate
+from tensorgrad.nn.losses.hints import warn_of_activation
 from tensorgrad.nn.losses.targets import (
     alike,
     as_rows,
@@ -22,9 +23,11 @@ from tensorgrad.nn.losses.targets import (
     element_shape,
     in_dtype_of,
     reduced,
+    refuse_legacy,
     weighed,
+    weighed_each,
 )
-from tensorgrad.ops import loss
+from tensorgrad.ops.losses import entropies
 from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number
 from tensorgrad.tensor import Tensor
 
@@ -33,8 +36,9 @@ def cross_entropy(
     input: TensorLike,
     target: TensorLike,
     weight: TensorLike | None = None,
-    *,
+    size_average: None = None,
     ignore_index: int = -100,
+    reduce: None = None,
     reduction: str = "mean",
     label_smoothing: float = 0.0,
 ) -> Tensor:
@@ -44,6 +48,7 @@ def cross_entropy(
         input: logits `(N, C)`, `(C,)`, or `(N, C, ...)` for one class per pixel.
         target: class indices, integers of the input's shape without the axis C; or probabilities, floats of its shape.
         weight: one factor per class, `(C,)`.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         ignore_index: elements whose target is this index are ignored.
         reduction: "mean", "sum" or "none". For class indices t the mean divides by Σ weight[t] over the elements that
             aren't ignored; for probabilities it divides by the number of elements.
@@ -63,7 +68,9 @@ def cross_entropy(
     >>> tg.nn.cross_entropy(tg.tensor([[2.0, 0.0], [0.0, 0.0]]), tg.tensor([0, 1]), reduction="none")
     tensor([0.1269, 0.6931])
     """
+    refuse_legacy("cross_entropy", size_average, reduce)
     call, x, target = "cross_entropy", floating(input), as_tensor(target)
+    warn_of_activation(call, x)
     ignore_index = number(call, "ignore_index", ignore_index)
     check_reduction(call, reduction)
     check_classes(call, x, target)
@@ -77,14 +84,14 @@ def cross_entropy(
         t = as_rows(in_dtype_of(x, target))
         t = t * (1 - label_smoothing) + label_smoothing / rows.shape[1] if label_smoothing else t
         # (M, C) -> (M,) -> (N, ...)
-        losses = -weighed(call, loss.weighted(t, rows.log_softmax(axis=1)), weight).sum(1)
+        losses = -weighed(call, entropies.weighted(t, rows.log_softmax(1)), weight).sum(1)
         return reduced(losses.reshape(element_shape(x)), reduction)
     by_kernel = weight is None and label_smoothing == 0
     labels, counts = class_indices(call, x, target, ignore_index, checked_by_kernel=by_kernel)
     if counts is None and by_kernel:
-        losses = loss.cross_entropy(rows, labels)
+        losses = entropies.cross_entropy(rows, labels)
         return reduced(losses if losses.shape == target.shape else losses.reshape(target.shape), reduction)
-    logs = rows.log_softmax(axis=1)
+    logs = rows.log_softmax(1)
     losses, weights = _negative_log_likelihood(logs, labels, counts, weight)
     if label_smoothing:
         even = _where(counts, -weighed(call, logs, weight).sum(1))
@@ -96,8 +103,9 @@ def nll_loss(
     input: TensorLike,
     target: TensorLike,
     weight: TensorLike | None = None,
-    *,
+    size_average: None = None,
     ignore_index: int = -100,
+    reduce: None = None,
     reduction: str = "mean",
 ) -> Tensor:
     """−weight[t] · input[t]: the negative log-likelihood of class t, given the log-probabilities of `log_softmax`.
@@ -106,6 +114,7 @@ def nll_loss(
         input: log-probabilities `(N, C)`, `(C,)`, or `(N, C, ...)` for one class per pixel.
         target: class indices, integers of the input's shape without the axis C.
         weight: one factor per class, `(C,)`.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         ignore_index: elements whose target is this index are ignored.
         reduction: "mean", "sum" or "none". The mean divides by Σ weight[target] over the elements that aren't ignored.
 
@@ -119,7 +128,9 @@ def nll_loss(
     >>> tg.nn.nll_loss(tg.tensor([[-0.5, -1.0]]), tg.tensor([1]))
     tensor(1.)
     """
+    refuse_legacy("nll_loss", size_average, reduce)
     call, x, target = "nll_loss", floating(input), as_tensor(target)
+    warn_of_activation(call, x)
     ignore_index = number(call, "ignore_index", ignore_index)
     check_reduction(call, reduction)
     if is_float(target.dtype):
@@ -151,32 +162,52 @@ def _where(counts: Tensor | None, losses: Tensor) -> Tensor:
     return losses if counts is None else tg.where(counts, losses, 0.0)
 
 
-def mse_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
+def mse_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:
     """(input − target)²: the squared error.
 
     Args:
         input: the predictions, of any shape.
         target: the targets, of the same shape.
-        reduction: "mean", "sum" or "none".
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
+        reduction: "mean", "sum" or "none". The mean divides by Σ weight where there is one.
+        weight: a factor per element, of the same shape.
 
     Raises:
-        ShapeError: a target of another shape: (N, 1) and (N,) would broadcast to (N, N).
+        ShapeError: a target or weight of another shape: (N, 1) and (N,) would broadcast to (N, N).
 
     >>> import tensorgrad as tg
     >>> tg.nn.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(2.5)
     """
+    refuse_legacy("mse_loss", size_average, reduce)
     x, t = alike("mse_loss", input, target, reduction)
-    return reduced((x - t).square(), reduction)
+    losses, weight = weighed_each("mse_loss", (x - t).square(), weight)
+    return reduced(losses, reduction, weight)
 
 
-def l1_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
+def l1_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+    weight: TensorLike | None = None,
+) -> Tensor:
     """|input − target|: the absolute error; its derivative at 0 is taken as 0.
 
     Args:
         input: the predictions, of any shape.
         target: the targets, of the same shape.
-        reduction: "mean", "sum" or "none".
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
+        reduction: "mean", "sum" or "none". The mean divides by Σ weight where there is one.
+        weight: a factor per element, of the same shape.
 
     Raises:
         ShapeError: a target of another shape.
@@ -185,12 +216,19 @@ def l1_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -
     >>> tg.nn.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(1.5)
     """
+    refuse_legacy("l1_loss", size_average, reduce)
     x, t = alike("l1_loss", input, target, reduction)
-    return reduced((x - t).abs(), reduction)
+    losses, weight = weighed_each("l1_loss", (x - t).abs(), weight)
+    return reduced(losses, reduction, weight)
 
 
 def binary_cross_entropy(
-    input: TensorLike, target: TensorLike, weight: TensorLike | None = None, *, reduction: str = "mean"
+    input: TensorLike,
+    target: TensorLike,
+    weight: TensorLike | None = None,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
 ) -> Tensor:
     """−(t · ln p + (1 − t) · ln(1 − p)) for probabilities p, the logarithms cut off at −100 as in PyTorch.
 
@@ -200,6 +238,7 @@ def binary_cross_entropy(
         input: p, of any shape.
         target: t in [0, 1], of the same shape.
         weight: a factor per element, of any shape that broadcasts.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
 
     Raises:
@@ -210,19 +249,21 @@ def binary_cross_entropy(
     >>> tg.nn.binary_cross_entropy(tg.tensor([0.5, 1.0]), tg.tensor([1.0, 0.0]), reduction="none")
     tensor([  0.6931, 100.    ])
     """
+    refuse_legacy("binary_cross_entropy", size_average, reduce)
     call = "binary_cross_entropy"
     p, t = alike(call, input, target, reduction)
     if not guard(_are_probabilities, p._data):
         fix = "apply a sigmoid first, or use binary_cross_entropy_with_logits"
         raise RangeError(restate(call, "input must hold probabilities in [0, 1]", fix=fix, input=p, target=t))
-    return reduced(weighed(call, loss.binary_cross_entropy(p, t), weight), reduction)
+    return reduced(weighed(call, entropies.binary_cross_entropy(p, t), weight), reduction)
 
 
 def binary_cross_entropy_with_logits(
     input: TensorLike,
     target: TensorLike,
     weight: TensorLike | None = None,
-    *,
+    size_average: None = None,
+    reduce: None = None,
     reduction: str = "mean",
     pos_weight: TensorLike | None = None,
 ) -> Tensor:
@@ -234,6 +275,7 @@ def binary_cross_entropy_with_logits(
         input: x, of any shape.
         target: t in [0, 1], of the same shape.
         weight: a factor per element, of any shape that broadcasts.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
         pos_weight: w₊, a factor for the positive examples, 1 by default; of any shape that broadcasts.
 
@@ -244,38 +286,40 @@ def binary_cross_entropy_with_logits(
     >>> tg.nn.binary_cross_entropy_with_logits(tg.tensor([0.0, 1e4]), tg.tensor([1.0, 0.0]), reduction="none")
     tensor([6.9315e-01, 1.0000e+04])
     """
+    refuse_legacy("binary_cross_entropy_with_logits", size_average, reduce)
     call = "binary_cross_entropy_with_logits"
     x, t = alike(call, input, target, reduction)
-    positive = weighed(call, loss.weighted(t, tg.softplus(-x)), pos_weight, "pos_weight")
-    return reduced(weighed(call, positive + loss.weighted(1 - t, tg.softplus(x)), weight), reduction)
+    warn_of_activation(call, x)
+    positive = weighed(call, entropies.weighted(t, tg.softplus(-x)), pos_weight, "pos_weight")
+    return reduced(weighed(call, positive + entropies.weighted(1 - t, tg.softplus(x)), weight), reduction)
 
 
-def soft_margin_loss(input: TensorLike, target: TensorLike, *, reduction: str = "mean") -> Tensor:
-    """ln(1 + e^(−t·x)) for logits x and labels t of +1 or −1: −ln σ(t·x), the binary cross-entropy; stable for any x.
+def soft_margin_loss(
+    input: TensorLike,
+    target: TensorLike,
+    size_average: None = None,
+    reduce: None = None,
+    reduction: str = "mean",
+) -> Tensor:
+    """ln(1 + e^(−t·x)) = −ln σ(t·x): for logits x and labels t of ±1 the binary cross-entropy; stable for any x.
 
     Args:
         input: x, of any shape.
-        target: t, +1 or −1, of the same shape.
+        target: t, +1 or −1 as a rule, of the same shape; labels of 0 and 1 are `2 * target - 1`.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
 
     Raises:
         ShapeError: a target of another shape.
-        RangeError: another label.
 
     >>> import tensorgrad as tg
     >>> tg.nn.soft_margin_loss(tg.tensor([0.0, 1e4]), tg.tensor([1.0, -1.0]), reduction="none")
     tensor([6.9315e-01, 1.0000e+04])
     """
+    refuse_legacy("soft_margin_loss", size_average, reduce)
     x, t = alike("soft_margin_loss", input, target, reduction)
-    if not guard(_are_signs, t._data):
-        fix = "for labels 0 and 1 use 2 * target - 1, or binary_cross_entropy_with_logits"
-        raise RangeError(restate("soft_margin_loss", "target must be +1 or −1", fix=fix, input=x, target=t))
     return reduced(tg.softplus(-t * x), reduction)
 
 
 def _are_probabilities(values: np.ndarray) -> bool:
     return bool(((values >= 0) & (values <= 1)).all())
-
-
-def _are_signs(values: np.ndarray) -> bool:
-    return bool((np.abs(values) == 1).all())

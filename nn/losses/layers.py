@@ -11,7 +11,7 @@ from tensorgrad.nn.losses.functions import (
     nll_loss,
     soft_margin_loss,
 )
-from tensorgrad.nn.losses.targets import check_reduction
+from tensorgrad.nn.losses.targets import check_reduction, refuse_legacy
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.tensor import Tensor
@@ -22,7 +22,14 @@ class Loss(Module):
 
     weight: Tensor | None
 
-    def __init__(self, weight: TensorLike | None = None, reduction: str = "mean") -> None:
+    def __init__(
+        self,
+        weight: TensorLike | None = None,
+        reduction: str = "mean",
+        size_average: None = None,
+        reduce: None = None,
+    ) -> None:
+        refuse_legacy(type(self).__name__, size_average, reduce)
         check_reduction(type(self).__name__, reduction)
         self.register_buffer("weight", weight)
         self.reduction = reduction
@@ -33,6 +40,7 @@ class CrossEntropyLoss(Loss):
 
     Args:
         weight: one factor per class, `(C,)`; a buffer.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         ignore_index: elements whose target is this index are ignored.
         reduction: "mean", "sum" or "none".
         label_smoothing: ε in [0, 1].
@@ -45,12 +53,13 @@ class CrossEntropyLoss(Loss):
     def __init__(
         self,
         weight: TensorLike | None = None,
-        *,
+        size_average: None = None,
         ignore_index: int = -100,
+        reduce: None = None,
         reduction: str = "mean",
         label_smoothing: float = 0.0,
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, reduction, size_average, reduce)
         self.ignore_index, self.label_smoothing = ignore_index, label_smoothing
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
@@ -70,6 +79,7 @@ class NLLLoss(Loss):
 
     Args:
         weight: one factor per class, `(C,)`; a buffer.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         ignore_index: elements whose target is this index are ignored.
         reduction: "mean", "sum" or "none".
 
@@ -78,8 +88,15 @@ class NLLLoss(Loss):
     tensor(0.6931)
     """
 
-    def __init__(self, weight: TensorLike | None = None, *, ignore_index: int = -100, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
+    def __init__(
+        self,
+        weight: TensorLike | None = None,
+        size_average: None = None,
+        ignore_index: int = -100,
+        reduce: None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, reduction, size_average, reduce)
         self.ignore_index = ignore_index
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
@@ -91,6 +108,7 @@ class MSELoss(Loss):
     """`mse_loss` as a module.
 
     Args:
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
 
     >>> import tensorgrad as tg
@@ -98,8 +116,8 @@ class MSELoss(Loss):
     tensor(2.5)
     """
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(None, reduction)
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
+        super().__init__(None, reduction, size_average, reduce)
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
         """The squared error."""
@@ -110,6 +128,7 @@ class L1Loss(Loss):
     """`l1_loss` as a module.
 
     Args:
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
 
     >>> import tensorgrad as tg
@@ -117,8 +136,8 @@ class L1Loss(Loss):
     tensor(1.5)
     """
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(None, reduction)
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
+        super().__init__(None, reduction, size_average, reduce)
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
         """The absolute error."""
@@ -130,6 +149,7 @@ class BCELoss(Loss):
 
     Args:
         weight: a factor per element, of any shape that broadcasts; a buffer.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
 
     >>> import tensorgrad as tg
@@ -137,8 +157,14 @@ class BCELoss(Loss):
     tensor(0.6931)
     """
 
-    def __init__(self, weight: TensorLike | None = None, *, reduction: str = "mean") -> None:
-        super().__init__(weight, reduction)
+    def __init__(
+        self,
+        weight: TensorLike | None = None,
+        size_average: None = None,
+        reduce: None = None,
+        reduction: str = "mean",
+    ) -> None:
+        super().__init__(weight, reduction, size_average, reduce)
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
         """The loss of probabilities."""
@@ -150,6 +176,7 @@ class BCEWithLogitsLoss(Loss):
 
     Args:
         weight: a factor per element, of any shape that broadcasts; a buffer.
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
         pos_weight: a factor for the positive examples, of any shape that broadcasts; a buffer.
 
@@ -163,11 +190,12 @@ class BCEWithLogitsLoss(Loss):
     def __init__(
         self,
         weight: TensorLike | None = None,
-        *,
+        size_average: None = None,
+        reduce: None = None,
         reduction: str = "mean",
         pos_weight: TensorLike | None = None,
     ) -> None:
-        super().__init__(weight, reduction)
+        super().__init__(weight, reduction, size_average, reduce)
         self.register_buffer("pos_weight", pos_weight)
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
@@ -181,6 +209,7 @@ class SoftMarginLoss(Loss):
     """`soft_margin_loss` as a module.
 
     Args:
+        size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
 
     >>> import tensorgrad as tg
@@ -188,8 +217,8 @@ class SoftMarginLoss(Loss):
     tensor(0.6931)
     """
 
-    def __init__(self, *, reduction: str = "mean") -> None:
-        super().__init__(None, reduction)
+    def __init__(self, size_average: None = None, reduce: None = None, reduction: str = "mean") -> None:
+        super().__init__(None, reduction, size_average, reduce)
 
     def forward(self, input: TensorLike, target: TensorLike) -> Tensor:
         """The loss of logits for labels of ±1."""

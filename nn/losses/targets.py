@@ -15,11 +15,21 @@ from tensorgrad.ops.operands import TensorLike, as_tensor, floating
 from tensorgrad.tensor import Tensor
 
 
-def check_reduction(call: str, reduction: str) -> None:
-    """Raise ArgumentError unless `reduction` is "mean", "sum" or "none"."""
-    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none"):
-        problem = f'reduction must be "mean", "sum" or "none", got {reduction!r}'
+def check_reduction(call: str, reduction: str, also: str = "") -> None:
+    """Raise ArgumentError unless `reduction` is "mean", "sum" or "none", or what this loss takes besides."""
+    if not isinstance(reduction, str) or reduction not in ("mean", "sum", "none", also or "mean"):
+        first = f'"{also}", ' if also else ""
+        problem = f'reduction must be {first}"mean", "sum" or "none", got {reduction!r}'
         raise ArgumentError(restate(call, problem, reduction=reduction))
+
+
+def refuse_legacy(call: str, size_average: bool | None, reduce: bool | None) -> None:
+    """Raise ArgumentError where PyTorch's first way to say a reduction is used; it has long warned of it."""
+    if size_average is not None or reduce is not None:
+        mean, whole = size_average is not False, reduce is not False
+        fix = f"pass reduction={('mean' if mean else 'sum') if whole else 'none'!r}"
+        problem = "size_average and reduce are replaced by reduction"
+        raise ArgumentError(restate(call, problem, fix=fix, size_average=size_average, reduce=reduce))
 
 
 def reduced(losses: Tensor, reduction: str, weights: Tensor | None = None) -> Tensor:
@@ -38,15 +48,39 @@ def alike(call: str, input: TensorLike, target: TensorLike, reduction: str) -> t
     x = floating(input)
     t = in_dtype_of(x, target)
     if x.shape != t.shape:
-        fix = "reshape one of them to the other's shape" if x.size == t.size else ""
+        fix = "reshape one of them to the other's shape" if x.numel() == t.numel() else ""
         raise ShapeError(restate(call, "input and target must have the same shape", fix=fix, input=x, target=t))
     return x, t
+
+
+def joined(call: str, **tensors: TensorLike) -> list[Tensor]:
+    """Tensors in the dtype of the first, a float. Raises ShapeError unless their shapes broadcast."""
+    first, *others = tensors.values()
+    x = floating(first)
+    found = [x, *[in_dtype_of(x, other) for other in others]]
+    try:
+        np.broadcast_shapes(*[t.shape for t in found])
+    except ValueError:
+        given: dict[str, Any] = dict(zip(tensors, found, strict=True))
+        raise ShapeError(restate(call, "the shapes don't broadcast to one", **given)) from None
+    return found
 
 
 def in_dtype_of(x: Tensor, other: TensorLike) -> Tensor:
     """`other` in the dtype of `x`, so that labels and weights don't widen a loss."""
     other = as_tensor(other)
     return other if other.dtype == x.dtype else other.astype(x.dtype)
+
+
+def weighed_each(call: str, losses: Tensor, weight: TensorLike | None) -> tuple[Tensor, Tensor | None]:
+    """The losses times their weights, and the weights, if any. Raises ShapeError for a weight of another shape."""
+    if weight is None:
+        return losses, None
+    weight = in_dtype_of(losses, weight)
+    if weight.shape != losses.shape:
+        given: dict[str, Any] = {"losses": losses, "weight": weight}
+        raise ShapeError(restate(call, "weight must have one factor per element, the shape of input", **given))
+    return losses * weight, weight
 
 
 def weighed(call: str, losses: Tensor, weight: TensorLike | None, name: str = "weight") -> Tensor:
@@ -73,7 +107,11 @@ def check_classes(call: str, x: Tensor, target: Tensor) -> None:
     if x.ndim == 0 or target.shape != (x.shape if is_float(target.dtype) else element_shape(x)):
         expected = "input (N, C, ...) or (C,); class indices (N, ...), integers, or probabilities (N, C, ...), floats"
         floats = is_float(target.dtype) and target.shape == element_shape(x)
-        fix = "class indices must be integers: target.astype('int64')" if floats else ""
+        fix = "class indices must be integers: target.long()" if floats else ""
+        if not is_float(target.dtype) and target.shape == x.shape:
+            fix = "probabilities must be floats: target.float(); or pass class indices, target.argmax(1)"
+        elif target.ndim == x.ndim and x.ndim > 1 and target.shape[1:2] == (1,):
+            fix = "drop the axis of length 1: target.squeeze(1)"
         raise ShapeError(restate(call, "the shape of target doesn't match input", expected=expected, fix=fix, **given))
 
 
@@ -92,8 +130,8 @@ def as_rows(x: Tensor) -> Tensor:
     if x.ndim <= 2:
         return x.unsqueeze(0) if x.ndim == 1 else x
     # (N, C, ...) -> (N, ..., C) -> (M, C)
-    last = x.transpose(0, *range(2, x.ndim), 1)
-    return last.reshape(last.size // max(x.shape[1], 1), x.shape[1])
+    last = x.permute(0, *range(2, x.ndim), 1)
+    return last.reshape(last.numel() // max(x.shape[1], 1), x.shape[1])
 
 
 def class_indices(

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.kernels.step_programs import pure
 from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
-from tensorgrad.nn.optim.options import fraction, non_negative
+from tensorgrad.nn.optim.options import non_negative, refuse_differentiable, two_fractions
+
+
+def decayed(w: Array, g: Array, lr: float, weight_decay: float, decoupled: bool) -> tuple[Array, Array]:
+    """Weights and gradient after weight decay λ: w − lr · λ w and g if it is decoupled, else w and g + λ w."""
+    if not weight_decay:
+        return w, g
+    return ((1 - lr * weight_decay) * w, g) if decoupled else (w, g + weight_decay * w)
 
 
 class Adam(Optimizer):
@@ -30,6 +36,9 @@ class Adam(Optimizer):
         weight_decay: λ ≥ 0.
         amsgrad: divide by the root of the largest v so far, so that no step grows because v shrank.
         maximize: ascend the gradient instead of descending.
+        foreach, capturable, fused: accepted as in PyTorch, and ignored: there is one implementation.
+        differentiable: must be False.
+        decoupled_weight_decay: shrink the weights as `AdamW` does.
 
     Kingma and Ba, Adam: A Method for Stochastic Optimization, ICLR 2015, arXiv 1412.6980; amsgrad: Reddi, Kale and
     Kumar, On the Convergence of Adam and Beyond, ICLR 2018.
@@ -51,24 +60,35 @@ class Adam(Optimizer):
         weight_decay: float = 0.0,
         amsgrad: bool = False,
         *,
+        foreach: bool | None = None,
         maximize: bool = False,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        decoupled_weight_decay: bool = False,
     ) -> None:
+        refuse_differentiable(self.name, differentiable)
         super().__init__(
-            params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize
+            params,
+            lr=lr,
+            betas=betas,
+            eps=eps,
+            weight_decay=weight_decay,
+            amsgrad=amsgrad,
+            maximize=maximize,
+            decoupled_weight_decay=decoupled_weight_decay,
         )
 
     def check(self, options: dict[str, Any]) -> None:
         """Both β in [0, 1), the others ≥ 0."""
-        betas = options["betas"]
-        if not isinstance(betas, tuple) or len(betas) != 2:
-            raise ArgumentError(restate(self.name, "betas must be two numbers in [0, 1)", betas=betas))
-        fraction(self.name, beta1=betas[0], beta2=betas[1])
+        two_fractions(self.name, options["betas"])
         non_negative(self.name, eps=options["eps"], weight_decay=options["weight_decay"])
 
     def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
         """m and v; with amsgrad also the largest v so far."""
-        return ("mean", "square_mean", "largest_square_mean") if options["amsgrad"] else ("mean", "square_mean")
+        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if options["amsgrad"] else ("exp_avg", "exp_avg_sq")
 
+    @pure
     def update(
         self,
         w: Array,
@@ -80,17 +100,17 @@ class Adam(Optimizer):
         eps: float,
         weight_decay: float,
         amsgrad: bool,
+        decoupled_weight_decay: bool = False,
     ) -> Array:
         """The rule of the class's formula."""
         beta1, beta2 = betas
         t = state["step"]
-        if weight_decay:
-            g = g + weight_decay * w
-        m = state["mean"] = beta1 * state["mean"] + (1 - beta1) * g
-        v = state["square_mean"] = beta2 * state["square_mean"] + (1 - beta2) * g * g
+        w, g = decayed(w, g, lr, weight_decay, decoupled_weight_decay)
+        m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
+        v = state["exp_avg_sq"] = beta2 * state["exp_avg_sq"] + (1 - beta2) * g * g
         if amsgrad:
-            v = state["largest_square_mean"] = np.maximum(state["largest_square_mean"], v)
-        return w - lr / (1 - beta1**t) * m / (np.sqrt(v) / math.sqrt(1 - beta2**t) + eps)
+            v = state["max_exp_avg_sq"] = np.maximum(state["max_exp_avg_sq"], v)
+        return w - lr / (1 - beta1**t) * m / (np.sqrt(v) / (1 - beta2**t) ** 0.5 + eps)
 
 
 class AdamW(Adam):
@@ -107,6 +127,8 @@ class AdamW(Adam):
         weight_decay: λ ≥ 0.
         amsgrad: divide by the root of the largest v so far, so that no step grows because v shrank.
         maximize: ascend the gradient instead of descending.
+        foreach, capturable, fused: accepted as in PyTorch, and ignored: there is one implementation.
+        differentiable: must be False.
 
     Loshchilov and Hutter, Decoupled Weight Decay Regularization, ICLR 2019, arXiv 1711.05101.
 
@@ -128,11 +150,10 @@ class AdamW(Adam):
         amsgrad: bool = False,
         *,
         maximize: bool = False,
+        foreach: bool | None = None,
+        capturable: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
     ) -> None:
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize)
-
-    def update(
-        self, w: Array, g: Array, state: dict[str, Any], *, lr: float, weight_decay: float, **options: Any
-    ) -> Array:
-        """The rule of the class's formula."""
-        return super().update((1 - lr * weight_decay) * w, g, state, lr=lr, weight_decay=0.0, **options)
+        refuse_differentiable(self.name, differentiable)
+        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)

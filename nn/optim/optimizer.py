@@ -12,12 +12,13 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
 from tensorgrad.autograd.backward import zero_grad
-from tensorgrad.autograd.engine import host_call, mode, observers
+from tensorgrad.autograd.engine import enable_grad, host_call, mode, observers
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
-from tensorgrad.kernels.rules import traced
+from tensorgrad.kernels.rules import Program, traced
+from tensorgrad.kernels.step_programs import Programs
 from tensorgrad.nn.optim.options import non_negative, plain, storable
-from tensorgrad.nn.optim.precision import EXACT, HALF, precision, quiet
+from tensorgrad.nn.optim.precision import EXACT, HALF_CHAR, precision, quiet
 from tensorgrad.nn.optim.saved_state import incompatibilities
 from tensorgrad.tensor import Tensor
 
@@ -85,6 +86,7 @@ class Optimizer:
         self._state: dict[Tensor, dict[str, Any]] = {}
         self._steps = 0
         self._known_tables: dict[tuple[int, int], tuple[list, list, list]] = {}
+        self._programs = Programs()
         if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
             problem, fix = "the parameters must come as a list", "pass [w, b], or model.parameters()"
             raise DTypeError(restate(self.name, problem, fix=fix, params=params))
@@ -127,21 +129,32 @@ class Optimizer:
 
     # ------------------------------------------------------------------------------------------------------------ steps
 
-    def step(self) -> None:
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update every parameter that has a gradient. Nothing changes if a gradient doesn't fit its parameter.
+
+        Args:
+            closure: computes the gradients anew, and returns the loss; it is called first.
+
+        Returns:
+            What the closure returns, None without one.
 
         Raises:
             ShapeError: a gradient whose shape isn't its parameter's.
             ArgumentError: a schedule whose learning rate is negative, infinite or NaN.
         """
+        loss = None
+        if closure is not None:
+            with enable_grad():
+                loss = closure()
         if mode.observers:
             host_call(self._step, tuple(self.named_parameters().values()), effect=True)
         else:
             self._step()
+        return loss
 
     def _step(self, _changed: tuple[Tensor, ...] = ()) -> None:
         for number, (parameters, options) in enumerate(self._work()):
-            slots, rule = self.slots(options), self._rule(options)
+            slots = self.slots(options)
             by_step: dict[int, list[_Work]] = {}
             for p in parameters:
                 work = self._work_of(p, slots)
@@ -151,9 +164,9 @@ class Optimizer:
                 else:
                     by_step[step] = [work]
             for turn, (step, some) in enumerate(by_step.items()):
-                self._update((number, turn), rule, slots, step, some)
+                self._update((number, turn), options, slots, step, some)
             for p in parameters:
-                if p._data.dtype.char == HALF.char:
+                if p._data.dtype.char == HALF_CHAR:
                     p._data[...] = self._state[p][EXACT]
                 begin_version(p, keep=False)  # backward must know that the contents changed
         self._steps += 1
@@ -172,28 +185,44 @@ class Optimizer:
         """What to update for a parameter, its step counted."""
         assert p._grad is not None
         state, w, g = self._state.get(p), p._data, p._grad._data
-        if state is None or not all(map(state.__contains__, slots)):
+        if state is None:
             state = self._state_of(p, slots)
+        for slot in slots:
+            if slot not in state:
+                state = self._state_of(p, slots)
         state["step"] += 1
-        if w.dtype.char == HALF.char:
+        if w.dtype.char == HALF_CHAR:
             w, g = self._state_of(p, (EXACT,))[EXACT], g.astype(np.float32)
             # Weights that somebody else has changed meanwhile are taken as they are.
             np.copyto(w, p._data, where=w.astype(np.float16) != p._data)
         return w, g, state
 
-    def _update(self, place: tuple[int, int], rule: Rule, slots: tuple[str, ...], step: int, work: list[_Work]) -> None:
+    def _program(self, place: tuple[int, int], options: dict[str, Any], slots: tuple[str, ...], step: int) -> Program:
+        """What the update rule does to an element. One that depends on its arguments alone is traced once."""
+        if getattr(type(self).update, "pure", False):
+            return self._programs.find(place, self._rule, options, slots, step)
+        return traced(self._rule(options), slots, step)
+
+    def _update(
+        self, place: tuple[int, int], options: dict[str, Any], slots: tuple[str, ...], step: int, work: list[_Work]
+    ) -> None:
         """Update parameters that are all at one step: by a kernel what one can take, by NumPy the others."""
-        large = sum([w.size for w, _, _ in work]) >= LARGE
+        size = 0
+        for w, _, _ in work:
+            size += w.size
+            if size >= LARGE:
+                break
+        large = size >= LARGE
         tables, left = self._tables(place, slots, work) if large else ([], work)
         if tables:
             try:
-                program = traced(rule, slots, step)
+                program = self._program(place, options, slots, step)
             except Exception:  # whatever it is that symbols can't do; a rule that is wrong raises for NumPy, too
                 tables, left = [], work
         for table, chosen in tables:
             kernels.optim.update(table, [g for _, g, _ in chosen], program)
         for w, g, state in left:
-            _update_by_numpy(rule, slots, w, g, state)
+            _update_by_numpy(self._rule(options), slots, w, g, state)
 
     def _tables(self, place: tuple[int, int], slots: tuple[str, ...], work: list[_Work]) -> tuple[list, list[_Work]]:
         """The work in tables for kernels, one per dtype, each with the work that it holds; and the work in no table."""
@@ -311,7 +340,7 @@ class Optimizer:
 
     def __repr__(self) -> str:
         lines = [
-            f"  {sum(p.size for p in group['params']):,} weights in {len(group['params'])} tensors: "
+            f"  {sum(p.numel() for p in group['params']):,} weights in {len(group['params'])} tensors: "
             + ", ".join(f"{key}={group[key]!r}" for key in self.defaults)
             for group in self.param_groups
         ]

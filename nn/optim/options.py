@@ -24,6 +24,28 @@ def fraction(call: str, **values: Any) -> None:
             raise ArgumentError(restate(call, f"{name} must be a number in [0, 1)", **{name: value}))
 
 
+def whole_fraction(call: str, **values: Any) -> None:
+    """Raise ArgumentError unless each value is a number in [0, 1]."""
+    for name, value in values.items():
+        if not _is_number(value) or not 0 <= value <= 1:
+            raise ArgumentError(restate(call, f"{name} must be a number in [0, 1]", **{name: value}))
+
+
+def two_fractions(call: str, betas: Any) -> None:
+    """Raise ArgumentError unless `betas` is a pair of numbers in [0, 1)."""
+    if not isinstance(betas, tuple) or len(betas) != 2:
+        raise ArgumentError(restate(call, "betas must be two numbers in [0, 1)", betas=betas))
+    fraction(call, beta1=betas[0], beta2=betas[1])
+
+
+def refuse_differentiable(call: str, differentiable: bool) -> None:
+    """Raise ArgumentError where gradients are to flow through the steps of an optimizer."""
+    if differentiable:
+        fix = "write the update with tensors, w = w - lr * g, for the gradient to flow through it"
+        problem = "differentiable must be False: steps change the weights in place"
+        raise ArgumentError(restate(call, problem, fix=fix, differentiable=differentiable))
+
+
 def plain(value: Any) -> Any:
     """NumPy scalars as Python numbers, which never widen an array; lists as tuples."""
     if isinstance(value, list | tuple):

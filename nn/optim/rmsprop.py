@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.kernels.step_programs import pure
 from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
-from tensorgrad.nn.optim.options import fraction, non_negative
+from tensorgrad.nn.optim.options import fraction, non_negative, refuse_differentiable
 
 
 class RMSprop(Optimizer):
@@ -29,7 +30,9 @@ class RMSprop(Optimizer):
         weight_decay: λ ≥ 0.
         momentum: μ ≥ 0.
         centered: divide by an estimate of the standard deviation.
+        capturable, foreach: accepted as in PyTorch, and ignored: there is one implementation.
         maximize: ascend the gradient instead of descending.
+        differentiable: must be False.
 
     Hinton, Neural Networks for Machine Learning, lecture 6e, 2012; centered: Graves, Generating Sequences With
     Recurrent Neural Networks, 2013.
@@ -51,9 +54,12 @@ class RMSprop(Optimizer):
         weight_decay: float = 0.0,
         momentum: float = 0.0,
         centered: bool = False,
-        *,
+        capturable: bool = False,
+        foreach: bool | None = None,
         maximize: bool = False,
+        differentiable: bool = False,
     ) -> None:
+        refuse_differentiable(self.name, differentiable)
         super().__init__(
             params,
             lr=lr,
@@ -72,9 +78,10 @@ class RMSprop(Optimizer):
 
     def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
         """s; centered also a; with momentum also v."""
-        kept = {"square_mean": True, "mean": options["centered"], "momentum": options["momentum"] > 0}
+        kept = {"square_avg": True, "grad_avg": options["centered"], "momentum_buffer": options["momentum"] > 0}
         return tuple(slot for slot, needed in kept.items() if needed)
 
+    @pure
     def update(
         self,
         w: Array,
@@ -91,11 +98,11 @@ class RMSprop(Optimizer):
         """The rule of the class's formula."""
         if weight_decay:
             g = g + weight_decay * w
-        s = state["square_mean"] = alpha * state["square_mean"] + (1 - alpha) * g * g
+        s = state["square_avg"] = alpha * state["square_avg"] + (1 - alpha) * g * g
         if centered:
-            a = state["mean"] = alpha * state["mean"] + (1 - alpha) * g
+            a = state["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g
             s = s - a * a
         d = g / (np.sqrt(s) + eps)
         if momentum:
-            d = state["momentum"] = momentum * state["momentum"] + d
+            d = state["momentum_buffer"] = momentum * state["momentum_buffer"] + d
         return w - lr * d

@@ -12,7 +12,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, OutOfMemoryError, Tenso
 DTypeLike = Any
 FLOATS = tuple(np.dtype(t) for t in (np.float32, np.float64, np.float16))
 KERNEL_FLOATS = frozenset((np.dtype(np.float32), np.dtype(np.float64)))
-DEFAULT_FLOAT = np.dtype(np.float32)
+_default_float = np.dtype(np.float32)
 SCALARS = (bool, int, float, np.number, np.bool_)
 
 
@@ -23,6 +23,30 @@ def is_float(dtype: np.dtype) -> bool:
     (True, False)
     """
     return dtype in FLOATS
+
+
+def default_float() -> np.dtype:
+    """The dtype of Python floats and of what is made without a dtype: float32, until `set_default_dtype` changes it."""
+    return _default_float
+
+
+def set_default_dtype(d: DTypeLike) -> None:
+    """Let Python floats, new arrays and the parameters of new layers have the dtype `d`, float32 or float64.
+
+    Raises:
+        DTypeError: another dtype.
+
+    >>> import tensorgrad as tg
+    >>> tg.set_default_dtype(tg.float64)
+    >>> tg.zeros(1).dtype
+    dtype('float64')
+    >>> tg.set_default_dtype(tg.float32)
+    """
+    global _default_float
+    dtype = as_dtype("set_default_dtype", d)
+    if dtype not in KERNEL_FLOATS:
+        raise DTypeError(restate("set_default_dtype", f"d must be float32 or float64, got {dtype}"))
+    _default_float = dtype
 
 
 def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> np.ndarray:
@@ -50,7 +74,7 @@ def as_array(value: Any, dtype: DTypeLike = None, copy: bool | None = None) -> n
         problem, fix = f"data can't become an array: {error}", "pass numbers in nested lists of even lengths"
         raise ArgumentError(restate("tensor", problem, fix=fix, data=value, dtype=dtype)) from None
     if dtype is None and array.dtype == np.float64 and not _has_dtype(value):
-        array = array.astype(DEFAULT_FLOAT)
+        array = array.astype(_default_float)
     if not array.dtype.isnative:
         array = array.astype(array.dtype.newbyteorder("="))
     check_dtype("tensor", array.dtype, data=array)
@@ -119,9 +143,12 @@ DEVICES = frozenset({"cpu", "cuda", "gpu", "hpu", "ipu", "meta", "mps", "npu", "
 
 
 def check_device(call: str, device: Any) -> None:
-    """Raise ArgumentError for any device but the CPU."""
-    if str(device).partition(":")[0] != "cpu":
-        problem, fix = f'device must be "cpu", got {str(device)!r}', f'omit `{call}`, or pass "cpu"'
+    """Raise ArgumentError for any device but the CPU; None is the CPU."""
+    if device is not None and str(device).partition(":")[0] != "cpu":
+        problem, fix = (
+            f'device must be "cpu", got {str(device)!r}',
+            'tensorgrad runs on the CPU: omit it, or pass "cpu"',
+        )
         raise ArgumentError(restate(call, problem, fix=fix, device=device))
 
 

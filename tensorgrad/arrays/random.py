@@ -1,11 +1,20 @@
 """The package's random generator."""
 
+import secrets
+
 import numpy as np
 
 from tensorgrad.errors import DTypeError, restate, restated
 from tensorgrad.system.forks import wait_for
 
-_generator = np.random.default_rng()
+
+def fresh_seed() -> int:
+    """A seed of 63 bits from the system's randomness."""
+    return secrets.randbits(63)
+
+
+_seed = fresh_seed()
+_generator = np.random.default_rng(_seed)
 wait_for(_generator.bit_generator.lock)  # NumPy holds it while it draws
 
 
@@ -25,10 +34,23 @@ def manual_seed(seed: int) -> np.random.Generator:
     >>> bool((a == b).all())
     True
     """
+    global _seed
     # The state is replaced, not the object, so that all references to the generator see the new seed.
     with restated("manual_seed", seed=seed):
         _generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+    _seed = int(seed)
     return _generator
+
+
+def initial_seed() -> int:
+    """The seed that the package's generator was last given.
+
+    >>> import tensorgrad as tg
+    >>> _ = tg.manual_seed(5)
+    >>> tg.initial_seed()
+    5
+    """
+    return _seed
 
 
 def checked_generator(call: str, generator: np.random.Generator | None) -> np.random.Generator:

@@ -184,7 +184,7 @@ def _walk(
             for observer in observers:
                 observer.gradient_contributed(node, position, grad, g)
         if not retain_graph:
-            node.saved = node.op.residuals = None  # as node.free(), without the call
+            node.free()
     for leaf, grad in table.items():
         if wanted is None or leaf in wanted:
             hooks = leaf._hooks if leaf_hooks else None

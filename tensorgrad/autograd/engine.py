@@ -10,7 +10,7 @@ import itertools
 import threading
 import types
 import weakref
-from collections.abc import Callable, Container, Generator, Iterable, Iterator
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Sequence
 from contextlib import ContextDecorator, contextmanager
 from typing import Any, TypeVar
 
@@ -20,14 +20,17 @@ from tensorgrad.autograd.observer import Observer, Scope
 from tensorgrad.autograd.op import ALL_INPUTS, OUTPUT, RESIDUALS, Op
 from tensorgrad.autograd.versions import Aliases, Version, add_detached, add_view, lies_within, version_of
 from tensorgrad.errors import (
+    ArgumentError,
     DTypeError,
     GraphError,
     OutOfMemoryError,
     RangeError,
     ShapeError,
     TensorgradError,
+    describe,
     restate,
 )
+from tensorgrad.system.forks import wait_for
 
 Hook = Callable[["Variable"], "Variable | None"]
 
@@ -87,6 +90,25 @@ class Mode(threading.local):
 mode = Mode()
 """Of this thread: whether ops are recorded, and who observes it."""
 
+# How many blocks that change the mode any thread is in: of `set_grad_enabled`, and of `observe`. While there is none,
+# `apply` doesn't ask for the mode of its own thread, which takes ten times as long.
+_blocks = 0
+_watched = 0
+_counting = threading.RLock()
+wait_for(_counting)
+
+
+def _count_blocks(change: int) -> None:
+    global _blocks
+    with _counting:
+        _blocks += change
+
+
+def _count_watched(change: int) -> None:
+    global _watched
+    with _counting:
+        _watched += change
+
 
 class set_grad_enabled(ContextDecorator):
     """Whether ops of this thread are recorded, as a context manager or a decorator; restored on the way out.
@@ -106,11 +128,13 @@ class set_grad_enabled(ContextDecorator):
         self._before: list[bool] = []
 
     def __enter__(self) -> None:
+        _count_blocks(1)
         self._before.append(mode.recording)
         mode.recording = self.enabled
 
     def __exit__(self, *exc: object) -> None:
         mode.recording = self._before.pop()
+        _count_blocks(-1)
 
     def __call__(self, function: F) -> F:
         """`function` in this mode. One that pauses, a generator or coroutine, is in it only while its own code runs."""
@@ -172,6 +196,29 @@ def no_grad() -> set_grad_enabled:
     False
     """
     return set_grad_enabled(False)
+
+
+def inference_mode(mode: bool | Callable[..., Any] = True) -> Any:
+    """Record nothing inside, in this thread: `no_grad` under PyTorch's other name, with its parentheses or without.
+
+    Args:
+        mode: False records again; a function is decorated.
+
+    Raises:
+        ArgumentError: neither a bool nor a function.
+
+    >>> import tensorgrad as tg
+    >>> w = tg.ones(3, requires_grad=True)
+    >>> with tg.inference_mode():
+    ...     (w * 2).requires_grad
+    False
+    """
+    if callable(mode):
+        return set_grad_enabled(False)(mode)
+    if not isinstance(mode, (bool, np.bool_)):
+        problem = f"mode must be True, False or a function to decorate, got {describe(mode)}"
+        raise ArgumentError(restate("inference_mode", problem))
+    return set_grad_enabled(not mode)
 
 
 def enable_grad() -> set_grad_enabled:
@@ -242,11 +289,13 @@ def observe(observer: O) -> Iterator[O]:
         fix = "derive its class from tg.Observer, and override the events that it needs"
         raise DTypeError(restate("observe", "expected an Observer", fix=fix, observer=observer))
     before = mode.observers
+    _count_watched(1)
     mode.observers = (*before, observer)
     try:
         yield observer
     finally:
         mode.observers = before
+        _count_watched(-1)
 
 
 # Observers don't hear of what a function does outside of an op's forward, so a compiled function would not do it again.
@@ -384,9 +433,13 @@ class Node:
         return self.saved is None
 
     def free(self) -> None:
-        """Drop what was kept for backward; the structure stays, for drawings."""
-        self.saved = None
-        self.op.residuals = None
+        """Drop what was kept for backward; the structure stays, for drawings.
+
+        A view that kept sizes alone can be gone through again: of a leaf, it may be the input of many graphs.
+        """
+        if self.saved or not self.op.aliases or not _are_sizes(self.op.residuals):
+            self.saved = None
+            self.op.residuals = None
 
     def value(self, k: int, position: int) -> Any:
         """What a rule asked for under source `k`, for the input at `position`.
@@ -463,13 +516,20 @@ class Node:
         axes = tuple(range(lead)) + tuple(
             lead + k for k, (n, m) in enumerate(zip(shape, have[lead:], strict=True)) if n != m
         )
-        return grad.sum(axes, keepdims=True).reshape(shape)
+        return grad.sum(axes, True).reshape(shape)
 
 
-def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable) -> Node:
-    """The record of `op`, which made `output` of `inputs`."""
+def _are_sizes(residuals: Any) -> bool:
+    """Whether a forward has left nothing but whole numbers, and tuples of them."""
+    if type(residuals) is tuple:
+        return all([type(n) is int or _are_sizes(n) for n in residuals])
+    return residuals is None or type(residuals) is int
+
+
+def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable, needs: Sequence[bool]) -> Node:
+    """The record of `op`, which made `output` of `inputs`, of which some require a gradient: `needs`."""
     # This runs once per recorded op, so it is made of what costs least: a class's own `__init__` costs a call more.
-    node, data = _new(Node), output._data
+    node, data = Node(), output._data
     node.op = op
     node.age = _next_age()
     node.shape = shape = data.shape
@@ -483,10 +543,10 @@ def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable) -> Node:
         shapes.append(shape if have == shape else have)  # one tuple, for fewer objects to collect
     node.edges = tuple(edges)
     node.input_shapes = tuple(shapes)
-    kept = op.known.get(op.needs)
+    kept = op.always_kept
     node.saved = saved = {}
-    for k in op.kept(op.needs) if kept is None else kept:
-        value = saved[k] = _new(Saved)
+    for k in op.kept(tuple(needs)) if kept is None else kept:
+        value = saved[k] = Saved()
         if k == OUTPUT:
             # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
             x, value.source = output, None
@@ -517,8 +577,8 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     Raises:
         ShapeError, DTypeError, RangeError, OutOfMemoryError: the call restated, where NumPy or a kernel refused it.
     """
-    # As op_class(**params) and wrap(data), without the calls: this runs once per op.
-    op = _new(op_class)
+    # As wrap(data), without the call: this runs once per op.
+    op = op_class()
     if params:
         op.__dict__ = params
     # One loop, here and in Node: before Python 3.12 a comprehension costs a call.
@@ -526,11 +586,15 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     for x in inputs:
         arrays.append(x._data)
         needs.append(x._requires_grad)
-    recorded = True in needs and mode.recording and op.differentiable
-    if recorded:
-        op.needs = tuple(needs)
+    recorded = True in needs and (not _blocks or mode.recording) and op.differentiable
     try:
-        data = op.forward(*arrays)
+        # A call with a list of arguments takes several times as long.
+        if len(arrays) == 1:
+            data = op.forward(arrays[0])
+        elif len(arrays) == 2:
+            data = op.forward(arrays[0], arrays[1])
+        else:
+            data = op.forward(*arrays)
     except Exception as error:
         for observer in mode.observers:
             observer.op_failed(op, inputs, error)
@@ -550,9 +614,10 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
                 note_shared_memory(output, inputs, recorded)
                 break
     if recorded:
-        output._node = node_of(op, inputs, output)
-    for observer in mode.observers:
-        observer.op_applied(op, inputs, output)
+        output._node = node_of(op, inputs, output, needs)
+    if _watched:
+        for observer in mode.observers:
+            observer.op_applied(op, inputs, output)
     return output
 
 

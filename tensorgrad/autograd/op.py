@@ -42,7 +42,7 @@ class Op:
     will ask for them again.
 
     Keyword arguments of the call become attributes: `apply(Sum, x, axis=(0,))` runs with `self.axis == (0,)`; class
-    attributes give the defaults. `self.needs` tells in `forward` which inputs want a gradient, `()` when none does.
+    attributes give the defaults.
     """
 
     symbol: ClassVar[str] = ""
@@ -57,14 +57,19 @@ class Op:
     variadic: ClassVar[bool] = False
     rules: ClassVar[tuple[Rule | None, ...]] = ()
     together: ClassVar[bool] = False
+    always_kept: ClassVar[tuple[int, ...] | None] = None
+    """What backward needs, if that is the same whichever inputs require a gradient; else None."""
     known: ClassVar[dict[tuple[bool, ...], tuple[int, ...]]] = {}
     """What `kept` has found so far."""
 
-    needs: tuple[bool, ...] = ()
     residuals: Any = None
 
-    def __init__(self, **params: Any) -> None:
-        self.__dict__ = params
+    @classmethod
+    def of(cls, **params: Any) -> "Op":
+        """An application of the op with these parameters. (`apply` makes its own, without this call.)"""
+        op = cls()
+        op.__dict__ = params
+        return op
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -77,6 +82,12 @@ class Op:
         cls.together = hasattr(cls, "backward_together")
         cls.differentiable = cls.together or any(cls.rules)
         cls.known = {}
+        cls.always_kept = None
+        if not inspect.ismethod(cls.kept):  # an op that finds out for each application
+            return
+        alone = [tuple(k == position for k in range(len(cls.inputs))) for position in range(len(cls.inputs))]
+        kept = {cls.kept(needs) for needs in alone}
+        cls.always_kept = kept.pop() if len(kept) == 1 and (kept == {()} or not cls.variadic) else None
 
     @classmethod
     def _read_inputs(cls) -> None:
@@ -134,7 +145,7 @@ class Op:
     @property
     def params(self) -> dict[str, Any]:
         """The keyword arguments this op was applied with."""
-        return {k: v for k, v in self.__dict__.items() if k not in ("needs", "residuals")}
+        return {k: v for k, v in self.__dict__.items() if k != "residuals"}
 
     def forward(self, *arrays: np.ndarray) -> np.ndarray:
         """Compute the output array from the input arrays."""

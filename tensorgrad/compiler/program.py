@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from tensorgrad.arrays.quiet import is_quiet, quiet
 from tensorgrad.autograd.backward import accumulate
 from tensorgrad.autograd.op import Op
 from tensorgrad.compiler.recording import Given, Step
-from tensorgrad.ops.operands import quiet
 
 GIVEN = "given"
 """The parameter of a program for the tensors of the call, where it needs more than their arrays."""
@@ -176,12 +176,12 @@ def _run_of(op: type[Op], step: Step) -> Callable[..., Any]:
     if isinstance(getattr_static(op, "forward"), staticmethod):  # a function of the arrays alone
         return (lambda *arrays: np.asarray(forward(*arrays))) if step.scalar else forward
     if not keys and not parts and not step.scalar:
-        return forward.__get__(op(**settings))
+        return forward.__get__(op.of(**settings))
     count = len(step.inputs)
 
     def run(*arrays: np.ndarray) -> Any:
         # An op of its own for each run: it holds arrays, and several threads may be here.
-        applied = op(**_filled(settings, keys, arrays[count:]))
+        applied = op.of(**_filled(settings, keys, arrays[count:]))
         z = forward(applied, *arrays[:count])
         z = np.asarray(z) if step.scalar else z
         return (z, *_residuals(applied, parts)) if parts else z
@@ -189,15 +189,12 @@ def _run_of(op: type[Op], step: Step) -> Callable[..., Any]:
     return run
 
 
-_QUIET = quiet(lambda: None).__code__
-
-
 def _unquieted(forward: Callable[..., Any]) -> Callable[..., Any]:
     """`forward` without the decorator that silences NumPy's warnings: the whole program runs with them silenced.
 
     Any other decorator, such as `widened`, is a part of the op.
     """
-    while getattr(forward, "__code__", None) is _QUIET:
+    while is_quiet(forward):
         forward = forward.__wrapped__  # type: ignore[attr-defined]
     return forward
 

@@ -170,7 +170,7 @@ class Program:
 
 def _spent() -> Node:
     """A freed node, as a backward pass leaves it."""
-    node = node_of(Compiled(), (), wrap(np.empty(0)))
+    node = node_of(Compiled(), (), wrap(np.empty(0)), ())
     node.free()
     return node
 

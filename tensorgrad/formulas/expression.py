@@ -9,6 +9,7 @@ x \cdot y w1 · y
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar, NamedTuple
@@ -32,7 +33,10 @@ class Written(NamedTuple):
 
     def joined(self, sign: str, other: Written, level: int) -> Written:
         """Both with a sign between, which stands in a text as it is."""
-        return Written(f"{self.text}{sign}{other.text}", f"{self.latex}{latex_signs(sign)}{other.latex}", level)
+        between = latex_signs(sign)
+        if not between and re.search(r"\\[a-zA-Z]+$", self.latex) and other.latex[:1].isalpha():
+            between = " "  # else the letter would belong to the macro before it
+        return Written(f"{self.text}{sign}{other.text}", f"{self.latex}{between}{other.latex}", level)
 
 
 Names = Mapping[str, Written]
@@ -474,7 +478,7 @@ def _word_or_signs(text: str) -> str:
     if word.endswith("\u0302"):  # a hat over the letter before it
         return text.replace(word, latex_word(word))
     if len(word) < 2 or not (word.isascii() and word.isalpha()):
-        return "".join(LATEX.get(c, c) for c in text)
+        return "".join(LATEX.get(c, c) for c in text).replace("}^{", "").replace("}_{", "")  # one exponent, one index
     return text.replace(word, latex_word(word))
 
 

@@ -95,7 +95,8 @@ def times(g: Expression, factor: Expression) -> Expression:
         return -times(g, factor.x)
     if isinstance(factor, Binary) and factor.sign == "/":
         return times(g, factor.left) / factor.right
-    if isinstance(factor, Call) and factor.name == "where":
+    # A guarded factor, such as x where it is finite else 0, isn't written as a choice: g must not enter it.
+    if isinstance(factor, Call) and isinstance(factor.written, Choice):
         condition, x, y = factor.operands
         branches = condition, times(g, x), times(g, y)
         return Call("where", branches, Choice(*branches))

@@ -12,12 +12,13 @@ LATEX = {
     **{"⟩": r"\rangle ", "σ": r"\sigma ", "μ": r"\mu ", "ε": r"\epsilon ", "α": r"\alpha ", "β": r"\beta "},
     **{"φ": r"\phi ", "Φ": r"\Phi ", "π": r"\pi ", "θ": r"\theta ", "δ": r"\delta ", "λ": r"\lambda "},
     **{"{": r"\{", "}": r"\}", "%": r"\%", "#": r"\#", "&": r"\&", "$": r"\$", "_": r"\_", "~": r"\sim "},
+    **{"Γ": r"\Gamma ", "ψ": r"\psi ", "⊻": r"\veebar "},
     **{"⊕": r"\oplus ", "\\": r"\backslash ", "^": r"\wedge "},
     **{raised: f"^{{{letter.replace('−', '-')}}}" for letter, raised in SUPERSCRIPTS.items()},
     **{lowered: f"_{{{letter}}}" for letter, lowered in SUBSCRIPTS.items()},
 }
 
-GREEK = {"alpha": "α", "beta": "β", "mu": "μ", "sigma": "σ", "eps": "ε", "xhat": "x\u0302"}
+GREEK = {"alpha": "α", "beta": "β", "delta": "δ", "mu": "μ", "sigma": "σ", "eps": "ε", "xhat": "x\u0302"}
 """Parameters that formulas write by one letter."""
 
 MACROS = frozenset("tanh max min ln exp sin cos tan sinh cosh arcsin arccos arctan log".split())  # noqa: SIM905
@@ -32,4 +33,5 @@ def latex_word(word: str) -> str:
         return rf"\hat{{{word[:-1]}}}"
     if len(word) == 1:
         return LATEX.get(word, word).strip()
-    return rf"\mathrm{{{''.join(LATEX.get(c, c) for c in word)}}}"
+    letters = "".join(LATEX.get(c, c) for c in word).replace("}^{", "").replace("}_{", "")  # one exponent, one index
+    return rf"\mathrm{{{letters}}}"

@@ -26,6 +26,8 @@ MODULES = {
         "linalg.linear",
         "pool.pooling",
         "pool.rectified_pooling",
+        "pool.selection",
+        "pool.adaptive",
         "conv.pooled_convolution",
         "elementwise.pointwise",
         "reduce.columns",
@@ -33,11 +35,23 @@ MODULES = {
         "elementwise.softmax",
         "elementwise.losses",
         "elementwise.normalization",
+        "elementwise.row_normalization",
+        "sampling.separable",
+        "sampling.weighted",
+        "sampling.bilinear",
+        "sampling.row_sums",
         "optim",
         "jit.command_list",
     )
 }
-OTHERS = {"dispatch": "jit.dispatch", "sums": "reduce.sums", "fallback": "fallback"}
+OTHERS = {
+    "dispatch": "jit.dispatch",
+    "sums": "reduce.sums",
+    "fallback": "fallback",
+    "convolution3d": "conv.convolution3d",
+    "patches": "conv.patches",
+    "pooling3d": "pool.pooling3d",
+}
 
 
 def __getattr__(name: str) -> ModuleType:

@@ -56,6 +56,12 @@ def traced(rule: Callable[..., Any], slots: Sequence[str], step: int) -> Program
     >>> traced(lambda w, g, state: w - 0.1 * g, (), 1)
     Program(operations=('{1} * {0}', 'g', 'n0', '{0} - {1}', 'w', 't0'), results=('t1',), numbers=array([0.1]))
     """
+    operations, results, numbers = trace_of(rule, slots, step)
+    return Program(operations, results, as_numbers(numbers))
+
+
+def trace_of(rule: Callable[..., Any], slots: Sequence[str], step: Any) -> tuple[tuple, tuple, list[Any]]:
+    """The operations of a rule, the names of its results, and the numbers in it."""
     trace = _Trace([], [])
     state: dict[str, Any] = {"step": step}
     for name, slot in zip(SLOTS, slots, strict=False):
@@ -66,10 +72,15 @@ def traced(rule: Callable[..., Any], slots: Sequence[str], step: int) -> Program
     results = []
     for slot in slots:
         results.append(w.operand(state[slot]))
-    numbers = np.array(trace.numbers, np.float64)
-    if numbers.ndim != 1:
+    return tuple(trace.operations), (*results, w.name), trace.numbers
+
+
+def as_numbers(numbers: Sequence[Any]) -> np.ndarray:
+    """The numbers of a rule as an array, float64. Raises TypeError if there are arrays among them."""
+    array = np.array(numbers, np.float64)
+    if array.ndim != 1:
         raise TypeError("an update rule that computes with arrays of its own can't be compiled")
-    return Program(tuple(trace.operations), (*results, w.name), numbers)
+    return array
 
 
 class _Trace(NamedTuple):

@@ -205,9 +205,7 @@ def _result(op_class: type[Op], inputs: tuple[Variable, ...], like: Variable, **
         return apply(op_class, *inputs, **params)
     needs = tuple(x._requires_grad for x in inputs)
     recorded = is_grad_enabled() and any(needs)
-    op = op_class(**params)
-    op.needs = needs
-    return wrap(like._data, recorded, node_of(op, inputs, like) if recorded else None)
+    return wrap(like._data, recorded, node_of(op_class.of(**params), inputs, like, needs) if recorded else None)
 
 
 def _write(t: Variable, index: Any, value: np.ndarray, z: Variable) -> None:

@@ -1,4 +1,4 @@
-"""Normalize `axis` arguments.
+"""Normalize `dim` arguments.
 
 Axes are ints, counted from the end if negative; a bool isn't an axis. As in NumPy and PyTorch, a tensor without axes
 accepts the axes 0 and −1.
@@ -20,12 +20,14 @@ if TYPE_CHECKING:
 
 Axes = int | Sequence[int] | None
 
-BETWEEN_TWO = {"max": "maximum", "min": "minimum", "sum": "add", "all": "logical_and", "any": "logical_or"}
-"""The function of two tensors, for the fix of a call with a tensor as `axis`."""
+BETWEEN_TWO = {"amax": "maximum", "amin": "minimum", "sum": "add", "all": "logical_and", "any": "logical_or"}
+"""The function of two tensors, for the fix of a call with a tensor as `dim`."""
 
 
-def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
+def normalize_axes(op: str, x: Tensor, axis: Axes, none_is_all: bool = False) -> tuple[int, ...]:
     """`axis` as a sorted tuple of non-negative axes; None means all. Raises RangeError or ArgumentError.
+
+    With `none_is_all` an empty tuple means all axes too, as in PyTorch's sums.
 
     >>> import tensorgrad as tg
     >>> normalize_axes("sum", tg.zeros(2, 3, 4), (-1, 0)), normalize_axes("sum", tg.zeros(2, 3), None)
@@ -36,6 +38,8 @@ def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
         return tuple(range(ndim))
     if type(axis) is int and -ndim <= axis < ndim:
         return (axis % ndim,)
+    if none_is_all and isinstance(axis, (tuple, list)) and not axis:
+        return tuple(range(ndim))
     given: Any = [axis] if _is_index(axis) else axis
     if isinstance(axis, (str, bytes, Variable)) and given is axis:
         raise _bad_axis(op, x, axis, "an int, a tuple of ints or None")
@@ -44,11 +48,11 @@ def normalize_axes(op: str, x: Tensor, axis: Axes) -> tuple[int, ...]:
     except TypeError:
         raise _bad_axis(op, x, axis, "an int, a tuple of ints or None") from None
     if len(set(axes)) < len(axes):
-        raise ArgumentError(restate(op, "axis must not name an axis twice", x=x, axis=axis))
+        raise ArgumentError(restate(op, "dim must not name an axis twice", input=x, dim=axis))
     return tuple(axes) if ndim else ()
 
 
-def normalize_axis(op: str, x: Tensor, axis: int, name: str = "axis", ndim: int | None = None) -> int:
+def normalize_axis(op: str, x: Tensor, axis: int, name: str = "dim", ndim: int | None = None) -> int:
     """One axis as an int in [0, ndim), by default the ndim of x; 0 for a scalar.
 
     Raises RangeError for an axis out of range, ArgumentError for anything but one int.
@@ -73,18 +77,18 @@ def _is_index(value: Any) -> bool:
     return dtype is None or (dtype.kind in "iu" and value.ndim == 0)
 
 
-def _counted(op: str, x: Tensor, axis: Any, ndim: int, name: str = "axis") -> int:
+def _counted(op: str, x: Tensor, axis: Any, ndim: int, name: str = "dim") -> int:
     if not _is_index(axis):
         raise _bad_axis(op, x, axis, "an int, a tuple of ints or None", name)
     k = operator.index(axis)
     if not -ndim <= k < ndim:
-        raise RangeError(restate(op, f"{name} must be in [{-ndim}, {ndim}), got {k}", x=x, **{name: axis}))
+        raise RangeError(restate(op, f"{name} must be in [{-ndim}, {ndim}), got {k}", input=x, **{name: axis}))
     return k % ndim
 
 
-def _bad_axis(op: str, x: Tensor, axis: Any, expected: str, name: str = "axis") -> TensorgradError:
+def _bad_axis(op: str, x: Tensor, axis: Any, expected: str, name: str = "dim") -> TensorgradError:
     fix = ""
     if isinstance(axis, Variable) and op in BETWEEN_TWO:
         fix = f"for two tensors use tg.{BETWEEN_TWO[op]}(a, b)"
     problem = f"{name} must be {expected}, got {type(axis).__name__}"
-    return ArgumentError(restate(op, problem, fix=fix, x=x, **{name: axis}))
+    return ArgumentError(restate(op, problem, fix=fix, input=x, **{name: axis}))

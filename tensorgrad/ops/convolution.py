@@ -16,7 +16,7 @@ from tensorgrad.windows import Window
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
-__all__ = ["conv1d", "conv2d"]
+__all__ = ["conv1d", "conv2d", "conv3d"]
 
 Size = int | Sequence[int]
 
@@ -27,8 +27,8 @@ class Windowed(Op):
     window: Window
 
     def on_images(self, kernel, *arrays, **settings):
-        """Call a kernel, which knows images alone: a signal is an image of one row."""
-        if len(self.window.kernel) == 2:
+        """Call a kernel, which knows no signals: a signal is an image of one row."""
+        if len(self.window.kernel) > 1:
             return kernel(*arrays, self.window, **settings)
         # (N, C, L) -> (N, C, 1, L)
         images = [x[:, :, None] if x is not None and x.ndim == 3 else x for x in arrays]
@@ -38,6 +38,11 @@ class Windowed(Op):
 def signal(image):
     """One row of images as signals, (N, C, 1, L) -> (N, C, L), for each array of a tuple."""
     return tuple([signal(x) for x in image]) if isinstance(image, tuple) else image[:, :, 0]
+
+
+def convolution_kernels(window):
+    """The module of kernels for windows of so many dimensions."""
+    return kernels.convolution3d if len(window.kernel) == 3 else kernels.convolution
 
 
 class Convolution(Windowed):
@@ -51,7 +56,7 @@ class Convolution(Windowed):
     )
 
     def forward(self, x, w, b=None):
-        return self.on_images(kernels.convolution.forward, x, w, b)
+        return self.on_images(convolution_kernels(self.window).forward, x, w, b)
 
     def backward_x(self, grad, w):
         return apply(ConvolutionGradInput, grad, w, window=self.window)
@@ -70,7 +75,7 @@ class ConvolutionGradInput(Windowed):
     derivatives = (lambda grad, w: infix(grad, "∗", w), lambda grad, g: words("Σ patches of", grad, "·", g))
 
     def forward(self, g, w):
-        return self.on_images(kernels.convolution.grad_input, g, w)
+        return self.on_images(convolution_kernels(self.window).grad_input, g, w)
 
     def backward_g(self, grad, w):
         return apply(Convolution, grad, w, window=self.window)
@@ -86,7 +91,7 @@ class ConvolutionGradWeight(Windowed):
     derivatives = (lambda grad, g: infix(g, "∗ᵀ", grad), lambda grad, x: infix(x, "∗", grad))
 
     def forward(self, x, g):
-        return self.on_images(kernels.convolution.grad_weight, x, g)
+        return self.on_images(convolution_kernels(self.window).grad_weight, x, g)
 
     def backward_x(self, grad, g):
         return apply(ConvolutionGradInput, g, grad, window=self.window)
@@ -111,7 +116,7 @@ class ChannelSum(Op):
 
 
 def conv1d(
-    x: TensorLike,
+    input: TensorLike,
     weight: TensorLike,
     bias: TensorLike | None = None,
     stride: Size = 1,
@@ -126,11 +131,11 @@ def conv1d(
     >>> tg.conv1d(x, tg.tensor([[[-1.0, 1, -1]]])).flatten()
     tensor([-1.,  0., -1.,  0., -2.,  1., -1.,  0.])
     """
-    return _convolve("conv1d", 1, x, weight, bias, stride, padding, dilation, groups)
+    return _convolve("conv1d", 1, input, weight, bias, stride, padding, dilation, groups)
 
 
 def conv2d(
-    x: TensorLike,
+    input: TensorLike,
     weight: TensorLike,
     bias: TensorLike | None = None,
     stride: Size = 1,
@@ -145,7 +150,7 @@ def conv2d(
     Dumoulin and Visin, arXiv:1603.07285.
 
     Args:
-        x: images `(N, C, H, W)`, or one image `(C, H, W)`; float32 or float64.
+        input: images `(N, C, H, W)`, or one image `(C, H, W)`; float32 or float64.
         weight: filters `(K, C/groups, KH, KW)`.
         bias: `(K,)` or None.
         stride: from one window to the next; one int, or one per axis.
@@ -163,7 +168,40 @@ def conv2d(
     >>> tg.conv2d(tg.ones(1, 3, 32, 32), tg.ones(6, 3, 5, 5)).shape
     (1, 6, 28, 28)
     """
-    return _convolve("conv2d", 2, x, weight, bias, stride, padding, dilation, groups)
+    return _convolve("conv2d", 2, input, weight, bias, stride, padding, dilation, groups)
+
+
+def conv3d(
+    input: TensorLike,
+    weight: TensorLike,
+    bias: TensorLike | None = None,
+    stride: Size = 1,
+    padding: Size | str = 0,
+    dilation: Size = 1,
+    groups: int = 1,
+) -> Tensor:
+    """3-D convolution: `conv2d` over volumes. Arguments and errors as there, with three numbers per size.
+
+    Args:
+        input: volumes `(N, C, D, H, W)`, or one `(C, D, H, W)`; float32 or float64.
+        weight: filters `(K, C/groups, KD, KH, KW)`.
+        bias: `(K,)` or None.
+        stride: from one window to the next; one int, or one per axis.
+        padding: one int, one per axis, "valid" (none) or "same" (the output keeps the size; stride 1 only).
+        dilation: from one voxel of the window to the next; one int, or one per axis.
+        groups: cut the channels into groups that don't see each other.
+
+    Returns:
+        `(N, K, OD, OH, OW)`.
+
+    Raises:
+        ShapeError: channels, groups or sizes that don't fit. ArgumentError, DTypeError: a bad argument.
+
+    >>> import tensorgrad as tg
+    >>> tg.conv3d(tg.ones(1, 3, 8, 16, 16), tg.ones(6, 3, 3, 3, 3), padding=1).shape
+    (1, 6, 8, 16, 16)
+    """
+    return _convolve("conv3d", 3, input, weight, bias, stride, padding, dilation, groups)
 
 
 def _convolve(op, rank, x, weight, bias, stride, padding, dilation, groups):

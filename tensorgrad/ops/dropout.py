@@ -36,16 +36,23 @@ class Dropout(Op):
 
 
 def dropout(
-    x: TensorLike, p: float = 0.5, training: bool = True, generator: np.random.Generator | None = None
+    input: TensorLike,
+    p: float = 0.5,
+    training: bool = True,
+    inplace: bool = False,
+    *,
+    generator: np.random.Generator | None = None,
 ) -> Tensor:
-    """Each element is 0 with probability p, and the others are scaled by 1/(1 − p); x itself when not training.
+    """Each element is 0 with probability p, and the others are scaled by 1/(1 − p); the input itself when not
+    training.
 
     Srivastava et al., Dropout, JMLR 15, 2014.
 
     Args:
-        x: floats of any shape.
+        input: floats of any shape.
         p: the probability of dropping an element.
-        training: False returns x.
+        training: False returns the input.
+        inplace: accepted for PyTorch's scripts; the result is a new tensor.
         generator: the source of random numbers, by default the package's generator.
 
     Raises:
@@ -55,9 +62,9 @@ def dropout(
     >>> tg.dropout(tg.ones(4), 0.5, generator=np.random.default_rng(0))
     tensor([2., 2., 2., 0.])
     """
-    x, p, generator = floating(x), number("dropout", "p", p), checked_generator("dropout", generator)
+    x, p, generator = floating(input), number("dropout", "p", p), checked_generator("dropout", generator)
     if not 0 <= p <= 1:
-        raise ArgumentError(restate("dropout", f"p must be in [0, 1], got {p}", x=x, p=p))
+        raise ArgumentError(restate("dropout", f"p must be in [0, 1], got {p}", input=x, p=p))
     if not training or p == 0:
         return x
     return apply(Dropout, x, as_tensor(host_call(_mask, generator, x.shape, x.dtype, p)))

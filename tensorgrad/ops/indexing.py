@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad import windows
+from tensorgrad import kernels, windows
 from tensorgrad.arrays.dtypes import as_array, is_float
 from tensorgrad.autograd.engine import Variable, apply, constant, guard, host_call, observers
 from tensorgrad.autograd.op import Op
@@ -15,6 +15,8 @@ from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError,
 from tensorgrad.formulas.symbolic import equal, equation, partial, words
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.operands import Index, TensorLike, as_tensor, holds_tensors, loses_gradient, quiet
+from tensorgrad.ops.row_sums import added_to_zeros
+from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -52,12 +54,8 @@ class ScatterAdd(Op):
         if _names_each_once(self.index):
             z = np.zeros(self.shape, x.dtype)
             z[self.index] = x
-        else:
-            # In float64: many values may accumulate in one element.
-            wide = np.zeros(self.shape, np.float64 if is_float(x.dtype) else x.dtype)
-            np.add.at(wide, self.index, x.astype(wide.dtype, copy=False))
-            return wide.astype(x.dtype, copy=False)
-        return z
+            return z
+        return added_to_zeros(self.shape, self.index, x)
 
     def backward_x(self, grad):
         return apply(GetItem, grad, index=self.index)
@@ -84,6 +82,34 @@ class SetItem(Op):
         if _names_each_once(self.index):
             return read
         return read * as_tensor(host_call(_stays, read.shape, grad.shape, grad.dtype, *self.index))
+
+
+class PickPixels(Op):
+    """z = x at the places k, in each channel."""
+
+    symbol, formula = "pick", lambda x: words(x, "[k]")
+    derivatives = (lambda grad, x: equation(words(partial("L", x), "[k]"), grad, "+="),)
+
+    def forward(self, x, k):
+        self.residuals = x.shape[2:]
+        return kernels.selection.pick(x, k)
+
+    def backward_x(self, grad, k, residuals):
+        return apply(AddPixels, grad, k, size=residuals)
+
+
+class AddPixels(Op):
+    """z = 0, then g is added at the places k, in each channel."""
+
+    symbol, formula = "add at", lambda z, g: equation(words(z, "[k]"), g, "+=")
+    derivatives = (lambda grad: words(grad, "[k]"),)
+    size: tuple[int, ...]
+
+    def forward(self, g, k):
+        return kernels.selection.add(g, k, self.size)
+
+    def backward_g(self, grad, k):
+        return apply(PickPixels, grad, k)
 
 
 class OneHot(Op):
@@ -205,43 +231,67 @@ def _in_precision_of(x: Tensor, value: TensorLike) -> Tensor:
     return as_tensor(value)
 
 
-def gather(x: TensorLike, indices: TensorLike, axis: int) -> Tensor:
-    """z[i, j, …] = x[i, indices[i, j, …], …] along `axis`; NumPy's `take_along_axis`, PyTorch's `gather`.
+@numpy_spellings
+def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool = False) -> Tensor:
+    """z[i, j, …] = input[i, index[i, j, …], …] along `dim`; NumPy's `take_along_axis`.
 
     The gradients of repeated indices accumulate.
 
     Args:
-        x: a tensor of any shape.
-        indices: integers, with as many axes as x, no longer than x outside `axis`.
-        axis: the axis to index.
+        input: a tensor of any shape.
+        dim: the axis to index.
+        index: integers ≥ 0, with as many axes as the input, no longer than it outside `dim`.
+        sparse_grad: accepted for PyTorch's scripts; gradients are dense.
 
     Raises:
         RangeError: an index out of range.
-        ShapeError: indices of another number of axes, or longer than x outside `axis`.
-        DTypeError: indices that aren't integers.
+        ShapeError: an index of another number of axes, or longer than the input outside `dim`.
+        DTypeError: an index that isn't of integers.
 
     >>> import tensorgrad as tg
-    >>> tg.gather(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), [[1], [0]], axis=1)
+    >>> tg.gather(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), 1, tg.tensor([[1], [0]]))
     tensor([[2.],
             [3.]])
     """
-    x, k = as_tensor(x), as_tensor(indices)
-    axis = normalize_axis("gather", x, axis)
+    if isinstance(dim, Variable) or (isinstance(index, int) and not isinstance(dim, int)):
+        fix = "tg.gather(input, dim, index)"
+        raise ArgumentError(restate("gather", "dim must be one int, and stand before index", fix=fix, dim=dim))
+    k = as_tensor(index)
+    if not k._data.size and k.dtype.kind in "iu":  # nothing is read, whatever the sizes
+        return as_tensor(input).reshape(-1)[:0].reshape(k.shape)
+    if not guard(_are_positive, k._data):
+        x = as_tensor(input)
+        size = x._data.shape[normalize_axis("gather", x, dim)] if x._data.ndim else 1
+        problem = f"index must be in [0, {size}), got {k.amin().item()}"
+        raise RangeError(restate("gather", problem, input=x, index=k, dim=dim))
+    return along("gather", input, dim, k)
+
+
+def _are_positive(index: np.ndarray) -> bool:
+    return not index.size or index.min() >= 0
+
+
+def along(op: str, input: TensorLike, dim: int, index: TensorLike) -> Tensor:
+    """What `gather` computes, under the name `op`; negative indices count from the end."""
+    x, k = as_tensor(input), as_tensor(index)
+    axis = normalize_axis(op, x, dim)
+    if not x.ndim and k.ndim == 1:  # a number counts as a vector of one element
+        x = x.reshape(1)
     if k.ndim != x.ndim or any(k.shape[a] > x.shape[a] for a in range(x.ndim) if a != axis):
-        problem = "indices must have as many axes as x, and be no longer than x outside axis"
-        raise ShapeError(restate("gather", problem, x=x, indices=k, axis=axis))
+        problem = "index must have as many axes as input, and be no longer than it outside dim"
+        raise ShapeError(restate(op, problem, input=x, index=k, dim=dim))
     if k.dtype.kind not in "iu":
-        raise DTypeError(restate("gather", "indices must be integers", x=x, indices=k))
-    index: list[Any] = list(np.ogrid[tuple(slice(n) for n in k.shape)])
-    index[axis : axis + 1] = [k] if x.ndim else []
-    return getitem(x, tuple(index))
+        raise DTypeError(restate(op, "index must be of integers", input=x, index=k))
+    places: list[Any] = list(np.ogrid[tuple(slice(n) for n in k.shape)])
+    places[axis : axis + 1] = [k] if x.ndim else []
+    return getitem(x, tuple(places))
 
 
-def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
+def one_hot(tensor: TensorLike, num_classes: int = -1) -> Tensor:
     """Integer labels `(...)` as int64 rows `(..., num_classes)` with a single 1.
 
     Args:
-        labels: integers in [0, num_classes).
+        tensor: the labels, integers in [0, num_classes).
         num_classes: the number of classes; by default the largest label + 1.
 
     Raises:
@@ -254,19 +304,19 @@ def one_hot(labels: TensorLike, num_classes: int = -1) -> Tensor:
     tensor([[1, 0, 0],
             [0, 0, 1]])
     """
-    labels = as_tensor(labels)
+    labels = as_tensor(tensor)
     if labels.dtype.kind not in "iu":
-        raise DTypeError(restate("one_hot", "labels must be integers", fix="labels.astype('int64')", labels=labels))
+        raise DTypeError(restate("one_hot", "labels must be integers", fix="labels.long()", tensor=labels))
     k, num_classes = labels._data, windows.as_tuple(num_classes, 1, op="one_hot", name="num_classes")[0]
     if num_classes == -1:
         if k.size == 0:
             problem = "without labels num_classes is needed"
-            raise ArgumentError(restate("one_hot", problem, fix="pass num_classes", labels=labels))
+            raise ArgumentError(restate("one_hot", problem, fix="pass num_classes", tensor=labels))
         num_classes = int(k.max()) + 1
         guard(_needs_classes, k, num_classes)
     if not guard(_are_classes, k, num_classes):
         problem = f"labels must be in [0, {num_classes}), got {k.min()} to {k.max()}"
-        raise RangeError(restate("one_hot", problem, labels=labels, num_classes=num_classes))
+        raise RangeError(restate("one_hot", problem, tensor=labels, num_classes=num_classes))
     return apply(OneHot, labels, num_classes=num_classes)
 
 

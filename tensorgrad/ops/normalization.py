@@ -87,7 +87,7 @@ class BatchNorm(Op):
             return apply(BatchNormGradient, grad, x, w, sums, mean=self.mean, var=self.var, eps=self.eps)
         x_hat, deviation = self._standardized(x)
         axes = _all_but_channels(x.ndim)
-        inner = grad - grad.mean(axes, keepdims=True) - x_hat * (grad * x_hat).mean(axes, keepdims=True)
+        inner = grad - grad.mean(axes, True) - x_hat * (grad * x_hat).mean(axes, True)
         return inner * (w.reshape(deviation.shape) / deviation)
 
     def backward_w(self, grad, x, residuals):
@@ -109,8 +109,8 @@ class BatchNorm(Op):
     def _standardized(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """x̂ and √(σ² + ε), recorded: second derivatives need that μ and σ² depend on x."""
         axes = _all_but_channels(x.ndim)
-        deviation = (x.var(axes, keepdims=True) + self.eps).sqrt()
-        return (x - x.mean(axes, keepdims=True)) / deviation, deviation
+        deviation = (x.var(axes, correction=0, keepdim=True) + self.eps).sqrt()
+        return (x - x.mean(axes, True)) / deviation, deviation
 
 
 class BatchNormSums(Op):
@@ -160,7 +160,7 @@ def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def batch_norm(
-    x: TensorLike,
+    input: TensorLike,
     running_mean: Tensor | None = None,
     running_var: Tensor | None = None,
     weight: TensorLike | None = None,
@@ -169,14 +169,14 @@ def batch_norm(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    """z = (x − μ) / √(σ² + ε) · w + b per channel, the axis 1 of x.
+    """z = (x − μ) / √(σ² + ε) · w + b per channel, the axis 1 of the input x.
 
     In training, or without running statistics, μ and σ² are those of the batch. In training the running statistics are
     updated in place: running ← (1 − momentum) · running + momentum · batch, with the unbiased variance. In evaluation μ
     and σ² are the running statistics. Ioffe and Szegedy, Batch Normalization, ICML 2015.
 
     Args:
-        x: `(N, C)`, `(N, C, L)` or `(N, C, H, W)`, floats.
+        input: `(N, C)`, `(N, C, L)` or `(N, C, H, W)`, floats.
         running_mean: `(C,)` or None.
         running_var: `(C,)` or None.
         weight: w, `(C,)`; 1 if None.
@@ -194,7 +194,7 @@ def batch_norm(
     tensor([[-1.],
             [ 1.]])
     """
-    x, eps = floating(x), number("batch_norm", "eps", eps)
+    x, eps = floating(input), number("batch_norm", "eps", eps)
     tracked = [t for t in (running_mean, running_var) if t is not None] if training else []
     if tracked:
         momentum = number("batch_norm", "momentum", momentum)
@@ -205,29 +205,29 @@ def batch_norm(
     given |= {"weight": weight, "bias": bias}
     given = {name: as_tensor(t) for name, t in given.items() if t is not None}
     if x.ndim < 2 or any(t.shape != x.shape[1:2] for t in given.values()):
-        raise ShapeError(restate("batch_norm", "x must be (N, C, ...) and all others (C,)", x=x, **given))
+        raise ShapeError(restate("batch_norm", "input must be (N, C, ...) and all others (C,)", input=x, **given))
     # A recorded cast to the dtype of x: each parameter's gradient is in the parameter's own dtype.
     given = {name: t if t.dtype == x.dtype else t.astype(x.dtype) for name, t in given.items()}
     w = given.get("weight", constant(np.ones(x.shape[1], x.dtype)))
     b = given.get("bias", constant(np.zeros(x.shape[1], x.dtype)))
-    if x.size == 0:
+    if x._data.size == 0:
         return apply(ScaleAndShift, x, b, w, b)  # an empty batch has no statistics
     if not training and running_mean is not None and running_var is not None:
         scale = w / (given["running_var"] + eps).sqrt()
         return apply(ScaleAndShift, x, given["running_mean"], scale, b)
-    count = x.size // x.shape[1]
+    count = x._data.size // x.shape[1]
     if training and count == 1:
         fix = "use more examples, or model.eval()"
-        raise ShapeError(restate("batch_norm", "training needs more than one value per channel", fix=fix, x=x))
+        raise ShapeError(restate("batch_norm", "training needs more than one value per channel", fix=fix, input=x))
     mean, var = host_call(_moments, x._data)
     if training:
         for running, now, factor in ((running_mean, mean, 1.0), (running_var, var, count / (count - 1))):
             if running is not None:
-                host_call(_follow, running, now, factor, momentum, effect=True)
+                host_call(follow, running, now, factor, momentum, effect=True)
     return apply(BatchNorm, x, w, b, mean=mean, var=var, eps=eps)
 
 
-def _follow(running: Tensor, now: np.ndarray, factor: float, momentum: float) -> None:
+def follow(running: Tensor, now: np.ndarray, factor: float, momentum: float) -> None:
     """running ← (1 − momentum) · running + momentum · factor · now, in place."""
     running[...] = running._data * (1 - momentum) + now * factor * momentum
 

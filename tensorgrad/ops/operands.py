@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias
 import numpy as np
 
 from tensorgrad.arrays.dtypes import (
-    DEFAULT_FLOAT,
     FLOATS,
     KERNEL_FLOATS,
     SCALARS,
     DTypeLike,
     as_array,
     as_dtype,
+    check_device,
     check_dtype,
+    default_float,
     is_float,
     promote,
 )
@@ -33,7 +34,7 @@ from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Variable, apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.versions import note_array
-from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, describe, restate
 from tensorgrad.formulas.symbolic import words
 
 if TYPE_CHECKING:
@@ -136,8 +137,13 @@ def astype(x: TensorLike, dtype: DTypeLike) -> Tensor:
     return apply(Cast if is_float(dtype) and is_float(x._data.dtype) else Convert, x, dtype=dtype)
 
 
-def as_tensor(x: TensorLike) -> Tensor:
-    """`x` itself if it is a tensor, else a tensor around it; memory is shared where it can be.
+def as_tensor(data: TensorLike, dtype: DTypeLike = None, device: object = None) -> Tensor:
+    """`data` itself if it is a tensor, else a tensor around it; memory is shared where it can be.
+
+    Args:
+        data: a tensor, an array, a number, or nested lists of these.
+        dtype: convert to this dtype, if `data` has another.
+        device: "cpu", the only one.
 
     Lists and tuples that hold tensors, nested ones too, are stacked: gradients flow to every tensor inside. Raises
     DTypeError for what holds no numbers, ArgumentError for lists of uneven lengths, ShapeError for tensors of
@@ -151,12 +157,16 @@ def as_tensor(x: TensorLike) -> Tensor:
     >>> w.grad
     tensor([2., 0.])
     """
-    if isinstance(x, Variable):
-        return x  # type: ignore[return-value]
-    if holds_tensors(x):
-        return apply(Stack, *in_one_dtype(x), axis=0)
-    array = as_array(x)
-    if not isinstance(x, np.ndarray):
+    if dtype is not None or device is not None:
+        check_device("as_tensor", device)
+        x = as_tensor(data)
+        return x if dtype is None or x._data.dtype == as_dtype("as_tensor", dtype) else astype(x, dtype)
+    if isinstance(data, Variable):
+        return data  # type: ignore[return-value]
+    if holds_tensors(data):
+        return apply(Stack, *in_one_dtype(data), axis=0)
+    array = as_array(data)
+    if not isinstance(data, np.ndarray):
         return engine.constant(array)
     tensor = engine.wrap(array)
     note_array(tensor)
@@ -164,6 +174,9 @@ def as_tensor(x: TensorLike) -> Tensor:
 
 
 NUMBERS = frozenset((int, float, bool))
+RANK = {"b": 0, "u": 1, "i": 1, "f": 2}
+"""The order of the kinds of dtypes: bools, integers, floats."""
+
 DEEPEST = 64
 """The most axes of a NumPy array: what is nested deeper becomes no tensor anyway, a list that holds itself included."""
 
@@ -246,6 +259,20 @@ def number(call: str, name: str, value: Any, fix: str = "pass a number: t.item()
     raise DTypeError(restate(call, f"{name} must be a number, got {type(value).__name__}", **given))
 
 
+def flag(call: str, name: str, value: Any) -> bool:
+    """`value` as a bool. Raises ArgumentError for anything else, such as a second axis in its place.
+
+    >>> flag("sort", "descending", np.bool_(True))
+    True
+    """
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_):
+        return bool(value)
+    fix = "pass several axes as one tuple, dim=(0, 1)" if name == "keepdim" else ""
+    raise ArgumentError(restate(call, f"{name} must be True or False, got {describe(value)}", fix=fix))
+
+
 def number_or_tensor(call: str, name: str, value: Any, x: Tensor) -> float | Tensor:
     """A parameter that an op is differentiated in: a number as a float, anything else as a tensor in the dtype of x."""
     if isinstance(value, (Variable, list, tuple)) or getattr(value, "ndim", False):
@@ -261,7 +288,7 @@ def floating(x: Any) -> Tensor:
     """`x` as a tensor of a float dtype: integers and bools become float32."""
     if not isinstance(x, Variable):
         x = as_tensor(x)
-    return x if x._data.dtype in FLOATS else astype(x, DEFAULT_FLOAT)
+    return x if x._data.dtype in FLOATS else astype(x, default_float())
 
 
 def alike(*operands: TensorLike | None) -> bool:
@@ -298,7 +325,13 @@ def pair(x: Any, y: Any) -> tuple[Tensor, Tensor]:
     dx, dy = x._data.dtype, y._data.dtype
     if dx == dy:
         return x, y
-    dtype = promote(dx, dy)
+    # As in PyTorch, a tensor without axes widens others only to another kind: never float32 to float64.
+    if not x._data.ndim and y._data.ndim and RANK[dx.kind] <= RANK[dy.kind]:
+        dtype = dy
+    elif not y._data.ndim and x._data.ndim and RANK[dy.kind] <= RANK[dx.kind]:
+        dtype = dx
+    else:
+        dtype = promote(dx, dy)
     return (x if dx == dtype else astype(x, dtype)), (y if dy == dtype else astype(y, dtype))
 
 
@@ -314,7 +347,7 @@ def _scalar(value: Any, other: Any) -> Tensor:
         return as_tensor(value)
     # NumPy's weak scalars, widened to ours: a float beside integers is float32.
     if not is_float(dtype) and isinstance(value, (float, np.floating)):
-        dtype = DEFAULT_FLOAT
+        dtype = default_float()
     elif dtype == np.bool_ and not isinstance(value, (bool, np.bool_)):
         dtype = np.dtype(np.int64)
     try:

@@ -1,4 +1,7 @@
-"""Reductions over any axes: sums, means, variances, extremes, products; cumulative sums."""
+"""Reductions over any axes: sums, means, products, truth values; cumulative sums.
+
+Variances, maxima and minima are in `tensorgrad.ops.reduce`.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,25 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.arrays.dtypes import is_float, repeated
+from tensorgrad.arrays.dtypes import DTypeLike, as_dtype, is_float, repeated
 from tensorgrad.autograd.engine import apply, guard
 from tensorgrad.autograd.op import Op
-from tensorgrad.formulas.symbolic import equal, equation, function, partial, root, summed, words
+from tensorgrad.errors import DTypeError, restate
+from tensorgrad.formulas.symbolic import equation, partial, summed, words
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
 from tensorgrad.ops.elementwise.arithmetic import where
 from tensorgrad.ops.elementwise.transcendental import exp
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet, widened
+from tensorgrad.ops.operands import TensorLike, as_tensor, astype, flag, floating, quiet, widened
+from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
-__all__ = ["all", "any", "argmax", "argmin", "cumsum", "logsumexp", "max", "mean", "min", "prod", "std", "sum", "var"]
+__all__ = ["all", "any", "cumsum", "logsumexp", "mean", "prod", "sum"]
 
 FEW = 1024
 """Up to so many elements, filling an array is faster than making a broadcast view."""
-
-average = function("mean")
 
 
 class Reduction(Op):
@@ -106,91 +109,6 @@ def divided(x: Tensor, count: int) -> Tensor:
     return apply(DivideByCount, x, shape=x.shape, count=count)
 
 
-class Dispersion(Reduction):
-    """The common base of variance and standard deviation: subtracts the mean, then corrects its rounding error."""
-
-    ddof: int = 0
-
-    @quiet
-    def variance(self, x):
-        count = self.count(x.shape)
-        x = x.astype(np.float32) if x.dtype == np.float16 else x
-        mean = sums.total(x, self.axis, keepdims=True, divisor=count)
-        centred = x - mean
-        squares, rest = [
-            sums.total(centred, self.axis, keepdims=self.keepdims, squares=squares, dtype=sums.FLOAT64)
-            for squares in (True, False)
-        ]
-        # Chan, Golub and LeVeque, Algorithms for Computing the Sample Variance, 1983: the corrected two-pass algorithm.
-        return np.maximum(squares - rest * rest / count, 0) / builtins.max(count - self.ddof, 0)
-
-    def count(self, shape):
-        return math.prod([shape[a] for a in self.axis])
-
-    def slope(self, grad, x):
-        """grad · (x − mean x) / (n − ddof)."""
-        centred = x - mean(x, self.axis, keepdims=True)
-        return self.with_axes(divided(grad, builtins.max(self.count(x.shape) - self.ddof, 0))) * centred
-
-
-class Var(Dispersion):
-    """z = 1/(n − ddof) Σ (x − mean x)²."""
-
-    symbol, formula = "var", lambda x, n, ddof: words(1 / (n - ddof), summed((x - average(x)) ** 2))
-    derivatives = (lambda x, n, ddof, i: 2 * (x[i] - average(x)) / (n - ddof),)
-
-    @quiet
-    def forward(self, x):
-        return np.asarray(self.variance(x), x.dtype)
-
-    def backward_x(self, grad, x):
-        return self.slope(2 * grad, x)
-
-
-class Std(Dispersion):
-    """z = √(1/(n − ddof) Σ (x − mean x)²); the derivative is taken as 0 where all x are equal."""
-
-    symbol, formula = "std", lambda x, n, ddof: root(words(1 / (n - ddof), summed((x - average(x)) ** 2)))
-    derivatives = (lambda x, z, n, ddof, i: words((x[i] - average(x)) / ((n - ddof) * z), ", 0 where", z, "= 0"),)
-
-    @quiet
-    def forward(self, x):
-        return np.asarray(np.sqrt(self.variance(x)), x.dtype)
-
-    def backward_x(self, grad, x, z):
-        flat = z == 0
-        # The inner where keeps 1/0 from a second derivative.
-        return self.slope(where(flat, 0.0, grad / where(flat, 1.0, z)), x)
-
-
-class Extreme(Reduction):
-    """A maximum or minimum; elements that tie share the gradient evenly."""
-
-    derivatives = (lambda x, z, i: words(equal(x[i], z), "/ (number of ties)"),)
-
-    def backward_x(self, grad, x, z):
-        hit = (x == self.with_axes(z)).astype(x.dtype)
-        return hit / hit.sum(self.axis, keepdims=True) * self.with_axes(grad)
-
-
-class Max(Extreme):
-    """z = max x."""
-
-    symbol, formula = "max", lambda x: words("max", x)
-
-    def forward(self, x):
-        return x.max(self.axis, keepdims=self.keepdims)
-
-
-class Min(Extreme):
-    """z = min x."""
-
-    symbol, formula = "min", lambda x: words("min", x)
-
-    def forward(self, x):
-        return x.min(self.axis, keepdims=self.keepdims)
-
-
 class Prod(Reduction):
     """z = Π x."""
 
@@ -216,11 +134,11 @@ def _products_of_the_others(x: Tensor, axes: tuple[int, ...]) -> Tensor:
     kept = tuple(a for a in range(x.ndim) if a not in axes)
     n = math.prod(x.shape[a] for a in axes)
     # (kept and folded axes mixed) -> (kept..., n) -> (kept..., n, n) with a 1 in place of the element left out
-    rows = x.transpose(kept + axes).reshape((*[x.shape[a] for a in kept], 1, n))
-    others = prod(where(np.eye(n, dtype=bool), 1.0, rows), axis=-1)
+    rows = x.permute(kept + axes).reshape((*[x.shape[a] for a in kept], 1, n))
+    others = prod(where(np.eye(n, dtype=bool), 1.0, rows), -1)
     # (kept..., n) -> (kept..., folded...) -> the order of x
     back = np.argsort(kept + axes)
-    return others.reshape([x.shape[a] for a in kept + axes]).transpose([int(a) for a in back])
+    return others.reshape([x.shape[a] for a in kept + axes]).permute([int(a) for a in back])
 
 
 class LogSumExp(Reduction):
@@ -263,28 +181,6 @@ class CumSum(Op):
         return grad.flip(self.axis).cumsum(self.axis).flip(self.axis)
 
 
-class ArgMax(Op):
-    """z = the position of the first maximum."""
-
-    name = "argmax"
-    symbol, formula = "argmax", lambda x: words("argmax", x)
-    axis: int | None
-
-    def forward(self, x):
-        return x.argmax(self.axis)
-
-
-class ArgMin(Op):
-    """z = the position of the first minimum."""
-
-    name = "argmin"
-    symbol, formula = "argmin", lambda x: words("argmin", x)
-    axis: int | None
-
-    def forward(self, x):
-        return x.argmin(self.axis)
-
-
 class All(Reduction):
     """z = whether all x are true."""
 
@@ -303,237 +199,173 @@ class Any(Reduction):
         return x.any(self.axis, keepdims=self.keepdims)
 
 
-def sum(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = Σ x over `axis`. The sum of bools and integers is an int64.
+@numpy_spellings
+def sum(input: TensorLike, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Tensor:
+    """z = Σ x over `dim`. The sum of bools and integers is an int64.
 
     Args:
-        x: a tensor of any shape.
-        axis: an axis, a tuple of axes, or None for all axes.
-        keepdims: keep the reduced axes with length 1.
+        input: a tensor of any shape.
+        dim: an axis, a tuple of axes, or None for all axes.
+        keepdim: keep the reduced axes with length 1.
+        dtype: convert the input to this dtype first.
 
     Raises:
-        RangeError: an axis that x doesn't have.
+        RangeError: an axis that the input doesn't have.
         ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
-    >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=0)
+    >>> tg.sum(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=0)
     tensor([4., 6.])
     """
-    x = as_tensor(x)
-    return apply(Sum, x, axis=normalize_axes("sum", x, axis), keepdims=keepdims)
+    if dtype is not None:
+        z = sum(astype(input, dtype), dim, keepdim)
+        return z if z.dtype == as_dtype("sum", dtype) else astype(z, dtype)
+    x = as_tensor(input)
+    if keepdim is not False and keepdim is not True:
+        keepdim = flag("sum", "keepdim", keepdim)
+    return apply(Sum, x, axis=normalize_axes("sum", x, dim, True), keepdims=keepdim)
 
 
-def mean(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = 1/n Σ x over `axis`; NaN where n = 0.
+@numpy_spellings
+def mean(input: TensorLike, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Tensor:
+    """z = 1/n Σ x over `dim`; NaN where n = 0.
 
     Args:
-        x: a tensor of any shape; integers become float32.
-        axis: an axis, a tuple of axes, or None for all axes.
-        keepdims: keep the reduced axes with length 1.
+        input: a tensor of any shape; integers become float32.
+        dim: an axis, a tuple of axes, or None for all axes.
+        keepdim: keep the reduced axes with length 1.
+        dtype: convert the input to this dtype first.
 
     Raises:
-        RangeError: an axis that x doesn't have.
+        RangeError: an axis that the input doesn't have.
         ArgumentError: an axis named twice, or one that isn't an int.
+        DTypeError: a dtype that isn't a float.
 
     >>> import tensorgrad as tg
-    >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), axis=1)
+    >>> tg.mean(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), dim=1)
     tensor([1.5, 3.5])
     """
-    x = floating(x)
-    return apply(Mean, x, axis=normalize_axes("mean", x, axis), keepdims=keepdims)
+    x = floating(input) if dtype is None else _in_float("mean", input, dtype)
+    if keepdim is not False and keepdim is not True:
+        keepdim = flag("mean", "keepdim", keepdim)
+    return apply(Mean, x, axis=normalize_axes("mean", x, dim, True), keepdims=keepdim)
 
 
-def var(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """z = Σ (x − mean)² / (n − ddof) over `axis`. As in NumPy `ddof` is 0 by default (PyTorch's default is 1).
-
-    Args:
-        x: a tensor of any shape; integers become float32.
-        axis: an axis, a tuple of axes, or None for all axes.
-        ddof: the divisor is n − ddof.
-        keepdims: keep the reduced axes with length 1.
-
-    Raises:
-        RangeError: an axis that x doesn't have.
-        ArgumentError: an axis named twice, or one that isn't an int.
-
-    >>> import tensorgrad as tg
-    >>> tg.var(tg.tensor([1.0, 2.0, 3.0])), tg.var(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
-    (tensor(0.6667), tensor(1.))
-    """
-    x = floating(x)
-    return apply(Var, x, axis=normalize_axes("var", x, axis), keepdims=keepdims, ddof=number("var", "ddof", ddof))
+def _in_float(op: str, x: TensorLike, dtype: DTypeLike) -> Tensor:
+    if not is_float(as_dtype(op, dtype)):
+        raise DTypeError(restate(op, "dtype must be a float dtype", dtype=dtype))
+    return astype(x, dtype)
 
 
-def std(x: TensorLike, axis: Axes = None, ddof: int = 0, keepdims: bool = False) -> Tensor:
-    """z = √var(x): the standard deviation over `axis`, whose derivative is taken as 0 where all x are equal.
+@numpy_spellings
+def prod(input: TensorLike, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Tensor:
+    """z = Π x over `dim`; the gradient is correct for zeros too. The product of bools and integers is an int64.
 
     Args:
-        x: a tensor of any shape; integers become float32.
-        axis: an axis, a tuple of axes, or None for all axes.
-        ddof: the divisor is n − ddof.
-        keepdims: keep the reduced axes with length 1.
+        input: a tensor of any shape.
+        dim: an axis, a tuple of axes, or None for all axes.
+        keepdim: keep the reduced axes with length 1.
+        dtype: convert the input to this dtype first.
 
     Raises:
-        RangeError: an axis that x doesn't have.
-        ArgumentError: an axis named twice, or one that isn't an int.
-
-    >>> import tensorgrad as tg
-    >>> tg.std(tg.tensor([1.0, 2.0, 3.0]), ddof=1)
-    tensor(1.)
-    """
-    x = floating(x)
-    return apply(Std, x, axis=normalize_axes("std", x, axis), keepdims=keepdims, ddof=number("std", "ddof", ddof))
-
-
-def max(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = max x over `axis`; NaN propagates. Elements that tie share the gradient evenly.
-
-    Args:
-        x: a tensor of any shape.
-        axis: an axis, a tuple of axes, or None for all axes.
-        keepdims: keep the reduced axes with length 1.
-
-    Raises:
-        ShapeError: a reduction over no elements.
-
-    >>> import tensorgrad as tg
-    >>> tg.max(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
-    tensor([5., 4.])
-    """
-    x = as_tensor(x)
-    return apply(Max, x, axis=normalize_axes("max", x, axis), keepdims=keepdims)
-
-
-def min(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = min x over `axis`; NaN propagates. Elements that tie share the gradient evenly.
-
-    Args:
-        x: a tensor of any shape.
-        axis: an axis, a tuple of axes, or None for all axes.
-        keepdims: keep the reduced axes with length 1.
-
-    Raises:
-        ShapeError: a reduction over no elements.
-
-    >>> import tensorgrad as tg
-    >>> tg.min(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), axis=1)
-    tensor([1., 3.])
-    """
-    x = as_tensor(x)
-    return apply(Min, x, axis=normalize_axes("min", x, axis), keepdims=keepdims)
-
-
-def prod(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = Π x over `axis`; the gradient is correct for zeros too.
-
-    Args:
-        x: a tensor of any shape.
-        axis: an axis, a tuple of axes, or None for all axes.
-        keepdims: keep the reduced axes with length 1.
-
-    Raises:
-        RangeError: an axis that x doesn't have.
+        RangeError: an axis that the input doesn't have.
         ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
     >>> tg.prod(tg.tensor([2.0, 3.0, 4.0]))
     tensor(24.)
     """
-    x = as_tensor(x)
-    return apply(Prod, x, axis=normalize_axes("prod", x, axis), keepdims=keepdims)
+    if dtype is not None:
+        z = prod(astype(input, dtype), dim, keepdim)
+        return z if z.dtype == as_dtype("prod", dtype) else astype(z, dtype)
+    x = as_tensor(input)
+    return apply(Prod, x, axis=normalize_axes("prod", x, dim), keepdims=flag("prod", "keepdim", keepdim))
 
 
-def logsumexp(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """z = ln Σ eˣ over `axis`, stable: the largest exponent is subtracted first.
+@numpy_spellings
+def logsumexp(input: TensorLike, dim: Axes = None, keepdim: bool = False) -> Tensor:
+    """z = ln Σ eˣ over `dim`, stable: the largest exponent is subtracted first.
 
     Args:
-        x: a tensor of any shape; integers become float32.
-        axis: an axis, a tuple of axes, or None for all axes.
-        keepdims: keep the reduced axes with length 1.
+        input: a tensor of any shape; integers become float32.
+        dim: an axis, a tuple of axes, or None for all axes.
+        keepdim: keep the reduced axes with length 1.
 
     Raises:
-        RangeError: an axis that x doesn't have.
+        RangeError: an axis that the input doesn't have.
         ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
-    >>> tg.logsumexp(tg.tensor([1e4, 1e4]))
+    >>> tg.logsumexp(tg.tensor([1e4, 1e4]), dim=0)
     tensor(10000.693)
     """
-    x = floating(x)
-    return apply(LogSumExp, x, axis=normalize_axes("logsumexp", x, axis), keepdims=keepdims)
+    x = floating(input)
+    axes = normalize_axes("logsumexp", x, dim)
+    return apply(LogSumExp, x, axis=axes, keepdims=flag("logsumexp", "keepdim", keepdim))
 
 
-def cumsum(x: TensorLike, axis: int | None = -1) -> Tensor:
-    """zₖ = x₀ + … + xₖ along `axis`, same shape as x; along the flattened tensor for None, as in NumPy.
+@numpy_spellings
+def cumsum(input: TensorLike, dim: int, *, dtype: DTypeLike = None) -> Tensor:
+    """zₖ = x₀ + … + xₖ along `dim`, same shape as the input. Sums of bools and integers are int64.
+
+    Args:
+        input: a tensor of any shape.
+        dim: the axis to sum along.
+        dtype: convert the input to this dtype first.
+
+    Raises:
+        RangeError: an axis that the input doesn't have.
+        ArgumentError: an axis that isn't one int.
 
     >>> import tensorgrad as tg
-    >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]))
+    >>> tg.cumsum(tg.tensor([1.0, 2.0, 3.0]), 0)
     tensor([1., 3., 6.])
     """
-    x = as_tensor(x)
-    if axis is None:
-        return apply(CumSum, x.reshape(-1), axis=0)
-    axis = normalize_axis("cumsum", x, axis)
+    if dtype is not None:
+        z = cumsum(astype(input, dtype), dim)
+        return z if z.dtype == as_dtype("cumsum", dtype) else astype(z, dtype)
+    x = as_tensor(input)
+    axis = normalize_axis("cumsum", x, dim)
     return apply(CumSum, x, axis=axis) if x.ndim else sum(x)
 
 
-def argmax(x: TensorLike, axis: int | None = None) -> Tensor:
-    """The position of the first maximum along `axis`, int64; of the flattened tensor for None. No gradient.
-
-    >>> import tensorgrad as tg
-    >>> tg.argmax(tg.tensor([[1.0, 5.0], [7.0, 4.0]]), axis=1)
-    tensor([1, 0])
-    """
-    x = as_tensor(x)
-    return apply(ArgMax, x, axis=axis if axis is None else normalize_axis("argmax", x, axis))
-
-
-def argmin(x: TensorLike, axis: int | None = None) -> Tensor:
-    """The position of the first minimum along `axis`, int64; of the flattened tensor for None. No gradient.
-
-    >>> import tensorgrad as tg
-    >>> tg.argmin(tg.tensor([3.0, 1.0, 2.0]))
-    tensor(1)
-    """
-    x = as_tensor(x)
-    return apply(ArgMin, x, axis=axis if axis is None else normalize_axis("argmin", x, axis))
-
-
-def all(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether all elements over `axis` are true (not 0).
+@numpy_spellings
+def all(input: TensorLike, dim: Axes = None, keepdim: bool = False) -> Tensor:
+    """Whether all elements over `dim` are true (not 0).
 
     Args:
-        x: a tensor of any shape.
-        axis: an axis, a tuple of axes, or None for all axes.
-        keepdims: keep the reduced axes with length 1.
+        input: a tensor of any shape.
+        dim: an axis, a tuple of axes, or None for all axes.
+        keepdim: keep the reduced axes with length 1.
 
     Raises:
-        RangeError: an axis that x doesn't have.
+        RangeError: an axis that the input doesn't have.
         ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
-    >>> tg.all(tg.tensor([[1, 0], [1, 1]]), axis=1)
+    >>> tg.all(tg.tensor([[1, 0], [1, 1]]), dim=1)
     tensor([False,  True])
     """
-    x = as_tensor(x)
-    return apply(All, x, axis=normalize_axes("all", x, axis), keepdims=keepdims)
+    x = as_tensor(input)
+    return apply(All, x, axis=normalize_axes("all", x, dim), keepdims=flag("all", "keepdim", keepdim))
 
 
-def any(x: TensorLike, axis: Axes = None, keepdims: bool = False) -> Tensor:
-    """Whether some element over `axis` is true (not 0).
+@numpy_spellings
+def any(input: TensorLike, dim: Axes = None, keepdim: bool = False) -> Tensor:
+    """Whether some element over `dim` is true (not 0).
 
     Args:
-        x: a tensor of any shape.
-        axis: an axis, a tuple of axes, or None for all axes.
-        keepdims: keep the reduced axes with length 1.
+        input: a tensor of any shape.
+        dim: an axis, a tuple of axes, or None for all axes.
+        keepdim: keep the reduced axes with length 1.
 
     Raises:
-        RangeError: an axis that x doesn't have.
+        RangeError: an axis that the input doesn't have.
         ArgumentError: an axis named twice, or one that isn't an int.
 
     >>> import tensorgrad as tg
-    >>> tg.any(tg.tensor([[1, 0], [0, 0]]), axis=1)
+    >>> tg.any(tg.tensor([[1, 0], [0, 0]]), dim=1)
     tensor([ True, False])
     """
-    x = as_tensor(x)
-    return apply(Any, x, axis=normalize_axes("any", x, axis), keepdims=keepdims)
+    x = as_tensor(input)
+    return apply(Any, x, axis=normalize_axes("any", x, dim), keepdims=flag("any", "keepdim", keepdim))

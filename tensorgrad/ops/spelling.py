@@ -23,6 +23,8 @@ SPELLINGS = {
     "y": ("other",),
     "a_min": ("min",),
     "a_max": ("max",),
+    "indices": ("index",),
+    "shape": ("size", "shape"),
 }
 """NumPy's name of an argument -> PyTorch's names, of which a function has at most one."""
 
@@ -51,7 +53,9 @@ def numpy_spellings(function: F) -> F:
 
     @wraps(function)
     def called(*arguments: Any, **keywords: Any) -> Any:
-        for numpy in known.keys() & keywords.keys() if keywords else ():
+        if not keywords:
+            return function(*arguments)
+        for numpy in known.keys() & keywords.keys():
             torch = known[numpy]
             if torch in keywords:
                 fix = f"pass {torch} alone"
@@ -60,3 +64,19 @@ def numpy_spellings(function: F) -> F:
         return function(*arguments, **keywords)
 
     return cast(F, called)
+
+
+def one_or_several(op: str, several: tuple, name: str, one: Any) -> tuple:
+    """The arguments of `f(x, 1, 0)`, `f(x, (1, 0))` or `f(x, name=(1, 0))` as a tuple.
+
+    Raises:
+        ArgumentError: `one` is given by its name, and `several` too.
+
+    >>> one_or_several("permute", (1, 0), "dims", None), one_or_several("permute", (), "dims", (1, 0))
+    ((1, 0), ((1, 0),))
+    """
+    if one is None:
+        return several
+    if several:
+        raise ArgumentError(restate(op, f"{name} is given twice", fix=f"pass {name} alone"))
+    return (one,)

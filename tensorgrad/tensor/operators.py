@@ -78,7 +78,7 @@ class Operators:
         return self
 
     def __eq__(self: Any, other: Any) -> Tensor:  # type: ignore[override]
-        return NotImplemented if other is None or isinstance(other, str) else comparison.equal(self, other)
+        return NotImplemented if other is None or isinstance(other, str) else comparison.eq(self, other)
 
     def __ne__(self: Any, other: Any) -> Tensor:  # type: ignore[override]
         return NotImplemented if other is None or isinstance(other, str) else comparison.not_equal(self, other)

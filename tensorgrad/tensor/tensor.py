@@ -5,20 +5,23 @@ from __future__ import annotations
 import dis
 import sys
 import warnings
-from collections.abc import Iterator
-from typing import Any, Self, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import numpy as np
 
-from tensorgrad import interop
+from tensorgrad import interop, unknown_names
 from tensorgrad.arrays.dtypes import DTypeLike, as_array, is_float
 from tensorgrad.autograd import engine, versions
-from tensorgrad.autograd.backward import backward, zero_grad
+from tensorgrad.autograd.backward import backward, gradients, zero_grad
 from tensorgrad.autograd.engine import Hook, HookHandle, Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate, restated
 from tensorgrad.ops import operands, shapes
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.system.console import printable
+from tensorgrad.tensor.conversion import Conversions
+from tensorgrad.tensor.data import Data
+from tensorgrad.tensor.inplace import InPlaceMethods
 from tensorgrad.tensor.methods import Methods
 from tensorgrad.tensor.operators import InPlaceOperators, Operators
 
@@ -26,7 +29,7 @@ T = TypeVar("T", bound="Tensor")
 
 
 @engine.results_are
-class Tensor(Operators, InPlaceOperators, Methods, Variable):
+class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, Variable):
     """An array that records how it was computed, so that `backward()` can compute its gradient.
 
     Args:
@@ -54,6 +57,10 @@ class Tensor(Operators, InPlaceOperators, Methods, Variable):
     def __init__(
         self, data: TensorLike, requires_grad: bool = False, *, dtype: DTypeLike = None, name: str | None = None
     ) -> None:
+        if requires_grad is not False and requires_grad is not True:
+            fix = "tg.zeros(2, 3) makes a tensor of a shape; pass a dtype by its name"
+            problem = f"requires_grad must be True or False, got {requires_grad!r}"
+            raise ArgumentError(restate(type(self).__name__, problem, fix=fix))
         source = operands.detached(type(self).__name__, data)
         super().__init__(as_array(source._data if isinstance(source, Variable) else source, dtype))
         if isinstance(source, Variable) and versions.same_memory(self._data, source._data):
@@ -65,28 +72,41 @@ class Tensor(Operators, InPlaceOperators, Methods, Variable):
             self._check_float()
             self._requires_grad = True
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name.startswith("__"):  # a protocol that NumPy or Python asks for
+                raise AttributeError(name)
+            raise unknown_names.unknown("Tensor", name, unknown_names.TENSOR, unknown_names.below(type(self)))
+
     # ------------------------------------------------------------------------------------------------------ properties
 
     @property
-    def data(self) -> np.ndarray:
-        """The values as an array. The engine doesn't notice writes into this array; use `t[...] = array` for those."""
+    def data(self) -> Data:
+        """The values as an ndarray in the same memory, which has a tensor's methods too where NumPy has no such name.
+
+        The engine doesn't notice writes that NumPy makes into this array; use `t[...] = array` for those.
+        """
         versions.note_array(self)
-        return self._host_read("data")
+        return self._host_read("data").view(Data)
 
     @data.setter
     def data(self, value: TensorLike) -> None:
+        written = (
+            isinstance(value, np.ndarray) and versions.is_same_place(value, self._data) and value.dtype == self.dtype
+        )
         value = as_array(value)
         self._host_read("data = ...")
         if value.shape != self.shape or value.dtype != self.dtype:
             expected = f"shape {self.shape}, dtype {self.dtype}"
             problem = "new data must have the shape and dtype of the tensor"
             raise ShapeError(restate("data", problem, expected=expected, new=value, tensor=self))
-        if value is not self._data:
+        if written:  # by `t.data *= 2`, which Python executes as an assignment of what it changed
+            versions.begin_version(self, keep=False)
+        else:
             versions.leave(self)
             self._data = value
             versions.note_array(self)
-        else:  # written already, as in `t.data *= 2`
-            versions.begin_version(self, keep=False)
 
     @property
     def requires_grad(self) -> bool:
@@ -136,6 +156,11 @@ class Tensor(Operators, InPlaceOperators, Methods, Variable):
         return self._node is None
 
     @property
+    def grad_fn(self) -> engine.Node | None:
+        """The record of the op that made the tensor; None for a leaf."""
+        return self._node
+
+    @property
     def shape(self) -> tuple[int, ...]:
         """The sizes of the axes."""
         return self._data.shape
@@ -146,11 +171,6 @@ class Tensor(Operators, InPlaceOperators, Methods, Variable):
         return self._data.ndim
 
     @property
-    def size(self) -> int:
-        """The number of elements."""
-        return self._data.size
-
-    @property
     def dtype(self) -> np.dtype:
         """The NumPy dtype of the elements."""
         return self._data.dtype
@@ -158,17 +178,31 @@ class Tensor(Operators, InPlaceOperators, Methods, Variable):
     @property
     def T(self) -> Tensor:
         """The axes reversed."""
-        return shapes.transpose(self)
+        return shapes.reverse_axes(self)
 
     @property
     def mT(self) -> Tensor:
         """The last two axes exchanged."""
-        return shapes.swapaxes(self, -1, -2)
+        return shapes.transpose(self, -1, -2)
+
+    @property
+    def H(self) -> Tensor:
+        """The transpose of a matrix: the numbers are real, so that they are their own conjugates."""
+        return shapes.t(self)
+
+    @property
+    def mH(self) -> Tensor:
+        """`mT`: the numbers are real, so that they are their own conjugates."""
+        return self.mT
 
     # -------------------------------------------------------------------------------------------------------- gradients
 
     def backward(
-        self, gradient: TensorLike | None = None, retain_graph: bool | None = None, create_graph: bool = False
+        self,
+        gradient: TensorLike | None = None,
+        retain_graph: bool | None = None,
+        create_graph: bool = False,
+        inputs: Tensor | Sequence[Tensor] | None = None,
     ) -> None:
         """Add ∂self/∂leaf to the `.grad` of every leaf that this tensor was computed from.
 
@@ -176,12 +210,22 @@ class Tensor(Operators, InPlaceOperators, Methods, Variable):
             gradient: the upstream gradient, of this tensor's shape; 1 by default for a scalar.
             retain_graph: keep the graph for another backward pass; by default only if `create_graph`.
             create_graph: record the backward pass, so that the gradients can be differentiated.
+            inputs: add to the `.grad` of these tensors alone; by default to that of every leaf.
 
         Raises:
             GraphError: no graph, or a freed one; no `gradient` for a non-scalar; a saved value was changed in place.
             ShapeError: `gradient` has another shape.
         """
-        backward([self], [gradient], create_graph, retain_graph)
+        if inputs is None:
+            return backward([self], [gradient], create_graph, retain_graph)
+        wanted = [inputs] if isinstance(inputs, Variable) else list(inputs)
+        if not wanted:
+            raise ArgumentError(restate("backward", "inputs must name at least one tensor", output=self))
+        self._host_read("backward(inputs=...)")
+        found: Any = gradients([self], wanted, [gradient], create_graph, retain_graph)
+        for x, g in zip(wanted, found, strict=True):
+            if g is not None:
+                x._grad = g.clone() if x._grad is None else x._grad + g
 
     def register_hook(self, hook: Hook) -> HookHandle:
         """Call `hook(grad)` when this tensor's gradient is complete; a tensor that it returns replaces the gradient.
@@ -209,8 +253,12 @@ class Tensor(Operators, InPlaceOperators, Methods, Variable):
 
     # ------------------------------------------------------------------------------------------------------- conversion
 
-    def numpy(self) -> np.ndarray:
-        """The values as an ndarray in the same memory, read-only if the tensor requires a gradient."""
+    def numpy(self, *, force: bool = False) -> np.ndarray:
+        """The values as an ndarray in the same memory, read-only if the tensor requires a gradient.
+
+        Args:
+            force: accepted for PyTorch's scripts, where it detaches first, and without effect.
+        """
         versions.note_array(self)
         values = self._host_read("numpy()")
         if not self._requires_grad:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad.autograd import engine
 from tensorgrad.autograd.engine import Node, apply
 from tensorgrad.autograd.op import Op
 
@@ -150,7 +151,15 @@ def test_backward_frees_what_was_saved_but_keeps_the_structure():
     y.backward()
     nodes = [node, node.edges[0], node.edges[0].edges[0]]
     assert [n.op.name for n in nodes] == ["sum", "exp", "multiply"]
-    assert all(n.saved is None and n.op.residuals is None for n in nodes)
+    assert all(n.freed and n.saved is None and n.op.residuals is None for n in nodes)
+
+
+def test_a_view_of_a_leaf_serves_many_graphs():
+    x, upstream = leaf(6), RNG.standard_normal((2, 3))
+    v = x.reshape(2, 3)
+    for times in (1, 2):
+        (v * 3.0).backward(upstream)
+        np.testing.assert_allclose(x.grad.numpy(), 3 * times * upstream.ravel())
 
 
 def test_nothing_is_kept_in_cycles():
@@ -543,3 +552,31 @@ def test_a_repeated_number_is_a_read_only_view_of_it(shape):
     assert not z.data.flags.writeable and z._version is x._version
     x[...] = 4.0
     assert np.array_equal(z.data, np.full(shape, 4.0, np.float32))
+
+
+def test_each_thread_keeps_its_mode_while_others_change_theirs():
+    """The engine counts the blocks of all threads; what holds in a block holds in its own thread alone."""
+    inside, leave = threading.Event(), threading.Event()
+    found = []
+
+    def other():
+        with tg.no_grad(), engine.observe(tg.Observer()):
+            inside.set()
+            leave.wait(60)
+            found.append((x * x).requires_grad)
+        found.append((x * x).requires_grad)
+
+    x = tg.ones(2, requires_grad=True)
+    before = engine._blocks, engine._watched
+    thread = threading.Thread(target=other)
+    thread.start()
+    assert inside.wait(60)
+    found.append((x * x).requires_grad)
+    with tg.no_grad():
+        found.append((x * x).requires_grad)
+    leave.set()
+    thread.join()
+    assert found == [True, False, False, True]
+    with pytest.raises(ZeroDivisionError), tg.no_grad(), engine.observe(tg.Observer()):
+        _ = 1 / 0
+    assert (engine._blocks, engine._watched) == before

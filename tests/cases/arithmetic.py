@@ -67,6 +67,39 @@ ROWS = [
         integers="same",
         errors=[no_join(tg.multiply)],
     ),
+    *[
+        Row(
+            f"{name}/alpha",
+            lambda x, y, name=name, alpha=1: getattr(tg, name)(x, y, alpha=alpha),
+            lambda x, y, sign=sign, alpha=1: np.array(np.asarray(x).tolist()) + sign * alpha * y,
+            lambda torch, x, y, name=name, alpha=1: getattr(torch, name)(x, y, alpha=alpha),
+            [sample((2, 3), (3,), alpha=2), sample((3,), (2, 1), alpha=-0.5)],
+        )
+        for name, sign in (("add", 1), ("subtract", -1))
+    ],
+    *[
+        Row(
+            f"divide/{mode}",
+            lambda x, y, mode=mode: tg.divide(x, y, rounding_mode=mode),
+            lambda x, y, rounded=rounded: rounded(x / y),
+            lambda torch, x, y, mode=mode: torch.div(x, y, rounding_mode=mode),
+            [sample((2, 3), (3,)), sample((3,), ())],
+            domains=(between_halves, nonzero),
+            twice=False,
+            special=False,
+        )
+        for mode, rounded in (("floor", np.floor), ("trunc", np.fix))
+    ],
+    Row(
+        "round/decimals",
+        tg.round,
+        np.round,
+        "round",
+        [sample(np.array([[1.26, -2.34], [0.07, 9.99]]), decimals=1), sample(np.array([126.0, -84.0]), decimals=-1)],
+        twice=False,
+        special=False,
+        errors=[bad(lambda: tg.round(tg.zeros(2), decimals=0.5), tg.ArgumentError, "round", "whole number, got 0.5")],
+    ),
     Row(
         "divide",
         tg.divide,
@@ -203,20 +236,20 @@ ROWS = [
     Row(
         "clip/numbers",
         tg.clip,
-        lambda x, low=-np.inf, high=np.inf: np.clip(x, low, high),
-        lambda torch, x, low=None, high=None: torch.clip(x, low, high),
+        lambda x, min=-np.inf, max=np.inf: np.clip(x, min, max),
+        lambda torch, x, min=None, max=None: torch.clip(x, min, max),
         [
-            sample((2, 3), low=-1.0, high=1.0),
-            sample((2, 3), low=0.5),
-            sample((4,), high=-0.5),
-            sample((), low=-0.5, high=0.5),
-            sample((2, 3), low=1.0, high=-1.0),
-            sample((0, 2), low=0.0),
-            sample(TIES, low=0.0, high=0.5, smooth=False),
+            sample((2, 3), min=-1.0, max=1.0),
+            sample((2, 3), min=0.5),
+            sample((4,), max=-0.5),
+            sample((), min=-0.5, max=0.5),
+            sample((2, 3), min=1.0, max=-1.0),
+            sample((0, 2), min=0.0),
+            sample(TIES, min=0.0, max=0.5, smooth=False),
         ],
         domains=(between_halves,),
         errors=[
-            bad(lambda: tg.clip(tg.zeros(2)), tg.ArgumentError, "clip", "low or high must be given", "(2,)"),
+            bad(lambda: tg.clip(tg.zeros(2)), tg.ArgumentError, "clip", "min or max must be given", "(2,)"),
             bad(lambda: tg.clip(tg.zeros(2), tg.zeros(3), tg.ones(2)), tg.ShapeError, "clip", "low: (3,)", "x: (2,)"),
         ],
     ),

@@ -15,7 +15,7 @@ def plain(name, reference):
         name,
         getattr(tg, name),
         reference,
-        "eq" if name == "equal" else name,
+        name,
         PAIRS,
         domains=(integers(0, 3),),
         result=np.bool_,
@@ -65,7 +65,7 @@ def bits(name, reference, samples=FLAGS):
 
 
 ROWS = [
-    plain("equal", lambda x, y: ~(x != y)),
+    plain("eq", lambda x, y: ~(x != y)),
     plain("not_equal", lambda x, y: ~(x == y)),
     plain("less", lambda x, y: y > x),
     plain("less_equal", lambda x, y: y >= x),

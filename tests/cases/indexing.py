@@ -153,7 +153,7 @@ ROWS = [
     ),
     Row(
         "gather",
-        lambda x, k, axis: tg.gather(x, k, axis),
+        lambda x, k, axis: tg.gather(x, axis, k),
         gather_by_hand,
         lambda torch, x, k, axis: torch.gather(x, axis, k),
         [
@@ -167,11 +167,14 @@ ROWS = [
         ],
         domains=(normal, integers(0, 2)),
         errors=[
-            bad(lambda: tg.gather(tg.zeros(3, 4), [[4]], 1), tg.RangeError, "out of bounds", "(3, 4)"),
-            bad(lambda: tg.gather(tg.zeros(3, 4), [0], 1), tg.ShapeError, "gather", "(3, 4)", "(1,)"),
-            bad(lambda: tg.gather(tg.zeros(1, 4), [[0], [0]], 1), tg.ShapeError, "gather", "(1, 4)", "(2, 1)"),
-            bad(lambda: tg.gather(tg.zeros(3, 4), [[0.0]], 1), tg.DTypeError, "gather", "integers"),
-            bad(lambda: tg.gather(tg.zeros(3, 4), [[0]], 2), tg.RangeError, "gather", "axis: 2"),
+            bad(lambda: tg.gather(tg.zeros(3, 4), 1, [[4]]), tg.RangeError, "out of bounds", "(3, 4)"),
+            bad(lambda: tg.gather(tg.zeros(3, 4), 1, [0]), tg.ShapeError, "gather", "(3, 4)", "(1,)"),
+            bad(lambda: tg.gather(tg.zeros(1, 4), 1, [[0], [0]]), tg.ShapeError, "gather", "(1, 4)", "(2, 1)"),
+            bad(lambda: tg.gather(tg.zeros(3, 4), 1, [[0.0]]), tg.DTypeError, "gather", "integers"),
+            bad(lambda: tg.gather(tg.zeros(3, 4), 2, [[0]]), tg.RangeError, "gather", "dim: 2"),
+            bad(
+                lambda: tg.gather(tg.zeros(3, 4), 1, [[-1]]), tg.RangeError, "gather", "index must be in [0, 4), got -1"
+            ),
         ],
     ),
     Row(

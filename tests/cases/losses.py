@@ -1,10 +1,14 @@
-"""Rows of tensorgrad/ops/loss.py and tensorgrad/ops/normalization.py."""
+"""Rows of tensorgrad/ops/losses/ and tensorgrad/ops/normalization.py."""
+
+import itertools
 
 import numpy as np
 
 import tensorgrad as tg
-from cases.table import Row, bad, between, extended, integers, normal, sample
-from tensorgrad.ops.loss import binary_cross_entropy, cross_entropy, weighted
+from cases.table import UNARY, Row, bad, between, between_halves, extended, integers, normal, sample
+from tensorgrad.ops.losses.ctc import ctc
+from tensorgrad.ops.losses.distances import huber, smooth_l1
+from tensorgrad.ops.losses.entropies import binary_cross_entropy, cross_entropy, divergence, weighted
 
 
 def normalized(x, w=1.0, b=0.0):
@@ -21,6 +25,22 @@ def shifted_and_scaled(x, w, b, mean, var):
 def odds(x, y):
     """−ln P[y] with P from the odds against y: Σⱼ e^(xⱼ − x[y])."""
     return np.array([np.log(np.exp(row - row[k]).sum()) for row, k in zip(x, y, strict=True)])
+
+
+def spelled(path, blank):
+    """What a path of classes spells: repeated ones merged, then blanks dropped."""
+    merged = [c for k, c in enumerate(path) if k == 0 or c != path[k - 1]]
+    return [c for c in merged if c != blank]
+
+
+def summed_over_paths(x, targets, lengths, target_lengths, blank=0):
+    """−ln of the probability of all paths that spell the target, path by path."""
+    losses = []
+    for n, (target, steps, size) in enumerate(zip(targets, lengths, target_lengths, strict=True)):
+        paths = itertools.product(range(x.shape[2]), repeat=steps)
+        found = [p for p in paths if spelled(p, blank) == list(target[:size])]
+        losses.append(-np.logaddexp.reduce([sum(x[t, n, c] for t, c in enumerate(p)) for p in found]))
+    return np.array(losses)
 
 
 ROWS = [
@@ -48,6 +68,50 @@ ROWS = [
         extended(lambda t, x: np.where((t == 0) & np.isinf(x), 0, t * x)),
         lambda torch, t, x: torch.where((t == 0) & torch.isinf(x), torch.zeros_like(x), t * x),
         [sample((3,), (3,)), sample((2, 3), (2, 3)), sample((), ()), sample((0,), (0,))],
+    ),
+    Row(
+        "smooth_l1",
+        lambda x, beta=1.0: smooth_l1(tg.as_tensor(x), beta),
+        lambda x, beta=1.0: abs(x) + np.maximum(0, beta - abs(x)) ** 2 / 2 / beta - beta / 2,
+        lambda torch, x, beta=1.0: torch.nn.functional.smooth_l1_loss(
+            x, torch.zeros_like(x), reduction="none", beta=beta
+        ),
+        [*UNARY, sample((2, 3), beta=0.6), sample(np.array([0.0, 1.0, -1.0]), smooth=False)],
+        domains=(between_halves,),
+        special=False,
+        rules={"x/β if |x| < β else sign(x)": lambda x, beta: x / beta if abs(x) < beta else np.sign(x)},
+    ),
+    Row(
+        "huber",
+        lambda x, delta=1.0: huber(tg.as_tensor(x), delta),
+        lambda x, delta=1.0: delta * (abs(x) + np.maximum(0, delta - abs(x)) ** 2 / 2 / delta - delta / 2),
+        lambda torch, x, delta=1.0: torch.nn.functional.huber_loss(
+            x, torch.zeros_like(x), reduction="none", delta=delta
+        ),
+        [*UNARY, sample((2, 3), delta=0.6), sample(np.array([0.0, 1.0, -1.0]), smooth=False)],
+        domains=(between_halves,),
+        special=False,
+    ),
+    Row(
+        "divergence",
+        lambda x, t: divergence(tg.as_tensor(x), tg.as_tensor(t)),
+        lambda x, t: t * np.log(t / np.exp(x)),
+        lambda torch, x, t: torch.nn.functional.kl_div(x, t, reduction="none"),
+        [sample((3,), (3,)), sample((2, 3), (2, 3)), sample((2, 3), (3,)), sample((), ()), sample((0,), (0,))],
+        domains=(normal, between(0.1, 0.9)),
+        special=False,
+    ),
+    Row(
+        "ctc",
+        lambda x, *given, blank=0: ctc(tg.as_tensor(x), *map(tg.as_tensor, given), blank),
+        summed_over_paths,
+        None,
+        [
+            sample((3, 1, 2), np.array([[1]]), np.array([3]), np.array([1])),
+            sample((4, 2, 3), np.array([[1, 1], [2, 0]]), np.array([4, 3]), np.array([2, 1])),
+            sample((3, 2, 3), np.array([[0, 2], [0, 0]]), np.array([3, 1]), np.array([2, 0]), blank=1),
+        ],
+        special=False,
     ),
     Row(
         "batch_norm",

@@ -18,10 +18,10 @@ FOLDS = [
     sample((2, 3, 2), axis=(0, 2)),
     sample((2, 3, 2), axis=(-1, 0), keepdims=True),
     sample((2, 3, 2), keepdims=True),
-    sample((2, 3), axis=()),
     sample((1, 3), axis=0),
     sample((0, 3), axis=1),
 ]
+NO_AXES = [sample((2, 3), axis=())]
 NOTHING_LEFT = [sample((0, 3), axis=0), sample((0,))]
 
 
@@ -34,11 +34,11 @@ def bad_axes(function):
             tg.RangeError,
             name,
             "(2, 3)",
-            "axis: 2",
-            "axis must be in [-2, 2), got 2",
+            "dim: 2",
+            "dim must be in [-2, 2), got 2",
         ),
         bad(lambda: function(tg.zeros(2, 3), axis=(0, -2)), tg.ArgumentError, name, "twice", "(0, -2)"),
-        bad(lambda: function(tg.zeros(2, 3), axis="rows"), tg.ArgumentError, name, "axis must be", "'rows'"),
+        bad(lambda: function(tg.zeros(2, 3), axis="rows"), tg.ArgumentError, name, "dim must be", "'rows'"),
     ]
 
 
@@ -71,8 +71,8 @@ def all_dims(name):
     """PyTorch's reduction, over all axes where none is given."""
 
     def counterpart(torch, x, axis=None, keepdims=False, **more):
-        if axis == ():
-            return x if name in ("sum", "mean", "amax", "amin") else getattr(torch, name)(x[None], 0, **more)
+        if axis == () and name == "logsumexp":  # PyTorch doesn't take it
+            return x
         dims = tuple(range(x.ndim)) if axis is None else axis
         return (
             getattr(torch, name)(x[None], 0, **more)
@@ -84,7 +84,7 @@ def all_dims(name):
 
 
 def torch_spread(name):
-    def counterpart(torch, x, axis=None, ddof=0, keepdims=False):
+    def counterpart(torch, x, axis=None, ddof=1, keepdims=False):
         return getattr(torch, name)(x, axis, correction=ddof, keepdim=keepdims)
 
     return counterpart
@@ -107,7 +107,7 @@ def torch_truth(name):
     return counterpart
 
 
-def spread(x, axis=None, ddof=0, keepdims=False):
+def spread(x, axis=None, ddof=1, keepdims=False):
     # E[x²] − E[x]², the other formula.
     n = x.size if axis is None else np.prod([x.shape[a] for a in np.atleast_1d(np.array(axis, int))])
     square_of_sum = np.sum(x, axis, keepdims=keepdims) ** 2
@@ -118,8 +118,8 @@ SPREADS = [
     sample((4,)),
     sample((2, 3)),
     sample((2, 3), axis=0),
-    sample((2, 3), axis=-1, keepdims=True, ddof=1),
-    sample((2, 3, 2), axis=(0, 2), ddof=1),
+    sample((2, 3), axis=-1, keepdims=True, ddof=0),
+    sample((2, 3, 2), axis=(0, 2), ddof=0),
     sample((2, 3, 2), axis=(0, 1), keepdims=True),
     sample((2, 3, 2), ddof=2),
     sample((0, 3), axis=1),
@@ -128,20 +128,20 @@ SPREADS = [
 TIED = np.array([[1.0, 2.0, 2.0], [3.0, 3.0, 3.0]])
 
 
-def extreme(name, fold, torch_name):
+def extreme(name, fold):
     function = getattr(tg, name)
     return Row(
         name,
         function,
         over_pairs(fold),
-        all_dims(torch_name),
+        all_dims(name),
         [*FOLDS, sample(TIED, axis=1, smooth=False), sample(TIED, smooth=False)],
         domains=(apart,),
         integers="same",
         errors=[
             *bad_axes(function),
-            bad(lambda: function(tg.zeros(0, 3), axis=0), tg.ShapeError, name, "(0, 3)"),
-            bad(lambda: function(tg.zeros(0)), tg.ShapeError, name, "(0,)"),
+            bad(lambda: function(tg.zeros(0, 3), axis=0), tg.ShapeError, name[1:], "(0, 3)"),
+            bad(lambda: function(tg.zeros(0)), tg.ShapeError, name[1:], "(0,)"),
         ],
     )
 
@@ -158,6 +158,8 @@ ROWS = [
         integers="same",
         errors=bad_axes(tg.sum),
     ),
+    Row("sum/no axes", tg.sum, lambda x, axis: np.sum(x), lambda torch, x, axis: torch.sum(x, axis), NO_AXES),
+    Row("mean/no axes", tg.mean, lambda x, axis: np.mean(x), lambda torch, x, axis: torch.mean(x, axis), NO_AXES),
     Row("sum/nothing", tg.sum, np.sum, all_dims("sum"), NOTHING_LEFT, integers="same"),
     Row(
         "mean",
@@ -188,14 +190,14 @@ ROWS = [
         integers="float",
         errors=bad_axes(tg.std),
     ),
-    extreme("max", larger, "amax"),
-    extreme("min", smaller, "amin"),
+    extreme("amax", larger),
+    extreme("amin", smaller),
     Row(
         "prod",
         tg.prod,
         over_pairs(np.multiply),
         torch_prod,
-        [*FOLDS, *(sample(ZEROS, axis=axis) for axis in (None, 0, 1)), sample(ZEROS[0], keepdims=True)],
+        [*FOLDS, *NO_AXES, *(sample(ZEROS, axis=axis) for axis in (None, 0, 1)), sample(ZEROS[0], keepdims=True)],
         domains=(between(0.5, 1.8),),
         integers="same",
         errors=bad_axes(tg.prod),
@@ -206,7 +208,7 @@ ROWS = [
         tg.logsumexp,
         over_pairs(np.logaddexp),
         all_dims("logsumexp"),
-        FOLDS,
+        [*FOLDS, *NO_AXES],
         integers="float",
         errors=bad_axes(tg.logsumexp),
     ),
@@ -220,11 +222,18 @@ ROWS = [
     Row(
         "cumsum",
         tg.cumsum,
-        lambda x, axis=-1: np.stack([np.moveaxis(x, axis, 0)[: k + 1].sum(0) for k in range(x.shape[axis])], axis),
-        lambda torch, x, axis=-1: torch.cumsum(x, axis),
-        [sample((1,)), sample((4,)), sample((2, 3)), sample((2, 3), axis=0), sample((2, 3, 2), axis=1), sample((0, 3))],
+        lambda x, axis: np.stack([np.moveaxis(x, axis, 0)[: k + 1].sum(0) for k in range(x.shape[axis])], axis),
+        lambda torch, x, axis: torch.cumsum(x, axis),
+        [
+            sample((1,), axis=0),
+            sample((4,), axis=-1),
+            sample((2, 3), axis=1),
+            sample((2, 3), axis=0),
+            sample((2, 3, 2), axis=1),
+            sample((0, 3), axis=-1),
+        ],
         integers="same",
-        errors=[bad(lambda: tg.cumsum(tg.zeros(2, 3), axis=2), tg.RangeError, "cumsum", "(2, 3)", "axis: 2")],
+        errors=[bad(lambda: tg.cumsum(tg.zeros(2, 3), axis=2), tg.RangeError, "cumsum", "(2, 3)", "dim: 2")],
     ),
 ]
 
@@ -232,7 +241,10 @@ ROWS = [
 def position(name, function, better):
     """argmax and argmin: the first of the best."""
 
-    def reference(x, axis=None):
+    def reference(x, axis=None, keepdims=False):
+        if keepdims:
+            shape = [1 if axis is None or a == axis % x.ndim else n for a, n in enumerate(x.shape)]
+            return reference(x, axis).reshape(shape)
         if axis is None:
             x, axis = x.reshape(-1), 0
         rows = np.moveaxis(x, axis, 0)
@@ -246,7 +258,7 @@ def position(name, function, better):
         name,
         function,
         reference,
-        lambda torch, x, axis=None: getattr(torch, name)(x, axis),
+        lambda torch, x, axis=None, keepdims=False: getattr(torch, name)(x, axis, keepdims),
         [
             sample(()),
             sample((4,)),
@@ -254,6 +266,8 @@ def position(name, function, better):
             sample((2, 3), axis=0),
             sample((2, 3, 2), axis=-1),
             sample(TIED, axis=1),
+            sample((2, 3), axis=0, keepdims=True),
+            sample((2, 3), keepdims=True),
             sample((0, 3), axis=1),
             sample(np.array([1.0, np.nan, 2.0])),
         ],
@@ -262,7 +276,7 @@ def position(name, function, better):
         differentiable=False,
         integers="same",
         errors=[
-            bad(lambda: function(tg.zeros(2, 3), axis=2), tg.RangeError, name, "(2, 3)", "axis: 2"),
+            bad(lambda: function(tg.zeros(2, 3), axis=2), tg.RangeError, name, "(2, 3)", "dim: 2"),
             bad(lambda: function(tg.zeros(0)), tg.ShapeError, name, "(0,)"),
         ],
     )
@@ -277,7 +291,7 @@ ROWS += [
         getattr(tg, name),
         over_pairs(fold),
         torch_truth(name),
-        FOLDS,
+        [*FOLDS, *NO_AXES],
         domains=(integers(0, 2),),
         result=np.bool_,
         differentiable=False,
@@ -294,5 +308,103 @@ ROWS += [
         None,
         [sample((1, 3), axis=0, ddof=1, smooth=False), sample((0, 3), axis=0, smooth=False)],
         special=False,
+    ),
+]
+
+
+def along(name, fold):
+    """The values of `max(dim)` and `min(dim)`: where elements tie, the first gets the whole gradient."""
+    return Row(
+        f"{name}/along",
+        lambda x, dim, keepdim=False: getattr(tg, name)(x, dim, keepdim).values,
+        lambda x, dim, keepdim=False: over_pairs(fold)(x, dim, keepdim),
+        lambda torch, x, dim, keepdim=False: getattr(torch, name)(x, dim, keepdim).values,
+        [
+            sample((3,), dim=-1),
+            sample((2, 3), dim=0),
+            sample((2, 3, 2), dim=1, keepdim=True),
+            sample((0, 3), dim=1),
+            sample(TIED, dim=1, smooth=False),
+        ],
+        domains=(apart,),
+        integers="same",
+        errors=[
+            bad(lambda: getattr(tg, name)(tg.zeros(2, 3), 2), tg.RangeError, name, "(2, 3)", "dim: 2"),
+            bad(lambda: getattr(tg, name)(tg.zeros(2, 3), (0, 1)), tg.ArgumentError, name, "one int", f"tg.a{name}"),
+            bad(lambda: getattr(tg, name)(tg.zeros(2, 3), 0, 1), tg.ArgumentError, name, "keepdim must be True"),
+            bad(lambda: getattr(tg, name)(tg.zeros(0, 3), 0), tg.ShapeError, "(0, 3)"),
+        ],
+    )
+
+
+def of_all(name, fold):
+    return Row(
+        name,
+        getattr(tg, name),
+        over_pairs(fold),
+        name,
+        [sample(()), sample((3,)), sample((2, 3)), sample((2, 3, 2)), sample(TIED, smooth=False)],
+        domains=(apart,),
+        integers="same",
+        errors=[bad(lambda: getattr(tg, name)(tg.zeros(0)), tg.ShapeError, name, "(0,)")],
+    )
+
+
+ROWS += [
+    of_all("max", larger),
+    of_all("min", smaller),
+    along("max", larger),
+    along("min", smaller),
+    *[
+        Row(
+            f"aminmax/{part}",
+            lambda x, part=part, **params: getattr(tg.aminmax(x, **params), part),
+            lambda x, dim=None, keepdim=False, fold=fold: over_pairs(fold)(x, dim, keepdim),
+            lambda torch, x, part=part, **params: getattr(torch.aminmax(x, **params), part),
+            [sample((2, 3)), sample((2, 3), dim=0), sample((2, 3), dim=-1, keepdim=True), sample(TIED, smooth=False)],
+            domains=(apart,),
+        )
+        for part, fold in (("min", smaller), ("max", larger))
+    ],
+    *[
+        Row(
+            f"{name}/{part}",
+            lambda x, name=name, part=part, **params: getattr(tg, name)(x, **params)[part],
+            reference,
+            lambda torch, x, name=name, part=part, **params: getattr(torch, name)(x, **params)[part],
+            [sample((4,)), sample((2, 3), dim=0), sample((2, 3), dim=(0, 1), correction=0, keepdim=True)],
+        )
+        for name, root in (("var_mean", 1), ("std_mean", 0.5))
+        for part, reference in (
+            (
+                0,
+                lambda x, dim=None, correction=1, keepdim=False, root=root: spread(x, dim, correction, keepdim) ** root,
+            ),
+            (
+                1,
+                lambda x, dim=None, correction=1, keepdim=False: (
+                    np.sum(x, dim, keepdims=keepdim) / (x.size // max(np.sum(x, dim).size, 1))
+                ),
+            ),
+        )
+    ],
+    Row(
+        "var/unbiased",
+        tg.var,
+        lambda x, dim=None, unbiased=True: spread(x, dim, int(unbiased)),
+        "var",
+        [sample((2, 3), unbiased=False), sample((2, 3), dim=0, unbiased=True)],
+        errors=[
+            bad(lambda: tg.var(tg.zeros(3), 0, 1), tg.ArgumentError, "var", "unbiased must be True or False, got 1"),
+            bad(lambda: tg.var(tg.zeros(3), 0, True, correction=1), tg.ArgumentError, "unbiased and correction"),
+        ],
+    ),
+    Row(
+        "sum/dtype",
+        lambda x, dtype: tg.sum(x, dtype=getattr(tg, dtype)),
+        lambda x, dtype: np.sum(x),
+        lambda torch, x, dtype: torch.sum(x, dtype=getattr(torch, dtype)),
+        [sample((2, 3), dtype="float64")],
+        result=np.float64,
     ),
 ]

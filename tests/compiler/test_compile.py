@@ -38,6 +38,9 @@ def call_and_gradients(function, arrays, upstream):
 
 # The gradient of a product looks for zeros; a case of dropout makes a generator in each call.
 REASONS = {"prod": "a gradient depends on a condition", "dropout": "makes a generator"}
+REASONS |= {"cumprod": "a gradient depends on a condition", "bincount": "how many counts"}
+REASONS |= dict.fromkeys(("unique", "unique_consecutive"), "how many elements")
+REASONS |= dict.fromkeys(("feature_dropout", "alpha_dropout", "feature_alpha_dropout"), "makes a generator")
 
 
 @pytest.mark.parametrize("case", [case for case in CASES if case.sample.inputs], ids=repr)
@@ -494,7 +497,7 @@ CLOSED_OVER = {
     "labels": lambda x, y: nn.cross_entropy(x, y),
     "labels, likelihood": lambda x, y: nn.nll_loss(x.log_softmax(1), y, reduction="none"),
     "an index": lambda x, y: x[y].sum(),
-    "gather": lambda x, y: tg.gather(x, y.reshape(3, 1), 1).sum(),
+    "gather": lambda x, y: tg.gather(x, 1, y.reshape(3, 1)).sum(),
     "an index made inside": lambda x, y: x[tg.arange(3), tg.tensor([0, 1, 1])].sum(),
     "one_hot": lambda x, y: (tg.one_hot(y, 2) * x).sum(),
 }

@@ -58,7 +58,7 @@ def test_weights_are_real_numbers_and_sizes_2_3_and_4_work(size):
 
 
 def count(layer):
-    return sum(parameter.size for parameter in layer.parameters())
+    return sum(parameter.numel() for parameter in layer.parameters())
 
 
 def test_the_size_3_filter_with_bias_has_4_parameters():

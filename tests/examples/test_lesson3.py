@@ -124,7 +124,7 @@ def test_using_the_network_is_the_forward_pass_alone_and_records_nothing():
 def test_nothing_keeps_the_hidden_activations_of_a_prediction_alive():
     model, (x, _) = network(), examples()
     seen = []
-    model[1].register_forward_hook(lambda module, inputs, output: seen.append(weakref.ref(output.data)))
+    model[1].register_forward_hook(lambda module, inputs, output: seen.append(weakref.ref(output._data)))
     gc.disable()
     try:
         recorded = model(x)

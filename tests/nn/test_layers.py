@@ -41,6 +41,51 @@ LAYERS = [
     ("AdaptiveAvgPool1d(4)", (2, 3, 9)),
     ("AdaptiveAvgPool2d((3, 4))", (2, 3, 7, 6)),
     ("AdaptiveAvgPool2d(1)", (3, 7, 6)),
+    ("Conv3d(3, 4, 3)", (2, 3, 4, 5, 6)),
+    ("Conv3d(2, 4, (2, 3, 1), stride=(1, 2, 1), padding=1, dilation=(2, 1, 1), groups=2)", (2, 2, 4, 5, 6)),
+    ("Conv3d(2, 3, 3, padding='same', padding_mode='circular', bias=False)", (2, 3, 4, 5)),
+    ("Conv3d(2, 3, 3, padding=(1, 2, 1), padding_mode='reflect')", (1, 2, 3, 4, 5)),
+    ("ConvTranspose1d(2, 3, 3, stride=2, output_padding=1)", (2, 2, 5)),
+    ("ConvTranspose2d(4, 6, (3, 2), stride=2, padding=1, groups=2)", (2, 4, 4, 5)),
+    ("ConvTranspose2d(2, 3, 3, 3, 0, 2, 1, False, 2)", (2, 4, 5)),
+    ("ConvTranspose3d(2, 3, 2, stride=2, bias=False, dilation=(1, 2, 1))", (2, 2, 2, 3, 4)),
+    ("MaxPool3d(2)", (2, 3, 4, 5, 6)),
+    ("MaxPool3d((1, 2, 3), 2, (0, 1, 1), 1, False, True)", (3, 4, 5, 6)),
+    ("AvgPool3d(2, stride=1, padding=1, count_include_pad=False)", (2, 3, 4, 5, 6)),
+    ("AdaptiveAvgPool2d((3, None))", (2, 3, 7, 6)),
+    ("AdaptiveAvgPool3d((2, None, 1))", (2, 3, 4, 5, 6)),
+    ("AdaptiveMaxPool1d(4)", (2, 3, 9)),
+    ("AdaptiveMaxPool2d((3, None))", (2, 3, 7, 6)),
+    ("AdaptiveMaxPool3d(2)", (2, 3, 4, 5, 6)),
+    ("LPPool1d(2, 3, stride=2)", (2, 3, 9)),
+    ("LPPool2d(3, (2, 3))", (2, 3, 7, 6)),
+    ("LPPool3d(2, 2, ceil_mode=True)", (2, 3, 4, 5, 6)),
+    ("ConstantPad1d(2, 3.5)", (2, 3, 4)),
+    ("ConstantPad2d((1, 2, 0, -1), 0.5)", (3, 4, 5)),
+    ("ConstantPad3d(1, -1.0)", (2, 3, 2, 2, 3)),
+    ("ZeroPad1d((1, 2))", (2, 3, 4)),
+    ("ZeroPad2d(1)", (2, 3, 4, 5)),
+    ("ZeroPad3d((1, 0, 2, 1, 0, 1))", (2, 3, 2, 2, 3)),
+    ("ReflectionPad1d(2)", (2, 3, 4)),
+    ("ReflectionPad2d((1, 2, 3, 0))", (2, 3, 4, 5)),
+    ("ReflectionPad3d(1)", (2, 2, 3, 3, 4)),
+    ("ReplicationPad1d((3, 1))", (2, 4)),
+    ("ReplicationPad2d(2)", (2, 3, 4, 5)),
+    ("ReplicationPad3d(1)", (1, 2, 2, 3, 4)),
+    ("CircularPad1d(2)", (2, 3, 4)),
+    ("CircularPad2d((1, 2, 3, 0))", (3, 4, 5)),
+    ("CircularPad3d(1)", (1, 2, 2, 3, 4)),
+    ("Upsample(scale_factor=2)", (2, 3, 4, 5)),
+    ("Upsample(size=(7, 3), mode='bilinear', align_corners=True)", (2, 3, 4, 5)),
+    ("Upsample(scale_factor=(1.5, 2), mode='bicubic')", (2, 3, 4, 5)),
+    ("Upsample(None, 1.3, 'linear', None, True)", (2, 3, 7)),
+    ("UpsamplingNearest2d(scale_factor=3)", (2, 3, 4, 5)),
+    ("UpsamplingBilinear2d(size=(5, 9))", (2, 3, 4, 5)),
+    ("PixelShuffle(2)", (2, 8, 3, 2)),
+    ("PixelUnshuffle(2)", (3, 4, 6)),
+    ("ChannelShuffle(2)", (2, 6, 3, 2)),
+    ("Unfold(2, padding=1, stride=(2, 1))", (2, 3, 4, 5)),
+    ("Fold((4, 5), (2, 3), dilation=1)", (2, 6, 9)),
     ("Flatten()", (2, 3, 4)),
     ("Flatten(0, 1)", (2, 3, 4)),
     ("ReLU()", (3, 4)),
@@ -119,6 +164,9 @@ SMALL = [
     ("BatchNorm2d(2)", (2, 2, 2, 3)),
     ("BatchNorm2d(2, affine=False)", (2, 2, 2, 3)),
     ("AdaptiveAvgPool2d((2, 3))", (1, 2, 3, 4)),
+    ("Conv3d(1, 2, 2, padding=1, padding_mode='reflect')", (1, 1, 2, 2, 3)),
+    ("ConvTranspose2d(2, 2, 2, stride=2, padding=1, output_padding=1)", (1, 2, 2, 3)),
+    ("Upsample(scale_factor=2, mode='bicubic')", (1, 1, 2, 3)),
 ]
 
 
@@ -146,7 +194,7 @@ def test_reshaping_a_batch_of_rows_changes_nothing_in_linear():
 
 def test_counts_of_parameters_in_the_lessons():
     def count(layer):
-        return sum(p.size for p in layer.parameters())
+        return sum(p.numel() for p in layer.parameters())
 
     assert count(nn.Conv1d(1, 1, 3)) == 4
     assert count(nn.Linear(10, 10)) == 110

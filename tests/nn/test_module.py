@@ -63,7 +63,7 @@ def test_a_parameter_requires_grad_and_its_results_are_plain_tensors():
 def test_the_tree_is_walked_parents_first():
     net = Net()
     assert names(net.named_parameters()) == PARAMETERS
-    assert [p.size for p in net.parameters()] == [1, 27, 3, 3, 3, 24, 2]
+    assert [p.numel() for p in net.parameters()] == [1, 27, 3, 3, 3, 24, 2]
     assert names(net.named_modules()) == ["", "block", "block.conv", "block.norm", "head", "head.0", "head.1"]
     assert [type(m).__name__ for m in net.children()] == ["Block", "Sequential"]
     assert names(net.named_children()) == ["block", "head"]
@@ -179,7 +179,7 @@ def test_attributes_may_be_set_on_the_way():
     for name, module in net.named_modules():
         module.path = name
     for _, parameter in net.named_parameters():
-        setattr(net, f"size_of_{parameter.size}", parameter.size)
+        setattr(net, f"size_of_{parameter.numel()}", parameter.numel())
     for name, child in net.head.named_children():
         net.head.register_module(f"copy of {name}", child)
     assert net.block.conv.path == "block.conv" and len(net.head) == 4

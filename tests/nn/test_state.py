@@ -221,7 +221,7 @@ def test_infinities_and_nan_of_another_width_are_values_too():
 
 def test_read_only_memory_is_found_before_anything_is_written():
     net = nn.Linear(2, 3)
-    net.bias.data.flags.writeable = False
+    net.bias._data.flags.writeable = False
     before = net.weight.data.copy()
     with pytest.raises(nn.StateDictError, match=r"read-only \(1\)"):
         net.load_state_dict({"weight": np.ones((3, 2)), "bias": np.ones(3)})

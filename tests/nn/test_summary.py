@@ -34,7 +34,7 @@ def test_rows_and_totals():
     assert (rows["head.3"].parameters, rows["head.3"].trainable) == (SIZE * 10 + 10, SIZE * 10)
     assert rows["head.1"].activation_bytes == 0 == rows["head.2"].activation_bytes  # views of what is there already
     assert rows["head"].activation_bytes == rows["head"].parameters == 0 and rows["head"].output_shape == (2, 10)
-    assert s.parameters == sum(p.size for p in net.parameters()) == 156 + 12 + 6 + SIZE * 10 + 10
+    assert s.parameters == sum(p.numel() for p in net.parameters()) == 156 + 12 + 6 + SIZE * 10 + 10
     assert s.trainable_parameters == s.parameters - 10 and s.parameter_bytes == 4 * s.parameters
     assert s.buffer_bytes == 2 * 6 * 4 + 8 and s.activation_bytes == 3 * 2 * SIZE * 4 + 2 * 10 * 4
     assert s.input_shape == (2, 1, 28, 28)

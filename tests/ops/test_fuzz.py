@@ -77,7 +77,7 @@ def write_program(rng, shapes):
         else:
             step = (UNARY[rng.integers(len(UNARY))], (i,))
         z = step[0](tg, *[tg.Tensor(values[k]) for k in step[1]])
-        if z.ndim == 2 and min(z.shape) >= 2 and z.size <= 60:
+        if z.ndim == 2 and min(z.shape) >= 2 and z.numel() <= 60:
             program.append(step)
             values.append(np.zeros(z.shape))
     return program

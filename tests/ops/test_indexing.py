@@ -95,11 +95,11 @@ def test_slices_are_views_and_arrays_are_copies():
 def test_assignment_is_numpys(index, value):
     x = tg.zeros(2, 3)
     expected = np.zeros((2, 3), np.float32)
-    memory = x.data
+    memory = x._data
     x[index] = value
     expected[index] = value
     np.testing.assert_array_equal(x.data, expected)
-    assert x.data is memory
+    assert x._data is memory
     assert x.dtype == np.float32
 
 
@@ -157,9 +157,9 @@ def test_read_only_memory_is_not_written():
 )
 def test_operators_in_place_write_the_memory(change, expected):
     x = tg.tensor([1.0, 2.0])
-    memory = x.data
+    memory = x._data
     assert change(x) is x
-    assert x.data is memory
+    assert x._data is memory
     assert x.tolist() == expected
     assert x.dtype == np.float32
 

@@ -190,9 +190,9 @@ def test_the_right_side_is_read_before_anything_is_written(change):
 def test_the_example():
     x = tg.tensor([1.0, 2.0, 3.0], requires_grad=True)
     h = x * 1.0
-    memory, v = h.data, h[1:]
+    memory, v = h._data, h[1:]
     v *= 5.0
-    assert h.data is memory and h.tolist() == [1.0, 10.0, 15.0]
+    assert h._data is memory and h.tolist() == [1.0, 10.0, 15.0]
     h.backward([1.0, 10.0, 100.0])
     assert x.grad.tolist() == [1.0, 50.0, 500.0]
 

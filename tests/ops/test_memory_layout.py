@@ -91,7 +91,7 @@ def test_rows_dont_depend_on_where_they_lie(name, size, dtype, monkeypatch):
         array[...] = values
         x = tg.Tensor(array, requires_grad=True)
         z = ROWS[name](x, labels)
-        return [np.array(z.detach()), np.array(tg.grad(z, x, upstream.reshape(-1)[: z.size].reshape(z.shape))[0])]
+        return [np.array(z.detach()), np.array(tg.grad(z, x, upstream.reshape(-1)[: z.numel()].reshape(z.shape))[0])]
 
     for _ in range(20):  # another order of summation changes the last digit of some sums, not of all
         values, upstream = rng.standard_normal((2, 1, size)).astype(dtype)

@@ -10,6 +10,7 @@ from cases.table import BINARY, UNARY, Case
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.nn.training.evaluation import accuracy
+from tensorgrad.ops.losses.distances import huber
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -46,14 +47,31 @@ def differing(z, expected, signs=True):
 # Where PyTorch says otherwise, per row: about the value, and about the derivatives; and where that is.
 AT_NAN = lambda *xs: np.any([np.isnan(x) for x in xs], axis=0)  # noqa: E731
 AT_ZERO = lambda *xs: np.any([x == 0 for x in xs], axis=0)  # noqa: E731
+AT_INFINITY = lambda x: np.isinf(x)  # noqa: E731
+AT_INTEGERS = lambda x: np.isfinite(x) & (x != 0) & (x == np.floor(x))  # noqa: E731
 OTHER_VALUES = {
     "relu": AT_ZERO,  # max(−0, 0) is 0
     "sign": AT_NAN,  # of NaN NaN, as in NumPy
     "remainder": lambda x, y: np.isfinite(x) & (y != 0),  # a zero has the sign of y, as in Python
     # PyTorch: NaN at ∞ in float32; of −0 the sign depends on the processor, and −0 · Φ(−0) is −0.
     "gelu": lambda x: (x == np.inf) | AT_ZERO(x),
+    **dict.fromkeys(["fmax", "fmin"], lambda x, y: (x == 0) & (y == 0)),  # of 0 and −0 either is the result
+    "heaviside": lambda x, y: np.isnan(x),  # of NaN NaN, as in NumPy; PyTorch: 0
+    "logaddexp2": lambda x, y: (x == -1) & (y == -1),  # 0 exactly; PyTorch: −5e-17
+    "logsigmoid": lambda x: x == np.inf,  # ln of a number below 1 is −0
+    "softshrink": lambda x: np.abs(x) <= 0.5,  # 0 with the sign of x; PyTorch: it depends on the processor
+    "sinc": AT_INTEGERS,  # 0 up to the rounding of π, of either sign
 }
-OTHER_SLOPES = dict.fromkeys(["abs", "leaky_relu", "elu", "maximum", "minimum"], AT_NAN)  # PyTorch: 0, slope, 1, both
+OTHER_SLOPES = {
+    # PyTorch: 0, slope, slope, 1, both
+    **dict.fromkeys(["abs", "leaky_relu", "rrelu", "elu", "maximum", "minimum"], AT_NAN),
+    # PyTorch: λ, 1, 1
+    **dict.fromkeys(["selu", "celu", "hardswish"], AT_NAN),
+    # PyTorch: 0 or the slope, which depends on the processor
+    **dict.fromkeys(["hardtanh", "relu6", "hardsigmoid", "hardshrink", "softshrink"], AT_NAN),
+    "softsign": AT_INFINITY,  # flat; PyTorch: NaN
+    "digamma": lambda x: AT_INTEGERS(x) & (x < 0),  # a pole, ∞; PyTorch: 1e33 and the like
+}
 
 
 @pytest.mark.oracle
@@ -80,7 +98,9 @@ def test_special_points_are_those_of_pytorch(row, dtype):
         assert not wrong.any(), [(*[x[k] for x in arrays], g.data[k], e[k].item()) for k in np.nonzero(wrong)[0]]
 
 
-HANDED_ON = {"relu", "leaky_relu", "maximum", "minimum"}  # ops that return x itself where it is NaN
+# Ops that return x itself where it is NaN
+HANDED_ON = {"relu", "leaky_relu", "maximum", "minimum", "hardtanh", "relu6", "hardshrink", "rrelu"}
+REPLACED = {"fmax", "fmin", "nan_to_num"}  # ops whose purpose is to put another number in place of NaN
 
 
 @DTYPES
@@ -97,6 +117,8 @@ def test_no_derivative_hides_a_nan(row, dtype):
         at_nan, *others = slopes
         if row.name in HANDED_ON:
             np.testing.assert_array_equal(at_nan, UPSTREAM)
+        elif row.name in REPLACED:
+            np.testing.assert_array_equal(at_nan, 0)
         elif not np.isnan(at_nan).all():
             np.testing.assert_array_equal(at_nan, others[0])
             np.testing.assert_array_equal(at_nan, others[1])
@@ -138,13 +160,13 @@ def test_both_ways_to_a_gradient_agree_and_are_linear_in_the_upstream_one(row, d
 @DTYPES
 def test_the_standard_deviation_of_equal_values(values, dtype):
     x = tg.tensor(values, dtype=dtype, requires_grad=True)
-    z = x.std()
+    z = x.std(correction=0)
     assert z.item() == 0
     (g,) = tg.grad(z, x, create_graph=True)
     np.testing.assert_array_equal(g.data, 0)
     np.testing.assert_array_equal(tg.grad(g, x, np.ones(len(values)))[0].data, 0)
     two = tg.tensor([values, [*values[:-1], 7.0]], dtype=dtype, requires_grad=True)
-    (g,) = tg.grad(two.std(1), two, np.ones(2))
+    (g,) = tg.grad(two.std(1, correction=0), two, np.ones(2))
     assert np.isfinite(g.data).all()
     np.testing.assert_array_equal(g.data[0], 0)
 
@@ -152,7 +174,7 @@ def test_the_standard_deviation_of_equal_values(values, dtype):
 def test_the_variance_of_neighbouring_numbers():
     """Their mean can't be written in float32; a mean rounded to one of them would double the variance."""
     x = np.array([1e4, np.nextafter(np.float32(1e4), np.float32(2e4))] * 50, np.float32)
-    exact = x.astype(np.float64).var()
+    exact = x.astype(np.float64).var(ddof=1)
     for found in (tg.var(x).item(), tg.std(x).item() ** 2):
         assert found == pytest.approx(exact, rel=1e-6)
 
@@ -191,14 +213,25 @@ def test_a_number_is_a_row_of_one(function):
         assert (z.shape, z.item()) == ((), 1.0 if function is tg.softmax else 0.0)
         (g,) = tg.grad(z, x, create_graph=True)
         assert (g.shape, g.item()) == ((), 0)
-    with pytest.raises(tg.RangeError, match="axis: 1"):
+    with pytest.raises(tg.RangeError, match="dim: 1"):
         function(x, 1)
+
+
+@pytest.mark.parametrize(
+    "function, kink", [(tg.elu, 0.0), (tg.celu, 0.0), (tg.selu, 0.0), (lambda x: huber(x, 2.0), 2.0)]
+)
+def test_second_derivatives_at_kinks_are_0(function, kink):
+    x = tg.tensor([kink, -kink], dtype="float64", requires_grad=True)
+    (g,) = tg.grad(function(x), x, np.ones(2), create_graph=True)
+    assert g.data.all()
+    np.testing.assert_array_equal(tg.grad(g, x, np.ones(2))[0].data, 0)
 
 
 @DTYPES
 def test_the_sign_of_zero_survives(dtype):
     x = np.array([-0.0, 0.0], dtype)
-    for function in (tg.tanh, tg.elu, tg.leaky_relu, tg.silu, tg.gelu, tg.erf, tg.sin, tg.expm1, tg.arcsinh):
+    smooth = [tg.tanh, tg.elu, tg.leaky_relu, tg.silu, tg.gelu, tg.erf, tg.sin, tg.expm1, tg.arcsinh]
+    for function in [*smooth, tg.selu, tg.celu, nn.functional.softshrink]:
         np.testing.assert_array_equal(np.signbit(function(x).data), [True, False], err_msg=function.__name__)
 
 
@@ -219,7 +252,7 @@ def test_an_impossible_class_that_is_not_expected_costs_nothing():
     assert one.item() == np.inf
     # A target of 0 has a slope where the loss is finite: that is what a teacher learns from.
     (g,) = tg.grad(nn.cross_entropy(tg.tensor([[0.0, 1.0]]), s := tg.tensor([[1.0, 0.0]], requires_grad=True)), s)
-    np.testing.assert_allclose(g.data, -tg.log_softmax(tg.tensor([[0.0, 1.0]])).data, rtol=1e-6)
+    np.testing.assert_allclose(g.data, -tg.log_softmax(tg.tensor([[0.0, 1.0]]), 1).data, rtol=1e-6)
 
 
 def test_sure_and_right_costs_nothing():
@@ -361,8 +394,8 @@ def test_long_float16_reductions(shape, axis):
     t = tg.Tensor(x, requires_grad=True)
     for z, exact in (
         (t.mean(axis), wide.mean(axis)),
-        (t.var(axis), wide.var(axis)),
-        (t.std(axis), wide.std(axis)),
+        (t.var(axis, correction=0), wide.var(axis)),
+        (t.std(axis, correction=0), wide.std(axis)),
         (tg.Tensor(x - 1).sum(axis), (x - 1).astype(np.float64).sum(axis)),
         (tg.logsumexp(t, axis), np.log(np.exp(wide).sum(axis))),
         (tg.logsumexp(t * 0, axis), np.full(wide.mean(axis).shape, np.log(MANY))),
@@ -373,7 +406,7 @@ def test_long_float16_reductions(shape, axis):
     for z, slope in ((t.mean(axis), 1 / MANY), (t.sum(axis), 1.0)):
         (g,) = tg.grad(z, t, np.ones(z.shape, np.float16))
         np.testing.assert_array_equal(g.data, np.float16(slope))
-    (g,) = tg.grad(t.var(axis), t, np.ones(t.var(axis).shape, np.float16))
+    (g,) = tg.grad(t.var(axis, correction=0), t, np.ones(t.var(axis).shape, np.float16))
     assert np.isfinite(g.data).all()
 
 

@@ -435,7 +435,7 @@ class World:
         x.grad = None
         z = function(x, argument)
         if z.requires_grad:
-            z.backward(upstream.astype(z.dtype)[: z.size].reshape(z.shape))
+            z.backward(upstream.astype(z.dtype)[: z.numel()].reshape(z.shape))
         found = [z.detach().data] + ([] if x.grad is None else [x.grad.data])
         return [(array.dtype, array.shape, array.tobytes()) for array in found]
 

@@ -22,7 +22,7 @@ def train(seed, steps=4):
     losses = []
     for _ in range(steps):
         h = tg.max_pool2d(tg.conv2d(images, filters, bias, padding=1).relu(), 2).flatten(1)
-        loss = -tg.gather((h @ weight).log_softmax(), labels[:, None], axis=1).mean()
+        loss = -tg.gather((h @ weight).log_softmax(1), 1, labels[:, None]).mean()
         loss.backward()
         with tg.no_grad():
             for p in (filters, bias, weight):

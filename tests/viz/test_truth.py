@@ -181,7 +181,7 @@ def test_a_metric_is_not_taken_for_the_loss():
     with tg.viz.trace() as t:
         loss = (w * w).sum()
         loss.backward()
-        metric = tg.softmax(w)
+        metric = tg.softmax(w, -1)
     assert kinds(tg.viz.graph(t).record, "output") == ["loss"]
     assert kinds(tg.viz.graph(t, output=metric).record, "output") == ["metric"]
     assert all(edge.contribution is None for edge in tg.viz.graph(t, output=metric).record.edges)

@@ -106,7 +106,7 @@ def _convolution(op: Op, x: str, index: Index, shapes: tuple, shape: Index, name
     """z[n, k, p] = b[k] + Σ over c, i of w[k, c, i] · x[n, c, p · stride + i · dilation − before], p and i per axis."""
     if x == "b":
         (k,) = index
-        everywhere = ",".join("pq"[: len(shape) - 2])
+        everywhere = ",".join("pqr"[: len(shape) - 2])
         text = f"Σ over n,{everywhere} of {_arrived(z, f'n,{k},{everywhere}')}"
         return Rule(text, tuple(Place((n, k, *p)) for n in range(shape[0]) for p in np.ndindex(*shape[2:])))
     return _weight(op, index, shapes, shape, names, z) if x == "w" else _pixel(op, index, shapes, shape, names, z)
@@ -126,7 +126,7 @@ def _weight(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str]
     for n in range(shape[0]):
         for p, at in zip(np.ndindex(*shape[2:]), itertools.product(*pixels), strict=True):
             places.append(Place((n, k, *p), 0, None if None in at else (n, channel, *at)))
-    letters = "pq"[: len(taps)]
+    letters = "pqr"[: len(taps)]
     met = ",".join(_affine(letter, s, i * d - before) for letter, s, i, d, before in _per_axis(op, letters, taps))
     everywhere = ",".join(letters)
     text = f"Σ over n,{everywhere} of {_arrived(z, f'n,{k},{everywhere}')} · {names[0]}[n,{channel},{met}]"
@@ -145,7 +145,7 @@ def _pixel(op: Any, index: Index, shapes: tuple, shape: Index, names: list[str],
         if all(start % s == 0 for start, s in starts) and all(0 <= q < m for q, m in zip(p, shape[2:], strict=True)):
             places += [Place((n, k, *p), 1, (k, c, *taps)) for k in range(group * filters, (group + 1) * filters)]
     places.sort(key=lambda place: place.z)
-    letters = "ij"[: len(pixel)]
+    letters = "ijl"[: len(pixel)]
     met = ",".join(
         _tap(letter, r + before, d, s)
         for letter, (r, s, _, d, before) in zip(letters, _per_axis(op, pixel, pixel), strict=True)
@@ -181,7 +181,7 @@ def _pool(op: Any, x: str, index: Index, shapes: tuple, shape: Index, names: lis
         starts = [r + before - i * d for i in range(k)]
         ranges.append(sorted({start // s for start in starts if start % s == 0 and 0 <= start // s < m}))
     places = tuple(Place((n, c, *p)) for p in itertools.product(*ranges))
-    letters = ",".join("pq"[: len(pixel)])
+    letters = ",".join("pqr"[: len(pixel)])
     if op.name == "max_pool":
         return Rule(f"Σ {_arrived(z, f'{n},{c},{letters}')} over the windows ({letters}) whose maximum it is", places)
     return Rule(f"Σ {_arrived(z, f'{n},{c},{letters}')} / size over the windows ({letters}) that hold it", places)

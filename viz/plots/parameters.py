@@ -69,13 +69,13 @@ def restored(call: str, parameters: Iterable[Tensor]) -> Iterator[None]:
             problem = "a parameter's memory must be writeable, got read-only memory"
             fix = "copy it: tg.tensor(array, requires_grad=True)"
             raise ArgumentError(restate(call, problem, fix=fix, parameter=parameter))
-    saved = [(p, p.data, p.data.copy(), p.grad, None if p.grad is None else p.grad.data.copy()) for p in parameters]
+    saved = [(p, p._data, p.data.copy(), p.grad, None if p.grad is None else p.grad.data.copy()) for p in parameters]
     try:
         yield
     finally:
         for parameter, data, values, grad, slopes in saved:
             data[...] = values
-            if parameter.data is not data:
+            if parameter._data is not data:
                 parameter.data = data
             parameter.grad = grad
             if grad is not None:
@@ -86,7 +86,7 @@ def shaped(vector: np.ndarray, parameters: Iterable[Tensor]) -> Iterator[np.ndar
     """The values of a vector `(P,)` as arrays like the parameters, in their order: the inverse of `flat`."""
     start = 0
     for parameter in parameters:
-        stop = start + parameter.size
+        stop = start + parameter.numel()
         # (p,) -> the parameter's shape
         yield vector[start:stop].reshape(parameter.shape)
         start = stop

@@ -60,7 +60,6 @@ def _function_of(op: Op, arrays: Sequence[np.ndarray], position: int) -> Callabl
 
     def f(x: np.ndarray) -> np.ndarray:
         again = copy.copy(op)
-        again.needs = ()
         return np.asarray(again.forward_again(*arrays[:position], x, *arrays[position + 1 :]), np.float64)
 
     return f

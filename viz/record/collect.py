@@ -128,7 +128,6 @@ def _compute_again(steps: Iterable[Step], known: Mapping[Key, Known]) -> None:
         if len(arrays) < len(step.inputs) or (kept is not None and not sources):
             continue
         op = copy.copy(step.op)
-        op.needs = ()
         again = np.asarray(op.forward(*arrays))
         if kept is None:
             known[step.output].array = again

@@ -87,7 +87,7 @@ def mnist_arrays(
     part = "train" if train else "t10k"
     paths = [_path(f"{part}-{kind}-ubyte", root, download, mirrors) for kind in ("images-idx3", "labels-idx1")]
     images, labels = (read_idx(path) for path in paths)
-    _check(paths, images, labels)
+    check_files(paths, images, labels)
     # (N, 28, 28) -> (N, 1, 28, 28)
     return images[:, np.newaxis], labels.astype(np.int64)
 
@@ -106,7 +106,7 @@ def _path(name: str, root: str | os.PathLike[str] | None, download: bool, mirror
     raise DataFileError(restate("mnist", f"no {name}.gz in {searched}", fix=fix, root=root, download=download))
 
 
-def _check(paths: Sequence[Path], images: np.ndarray, labels: np.ndarray) -> None:
+def check_files(paths: Sequence[Path], images: np.ndarray, labels: np.ndarray) -> None:
     """Raise DataFileError for IDX files that don't hold MNIST."""
     fits = images.shape[1:] == (28, 28) and labels.shape == images.shape[:1]
     if not fits or images.dtype != np.uint8 or labels.dtype != np.uint8 or labels.max(initial=0) > 9:

@@ -21,11 +21,12 @@ def cache_folder(call: str, name: str) -> Path:
     return Path(require(call, "pooch").os_cache("tensorgrad")) / name
 
 
-def fetch(call: str, name: str, sha256: str, mirrors: Sequence[str], folder: Path) -> Path:
+def fetch(call: str, name: str, checksum: str, mirrors: Sequence[str], folder: Path) -> Path:
     """Download the file `name` into `folder` from the first mirror that has it, and return its path.
 
-    The bytes go to a temporary file in the same folder, which is renamed when its SHA-256 is right: a file called
-    `name` is always complete. A terminal shows a progress bar, other outputs get one line per file.
+    The bytes go to a temporary file in the same folder, which is renamed when its checksum is right (a SHA-256, or
+    after "md5:" an MD5): a file called `name` is always complete. A terminal shows a progress bar, other outputs get
+    one line per file.
 
     Raises:
         DataFileError: all mirrors failed. The message has the reason for each, and where to put the file by hand.
@@ -38,17 +39,27 @@ def fetch(call: str, name: str, sha256: str, mirrors: Sequence[str], folder: Pat
         with _Bounded(output) as file:
             plain(url, file, pooch_)
 
+    known_hash = checksum if ":" in checksum else f"sha256:{checksum}"
     failures = []
     for mirror in mirrors:
         url = f"{mirror.rstrip('/')}/{name}"
         try:
-            return Path(pooch.retrieve(url, f"sha256:{sha256}", fname=name, path=folder, downloader=bounded))
+            return Path(
+                pooch.retrieve(
+                    url,
+                    checksum if ":" in checksum else f"sha256:{checksum}",
+                    fname=name,
+                    path=folder,
+                    downloader=bounded,
+                )
+            )
         except Exception as error:  # no route, a refusal, a time-out, another checksum, too many bytes
             failures.append(f"{url}\n      {_first_line(error)}")
     tried = "\n    ".join(failures) or "no mirror was given"
     problem = f"{name} could not be downloaded from any mirror:\n    {tried}"
     fix = f"get {name} by other means and put it into {folder}, or into a folder that the variable {VARIABLE} names"
-    raise DataFileError(restate(call, problem, expected=f"a file with SHA-256 {sha256}", fix=fix))
+    expected = f"a file with {known_hash.replace('sha256:', 'SHA-256 ').replace('md5:', 'MD5 ')}"
+    raise DataFileError(restate(call, problem, expected=expected, fix=fix))
 
 
 class _Bounded(io.BufferedWriter):

@@ -165,21 +165,21 @@ def _read(path: Path, size: int, fit: Fit) -> tuple[np.ndarray, list[str]]:
     from PIL import Image, ImageOps
 
     Image.init()
-    with Image.open(_File(path), formats=[name for name in FORMATS if name in Image.OPEN]) as image:
+    with Image.open(ImageFile(path), formats=[name for name in FORMATS if name in Image.OPEN]) as image:
         whole = image.size
         image.draft("RGB", (2 * size, 2 * size))  # a JPEG is decoded at the smallest scale that is large enough
         # A progressive JPEG is decoded at full size first.
         if math.prod(whole if image.info.get("progressive") else image.size) > MOST_PIXELS:
             raise ValueError(f"{whole[0]} × {whole[1]} pixels, more than the {MOST_PIXELS:,} that are decoded")
         ImageOps.exif_transpose(image, in_place=True)
-        eight_bit, notes = _of_bytes(image)
-        opaque, more = _on_white(eight_bit)
+        eight_bit, notes = of_bytes(image)
+        opaque, more = on_white(eight_bit)
         square = fit(opaque, size)
     # (H, W, 3) -> (3, H, W)
     return np.asarray(square, np.uint8).transpose(2, 0, 1), notes + more
 
 
-class _File(io.BytesIO):
+class ImageFile(io.BytesIO):
     """A file in memory: reading more bytes than it has allocates no memory for them, unlike a file on disk."""
 
     def __init__(self, path: Path) -> None:
@@ -192,13 +192,13 @@ class _File(io.BytesIO):
         return repr(self._name)  # Pillow's errors show it
 
 
-def _of_bytes(image: Image) -> tuple[Image, list[str]]:
+def of_bytes(image: Image) -> tuple[Image, list[str]]:
     """A grey image of 16 bits rounded to 8 (Pillow would clip at 255); other images unchanged."""
     from PIL import Image
 
     if not image.mode.startswith(("I", "F")):
         return image, []
-    if not image.mode.startswith("I;16") and not (image.mode == "I" and image.format == "PNG"):
+    if not image.mode.startswith("I;16") and not (image.mode == "I" and image.format in ("PNG", "PPM")):
         raise ValueError("pixels of 32 bits, whose range is unknown: save it with 8 or 16 bits a channel")
     values = np.asarray(image).astype(np.uint32)
     if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(PHOTOMETRIC) == 0:
@@ -210,7 +210,7 @@ def _of_bytes(image: Image) -> tuple[Image, list[str]]:
     return grey, ["16 bits a pixel, rounded to 8"]
 
 
-def _on_white(image: Image) -> tuple[Image, list[str]]:
+def on_white(image: Image) -> tuple[Image, list[str]]:
     """As RGB; a transparent image on a white background, against which a black figure is visible."""
     from PIL import Image
 

@@ -70,9 +70,9 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
     if bias is None:
         bias = zeros(w.shape[0], x.dtype)
     x, w, bias = floats("conv2d", "x w bias", x, w, bias)
-    check_bias(w, bias)
+    check_bias(len(w), bias)
     if not COMPILED:
-        return by_fallback(fallback.conv_forward, x, w, bias, *_moves(window))
+        return by_fallback(fallback.conv_forward, _reached(x, window), w, bias, *_moves(window))
     if plan.by_tiles:
         y = winograd.forward(x, w, bias, window)
         if y is not None:
@@ -80,11 +80,11 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
     return _correlate(x, w, bias, plan.total)
 
 
-def grad_input(g: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
+def grad_input(g: np.ndarray, w: np.ndarray, window: Window, bias: np.ndarray | None = None) -> np.ndarray:
     """The adjoint of `forward` in x: each g goes back to the pixels of its window. Also called transposed convolution.
 
-    g `(N, K, OH, OW)`, w `(K, C/groups, KH, KW)` -> `(N, C, H, W)`, zero where no window reaches.
-    Raises `ShapeError`, `DTypeError`.
+    g `(N, K, OH, OW)`, w `(K, C/groups, KH, KW)` -> `(N, C, H, W)`, zero where no window reaches. A `bias` `(C,)` is
+    added everywhere. Raises `ShapeError`, `DTypeError`.
 
     >>> window = Window.fitting("conv2d", (3, 3), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1))
     >>> grad_input(np.ones((1, 1, 2, 2)), np.ones((1, 1, 2, 2)), window)
@@ -93,30 +93,44 @@ def grad_input(g: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
              [1., 2., 1.]]]])
     """
     plan = _grad_input_plan(g.shape, w.shape, window, g.itemsize, get_num_threads())
-    g, w = floats("conv2d_grad_input", "g w", g, w)
+    if bias is None:
+        g, w = floats("conv2d_grad_input", "g w", g, w)
+        added = zeros(plan.x[1], g.dtype)
+    else:
+        g, w, added = floats("conv2d_grad_input", "g w bias", g, w, bias)
+        check_bias(plan.x[1], added, "conv_transpose2d")
     if not COMPILED:
-        return by_fallback(fallback.conv_grad_input, g, w, window.size, *_moves(window))
+        return _plus(by_fallback(fallback.conv_grad_input, g, w, window.size, *_moves(window)), bias)
     if not pointwise.is_finite(w):
         # The zeros around g times an infinite weight would be NaN.
         with np.errstate(invalid="ignore", over="ignore"):
-            return fallback.conv_grad_input(g, w, window.size, *_moves(window))
+            return _plus(fallback.conv_grad_input(g, w, window.size, *_moves(window)), bias)
     if plan.sparsely:
         x = sparse.grad_input(g, w, window)
         if x is not None:
-            return x
+            return _plus(x, bias)
     if plan.by_columns:
-        return col2im.grad_input(g, w, window)
-    bias = zeros(plan.x[1], g.dtype)
+        return _plus(col2im.grad_input(g, w, window), bias)
     if plan.by_tiles is not None:
-        x = winograd.grad_input(g, w, bias, plan.by_tiles)
+        x = winograd.grad_input(g, w, added, plan.by_tiles)
         if x is not None:
             return x
     if window.stride == (1, 1):
-        return _correlate(g, w, bias, plan.totals[0][1])
+        return _correlate(g, w, added, plan.totals[0][1])
     x = memory.empty(plan.x, g.dtype)
-    x.fill(0)  # where no window reaches
+    if bias is None:
+        x.fill(0)  # where no window reaches
+    else:
+        x[...] = bias[:, None, None]
     for (a, b), total in plan.totals:
-        x[:, :, a :: window.stride[0], b :: window.stride[1]] = _correlate(g, w, bias, total)
+        x[:, :, a :: window.stride[0], b :: window.stride[1]] = _correlate(g, w, added, total)
+    return x
+
+
+def _plus(x: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    """x (N, C, H, W), to which the biases (C,) are added in place."""
+    if bias is not None:
+        x += bias[:, None, None]
     return x
 
 
@@ -136,7 +150,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
     plan = grad_weight_plan(x.shape, g.shape, window, x.itemsize, get_num_threads())
     x, g = floats("conv2d_grad_weight", "x g", x, g)
     if not COMPILED:
-        return by_fallback(fallback.conv_grad_weight, x, g, window.kernel, *_moves(window))
+        return by_fallback(fallback.conv_grad_weight, _reached(x, window), g, window.kernel, *_moves(window))
     if plan.sparsely:
         dw = sparse.grad_weight(x, g, window)
         if dw is not None:
@@ -151,6 +165,16 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
 def _moves(window: Window) -> tuple[Sizes, Pads, Sizes, int]:
     """The window's arguments of the reference functions."""
     return window.stride, window.padding, window.dilation, window.groups
+
+
+def _reached(x: np.ndarray, window: Window) -> np.ndarray:
+    """The rows and columns of x that a window reaches, for the reference functions, which count the windows that fit.
+
+    Those of a transposed convolution may be fewer: with `output_padding` beyond the stride.
+    """
+    fitting = Window.fitting("conv2d", window.size, *window[:5])
+    less = [(f - n) * s for f, n, s in zip(fitting.output, window.output, window.stride, strict=True)]
+    return x[:, :, : x.shape[2] - less[0], : x.shape[3] - less[1]]
 
 
 def added_up(sums: np.ndarray, shape: Sizes, dtype: np.dtype) -> np.ndarray:
@@ -245,11 +269,10 @@ def grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: i
     return GradWeightPlan(shapes.w, sparsely, by_tiles, _dot_plan(window, shapes, itemsize, threads))
 
 
-def check_bias(w: np.ndarray, bias: np.ndarray) -> None:
+def check_bias(filters: int, bias: np.ndarray, op: str = "conv2d") -> None:
     """Raise `ShapeError` unless there is one bias per filter."""
-    if bias.shape != w.shape[:1]:
-        problem = "bias must have one element per filter"
-        raise ShapeError(restate("conv2d", problem, expected=f"bias ({w.shape[0]},)", w=w, bias=bias))
+    if bias.shape != (filters,):
+        raise ShapeError(restate(op, "bias must have one element per filter", expected=f"bias ({filters},)", bias=bias))
 
 
 # ------------------------------------------------------------------------------------- forward and the input gradient

@@ -43,7 +43,8 @@ def compute(name: str, *arrays: np.ndarray, parameters: tuple[float, ...] = ()) 
     loop, chunk = compiled(name)
     shape = arrays[0].shape
     if len(arrays) > 1 and any([array.shape != shape for array in arrays]):
-        arrays = np.broadcast_arrays(*arrays)
+        shape = np.broadcast_shapes(*[array.shape for array in arrays])
+        arrays = tuple([a if a.shape == shape else np.ascontiguousarray(np.broadcast_to(a, shape)) for a in arrays])
     arrays = floats(name, " ".join(loop.arrays), *arrays)
     scalars = tuple([arrays[0].dtype.type(value) for value in parameters or (0,)])
     if not COMPILED:

@@ -18,6 +18,7 @@ import numpy as np
 import numpy.ma  # numba opens it at its first call, and a fork in the midst of an import would leave it locked
 from numba.core.compiler_lock import global_compiler_lock
 
+from tensorgrad.arrays import few
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.kernels.jit.cache import address, cached, say_once
@@ -53,9 +54,6 @@ Kernels are plain Python functions there, and those that emit machine instructio
 
 # Multiply-adds or comparisons below which a parallel region costs more than it brings.
 SMALL = 500_000
-
-# Elements up to which a pass of NumPy takes less time than the launch of a kernel.
-FEW = 1024
 
 
 def kernel(function: Callable) -> Callable:
@@ -128,6 +126,21 @@ class _Mode(threading.local):
 
 
 _mode = _Mode()
+_counting = threading.RLock()
+_recorders = 0  # how many blocks of `recorded` any thread is in: a count is read in a tenth of the time of `_mode`
+
+few.allow(COMPILED)
+
+
+def _count_recorders(change: int) -> None:
+    global _recorders
+    with _counting:
+        _recorders += change
+        _allow_few()
+
+
+def _allow_few() -> None:
+    few.allow(COMPILED and not _recorders and not _every_variant)
 
 
 @contextmanager
@@ -136,16 +149,18 @@ def recorded(recorder: Any) -> Iterator[Any]:
 
     For what it returns see `command_list.Recorder`.
     """
+    _count_recorders(1)
     before, _mode.recorder = _mode.recorder, recorder
     try:
         yield recorder
     finally:
         _mode.recorder = before
+        _count_recorders(-1)
 
 
 def status_set(flags: np.ndarray) -> bool:
     """Whether the kernel set a status flag: the result is invalid."""
-    if _mode.recorder is not None:
+    if _recorders and _mode.recorder is not None:
         flags = _mode.recorder.status_read(flags)
     return any(flags.tolist())  # a third of the time of flags.any()
 
@@ -157,9 +172,8 @@ def host_read(array: np.ndarray) -> np.ndarray:
 
 def run(kernel: Callable, arguments: tuple, chunks: int) -> None:
     """Run all `chunks` of a kernel, in parallel where there are several and threads can be used."""
-    recorder = _mode.recorder
-    if recorder is not None:
-        arguments = recorder.launched(kernel, arguments, chunks)
+    if _recorders and _mode.recorder is not None:
+        arguments = _mode.recorder.launched(kernel, arguments, chunks)
     if chunks == 1 and not _every_variant:
         kernel(*arguments, 0, 1)
         return
@@ -197,14 +211,6 @@ def trampoline_of(kernel: Callable, arguments: tuple) -> tuple[int, int]:
 def parallel_with(threads: int) -> bool:
     """Whether kernels can now be run in parallel by so many threads."""
     return not _serial_only and not _every_variant and _threads == threads
-
-
-def suits_numpy(elements: int) -> bool:
-    """Whether NumPy may do one pass over so few elements, where it computes the same bits in less time than a launch.
-
-    Not where launches are recorded: NumPy's work would be missing there.
-    """
-    return elements <= FEW and COMPILED and _mode.recorder is None and not _every_variant
 
 
 def chunks_for(items: int, work: int) -> int:
@@ -308,10 +314,12 @@ def every_variant() -> Iterator[None]:
     """Within, each kernel runs serially and in parallel whatever its size: so both are compiled."""
     global _every_variant
     _every_variant = True
+    _allow_few()
     try:
         yield
     finally:
         _every_variant = False
+        _allow_few()
 
 
 def _launch_threads() -> None:
@@ -342,6 +350,6 @@ def _after_fork_in_child() -> None:
 
 
 # A child must not inherit a lock that another thread holds, nor threads half launched. In the order of `run`.
-wait_for(_entrance, global_compiler_lock)
+wait_for(_entrance, global_compiler_lock, _counting)
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -5,7 +5,7 @@ Max pooling remembers the position of each maximum. Its backward is a pair of li
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache, partial
+from functools import lru_cache, partial, reduce
 from math import prod
 from typing import Any, NamedTuple
 
@@ -231,9 +231,8 @@ def divisors(window: Window, count_include_pad: bool, divisor: int | None) -> np
         if divisor == 0:
             raise ArgumentError(restate("avg_pool2d", "divisor_override must not be 0", divisor_override=divisor))
         return np.full(window.output, divisor, np.float64)
-    down, across = map(np.array, window.counts(count_include_pad))
-    # (OH, 1) · (OW,) -> (OH, OW)
-    return np.multiply(down[:, None], across, dtype=np.float64)
+    # (OH,) and (OW,) -> (OH, OW)
+    return reduce(np.multiply.outer, [np.array(counts, np.float64) for counts in window.counts(count_include_pad)])
 
 
 class _MaxLayout(NamedTuple):

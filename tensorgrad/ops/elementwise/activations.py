@@ -8,20 +8,34 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
+from tensorgrad.arrays import few
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.autograd.engine import apply, mode
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.expression import Call, Choice, Constant, expression
 from tensorgrad.formulas.symbolic import named
-from tensorgrad.ops.elementwise.arithmetic import HALF, maximum, where
-from tensorgrad.ops.elementwise.elementwise import Elementwise, in_formulas, unary
+from tensorgrad.ops.elementwise.arithmetic import HALF, maximum, numbers, where
+from tensorgrad.ops.elementwise.elementwise import Elementwise, activation, in_formulas, unary
 from tensorgrad.ops.elementwise.transcendental import erf, exp, expm1, log, tanh
-from tensorgrad.ops.operands import HALF as FLOAT16, TensorLike, floating, for_kernel, number_or_tensor
+from tensorgrad.ops.operands import HALF as FLOAT16, TensorLike, floating, for_kernel, number, number_or_tensor
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = ["elu", "gelu", "leaky_relu", "relu", "sigmoid", "silu", "softplus"]
+
+
+ZEROS = {dtype: np.zeros((), dtype) for dtype in KERNEL_FLOATS}
+
+
+def rectified(x: np.ndarray) -> np.ndarray:
+    """The array max(x, 0)."""
+    if x.size <= few.limit:
+        zero = ZEROS.get(x.dtype)
+        if zero is not None and x.ndim and x.flags.carray:
+            return np.maximum(x, zero)  # in this order −0 becomes 0, as in the kernel
+    return kernels.pointwise.relu(x) if x.dtype in KERNEL_FLOATS else np.maximum(x, x.dtype.type(0))
 
 
 class Relu(Elementwise):
@@ -37,8 +51,7 @@ class Relu(Elementwise):
     formula = lambda x: maximum(x, 0)
     derivative = lambda x: x > 0
 
-    def forward(self, x):
-        return rectified(x)
+    forward = staticmethod(rectified)  # type: ignore[assignment]
 
     def backward_x(self, grad, z):
         # The sign of z tells that of x, and z lives on in the next layer anyway; x would have to be kept.
@@ -59,11 +72,6 @@ class ReluGradient(Op):
         return apply(ReluGradient, grad, y)
 
 
-def rectified(x: np.ndarray) -> np.ndarray:
-    """The array max(x, 0)."""
-    return np.maximum(x, 0) if x.dtype.char == FLOAT16 else kernels.pointwise.relu(x)
-
-
 def relu_gradient(g: np.ndarray, y: np.ndarray) -> np.ndarray:
     """The array that is 0 where y ≤ 0, else g."""
     return np.where(y <= 0, np.float16(0), g) if g.dtype.char == FLOAT16 else kernels.pointwise.relu_gradient(g, y)
@@ -81,13 +89,30 @@ class Sigmoid(Elementwise):
     derivative = lambda z: z * (1 - z)
 
 
-relu = unary(Relu)
 sigmoid = unary(Sigmoid)
+
+if TYPE_CHECKING:
+
+    def relu(input: TensorLike, inplace: bool = False) -> Tensor:
+        """The signature of `relu`."""
+        ...
+
+    def silu(input: TensorLike, inplace: bool = False) -> Tensor:
+        """The signature of `silu`."""
+        ...
+
+else:
+    relu = activation(Relu, numbers)
+
+
+def unless(condition, x):
+    """x in a branch that isn't taken where the condition holds: 0 there, lest 0 · ∞ make a gradient NaN."""
+    return Call("where", (condition, expression(0), x), x)
 
 
 def nonpositive(x):
     """x in a branch that is taken where x ≤ 0: elsewhere 0, lest eˣ overflow in the branch that isn't taken."""
-    return Call("minimum", (x, expression(0)), x)
+    return unless(x >= 0, x)
 
 
 @named("Φ")
@@ -151,12 +176,13 @@ class Gelu(Elementwise):
     derivative = lambda x: normal_cdf(x) + x * normal_pdf(x)
 
 
-silu = unary(Silu)
+if not TYPE_CHECKING:
+    silu = activation(Silu)
 
 
 @in_formulas(LeakyRelu)
-def leaky_relu(x: TensorLike, negative_slope: TensorLike = 0.01) -> Tensor:
-    """Leaky rectifier, with the slope `negative_slope` below 0.
+def leaky_relu(input: TensorLike, negative_slope: TensorLike = 0.01, inplace: bool = False) -> Tensor:
+    """Leaky rectifier, with the slope `negative_slope` below 0. `inplace` is accepted, and the result is a new tensor.
 
     A slope that is a tensor broadcasts against x and is differentiated in too: the parametric rectifier (PReLU) of He
     et al., Delving Deep into Rectifiers, ICCV 2015.
@@ -167,7 +193,7 @@ def leaky_relu(x: TensorLike, negative_slope: TensorLike = 0.01) -> Tensor:
     >>> tg.leaky_relu(tg.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1,  2. ])
     """
-    x = floating(x)
+    x = floating(input)
     slope = number_or_tensor("leaky_relu", "negative_slope", negative_slope, x)
     if isinstance(slope, float):
         return apply(LeakyRelu, x, slope=slope)
@@ -175,8 +201,10 @@ def leaky_relu(x: TensorLike, negative_slope: TensorLike = 0.01) -> Tensor:
 
 
 @in_formulas(Elu)
-def elu(x: TensorLike, alpha: TensorLike = 1.0) -> Tensor:
+def elu(input: TensorLike, alpha: TensorLike = 1.0, inplace: bool = False) -> Tensor:
     """Exponential linear unit. An α that is a tensor broadcasts, and is differentiated in too.
+
+    `inplace` is accepted, and the result is a new tensor.
 
     Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs, ICLR 2016.
 
@@ -184,7 +212,7 @@ def elu(x: TensorLike, alpha: TensorLike = 1.0) -> Tensor:
     >>> tg.elu(tg.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.    ])
     """
-    x = floating(x)
+    x = floating(input)
     alpha = number_or_tensor("elu", "alpha", alpha, x)
     if isinstance(alpha, float):
         return apply(Elu, x, alpha=alpha)
@@ -192,7 +220,7 @@ def elu(x: TensorLike, alpha: TensorLike = 1.0) -> Tensor:
 
 
 @in_formulas(Gelu)
-def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
+def gelu(input: TensorLike, approximate: str = "none") -> Tensor:
     """Gaussian error linear unit, with Φ the distribution function of the standard normal and φ its density.
 
     `approximate="tanh"` takes ½x(1 + tanh(√(2/π)(x + 0.044715x³))) instead; other words raise ArgumentError.
@@ -202,7 +230,7 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
     >>> tg.gelu(tg.tensor([-1.0, 2.0]))
     tensor([-0.1587,  1.9545])
     """
-    x = floating(x)
+    x = floating(input)
     if isinstance(approximate, str) and approximate == "tanh":
         return 0.5 * x * (1 + tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x * x * x)))
     if not isinstance(approximate, str) or approximate != "none":
@@ -211,13 +239,18 @@ def gelu(x: TensorLike, approximate: str = "none") -> Tensor:
 
 
 @in_formulas(Softplus)
-def softplus(x: TensorLike, beta: TensorLike = 1.0) -> Tensor:
+def softplus(input: TensorLike, beta: TensorLike = 1.0, threshold: float = 20.0) -> Tensor:
     """A smooth relu, exact for large |x| too. A tensor β is differentiated in too.
+
+    Where β · x is above `threshold`, PyTorch takes x itself. The default is so high that the two agree to rounding, and
+    the exact function is taken everywhere; a lower threshold is followed.
 
     >>> import tensorgrad as tg
     >>> tg.softplus(tg.tensor([0.0, 100.0]))
     tensor([  0.6931, 100.    ])
     """
-    x = floating(x)
+    x = floating(input)
     beta = number_or_tensor("softplus", "beta", beta, x)
-    return apply(Softplus, x, beta=beta) if isinstance(beta, float) else apply(Softplus, x * beta, beta=1.0) / beta
+    smooth = apply(Softplus, x, beta=beta) if isinstance(beta, float) else apply(Softplus, x * beta, beta=1.0) / beta
+    threshold = number("softplus", "threshold", threshold)
+    return smooth if threshold >= 20 else where(x * beta > threshold, x, smooth)

@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+import builtins
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tensorgrad.autograd.engine import apply, constant, host_call
-from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.expression import Choice, Constant
 from tensorgrad.formulas.symbolic import equal, fenced, function, words
-from tensorgrad.ops.elementwise.elementwise import Binary, Elementwise, Unary, binary, in_formulas, unary
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating_pair, pair, quiet
+from tensorgrad.ops.elementwise.elementwise import Binary, Elementwise, Unary, binary, in_formulas, scaled, unary
+from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating_pair, number, pair, quiet
+from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = [
-    "abs", "add", "ceil", "clip", "divide", "floor", "floor_divide", "maximum", "minimum", "multiply", "negative",
-    "pow", "remainder", "round", "sign", "square", "subtract", "where",
+    "abs", "absolute", "add", "ceil", "clamp", "clip", "div", "divide", "floor", "floor_divide", "maximum", "minimum",
+    "mul", "multiply", "neg", "negative", "pow", "remainder", "round", "sign", "square", "sub", "subtract",
+    "true_divide", "where",
 ]  # fmt: skip
 
 HALF = Constant(0.5, "½")
+MOST_DECIMALS = 300
 
 
 class Add(Elementwise):
     """Sum, with broadcasting: shapes `(...)` that NumPy's rule joins. Raises ShapeError where they don't.
+
+    `alpha` is a factor for y.
 
     >>> tg.add(tg.tensor([1.0, 2.0]), 10)
     tensor([11., 12.])
@@ -37,7 +43,7 @@ class Add(Elementwise):
 
 
 class Subtract(Elementwise):
-    """Difference, with broadcasting.
+    """Difference, with broadcasting; `alpha` is a factor for y. Also called `sub`.
 
     >>> tg.subtract(tg.tensor([1.0, 2.0]), 1)
     tensor([0., 1.])
@@ -49,7 +55,7 @@ class Subtract(Elementwise):
 
 
 class Multiply(Elementwise):
-    """Product, with broadcasting.
+    """Product, with broadcasting. Also called `mul`.
 
     >>> tg.multiply(tg.tensor([1.0, 2.0]), tg.tensor([[3.0], [4.0]]))
     tensor([[3., 6.],
@@ -87,6 +93,18 @@ class FloorDivide(Elementwise):
     def forward(self, x, y):
         _check_divisor("floor_divide", x, y)
         return np.floor_divide(x, y)
+
+
+class RoundedQuotient(FloorDivide):
+    """The quotient, rounded down; its gradient is 0."""
+
+    derivatives = (lambda: 0, lambda: 0)
+
+    def backward_x(self, grad):
+        return constant(np.zeros_like(grad._data))
+
+    def backward_y(self, grad):
+        return constant(np.zeros_like(grad._data))
 
 
 class Remainder(Elementwise):
@@ -153,7 +171,7 @@ class Square(Elementwise):
 
 
 class Negative(Elementwise):
-    """Negative.
+    """Negative. Also called `neg`.
 
     >>> tg.negative(tg.tensor([1.0, -2.0]))
     tensor([-1.,  2.])
@@ -193,6 +211,9 @@ class Sign(Flat, Elementwise):
     """
 
     symbol, numpy = "sign", np.sign
+
+    def forward(self, x):
+        return np.sign(x) if x.dtype != np.bool_ else x.copy()  # NumPy has no sign of bools
 
 
 class Floor(Flat, Elementwise):
@@ -311,25 +332,89 @@ class Where(Elementwise):
         return where(c, 0.0, grad)
 
 
-def _signed(x: TensorLike) -> Tensor:
-    """The operand, which mustn't be of bools."""
+def numbers(x: TensorLike) -> Tensor:
+    """The operand; bools count as int64."""
     x = as_tensor(x)
-    if x._data.dtype == np.bool_:
-        raise DTypeError(restate("sign", "x must be numeric, got bools", fix="convert them: x.astype('int64')", x=x))
-    return x
+    return astype(x, np.int64) if x._data.dtype == np.bool_ else x
 
 
-add, subtract, multiply = binary(Add), binary(Subtract), binary(Multiply)
-divide, floor_divide, remainder = binary(Divide, floating_pair), binary(FloorDivide), binary(Remainder)
+multiply = mul = binary(Multiply)
+floor_divide, remainder = binary(FloorDivide), binary(Remainder)
 maximum: Binary = binary(Maximum)
 minimum: Binary = binary(Minimum)
-sign: Unary = unary(Sign, _signed)
-square, negative, abs = unary(Square, as_tensor), unary(Negative, as_tensor), unary(Abs, as_tensor)
-floor, ceil, round = unary(Floor, as_tensor), unary(Ceil, as_tensor), unary(Round, as_tensor)
+sign: Unary = unary(Sign, as_tensor)
+square = unary(Square, numbers)
+negative = neg = unary(Negative, as_tensor)
+abs = absolute = unary(Abs, as_tensor)
+floor, ceil = unary(Floor, as_tensor), unary(Ceil, as_tensor)
+_quotient, _nearest = binary(Divide, floating_pair), unary(Round, as_tensor)
+
+if TYPE_CHECKING:
+
+    def add(input: TensorLike, other: TensorLike, *, alpha: TensorLike = 1) -> Tensor:
+        """The signature of `add`."""
+        ...
+
+    def subtract(input: TensorLike, other: TensorLike, *, alpha: TensorLike = 1) -> Tensor:
+        """The signature of `subtract`."""
+        ...
+
+else:
+    add, subtract = scaled(Add, multiply), scaled(Subtract, multiply)
+
+sub = subtract
+
+
+@in_formulas(Divide)
+def divide(input: TensorLike, other: TensorLike, *, rounding_mode: str | None = None) -> Tensor:
+    """Quotient, with broadcasting; a float even for integers, ±inf or NaN over zero. Also called `div`, `true_divide`.
+
+    `rounding_mode="floor"` rounds down and `"trunc"` towards 0; both keep integers, and have the gradient 0.
+
+    >>> import tensorgrad as tg
+    >>> tg.divide(tg.tensor([1, 2]), 2), tg.divide(tg.tensor([-7, 7]), 2, rounding_mode="trunc")
+    (tensor([0.5, 1. ]), tensor([-3,  3]))
+    """
+    if rounding_mode is None:
+        return _quotient(input, other)
+    if not isinstance(rounding_mode, str) or rounding_mode not in ("floor", "trunc"):
+        problem = f'rounding_mode must be None, "floor" or "trunc", got {rounding_mode!r}'
+        raise ArgumentError(restate("divide", problem, rounding_mode=rounding_mode))
+    x, y = pair(input, other)
+    if rounding_mode == "floor":
+        return apply(RoundedQuotient, x, y)
+    if x._data.dtype.kind == "f":
+        z = _quotient(x, y)
+        return where(z < 0, ceil(z), floor(z))
+    z = floor_divide(x, y)
+    return where((z < 0) & (z * y != x), z + 1, z)
+
+
+div = true_divide = divide
+
+
+@in_formulas(Round)
+def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
+    """Nearest integer, halves to the even one; with `decimals` nearest multiple of 10^−decimals.
+
+    >>> import tensorgrad as tg
+    >>> tg.round(tg.tensor([0.5, 1.5, 1.6])), tg.round(tg.tensor([1.26, -1.24]), decimals=1)
+    (tensor([0., 2., 2.]), tensor([ 1.3, -1.2]))
+    """
+    places = number("round", "decimals", decimals)
+    if not -MOST_DECIMALS <= places <= MOST_DECIMALS or places != int(places):
+        raise ArgumentError(restate("round", f"decimals must be a whole number, got {decimals}", input=input))
+    if places == 0:
+        return _nearest(input)
+    x = as_tensor(input)
+    if x._data.dtype.kind != "f":
+        return as_tensor(host_call(np.round, x._data, int(places)))
+    scale = 10.0 ** builtins.abs(places)
+    return _nearest(x * scale) / scale if places > 0 else _nearest(x / scale) * scale
 
 
 @in_formulas(Power)
-def pow(x: TensorLike, y: TensorLike) -> Tensor:
+def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
     """NaN for a negative x under a fractional y. ArgumentError for negative powers of integers.
 
     The derivative for x is taken as 0 where y = 0, the one for y as 0 where x = 0 and y ≥ 0.
@@ -338,33 +423,42 @@ def pow(x: TensorLike, y: TensorLike) -> Tensor:
     >>> tg.pow(tg.tensor([1.0, 2.0, 3.0]), 3)
     tensor([ 1.,  8., 27.])
     """
-    base, exponent = pair(x, y)
-    return square(base) if isinstance(y, (int, float)) and y == 2 else apply(Power, base, exponent)
+    x, y = pair(input, exponent)
+    return square(x) if isinstance(exponent, (int, float)) and exponent == 2 else apply(Power, x, y)
 
 
 @in_formulas(Clip)
-def clip(x: TensorLike, low: TensorLike | None = None, high: TensorLike | None = None) -> Tensor:
-    """Clip x to [low, high], elementwise with broadcasting; None stands for no bound.
+@numpy_spellings
+def clip(input: TensorLike, min: TensorLike | None = None, max: TensorLike | None = None) -> Tensor:
+    """Clip x to [min, max], elementwise with broadcasting; None stands for no bound. Also called `clamp`.
 
     Raises ArgumentError where both bounds are None.
 
     >>> import tensorgrad as tg
-    >>> tg.clip(tg.tensor([-2.0, 0.5, 2.0]), -1, 1)
-    tensor([-1. ,  0.5,  1. ])
+    >>> tg.clip(tg.tensor([-2.0, 0.5, 2.0]), -1, 1), tg.clamp(tg.tensor([-2.0, 0.5]), min=0)
+    (tensor([-1. ,  0.5,  1. ]), tensor([0. , 0.5]))
     """
-    x = as_tensor(x)
-    if low is None and high is None:
-        raise ArgumentError(restate("clip", "low or high must be given, got None for both", x=x))
+    x = as_tensor(input)
+    if min is None and max is None:
+        raise ArgumentError(restate("clip", "min or max must be given, got None for both", input=x))
     integers = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
     lowest, highest = (integers.min, integers.max) if integers else (-np.inf, np.inf)
-    x, low = pair(x, lowest if low is None else low)
-    x, high = pair(x, highest if high is None else high)
+    x, low = pair(x, lowest if min is None else min)
+    x, high = pair(x, highest if max is None else max)
     return apply(Clip, x, pair(low, x)[0], high)
 
 
+clamp = clip
+
+
 @in_formulas(Where)
-def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
+def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor:
     """Choice, elementwise with broadcasting. No gradient reaches the branch that isn't taken.
+
+    Args:
+        condition: bools; numbers count as true unless 0.
+        input: the values where the condition holds.
+        other: the values elsewhere.
 
     >>> import tensorgrad as tg
     >>> x = tg.tensor([-1.0, 2.0])
@@ -374,4 +468,9 @@ def where(condition: TensorLike, x: TensorLike, y: TensorLike) -> Tensor:
     condition = as_tensor(condition)
     if condition.dtype != np.bool_:
         condition = condition != 0
-    return apply(Where, condition, *pair(x, y))
+    return apply(Where, condition, *pair(input, other))
+
+
+def where_method(input: TensorLike, condition: TensorLike, other: TensorLike) -> Tensor:
+    """`tg.where(condition, input, other)` as a method of the input."""
+    return where(condition, input, other)

@@ -6,25 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import apply
+from tensorgrad.arrays.dtypes import promote
+from tensorgrad.autograd.engine import apply, guard
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.formulas.symbolic import fenced, words
 from tensorgrad.ops.elementwise.elementwise import Elementwise, binary, unary
-from tensorgrad.ops.operands import TensorLike, as_tensor, pair
+from tensorgrad.ops.operands import TensorLike, as_tensor, astype, pair
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = [
-    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "equal", "greater", "greater_equal", "isfinite",
-    "isnan", "less", "less_equal", "logical_and", "logical_not", "logical_or", "not_equal",
+    "bitwise_and", "bitwise_not", "bitwise_or", "bitwise_xor", "eq", "equal", "ge", "greater", "greater_equal", "gt",
+    "isfinite", "isnan", "le", "less", "less_equal", "logical_and", "logical_not", "logical_or", "lt", "ne",
+    "not_equal",
 ]  # fmt: skip
 
 
 class Equal(Elementwise):
     """Whether x is equal to y, element by element with broadcasting: a bool tensor. Also `x == y`.
 
-    >>> tg.equal(tg.tensor([1.0, 2.0]), 2)
+    >>> tg.eq(tg.tensor([1.0, 2.0]), 2)
     tensor([False,  True])
     """
 
@@ -177,55 +179,74 @@ def _compared(x: TensorLike, y: TensorLike) -> tuple[Tensor, Tensor]:
     try:
         return pair(x, y)
     except ArgumentError:
-        return pair(as_tensor(x), as_tensor(y))
+        x, y = as_tensor(x), as_tensor(y)
+        dtype = promote(x._data.dtype, y._data.dtype)
+        return astype(x, dtype), astype(y, dtype)
 
 
-equal, not_equal = binary(Equal, _compared), binary(NotEqual, _compared)
-less, less_equal = binary(Less, _compared), binary(LessEqual, _compared)
-greater, greater_equal = binary(Greater, _compared), binary(GreaterEqual, _compared)
+eq = binary(Equal, _compared)
+eq.__name__ = eq.__qualname__ = "eq"
+ne = not_equal = binary(NotEqual, _compared)
+lt = less = binary(Less, _compared)
+le = less_equal = binary(LessEqual, _compared)
+gt = greater = binary(Greater, _compared)
+ge = greater_equal = binary(GreaterEqual, _compared)
 logical_not, logical_and, logical_or = unary(LogicalNot, as_tensor), binary(LogicalAnd), binary(LogicalOr)
 isnan, isfinite = unary(IsNan, as_tensor), unary(IsFinite, as_tensor)
 
 
-def bitwise_not(x: TensorLike) -> Tensor:
+def equal(input: TensorLike, other: TensorLike) -> bool:
+    """Whether two tensors have the same shape and the same elements: one bool. `eq` compares element by element.
+
+    NaN is equal to nothing.
+
+    >>> import tensorgrad as tg
+    >>> tg.equal(tg.tensor([1.0, 2.0]), tg.tensor([1.0, 2.0])), tg.equal(tg.zeros(2), tg.zeros(3))
+    (True, False)
+    """
+    x, y = as_tensor(input), as_tensor(other)
+    return x._data.shape == y._data.shape and bool(guard(np.array_equal, x._data, y._data))
+
+
+def bitwise_not(input: TensorLike) -> Tensor:
     """¬x bit by bit, for bools and integers; also `~x`. Raises DTypeError for floats.
 
     >>> import tensorgrad as tg
     >>> tg.bitwise_not(tg.tensor([True, False])), tg.bitwise_not(tg.tensor([0, 5]))
     (tensor([False,  True]), tensor([-1, -6]))
     """
-    (x,) = _bits("bitwise_not", as_tensor(x))
+    (x,) = _bits("bitwise_not", as_tensor(input))
     return apply(LogicalNot if x._data.dtype == np.bool_ else BitwiseNot, x)
 
 
-def bitwise_and(x: TensorLike, y: TensorLike) -> Tensor:
+def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
     """The conjunction x ∧ y bit by bit, for bools and integers, with broadcasting; also `x & y`.
 
     >>> import tensorgrad as tg
     >>> tg.bitwise_and(tg.tensor([6, 5]), 3)
     tensor([2, 1])
     """
-    return _bitwise("bitwise_and", LogicalAnd, BitwiseAnd, x, y)
+    return _bitwise("bitwise_and", LogicalAnd, BitwiseAnd, input, other)
 
 
-def bitwise_or(x: TensorLike, y: TensorLike) -> Tensor:
+def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor:
     """The disjunction x ∨ y bit by bit, for bools and integers, with broadcasting; also `x | y`.
 
     >>> import tensorgrad as tg
     >>> tg.bitwise_or(tg.tensor([6, 5]), 3)
     tensor([7, 7])
     """
-    return _bitwise("bitwise_or", LogicalOr, BitwiseOr, x, y)
+    return _bitwise("bitwise_or", LogicalOr, BitwiseOr, input, other)
 
 
-def bitwise_xor(x: TensorLike, y: TensorLike) -> Tensor:
+def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
     """x ⊕ y, one or the other but not both, bit by bit, for bools and integers, with broadcasting; also `x ^ y`.
 
     >>> import tensorgrad as tg
     >>> tg.bitwise_xor(tg.tensor([6, 5]), 3), tg.bitwise_xor(tg.tensor([True, False]), True)
     (tensor([5, 6]), tensor([False,  True]))
     """
-    return _bitwise("bitwise_xor", BitwiseXor, BitwiseXor, x, y)
+    return _bitwise("bitwise_xor", BitwiseXor, BitwiseXor, input, other)
 
 
 def _bitwise(

@@ -40,6 +40,7 @@ EXACT = frozenset(
 )
 """Functions of NumPy that never warn."""
 
+ONE = 1
 IMPORT = ">>> import tensorgrad as tg"
 _undescribed: list[tuple[type[Elementwise], Any, str]] = []
 
@@ -189,10 +190,21 @@ def _by_numpy(function: Callable[..., Any]) -> Any:
 def unary(op: type[Elementwise], convert: Unary = floating) -> Unary:
     """The public function of an op with one input; `convert` makes it a tensor of a dtype that the op takes."""
 
-    def function(x: Any) -> Any:
-        if isinstance(x, Variable) and x._data.dtype in KERNEL_FLOATS:  # the usual case, which needs no `convert`
-            return apply(op, x)
-        return op.call(x) if isinstance(x, Expression) else apply(op, convert(x))
+    def function(input: Any) -> Any:
+        if isinstance(input, Variable) and input._data.dtype in KERNEL_FLOATS:  # the usual case: no `convert`
+            return apply(op, input)
+        return op.call(input) if isinstance(input, Expression) else apply(op, convert(input))
+
+    return _published(op, function)
+
+
+def activation(op: type[Elementwise], convert: Unary = floating) -> Unary:
+    """`unary` with PyTorch's argument `inplace`, which is accepted and changes nothing: the result is a new tensor."""
+
+    def function(input: Any, inplace: bool = False) -> Any:
+        if isinstance(input, Variable) and input._data.dtype in KERNEL_FLOATS:  # the usual case: no `convert`
+            return apply(op, input)
+        return op.call(input) if isinstance(input, Expression) else apply(op, convert(input))
 
     return _published(op, function)
 
@@ -200,13 +212,29 @@ def unary(op: type[Elementwise], convert: Unary = floating) -> Unary:
 def binary(op: type[Elementwise], convert: Callable[[TensorLike, TensorLike], tuple[Tensor, Tensor]] = pair) -> Binary:
     """The public function of an op with two inputs; `convert` makes them tensors of one dtype."""
 
-    def function(x: Any, y: Any) -> Any:
-        if isinstance(x, Variable) and isinstance(y, Variable):  # the usual case, which needs no `convert`
-            dtype = x._data.dtype
-            if dtype is y._data.dtype and dtype in KERNEL_FLOATS:
-                return apply(op, x, y)
-        symbolic = isinstance(x, Expression) or isinstance(y, Expression)
-        return op.call(x, y) if symbolic else apply(op, *convert(x, y))
+    def function(input: Any, other: Any) -> Any:
+        if isinstance(input, Variable) and isinstance(other, Variable):  # the usual case, which needs no `convert`
+            dtype = input._data.dtype
+            if dtype is other._data.dtype and dtype in KERNEL_FLOATS:
+                return apply(op, input, other)
+        symbolic = isinstance(input, Expression) or isinstance(other, Expression)
+        return op.call(input, other) if symbolic else apply(op, *convert(input, other))
+
+    return _published(op, function)
+
+
+def scaled(op: type[Elementwise], times: Binary) -> Binary:
+    """`binary` with PyTorch's argument `alpha`, a factor for the second input, applied by `times`."""
+
+    def function(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+        if alpha is not ONE:
+            other = times(other, alpha)
+        if isinstance(input, Variable) and isinstance(other, Variable):  # the usual case, which needs no `pair`
+            dtype = input._data.dtype
+            if dtype is other._data.dtype and dtype in KERNEL_FLOATS:
+                return apply(op, input, other)
+        symbolic = isinstance(input, Expression) or isinstance(other, Expression)
+        return op.call(input, other) if symbolic else apply(op, *pair(input, other))
 
     return _published(op, function)
 

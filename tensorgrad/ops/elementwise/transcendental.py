@@ -13,8 +13,8 @@ from tensorgrad.ops.elementwise.elementwise import Elementwise, Unary, unary
 from tensorgrad.ops.operands import for_kernel
 
 __all__ = [
-    "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "cos", "cosh", "erf", "exp", "expm1", "log",
-    "log1p", "log2", "reciprocal", "sin", "sinh", "sqrt", "tan", "tanh",
+    "acos", "acosh", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctanh", "asin", "asinh", "atan", "atanh",
+    "cos", "cosh", "erf", "exp", "expm1", "log", "log1p", "log2", "reciprocal", "sin", "sinh", "sqrt", "tan", "tanh",
 ]  # fmt: skip
 
 E, LN, LOG2 = Symbol("e"), function("ln"), function("log₂")
@@ -269,3 +269,4 @@ arcsinh: Unary = unary(Arcsinh)
 arccosh: Unary = unary(Arccosh)
 arctanh: Unary = unary(Arctanh)
 erf: Unary = unary(Erf, partial(for_kernel, "erf"))
+asin, acos, atan, asinh, acosh, atanh = arcsin, arccos, arctan, arcsinh, arccosh, arctanh

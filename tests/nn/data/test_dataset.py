@@ -242,7 +242,7 @@ def test_collate_dicts_and_nested_tuples():
         ([(1, 2), (1,)], ShapeError, "item 1 has others than item 0"),
         ([{"a": 1}, {"b": 1}], ShapeError, "item 1 has others than item 0"),
         ([(1, 2), 3], ShapeError, "item 1 has others than item 0"),
-        (["text"], DTypeError, "collate_fn"),
+        ([object()], DTypeError, "collate_fn"),
         ([None], DTypeError, "collate_fn"),
     ],
 )

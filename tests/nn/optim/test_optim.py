@@ -9,7 +9,23 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError
-from tensorgrad.nn.optim import SGD, Adam, AdamW, Optimizer, RMSprop, cosine
+from tensorgrad.nn.optim import (
+    ASGD,
+    LBFGS,
+    SGD,
+    Adadelta,
+    Adagrad,
+    Adam,
+    Adamax,
+    AdamW,
+    Lion,
+    NAdam,
+    Optimizer,
+    RAdam,
+    RMSprop,
+    Rprop,
+    cosine,
+)
 
 EVERY_OPTION = {
     "SGD": lambda p: SGD(p, 0.1, momentum=0.9, dampening=0.1, weight_decay=0.01),
@@ -17,6 +33,14 @@ EVERY_OPTION = {
     "RMSprop": lambda p: RMSprop(p, 0.01, weight_decay=0.01, momentum=0.9, centered=True),
     "Adam": lambda p: Adam(p, 0.01, weight_decay=0.01, amsgrad=True),
     "AdamW": lambda p: AdamW(p, 0.01, amsgrad=True),
+    "Adagrad": lambda p: Adagrad(p, 0.1, initial_accumulator_value=0.1),
+    "Adadelta": lambda p: Adadelta(p, 0.5, weight_decay=0.1),
+    "Adamax": lambda p: Adamax(p, 0.01, weight_decay=0.1),
+    "NAdam": lambda p: NAdam(p, 0.01, weight_decay=0.1),
+    "RAdam": lambda p: RAdam(p, 0.01, betas=(0.8, 0.7), decoupled_weight_decay=True),
+    "ASGD": lambda p: ASGD(p, 0.1, t0=1),
+    "Rprop": lambda p: Rprop(p, 0.01),
+    "Lion": lambda p: Lion(p, 0.01, weight_decay=0.1),
 }
 
 
@@ -98,24 +122,87 @@ def test_adamw_decays_apart_from_the_moments():
     assert steps(Adam([w := leaf(8)], 0.5, eps=0, weight_decay=0.5), w, [3]) == [7.5]
 
 
-@pytest.mark.parametrize("make", [SGD, RMSprop, Adam, AdamW])
+@pytest.mark.parametrize("make", [SGD, RMSprop, Adam, AdamW, Adagrad, Adadelta, Adamax, NAdam, RAdam, Rprop, Lion])
 def test_maximize_climbs(make):
     down = steps(make([w := leaf(0)], 0.5), w, [3, 1])
     up = steps(make([w := leaf(0)], 0.5, maximize=True), w, [3, 1])
     assert [-x for x in down] == up and up[1] > up[0] > 0
 
 
+def test_lion_by_hand():
+    # m = 0, sign 1; m = 0.5·4 = 2, 0.75·2 − 0.25·8 < 0
+    assert steps(Lion([w := leaf(10)], 0.5, betas=(0.75, 0.5)), w, [4, -8]) == [9.5, 10]
+    # w·(1 − 0.5·0.5), then a step of lr
+    assert steps(Lion([w := leaf(8)], 0.5, weight_decay=0.5), w, [3]) == [5.5]
+
+
 # ------------------------------------------------------------------------------------------------------- what a step is
+
+
+def test_a_closure_is_called_first_and_its_loss_returned():
+    w = leaf(2)
+    optimizer = SGD([w], 0.25)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    with tg.no_grad():
+        assert optimizer.step(closure).item() == 4 and w.item() == 1
+    assert optimizer.step(closure).item() == 1 and optimizer.step() is None
+
+
+def test_lbfgs_goes_on_from_a_saved_state():
+    def made():
+        w = tg.tensor([-1.2, 1.0], dtype="float64", requires_grad=True)
+        optimizer = LBFGS([w], max_iter=3, line_search_fn="strong_wolfe")
+
+        def closure():
+            optimizer.zero_grad()
+            loss = 100 * (w[1] - w[0] ** 2) ** 2 + (1 - w[0]) ** 2
+            loss.backward()
+            return loss
+
+        return w, optimizer, closure
+
+    w, one, closure = made()
+    for _ in range(2):
+        one.step(closure)
+    v, two, again = made()
+    v.data[...] = w.data
+    two.load_state_dict(one.state_dict())
+    for _ in range(3):
+        one.step(closure)
+        two.step(again)
+    assert w.tolist() == v.tolist() and one.steps == two.steps == 5
+
+
+def test_lbfgs_in_a_compiled_function_runs_as_it_is():
+    w = leaf(3, -2)
+    optimizer = LBFGS([w], lr=0.5, max_iter=2)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (w * w).sum()
+        loss.backward()
+        return loss
+
+    compiled = tg.compile(lambda: optimizer.step(closure))
+    with pytest.warns(RuntimeWarning, match=r"LBFGS\.step"):
+        losses = [compiled().item() for _ in range(4)]
+    assert losses == sorted(losses, reverse=True) and losses[-1] < losses[0] and compiled.replays == 0
 
 
 @pytest.mark.parametrize("make", EVERY_OPTION.values(), ids=EVERY_OPTION)
 def test_parameters_change_in_place(make):
     w = leaf(1, 2, dtype=np.float32)
-    memory, gradient = w.data, np.array([3, 4], np.float32)
+    memory, gradient = w._data, np.array([3, 4], np.float32)
     for _ in range(3):
         w.grad = tg.Tensor(gradient)
         (optimizer := make([w])).step()
-    assert w.data is memory and w.dtype == np.float32 and not np.array_equal(memory, [1, 2])
+    assert w._data is memory and w.dtype == np.float32 and not np.array_equal(memory, [1, 2])
     assert gradient.tolist() == [3, 4]
     assert all(a.dtype == np.float32 for a in optimizer.state[w].values() if not isinstance(a, int))
 
@@ -245,9 +332,9 @@ def test_a_loaded_state_shares_no_memory():
     one, two = Adam([a]), Adam([b])
     steps(one, a, [1])
     two.load_state_dict(one.state_dict())
-    before = one.state[a]["mean"].copy()
+    before = one.state[a]["exp_avg"].copy()
     steps(two, b, [5])
-    assert np.array_equal(one.state[a]["mean"], before)
+    assert np.array_equal(one.state[a]["exp_avg"], before)
 
 
 def test_schedules_stay_and_go_on():
@@ -271,8 +358,8 @@ def test_names_are_kept():
         (lambda: SGD([leaf(1, 2)], 0.1), "saved by SGD, loaded into Adam"),
         (lambda: Adam([leaf(1, 2), leaf(1)]), "parameters ['0', '1'] saved, ['0'] here"),
         (lambda: Adam([("w", leaf(1, 2))]), "parameters ['w'] saved"),
-        (lambda: Adam([leaf(1, 2, 3)]), "mean is (3,) float64, expected (2,) float64"),
-        (lambda: Adam([leaf(1, 2, dtype=np.float32)]), "square_mean is (2,) float32"),
+        (lambda: Adam([leaf(1, 2, 3)]), "exp_avg is (3,) float64, expected (2,) float64"),
+        (lambda: Adam([leaf(1, 2, dtype=np.float32)]), "exp_avg_sq is (2,) float32"),
         (lambda: Adam([{"params": [leaf(1, 2)]}, {"params": [leaf(1)]}]), "groups of parameters: 2 saved, 1 here"),
         (lambda: Adam([leaf(1, 2)], lr=cosine(0.1, 5)), "both must be numbers, or both schedules"),
     ],
@@ -291,8 +378,8 @@ def test_a_state_that_does_not_fit_changes_nothing(saved, words):
         optimizer.load_state_dict(other.state_dict())
     assert words in str(caught.value)
     after = optimizer.state_dict()
-    assert np.array_equal(before["state"]["0"].pop("mean"), after["state"]["0"].pop("mean"))
-    assert np.array_equal(before["state"]["0"].pop("square_mean"), after["state"]["0"].pop("square_mean"))
+    assert np.array_equal(before["state"]["0"].pop("exp_avg"), after["state"]["0"].pop("exp_avg"))
+    assert np.array_equal(before["state"]["0"].pop("exp_avg_sq"), after["state"]["0"].pop("exp_avg_sq"))
     assert before == after
 
 
@@ -300,8 +387,8 @@ def test_a_damaged_state_is_refused():
     optimizer = Adam([w := leaf(1)])
     steps(optimizer, w, [1])
     state = optimizer.state_dict()
-    del state["state"]["0"]["mean"]
-    with pytest.raises(ArgumentError, match="no 'mean' saved"):
+    del state["state"]["0"]["exp_avg"]
+    with pytest.raises(ArgumentError, match="no 'exp_avg' saved"):
         optimizer.load_state_dict(state)
     with pytest.raises(ArgumentError, match="it has no 'param_groups'"):
         optimizer.load_state_dict({"optimizer": "Adam", "steps": 1, "state": {}})
@@ -339,6 +426,20 @@ def test_a_damaged_state_is_refused():
         (lambda: Adam([leaf(1)], betas=0.9), ArgumentError, "betas: 0.9"),
         (lambda: Adam([{"params": [leaf(1)], "betas": (-0.1, 0.9)}]), ArgumentError, "beta1: -0.1"),
         (lambda: AdamW([leaf(1)], weight_decay=True), ArgumentError, "weight_decay: True"),
+        (lambda: Adam([leaf(1)], differentiable=True), ArgumentError, "differentiable must be False"),
+        (lambda: Adagrad([leaf(1)], lr_decay=-1), ArgumentError, "lr_decay: -1"),
+        (lambda: Adadelta([leaf(1)], rho=1.5), ArgumentError, "rho must be a number in [0, 1]"),
+        (lambda: Adamax([leaf(1)], betas=(0.9, 1)), ArgumentError, "Adamax: beta2 must be"),
+        (lambda: NAdam([leaf(1)], momentum_decay=-1), ArgumentError, "momentum_decay: -1"),
+        (lambda: RAdam([leaf(1)], eps=-1), ArgumentError, "eps: -1"),
+        (lambda: ASGD([leaf(1)], lambd=-1), ArgumentError, "lambd: -1"),
+        (lambda: Rprop([leaf(1)], etas=(1.2, 0.5)), ArgumentError, "0 < η⁻ < 1 < η⁺"),
+        (lambda: Rprop([leaf(1)], step_sizes=1.0), ArgumentError, "step_sizes must be two numbers"),
+        (lambda: Lion([leaf(1)], betas=0.9), ArgumentError, "Lion: betas must be two numbers"),
+        (lambda: LBFGS([leaf(1)], line_search_fn="wolfe"), ArgumentError, 'None or "strong_wolfe"'),
+        (lambda: LBFGS([leaf(1)], max_iter=2.5), ArgumentError, "max_iter must be an int ≥ 0"),
+        (lambda: LBFGS([leaf(1)]).step(), ArgumentError, "a closure is needed"),
+        (lambda: LBFGS([{"params": [leaf(1)]}, {"params": [leaf(2)]}]), ArgumentError, "must be in one group"),
     ],
 )
 def test_errors_restate_the_call(make, error, words):
@@ -403,7 +504,7 @@ def test_a_rule_of_ones_own():
         (("state", "w"), 3),
         (("state", "w", "step"), -1),
         (("state", "w", "step"), 2.0),
-        (("state", "w", "mean"), [0.0, 0.0]),
+        (("state", "w", "exp_avg"), [0.0, 0.0]),
         (("state", "w", "more"), "text"),
         (("state", "elsewhere"), {"step": 1}),
     ],

@@ -99,7 +99,7 @@ def test_a_resnet_folds_to_its_blocks_alike_ones_together(resnet):
     assert {box.kind for box in view.modules} == {"BasicBlock"}
     assert len(view.ops) + len(view.modules) <= NODE_BUDGET < len(resnet.ops)
     network = ResNet18(width=2)
-    expected = [sum(p.size for p in block.parameters()) for block in (network.layer1, *network.layer2)]
+    expected = [sum(p.numel() for p in block.parameters()) for block in (network.layer1, *network.layer2)]
     assert [box.parameters for box in view.modules[:3]] == expected
 
 

@@ -40,7 +40,7 @@ def lenet():
     h = tg.relu(tg.flatten(h, 1) @ p("fc1.weight", 120, 400).T + p("fc1.bias", 120))
     h = tg.relu(h @ p("fc2.weight", 84, 120).T + p("fc2.bias", 84))
     logits = h @ p("fc3.weight", 10, 84).T + p("fc3.bias", 10)
-    loss = -tg.log_softmax(logits)[np.arange(4), np.array([3, 1, 4, 1])].mean()
+    loss = -tg.log_softmax(logits, 1)[np.arange(4), np.array([3, 1, 4, 1])].mean()
     return loss, tg.viz.graph(loss)
 
 
@@ -428,8 +428,8 @@ def test_a_failed_computation_is_drawn_with_the_failing_op_in_red():
     failed = next(line for line in drawing.dot.split("\n") if 'class="op failed"' in line)
     assert theme.FAILED.face in failed
     assert text_of(failed.partition("label=<")[2].partition("> class")[0]) == (
-        "linear | ShapeError: linear: x and weight must agree | in the size of the last axis"
-        " | x (16, 4) | weight (2, 5) | bias (2,)"
+        "linear | ShapeError: linear: input and weight must | agree in the size of the last axis"
+        " | input (16, 4) | weight (2, 5) | bias (2,)"
     )
     assert modules(drawing.record) == ("0", "2")
     groups = {g.get("id") for g in ElementTree.fromstring(drawing.svg).iter(f"{SVG}g")}

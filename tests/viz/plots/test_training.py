@@ -212,7 +212,7 @@ def test_parameter_and_gradients_are_left_as_they_were_to_the_bit(dtype, fails_a
     p.w.data[0, 1] = -0.0
     p.w.data[1, 2] = np.nan if fails_after is None else 0.5
     p.cost().backward()
-    grad, data, version = p.w.grad, p.w.data, version_of(p.w)
+    grad, data, version = p.w.grad, p.w._data, version_of(p.w)
     before = [bits(a) for a in (p.w.data, p.w.grad.data, p.v.data, p.v.grad.data)]
     calls = []
 
@@ -230,7 +230,7 @@ def test_parameter_and_gradients_are_left_as_they_were_to_the_bit(dtype, fails_a
         with pytest.raises(RuntimeError, match="coffee"):
             cost_curve(cost, p.w, (1, 2), low=-1, high=1, tangents=[0.0], descent=[0.5, 0.1])
     assert [bits(a) for a in (p.w.data, p.w.grad.data, p.v.data, p.v.grad.data)] == before
-    assert p.w.grad is grad and p.w.data is data and version_of(p.w) is version
+    assert p.w.grad is grad and p.w._data is data and version_of(p.w) is version
 
 
 def test_a_graph_recorded_before_can_still_be_walked_back():

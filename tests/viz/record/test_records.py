@@ -123,7 +123,7 @@ def test_an_array_of_the_caller_names_a_constant():
 
 def test_variadic_inputs_share_the_last_derivative():
     a, b, _ = scalars()
-    edges = collect(tg.concatenate([a.reshape(1), b.reshape(1)])).edges[-2:]
+    edges = collect(tg.cat([a.reshape(1), b.reshape(1)])).edges[-2:]
     assert [e.operand for e in edges] == ["xs[0]", "xs[1]"]
     assert [e.derivative for e in edges] == ["∂L/∂xᵢ = its part of ∂L/∂z"] * 2
 

@@ -177,12 +177,12 @@ def test_a_call_that_was_refused_shows_its_operands_module_and_line():
     graph = t.record()
     failed = graph.ops[-1]
     assert [op.name for op in graph.ops] == ["linear", "relu", "linear"]
-    assert failed.error.startswith("ShapeError: linear: x and weight must agree in the size of the last axis")
+    assert failed.error.startswith("ShapeError: linear: input and weight must agree in the size of the last axis")
     assert [scope.path for scope in failed.scopes] == ["", "2", "2.0"]
     assert failed.source.text == "model(tg.ones(2, 4))"
     shapes = {tensor.id: tensor.shape for tensor in graph.tensors}
     operands = [(e.operand, shapes[e.tensor]) for e in graph.edges if e.op == failed.id]
-    assert operands == [("x", (2, 8)), ("weight", (2, 9)), ("bias", (2,))]
+    assert operands == [("input", (2, 8)), ("weight", (2, 9)), ("bias", (2,))]
 
 
 def test_an_error_that_is_none_of_ours_leaves_the_part_that_ran():

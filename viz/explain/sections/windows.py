@@ -29,7 +29,7 @@ def windows_of(
     """Patches and windows for the terms of a convolution's weight or a pooled pixel; nothing for other ops."""
     op, step = cast(Any, link.step.op), link.step
     image = values.get(step.inputs[0])
-    if image is None or not terms:
+    if image is None or not terms or image.ndim > 4:  # a volume isn't written out
         return []
     if op.name == "convolution" and link.position == 1:
         return _patch(link, index, max(terms, key=lambda term: abs(term.value)), image, words)

@@ -98,7 +98,7 @@ def cost_curve(
     ax.set_title(
         "cost along one weight" + f": NaN or infinite at {missing} of {points} points" * bool(missing), size=11
     )
-    label = "" if parameter.size == 1 and not index else str(list(index))
+    label = "" if parameter.numel() == 1 and not index else str(list(index))
     ax.set(xlabel=f"{'w' if name == 'parameter 0' else theme.shorten(name, 40)}{label}", ylabel="cost")
     canvas.tidy(ax)
     return ax
@@ -108,7 +108,7 @@ def _element(parameter: Tensor, index: Any) -> tuple[int, ...]:
     """The index of one element, an integer per axis."""
     call = "cost_curve"
     if index is None:
-        if parameter.size != 1:
+        if parameter.numel() != 1:
             problem, fix = "index must name one of several elements", f"such as index={(0,) * parameter.ndim}"
             raise ArgumentError(restate(call, problem, fix=fix, parameter=parameter))
         return (0,) * parameter.ndim

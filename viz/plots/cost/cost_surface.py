@@ -105,7 +105,7 @@ def _points(path: DescentPath | None, tensors: list[Tensor]) -> np.ndarray | Non
     if not isinstance(path, DescentPath):
         fix = "path = DescentPath(model), path.record() after each step"
         raise DTypeError(restate(CALL, "path must be a DescentPath", fix=fix, path=path))
-    points, size = path.points, sum(p.size for p in tensors)
+    points, size = path.points, sum(p.numel() for p in tensors)
     if points.shape[1] != size:
         problem = f"path must have points of {size} values, as the parameters have, got {points.shape[1]}"
         raise ShapeError(restate(CALL, problem, fix="record the parameters that are drawn"))

@@ -41,7 +41,7 @@ class DescentPath:
     @property
     def points(self) -> np.ndarray:
         """All points `(T, P)`, each with every parameter in one vector, float64."""
-        size = sum(p.size for p in self._parameters)
+        size = sum(p.numel() for p in self._parameters)
         return np.array(self._points, np.float64).reshape(-1, size)
 
     def __len__(self) -> int:

@@ -112,7 +112,7 @@ def given_directions(directions: Any, parameters: Sequence[Tensor]) -> np.ndarra
 
 
 def _vector(direction: Any, parameters: Sequence[Tensor]) -> np.ndarray:
-    size = sum(p.size for p in parameters)
+    size = sum(p.numel() for p in parameters)
     parts = list(direction) if isinstance(direction, list | tuple) else [direction]
     if len(parts) > 1 and all(np.ndim(part) == 0 for part in parts):
         parts = [values(parts)]

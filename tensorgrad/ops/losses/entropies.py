@@ -1,4 +1,4 @@
-"""The ops of cross-entropies: one loss per example."""
+"""The ops of entropies: cross-entropies with one loss per example, and the divergence of distributions."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from tensorgrad.autograd.engine import apply, is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.formulas.symbolic import equal, function, summed, words
 from tensorgrad.ops.elementwise.arithmetic import maximum, where
+from tensorgrad.ops.elementwise.elementwise import Elementwise
 from tensorgrad.ops.elementwise.transcendental import log, log1p
 from tensorgrad.ops.indexing import one_hot
 from tensorgrad.ops.operands import quiet, widened
@@ -37,7 +38,7 @@ class CrossEntropy(Op):
         if not is_grad_enabled():
             return apply(CrossEntropyGradient, grad, y, probabilities=residuals)
         # Differentiable, for second derivatives. (N,) -> (N, 1), to broadcast to (N, C)
-        return (softmax(x, axis=1) - one_hot(y, x.shape[1])) * grad.unsqueeze(1)
+        return (softmax(x, 1) - one_hot(y, x.shape[1])) * grad.unsqueeze(1)
 
 
 class CrossEntropyGradient(Op):
@@ -91,11 +92,19 @@ class Weighted(Op):
         return grad * t
 
 
+class Divergence(Elementwise):
+    """A term of the Kullback-Leibler divergence of the probability t from one whose logarithm is x; 0 ln 0 is 0."""
+
+    symbol = "KL"
+    formula = lambda x, t: where(equal(t, 0), 0, t * log(t)) - t * x  # type: ignore[arg-type]
+    derivatives = (lambda t: -t, lambda x, t: log(t) + 1 - x)
+
+
 def weighted(t: Tensor, x: Tensor) -> Tensor:
     """z = t · x for probabilities t and losses x of one shape and dtype; 0 where t = 0 even if x = ∞.
 
     >>> import tensorgrad as tg
-    >>> from tensorgrad.ops.loss import weighted
+    >>> from tensorgrad.ops.losses.entropies import weighted
     >>> weighted(tg.tensor([0.0, 1.0]), tg.tensor([float("inf"), 2.0]))
     tensor([0., 2.])
     """
@@ -108,7 +117,7 @@ def cross_entropy(x: Tensor, y: Tensor) -> Tensor:
     `tg.nn.cross_entropy` is the public function; it checks the labels and accepts what PyTorch's accepts.
 
     >>> import tensorgrad as tg
-    >>> from tensorgrad.ops.loss import cross_entropy
+    >>> from tensorgrad.ops.losses.entropies import cross_entropy
     >>> cross_entropy(tg.tensor([[0.0, 0.0], [1e4, -1e4]]), tg.tensor([1, 0]))
     tensor([0.6931, 0.    ])
     """
@@ -121,8 +130,19 @@ def binary_cross_entropy(x: Tensor, t: Tensor) -> Tensor:
     Both logarithms are clamped at −100, as in PyTorch, so the loss is at most 100.
 
     >>> import tensorgrad as tg
-    >>> from tensorgrad.ops.loss import binary_cross_entropy
+    >>> from tensorgrad.ops.losses.entropies import binary_cross_entropy
     >>> binary_cross_entropy(tg.tensor([0.5, 0.0]), tg.tensor([1.0, 1.0]))
     tensor([  0.6931, 100.    ])
     """
     return apply(BinaryCrossEntropy, x, t)
+
+
+def divergence(x: Tensor, t: Tensor) -> Tensor:
+    """z = t · (ln t − x) for log-probabilities x and probabilities t of one float dtype; −t · x where t = 0.
+
+    >>> import tensorgrad as tg
+    >>> from tensorgrad.ops.losses.entropies import divergence
+    >>> divergence(tg.tensor([0.0, -1.0]), tg.tensor([0.0, 1.0]))
+    tensor([0., 1.])
+    """
+    return apply(Divergence, x, t)

@@ -1,0 +1,1 @@
+"""Layers of images: transposed convolution, padding, unpooling, resampling."""

@@ -1,0 +1,1 @@
+"""Activation layers beside those of `nn.layers.activations`."""

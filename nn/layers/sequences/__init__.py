@@ -1,0 +1,1 @@
+"""Layers for sequences: embeddings, recurrent networks, attention and transformers."""

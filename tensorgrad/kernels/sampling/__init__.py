@@ -1,0 +1,1 @@
+"""Kernels that read images at other places: padding, interpolation, grids."""

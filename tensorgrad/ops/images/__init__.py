@@ -1,0 +1,1 @@
+"""Ops on images, signals and volumes beside convolution and pooling."""

@@ -1,0 +1,194 @@
+"""Kinds of dropout: of whole channels, and those that keep mean and variance for self-normalizing networks."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad.arrays.random import checked_generator
+from tensorgrad.autograd.engine import apply, host_call
+from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.ops.dropout import Dropout
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number
+from tensorgrad.ops.spelling import numpy_spellings
+
+if TYPE_CHECKING:
+    from tensorgrad.tensor import Tensor
+
+__all__ = ["alpha_dropout", "feature_alpha_dropout", "feature_dropout"]
+
+SATURATED = -1.7580993408473766
+"""What selu gives for very negative inputs: −λα."""
+
+
+@numpy_spellings
+def dropout1d(
+    input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+) -> Tensor:
+    """Each channel is 0 with probability p, the others are scaled by 1/(1 − p); the input itself when not training.
+
+    Tompson et al., Efficient Object Localization Using Convolutional Networks, CVPR 2015.
+
+    Args:
+        input: floats `(N, C, L)` or `(C, L)`.
+        p: the probability of dropping a channel.
+        training: False returns the input.
+        inplace: accepted; the input isn't overwritten.
+        generator: the source of random numbers, by default the package's generator.
+
+    Raises:
+        ArgumentError: p outside [0, 1].
+        ShapeError: an input of another number of axes.
+
+    >>> import numpy as np, tensorgrad as tg
+    >>> tg.nn.functional.dropout1d(tg.ones(4, 2), generator=np.random.default_rng(0))
+    tensor([[2., 2.],
+            [2., 2.],
+            [2., 2.],
+            [0., 0.]])
+    """
+    return _of_channels("dropout1d", input, p, training, generator, 2)
+
+
+@numpy_spellings
+def dropout2d(
+    input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+) -> Tensor:
+    """Dropout of whole channels of images `(N, C, H, W)`; three axes are taken as `(N, C, L)`. See `dropout1d`.
+
+    >>> import numpy as np, tensorgrad as tg
+    >>> tg.nn.functional.dropout2d(tg.ones(1, 4, 1, 2), generator=np.random.default_rng(0)).reshape(4, 2)
+    tensor([[2., 2.],
+            [2., 2.],
+            [2., 2.],
+            [0., 0.]])
+    """
+    return _of_channels("dropout2d", input, p, training, generator, 0)
+
+
+@numpy_spellings
+def dropout3d(
+    input: TensorLike, p: float = 0.5, training: bool = True, inplace: bool = False, *, generator: Any = None
+) -> Tensor:
+    """Dropout of whole channels of volumes `(N, C, D, H, W)` or `(C, D, H, W)`; see `dropout1d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.functional.dropout3d(tg.ones(1, 3, 2, 2, 2), training=False).shape
+    (1, 3, 2, 2, 2)
+    """
+    return _of_channels("dropout3d", input, p, training, generator, 4)
+
+
+def _of_channels(call: str, input: TensorLike, p: float, training: bool, generator: Any, single: int) -> Tensor:
+    """Dropout of channels; an input with `single` axes is one example, `(C, ...)`."""
+    x = floating(input)
+    if x.ndim < 2 or (single == 2 and x.ndim > 3):
+        axes = "(N, C, L) or (C, L)" if single == 2 else "(N, C, ...)"
+        raise ShapeError(restate(call, f"input must be {axes}, got {x.shape}", input=x))
+    batch = x.reshape(1, *x.shape) if x.ndim == single else x
+    z = _dropped(call, batch, p, training, generator)
+    return x if z is batch else z.reshape(x.shape)
+
+
+@numpy_spellings
+def feature_dropout(input: TensorLike, p: float, train: bool, *, generator: Any = None) -> Tensor:
+    """Dropout of whole channels of an input `(N, C, ...)`; see `F.dropout1d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.feature_dropout(tg.ones(1, 2), 0.5, False)
+    tensor([[1., 1.]])
+    """
+    x = floating(input)
+    if x.ndim < 2:
+        raise ShapeError(restate("feature_dropout", f"input must be (N, C, ...), got {x.shape}", input=x))
+    return _dropped("feature_dropout", x, p, train, generator)
+
+
+@numpy_spellings
+def alpha_dropout(
+    input: TensorLike, p: float = 0.5, training: bool = False, inplace: bool = False, *, generator: Any = None
+) -> Tensor:
+    """Each element is set to selu's lower end with probability p; mean 0 and variance 1 are kept.
+
+    z = a · (x where kept, else −λα) + b; the input itself when not training. For networks with selu: Klambauer et al.,
+    Self-Normalizing Neural Networks, NeurIPS 2017.
+
+    Args:
+        input: floats of any shape.
+        p: the probability of dropping an element.
+        training: False returns the input.
+        inplace: accepted; the input isn't overwritten.
+        generator: the source of random numbers, by default the package's generator.
+
+    Raises:
+        ArgumentError: p outside [0, 1].
+
+    >>> import tensorgrad as tg
+    >>> tg.alpha_dropout(tg.ones(3), 0.5)
+    tensor([1., 1., 1.])
+    """
+    x = floating(input)
+    return _saturated("alpha_dropout", x, p, training, generator, x.shape)
+
+
+@numpy_spellings
+def feature_alpha_dropout(
+    input: TensorLike, p: float = 0.5, training: bool = False, inplace: bool = False, *, generator: Any = None
+) -> Tensor:
+    """Alpha dropout of whole channels of an input `(N, C, ...)`; arguments as in `alpha_dropout`.
+
+    >>> import tensorgrad as tg
+    >>> tg.feature_alpha_dropout(tg.ones(1, 2), 0.5)
+    tensor([[1., 1.]])
+    """
+    if not training:  # the input itself, of any shape and dtype
+        x = as_tensor(input)
+        return _saturated("feature_alpha_dropout", x, p, training, generator, x.shape)
+    x = floating(input)
+    if x.ndim < 2:
+        raise ShapeError(restate("feature_alpha_dropout", f"input must be (N, C, ...), got {x.shape}", input=x))
+    return _saturated("feature_alpha_dropout", x, p, training, generator, _channels(x))
+
+
+def _saturated(call: str, x: Tensor, p: float, training: bool, generator: Any, shape: tuple[int, ...]) -> Tensor:
+    p, generator = _probability(call, x, p), checked_generator(call, generator)
+    if not training or p == 0:
+        return x
+    scale, shift = host_call(_scales, generator, shape, x.shape, x.dtype, p)
+    return apply(Dropout, x, as_tensor(scale)) + as_tensor(shift)
+
+
+def _scales(
+    generator: np.random.Generator, shape: tuple[int, ...], full: tuple[int, ...], dtype: np.dtype, p: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """What the elements are multiplied by, and what is added."""
+    a = 1 / math.sqrt((1 - p) * (1 + p * SATURATED**2)) if p < 1 else 0.0
+    kept = np.broadcast_to(generator.random(shape, dtype=np.float32) >= p, full)
+    shift = np.where(kept, -a * p * SATURATED, a * (1 - p) * SATURATED)
+    return np.asarray(kept * dtype.type(a)), shift.astype(dtype)
+
+
+def _dropped(call: str, x: Tensor, p: float, training: bool, generator: Any) -> Tensor:
+    """Dropout of whole channels of x `(N, C, ...)`."""
+    p, generator = _probability(call, x, p), checked_generator(call, generator)
+    if not training or p == 0:
+        return x
+    return apply(Dropout, x, as_tensor(host_call(_channel_mask, generator, _channels(x), x.dtype, p)))
+
+
+def _channel_mask(generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, p: float) -> np.ndarray:
+    kept = generator.random(shape, dtype=np.float32) >= p
+    return np.asarray(kept * dtype.type(1 / (1 - p) if p < 1 else 0.0))
+
+
+def _channels(x: Tensor) -> tuple[int, ...]:
+    return (*x.shape[:2], *[1] * (x.ndim - 2))
+
+
+def _probability(call: str, x: Tensor, p: float) -> float:
+    p = number(call, "p", p)
+    if not 0 <= p <= 1:
+        raise ArgumentError(restate(call, f"p must be in [0, 1], got {p}", input=x, p=p))
+    return p

@@ -1,0 +1,1 @@
+"""The layout of elements: views, repeats, joining, diagonals."""

@@ -1,0 +1,1 @@
+"""The ops of losses: entropies of classes, distances of numbers, alignments of sequences."""

@@ -1,0 +1,1 @@
+"""Reductions beyond sums: variances, and extremes with their positions."""

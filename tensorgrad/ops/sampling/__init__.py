@@ -1,0 +1,1 @@
+"""Tensors filled with one value or with random numbers."""

@@ -1,0 +1,1 @@
+"""Elements by position: selecting, masking, scattering."""

@@ -1,0 +1,213 @@
+"""What to use in place of names that PyTorch or NumPy has and tensorgrad hasn't."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tensorgrad.errors import UnknownNameError
+
+CPU = "tensorgrad runs on the CPU; leave it out"
+NO_COMPLEX = "tensorgrad has no complex numbers; compute the real and the imaginary part as two tensors"
+NO_SPARSE = "tensorgrad has no sparse tensors; use a dense one, or tg.gather and indexing"
+NO_QUANTIZED = "tensorgrad has no quantized tensors; t.half() stores numbers in half of the memory"
+NO_NAMES = "tensorgrad's axes have no names; pass their numbers"
+ONE_PROCESS = "tensorgrad runs in one process, with a thread per core; leave it out"
+COMPILE = "tensorgrad has no TorchScript: tg.compile(function) records what it runs"
+
+TENSORGRAD = {
+    # NumPy's names
+    "array": "tg.tensor(data)",
+    "asarray": "tg.as_tensor(data)",
+    "ascontiguousarray": "t.contiguous()",
+    "copy": "tg.clone(x)",
+    "expand_dims": "tg.unsqueeze(x, dim)",
+    "mod": "tg.remainder(x, y)",
+    "ndarray": "tg.Tensor",
+    "pad": "F.pad(x, (left, right, top, bottom)) of `import tensorgrad.nn.functional as F`, or np.pad(x, widths)",
+    "power": "tg.pow(x, y)",
+    "random": "tg.rand, tg.randn or tg.randint; tg.manual_seed(0) seeds them",
+    "invert": "tg.logical_not(x), or ~x",
+    # PyTorch's types of tensors
+    "FloatTensor": "tg.tensor(data, dtype=tg.float32), or tg.zeros(size)",
+    "DoubleTensor": "tg.tensor(data, dtype=tg.float64)",
+    "HalfTensor": "tg.tensor(data, dtype=tg.float16)",
+    "LongTensor": "tg.tensor(data, dtype=tg.int64)",
+    "IntTensor": "tg.tensor(data, dtype=tg.int32)",
+    "ByteTensor": "tg.tensor(data, dtype=tg.uint8)",
+    "BoolTensor": "tg.tensor(data, dtype=tg.bool)",
+    "Size": "a tuple: t.shape is one",
+    "finfo": "np.finfo(t.dtype): dtypes are NumPy's",
+    "iinfo": "np.iinfo(t.dtype): dtypes are NumPy's",
+    "dtype": "np.dtype: dtypes are NumPy's",
+    "bfloat16": "tg.float32: NumPy has no bfloat16",
+    "set_default_tensor_type": "dtype= where a tensor is made",
+    "set_default_device": CPU,
+    "get_default_device": 'tg.device("cpu")',
+    # PyTorch's functions with another spelling
+    "addbmm": "x + (a @ b).sum(0)",
+    "addcdiv": "x + value * a / b",
+    "addcmul": "x + value * a * b",
+    "addmm": "x + a @ b",
+    "addmv": "x + a @ v",
+    "addr": "x + a[:, None] * b",
+    "baddbmm": "x + a @ b",
+    "bmm": "a @ b",
+    "chain_matmul": "a @ b @ c",
+    "constant_pad_nd": "F.pad(x, pad, value=value)",
+    "det": "tg.linalg.det(a)",
+    "expit": "tg.sigmoid(x)",
+    "fix": "tg.trunc(x)",
+    "from_file": "tg.from_numpy(np.fromfile(path))",
+    "ger": "a[:, None] * b",
+    "inverse": "tg.linalg.inv(a)",
+    "mm": "a @ b",
+    "mv": "a @ v",
+    "range": "tg.arange(start, end + step, step)",
+    "symeig": "tg.linalg.eigh(a)",
+    "unsafe_split": "tg.split(x, size, dim)",
+    # Parts of PyTorch that tensorgrad leaves out
+    "accelerator": CPU,
+    "amp": CPU + ": x.float() and x.half() convert",
+    "autocast": CPU + ": x.float() and x.half() convert",
+    "backends": CPU,
+    "mps": CPU,
+    "xpu": CPU,
+    "use_deterministic_algorithms": "tg.manual_seed(seed): the same seed and number of threads give the same bits",
+    "set_num_threads": "the environment variable NUMBA_NUM_THREADS, before tensorgrad is imported",
+    "get_num_threads": "numba.get_num_threads()",
+    "distributed": ONE_PROCESS,
+    "multiprocessing": "DataLoader(num_workers=...), or Python's multiprocessing",
+    "jit": COMPILE,
+    "script": COMPILE,
+    "export": COMPILE,
+    "onnx": "tg.save(model.state_dict(), path), which writes safetensors",
+    "hub": "tg.load(path) and model.load_state_dict(...)",
+    "fx": "tg.viz.trace() records the graph",
+    "profiler": "tg.observe(observer), which hears of every op",
+    "anomaly_mode": "tg.viz.trace(), which finds where NaN begins",
+    "autograd_detect_anomaly": "tg.viz.trace(), which finds where NaN begins",
+    "distributions": "tg.randn, tg.rand, tg.bernoulli and tg.multinomial draw; write densities as formulas",
+    "fft": NO_COMPLEX,
+    "stft": NO_COMPLEX,
+    "istft": NO_COMPLEX,
+    "complex": NO_COMPLEX,
+    "complex64": NO_COMPLEX,
+    "complex128": NO_COMPLEX,
+    "cfloat": NO_COMPLEX,
+    "polar": NO_COMPLEX,
+    "view_as_complex": NO_COMPLEX,
+    "view_as_real": NO_COMPLEX,
+    "is_complex": NO_COMPLEX,
+    "imag": NO_COMPLEX,
+    "conj": NO_COMPLEX,
+    "angle": NO_COMPLEX,
+    "sparse": NO_SPARSE,
+    "sparse_coo_tensor": NO_SPARSE,
+    "sparse_csr_tensor": NO_SPARSE,
+    "quantization": NO_QUANTIZED,
+    "ao": NO_QUANTIZED,
+    "quantize_per_tensor": NO_QUANTIZED,
+    "qint8": NO_QUANTIZED,
+    "quint8": NO_QUANTIZED,
+}
+"""By name below `torch` or `numpy`: what to write here."""
+
+TENSOR = {
+    # NumPy's names
+    "copy": "x.clone()",
+    "data_ptr": "x.numpy().ctypes.data",
+    "flat": "x.flatten()",
+    "fill": "x[...] = value",
+    "itemsize": "x.element_size()",
+    "nbytes": "x.numel() * x.element_size()",
+    "ptp": "x.max() - x.min()",
+    "strides": "x.numpy().strides",
+    "stride": "x.numpy().strides, in bytes",
+    "tobytes": "x.numpy().tobytes()",
+    "values": "x.numpy()",
+    # PyTorch's names
+    "addmm": "x + a @ b",
+    "addmm_": "x += a @ b",
+    "apply_": "an expression of x, such as tg.where(x > 0, x, 0)",
+    "map_": "an expression of x and y",
+    "bmm": "x @ y",
+    "mm": "x @ y",
+    "mv": "x @ v",
+    "bfloat16": "x.float(): NumPy has no bfloat16",
+    "coalesce": NO_SPARSE,
+    "conj": NO_COMPLEX,
+    "imag": NO_COMPLEX,
+    "is_sparse": NO_SPARSE,
+    "to_dense": "x itself: tensors are dense",
+    "to_sparse": NO_SPARSE,
+    "names": NO_NAMES,
+    "align_to": NO_NAMES,
+    "refine_names": NO_NAMES,
+    "rename": "x.name = ..., which names the tensor in drawings",
+    "is_pinned": CPU,
+    "is_shared": ONE_PROCESS,
+    "pin_memory": CPU,
+    "share_memory_": ONE_PROCESS,
+    "storage": "x.numpy()",
+    "untyped_storage": "x.numpy()",
+    "ipu": CPU,
+    "mps": CPU,
+    "xpu": CPU,
+    "to_mkldnn": CPU,
+    "tensor_split": "x.split(sizes, dim), or np.array_split(x, parts, axis)",
+    "vdot": "(x * y).sum()",
+}
+"""By name below `torch.Tensor` or `numpy.ndarray`: what to write here, for a tensor x."""
+
+NN = {
+    "DataParallel": ONE_PROCESS,
+    "parallel": ONE_PROCESS,
+    "SyncBatchNorm": "nn.BatchNorm2d: " + ONE_PROCESS,
+    "quantized": NO_QUANTIZED,
+    "qat": NO_QUANTIZED,
+    "AdaptiveLogSoftmaxWithLoss": "nn.Linear and F.cross_entropy",
+    "Transformer": "nn.TransformerEncoder",
+    "CTCLoss": "F.cross_entropy for labels that are aligned",
+    "NLLLoss2d": "nn.NLLLoss, which takes images too",
+    "Container": "nn.Module",
+}
+"""By name below `torch.nn`: what to use here."""
+
+FUNCTIONAL = {
+    "relu_": "F.relu(x)",
+    "elu_": "F.elu(x)",
+    "leaky_relu_": "F.leaky_relu(x)",
+    "softmax2d": "F.softmax(x, dim=1)",
+    "log_sigmoid": "F.logsigmoid(x)",
+    "swish": "F.silu(x)",
+    "crossentropy": "F.cross_entropy(input, target)",
+    "nll_loss2d": "F.nll_loss(input, target), which takes images too",
+    "upsample": "F.interpolate(x, scale_factor=2)",
+    "has_torch_function": "isinstance(x, tg.Tensor)",
+}
+"""By name below `torch.nn.functional`: what to use here."""
+
+
+def unknown(where: str, name: str, advice: dict[str, str], known: Iterable[str]) -> UnknownNameError:
+    """The error for a name that isn't there, with what to use instead: advice, or a name that is spelled alike.
+
+    Args:
+        where: what lacks the name: "tensorgrad", "Tensor", "tensorgrad.nn".
+        name: the name.
+        advice: what to use, by name.
+        known: the names that are there.
+
+    >>> print(unknown("tensorgrad", "addmm", TENSORGRAD, []))
+    tensorgrad has no 'addmm'
+      fix: x + a @ b
+    >>> print(unknown("Tensor", "reshap", TENSOR, ["reshape", "relu"]))
+    Tensor has no 'reshap'
+      fix: did you mean 'reshape'?
+    """
+    return UnknownNameError(where, name, advice.get(name), known)
+
+
+def below(module: Any) -> Iterator[str]:
+    """The public names of a module or class; nothing is looked up before the first is wanted."""
+    yield from (name for name in dir(module) if not name.startswith("_"))

@@ -1,0 +1,145 @@
+"""Rows of tensorgrad/ops/elementwise/floating.py."""
+
+import numpy as np
+
+import tensorgrad as tg
+from cases.table import BINARY, UNARY, Row, bad, between_halves, extended, halves, nonzero, normal, sample
+
+TIES = np.array([-1.0, 0.0, 0.5, 2.0])
+WITH_NAN = np.array([1.0, np.nan, 2.0, np.nan])
+
+ROWS = [
+    Row(
+        "fmod",
+        tg.fmod,
+        lambda x, y: x - np.trunc(x / y) * y + 0 * x,
+        "fmod",
+        BINARY,
+        domains=(between_halves, halves),
+        integers="same",
+        special=False,
+        rules={"∂z/∂y = −trunc(x/y)": lambda x, y, z, p: -np.trunc(x / y)},
+        errors=[bad(lambda: tg.fmod(tg.tensor([1]), 0), tg.ArgumentError, "fmod", "divided by 0", "astype")],
+    ),
+    Row("frac", tg.frac, lambda x: np.fmod(x, 1.0), "frac", UNARY, domains=(between_halves,), special=False),
+    Row(
+        "copysign",
+        tg.copysign,
+        lambda x, y: np.where(np.signbit(y), -np.abs(x), np.abs(x)),
+        "copysign",
+        [*BINARY, sample(TIES, np.array([1.0, -1.0, -0.0, 0.0]), smooth=False)],
+        domains=(nonzero, nonzero),
+        integers="float",
+    ),
+    Row(
+        "fmax",
+        tg.fmax,
+        lambda x, y: np.where(np.isnan(y) | (x > y), x, y),
+        "fmax",
+        [*BINARY, sample(WITH_NAN, np.array([1.0, 3.0, np.nan, np.nan]), smooth=False)],
+        domains=(between_halves, halves),
+        rules={
+            "∂z/∂x = [x ≥ y]": lambda x, y, z, p: float(x >= y),
+            "∂z/∂y = [x < y]": lambda x, y, z, p: float(x < y),
+        },
+        integers="same",
+    ),
+    Row(
+        "fmin",
+        tg.fmin,
+        lambda x, y: np.where(np.isnan(y) | (x < y), x, y),
+        "fmin",
+        [*BINARY, sample(WITH_NAN, np.array([1.0, 3.0, np.nan, np.nan]), smooth=False)],
+        domains=(between_halves, halves),
+        rules={
+            "∂z/∂x = [x ≤ y]": lambda x, y, z, p: float(x <= y),
+            "∂z/∂y = [x > y]": lambda x, y, z, p: float(x > y),
+        },
+        integers="same",
+    ),
+    Row(
+        "heaviside",
+        tg.heaviside,
+        np.heaviside,
+        # PyTorch's result claims to have a gradient, which it then refuses to compute.
+        lambda torch, x, y: torch.heaviside(x, y).detach(),
+        [*BINARY, sample(TIES, np.array([5.0, 0.5, 5.0, 5.0]))],
+        domains=(nonzero, normal),
+        differentiable=False,
+        integers="same",
+    ),
+    Row(
+        "signbit",
+        tg.signbit,
+        lambda x: np.copysign(1.0, x) < 0,
+        "signbit",
+        [*UNARY, sample(np.array([-0.0, 0.0, -1.0]))],
+        result=np.bool_,
+        differentiable=False,
+    ),
+    Row("deg2rad", tg.deg2rad, lambda x: x * (np.pi / 180), "deg2rad", UNARY, integers="float"),
+    Row("rad2deg", tg.rad2deg, lambda x: x * (180 / np.pi), "rad2deg", UNARY, integers="float"),
+    Row(
+        "lerp",
+        tg.lerp,
+        extended(lambda x, y, w: (1 - w) * x + w * y),
+        "lerp",
+        [sample((), (), ()), sample((2, 3), (3,), ()), sample((2, 1), (3,), (2, 3)), sample((0,), (0,), ())],
+        special=False,
+        errors=[bad(lambda: tg.lerp(tg.tensor([1]), tg.tensor([2]), 0.5), tg.DTypeError, "lerp", "floats", "astype")],
+    ),
+    Row(
+        "lerp/number",
+        tg.lerp,
+        lambda x, y, weight: (1 - weight) * x + weight * y,
+        "lerp",
+        [sample((2, 3), (2, 3), weight=0.25), sample((3,), (2, 3), weight=1.0), sample((2,), (2,), weight=-2)],
+        special=False,
+    ),
+    Row(
+        "nan_to_num",
+        tg.nan_to_num,
+        lambda x, **values: np.where(np.isnan(x), values.get("nan", 0.0), np.clip(x, -1e308, 1e308)),
+        "nan_to_num",
+        [*UNARY, sample(WITH_NAN, smooth=False), sample(WITH_NAN, nan=2.5, smooth=False)],
+        special=False,
+        integers="same",
+    ),
+    Row(
+        "nan_to_num/infinities",
+        tg.nan_to_num,
+        lambda x, posinf, neginf: np.where(x == np.inf, posinf, np.where(x == -np.inf, neginf, x)),
+        "nan_to_num",
+        [sample(np.array([1.0, np.inf, -np.inf]), posinf=3.0, neginf=-4.0, smooth=False)],
+        special=False,
+    ),
+    Row(
+        "addcmul",
+        tg.addcmul,
+        lambda x, y, w, value=1: x + value * (y * w),
+        "addcmul",
+        [sample((), (), ()), sample((2, 3), (3,), (2, 1), value=0.5), sample((3,), (2, 3), ()), sample((0,), (), ())],
+        special=False,
+        integers="",
+    ),
+    Row(
+        "addcdiv",
+        tg.addcdiv,
+        lambda x, y, w, value=1: x + value * (y / w),
+        "addcdiv",
+        [sample((), (), ()), sample((2, 3), (3,), (2, 1), value=0.5), sample((3,), (2, 3), ()), sample((0,), (), ())],
+        domains=(normal, normal, nonzero),
+        special=False,
+        errors=[bad(lambda: tg.addcdiv(1.0, tg.tensor([1]), 2), tg.DTypeError, "addcdiv", "integers", "astype")],
+    ),
+    Row(
+        "float_power",
+        tg.float_power,
+        extended(np.power),
+        "float_power",
+        BINARY[1:],
+        domains=(lambda rng, shape: rng.uniform(0.3, 3.0, shape), normal),
+        result=np.float64,
+        special=False,
+    ),
+]
