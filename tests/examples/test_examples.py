@@ -171,3 +171,18 @@ def test_lesson5_digits_on_mnist(run, tmp_path):
     assert "784 → 16 → 16 → 10 has 13,002 weights and biases" in text
     assert "a vector of 13,002 numbers" in text
     assert pictures() == LESSON5
+
+
+def test_vae_digits(run):
+    assert "nats per digit" in run("vae_digits", "--epochs", "1")
+    assert pictures() == {"vae_map.png", "vae_backprop.svg"}
+
+
+def test_unet_fundus(run):
+    assert "Dice on 64 retinas" in run("unet_fundus", "--epochs", "1", "--images", "16", "--size", "32")
+    assert pictures() == {"unet_lesions.png"}
+
+
+def test_spatial_transformer(run):
+    assert "of the distorted test digits are read right" in run("spatial_transformer", "--epochs", "1")
+    assert pictures() == {"transformer.png"}
