@@ -112,11 +112,11 @@ def with_statistics(net, torch):
 @pytest.mark.parametrize("name", PAIRS)
 def test_weights_of_pytorch_load_by_name_and_outputs_agree(unset, name):
     torch = pytest.importorskip("torch")
-    import definitions
+    import pytorch_networks
 
     ours, theirs, shape = PAIRS[name]
     torch.manual_seed(0)
-    net, other = ours(), with_statistics(theirs(definitions), torch)
+    net, other = ours(), with_statistics(theirs(pytorch_networks), torch)
     state = {key: value.numpy() for key, value in other.state_dict().items()}
     assert repr(net.load_state_dict(state)) == "<All keys matched successfully>"
     assert list(net.state_dict()) == list(state)
@@ -128,12 +128,12 @@ def test_weights_of_pytorch_load_by_name_and_outputs_agree(unset, name):
 @pytest.mark.parametrize("name", LARGE)
 def test_large_networks_have_pytorchs_parameters(unset, name):
     torch = pytest.importorskip("torch")
-    import definitions
+    import pytorch_networks
 
     ours, theirs, shape = LARGE[name]
     net = ours()
     with torch.device("meta"):
-        other = theirs(definitions)
+        other = theirs(pytorch_networks)
     shapes = {key: tuple(value.shape) for key, value in other.state_dict().items()}
     found = {key: value.shape for key, value in net.state_dict().items()}
     assert found == shapes and list(found) == list(shapes)
@@ -158,10 +158,10 @@ def check_outputs(torch, net, other, shape, scale=1):
 @pytest.mark.oracle
 def test_gradients_of_a_residual_network_agree():
     torch = pytest.importorskip("torch")
-    import definitions
+    import pytorch_networks
 
     torch.manual_seed(0)
-    net, other = models.CifarResNet(1).to("float64"), definitions.CifarResNet(1).double()
+    net, other = models.CifarResNet(1).to("float64"), pytorch_networks.CifarResNet(1).double()
     net.load_state_dict({key: value.numpy() for key, value in other.state_dict().items()})
     rng = np.random.default_rng(0)
     x, upstream = rng.normal(size=(3, 3, 16, 16)), rng.normal(size=(3, 10))
