@@ -71,7 +71,7 @@ def weight_norm(module: M, name: str = "weight", dim: int | None = 0) -> M:
         dim: the axis along which each slice has a size of its own; None for one size.
 
     Raises:
-        ArgumentError: no such parameter.
+        ArgumentError: the module has no parameter of that name.
 
     >>> import tensorgrad as tg
     >>> layer = tg.nn.utils.weight_norm(tg.nn.Linear(3, 2))
@@ -147,7 +147,7 @@ def spectral_norm(
         dim: the axis of the outputs; by default 0, and 1 for transposed convolutions.
 
     Raises:
-        ArgumentError: no such parameter, or fewer than one step.
+        ArgumentError: the module has no parameter of that name, or n_power_iterations is below 1.
 
     >>> import numpy as np, tensorgrad as tg
     >>> layer = tg.nn.utils.spectral_norm(tg.nn.Linear(3, 2), n_power_iterations=50)
