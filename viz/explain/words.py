@@ -9,18 +9,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from tensorgrad.autograd.engine import Variable
-from tensorgrad.formulas.expression import (
-    CHOICE,
-    PRODUCT,
-    Big,
-    Equation,
-    Expression,
-    Indexed,
-    Partial,
-    Written,
-    expression,
-)
-from tensorgrad.formulas.symbolic import LOSS
+from tensorgrad.formulas.expression import PRODUCT, Equation
 from tensorgrad.viz.explain.computation import Computation, Link
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.notation import (
@@ -35,7 +24,9 @@ from tensorgrad.viz.format.notation import (
     readings,
     written,
 )
+from tensorgrad.viz.format.rules import backward_rule
 from tensorgrad.viz.record.steps import Key, Known, Step
+from tensorgrad.viz.record.symbols import numbers_of
 
 FEW = 8
 """Vectors of so many elements are written out."""
@@ -117,49 +108,7 @@ class Words:
         for position, (key, shape) in enumerate(zip(step.inputs, step.input_shapes, strict=True)):
             own = None if at is None else broadcast_index(shape, step.shape, at)
             letters[step.op.input_name(position)] = element(self[key], own)
-        for key, value in step.op.params.items():
-            if isinstance(value, (int, float)) and not isinstance(value, bool):
-                letters[key] = factor(value)
-        if step.op.name in ("mean", "var", "std"):
-            letters["n"] = str(math.prod(step.input_shapes[0]) // max(math.prod(step.shape), 1))
-        return letters
-
-
-def backward_rule(derivative: Expression, letters: Mapping[str, str], scalar: bool) -> str:
-    """The rule by which the gradient for z becomes that for x, of what an op states as its derivative.
-
-    >>> from tensorgrad.formulas.symbolic import derivative_of
-    >>> derivative = derivative_of(lambda z: z * (1 - z), ("x",), 0)
-    >>> plain(backward_rule(derivative, {"x": name("u"), "z": name("h")}, scalar=False))
-    '∂L/∂u = ∂L/∂h ⊙ h ⊙ (1 − h)'
-    """
-    if not isinstance(derivative, Equation) or not isinstance(derivative.left, Partial):
-        return put_in(derivative, letters)
-    of, by, local = derivative.left.of, derivative.left.by, derivative.right
-    if "z" not in of.symbols:
-        return put_in(derivative, letters)
-    if isinstance(by, Indexed) and by.index.symbols[0] not in local.symbols:
-        by = by.x
-    upstream = Partial(LOSS, of)
-    if local == expression(1):
-        return put_in(Equation(Partial(LOSS, by), upstream), letters)
-    names = readings(letters)
-    found, factor = upstream.write(names), local.write(names).within(PRODUCT)
-    if isinstance(of, Indexed):
-        return put_in(Equation(Partial(LOSS, by), Big("Σ", upstream * local, of.index)), letters)
-    if not (isinstance(by, Indexed) or scalar or _is_number(factor.text)):
-        factor = Written(factor.text.replace(" · ", " ⊙ "), factor.latex.replace(r"\cdot ", r"\odot "))
-        both = found.joined(" ⊙ ", factor, PRODUCT)
-    else:
-        both = found.joined(" · ", factor, PRODUCT)
-    rule = Partial(LOSS, by).write(names).joined(" = ", both, CHOICE)
-    return written(rule.text, rule.latex)
-
-
-def _is_number(text: str) -> bool:
-    """Whether a factor is a number as `factor` writes it: `2`, `(−0.5)`, `1e−07`."""
-    digits = text.strip("(−)").replace(".", "", 1).replace("e−", "").replace("e+", "")
-    return digits.isdecimal()
+        return letters | numbers_of(step.op, step.input_shapes, step.shape)
 
 
 def broadcast_index(shape: tuple[int, ...], larger: tuple[int, ...], index: tuple[int, ...]) -> tuple[int, ...] | None:

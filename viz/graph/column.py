@@ -94,8 +94,8 @@ def _place(graph: GraphRecord) -> dict[str, Box]:
 
 def _draw_tensor(canvas: ElementTree.Element, tensor: TensorRecord, box: Box) -> None:
     value = "" if tensor.value is None else theme.number(tensor.value)
-    title = " = ".join(part for part in (theme.shorten(tensor.name, 24), value) if part) or theme.sizes(tensor.shape)
-    shape = theme.sizes(tensor.shape) if tensor.shape and tensor.name else ""
+    title = " = ".join(part for part in (theme.shorten(tensor.name or tensor.symbol, 24), value) if part)
+    shape = theme.sizes(tensor.shape) if tensor.shape else ""
     style = theme.TENSORS[tensor.kind]
     gradient, color = _gradient(tensor), theme.VERMILION if tensor.gradient else style.small
     lines = [(title, style.ink, 12), (" ".join(part for part in (shape, gradient) if part), color, 10)]
@@ -113,7 +113,10 @@ def _gradient(tensor: TensorRecord) -> str:
 
 def _draw_op(canvas: ElementTree.Element, op: OpRecord, box: Box) -> None:
     style = theme.OP._replace(outline=theme.VERMILION) if op.error else theme.OP
-    lines = [(theme.shorten(op.symbol, 24), style.ink, 13), (theme.shorten(op.formula, 36), style.small, 10)]
+    lines = [
+        (theme.shorten(op.symbol, 24), style.ink, 13),
+        (theme.shorten(op.applied or op.formula, 36), style.small, 10),
+    ]
     _draw_node(canvas, op.id, "op", style, HEIGHT / 2, box, lines)
 
 
@@ -139,7 +142,7 @@ def _draw_edge(
     path, place = _course(start, end, repeated)
     group = _draw_lanes(canvas, f"edge-{edge.op}-{position}", (edge.tensor, edge.op), path, edge.carries_gradient)
     color = theme.VERMILION if edge.derivative else theme.GREY
-    _text(group, theme.shorten(edge.derivative or edge.operand), *place, color, 10)
+    _text(group, theme.shorten(edge.applied), *place, color, 10)
 
 
 def _course(start: Box, end: Box, repeated: int) -> tuple[str, Place]:

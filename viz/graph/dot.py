@@ -174,7 +174,7 @@ class _Drawing:
     def _write_edge(self, canvas: Digraph, edge: EdgeRecord, position: int) -> None:
         tensor = self.index.tensors[edge.tensor]
         arrived = self.upstream.get(edge.op)
-        text = labels.edge_label(edge, tensor, arrived, alone=len(self.index.edges[edge.op]) == 1)
+        text = labels.edge_label(edge, tensor, arrived)
         attributes = _names(f"edge-{edge.op}-{position}", "gradient" if edge.carries_gradient else "data")
         attributes["weight"] = "8" if tensor.kind == "interior" else "1"
         # Of a tensor with several users, the contribution of a box isn't known.

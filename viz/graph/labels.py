@@ -24,6 +24,9 @@ from tensorgrad.viz.record.records import (
 MANY_ZEROS = 0.1
 """The fraction of zeros from which on a label mentions them."""
 
+LONGEST_FORMULA = 56
+"""A formula that is longer with the names of its operands is written for any operands."""
+
 FEW_PATHS = 3
 """At most this many gradients are written as a sum where they meet; more are counted."""
 
@@ -42,7 +45,7 @@ def tensor_label(tensor: TensorRecord, index: GraphIndex, cells: Sequence[str] =
     """
     style = theme.TENSORS[tensor.kind]
     value = "" if tensor.value is None else theme.number(tensor.value)
-    title = " = ".join(part for part in (theme.shorten(tensor.name), value) if part)
+    title = " = ".join(part for part in (theme.shorten(tensor.name) or tensor.symbol, value) if part)
     shape = "" if value else theme.sizes(tensor.shape)
     wrong = not_finite(tensor)
     return markup.label(
@@ -121,10 +124,11 @@ def op_label(op: OpRecord, index: GraphIndex, findings: Sequence[Finding] = ()) 
     """Symbol and formula; of an op that failed, its error and its inputs."""
     if op.error:
         return _failure(op, index)
+    formula = op.applied if len(op.applied) <= LONGEST_FORMULA else op.formula
     return markup.label(
         markup.run(op.symbol, theme.OP.ink, 14, bold=True),
-        op.formula and markup.GAP,
-        op.formula and markup.run(op.formula, theme.OP.small, 10),
+        formula and markup.GAP,
+        formula and markup.run(formula, theme.OP.small, 10),
         cells=[markup.badge(finding.text, finding.cause) for finding in findings],
     )
 
@@ -169,20 +173,19 @@ def cluster_label(path: str, kind: str, findings: Sequence[Finding] = ()) -> str
 # ---------------------------------------------------------------------------------------------------------------- edges
 
 
-def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord | None, alone: bool) -> str:
-    """The rule for the gradient, the axes it is summed over, and the contribution; without a rule, the operand.
+def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord | None) -> str:
+    """The rule for the gradient, the axes it is summed over, and the contribution.
 
     Args:
         edge: from a tensor into an op.
         tensor: that tensor.
         upstream: the gradient that arrived at the op's output.
-        alone: whether the op has only this input.
     """
     stands_for = ""
     if edge.through:
-        name = tensor.name.rpartition(".")[2] or "parameter"
-        stands_for = f"{edge.operand} = {name}{''.join(VIEW_OPS[op] for op in edge.through)}"
-    rule = _rule(edge) or ("" if alone else edge.operand)
+        name = tensor.name.rpartition(".")[2] or tensor.symbol
+        stands_for = f"{edge.symbol} = {name}{''.join(VIEW_OPS[op] for op in edge.through)}"
+    rule = _rule(edge)
     # The pad keeps the text away from the lanes.
     return markup.label(
         markup.run(rule, theme.VERMILION if edge.derivative else theme.GREY, 10, pad=_PAD),
@@ -192,11 +195,12 @@ def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord 
 
 
 def _rule(edge: EdgeRecord) -> str:
-    """`∂z/∂y = x`; between scalars with its number, `∂z/∂y = x = 2`. `∂L/∂x = …` is a gradient already."""
+    """`∂u/∂w = x`; between scalars with its number, `∂u/∂w = x = 2`. `∂L/∂x = …` is a gradient already."""
+    rule = edge.applied if len(edge.applied) <= LONGEST_FORMULA else edge.derivative
     if edge.local is None or not edge.derivative.startswith("∂z"):
-        return edge.derivative
+        return rule
     number = theme.number(edge.local)
-    return edge.derivative if edge.derivative.endswith(f"= {number}") else f"{edge.derivative} = {number}"
+    return rule if rule.endswith(f"= {number}") else f"{rule} = {number}"
 
 
 def _flow(edge: EdgeRecord, upstream: GradientRecord | None) -> str:

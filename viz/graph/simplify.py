@@ -35,7 +35,7 @@ def fold_view_ops(graph: GraphRecord) -> GraphRecord:
     for edge in graph.edges:
         if edge.op not in folded:
             source, through = behind.get(edge.tensor, (edge.tensor, ()))
-            edges.append(replace(edge, tensor=source, through=through))
+            edges.append(replace(edge, tensor=source, through=through, symbol=tensors[edge.tensor].symbol))
     return replace(
         graph,
         ops=tuple(op for op in graph.ops if op.id not in folded),

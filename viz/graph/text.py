@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import sys
 from collections import Counter
 from collections.abc import Mapping
@@ -11,13 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.autograd.engine import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, restate
-from tensorgrad.formulas.expression import expression
 from tensorgrad.system.console import printable
 from tensorgrad.viz.explain.replay import Replay
-from tensorgrad.viz.explain.words import backward_rule
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import plain
-from tensorgrad.viz.format.notation import factor, name, numbered, partial, plain as unmarked, put_in
+from tensorgrad.viz.format.notation import factor, name
 from tensorgrad.viz.format.terminal import terminal_width
 from tensorgrad.viz.graph.edge_tracks import Track
 from tensorgrad.viz.graph.text_layout import Row, write_lines
@@ -107,7 +104,6 @@ class _Column:
             self._edges[edge.op].append(edge)
         self._parts = Counter(edge.tensor for edge in record.edges if edge.carries_gradient)
         self._ends = [self._tensors[id] for id in record.outputs]
-        self._names: dict[str, str] = {}
         self._rows: list[Row] = []
         self._tracks: dict[str, Track] = {}
         self._shown: set[str] = set()
@@ -179,43 +175,22 @@ class _Column:
             return
         z = self._tensors[op.output]
         result = f" = {theme.number(z.value)}" if z.value is not None else f"  {theme.sizes(z.shape)}"
-        formula = put_in(expression(op.formula or f"z = {op.name}"), self._letters(op))
+        formula = op.applied or f"{self[op.output]} = {op.name}"
         # A gradient that comes from one op alone stands beside that op's rule.
         self._rows.append(Row(symbol, formula + result, "" if self._parts[z.id] == 1 else self._gradient(z)))
 
     # ------------------------------------------------------------------------------------------------------------ names
 
     def __getitem__(self, id: str) -> str:
-        """The name of a tensor."""
-        if id not in self._names:
-            self._names[id] = self._fresh(self._tensors[id])
-        return self._names[id]
-
-    def _fresh(self, tensor: TensorRecord) -> str:
-        if not tensor.shape and self._ends == [tensor] and (tensor.gradient is None or tensor.gradient.value == 1):
-            return "L"  # what backward() started from, and with 1
-        if tensor.name:
-            return name(tensor.name)
-        if tensor.kind == "constant" and tensor.value is not None:
-            return factor(tensor.value)
-        letter = {"parameter": "p", "constant": "c"}.get(tensor.kind, "u")
-        number = 1
-        while numbered(letter, number) in self._names.values():
-            number += 1
-        return numbered(letter, number)
-
-    def _letters(self, op: OpRecord) -> dict[str, str]:
-        letters = {edge.operand: self[edge.tensor] for edge in self._edges[op.id]} | {"z": self[op.output]}
-        if op.name in ("mean", "var", "std"):
-            reduced = self._tensors[self._edges[op.id][0].tensor].shape
-            letters["n"] = str(math.prod(reduced) // max(math.prod(self._tensors[op.output].shape), 1))
-        return letters
+        """What a tensor is called: by its symbol, or its value."""
+        tensor = self._tensors[id]
+        return tensor.symbol if tensor.symbol or tensor.value is None else factor(float(tensor.value))
 
     def _gradient(self, tensor: TensorRecord) -> str:
         """`∂L/∂u = 0.5`"""
         if tensor.gradient is None or not self._record.output:
             return ""
-        return f"{partial('L', self[tensor.id])}{_measure(tensor.gradient)}"
+        return f"∂{self._record.loss}/∂{self[tensor.id]}{_measure(tensor.gradient)}"
 
     def _backward(self, op: OpRecord, edge: EdgeRecord) -> str:
         """The rule that gives an operand its gradient, or a part of it, and the number."""
@@ -224,10 +199,9 @@ class _Column:
         several, found = self._parts[edge.tensor] > 1, edge.contribution
         if found is None and not several:
             found = self._tensors[edge.tensor].gradient
-        letters = self._letters(op) | ({"xᵢ": self[edge.tensor]} if "[" in edge.operand else {})
-        rule = backward_rule(expression(edge.derivative), letters, scalar=not self._tensors[op.output].shape)
+        rule = edge.rule
         if several:
-            rule = unmarked(rule).replace(" = ", " += ", 1)
+            rule = rule.replace(" = ", " += ", 1)
         if edge.summed:
             rule += f", summed over {'axis' if len(edge.summed) == 1 else 'axes'} {', '.join(map(str, edge.summed))}"
         return rule + ("" if found is None else _measure(found))

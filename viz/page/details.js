@@ -28,7 +28,7 @@ const KINDS = {
   parameter: "parameter: it learns from its gradient",
   constant: "constant: no gradient flows to it",
   interior: "the result of an op",
-  output: outputs.length > 1 ? "an output: L is the sum of what comes from each" : "the output: L in the formulas",
+  output: outputs.length > 1 ? "an output: L is the sum of what comes from each" : "the output, which is differentiated",
 };
 
 function tensorDetails(tensor) {
@@ -57,13 +57,14 @@ function heldDetails(held) {
 }
 
 function opDetails(op) {
-  const operand = (edge) => `${edge.operand} = ${title(tensors.get(edge.tensor))}`;
+  const operand = ({ tensor }) => (tensors.get(tensor).symbol ? title(tensors.get(tensor)) : valueOrShape(tensors.get(tensor)));
   return [
     element("h2", {}, `${op.symbol} `, element("small", {}, op.name)),
-    op.formula && equation(op.formula),
+    op.applied && equation(op.applied),
     op.error && element("p", { class: "error" }, op.error),
     facts([
       ["inputs", jumps(inputs.get(op.id).map((edge) => [edge.tensor, operand(edge)]))],
+      ["in general", op.formula],
       ["output", op.output && jump(op.output, sizes(tensors.get(op.output).shape))],
       ...(op.params ?? []).map(([name, value]) => [name, value]),
       ["module", op.scopes?.map(([path, kind]) => `${path || "model"} (${kind})`).join(" › ")],
@@ -72,7 +73,7 @@ function opDetails(op) {
     ]),
     op.source?.text && element("pre", {}, op.source.text),
     element("h3", {}, "Local derivatives"),
-    ...inputs.get(op.id).map((edge) => line(jump(edge.id, edge.derivative || `${edge.operand}: no gradient`))),
+    ...inputs.get(op.id).map((edge) => line(jump(edge.id, edge.applied || `${operand(edge)}: no gradient`))),
   ];
 }
 
@@ -83,12 +84,12 @@ function edgeDetails(id) {
   const [tensor, op] = [tensors.get(edge.tensor), ops.get(edge.op)];
   return [
     element("h2", {}, element("bdi", {}, title(tensor)), ` → ${op.symbol}`),
-    line(formula(op.formula || op.symbol), ", here ", formula(edge.operand), " is ", jump(tensor.id, title(tensor))),
+    line(formula(op.applied || op.symbol)),
     element("h3", {}, "Local rule"),
-    edge.derivative ? equation(edge.derivative) : line("No gradient flows back along this edge."),
+    edge.derivative ? equation(edge.applied) : line("No gradient flows back along this edge."),
     facts([
       ["its number", edge.local === undefined ? null : number(edge.local)],
-      ["summed over", edge.summed && `axis ${edge.summed.join(", ")}, along which ${edge.operand} was broadcast`],
+      ["summed over", edge.summed && `axis ${edge.summed.join(", ")}, along which ${title(tensor)} was broadcast`],
       ["checked", checked(edge.checked)],
     ]),
     ...gradientDetails("What flows back along it", edge.contribution && { ...tensor.gradient, ...edge.contribution }),

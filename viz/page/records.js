@@ -35,12 +35,17 @@ for (const edge of graph.edges) {
 }
 const edges = new Map(graph.edges.map((edge) => [edge.id, edge]));
 
-/** The title of a tensor: its name, or where it comes from. */
+/** The title of a tensor: its name, else what formulas call it. */
 function title(tensor) {
-  if (tensor.name) return tensor.name;
-  if (tensor.kind === "output") return outputs.length > 1 ? `output ${outputs.indexOf(tensor.id) + 1}` : "output";
+  return tensor.name || tensor.symbol || tensor.kind;
+}
+
+/** Where a tensor comes from: `conv1 → relu`, the innermost module and the op; nothing for one that no op made. */
+function origin(tensor) {
   const maker = makers.get(tensor.id);
-  return maker ? `result of ${maker.symbol}` : tensor.kind;
+  if (!maker) return "";
+  const path = maker.scopes?.at(-1)[0];
+  return path ? `${path} → ${maker.symbol}` : maker.symbol;
 }
 
 /** Its value where it is one number, else its shape. */

@@ -9,7 +9,7 @@ function describe(step, arrived) {
 function thumbnail({ op, edge }) {
   const details = edge ? edge.contribution?.details : tensors.get(op?.output)?.details;
   if (!details?.picture) return [];
-  const caption = element("figcaption", {}, edge ? `∂L/∂${edge.operand}` : "z");
+  const caption = element("figcaption", {}, edge ? leftOf(edge.rule) : title(tensors.get(op.output)));
   return [element("figure", { class: "thumbnail" }, picture(details.picture, edge !== undefined), caption)];
 }
 
@@ -45,9 +45,10 @@ const AHEAD = [
 function beginning() {
   const starts = outputs.map((id) => [tensors.get(id), seed(tensors.get(id))]);
   const isLoss = starts.length === 1 && starts[0][1].value === 1;
-  if (isLoss) return [headline("Backward begins", "at the loss, which we call L"), equation("∂L/∂L = 1")];
+  const ofItself = equation(`∂${graph.loss}/∂${graph.loss} = 1`);
+  if (isLoss) return [headline("Backward begins", "at what is differentiated, the loss"), ofItself];
   const aside = starts.length > 1 ? `at ${starts.length} tensors: L is the sum of what comes from each` : "";
-  const lines = starts.map(([tensor, sum]) => line("∂L/∂", nameTag(title(tensor), 28), " = ", sizesAndMean(tensor.shape, sum)));
+  const lines = starts.map(([tensor, sum]) => line(`∂${graph.loss}/∂`, nameTag(title(tensor), 28), " = ", sizesAndMean(tensor.shape, sum)));
   return [headline("Backward begins", aside), ...lines];
 }
 
@@ -80,22 +81,28 @@ function modulePath(op) {
   return shorten(`in ${path || "the model"} (${kind})`);
 }
 
-/** `z = x · y with x = a = 2, y = b = −3 gives −6`. */
+/** `u₁ = a · b with a = 2, b = −3 gives −6`. */
 function appliedLine(op) {
   const output = tensors.get(op.output);
   const made = element("b", {}, valueOrShape(output));
-  return [formula(op.formula || op.symbol), " with ", ...operands(op), " gives ", made, spread(output.statistics)];
+  return [...appliedTo(op), " gives ", made, spread(output.statistics)];
 }
 
 function spread(statistics) {
   return statistics ? `, mean ${number(statistics.mean, 3)} ± ${number(statistics.std, 3)}` : "";
 }
 
+/** `u₁ = a · b with a = 2, b = −3`. */
+function appliedTo(op) {
+  const given = operands(op);
+  return [formula(op.applied || op.symbol), ...(given.length ? [" with ", ...given] : [])];
+}
+
+/** The operands that have a name, with their values or shapes; each once. */
 function operands(op) {
-  return inputs.get(op.id).flatMap((edge, k) => {
-    const tensor = tensors.get(edge.tensor);
-    return [k ? ", " : "", formula(edge.operand), " = ", nameTag(title(tensor), 32), valueOrSizes(tensor)];
-  });
+  const ids = new Set(inputs.get(op.id).map((edge) => edge.tensor));
+  const named = [...ids].map((id) => tensors.get(id)).filter((tensor) => tensor.symbol);
+  return named.flatMap((tensor, k) => [k ? ", " : "", nameTag(title(tensor), 32), valueOrSizes(tensor)]);
 }
 
 function valueOrSizes(tensor) {
@@ -105,10 +112,10 @@ function valueOrSizes(tensor) {
 
 function describeBackward(edge, arrived) {
   const op = ops.get(edge.op);
-  const x = edge.operand;
+  const x = title(tensors.get(edge.tensor));
   return [
     headline(`Backward through ${op.symbol} to `, "", nameTag(title(tensors.get(edge.tensor)))),
-    line(formula(op.formula || op.symbol), " with ", ...operands(op)),
+    line(...appliedTo(op)),
     equation(edge.contribution ? product(edge, arrived) : rule(edge)),
     edge.summed ? line(`${x} was broadcast: summed over axis ${edge.summed.join(", ")}.`) : "",
     meeting(edge, arrived),
@@ -116,7 +123,7 @@ function describeBackward(edge, arrived) {
   ];
 }
 
-/** The chain rule with its numbers: `∂L/∂x = ∂L/∂z · ∂z/∂x = 2 × −3 = −6`; of arrays the rule, and the mean. */
+/** The chain rule with its numbers: `∂L/∂a = ∂L/∂u · ∂u/∂a = 2 × −3 = −6`; of arrays the rule, and the mean. */
 function product(edge, arrived) {
   const output = tensors.get(ops.get(edge.op).output);
   const upstream = arrived.get(output.id);
@@ -125,23 +132,30 @@ function product(edge, arrived) {
     const [from, to] = [sizesAndMean(output.shape, upstream), sizesAndMean(size, { value, meanAbs })];
     return element("span", {}, rule(edge), element("br"), from, " → ", to);
   }
-  const local = edge.local === undefined ? `∂z/∂${edge.operand}` : number(edge.local);
+  const local = edge.local === undefined ? leftOf(edge.applied) : number(edge.local);
   const numbers = [gradient(upstream.value), ` × ${local} = `, gradient(value)];
   return element("span", {}, `${chain(edge)} = `, ...numbers, aside(edge));
 }
 
-function chain({ operand }) {
-  return `∂L/∂${operand} = ∂L/∂z · ∂z/∂${operand}`;
+/** `∂L/∂a = ∂L/∂u · ∂u/∂a`. */
+function chain({ applied, rule: whole }) {
+  const [result] = leftOf(applied).slice(1).split("/∂");
+  return `${leftOf(whole)} = ∂${graph.loss}/∂${result} · ${leftOf(applied)}`;
 }
 
 /** Some ops state the whole rule, most the local derivative. */
 function rule(edge) {
-  const derivative = edge.derivative ?? "";
-  return derivative.startsWith("∂L") ? derivative : element("span", {}, chain(edge), aside(edge));
+  if (!edge.derivative) return "";
+  return edge.derivative.startsWith("∂L") ? edge.rule : element("span", {}, chain(edge), aside(edge));
 }
 
-function aside({ derivative }) {
-  return derivative ? element("small", {}, `  where ${derivative}`) : "";
+function aside({ applied }) {
+  return element("small", {}, `  where ${applied}`);
+}
+
+/** The left side of an equation. */
+function leftOf(equation) {
+  return equation.split(" = ", 1)[0];
 }
 
 function sizesAndMean(size, { value, meanAbs } = {}) {

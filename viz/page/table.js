@@ -6,7 +6,7 @@ function gradientTable(arrived, current) {
   const ids = [...expected.keys()];
   const isParameter = (id) => tensors.get(id).kind === "parameter";
   const rows = [...ids.filter(isParameter), ...ids.filter((id) => !isParameter(id))];
-  const columns = ["tensor", "paths", "∂L/∂·"].map((text) => element("th", { scope: "col" }, text));
+  const columns = ["tensor", "paths", `∂${graph.loss}/∂·`].map((text) => element("th", { scope: "col" }, text));
   const body = rows.map((id) => gradientRow(tensors.get(id), arrived.get(id), id === current));
   const heading = element("h2", {}, "Gradients so far ", element("small", {}, "mean |·| of arrays"));
   return [heading, element("table", {}, element("thead", {}, element("tr", {}, columns)), element("tbody", {}, body))];
@@ -26,7 +26,8 @@ function gradientRow(tensor, arrived, isCurrent) {
     "data-values": arrived?.values?.length <= FEW ? JSON.stringify(arrived.values) : undefined,
   };
   const jump = element("button", { class: "link", "data-show": tensor.id }, nameTag(title(tensor), 28));
-  const cells = [jump, `${parts}/${all}${complete ? " ✓" : ""}`, arrivedText(arrived)];
+  const place = element("small", {}, tensor.name ? "" : ` ${origin(tensor)}`);
+  const cells = [element("span", {}, jump, place), `${parts}/${all}${complete ? " ✓" : ""}`, arrivedText(arrived)];
   return element("tr", attributes, ...cells.map((cell) => element("td", {}, cell)));
 }
 

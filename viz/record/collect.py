@@ -76,8 +76,8 @@ def live_steps(
 
 
 def variables_of(frame: FrameType) -> dict[str, Any]:
-    """The variables of a caller; those that begin with an underscore are a notebook's own."""
-    return {name: value for name, value in frame.f_locals.items() if not name.startswith("_")}
+    """The variables of a caller, without those of tools: a notebook's begin with an underscore, pytest's with an @."""
+    return {name: value for name, value in frame.f_locals.items() if name.isidentifier() and name[0] != "_"}
 
 
 def live_step(node: Node) -> Step:

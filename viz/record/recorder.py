@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import linecache
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from tensorgrad.autograd.engine import Variable
 from tensorgrad.autograd.observer import Scope
-from tensorgrad.autograd.op import Op
 from tensorgrad.errors import describe
 from tensorgrad.formulas.expression import Stated
+from tensorgrad.formulas.symbolic import LOSS
+from tensorgrad.viz.format.notation import factor, name, plain, put_in
+from tensorgrad.viz.format.rules import backward_rule
 from tensorgrad.viz.record import statistics
 from tensorgrad.viz.record.arrivals import Arrival, arrivals, same
 from tensorgrad.viz.record.check import relative_error
@@ -22,10 +25,12 @@ from tensorgrad.viz.record.records import (
     Held,
     Kind,
     OpRecord,
+    Scalar,
     SourceLine,
     TensorRecord,
 )
 from tensorgrad.viz.record.steps import Computed, Flow, Key, Known, Step, flows_of
+from tensorgrad.viz.record.symbols import Symbols, assigned_by, in_formula, numbers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,48 +61,81 @@ class Recorder:
         self._tensors: dict[Key, TensorRecord] = {}
         self._outputs, self._made = set(computed.outputs), {step.output for step in computed.steps}
         self._calls: dict[int, int] = {}
+        self._symbols, self._losses = Symbols(), _losses(computed, self._arrived)
 
     def record(self) -> GraphRecord:
         """The records of the steps, in the order they ran."""
+        steps = self._computed.steps
+        assigned = _assigned(steps)
+        for number, step in enumerate(steps):
+            for key, shape in zip(step.inputs, step.input_shapes, strict=True):
+                self._tensor(key, shape)
+            if step.output is not None:
+                self._tensor(step.output, step.shape, assigned[number])
         ops, edges = [], []
-        for number, step in enumerate(self._computed.steps):
-            id = f"op{number}"
-            for position, key in enumerate(step.inputs):
-                edges.append(self._edge(step, position, id, self._tensor(key, step.input_shapes[position])))
-            output = "" if step.output is None else self._tensor(step.output, step.shape)
-            ops.append(self._op(step, id, output))
+        for number, step in enumerate(steps):
+            id, letters = f"op{number}", self._letters(step)
+            edges += [self._edge(step, position, id, letters) for position in range(len(step.inputs))]
+            ops.append(self._op(step, id, letters))
         outputs = [self._tensors[key].id for key in self._computed.outputs]
-        return GraphRecord(tuple(ops), tuple(self._tensors.values()), tuple(edges), outputs[-1] if outputs else "")
+        end, loss = outputs[-1] if outputs else "", next((self._tensors[key].symbol for key in self._losses), LOSS.name)
+        return GraphRecord(tuple(ops), tuple(self._tensors.values()), tuple(edges), end, loss=loss)
 
-    def _op(self, step: Step, name: str, output: str) -> OpRecord:
+    def _letters(self, step: Step) -> dict[str, str]:
+        """What the symbols of an op's formulas stand for: operands, result, loss, and parameters that are numbers."""
+        keys = step.inputs if step.output is None else (*step.inputs, step.output)
+        tensors = [self._tensors[key] for key in keys]
+        names = dict(zip(keys, in_formula([tensor.symbol for tensor in tensors]), strict=True))
+        said = [_written(names[key], tensor.value) for key, tensor in zip(keys, tensors, strict=True)]
+        letters = {step.op.input_name(position): said[position] for position in range(len(step.inputs))}
+        if step.output is not None:
+            letters["z"] = said[-1]
+        for key in self._losses:
+            letters["L"] = name(self._tensors[key].symbol)
+        return letters | numbers_of(step.op, step.input_shapes, step.shape)
+
+    def _op(self, step: Step, name: str, letters: Mapping[str, str]) -> OpRecord:
         op, array = step.op, self._array(step.output)
+        statement = op.statement()
         return OpRecord(
             id=name,
             name=op.name,
             symbol=op.symbol or op.name,
-            formula=Stated(op.statement()),
+            formula=Stated(statement),
             params=tuple((key, describe(value)) for key, value in op.params.items()),
-            output=output,
+            output="" if step.output is None else self._tensors[step.output].id,
             scopes=tuple(Scope(self._computed.paths.get(id(at.owner), at.path), at.kind) for at in step.scopes),
             source=None if step.source is None else _source_line(*step.source),
             error=step.error,
             idle=statistics.idle(op.name, array) if self._depth.numbers and array is not None else None,
             calls=tuple(self._calls.setdefault(number, len(self._calls)) for number in step.calls),
+            applied="" if step.output is None else plain(put_in(statement, letters)),
         )
 
-    def _edge(self, step: Step, position: int, id: str, tensor: str) -> EdgeRecord:
-        op, carries = step.op, step.carries(position)
-        record = EdgeRecord(tensor, id, op.input_name(position), _derivative(op, position) if carries else "", carries)
+    def _edge(self, step: Step, position: int, id: str, letters: Mapping[str, str]) -> EdgeRecord:
+        op, key, carries = step.op, step.inputs[position], step.carries(position)
+        derivative = op.derivative_for(position) if carries else None
+        record = EdgeRecord(
+            self._tensors[key].id,
+            id,
+            op.input_name(position),
+            "" if derivative is None else Stated(derivative),
+            carries,
+        )
+        if derivative is not None:
+            if op.variadic and position >= len(op.inputs) - 1:
+                letters = {**letters, "xᵢ": letters[record.operand]}
+            applied, rule = put_in(derivative, letters), backward_rule(derivative, letters, scalar=not step.shape)
+            record = replace(record, applied=plain(applied), rule=plain(rule))
         flow = self._flows.get((step.node, position)) if step.node is not None and carries else None
         if flow is None:
             return record
         shape = step.input_shapes[position]
-        most = statistics.MANY if isinstance(step.inputs[position], Variable) else statistics.FEW
-        contribution = statistics.gradient(flow.contribution, True, most if self._depth.details else 0)
-        return EdgeRecord(
-            *(record.tensor, record.op, record.operand, record.derivative, True),
+        most = statistics.MANY if isinstance(key, Variable) else statistics.FEW
+        return replace(
+            record,
             local=_local(flow) if shape == step.shape == () else None,
-            contribution=contribution,
+            contribution=statistics.gradient(flow.contribution, True, most if self._depth.details else 0),
             summed=_summed(shape, flow.unsummed),
             checked=self._checked(step, position, flow),
         )
@@ -114,28 +152,29 @@ class Recorder:
     def _array(self, key: Key | None) -> np.ndarray | None:
         return self._known[key].array if key in self._known else None
 
-    def _tensor(self, key: Key, shape: tuple[int, ...]) -> str:
-        """The id of a tensor, which is recorded at its first use."""
+    def _tensor(self, key: Key, shape: tuple[int, ...], assigned: str = "") -> None:
+        """Record a tensor at its first use; `assigned` is the variable that holds it."""
         if key in self._tensors:
-            return self._tensors[key].id
+            return
         known, depth = self._known.get(key, Known()), self._depth
         array, arrived = known.array, self._arrived.get(key)
         # Where a backward pass is drawn, the `.grad` of a tensor that it didn't reach comes from another pass.
         gradient = arrived.gradient if arrived else None if self._flows else known.gradient
+        kind, value = self._kind(key), statistics.scalar(array)
         self._tensors[key] = TensorRecord(
             id=f"t{len(self._tensors)}",
-            kind=self._kind(key),
+            kind=kind,
             name=str(known.name or ""),
             shape=shape,
             dtype=str(array.dtype if array is not None else getattr(key, "dtype", "")),
-            value=statistics.scalar(array),
+            value=value,
             gradient=self._gradient(gradient),
             statistics=statistics.statistics(array) if depth.numbers and array is not None else None,
             details=statistics.details(array) if depth.details and array is not None else None,
             altered=arrived.altered if arrived else "",
             held=self._held(arrived, known) if arrived and isinstance(key, Variable) else None,
+            symbol=self._symbols.new(str(known.name or ""), kind, value, key in self._losses, assigned),
         )
-        return self._tensors[key].id
 
     def _gradient(self, array: np.ndarray | None) -> GradientRecord | None:
         depth = self._depth
@@ -155,15 +194,30 @@ class Recorder:
         return "parameter" if isinstance(key, Variable) else "constant"
 
 
+def _written(symbol: str, value: Scalar | None) -> str:
+    return name(symbol) if symbol or value is None else factor(float(value))
+
+
+def _losses(computed: Computed, arrived: Mapping[Key, Arrival]) -> set[Key]:
+    """The scalar that the backward passes began at, with 1, where it is the only output; or none."""
+    keys = set(computed.outputs)
+    shapes = [step.shape for step in computed.steps if step.output in keys]
+    gradients = [arrived[key].gradient if key in arrived else computed.known[key].gradient for key in keys]
+    return keys if shapes == [()] and (gradients[0] is None or gradients[0] == 1) else set()
+
+
+def _assigned(steps: Sequence[Step]) -> list[str]:
+    """Per step the variable that the program assigned its result to: it's the last step of a line `c = a + b`."""
+    lines = [step.source for step in steps]
+    return [
+        "" if line is None or line == following else assigned_by(linecache.getline(*line))
+        for line, following in zip(lines, [*lines[1:], None], strict=True)
+    ]
+
+
 def _source_line(file: str, number: int) -> SourceLine:
     """A line of the user's program, with its text where the file can still be read."""
     return SourceLine(file, number, linecache.getline(file, number).strip())
-
-
-def _derivative(op: Op, position: int) -> str:
-    """The op's local derivative for an input; all variadic inputs have the last one."""
-    derivative = op.derivative_for(position)
-    return "" if derivative is None else Stated(derivative)
 
 
 def _local(flow: Flow) -> float | None:

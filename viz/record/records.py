@@ -103,6 +103,8 @@ class TensorRecord:
         details: of the values, under the same conditions.
         altered: why the gradient isn't the sum of the contributions that are drawn; `""` if it is.
         held: what `.grad` held, for a parameter whose gradient comes from a backward pass.
+        symbol: what formulas call it, which no other tensor of the graph is called: its name, or `u₁`, `L`, …; `""` for
+            a constant that they write as a number.
     """
 
     id: str
@@ -116,6 +118,7 @@ class TensorRecord:
     details: Details | None = None
     altered: str = ""
     held: Held | None = None
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +138,7 @@ class OpRecord:
         id: `op0`, `op1`, … in the order they ran.
         name: what it is called.
         symbol: how it is written in short.
-        formula: how it is written in full.
+        formula: how it is written in full, for any operands: `z = x · y`.
         params: its keyword arguments as text.
         output: the id of its tensor; `""` for an op that failed.
         scopes: the modules whose calls it ran in, outermost first; only traced graphs have them.
@@ -144,6 +147,7 @@ class OpRecord:
         idle: the fraction that lets no gradient through: of relu's units, those that are zero for the whole batch; of
             the elements of sigmoid and tanh, those on the flat parts; None for other ops.
         calls: for each of the scopes a number that no other call in the graph has.
+        applied: the formula of these operands: `u₁ = w · x`.
     """
 
     id: str
@@ -157,6 +161,7 @@ class OpRecord:
     error: str = ""
     idle: float | None = None
     calls: tuple[int, ...] = ()
+    applied: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +180,9 @@ class EdgeRecord:
         summed: the axes of z over which the contribution was summed, because x was broadcast along them.
         checked: the relative error of the contribution, by central differences; None where it wasn't checked, or they
             aren't finite.
+        applied: the local derivative of these operands: `∂u₁/∂w = x`.
+        rule: the step of the chain rule with them: `∂L/∂w = ∂L/∂u₁ · x`.
+        symbol: of the last result of the view ops that were folded into this edge: what the op's formula calls it.
     """
 
     tensor: str
@@ -187,6 +195,9 @@ class EdgeRecord:
     contribution: GradientRecord | None = None
     summed: tuple[int, ...] = ()
     checked: float | None = None
+    applied: str = ""
+    rule: str = ""
+    symbol: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +237,7 @@ class GraphRecord:
         edges: from the tensors into the ops, in the order of the ops and of their inputs.
         output: the id of the tensor that the graph is about, of several the last; `""` if the computation failed.
         modules: what a drawing folded; none as collected.
+        loss: what formulas call that which is differentiated: the symbol of the output, or L for the sum of several.
     """
 
     ops: tuple[OpRecord, ...]
@@ -233,6 +245,7 @@ class GraphRecord:
     edges: tuple[EdgeRecord, ...]
     output: str
     modules: tuple[ModuleRecord, ...] = ()
+    loss: str = "L"
 
     @property
     def outputs(self) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ import pytest
 import tensorgrad as tg
 from tensorgrad.formulas.expression import Choice, Equation, Symbol, expression
 from tensorgrad.formulas.symbolic import derivative_of, equal, partial as partial_of, root, summed, transposed
-from tensorgrad.viz.explain.words import backward_rule
 from tensorgrad.viz.format.notation import (
     factor,
     inline,
@@ -27,6 +26,7 @@ from tensorgrad.viz.format.notation import (
     put_in,
     total,
 )
+from tensorgrad.viz.format.rules import backward_rule
 
 HOSTILE = r"w_{1}^2 \input{x} $&#%~ <b>*a*|b` ]"
 

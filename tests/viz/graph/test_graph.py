@@ -78,20 +78,20 @@ def test_golden_dot_of_one_op():
         'tooltip="w (2,) float32"]',
         f'\tt1 [label=<{bold.format("#6B6B6B", 12, "2.5")}> class="tensor constant" color="#B5B5B5" '
         'fillcolor="#FAFAFA" id=t1 shape=box style="rounded,filled,dashed" tooltip="constant () float32"]',
-        f"\tt2 [label=<{small.format('#DDDDDD', '(2,)')}{numbers('#DDDDDD', '3.75 ± 1.25, 2.5 … 5')}> "
+        f"\tt2 [label=<{bold.format('#FFFFFF', 12, 'u₁')}<BR/>{small.format('#DDDDDD', '(2,)')}"
+        f"{numbers('#DDDDDD', '3.75 ± 1.25, 2.5 … 5')}> "
         'class="tensor output" color="#222222" '
         'fillcolor="#222222" id=t2 shape=box style="rounded,filled" tooltip="output (2,) float32"]',
-        f"\top0 [label=<{bold.format('#222222', 14, '×')}<BR/>{gap}{small.format('#222222', 'z = x · y')}> "
+        f"\top0 [label=<{bold.format('#222222', 14, '×')}<BR/>{gap}{small.format('#222222', 'u₁ = w · 2.5')}> "
         'class=op color="#0072B2" fillcolor="#DCEEF8" id=op0 shape=ellipse style=filled tooltip="multiply()"]',
         "\t{",
         "\t\tgraph [rank=same]",
         "\t\top0",
         "\t\tt1",
         "\t}",
-        f"\tt0 -> op0 [label=<{small.format('#D55E00', f'{pad}∂z/∂x = y{pad}')}> "
+        f"\tt0 -> op0 [label=<{small.format('#D55E00', f'{pad}∂u₁/∂w = 2.5{pad}')}> "
         'class=gradient color="#6B6B6B:#D55E00" dir=both id="edge-op0-0" weight=1]',
-        f"\top0 -> t1 [label=<{small.format('#6B6B6B', f'{pad}y{pad}')}> class=data "
-        'color="#B5B5B5" dir=back id="edge-op0-1" weight=1]',
+        '\top0 -> t1 [class=data color="#B5B5B5" dir=back id="edge-op0-1" weight=1]',
         '\top0 -> t2 [class=gradient color="#6B6B6B:#D55E00" dir=both id="edge-op0-out" weight=8]',
         "}",
         "",
@@ -103,30 +103,30 @@ def test_golden_nodes_and_edges_of_a_small_graph():
     assert nodes(dot) == {
         "t0": ("cylinder", "a = 2 | grad = −4.719 + 0.4621 = −4.257"),
         "t1": ("cylinder", "b = −3 | grad = 3.146"),
-        "t2": ("box", "−6 | grad = 1.573"),
+        "t2": ("box", "u₁ = −6 | grad = 1.573"),
         "t3": ("cylinder", "c = 6.5 | grad = 1.573"),
-        "t4": ("box", "0.5 | grad = 1.573"),
+        "t4": ("box", "u₂ = 0.5 | grad = 1.573"),
         "t5": ("box", "h = 0.4621 | grad = 2"),
-        "t6": ("box", "0.9242 | grad = 1"),
+        "t6": ("box", "u₃ = 0.9242 | grad = 1"),
         "t7": ("box", "loss = 0.9242 | grad = 1"),
-        "op0": ("ellipse", "× | z = x · y"),
-        "op1": ("ellipse", "+ | z = x + y"),
-        "op2": ("ellipse", "tanh | z = tanh x"),
-        "op3": ("ellipse", "× | z = x · y"),
-        "op4": ("ellipse", "Σ | z = Σ x"),
+        "op0": ("ellipse", "× | u₁ = a · b"),
+        "op1": ("ellipse", "+ | u₂ = u₁ + c"),
+        "op2": ("ellipse", "tanh | h = tanh u₂"),
+        "op3": ("ellipse", "× | u₃ = h · a"),
+        "op4": ("ellipse", "Σ | loss = Σ u₃"),
     }
     # Relative to the gradient −4.26 of a, all but one are stronger than a tenth.
     strong, weaker = (f"{theme.GREY}:{theme.DECADES[level]}" for level in (0, 1))
     beside = f"{theme.DECADES[0]}:{theme.GREY}"
     assert edges(dot) == [
-        ("t0 -> op0", "∂z/∂x = y = −3 | 1.573 × −3 = −4.719", strong),
-        ("op0 -> t1", "∂z/∂y = x = 2 | 1.573 × 2 = 3.146", beside),
-        ("t2 -> op1", "∂z/∂x = 1 | 1.573 × 1 = 1.573", strong),
-        ("op1 -> t3", "∂z/∂y = 1 | 1.573 × 1 = 1.573", beside),
-        ("t4 -> op2", "∂z/∂x = 1 − z² = 0.7864 | 2 × 0.7864 = 1.573", strong),
-        ("t5 -> op3", "∂z/∂x = y = 2 | 1 × 2 = 2", strong),
-        ("t0 -> op3", "∂z/∂y = x = 0.4621 | 1 × 0.4621 = 0.4621", weaker),
-        ("t6 -> op4", "∂z/∂xᵢ = 1 | 1 × 1 = 1", strong),
+        ("t0 -> op0", "∂u₁/∂a = b = −3 | 1.573 × −3 = −4.719", strong),
+        ("op0 -> t1", "∂u₁/∂b = a = 2 | 1.573 × 2 = 3.146", beside),
+        ("t2 -> op1", "∂u₂/∂u₁ = 1 | 1.573 × 1 = 1.573", strong),
+        ("op1 -> t3", "∂u₂/∂c = 1 | 1.573 × 1 = 1.573", beside),
+        ("t4 -> op2", "∂h/∂u₂ = 1 − h² = 0.7864 | 2 × 0.7864 = 1.573", strong),
+        ("t5 -> op3", "∂u₃/∂h = a = 2 | 1 × 2 = 2", strong),
+        ("t0 -> op3", "∂u₃/∂a = h = 0.4621 | 1 × 0.4621 = 0.4621", weaker),
+        ("t6 -> op4", "∂loss/∂u₃ᵢ = 1 | 1 × 1 = 1", strong),
         ("op0 -> t2", "", strong),
         ("op1 -> t4", "", strong),
         ("op2 -> t5", "", strong),
@@ -154,16 +154,16 @@ def test_lenet_is_grouped_by_layer_and_its_weights_come_in_untransposed():
     clusters = dict(re.findall(r"subgraph (cluster\d) \{(.*?)\n\t\}\n(?=\t\w|\tsubgraph)", dot, re.DOTALL))
     members = [sorted(text for _, text in nodes(body).values()) for body in clusters.values()]
     members = [[" | ".join(text.split(" | ")[:2]) for text in texts] for texts in members]
-    assert members[0] == ["conv1.bias | (6,)", "conv1.weight | (6, 1, 5, 5)", "∗ | z = x ∗ w + b"]
-    names = ["+ | z = x + y", "@ | z = x · y", "fc1.bias | (120,)", "fc1.weight | (120, 400)"]
-    assert members[2][0].startswith("(4, 120)")
-    assert members[2][1:] == names
+    assert members[0] == ["conv1.bias | (6,)", "conv1.weight | (6, 1, 5, 5)", "∗ | u₁ = images ∗ weight + bias"]
+    ops = ["+ | u₁₀ = u₉ + bias", "@ | u₉ = u₇ · u₈"]
+    assert members[2] == [*ops, "fc1.bias | (120,)", "fc1.weight | (120, 400)", "u₉ | (4, 120)"]
     assert len(clusters) == 5
     assert not [text for _, text in nodes(dot).values() if "transpose" in text]
     texts = [" | ".join(part for part in text.split(" | ") if "mean |·|" not in part) for _, text, _ in edges(dot)]
-    assert texts.count("∂L/∂y = xᵀ · ∂L/∂z | y = weightᵀ") == 3
-    assert texts.count("∂L/∂w = Σ patches of x · ∂L/∂z") == 2
-    assert [text for _, text, color in edges(dot) if color == FORWARD] == ["x"]
+    assert "∂loss/∂u₈ = u₇ᵀ · ∂loss/∂u₉ | u₈ = weightᵀ" in texts
+    assert sum(text.endswith(" = weightᵀ") for text in texts) == 3
+    assert "∂loss/∂weight = Σ patches of images · ∂loss/∂u₁" in texts
+    assert [text for _, text, color in edges(dot) if color == FORWARD] == [""]
 
 
 def test_a_step_between_two_ops_of_a_layer_is_drawn_inside_it():
@@ -172,7 +172,7 @@ def test_a_step_between_two_ops_of_a_layer_is_drawn_inside_it():
     dot = tg.viz.graph((x * scale + b).sum()).dot
     (layer,) = re.findall(r"subgraph cluster0 \{(.*?)\n\t\}\n\t\w", dot, re.DOTALL)
     inside = [text.split(" | ")[0] for _, text in nodes(layer).values()]
-    assert inside == ["norm.weight", "scale", "(1,)", "norm.bias", "×", "×", "+"]
+    assert inside == ["norm.weight", "scale", "u₂", "norm.bias", "×", "×", "+"]
 
 
 def test_folding_leaves_out_view_ops_and_nothing_else():
@@ -359,8 +359,8 @@ def test_of_arrays_the_mean_size_is_shown_what_is_left_of_it_and_the_axes_of_a_s
     w = tg.Tensor(np.array([3.0, -4.0]), requires_grad=True, name="w")
     x = tg.Tensor(np.array([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0]]), requires_grad=True, name="x")
     drawing = tg.viz.graph((x * w * 0.25).sum())
-    assert texts(drawing)["t0 -> op0"] == "∂z/∂x = y | mean |·|: 0.25 × 3.5 = 0.88"
-    assert texts(drawing)["op0 -> t1"] == "∂z/∂y = x | Σ over axes 0, mean |·| = 1"
+    assert texts(drawing)["t0 -> op0"] == "∂u₁/∂x = w | mean |·|: 0.25 × 3.5 = 0.88"
+    assert texts(drawing)["op0 -> t1"] == "∂u₁/∂w = x | Σ over axes 0, mean |·| = 1"
     assert nodes(drawing.dot)["t0"][1] == "x | (3, 2) | 1.33 ± 0.75, 0 … 2, 17 % zeros | mean |grad| = 0.88"
 
 
@@ -377,7 +377,7 @@ def test_after_backward_has_freed_the_values_the_rules_are_left():
     loss = (a * 3.0).tanh()
     loss.backward()
     drawing = tg.viz.graph(loss)
-    assert texts(drawing)["t0 -> op0"] == "∂z/∂x = y"
+    assert texts(drawing)["t0 -> op0"] == "∂u₁/∂a = c₁"
     assert f"{theme.GREY}:{theme.VERMILION}" in drawing.dot
     assert not any(colour in drawing.dot for colour in theme.DECADES)
 

@@ -97,8 +97,8 @@ def test_both_programs_draw_text_layers_and_arrows(name, monkeypatch):
     svg = tg.viz.graph(loss).svg
     for text in (
         ">layer.weight</text>",
-        ">z = max(x, 0)</text>",
-        "∂z/∂x = [x &gt; 0]",
+        ">u₃ = max(u₂, 0)</text>",
+        "∂u₃/∂u₂ = [u₂ &gt; 0]",
         ">loss = 9</text>",
         ">layer</text>",
     ):

@@ -25,32 +25,34 @@ def test_golden_records_of_a_small_graph():
     *_, loss = example()
     graph = collect(loss)
     assert graph.ops == (
-        OpRecord("op0", "multiply", "×", "z = x · y", (), "t2"),
-        OpRecord("op1", "add", "+", "z = x + y", (), "t4"),
-        OpRecord("op2", "tanh", "tanh", "z = tanh x", (), "t5"),
-        OpRecord("op3", "multiply", "×", "z = x · y", (), "t6"),
-        OpRecord("op4", "sum", "Σ", "z = Σ x", (("axis", "()"), ("keepdims", "False")), "t7"),
+        OpRecord("op0", "multiply", "×", "z = x · y", (), "t2", applied="u₁ = a · b"),
+        OpRecord("op1", "add", "+", "z = x + y", (), "t4", applied="u₂ = u₁ + c"),
+        OpRecord("op2", "tanh", "tanh", "z = tanh x", (), "t5", applied="u₃ = tanh u₂"),
+        OpRecord("op3", "multiply", "×", "z = x · y", (), "t6", applied="u₄ = u₃ · a"),
+        OpRecord("op4", "sum", "Σ", "z = Σ x", (("axis", "()"), ("keepdims", "False")), "t7", applied="L = Σ u₄"),
     )
     h = float(np.tanh(np.float32(0.5)))
     assert graph.tensors == (
-        TensorRecord("t0", "parameter", "a", (), "float32", 2.0, None),
-        TensorRecord("t1", "parameter", "b", (), "float32", -3.0, None),
-        TensorRecord("t2", "interior", "", (), "float32", None, None),
-        TensorRecord("t3", "parameter", "c", (), "float32", 6.5, None),
-        TensorRecord("t4", "interior", "", (), "float32", None, None),
-        TensorRecord("t5", "interior", "", (), "float32", pytest.approx(h, rel=1e-6), None),
-        TensorRecord("t6", "interior", "", (), "float32", None, None),
-        TensorRecord("t7", "output", "", (), "float32", pytest.approx(2 * h, rel=1e-6), None),
+        TensorRecord("t0", "parameter", "a", (), "float32", 2.0, None, symbol="a"),
+        TensorRecord("t1", "parameter", "b", (), "float32", -3.0, None, symbol="b"),
+        TensorRecord("t2", "interior", "", (), "float32", None, None, symbol="u₁"),
+        TensorRecord("t3", "parameter", "c", (), "float32", 6.5, None, symbol="c"),
+        TensorRecord("t4", "interior", "", (), "float32", None, None, symbol="u₂"),
+        TensorRecord("t5", "interior", "", (), "float32", pytest.approx(h, rel=1e-6), None, symbol="u₃"),
+        TensorRecord("t6", "interior", "", (), "float32", None, None, symbol="u₄"),
+        TensorRecord("t7", "output", "", (), "float32", pytest.approx(2 * h, rel=1e-6), None, symbol="L"),
     )
     assert graph.edges == (
-        EdgeRecord("t0", "op0", "x", "∂z/∂x = y", True),
-        EdgeRecord("t1", "op0", "y", "∂z/∂y = x", True),
-        EdgeRecord("t2", "op1", "x", "∂z/∂x = 1", True),
-        EdgeRecord("t3", "op1", "y", "∂z/∂y = 1", True),
-        EdgeRecord("t4", "op2", "x", "∂z/∂x = 1 − z²", True),
-        EdgeRecord("t5", "op3", "x", "∂z/∂x = y", True),
-        EdgeRecord("t0", "op3", "y", "∂z/∂y = x", True),
-        EdgeRecord("t6", "op4", "x", "∂z/∂xᵢ = 1", True),
+        EdgeRecord("t0", "op0", "x", "∂z/∂x = y", True, applied="∂u₁/∂a = b", rule="∂L/∂a = ∂L/∂u₁ · b"),
+        EdgeRecord("t1", "op0", "y", "∂z/∂y = x", True, applied="∂u₁/∂b = a", rule="∂L/∂b = ∂L/∂u₁ · a"),
+        EdgeRecord("t2", "op1", "x", "∂z/∂x = 1", True, applied="∂u₂/∂u₁ = 1", rule="∂L/∂u₁ = ∂L/∂u₂"),
+        EdgeRecord("t3", "op1", "y", "∂z/∂y = 1", True, applied="∂u₂/∂c = 1", rule="∂L/∂c = ∂L/∂u₂"),
+        EdgeRecord(
+            "t4", "op2", "x", "∂z/∂x = 1 − z²", True, applied="∂u₃/∂u₂ = 1 − u₃²", rule="∂L/∂u₂ = ∂L/∂u₃ · (1 − u₃²)"
+        ),
+        EdgeRecord("t5", "op3", "x", "∂z/∂x = y", True, applied="∂u₄/∂u₃ = a", rule="∂L/∂u₃ = ∂L/∂u₄ · a"),
+        EdgeRecord("t0", "op3", "y", "∂z/∂y = x", True, applied="∂u₄/∂a = u₃", rule="∂L/∂a = ∂L/∂u₄ · u₃"),
+        EdgeRecord("t6", "op4", "x", "∂z/∂xᵢ = 1", True, applied="∂L/∂u₄ᵢ = 1", rule="∂L/∂u₄ = ∂L/∂L"),
     )
     assert graph.output == "t7"
 

@@ -1,0 +1,99 @@
+"""What formulas call the tensors of a graph: as the user calls them, and by letters where nobody named them."""
+
+from __future__ import annotations
+
+import ast
+import itertools
+import math
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
+
+from tensorgrad.autograd.op import Op
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.format.notation import LONGEST_NAME, factor, numbered, plain
+from tensorgrad.viz.record.records import Kind, Scalar
+
+LETTERS: Mapping[Kind, str] = {"parameter": "p", "constant": "c", "interior": "u", "output": "u"}
+"""The letters of tensors without a name; they are numbered."""
+
+
+class Symbols:
+    """Gives out the symbols of a graph's tensors: no two tensors get the same one.
+
+    A tensor is called by its name; the result of a line `c = a + b` of the program is called c, the next one c₂. Others
+    are u₁, u₂, … where an op made them, p₁, … for parameters and c₁, … for constants; a loss without a name is L. A
+    constant number without a name has none: formulas write its value.
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def new(self, given: str, kind: Kind, value: Scalar | None, is_loss: bool, assigned: str = "") -> str:
+        """The symbol of one more tensor.
+
+        Args:
+            given: the user's name for it, or `""`.
+            kind: of the tensor.
+            value: of a scalar.
+            is_loss: whether it is what `backward()` began at, with 1.
+            assigned: the variable that the program assigned it to, or `""`.
+        """
+        symbol = self._symbol(given, kind, value, is_loss, assigned)
+        self._taken.add(symbol)
+        return symbol
+
+    def _symbol(self, given: str, kind: Kind, value: Scalar | None, is_loss: bool, assigned: str) -> str:
+        if given:
+            return self._free(theme.shorten(given, LONGEST_NAME) + "′" * k for k in itertools.count())
+        if kind == "constant" and value is not None:
+            return ""
+        if assigned:
+            return self._free(itertools.chain([assigned], _numbered(assigned, 2)))
+        if is_loss and "L" not in self._taken:
+            return "L"
+        return self._free(_numbered(LETTERS[kind], 1))
+
+    def _free(self, candidates: Iterator[str]) -> str:
+        return next(symbol for symbol in candidates if symbol not in self._taken)
+
+
+def _numbered(letter: str, start: int) -> Iterator[str]:
+    return (plain(numbered(letter, number)) for number in itertools.count(start))
+
+
+def in_formula(symbols: Sequence[str]) -> list[str]:
+    """How a formula writes these symbols: `weight` for `conv1.weight`, where no two of them end alike.
+
+    >>> in_formula(["x", "conv1.weight", "conv1.bias"]), in_formula(["0.weight", "1.weight"])
+    (['x', 'weight', 'bias'], ['0.weight', '1.weight'])
+    """
+    ends = [end if (end := symbol.rpartition(".")[2]).isidentifier() else symbol for symbol in symbols]
+    return ends if len(set(ends)) == len(set(symbols)) else list(symbols)
+
+
+def assigned_by(line: str) -> str:
+    """The variable that a line of the program assigns to; `""` if it isn't one alone.
+
+    >>> assigned_by("c = a + b"), assigned_by("total += c"), assigned_by("a, b = c"), assigned_by("for c in x:")
+    ('c', 'total', '', '')
+    """
+    try:
+        (statement,) = ast.parse(textwrap.dedent(line)).body
+    except (SyntaxError, ValueError):
+        return ""
+    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+        target: ast.expr = statement.targets[0]
+    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
+        target = statement.target
+    else:
+        return ""
+    return target.id if isinstance(target, ast.Name) and not target.id.startswith("_") else ""
+
+
+def numbers_of(op: Op, input_shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> dict[str, str]:
+    """What the letters of an op's formula stand for that are numbers: its parameters, and n, how many a mean is of."""
+    params = ((key, value) for key, value in op.params.items() if isinstance(value, int | float))
+    numbers = {key: factor(value) for key, value in params if not isinstance(value, bool)}
+    if op.name in ("mean", "var", "std"):
+        numbers["n"] = str(math.prod(input_shapes[0]) // max(math.prod(shape), 1))
+    return numbers
