@@ -4,14 +4,14 @@ const HALF = 15; // half the height of a folded module; as much stays free at th
 const FORWARD = ["#6b6b6b", "#b5b5b5"]; // the colours of lanes that carry data, not gradients
 
 /** The parts of the drawing as it was laid out: every node, edge and module with its bounding box. */
-const parts = { nodes: new Map(), edges: [], modules: [] };
+const parts = { nodes: new Map(), edges: new Map(), modules: [] };
 const folded = new Set();
 
 function startFolding() {
   for (const group of drawing.querySelectorAll("g.node")) {
     parts.nodes.set(group.querySelector("title").textContent, { group, ...boxOf(group) });
   }
-  for (const group of drawing.querySelectorAll("g.edge")) parts.edges.push(readEdge(group));
+  for (const group of drawing.querySelectorAll("g.edge")) parts.edges.set(group, readEdge(group));
   for (const group of drawing.querySelectorAll("g.cluster")) parts.modules.push(readModule(group));
   // Browsers would show the titles of groups, such as `t0->op0`, as tooltips.
   for (const title of drawing.querySelectorAll("g > title")) title.remove();
@@ -89,7 +89,7 @@ function arrange() {
   const visible = parts.modules.filter((module) => !isHidden(module));
   const move = heights(closed, visible, hidden);
   for (const [id, node] of parts.nodes) placeNode(node, hidden.has(id), move);
-  for (const edge of parts.edges) placeEdge(edge, hidden, move);
+  for (const edge of parts.edges.values()) placeEdge(edge, hidden, move);
   for (const module of parts.modules) placeModule(module, closed.includes(module), visible.includes(module), move);
   find("fold-all").textContent = folded.size < parts.modules.length ? "Fold all" : "Unfold all";
   find("fold-all").hidden = parts.modules.length === 0;
@@ -98,7 +98,8 @@ function arrange() {
 /** The map from heights as laid out to heights now: it increases, but is constant where folding left nothing to see. */
 function heights(closed, visible, hidden) {
   const nodes = [...parts.nodes].filter(([id]) => !hidden.has(id)).map(([, node]) => node);
-  const labels = parts.edges.filter(({ ends }) => !ends.some((id) => hidden.has(id))).flatMap((edge) => edge.decorations);
+  const drawn = [...parts.edges.values()].filter(({ ends }) => !ends.some((id) => hidden.has(id)));
+  const labels = drawn.flatMap((edge) => edge.decorations);
   // Of a folded module the top and the bottom are kept: edges into it end between them, in its middle.
   const tops = [...closed, ...visible].map(({ top }) => ({ top, bottom: top + HALF }));
   const feet = [...closed, ...visible].map(({ bottom }) => ({ top: bottom - HALF, bottom }));

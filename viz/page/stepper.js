@@ -6,6 +6,12 @@ let position = 0;
 const runsAt = new Map();
 const returnsAt = new Map();
 
+/** By step: the groups of the drawing whose look changes there. */
+const changesAt = new Map();
+
+/** How the drawing looks now: the step, whether it is of the forward pass, and the parts that are highlighted. */
+const shown = { position: -1, mode: "", now: [] };
+
 function startStepper() {
   steps.forEach((step, k) => {
     if (step.phase === "seed") for (const id of outputs) returnsAt.set(id, k);
@@ -16,6 +22,11 @@ function startStepper() {
       if (!outputs.includes(step.edge.tensor)) returnsAt.set(step.edge.tensor, k); // the last of its contributions
     }
   });
+  for (const group of drawing.querySelectorAll(".node, .edge")) {
+    for (const k of [runsAt.get(group.id), returnsAt.get(group.id)]) {
+      if (k !== undefined) changesAt.set(k, [...(changesAt.get(k) ?? []), group]);
+    }
+  }
   find("slider").max = steps.length - 1;
   show(0);
 }
@@ -41,24 +52,38 @@ function show(wanted) {
   highlight(step);
   if (step.phase === "failed") showDetails(step.op.id);
   find("story").replaceChildren(...describe(step, arrived));
-  find("gradients").replaceChildren(...gradientTable(arrived, step.edge?.tensor));
+  showGradients(arrived, step.edge?.tensor);
   // Don't scroll away from open details.
   if (find("details").hidden) find("gradients").querySelector(".current")?.scrollIntoView({ block: "nearest" });
 }
 
 /** Later parts are pale, current ones are highlighted, and the path of the gradient so far is bold. */
 function highlight(step) {
-  const isForward = step.phase === "forward" || step.phase === "failed";
-  for (const group of drawing.querySelectorAll(".node, .edge")) {
-    group.classList.toggle("later", isForward && (runsAt.get(group.id) ?? -1) > position);
-    const returns = returnsAt.get(group.id) ?? Infinity;
-    group.classList.toggle("visited", !isForward && returns <= position);
-    group.classList.toggle("due", step.phase !== "start" && returns > position);
-  }
-  for (const group of drawing.querySelectorAll(".now")) group.classList.remove("now");
+  const mode = step.phase === "start" || step.phase === "forward" || step.phase === "failed" ? step.phase : "backward";
+  const from = shown.mode === mode ? shown.position : -1;
+  for (const group of changed(from)) light(group, mode);
+  for (const group of shown.now) group.classList.remove("now");
   const now = current(step).map(placeOf).filter(Boolean);
   for (const group of now) group.classList.add("now");
+  Object.assign(shown, { position, mode, now });
   if (now.length) reveal(now[0]);
+}
+
+/** The groups whose look differs between two steps of one pass; all where it was another pass. */
+function changed(from) {
+  if (from < 0) return drawing.querySelectorAll(".node, .edge");
+  const [first, last] = [Math.min(from, position), Math.max(from, position)];
+  const groups = [];
+  for (let k = first + 1; k <= last; k++) groups.push(...(changesAt.get(k) ?? []));
+  return groups;
+}
+
+function light({ id, classList }, mode) {
+  const isForward = mode === "forward" || mode === "failed";
+  const returns = returnsAt.get(id) ?? Infinity;
+  classList.toggle("later", isForward && (runsAt.get(id) ?? -1) > position);
+  classList.toggle("visited", mode === "backward" && returns <= position);
+  classList.toggle("due", mode !== "start" && returns > position);
 }
 
 /** The current parts of a step, the main one first. */
@@ -70,9 +95,9 @@ function current({ phase, op, edge }) {
 
 /** The element that shows a part of the graph: its own, the folded module it is in, or the edge that replaces it. */
 function placeOf(id) {
-  const group = drawing.querySelector(`[id="${id}"]`);
-  if (!group) return placeBehind(id);
-  const edge = parts.edges.find((candidate) => candidate.group === group);
+  const group = document.getElementById(id);
+  if (!group || !drawing.contains(group)) return placeBehind(id);
+  const edge = parts.edges.get(group);
   const hidden = edge ? group.classList.contains("hidden") && hiddenBy(edge.ends[0]) : hiddenBy(id);
   return hidden ? hidden.closed : group;
 }

@@ -30,10 +30,23 @@ for (const { edge } of steps.filter((step) => step.phase === "backward")) {
   expected.set(edge.tensor, (expected.get(edge.tensor) ?? 0) + 1);
 }
 
+/** The gradients after every so many steps, so that those in between are few steps away. */
+const STRIDE = 100;
+const milestones = [new Map()];
+
 /** The gradients that have arrived after the first `count` steps, by id of the tensor. */
 function gradientsAfter(count) {
-  const arrived = new Map();
-  for (const step of steps.slice(0, count)) {
+  while (milestones.length <= count / STRIDE) {
+    const [from, to] = [(milestones.length - 1) * STRIDE, milestones.length * STRIDE];
+    milestones.push(arriveAll(new Map(milestones.at(-1)), from, to));
+  }
+  const from = Math.floor(count / STRIDE);
+  return arriveAll(new Map(milestones[from]), from * STRIDE, count);
+}
+
+/** Add what arrives in the steps from `from` to `to`. */
+function arriveAll(arrived, from, to) {
+  for (const step of steps.slice(from, to)) {
     if (step.phase === "seed") for (const id of outputs) arrived.set(id, seed(tensors.get(id)));
     if (step.phase === "backward") arrived.set(step.edge.tensor, arrive(arrived.get(step.edge.tensor), step.edge));
   }

@@ -27,6 +27,7 @@ class Symbols:
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
+        self._numbers: dict[str, Iterator[int]] = {}
 
     def new(self, given: str, kind: Kind, value: Scalar | None, is_loss: bool, assigned: str = "") -> str:
         """The symbol of one more tensor.
@@ -48,17 +49,15 @@ class Symbols:
         if kind == "constant" and value is not None:
             return ""
         if assigned:
-            return self._free(itertools.chain([assigned], _numbered(assigned, 2)))
-        if is_loss and "L" not in self._taken:
-            return "L"
-        return self._free(_numbered(LETTERS[kind], 1))
+            return assigned if assigned not in self._taken else self._numbered(assigned, 2)
+        return "L" if is_loss and "L" not in self._taken else self._numbered(LETTERS[kind], 1)
+
+    def _numbered(self, letter: str, start: int) -> str:
+        numbers = self._numbers.setdefault(letter, itertools.count(start))
+        return self._free(plain(numbered(letter, number)) for number in numbers)
 
     def _free(self, candidates: Iterator[str]) -> str:
         return next(symbol for symbol in candidates if symbol not in self._taken)
-
-
-def _numbered(letter: str, start: int) -> Iterator[str]:
-    return (plain(numbered(letter, number)) for number in itertools.count(start))
 
 
 def in_formula(symbols: Sequence[str]) -> list[str]:
