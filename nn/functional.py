@@ -137,8 +137,12 @@ from tensorgrad.ops.pooling import (
     max_pool2d as max_pool2d,
     max_pool3d as max_pool3d,
 )
-from tensorgrad.ops.products.distances import pairwise_distance as pairwise_distance, pdist as pdist
-from tensorgrad.ops.products.norms import cosine_similarity as cosine_similarity, normalize as normalize
+from tensorgrad.ops.products.distances import (
+    cosine_similarity as cosine_similarity,
+    normalize as normalize,
+    pairwise_distance as pairwise_distance,
+    pdist as pdist,
+)
 from tensorgrad.ops.softmax import log_softmax as log_softmax, softmax as softmax
 
 if not TYPE_CHECKING:

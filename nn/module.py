@@ -63,6 +63,8 @@ class Module(HasHooks, HasTree, Converts):
     # Immutable defaults of the class, so that a subclass needn't call super().__init__().
     training: bool = True
     _path: str = ""
+    _settings_shown: tuple[str, ...] = ()
+    """The attributes of a layer that `extra_repr` shows."""
     _buffers: Mapping[str, bool] = MappingProxyType({})  # name -> whether it belongs to the state dict
     _told = frozenset(("_buffers", "_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks"))
     """Every change of these calls `reconfigured()`, like changes of other attributes: compiled functions rely on it."""
@@ -409,7 +411,8 @@ class Module(HasHooks, HasTree, Converts):
 
     def extra_repr(self) -> str:
         """The settings of a layer, which `repr` shows between the brackets."""
-        return ""
+        values = {name: getattr(self, name) for name in type(self)._settings_shown}
+        return ", ".join([f"{name}={repr(x) if isinstance(x, str) else x}" for name, x in values.items()])
 
     def __repr__(self) -> str:
         extra = self.extra_repr()

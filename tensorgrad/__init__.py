@@ -97,7 +97,6 @@ from tensorgrad.ops.ordering.sorting import *
 from tensorgrad.ops.pooling import *
 from tensorgrad.ops.products.contractions import *
 from tensorgrad.ops.products.distances import *
-from tensorgrad.ops.products.norms import *
 from tensorgrad.ops.reduce.dispersion import *
 from tensorgrad.ops.reduce.extremes import *
 from tensorgrad.ops.reductions import *

@@ -12,8 +12,13 @@ class InPlace(Module):
 
     inplace: bool = False
 
-    def _shown(self, *settings: str) -> str:
-        return ", ".join([*settings, "inplace=True"] if self.inplace else settings)
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        """The settings, and `inplace` if it is set."""
+        settings = super().extra_repr()
+        return settings + (", " if settings else "") + "inplace=True" if self.inplace else settings
 
 
 class ReLU(InPlace):
@@ -24,16 +29,9 @@ class ReLU(InPlace):
     tensor([0., 2.])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
-
     def forward(self, input: TensorLike) -> tg.Tensor:
         """max(x, 0)."""
         return tg.relu(input)
-
-    def extra_repr(self) -> str:
-        """The setting."""
-        return self._shown()
 
 
 class LeakyReLU(InPlace):
@@ -48,16 +46,14 @@ class LeakyReLU(InPlace):
     tensor([-0.1,  2. ])
     """
 
+    _settings_shown = ("negative_slope",)
+
     def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
         self.negative_slope, self.inplace = negative_slope, inplace
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The input where x > 0, else negative_slope · x."""
         return tg.leaky_relu(input, self.negative_slope)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return self._shown(f"negative_slope={self.negative_slope}")
 
 
 class ELU(InPlace):
@@ -72,16 +68,14 @@ class ELU(InPlace):
     tensor([-0.6321,  2.    ])
     """
 
+    _settings_shown = ("alpha",)
+
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha, self.inplace = alpha, inplace
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The input where x > 0, else α(eˣ − 1)."""
         return tg.elu(input, self.alpha)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return self._shown(f"alpha={self.alpha}")
 
 
 class GELU(Module):
@@ -95,16 +89,14 @@ class GELU(Module):
     tensor([-0.1587,  1.9545])
     """
 
+    _settings_shown = ("approximate",)
+
     def __init__(self, approximate: str = "none") -> None:
         self.approximate = approximate
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """x · Φ(x)."""
         return tg.gelu(input, self.approximate)
-
-    def extra_repr(self) -> str:
-        """The setting."""
-        return f"approximate={self.approximate!r}"
 
 
 class SiLU(InPlace):
@@ -115,16 +107,9 @@ class SiLU(InPlace):
     tensor([-0.2689,  1.7616])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
-
     def forward(self, input: TensorLike) -> tg.Tensor:
         """x · σ(x)."""
         return tg.silu(input)
-
-    def extra_repr(self) -> str:
-        """The setting."""
-        return self._shown()
 
 
 class Softplus(Module):
@@ -139,16 +124,14 @@ class Softplus(Module):
     tensor([0.3133, 2.1269])
     """
 
+    _settings_shown = ("beta", "threshold")
+
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         self.beta, self.threshold = beta, threshold
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """ln(1 + e^(βx)) / β."""
         return tg.softplus(input, self.beta, self.threshold)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"beta={self.beta}, threshold={self.threshold}"
 
 
 class Sigmoid(Module):
@@ -188,16 +171,14 @@ class Softmax(Module):
     tensor([0.0474, 0.9526])
     """
 
+    _settings_shown = ("dim",)
+
     def __init__(self, dim: int | None = None) -> None:
         self.dim = dim
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The probabilities."""
         return tg.softmax(input, self.dim)
-
-    def extra_repr(self) -> str:
-        """The axis."""
-        return f"dim={self.dim}"
 
 
 class LogSoftmax(Softmax):

@@ -8,7 +8,7 @@ from typing import Any
 
 from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.errors import ShapeError, restate
-from tensorgrad.nn import init
+from tensorgrad.nn.layers.linear import reset_uniform
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import new_parameter
 from tensorgrad.ops.axes import normalize_axis
@@ -56,9 +56,7 @@ class Bilinear(Module):
 
     def reset_parameters(self) -> None:
         """Draw new initial values."""
-        bound = 1 / math.sqrt(self.in1_features)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
+        reset_uniform(self, self.in1_features)
 
     def forward(self, input1: TensorLike, input2: TensorLike) -> Tensor:
         """The product."""
@@ -85,6 +83,8 @@ class Unflatten(Module):
     (2, 3, 4, 4)
     """
 
+    _settings_shown = ("dim", "unflattened_size")
+
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
         self.dim = dim
         count = len(unflattened_size)
@@ -102,7 +102,3 @@ class Unflatten(Module):
             problem = f"the product of {self.unflattened_size} must be {x.shape[axis]}, the size of the axis {self.dim}"
             raise ShapeError(restate("Unflatten", problem, input=x))
         return x.reshape(*x.shape[:axis], *sizes, *x.shape[axis + 1 :])
-
-    def extra_repr(self) -> str:
-        """The axis and the sizes."""
-        return f"dim={self.dim}, unflattened_size={self.unflattened_size}"

@@ -21,10 +21,54 @@ PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 CONVOLUTIONS = {1: tg.conv1d, 2: tg.conv2d, 3: tg.conv3d}
 
 
-class Convolution(Module):
-    """The common base of Conv1d, Conv2d and Conv3d."""
+class Filters(Module):
+    """The common base of convolutions and transposed convolutions: channels in groups, filters and biases."""
 
     rank: ClassVar[int]
+    output_padding: tuple[int, ...] = ()
+    stride: tuple[int, ...]
+    padding: tuple[int, ...] | str
+    dilation: tuple[int, ...]
+
+    def _set_sizes(self, in_channels: int, out_channels: int, kernel_size: Size, groups: int) -> None:
+        op = type(self).__name__
+        (self.in_channels,) = windows.as_tuple(in_channels, 1, op=op, name="in_channels", minimum=1)
+        (self.out_channels,) = windows.as_tuple(out_channels, 1, op=op, name="out_channels", minimum=1)
+        (self.groups,) = windows.as_tuple(groups, 1, op=op, name="groups", minimum=1)
+        self.kernel_size = windows.as_tuple(kernel_size, self.rank, op=op, name="kernel_size", minimum=1)
+
+    def _check_groups(self) -> None:
+        if self.in_channels % self.groups or self.out_channels % self.groups:
+            channels = {name: getattr(self, name) for name in ("in_channels", "out_channels", "groups")}
+            problem = "in_channels and out_channels must be multiples of groups"
+            raise ArgumentError(restate(type(self).__name__, problem, **channels))
+
+    def _make_parameters(self, first: int, second: int, bias: bool, device: Any, dtype: DTypeLike) -> None:
+        """`weight` of so many filters, or channels, and channels in each; `bias` of one number per output channel."""
+        op = type(self).__name__
+        sizes = {name: getattr(self, name) for name in ("in_channels", "out_channels", "kernel_size")}
+        with restated(op, **sizes):
+            self.weight = new_parameter(op, (first, second // self.groups, *self.kernel_size), device, dtype)
+            self.bias = new_parameter(op, (self.out_channels,), device, dtype) if bias else None
+        self.reset_parameters()
+
+    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
+        """Draw new initial values, from `generator` or the package's generator."""
+        reset_affine(self, generator)
+
+    def extra_repr(self) -> str:
+        """The settings that aren't the defaults, as PyTorch shows them."""
+        ones, zeros = (1,) * self.rank, (0,) * self.rank
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        text += f", padding={self.padding}" if self.padding != zeros else ""
+        text += f", dilation={self.dilation}" if self.dilation != ones else ""
+        text += f", output_padding={self.output_padding}" if any(self.output_padding) else ""
+        text += f", groups={self.groups}" if self.groups != 1 else ""
+        return text + (", bias=False" if self.bias is None else "")
+
+
+class Convolution(Filters):
+    """The common base of Conv1d, Conv2d and Conv3d."""
 
     def __init__(
         self,
@@ -40,38 +84,17 @@ class Convolution(Module):
         device: Any = None,
         dtype: DTypeLike = None,
     ) -> None:
-        op, rank = type(self).__name__, self.rank
-        (self.in_channels,) = windows.as_tuple(in_channels, 1, op=op, name="in_channels", minimum=1)
-        (self.out_channels,) = windows.as_tuple(out_channels, 1, op=op, name="out_channels", minimum=1)
-        (self.groups,) = windows.as_tuple(groups, 1, op=op, name="groups", minimum=1)
-        self.kernel_size = windows.as_tuple(kernel_size, rank, op=op, name="kernel_size", minimum=1)
+        op = type(self).__name__
+        self._set_sizes(in_channels, out_channels, kernel_size, groups)
         moves = windows.convolution_arguments(op, self.kernel_size, stride, padding, dilation)
         self.stride, self._frame, self.dilation = moves
         self.padding = padding if isinstance(padding, str) else tuple(before for before, _ in self._frame)
+        self._check_groups()
+        if padding_mode not in PADDING_MODES:
+            problem = f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {padding_mode!r}"
+            raise ArgumentError(restate(op, problem, padding_mode=padding_mode))
         self.padding_mode = padding_mode
-        self._check()
-        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
-        with restated(op, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size):
-            self.weight = new_parameter(op, shape, device, dtype)
-            self.bias = new_parameter(op, (self.out_channels,), device, dtype) if bias else None
-        self.reset_parameters()
-
-    def _check(self) -> None:
-        op = type(self).__name__
-        if self.in_channels % self.groups or self.out_channels % self.groups:
-            channels: dict[str, Any] = {
-                "in_channels": self.in_channels,
-                "out_channels": self.out_channels,
-                "groups": self.groups,
-            }
-            raise ArgumentError(restate(op, "in_channels and out_channels must be multiples of groups", **channels))
-        if self.padding_mode not in PADDING_MODES:
-            problem = f"padding_mode must be one of {', '.join(PADDING_MODES)}, got {self.padding_mode!r}"
-            raise ArgumentError(restate(op, problem, padding_mode=self.padding_mode))
-
-    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
-        """Draw new initial values, from `generator` or the package's generator."""
-        reset_affine(self, generator)
+        self._make_parameters(self.out_channels, self.in_channels, bias, device, dtype)
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The feature maps of x."""
@@ -85,13 +108,7 @@ class Convolution(Module):
 
     def extra_repr(self) -> str:
         """The settings that aren't the defaults, as PyTorch shows them."""
-        ones, zeros = (1,) * self.rank, (0,) * self.rank
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        text += f", padding={self.padding}" if self.padding != zeros else ""
-        text += f", dilation={self.dilation}" if self.dilation != ones else ""
-        text += f", groups={self.groups}" if self.groups != 1 else ""
-        text += ", bias=False" if self.bias is None else ""
-        return text + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
+        return super().extra_repr() + (f", padding_mode={self.padding_mode}" if self.padding_mode != "zeros" else "")
 
 
 class Conv1d(Convolution):

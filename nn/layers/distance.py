@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.operands import TensorLike
-from tensorgrad.ops.products.distances import pairwise_distance
-from tensorgrad.ops.products.norms import cosine_similarity
+from tensorgrad.ops.products.distances import cosine_similarity, pairwise_distance
 from tensorgrad.tensor import Tensor
 
 

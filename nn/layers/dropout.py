@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, ClassVar
+
 import tensorgrad as tg
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.layers.activations import InPlace
@@ -12,10 +14,17 @@ from tensorgrad.ops.operands import TensorLike
 class Drops(InPlace):
     """The common base: the probability p, checked, and shown PyTorch's way."""
 
+    drop: ClassVar[Any]
+    """The function of input, p and training."""
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         if not 0 <= p <= 1:
             raise ArgumentError(restate(type(self).__name__, f"p must be in [0, 1], got {p}", p=p))
         self.p, self.inplace = p, inplace
+
+    def forward(self, input: TensorLike) -> tg.Tensor:
+        """The input, of which a part is dropped in training."""
+        return self.drop(input, self.p, self.training)
 
     def extra_repr(self) -> str:
         """The settings, PyTorch's way."""
@@ -23,7 +32,7 @@ class Drops(InPlace):
 
 
 class Dropout(Drops):
-    """Dropout that sets elements to selu's lower end, and keeps mean and variance; in training alone.
+    """Dropout of elements (`tg.dropout`): each is 0 with the probability p, else x / (1 − p); in training alone.
 
     Srivastava et al., Dropout, JMLR 15, 2014. Random numbers come from the package's generator (`tg.manual_seed`).
 
@@ -39,9 +48,7 @@ class Dropout(Drops):
     tensor([1., 1., 1.])
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """Dropout of x in training, else x itself."""
-        return tg.dropout(input, self.p, self.training)
+    drop = staticmethod(tg.dropout)
 
 
 class Dropout1d(Drops):
@@ -59,9 +66,7 @@ class Dropout1d(Drops):
     tensor(6.)
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """Dropout of channels in training, else the input itself."""
-        return kinds.dropout1d(input, self.p, self.training)
+    drop = staticmethod(kinds.dropout1d)
 
 
 class Dropout2d(Drops):
@@ -79,9 +84,7 @@ class Dropout2d(Drops):
     tensor(18.)
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """Dropout of channels in training, else the input itself."""
-        return kinds.dropout2d(input, self.p, self.training)
+    drop = staticmethod(kinds.dropout2d)
 
 
 class Dropout3d(Drops):
@@ -99,9 +102,7 @@ class Dropout3d(Drops):
     tensor(54.)
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """Dropout of channels in training, else the input itself."""
-        return kinds.dropout3d(input, self.p, self.training)
+    drop = staticmethod(kinds.dropout3d)
 
 
 class AlphaDropout(Drops):
@@ -121,9 +122,7 @@ class AlphaDropout(Drops):
     tensor([[1., 1., 1.]])
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """Alpha dropout in training, else the input itself."""
-        return kinds.alpha_dropout(input, self.p, self.training)
+    drop = staticmethod(kinds.alpha_dropout)
 
 
 class FeatureAlphaDropout(Drops):
@@ -143,6 +142,4 @@ class FeatureAlphaDropout(Drops):
     tensor([[1., 1., 1.]])
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """Alpha dropout in training, else the input itself."""
-        return kinds.feature_alpha_dropout(input, self.p, self.training)
+    drop = staticmethod(kinds.feature_alpha_dropout)

@@ -19,13 +19,11 @@ class Flatten(Module):
     (2, 48)
     """
 
+    _settings_shown = ("start_dim", "end_dim")
+
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim, self.end_dim = start_dim, end_dim
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The flattened input."""
         return tg.flatten(input, self.start_dim, self.end_dim)
-
-    def extra_repr(self) -> str:
-        """The axes."""
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"

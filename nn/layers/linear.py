@@ -69,6 +69,13 @@ def reset_affine(layer: Any, generator: np.random.Generator | None) -> None:
         init.uniform_(layer.bias, -bound, bound, generator)
 
 
+def reset_uniform(layer: Module, size: int) -> None:
+    """All parameters of a layer uniform on ±1/√size."""
+    bound = 1 / math.sqrt(size)
+    for parameter in layer.parameters():
+        init.uniform_(parameter, -bound, bound)
+
+
 class Identity(Module):
     """A layer that returns its input; the arguments of the constructor are accepted and ignored.
 

@@ -11,14 +11,14 @@ from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.autograd.engine import host_call
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.nn import init
-from tensorgrad.nn.module import Module
+from tensorgrad.nn.layers.feature_normalization import Normalization
 from tensorgrad.nn.parameter import new_parameter, new_state
 from tensorgrad.ops.layers.normalization import instance_norm
 from tensorgrad.ops.operands import TensorLike, floating
 from tensorgrad.windows import as_tuple
 
 
-class ChannelNorm(Module):
+class ChannelNorm(Normalization):
     """The common base of batch and instance norm: parameters and running statistics per channel."""
 
     axes: ClassVar[dict[int, str]]
@@ -59,9 +59,7 @@ class ChannelNorm(Module):
     def reset_parameters(self) -> None:
         """Reset to the initial values: weight 1, bias 0, and the running statistics."""
         self.reset_running_stats()
-        for parameter, value in ((self.weight, 1), (self.bias, 0)):
-            if parameter is not None:
-                init.constant_(parameter, value)
+        super().reset_parameters()
 
     def extra_repr(self) -> str:
         """The settings."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import tensorgrad as tg
 from tensorgrad import windows
@@ -11,14 +11,16 @@ from tensorgrad.ops.convolution import Size
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.ops.pooling import AdaptiveSize
 
+MAXIMA = {1: tg.max_pool1d, 2: tg.max_pool2d, 3: tg.max_pool3d}
+MEANS: dict[int, Any] = {1: tg.avg_pool1d, 2: tg.avg_pool2d, 3: tg.avg_pool3d}
+ADAPTIVE_MEANS = {1: tg.adaptive_avg_pool1d, 2: tg.adaptive_avg_pool2d, 3: tg.adaptive_avg_pool3d}
 
-class MaxPool1d(Module):
-    """The maximum of each window (`tg.max_pool1d`): x `(N, C, L)` -> `(N, C, OL)`. Arguments as in `MaxPool2d`.
 
-    >>> import tensorgrad as tg
-    >>> tg.nn.MaxPool1d(2)(tg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
-    tensor([[[3., 2.]]])
-    """
+class MaxPooling(Module):
+    """The common base of MaxPool1d, MaxPool2d and MaxPool3d."""
+
+    rank: ClassVar[int]
+    _settings_shown = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
 
     def __init__(
         self,
@@ -36,20 +38,22 @@ class MaxPool1d(Module):
 
     def forward(self, input: TensorLike) -> Any:
         """The maxima, or `(maxima, indices)`."""
-        return tg.max_pool1d(input, *self._settings())
-
-    def _settings(self) -> tuple[Any, ...]:
-        return (self.kernel_size, self.stride, self.padding, self.dilation, self.ceil_mode, self.return_indices)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return (
-            f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, "
-            f"dilation={self.dilation}, ceil_mode={self.ceil_mode}"
-        )
+        window = self.kernel_size, self.stride, self.padding, self.dilation
+        return MAXIMA[self.rank](input, *window, self.ceil_mode, self.return_indices)
 
 
-class MaxPool2d(MaxPool1d):
+class MaxPool1d(MaxPooling):
+    """The maximum of each window (`tg.max_pool1d`): x `(N, C, L)` -> `(N, C, OL)`. Arguments as in `MaxPool2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.MaxPool1d(2)(tg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
+    tensor([[[3., 2.]]])
+    """
+
+    rank = 1
+
+
+class MaxPool2d(MaxPooling):
     """The maximum of each window (`tg.max_pool2d`): x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`. No parameters.
 
     Args:
@@ -65,12 +69,10 @@ class MaxPool2d(MaxPool1d):
     (1, 6, 14, 14)
     """
 
-    def forward(self, input: TensorLike) -> Any:
-        """The maxima, or `(maxima, indices)`."""
-        return tg.max_pool2d(input, *self._settings())
+    rank = 2
 
 
-class MaxPool3d(MaxPool1d):
+class MaxPool3d(MaxPooling):
     """The maximum of each window (`tg.max_pool3d`): `(N, C, D, H, W)` -> `(N, C, OD, OH, OW)`. As `MaxPool2d`.
 
     >>> import tensorgrad as tg
@@ -78,55 +80,14 @@ class MaxPool3d(MaxPool1d):
     (1, 6, 4, 4, 4)
     """
 
-    def forward(self, input: TensorLike) -> Any:
-        """The maxima, or `(maxima, indices)`."""
-        return tg.max_pool3d(input, *self._settings())
+    rank = 3
 
 
-class AvgPool1d(Module):
-    """The mean of each window (`tg.avg_pool1d`): x `(N, C, L)` -> `(N, C, OL)`. Arguments as in `AvgPool2d`.
+class MeanPooling(Module):
+    """The common base of AvgPool1d, AvgPool2d and AvgPool3d."""
 
-    >>> import tensorgrad as tg
-    >>> tg.nn.AvgPool1d(2)(tg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
-    tensor([[[2., 1.]]])
-    """
-
-    def __init__(
-        self,
-        kernel_size: Size,
-        stride: Size | None = None,
-        padding: Size = 0,
-        ceil_mode: bool = False,
-        count_include_pad: bool = True,
-    ) -> None:
-        arguments = windows.pooling_arguments("AvgPool1d", 1, kernel_size, stride, padding)
-        self.kernel_size, self.stride, self.padding, _ = arguments
-        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
-
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """The means."""
-        return tg.avg_pool1d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
-
-
-class AvgPool2d(Module):
-    """The mean of each window (`tg.avg_pool2d`): x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`.
-
-    Args:
-        kernel_size: one int, or one per axis.
-        stride: one int, or one per axis; the kernel size if None.
-        padding: one int, or one per axis; at most half the kernel size.
-        ceil_mode: include a last, incomplete window.
-        count_include_pad: divide by the size of the window with padding; else by the number of pixels in it.
-        divisor_override: divide by this number instead.
-
-    >>> import tensorgrad as tg
-    >>> tg.nn.AvgPool2d(2)(tg.zeros(1, 6, 28, 28)).shape
-    (1, 6, 14, 14)
-    """
+    rank: ClassVar[int]
+    _settings_shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self,
@@ -144,15 +105,55 @@ class AvgPool2d(Module):
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The means."""
-        counting = self.count_include_pad, self.divisor_override
-        return tg.avg_pool2d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, *counting)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        settings: list[Any] = [self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad]
+        if self.rank > 1:  # signals have no divisor_override
+            settings.append(self.divisor_override)
+        return MEANS[self.rank](input, *settings)
 
 
-class AvgPool3d(AvgPool2d):
+class AvgPool1d(MeanPooling):
+    """The mean of each window (`tg.avg_pool1d`): x `(N, C, L)` -> `(N, C, OL)`. Arguments as in `AvgPool2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.AvgPool1d(2)(tg.tensor([[[1.0, 3.0, 2.0, 0.0]]]))
+    tensor([[[2., 1.]]])
+    """
+
+    rank = 1
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        stride: Size | None = None,
+        padding: Size = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        arguments = windows.pooling_arguments("AvgPool1d", 1, kernel_size, stride, padding)
+        self.kernel_size, self.stride, self.padding, _ = arguments
+        self.ceil_mode, self.count_include_pad = ceil_mode, count_include_pad
+
+
+class AvgPool2d(MeanPooling):
+    """The mean of each window (`tg.avg_pool2d`): x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`.
+
+    Args:
+        kernel_size: one int, or one per axis.
+        stride: one int, or one per axis; the kernel size if None.
+        padding: one int, or one per axis; at most half the kernel size.
+        ceil_mode: include a last, incomplete window.
+        count_include_pad: divide by the size of the window with padding; else by the number of pixels in it.
+        divisor_override: divide by this number instead.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.AvgPool2d(2)(tg.zeros(1, 6, 28, 28)).shape
+    (1, 6, 14, 14)
+    """
+
+    rank = 2
+
+
+class AvgPool3d(MeanPooling):
     """The mean of each window (`tg.avg_pool3d`): `(N, C, D, H, W)` -> `(N, C, OD, OH, OW)`. As `AvgPool2d`.
 
     >>> import tensorgrad as tg
@@ -160,13 +161,24 @@ class AvgPool3d(AvgPool2d):
     (1, 6, 4, 4, 4)
     """
 
+    rank = 3
+
+
+class AdaptiveMeanPooling(Module):
+    """The common base of AdaptiveAvgPool1d, AdaptiveAvgPool2d and AdaptiveAvgPool3d."""
+
+    rank: ClassVar[int]
+    _settings_shown = ("output_size",)
+
+    def __init__(self, output_size: AdaptiveSize) -> None:
+        self.output_size = output_size
+
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The means."""
-        counting = self.count_include_pad, self.divisor_override
-        return tg.avg_pool3d(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, *counting)
+        return ADAPTIVE_MEANS[self.rank](input, self.output_size)
 
 
-class AdaptiveAvgPool1d(Module):
+class AdaptiveAvgPool1d(AdaptiveMeanPooling):
     """Means over windows that tile the signal into `output_size` (`tg.adaptive_avg_pool1d`), whatever its length.
 
     x `(N, C, L)` or `(C, L)` -> `(N, C, OL)`.
@@ -176,19 +188,10 @@ class AdaptiveAvgPool1d(Module):
     tensor([[[2.]]])
     """
 
-    def __init__(self, output_size: AdaptiveSize) -> None:
-        self.output_size = output_size
-
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """The means."""
-        return tg.adaptive_avg_pool1d(input, self.output_size)
-
-    def extra_repr(self) -> str:
-        """The size."""
-        return f"output_size={self.output_size}"
+    rank = 1
 
 
-class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
+class AdaptiveAvgPool2d(AdaptiveMeanPooling):
     """Means over windows that tile the image into `output_size` (`tg.adaptive_avg_pool2d`), whatever its size.
 
     x `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`.
@@ -198,12 +201,10 @@ class AdaptiveAvgPool2d(AdaptiveAvgPool1d):
     (2, 64, 1, 1)
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """The means."""
-        return tg.adaptive_avg_pool2d(input, self.output_size)
+    rank = 2
 
 
-class AdaptiveAvgPool3d(AdaptiveAvgPool1d):
+class AdaptiveAvgPool3d(AdaptiveMeanPooling):
     """Means over windows that tile the volume into `output_size` (`tg.adaptive_avg_pool3d`), whatever its size.
 
     input `(N, C, D, H, W)` or `(C, D, H, W)` -> `(N, C, OD, OH, OW)`.
@@ -213,6 +214,4 @@ class AdaptiveAvgPool3d(AdaptiveAvgPool1d):
     (2, 4, 1, 7, 3)
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """The means."""
-        return tg.adaptive_avg_pool3d(input, self.output_size)
+    rank = 3

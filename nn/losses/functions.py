@@ -6,6 +6,8 @@ The target is converted to the input's dtype, so that a float64 target doesn't w
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 import tensorgrad as tg
@@ -186,10 +188,7 @@ def mse_loss(
     >>> tg.nn.mse_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(2.5)
     """
-    refuse_legacy("mse_loss", size_average, reduce)
-    x, t = alike("mse_loss", input, target, reduction)
-    losses, weight = weighed_each("mse_loss", (x - t).square(), weight)
-    return reduced(losses, reduction, weight)
+    return _of_difference("mse_loss", tg.square, input, target, size_average, reduce, reduction, weight)
 
 
 def l1_loss(
@@ -216,9 +215,22 @@ def l1_loss(
     >>> tg.nn.l1_loss(tg.tensor([1.0, 2.0]), tg.tensor([0.0, 4.0]))
     tensor(1.5)
     """
-    refuse_legacy("l1_loss", size_average, reduce)
-    x, t = alike("l1_loss", input, target, reduction)
-    losses, weight = weighed_each("l1_loss", (x - t).abs(), weight)
+    return _of_difference("l1_loss", tg.abs, input, target, size_average, reduce, reduction, weight)
+
+
+def _of_difference(
+    call: str,
+    cost: Callable[[Tensor], Tensor],
+    input: TensorLike,
+    target: TensorLike,
+    size_average: None,
+    reduce: None,
+    reduction: str,
+    weight: TensorLike | None,
+) -> Tensor:
+    refuse_legacy(call, size_average, reduce)
+    x, t = alike(call, input, target, reduction)
+    losses, weight = weighed_each(call, cost(x - t), weight)
     return reduced(losses, reduction, weight)
 
 

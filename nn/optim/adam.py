@@ -8,18 +8,11 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.step_programs import pure
-from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
-from tensorgrad.nn.optim.options import non_negative, refuse_differentiable, two_fractions
+from tensorgrad.nn.optim.first_order import FirstOrder, decayed, names_options
+from tensorgrad.nn.optim.optimizer import Schedule
 
 
-def decayed(w: Array, g: Array, lr: float, weight_decay: float, decoupled: bool) -> tuple[Array, Array]:
-    """Weights and gradient after weight decay λ: w − lr · λ w and g if it is decoupled, else w and g + λ w."""
-    if not weight_decay:
-        return w, g
-    return ((1 - lr * weight_decay) * w, g) if decoupled else (w, g + weight_decay * w)
-
-
-class Adam(Optimizer):
+class Adam(FirstOrder):
     """Adam: running means of the gradient and of its square, each corrected for its start at zero.
 
         g ← g + λ w                        weight decay λ
@@ -51,6 +44,10 @@ class Adam(Optimizer):
     3.5
     """
 
+    state_arrays = ("exp_avg", "exp_avg_sq")
+    optional_arrays = {"max_exp_avg_sq": "amsgrad"}
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -66,42 +63,10 @@ class Adam(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(
-            params,
-            lr=lr,
-            betas=betas,
-            eps=eps,
-            weight_decay=weight_decay,
-            amsgrad=amsgrad,
-            maximize=maximize,
-            decoupled_weight_decay=decoupled_weight_decay,
-        )
-
-    def check(self, options: dict[str, Any]) -> None:
-        """Both β in [0, 1), the others ≥ 0."""
-        two_fractions(self.name, options["betas"])
-        non_negative(self.name, eps=options["eps"], weight_decay=options["weight_decay"])
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """m and v; with amsgrad also the largest v so far."""
-        return ("exp_avg", "exp_avg_sq", "max_exp_avg_sq") if options["amsgrad"] else ("exp_avg", "exp_avg_sq")
+    ) -> None: ...
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        amsgrad: bool,
-        decoupled_weight_decay: bool = False,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, betas, eps, weight_decay, amsgrad, decoupled_weight_decay=False):
         """The rule of the class's formula."""
         beta1, beta2 = betas
         t = state["step"]
@@ -155,5 +120,7 @@ class AdamW(Adam):
         differentiable: bool = False,
         fused: bool | None = None,
     ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(params, lr, betas, eps, weight_decay, amsgrad, maximize=maximize, decoupled_weight_decay=True)
+        super().__init__(
+            params, lr, betas, eps, weight_decay, amsgrad,
+            maximize=maximize, differentiable=differentiable, decoupled_weight_decay=True,
+        )  # fmt: skip

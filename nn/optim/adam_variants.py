@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.step_programs import pure
-from tensorgrad.nn.optim.adam import decayed
-from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
-from tensorgrad.nn.optim.options import non_negative, refuse_differentiable, two_fractions
+from tensorgrad.nn.optim.first_order import FirstOrder, decayed, names_options
+from tensorgrad.nn.optim.optimizer import Schedule
+from tensorgrad.nn.optim.options import non_negative
 
 
-class Adamax(Optimizer):
+class Adamax(FirstOrder):
     """Adamax: Adam with the largest recent gradient in place of the root of the squares' mean.
 
         g ← g + λ w                        weight decay λ
@@ -41,6 +41,9 @@ class Adamax(Optimizer):
     3.5
     """
 
+    state_arrays = ("exp_avg", "exp_inf")
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -53,41 +56,19 @@ class Adamax(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
         capturable: bool = False,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(params, lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize)
-
-    def check(self, options: dict[str, Any]) -> None:
-        """Both β in [0, 1), the others ≥ 0."""
-        two_fractions(self.name, options["betas"])
-        non_negative(self.name, eps=options["eps"], weight_decay=options["weight_decay"])
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """m and u."""
-        return ("exp_avg", "exp_inf")
+    ) -> None: ...
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, betas, eps, weight_decay):
         """The rule of the class's formula."""
         beta1, beta2 = betas
-        if weight_decay:
-            g = g + weight_decay * w
+        w, g = decayed(w, g, lr, weight_decay)
         m = state["exp_avg"] = beta1 * state["exp_avg"] + (1 - beta1) * g
         u = state["exp_inf"] = np.maximum(beta2 * state["exp_inf"], abs(g) + eps)
         return w - lr / (1 - beta1 ** state["step"]) * m / u
 
 
-class NAdam(Optimizer):
+class NAdam(FirstOrder):
     """NAdam: Adam that looks ahead along its momentum, as Nesterov's method does.
 
         g ← g + λ w                        weight decay λ; decoupled: w ← w − lr · λ w
@@ -119,6 +100,9 @@ class NAdam(Optimizer):
     3.4718
     """
 
+    state_arrays = ("exp_avg", "exp_avg_sq")
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -133,42 +117,15 @@ class NAdam(Optimizer):
         maximize: bool = False,
         capturable: bool = False,
         differentiable: bool = False,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(
-            params,
-            lr=lr,
-            betas=betas,
-            eps=eps,
-            weight_decay=weight_decay,
-            momentum_decay=momentum_decay,
-            decoupled_weight_decay=decoupled_weight_decay,
-            maximize=maximize,
-        )
+    ) -> None: ...
 
     def check(self, options: dict[str, Any]) -> None:
-        """Both β in [0, 1), the others ≥ 0."""
-        two_fractions(self.name, options["betas"])
-        non_negative(self.name, **{key: options[key] for key in ("eps", "weight_decay", "momentum_decay")})
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """m and v."""
-        return ("exp_avg", "exp_avg_sq")
+        """Momentum decay ≥ 0, and the ranges that all optimizers share."""
+        super().check(options)
+        non_negative(self.name, momentum_decay=options["momentum_decay"])
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        momentum_decay: float,
-        decoupled_weight_decay: bool,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, betas, eps, weight_decay, momentum_decay, decoupled_weight_decay):
         """The rule of the class's formula."""
         (beta1, beta2), t = betas, state["step"]
         w, g = decayed(w, g, lr, weight_decay, decoupled_weight_decay)
@@ -203,7 +160,7 @@ def momentum_product(beta: float, decay: float, t: int) -> float:
     return product
 
 
-class RAdam(Optimizer):
+class RAdam(FirstOrder):
     """RAdam: Adam whose first steps, when v is known badly, go without it.
 
         g ← g + λ w                        weight decay λ; decoupled: w ← w − lr · λ w
@@ -235,6 +192,9 @@ class RAdam(Optimizer):
     3.0
     """
 
+    state_arrays = ("exp_avg", "exp_avg_sq")
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -248,40 +208,10 @@ class RAdam(Optimizer):
         maximize: bool = False,
         capturable: bool = False,
         differentiable: bool = False,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(
-            params,
-            lr=lr,
-            betas=betas,
-            eps=eps,
-            weight_decay=weight_decay,
-            decoupled_weight_decay=decoupled_weight_decay,
-            maximize=maximize,
-        )
-
-    def check(self, options: dict[str, Any]) -> None:
-        """Both β in [0, 1), the others ≥ 0."""
-        two_fractions(self.name, options["betas"])
-        non_negative(self.name, eps=options["eps"], weight_decay=options["weight_decay"])
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """m and v."""
-        return ("exp_avg", "exp_avg_sq")
+    ) -> None: ...
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        betas: tuple[float, float],
-        eps: float,
-        weight_decay: float,
-        decoupled_weight_decay: bool,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, betas, eps, weight_decay, decoupled_weight_decay):
         """The rule of the class's formula."""
         (beta1, beta2), t = betas, state["step"]
         w, g = decayed(w, g, lr, weight_decay, decoupled_weight_decay)

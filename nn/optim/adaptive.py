@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.step_programs import pure
-from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
-from tensorgrad.nn.optim.options import non_negative, refuse_differentiable, whole_fraction
+from tensorgrad.nn.optim.first_order import FirstOrder, decayed, names_options
+from tensorgrad.nn.optim.optimizer import Schedule
+from tensorgrad.nn.optim.options import non_negative, whole_fraction
 
 
-class Adagrad(Optimizer):
+class Adagrad(FirstOrder):
     """Adagrad: each weight's step is divided by the root of the sum of its squared gradients.
 
         g ← g + λ w                        weight decay λ
@@ -41,6 +42,9 @@ class Adagrad(Optimizer):
     3.5
     """
 
+    state_arrays = ("sum",)
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -54,51 +58,25 @@ class Adagrad(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
         fused: bool | None = None,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(
-            params,
-            lr=lr,
-            lr_decay=lr_decay,
-            weight_decay=weight_decay,
-            initial_accumulator_value=initial_accumulator_value,
-            eps=eps,
-            maximize=maximize,
-        )
+    ) -> None: ...
 
     def check(self, options: dict[str, Any]) -> None:
-        """All ≥ 0."""
-        names = ("lr_decay", "weight_decay", "initial_accumulator_value", "eps")
-        non_negative(self.name, **{key: options[key] for key in names})
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """s."""
-        return ("sum",)
+        """Decay and s₀ ≥ 0, and the ranges that all optimizers share."""
+        super().check(options)
+        non_negative(self.name, **{key: options[key] for key in ("lr_decay", "initial_accumulator_value")})
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        lr_decay: float,
-        weight_decay: float,
-        initial_accumulator_value: float,
-        eps: float,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, lr_decay, weight_decay, initial_accumulator_value, eps):
         """The rule of the class's formula."""
         before = state["step"] - 1
-        if weight_decay:
-            g = g + weight_decay * w
+        w, g = decayed(w, g, lr, weight_decay)
         # A number in each step, so that all steps are one compiled program.
         first = 0.0 if before else initial_accumulator_value
         s = state["sum"] = state["sum"] + first + g * g
         return w - lr / (1 + before * lr_decay) * g / (np.sqrt(s) + eps)
 
 
-class Adadelta(Optimizer):
+class Adadelta(FirstOrder):
     """Adadelta: steps as long as the steps before, over the root of a running mean of the squared gradient.
 
         g ← g + λ w                        weight decay λ
@@ -127,6 +105,9 @@ class Adadelta(Optimizer):
     2.0597
     """
 
+    state_arrays = ("square_avg", "acc_delta")
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -139,34 +120,17 @@ class Adadelta(Optimizer):
         capturable: bool = False,
         maximize: bool = False,
         differentiable: bool = False,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(params, lr=lr, rho=rho, eps=eps, weight_decay=weight_decay, maximize=maximize)
+    ) -> None: ...
 
     def check(self, options: dict[str, Any]) -> None:
-        """ρ in [0, 1], the others ≥ 0."""
+        """ρ in [0, 1], and the ranges that all optimizers share."""
+        super().check(options)
         whole_fraction(self.name, rho=options["rho"])
-        non_negative(self.name, eps=options["eps"], weight_decay=options["weight_decay"])
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """The means s and u."""
-        return ("square_avg", "acc_delta")
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        rho: float,
-        eps: float,
-        weight_decay: float,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, rho, eps, weight_decay):
         """The rule of the class's formula."""
-        if weight_decay:
-            g = g + weight_decay * w
+        w, g = decayed(w, g, lr, weight_decay)
         s = state["square_avg"] = rho * state["square_avg"] + (1 - rho) * g * g
         d = np.sqrt(state["acc_delta"] + eps) / np.sqrt(s + eps) * g
         state["acc_delta"] = rho * state["acc_delta"] + (1 - rho) * d * d

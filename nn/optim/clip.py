@@ -7,11 +7,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from tensorgrad.arrays.quiet import quiet
 from tensorgrad.autograd.engine import host_call
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.nn.optim.options import non_negative
-from tensorgrad.nn.optim.precision import quiet
 from tensorgrad.tensor import Tensor
 
 

@@ -13,7 +13,6 @@ from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.optim.optimizer import Optimizer, Schedule
 from tensorgrad.nn.optim.options import non_negative
-from tensorgrad.nn.optim.precision import quiet
 
 Closure = Callable[[], Any]
 """Computes the loss and its gradients anew, and returns the loss."""
@@ -99,7 +98,7 @@ class LBFGS(Optimizer):
             raise ArgumentError(restate(self.name, "all parameters must be in one group, of one set of options"))
         super().add_param_group(group)
 
-    @quiet
+    @np.errstate(all="ignore")  # as in all ops
     def step(self, closure: Closure | None = None) -> Any:
         """Make up to `max_iter` steps.
 

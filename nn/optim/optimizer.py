@@ -11,6 +11,7 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
+from tensorgrad.arrays.quiet import quiet
 from tensorgrad.autograd.backward import zero_grad
 from tensorgrad.autograd.engine import enable_grad, host_call, mode, observers
 from tensorgrad.autograd.versions import begin_version
@@ -18,8 +19,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError,
 from tensorgrad.kernels.rules import Program, traced
 from tensorgrad.kernels.step_programs import Programs
 from tensorgrad.nn.optim.options import non_negative, plain, storable
-from tensorgrad.nn.optim.precision import EXACT, HALF_CHAR, precision, quiet
-from tensorgrad.nn.optim.saved_state import incompatibilities
+from tensorgrad.nn.optim.saved_state import EXACT, HALF_CHAR, incompatibilities, precision
 from tensorgrad.tensor import Tensor
 
 LARGE = 4096

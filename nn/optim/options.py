@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -12,23 +13,17 @@ from tensorgrad.errors import ArgumentError, restate
 
 def non_negative(call: str, **values: Any) -> None:
     """Raise ArgumentError unless each value is a finite number ≥ 0."""
-    for name, value in values.items():
-        if not _is_number(value) or not 0 <= value < math.inf:
-            raise ArgumentError(restate(call, f"{name} must be a finite number ≥ 0", **{name: value}))
+    _require(call, "a finite number ≥ 0", lambda value: 0 <= value < math.inf, values)
 
 
 def fraction(call: str, **values: Any) -> None:
     """Raise ArgumentError unless each value is a number in [0, 1)."""
-    for name, value in values.items():
-        if not _is_number(value) or not 0 <= value < 1:
-            raise ArgumentError(restate(call, f"{name} must be a number in [0, 1)", **{name: value}))
+    _require(call, "a number in [0, 1)", lambda value: 0 <= value < 1, values)
 
 
 def whole_fraction(call: str, **values: Any) -> None:
     """Raise ArgumentError unless each value is a number in [0, 1]."""
-    for name, value in values.items():
-        if not _is_number(value) or not 0 <= value <= 1:
-            raise ArgumentError(restate(call, f"{name} must be a number in [0, 1]", **{name: value}))
+    _require(call, "a number in [0, 1]", lambda value: 0 <= value <= 1, values)
 
 
 def two_fractions(call: str, betas: Any) -> None:
@@ -60,5 +55,7 @@ def storable(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _require(call: str, kind: str, holds: Callable[[float], bool], values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        if not isinstance(value, int | float) or isinstance(value, bool) or not holds(value):
+            raise ArgumentError(restate(call, f"{name} must be {kind}", **{name: value}))

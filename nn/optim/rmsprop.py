@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.kernels.step_programs import pure
-from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
-from tensorgrad.nn.optim.options import fraction, non_negative, refuse_differentiable
+from tensorgrad.nn.optim.first_order import FirstOrder, decayed, names_options
+from tensorgrad.nn.optim.optimizer import Schedule
+from tensorgrad.nn.optim.options import fraction
 
 
-class RMSprop(Optimizer):
+class RMSprop(FirstOrder):
     """RMSProp: each weight's step is divided by the root of a running mean of its squared gradient.
 
         g ← g + λ w                        weight decay λ
@@ -45,6 +46,10 @@ class RMSprop(Optimizer):
     3.8
     """
 
+    state_arrays = ("square_avg",)
+    optional_arrays = {"grad_avg": "centered", "momentum_buffer": "momentum"}
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -58,46 +63,17 @@ class RMSprop(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
         differentiable: bool = False,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(
-            params,
-            lr=lr,
-            alpha=alpha,
-            eps=eps,
-            weight_decay=weight_decay,
-            momentum=momentum,
-            centered=centered,
-            maximize=maximize,
-        )
+    ) -> None: ...
 
     def check(self, options: dict[str, Any]) -> None:
-        """α in [0, 1), the others ≥ 0."""
-        fraction("RMSprop", alpha=options["alpha"])
-        non_negative("RMSprop", **{key: options[key] for key in ("eps", "weight_decay", "momentum")})
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """s; centered also a; with momentum also v."""
-        kept = {"square_avg": True, "grad_avg": options["centered"], "momentum_buffer": options["momentum"] > 0}
-        return tuple(slot for slot, needed in kept.items() if needed)
+        """α in [0, 1), and the ranges that all optimizers share."""
+        super().check(options)
+        fraction(self.name, alpha=options["alpha"])
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        alpha: float,
-        eps: float,
-        weight_decay: float,
-        momentum: float,
-        centered: bool,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, alpha, eps, weight_decay, momentum, centered):
         """The rule of the class's formula."""
-        if weight_decay:
-            g = g + weight_decay * w
+        w, g = decayed(w, g, lr, weight_decay)
         s = state["square_avg"] = alpha * state["square_avg"] + (1 - alpha) * g * g
         if centered:
             a = state["grad_avg"] = alpha * state["grad_avg"] + (1 - alpha) * g

@@ -7,11 +7,12 @@ from typing import Any
 
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels.step_programs import pure
-from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
-from tensorgrad.nn.optim.options import non_negative, refuse_differentiable
+from tensorgrad.nn.optim.first_order import FirstOrder, decayed, names_options
+from tensorgrad.nn.optim.optimizer import Schedule
+from tensorgrad.nn.optim.options import non_negative
 
 
-class SGD(Optimizer):
+class SGD(FirstOrder):
     """Stochastic gradient descent: a step against the gradient, or against its running sum.
 
         g ← g + λ w                        weight decay λ
@@ -42,6 +43,9 @@ class SGD(Optimizer):
     2.0
     """
 
+    optional_arrays = {"momentum_buffer": "momentum"}
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -55,45 +59,20 @@ class SGD(Optimizer):
         foreach: bool | None = None,
         differentiable: bool = False,
         fused: bool | None = None,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(
-            params,
-            lr=lr,
-            momentum=momentum,
-            dampening=dampening,
-            weight_decay=weight_decay,
-            nesterov=nesterov,
-            maximize=maximize,
-        )
+    ) -> None: ...
 
     def check(self, options: dict[str, Any]) -> None:
-        """All ≥ 0; Nesterov only with momentum and without dampening."""
-        non_negative("SGD", **{key: options[key] for key in ("momentum", "dampening", "weight_decay")})
+        """Dampening ≥ 0; Nesterov only with momentum and without dampening; the ranges that all optimizers share."""
+        super().check(options)
+        non_negative(self.name, dampening=options["dampening"])
         if options["nesterov"] and (options["momentum"] == 0 or options["dampening"] != 0):
             shown = {key: options[key] for key in ("nesterov", "momentum", "dampening")}
-            raise ArgumentError(restate("SGD", "Nesterov's rule needs momentum > 0 and dampening = 0", **shown))
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """v, where there is momentum."""
-        return ("momentum_buffer",) if options["momentum"] else ()
+            raise ArgumentError(restate(self.name, "Nesterov's rule needs momentum > 0 and dampening = 0", **shown))
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        momentum: float,
-        dampening: float,
-        weight_decay: float,
-        nesterov: bool,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, momentum, dampening, weight_decay, nesterov):
         """The rule of the class's formula."""
-        if weight_decay:
-            g = g + weight_decay * w
+        w, g = decayed(w, g, lr, weight_decay)
         if momentum:
             kept, fresh = (momentum, 1 - dampening) if state["step"] > 1 else (0.0, 1.0)
             v = state["momentum_buffer"] = kept * state["momentum_buffer"] + fresh * g
@@ -101,7 +80,7 @@ class SGD(Optimizer):
         return w - lr * g
 
 
-class ASGD(Optimizer):
+class ASGD(FirstOrder):
     """Averaged stochastic gradient descent: the mean of the weights on the way, in `state[p]["ax"]`.
 
         g ← g + λ w                        weight decay λ
@@ -133,6 +112,9 @@ class ASGD(Optimizer):
     (2.5, 2.75)
     """
 
+    state_arrays = ("ax",)
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -145,34 +127,17 @@ class ASGD(Optimizer):
         maximize: bool = False,
         differentiable: bool = False,
         capturable: bool = False,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(params, lr=lr, lambd=lambd, alpha=alpha, t0=t0, weight_decay=weight_decay, maximize=maximize)
+    ) -> None: ...
 
     def check(self, options: dict[str, Any]) -> None:
-        """Decay and weight decay ≥ 0."""
-        non_negative(self.name, **{key: options[key] for key in ("lambd", "weight_decay")})
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """a."""
-        return ("ax",)
+        """Decay ≥ 0, and the ranges that all optimizers share."""
+        super().check(options)
+        non_negative(self.name, lambd=options["lambd"])
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        lambd: float,
-        alpha: float,
-        t0: float,
-        weight_decay: float,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, lambd, alpha, t0, weight_decay):
         """The rule of the class's formula."""
-        if weight_decay:
-            g = g + weight_decay * w
+        w, g = decayed(w, g, lr, weight_decay)
         before = state["step"] - 1
         eta = lr / (1 + lambd * lr * before) ** alpha
         w = (1 - lambd * eta) * w - eta * g

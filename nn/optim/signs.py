@@ -9,11 +9,12 @@ import numpy as np
 
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels.step_programs import pure
-from tensorgrad.nn.optim.optimizer import Array, Optimizer, Schedule
-from tensorgrad.nn.optim.options import non_negative, refuse_differentiable, two_fractions
+from tensorgrad.nn.optim.first_order import FirstOrder, decayed, names_options
+from tensorgrad.nn.optim.optimizer import Schedule
+from tensorgrad.nn.optim.options import non_negative
 
 
-class Rprop(Optimizer):
+class Rprop(FirstOrder):
     """Resilient propagation: each weight has a step size, which grows while its gradient keeps its sign.
 
         s = sign(g · g′)                   g′ is the gradient of the step before, 0 at first
@@ -44,6 +45,9 @@ class Rprop(Optimizer):
     (2.5, 0.5)
     """
 
+    state_arrays = ("prev", "step_size")
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -55,9 +59,7 @@ class Rprop(Optimizer):
         foreach: bool | None = None,
         maximize: bool = False,
         differentiable: bool = False,
-    ) -> None:
-        refuse_differentiable(self.name, differentiable)
-        super().__init__(params, lr=lr, etas=etas, step_sizes=step_sizes, maximize=maximize)
+    ) -> None: ...
 
     def check(self, options: dict[str, Any]) -> None:
         """0 < η⁻ < 1 < η⁺; two step sizes ≥ 0."""
@@ -71,21 +73,8 @@ class Rprop(Optimizer):
         least, largest = options["step_sizes"]
         non_negative(self.name, least_step_size=least, largest_step_size=largest)
 
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """The gradient of the step before, and η."""
-        return ("prev", "step_size")
-
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        etas: tuple[float, float],
-        step_sizes: tuple[float, float],
-    ) -> Array:
+    def update(self, w, g, state, *, lr, etas, step_sizes):
         """The rule of the class's formula."""
         minus, plus = etas
         least, largest = step_sizes
@@ -99,7 +88,7 @@ class Rprop(Optimizer):
         return w - eta * np.sign(g)
 
 
-class Lion(Optimizer):
+class Lion(FirstOrder):
     """Lion: a step of lr against the sign of a mean of gradient and momentum.
 
         w ← (1 − lr · λ) w                 weight decay λ
@@ -126,6 +115,9 @@ class Lion(Optimizer):
     3.5
     """
 
+    state_arrays = ("exp_avg",)
+
+    @names_options
     def __init__(
         self,
         params: Iterable[Any],
@@ -134,32 +126,12 @@ class Lion(Optimizer):
         weight_decay: float = 0.0,
         *,
         maximize: bool = False,
-    ) -> None:
-        super().__init__(params, lr=lr, betas=betas, weight_decay=weight_decay, maximize=maximize)
-
-    def check(self, options: dict[str, Any]) -> None:
-        """Both β in [0, 1), λ ≥ 0."""
-        two_fractions(self.name, options["betas"])
-        non_negative(self.name, weight_decay=options["weight_decay"])
-
-    def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
-        """m."""
-        return ("exp_avg",)
+    ) -> None: ...
 
     @pure
-    def update(
-        self,
-        w: Array,
-        g: Array,
-        state: dict[str, Any],
-        *,
-        lr: float,
-        betas: tuple[float, float],
-        weight_decay: float,
-    ) -> Array:
+    def update(self, w, g, state, *, lr, betas, weight_decay):
         """The rule of the class's formula."""
         (beta1, beta2), m = betas, state["exp_avg"]
-        if weight_decay:
-            w = (1 - lr * weight_decay) * w
+        w, g = decayed(w, g, lr, weight_decay, decoupled=True)
         state["exp_avg"] = beta2 * m + (1 - beta2) * g
         return w - lr * np.sign(beta1 * m + (1 - beta1) * g)

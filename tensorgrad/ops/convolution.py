@@ -205,11 +205,7 @@ def conv3d(
 
 
 def _convolve(op, rank, x, weight, bias, stride, padding, dilation, groups):
-    if not alike(x, weight, bias):
-        x, weight = floating_pair(x, weight)
-        x = for_kernel(op, x)
-        bias = None if bias is None else floating(bias)
-        bias = bias if alike(x, bias) else astype(bias, x._data.dtype)
+    x, weight, bias = of_one_dtype(op, x, weight, bias)
     shape = x._data.shape
     biases = None if bias is None else bias._data.shape
     try:
@@ -217,7 +213,22 @@ def _convolve(op, rank, x, weight, bias, stride, padding, dilation, groups):
     except ShapeError:
         windows.check_channels(op, rank, x, weight, bias, groups)  # the same text, with the names of the tensors
         raise
-    batch = x if len(shape) == rank + 2 else x.unsqueeze(0)
+    return of_batch(Convolution, rank, x, weight, bias, window)
+
+
+def of_one_dtype(op, x, weight, bias):
+    """Input, weight and bias as tensors of one dtype that kernels take."""
+    if alike(x, weight, bias):
+        return x, weight, bias
+    x, weight = floating_pair(x, weight)
+    x = for_kernel(op, x)
+    bias = None if bias is None else floating(bias)
+    return x, weight, bias if alike(x, bias) else astype(bias, x._data.dtype)
+
+
+def of_batch(convolution, rank, x, weight, bias, window):
+    """A convolution of x, which is a batch, or its only image."""
+    batch = x if x._data.ndim == rank + 2 else x.unsqueeze(0)
     operands = (batch, weight) if bias is None else (batch, weight, bias)
-    z = apply(Convolution, *operands, window=window)
+    z = apply(convolution, *operands, window=window)
     return z if batch is x else z.squeeze(0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -62,12 +62,24 @@ def dropout(
     >>> tg.dropout(tg.ones(4), 0.5, generator=np.random.default_rng(0))
     tensor([2., 2., 2., 0.])
     """
-    x, p, generator = floating(input), number("dropout", "p", p), checked_generator("dropout", generator)
-    if not 0 <= p <= 1:
-        raise ArgumentError(restate("dropout", f"p must be in [0, 1], got {p}", input=x, p=p))
+    x = floating(input)
+    return dropped("dropout", x, p, training, generator, x.shape)
+
+
+def dropped(call: str, x: Tensor, p: float, training: bool, generator: Any, shape: tuple[int, ...]) -> Tensor:
+    """Dropout of x by a mask of this shape, which broadcasts to x."""
+    p, generator = probability(call, x, p), checked_generator(call, generator)
     if not training or p == 0:
         return x
-    return apply(Dropout, x, as_tensor(host_call(_mask, generator, x.shape, x.dtype, p)))
+    return apply(Dropout, x, as_tensor(host_call(_mask, generator, shape, x.dtype, p)))
+
+
+def probability(call: str, x: Tensor, p: float) -> float:
+    """`p` as a number in [0, 1]. Raises ArgumentError."""
+    p = number(call, "p", p)
+    if not 0 <= p <= 1:
+        raise ArgumentError(restate(call, f"p must be in [0, 1], got {p}", input=x, p=p))
+    return p
 
 
 def _mask(generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, p: float) -> np.ndarray:

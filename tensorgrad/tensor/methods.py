@@ -17,7 +17,7 @@ from tensorgrad.ops.elementwise import (
 from tensorgrad.ops.layout import diagonals, differences, properties, repeats, views
 from tensorgrad.ops.linalg import determinants, equations, least_squares, norms, older, products as matrices
 from tensorgrad.ops.ordering import quantiles, searching, sorting
-from tensorgrad.ops.products import contractions, norms as vector_norms
+from tensorgrad.ops.products import contractions
 from tensorgrad.ops.reduce import dispersion, extremes
 from tensorgrad.ops.sampling import filled, samples
 from tensorgrad.ops.selection import masks, parts, scatter as scattering, select as selecting
@@ -221,7 +221,7 @@ class Methods:
     outer = contractions.outer
     ger = contractions.ger
     inner = contractions.inner
-    norm = vector_norms.norm
+    norm = older.norm
 
     # ------------------------------------------------------------------------------------- floats and special functions
     addcdiv = floating.addcdiv

@@ -1,5 +1,6 @@
 """Layers: beside PyTorch's under random upstream gradients, and what holds without it."""
 
+import pickle
 import re
 
 import numpy as np
@@ -284,6 +285,18 @@ def test_dropout_drops_in_training_only_and_from_the_seeded_generator():
     tg.manual_seed(0)
     np.testing.assert_array_equal(layer(x).numpy(), first)
     assert layer.eval()(x) is x
+
+
+RANKED = sorted({name[:-2] for name in nn.layers.__all__ if re.fullmatch(r"\w+[123]d", name)})
+
+
+@pytest.mark.parametrize("kind", RANKED)
+def test_layers_of_several_ranks_are_classes_of_their_own(kind):
+    found = {rank: getattr(nn, f"{kind}{rank}d") for rank in (1, 2, 3) if hasattr(nn, f"{kind}{rank}d")}
+    for rank, layer in found.items():
+        assert layer.__name__ == layer.__qualname__ == f"{kind}{rank}d" and layer.__doc__
+        assert pickle.loads(pickle.dumps(layer)) is layer
+        assert not [other for other in found.values() if other is not layer and issubclass(layer, other)]
 
 
 def test_identity_returns_the_very_same():

@@ -479,3 +479,15 @@ def test_float16_weights_that_somebody_sets_are_taken_as_they_are():
     for _ in range(20):
         optimizer.step()
     np.testing.assert_array_equal(w.data, np.float16([8.0 - 20e-4, 2.0 - 21e-4]))
+
+
+@pytest.mark.parametrize("p", [math.inf, -math.inf])
+@pytest.mark.parametrize("norm", [tg.norm, tg.linalg.vector_norm])
+def test_the_largest_and_the_smallest_are_nan_where_a_nan_is(norm, p):
+    x = tg.tensor([[1.0, math.nan, 3.0], [-4.0, 2.0, 4.0]], requires_grad=True)
+    z = norm(x, p, 1)
+    upstream = np.random.default_rng(0).uniform(1, 2, 2).astype(np.float32)
+    z.backward(tg.tensor(upstream))
+    np.testing.assert_array_equal(z.data, [math.nan, 4 if p > 0 else 2])
+    half = upstream[1] / 2
+    np.testing.assert_array_equal(x.grad.data, [[0, math.nan, 0], [-half, 0, half] if p > 0 else [0, upstream[1], 0]])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import Any
 
 import numpy as np
@@ -17,13 +18,17 @@ Seed = np.random.Generator | int | None
 class Transform:
     """The base of transforms: objects that are called with a picture and return another."""
 
+    _settings_shown: tuple[str, ...] = ()
+    """The attributes that `extra_repr` shows."""
+
     def __call__(self, img: Any) -> Any:
         """The transformed picture."""
         raise NotImplementedError(f"{type(self).__name__} must define __call__(self, img)")
 
     def extra_repr(self) -> str:
         """The settings, which `repr` shows between the brackets."""
-        return ""
+        values = {name: getattr(self, name) for name in self._settings_shown}
+        return ", ".join([f"{name}={x.value if isinstance(x, Enum) else x}" for name, x in values.items()])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.extra_repr()})"
@@ -148,6 +153,8 @@ class RandomChoice(RandomTransform):
         DTypeError: something that isn't a list of functions.
     """
 
+    _settings_shown = ("p", "transforms")
+
     def __init__(
         self, transforms: Sequence[Callable[[Any], Any]], p: Sequence[float] | None = None, generator: Seed = None
     ) -> None:
@@ -163,10 +170,6 @@ class RandomChoice(RandomTransform):
     def __call__(self, img: Any) -> Any:
         """The picture after one of the transforms."""
         return self.transforms[int(self.random().choice(len(self.transforms), p=self._weights))](img)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"p={self.p}, transforms={self.transforms}"
 
 
 class RandomOrder(RandomTransform):

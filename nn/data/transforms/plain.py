@@ -80,16 +80,14 @@ class Normalize(Transform):
     [[[-1.0, 1.0]]]
     """
 
+    _settings_shown = ("mean", "std")
+
     def __init__(self, mean: Any, std: Any, inplace: bool = False) -> None:
         self.mean, self.std, self.inplace = mean, std, inplace
 
     def __call__(self, img: Any) -> Any:
         """The normalized picture."""
         return conversion.normalize(img, self.mean, self.std, self.inplace)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"mean={self.mean}, std={self.std}"
 
 
 class Resize(Transform):
@@ -108,6 +106,8 @@ class Resize(Transform):
     (4, 5)
     """
 
+    _settings_shown = ("size", "interpolation", "max_size", "antialias")
+
     def __init__(
         self,
         size: int | Sequence[int],
@@ -123,11 +123,6 @@ class Resize(Transform):
         """The resized picture."""
         return geometry.resize(img, self.size, self.interpolation, self.max_size, self.antialias)
 
-    def extra_repr(self) -> str:
-        """The settings."""
-        settings = f"interpolation={self.interpolation.value}, max_size={self.max_size}, antialias={self.antialias}"
-        return f"size={self.size}, {settings}"
-
 
 class CenterCrop(Transform):
     """The middle of the picture; a smaller picture is padded with 0: `functional.center_crop`.
@@ -139,16 +134,14 @@ class CenterCrop(Transform):
         ArgumentError: a size that isn't one or two ints ≥ 1.
     """
 
+    _settings_shown = ("size",)
+
     def __init__(self, size: int | Sequence[int]) -> None:
         self.size = two("CenterCrop", "size", size)
 
     def __call__(self, img: Any) -> Any:
         """The middle."""
         return geometry.center_crop(img, self.size)
-
-    def extra_repr(self) -> str:
-        """The size."""
-        return f"size={self.size}"
 
 
 class Pad(Transform):
@@ -160,6 +153,8 @@ class Pad(Transform):
         padding_mode: "constant"; "edge" repeats the last pixels; "reflect" mirrors without them, "symmetric" with them.
     """
 
+    _settings_shown = ("padding", "fill", "padding_mode")
+
     def __init__(self, padding: int | Sequence[int], fill: Any = 0, padding_mode: str = "constant") -> None:
         geometry.pad(np.zeros((1, 1)), 0, 0, padding_mode)  # checks the mode
         self.padding, self.fill, self.padding_mode = padding, fill, padding_mode
@@ -167,10 +162,6 @@ class Pad(Transform):
     def __call__(self, img: Any) -> Any:
         """The padded picture."""
         return geometry.pad(img, self.padding, self.fill, self.padding_mode)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"padding={self.padding}, fill={self.fill}, padding_mode={self.padding_mode}"
 
 
 class FiveCrop(Transform):
@@ -183,16 +174,14 @@ class FiveCrop(Transform):
         ArgumentError: a size that isn't one or two ints ≥ 1.
     """
 
+    _settings_shown = ("size",)
+
     def __init__(self, size: int | Sequence[int]) -> None:
         self.size = two("FiveCrop", "size", size)
 
     def __call__(self, img: Any) -> tuple[Any, ...]:
         """The five pictures."""
         return geometry.five_crop(img, self.size)
-
-    def extra_repr(self) -> str:
-        """The size."""
-        return f"size={self.size}"
 
 
 class TenCrop(Transform):
@@ -206,16 +195,14 @@ class TenCrop(Transform):
         ArgumentError: a size that isn't one or two ints ≥ 1.
     """
 
+    _settings_shown = ("size", "vertical_flip")
+
     def __init__(self, size: int | Sequence[int], vertical_flip: bool = False) -> None:
         self.size, self.vertical_flip = two("TenCrop", "size", size), vertical_flip
 
     def __call__(self, img: Any) -> tuple[Any, ...]:
         """The ten pictures."""
         return geometry.ten_crop(img, self.size, self.vertical_flip)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"size={self.size}, vertical_flip={self.vertical_flip}"
 
 
 class Grayscale(Transform):
@@ -225,13 +212,11 @@ class Grayscale(Transform):
         num_output_channels: 1 or 3.
     """
 
+    _settings_shown = ("num_output_channels",)
+
     def __init__(self, num_output_channels: int = 1) -> None:
         self.num_output_channels = color.check_grey("Grayscale", num_output_channels)
 
     def __call__(self, img: Any) -> Any:
         """The grey picture."""
         return color.rgb_to_grayscale(img, self.num_output_channels)
-
-    def extra_repr(self) -> str:
-        """The number of channels."""
-        return f"num_output_channels={self.num_output_channels}"

@@ -33,6 +33,8 @@ class ColorJitter(RandomTransform):
         ArgumentError: a negative number, a range that isn't in order, or a hue outside [−0.5, 0.5].
     """
 
+    _settings_shown = ("brightness", "contrast", "saturation", "hue")
+
     def __init__(
         self,
         brightness: float | Sequence[float] = 0,
@@ -71,11 +73,6 @@ class ColorJitter(RandomTransform):
                 img = adjust[k](img, factor)
         return img
 
-    def extra_repr(self) -> str:
-        """The ranges."""
-        names = "brightness", "contrast", "saturation", "hue"
-        return ", ".join(f"{name}={getattr(self, name)}" for name in names)
-
 
 def _around(name: str, value: Any, center: float, bound: tuple[float, float]) -> Range:
     """The range around `center`, or None where nothing changes."""
@@ -104,6 +101,8 @@ class RandomGrayscale(RandomTransform):
         ArgumentError: p outside [0, 1].
     """
 
+    _settings_shown = ("p",)
+
     def __init__(self, p: float = 0.1, generator: Seed = None) -> None:
         super().__init__(generator)
         self.p = check_probability("RandomGrayscale", p)
@@ -113,10 +112,6 @@ class RandomGrayscale(RandomTransform):
         if self.random().random() >= self.p:
             return img
         return color.rgb_to_grayscale(img, 1 if get_dimensions(img)[0] == 1 else 3)
-
-    def extra_repr(self) -> str:
-        """The probability."""
-        return f"p={self.p}"
 
 
 class GaussianBlur(RandomTransform):
@@ -130,6 +125,8 @@ class GaussianBlur(RandomTransform):
     Raises:
         ArgumentError: sizes that aren't odd ints ≥ 1, deviations that aren't > 0.
     """
+
+    _settings_shown = ("kernel_size", "sigma")
 
     def __init__(
         self, kernel_size: int | Sequence[int], sigma: float | Sequence[float] = (0.1, 2.0), generator: Seed = None
@@ -152,10 +149,6 @@ class GaussianBlur(RandomTransform):
         sigma = self.get_params(*self.sigma, generator=self.generator)
         return color.gaussian_blur(img, self.kernel_size, [sigma, sigma])
 
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"kernel_size={self.kernel_size}, sigma={self.sigma}"
-
 
 class RandomErasing(RandomTransform):
     """With probability p a random rectangle erased: Zhong et al., Random Erasing Data Augmentation, AAAI 2020.
@@ -172,6 +165,8 @@ class RandomErasing(RandomTransform):
         ArgumentError: p outside [0, 1], another value, a scale or ratio that isn't a range of numbers > 0.
         DTypeError: in a call, a Pillow image.
     """
+
+    _settings_shown = ("p", "scale", "ratio", "value", "inplace")
 
     def __init__(
         self,
@@ -238,7 +233,3 @@ class RandomErasing(RandomTransform):
             raise ArgumentError(restate("RandomErasing", problem, value=value, img=img))
         i, j, h, w, v = self.get_params(img, self.scale, self.ratio, values, self.generator)
         return color.erase(img, i, j, h, w, v, self.inplace)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"p={self.p}, scale={self.scale}, ratio={self.ratio}, value={self.value}, inplace={self.inplace}"

@@ -33,6 +33,8 @@ class RandomHorizontalFlip(RandomTransform):
         ArgumentError: p outside [0, 1].
     """
 
+    _settings_shown = ("p",)
+
     def __init__(self, p: float = 0.5, generator: Seed = None) -> None:
         super().__init__(generator)
         self.p = check_probability(type(self).__name__, p)
@@ -40,10 +42,6 @@ class RandomHorizontalFlip(RandomTransform):
     def __call__(self, img: Any) -> Any:
         """The mirrored picture, or the picture itself."""
         return geometry.hflip(img) if self.random().random() < self.p else img
-
-    def extra_repr(self) -> str:
-        """The probability."""
-        return f"p={self.p}"
 
 
 class RandomVerticalFlip(RandomHorizontalFlip):
@@ -68,6 +66,8 @@ class RandomCrop(RandomTransform):
     Raises:
         ArgumentError: a size that isn't one or two ints ≥ 1; in a call, a picture that is smaller.
     """
+
+    _settings_shown = ("size", "padding")
 
     def __init__(
         self,
@@ -103,10 +103,6 @@ class RandomCrop(RandomTransform):
         if self.pad_if_needed and height < self.size[0]:
             img = geometry.pad(img, (0, self.size[0] - height), self.fill, self.padding_mode)
         return geometry.crop(img, *self.get_params(img, self.size, self.generator))
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"size={self.size}, padding={self.padding}"
 
 
 class RandomResizedCrop(RandomTransform):
@@ -185,6 +181,8 @@ class RandomRotation(RandomTransform):
         ArgumentError: degrees that aren't a number ≥ 0 or two numbers in order.
     """
 
+    _settings_shown = ("degrees", "interpolation", "expand", "fill")
+
     def __init__(
         self,
         degrees: float | Sequence[float],
@@ -208,12 +206,6 @@ class RandomRotation(RandomTransform):
         """The rotated picture."""
         angle = self.get_params(self.degrees, self.generator)
         return geometry.rotate(img, angle, self.interpolation, self.expand, self.center, self.fill)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return (
-            f"degrees={self.degrees}, interpolation={self.interpolation.value}, expand={self.expand}, fill={self.fill}"
-        )
 
 
 class RandomAffine(RandomTransform):

@@ -97,16 +97,14 @@ class PixelShuffle(Module):
     (1, 3, 8, 8)
     """
 
+    _settings_shown = ("upscale_factor",)
+
     def __init__(self, upscale_factor: int) -> None:
         self.upscale_factor = upscale_factor
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The shuffled input."""
         return tg.pixel_shuffle(input, self.upscale_factor)
-
-    def extra_repr(self) -> str:
-        """The factor."""
-        return f"upscale_factor={self.upscale_factor}"
 
 
 class PixelUnshuffle(Module):
@@ -120,16 +118,14 @@ class PixelUnshuffle(Module):
     (1, 12, 4, 4)
     """
 
+    _settings_shown = ("downscale_factor",)
+
     def __init__(self, downscale_factor: int) -> None:
         self.downscale_factor = downscale_factor
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The shuffled input."""
         return tg.pixel_unshuffle(input, self.downscale_factor)
-
-    def extra_repr(self) -> str:
-        """The factor."""
-        return f"downscale_factor={self.downscale_factor}"
 
 
 class ChannelShuffle(Module):
@@ -143,16 +139,14 @@ class ChannelShuffle(Module):
     tensor([0, 2, 1, 3])
     """
 
+    _settings_shown = ("groups",)
+
     def __init__(self, groups: int) -> None:
         self.groups = groups
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The shuffled input."""
         return tg.channel_shuffle(input, self.groups)
-
-    def extra_repr(self) -> str:
-        """The number of groups."""
-        return f"groups={self.groups}"
 
 
 class Unfold(Module):
@@ -169,18 +163,14 @@ class Unfold(Module):
     (1, 18, 16)
     """
 
+    _settings_shown = ("kernel_size", "dilation", "padding", "stride")
+
     def __init__(self, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1) -> None:
         self.kernel_size, self.dilation, self.padding, self.stride = kernel_size, dilation, padding, stride
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The patches of the input."""
         return unfold(input, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return (
-            f"kernel_size={self.kernel_size}, dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
-        )  # fmt: skip
 
 
 class Fold(Module):
@@ -198,6 +188,8 @@ class Fold(Module):
     (1, 3, 4, 4)
     """
 
+    _settings_shown = ("output_size", "kernel_size", "dilation", "padding", "stride")
+
     def __init__(
         self, output_size: Size, kernel_size: Size, dilation: Size = 1, padding: Size = 0, stride: Size = 1
     ) -> None:
@@ -207,10 +199,3 @@ class Fold(Module):
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The image of the patches."""
         return fold(input, self.output_size, self.kernel_size, self.dilation, self.padding, self.stride)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return (
-            f"output_size={self.output_size}, kernel_size={self.kernel_size}, "
-            f"dilation={self.dilation}, padding={self.padding}, stride={self.stride}"
-        )

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
-
-import numpy as np
+from typing import Any
 
 import tensorgrad as tg
 from tensorgrad import windows
 from tensorgrad.arrays.dtypes import DTypeLike
-from tensorgrad.errors import ArgumentError, restate, restated
-from tensorgrad.nn.layers.linear import reset_affine
-from tensorgrad.nn.module import Module
-from tensorgrad.nn.parameter import new_parameter
+from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.nn.layers.convolution import Filters
 from tensorgrad.ops.convolution import Size
 from tensorgrad.ops.operands import TensorLike, as_tensor
 
 TRANSPOSED = {1: tg.conv_transpose1d, 2: tg.conv_transpose2d, 3: tg.conv_transpose3d}
 
 
-class TransposedConvolution(Module):
+class TransposedConvolution(Filters):
     """The common base of ConvTranspose1d, 2d and 3d."""
 
-    rank: ClassVar[int]
+    padding: tuple[int, ...]
 
     def __init__(
         self,
@@ -40,29 +36,16 @@ class TransposedConvolution(Module):
         device: Any = None,
         dtype: DTypeLike = None,
     ) -> None:
-        op, rank = type(self).__name__, self.rank
-        (self.in_channels,) = windows.as_tuple(in_channels, 1, op=op, name="in_channels", minimum=1)
-        (self.out_channels,) = windows.as_tuple(out_channels, 1, op=op, name="out_channels", minimum=1)
-        (self.groups,) = windows.as_tuple(groups, 1, op=op, name="groups", minimum=1)
-        self.kernel_size = windows.as_tuple(kernel_size, rank, op=op, name="kernel_size", minimum=1)
-        moves = windows.transposed_arguments(op, rank, stride, padding, output_padding, dilation)
+        op = type(self).__name__
+        self._set_sizes(in_channels, out_channels, kernel_size, groups)
+        moves = windows.transposed_arguments(op, self.rank, stride, padding, output_padding, dilation)
         self.stride, self.padding, self.output_padding, self.dilation = moves
         if padding_mode != "zeros":
             problem = f"padding_mode must be 'zeros' for a transposed convolution, got {padding_mode!r}"
             raise ArgumentError(restate(op, problem, padding_mode=padding_mode))
         self.padding_mode = padding_mode
-        channels: dict[str, Any] = {"in_channels": in_channels, "out_channels": out_channels, "groups": groups}
-        if self.in_channels % self.groups or self.out_channels % self.groups:
-            raise ArgumentError(restate(op, "in_channels and out_channels must be multiples of groups", **channels))
-        shape = (self.in_channels, self.out_channels // self.groups, *self.kernel_size)
-        with restated(op, in_channels=in_channels, out_channels=out_channels, kernel_size=kernel_size):
-            self.weight = new_parameter(op, shape, device, dtype)
-            self.bias = new_parameter(op, (self.out_channels,), device, dtype) if bias else None
-        self.reset_parameters()
-
-    def reset_parameters(self, generator: np.random.Generator | None = None) -> None:
-        """Draw new initial values, from `generator` or the package's generator."""
-        reset_affine(self, generator)
+        self._check_groups()
+        self._make_parameters(self.in_channels, self.out_channels, bias, device, dtype)
 
     def forward(self, input: TensorLike, output_size: Sequence[int] | None = None) -> tg.Tensor:
         """The larger images of input.
@@ -94,16 +77,6 @@ class TransposedConvolution(Module):
             problem = f"output_size must be from {least} to {most}, got {wanted}"
             raise ArgumentError(restate(op, problem, input=x, output_size=output_size))
         return tuple([m - n for n, m in zip(least, wanted, strict=True)])
-
-    def extra_repr(self) -> str:
-        """The settings that aren't the defaults, as PyTorch shows them."""
-        ones, zeros = (1,) * self.rank, (0,) * self.rank
-        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
-        text += f", padding={self.padding}" if self.padding != zeros else ""
-        text += f", dilation={self.dilation}" if self.dilation != ones else ""
-        text += f", output_padding={self.output_padding}" if self.output_padding != zeros else ""
-        text += f", groups={self.groups}" if self.groups != 1 else ""
-        return text + (", bias=False" if self.bias is None else "")
 
 
 class ConvTranspose1d(TransposedConvolution):

@@ -13,8 +13,30 @@ from tensorgrad.ops.images import adaptive, unpooling
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.ops.pooling import AdaptiveSize
 
+ADAPTIVE_MAXIMA = {
+    1: adaptive.adaptive_max_pool1d,
+    2: adaptive.adaptive_max_pool2d,
+    3: adaptive.adaptive_max_pool3d,
+}
+UNPOOLINGS = {1: unpooling.max_unpool1d, 2: unpooling.max_unpool2d, 3: unpooling.max_unpool3d}
+POWER_MEANS = {1: adaptive.lp_pool1d, 2: adaptive.lp_pool2d, 3: adaptive.lp_pool3d}
 
-class AdaptiveMaxPool1d(Module):
+
+class AdaptiveMaxPooling(Module):
+    """The common base of AdaptiveMaxPool1d, AdaptiveMaxPool2d and AdaptiveMaxPool3d."""
+
+    rank: ClassVar[int]
+    _settings_shown = ("output_size",)
+
+    def __init__(self, output_size: AdaptiveSize, return_indices: bool = False) -> None:
+        self.output_size, self.return_indices = output_size, return_indices
+
+    def forward(self, input: TensorLike) -> Any:
+        """The maxima, or `(maxima, indices)`."""
+        return ADAPTIVE_MAXIMA[self.rank](input, self.output_size, self.return_indices)
+
+
+class AdaptiveMaxPool1d(AdaptiveMaxPooling):
     """Maxima over windows that tile the signal into `output_size`, whatever its length: `(N, C, L)` -> `(N, C, OL)`.
 
     Arguments as in `AdaptiveMaxPool2d`.
@@ -24,19 +46,10 @@ class AdaptiveMaxPool1d(Module):
     tensor([[[3.]]])
     """
 
-    def __init__(self, output_size: AdaptiveSize, return_indices: bool = False) -> None:
-        self.output_size, self.return_indices = output_size, return_indices
-
-    def forward(self, input: TensorLike) -> Any:
-        """The maxima, or `(maxima, indices)`."""
-        return adaptive.adaptive_max_pool1d(input, self.output_size, self.return_indices)
-
-    def extra_repr(self) -> str:
-        """The size."""
-        return f"output_size={self.output_size}"
+    rank = 1
 
 
-class AdaptiveMaxPool2d(AdaptiveMaxPool1d):
+class AdaptiveMaxPool2d(AdaptiveMaxPooling):
     """Maxima over windows that tile the image into `output_size`, whatever its size.
 
     `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`.
@@ -50,12 +63,10 @@ class AdaptiveMaxPool2d(AdaptiveMaxPool1d):
     (2, 64, 3, 9)
     """
 
-    def forward(self, input: TensorLike) -> Any:
-        """The maxima, or `(maxima, indices)`."""
-        return adaptive.adaptive_max_pool2d(input, self.output_size, self.return_indices)
+    rank = 2
 
 
-class AdaptiveMaxPool3d(AdaptiveMaxPool1d):
+class AdaptiveMaxPool3d(AdaptiveMaxPooling):
     """Maxima over windows that tile the volume into `output_size`: `(N, C, D, H, W)` -> `(N, C, OD, OH, OW)`.
 
     Arguments as in `AdaptiveMaxPool2d`.
@@ -65,15 +76,14 @@ class AdaptiveMaxPool3d(AdaptiveMaxPool1d):
     (2, 4, 2, 2, 2)
     """
 
-    def forward(self, input: TensorLike) -> Any:
-        """The maxima, or `(maxima, indices)`."""
-        return adaptive.adaptive_max_pool3d(input, self.output_size, self.return_indices)
+    rank = 3
 
 
 class MaxUnpooling(Module):
     """The common base: the maxima of a pooling back at their places."""
 
     rank: ClassVar[int]
+    _settings_shown = ("kernel_size", "stride", "padding")
 
     def __init__(self, kernel_size: Size, stride: Size | None = None, padding: Size = 0) -> None:
         op = type(self).__name__
@@ -87,12 +97,7 @@ class MaxUnpooling(Module):
 
         `output_size` is the size before the pooling, spatial or whole, where several have the same pooled size.
         """
-        unpool = {1: unpooling.max_unpool1d, 2: unpooling.max_unpool2d, 3: unpooling.max_unpool3d}[self.rank]
-        return unpool(input, indices, self.kernel_size, self.stride, self.padding, output_size)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+        return UNPOOLINGS[self.rank](input, indices, self.kernel_size, self.stride, self.padding, output_size)
 
 
 class MaxUnpool1d(MaxUnpooling):
@@ -134,13 +139,11 @@ class MaxUnpool3d(MaxUnpooling):
     rank = 3
 
 
-class LPPool1d(Module):
-    """The p-norm of each window (`nn.functional.lp_pool1d`): `(N, C, L)` -> `(N, C, OL)`. Arguments as in `LPPool2d`.
+class PowerPooling(Module):
+    """The common base of LPPool1d, LPPool2d and LPPool3d."""
 
-    >>> import tensorgrad as tg
-    >>> tg.nn.LPPool1d(2, 2)(tg.tensor([[[3.0, 4.0]]]))
-    tensor([[[5.]]])
-    """
+    rank: ClassVar[int]
+    _settings_shown = ("norm_type", "kernel_size", "stride", "ceil_mode")
 
     def __init__(
         self, norm_type: float, kernel_size: Size, stride: Size | None = None, ceil_mode: bool = False
@@ -149,20 +152,21 @@ class LPPool1d(Module):
 
     def forward(self, input: TensorLike) -> tg.Tensor:
         """The norms."""
-        return adaptive.lp_pool1d(input, *self._settings())
-
-    def _settings(self) -> tuple[Any, ...]:
-        return self.norm_type, self.kernel_size, self.stride, self.ceil_mode
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, "
-            f"stride={self.stride}, ceil_mode={self.ceil_mode}"
-        )
+        return POWER_MEANS[self.rank](input, self.norm_type, self.kernel_size, self.stride, self.ceil_mode)
 
 
-class LPPool2d(LPPool1d):
+class LPPool1d(PowerPooling):
+    """The p-norm of each window (`nn.functional.lp_pool1d`): `(N, C, L)` -> `(N, C, OL)`. Arguments as in `LPPool2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.LPPool1d(2, 2)(tg.tensor([[[3.0, 4.0]]]))
+    tensor([[[5.]]])
+    """
+
+    rank = 1
+
+
+class LPPool2d(PowerPooling):
     """The p-norm of each window (`nn.functional.lp_pool2d`): `(N, C, H, W)` -> `(N, C, OH, OW)`.
 
     Args:
@@ -176,12 +180,10 @@ class LPPool2d(LPPool1d):
     (1, 3, 4, 4)
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """The norms."""
-        return adaptive.lp_pool2d(input, *self._settings())
+    rank = 2
 
 
-class LPPool3d(LPPool1d):
+class LPPool3d(PowerPooling):
     """The p-norm of each window (`nn.functional.lp_pool3d`): volumes. Arguments as in `LPPool2d`.
 
     >>> import tensorgrad as tg
@@ -189,6 +191,4 @@ class LPPool3d(LPPool1d):
     (1, 3, 2, 2, 2)
     """
 
-    def forward(self, input: TensorLike) -> tg.Tensor:
-        """The norms."""
-        return adaptive.lp_pool3d(input, *self._settings())
+    rank = 3

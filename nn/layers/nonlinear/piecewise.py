@@ -29,6 +29,8 @@ class Hardtanh(InPlace):
     tensor([-1. ,  0.5])
     """
 
+    _settings_shown: tuple[str, ...] = ("min_val", "max_val")
+
     def __init__(self, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False) -> None:
         if not min_val < max_val:
             problem = f"min_val must be below max_val, got {min_val} and {max_val}"
@@ -39,10 +41,6 @@ class Hardtanh(InPlace):
         """The clipped input."""
         return piecewise.hardtanh(input, self.min_val, self.max_val)
 
-    def extra_repr(self) -> str:
-        """The settings."""
-        return self._shown(f"min_val={self.min_val}", f"max_val={self.max_val}")
-
 
 class ReLU6(Hardtanh):
     """z = min(max(x, 0), 6), `F.relu6`. `inplace` is accepted and shown, but the input isn't overwritten.
@@ -52,12 +50,10 @@ class ReLU6(Hardtanh):
     tensor([0., 6.])
     """
 
+    _settings_shown = ()
+
     def __init__(self, inplace: bool = False) -> None:
         super().__init__(0.0, 6.0, inplace)
-
-    def extra_repr(self) -> str:
-        """The setting."""
-        return self._shown()
 
 
 class Hardsigmoid(InPlace):
@@ -68,12 +64,13 @@ class Hardsigmoid(InPlace):
     tensor([0.  , 0.75])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
-
     def forward(self, input: TensorLike) -> Tensor:
         """Min(max(x + 3, 0), 6) / 6."""
         return piecewise.hardsigmoid(input)
+
+    def extra_repr(self) -> str:
+        """Nothing: PyTorch doesn't show `inplace` here."""
+        return ""
 
 
 class Hardswish(InPlace):
@@ -84,12 +81,13 @@ class Hardswish(InPlace):
     tensor([-0.,  4.])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
-
     def forward(self, input: TensorLike) -> Tensor:
         """Element by element, z = x · min(max(x + 3, 0), 6) / 6."""
         return piecewise.hardswish(input)
+
+    def extra_repr(self) -> str:
+        """Nothing: PyTorch doesn't show `inplace` here."""
+        return ""
 
 
 class Threshold(InPlace):
@@ -105,16 +103,14 @@ class Threshold(InPlace):
     tensor([-9.,  2.])
     """
 
+    _settings_shown = ("threshold", "value")
+
     def __init__(self, threshold: float, value: float, inplace: bool = False) -> None:
         self.threshold, self.value, self.inplace = threshold, value, inplace
 
     def forward(self, input: TensorLike) -> Tensor:
         """The input above the threshold, else the value."""
         return piecewise.threshold(input, self.threshold, self.value)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return self._shown(f"threshold={self.threshold}", f"value={self.value}")
 
 
 class Hardshrink(Module):
@@ -181,6 +177,8 @@ class PReLU(Module):
     tensor([-0.5,  2. ])
     """
 
+    _settings_shown = ("num_parameters",)
+
     def __init__(
         self, num_parameters: int = 1, init: float = 0.25, device: Any = None, dtype: DTypeLike = None
     ) -> None:
@@ -197,10 +195,6 @@ class PReLU(Module):
         """The input above 0, else w · input."""
         return piecewise.prelu(input, self.weight)
 
-    def extra_repr(self) -> str:
-        """The setting."""
-        return f"num_parameters={self.num_parameters}"
-
 
 class RReLU(InPlace):
     """z = x where x > 0, else a slope times x, `tg.rrelu`: random in training, the mean of the bounds in evaluation.
@@ -215,13 +209,11 @@ class RReLU(InPlace):
     tensor([-0.5,  2. ])
     """
 
+    _settings_shown = ("lower", "upper")
+
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3, inplace: bool = False) -> None:
         self.lower, self.upper, self.inplace = lower, upper, inplace
 
     def forward(self, input: TensorLike) -> Tensor:
         """The rectified input."""
         return piecewise.rrelu(input, self.lower, self.upper, self.training)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return self._shown(f"lower={self.lower}", f"upper={self.upper}")

@@ -20,16 +20,9 @@ class SELU(InPlace):
     tensor([-1.1113,  2.1014])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
-
     def forward(self, input: TensorLike) -> Tensor:
         """The scaled exponential linear unit."""
         return smooth.selu(input)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return self._shown()
 
 
 class CELU(InPlace):
@@ -44,16 +37,14 @@ class CELU(InPlace):
     tensor([-0.7869,  2.    ])
     """
 
+    _settings_shown = ("alpha",)
+
     def __init__(self, alpha: float = 1.0, inplace: bool = False) -> None:
         self.alpha, self.inplace = alpha, inplace
 
     def forward(self, input: TensorLike) -> Tensor:
         """The continuously differentiable exponential linear unit."""
         return smooth.celu(input, self.alpha)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return self._shown(f"alpha={self.alpha}")
 
 
 class Mish(InPlace):
@@ -64,16 +55,9 @@ class Mish(InPlace):
     tensor([-0.3034,  1.944 ])
     """
 
-    def __init__(self, inplace: bool = False) -> None:
-        self.inplace = inplace
-
     def forward(self, input: TensorLike) -> Tensor:
         """The input times tanh(softplus(input))."""
         return smooth.mish(input)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return self._shown()
 
 
 class LogSigmoid(Module):
@@ -126,16 +110,14 @@ class GLU(Module):
     tensor([1.5])
     """
 
+    _settings_shown = ("dim",)
+
     def __init__(self, dim: int = -1) -> None:
         self.dim = dim
 
     def forward(self, input: TensorLike) -> Tensor:
         """The first half, gated by the second."""
         return gates.glu(input, self.dim)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"dim={self.dim}"
 
 
 class Softmin(Module):
@@ -149,16 +131,14 @@ class Softmin(Module):
     tensor([0.9526, 0.0474])
     """
 
+    _settings_shown = ("dim",)
+
     def __init__(self, dim: int | None = None) -> None:
         self.dim = dim
 
     def forward(self, input: TensorLike) -> Tensor:
         """The probabilities."""
         return gates.softmin(input, self.dim)
-
-    def extra_repr(self) -> str:
-        """The settings."""
-        return f"dim={self.dim}"
 
 
 class Softmax2d(Module):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import warnings
 from typing import Any
 
 from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.creation import zeros
 from tensorgrad.errors import ArgumentError, ShapeError, restate
-from tensorgrad.nn import init
+from tensorgrad.nn.layers.linear import reset_uniform
 from tensorgrad.nn.layers.sequences.recurrent_cells import GATES, STEPS, State, rnn_mode
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter, new_parameter
@@ -77,9 +76,7 @@ class Recurrent(Module):
 
     def reset_parameters(self) -> None:
         """Draw new initial values, uniform on ±1/√hidden_size."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
+        reset_uniform(self, self.hidden_size)
 
     def flatten_parameters(self) -> None:
         """Nothing to do; PyTorch's scripts call it."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.creation import zeros
 from tensorgrad.errors import ArgumentError, ShapeError, restate
-from tensorgrad.nn import init
+from tensorgrad.nn.layers.linear import reset_uniform
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import new_parameter
 from tensorgrad.ops.elementwise.activations import relu, sigmoid
@@ -80,9 +79,7 @@ class Cell(Module):
 
     def reset_parameters(self) -> None:
         """Draw new initial values, uniform on ±1/√hidden_size."""
-        bound = 1 / math.sqrt(self.hidden_size)
-        for parameter in self.parameters():
-            init.uniform_(parameter, -bound, bound)
+        reset_uniform(self, self.hidden_size)
 
     def _step(self, input: TensorLike, given: Any, count: int) -> State:
         x, call = floating(input), type(self).__name__

@@ -18,7 +18,15 @@ Factor = Callable[[int], float]
 """A factor as a function of the epoch."""
 
 
-class LambdaLR(LRScheduler):
+class _OfFunctions(LRScheduler):
+    """The common base of schedulers with a function of one's own for each group."""
+
+    def __init__(self, optimizer: Optimizer, lr_lambda: Factor | list[Factor], last_epoch: int = -1) -> None:
+        self.lr_lambdas = functions_per_group(self.name, optimizer, lr_lambda)
+        super().__init__(optimizer, last_epoch)
+
+
+class LambdaLR(_OfFunctions):
     """lr(t) = lr(0) · f(t), with a function f of one's own.
 
     Args:
@@ -32,16 +40,12 @@ class LambdaLR(LRScheduler):
     [0.5]
     """
 
-    def __init__(self, optimizer: Optimizer, lr_lambda: Factor | list[Factor], last_epoch: int = -1) -> None:
-        self.lr_lambdas = functions_per_group(self.name, optimizer, lr_lambda)
-        super().__init__(optimizer, last_epoch)
-
     def get_lr(self) -> list[float]:
         """The first learning rates times the functions' values."""
         return [lr * f(self.last_epoch) for lr, f in zip(self.base_lrs, self.lr_lambdas, strict=True)]
 
 
-class MultiplicativeLR(LRScheduler):
+class MultiplicativeLR(_OfFunctions):
     """lr(t) = lr(t − 1) · f(t), with a function f of one's own.
 
     Args:
@@ -49,10 +53,6 @@ class MultiplicativeLR(LRScheduler):
         lr_lambda: f, or a list with a function for each group.
         last_epoch: see `LRScheduler`.
     """
-
-    def __init__(self, optimizer: Optimizer, lr_lambda: Factor | list[Factor], last_epoch: int = -1) -> None:
-        self.lr_lambdas = functions_per_group(self.name, optimizer, lr_lambda)
-        super().__init__(optimizer, last_epoch)
 
     def get_lr(self) -> list[float]:
         """The present learning rates times the functions' values; the first ones at the start."""

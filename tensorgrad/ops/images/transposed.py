@@ -14,8 +14,10 @@ from tensorgrad.ops.convolution import (
     Size,
     Windowed,
     convolution_kernels,
+    of_batch,
+    of_one_dtype,
 )
-from tensorgrad.ops.operands import TensorLike, alike, astype, floating, floating_pair, for_kernel
+from tensorgrad.ops.operands import TensorLike
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -125,16 +127,9 @@ def conv_transpose3d(
 
 
 def _transposed(op, rank, x, weight, bias, stride, padding, output_padding, groups, dilation):
-    if not alike(x, weight, bias):
-        x, weight = floating_pair(x, weight)
-        x = for_kernel(op, x)
-        bias = None if bias is None else floating(bias)
-        bias = bias if alike(x, bias) else astype(bias, x._data.dtype)
+    x, weight, bias = of_one_dtype(op, x, weight, bias)
     shape = x._data.shape
     biases = None if bias is None else bias._data.shape
     moves = (stride, padding, output_padding, groups, dilation)
     window = windows.transposed_convolution(op, rank, shape, weight._data.shape, biases, *moves)
-    batch = x if len(shape) == rank + 2 else x.unsqueeze(0)
-    operands = (batch, weight) if bias is None else (batch, weight, bias)
-    z = apply(TransposedConvolution, *operands, window=window)
-    return z if batch is x else z.squeeze(0)
+    return of_batch(TransposedConvolution, rank, x, weight, bias, window)

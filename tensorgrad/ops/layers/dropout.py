@@ -9,9 +9,9 @@ import numpy as np
 
 from tensorgrad.arrays.random import checked_generator
 from tensorgrad.autograd.engine import apply, host_call
-from tensorgrad.errors import ArgumentError, ShapeError, restate
-from tensorgrad.ops.dropout import Dropout
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number
+from tensorgrad.errors import ShapeError, restate
+from tensorgrad.ops.dropout import Dropout, dropped, probability
+from tensorgrad.ops.operands import TensorLike, as_tensor, floating
 from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _of_channels(call: str, input: TensorLike, p: float, training: bool, generat
         axes = "(N, C, L) or (C, L)" if single == 2 else "(N, C, ...)"
         raise ShapeError(restate(call, f"input must be {axes}, got {x.shape}", input=x))
     batch = x.reshape(1, *x.shape) if x.ndim == single else x
-    z = _dropped(call, batch, p, training, generator)
+    z = dropped(call, batch, p, training, generator, _channels(batch))
     return x if z is batch else z.reshape(x.shape)
 
 
@@ -103,7 +103,7 @@ def feature_dropout(input: TensorLike, p: float, train: bool, *, generator: Any 
     x = floating(input)
     if x.ndim < 2:
         raise ShapeError(restate("feature_dropout", f"input must be (N, C, ...), got {x.shape}", input=x))
-    return _dropped("feature_dropout", x, p, train, generator)
+    return dropped("feature_dropout", x, p, train, generator, _channels(x))
 
 
 @numpy_spellings
@@ -153,7 +153,7 @@ def feature_alpha_dropout(
 
 
 def _saturated(call: str, x: Tensor, p: float, training: bool, generator: Any, shape: tuple[int, ...]) -> Tensor:
-    p, generator = _probability(call, x, p), checked_generator(call, generator)
+    p, generator = probability(call, x, p), checked_generator(call, generator)
     if not training or p == 0:
         return x
     scale, shift = host_call(_scales, generator, shape, x.shape, x.dtype, p)
@@ -170,25 +170,5 @@ def _scales(
     return np.asarray(kept * dtype.type(a)), shift.astype(dtype)
 
 
-def _dropped(call: str, x: Tensor, p: float, training: bool, generator: Any) -> Tensor:
-    """Dropout of whole channels of x `(N, C, ...)`."""
-    p, generator = _probability(call, x, p), checked_generator(call, generator)
-    if not training or p == 0:
-        return x
-    return apply(Dropout, x, as_tensor(host_call(_channel_mask, generator, _channels(x), x.dtype, p)))
-
-
-def _channel_mask(generator: np.random.Generator, shape: tuple[int, ...], dtype: np.dtype, p: float) -> np.ndarray:
-    kept = generator.random(shape, dtype=np.float32) >= p
-    return np.asarray(kept * dtype.type(1 / (1 - p) if p < 1 else 0.0))
-
-
 def _channels(x: Tensor) -> tuple[int, ...]:
     return (*x.shape[:2], *[1] * (x.ndim - 2))
-
-
-def _probability(call: str, x: Tensor, p: float) -> float:
-    p = number(call, "p", p)
-    if not 0 <= p <= 1:
-        raise ArgumentError(restate(call, f"p must be in [0, 1], got {p}", input=x, p=p))
-    return p

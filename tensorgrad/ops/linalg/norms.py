@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad.arrays.dtypes import DTypeLike, is_float
 from tensorgrad.autograd.engine import apply
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
-from tensorgrad.formulas.symbolic import fenced, words
+from tensorgrad.formulas.symbolic import fenced, summed, words
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
 from tensorgrad.ops.elementwise.arithmetic import abs, pow, sign, where
@@ -19,6 +19,7 @@ from tensorgrad.ops.linalg.factorizations import svdvals
 from tensorgrad.ops.linalg.matrices import as_matrices, as_square
 from tensorgrad.ops.operands import TensorLike, astype, flag, floating, number, pair, quiet, widened
 from tensorgrad.ops.reductions import Reduction
+from tensorgrad.ops.shapes import broadcast_to
 from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
@@ -29,44 +30,52 @@ __all__ = ["cond", "dist", "matrix_norm", "norm", "renorm", "vector_norm"]
 MATRIX_ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
 
 
-class VectorNorm(Reduction):
-    """z = (Σ |x|ᵖ)^(1/p); the largest |x| for p = ∞, the smallest for −∞, the number of x ≠ 0 for p = 0."""
+class Norm(Reduction):
+    """z = (Σ |x|ᵖ)^(1/p), and its limits: the largest |x| for ∞, the smallest for −∞, how many x ≠ 0 for 0."""
 
-    symbol, formula = "‖x‖", lambda x: fenced("‖", x, "‖")
-    derivatives = (lambda x, z, i, p: words("sign", x[i], "· (|", x[i], "| /", z, ") ^ (p − 1)"),)
+    symbol, formula = "norm", lambda x, p: words("(", summed(fenced("|", x, "|") ** p), ") ^ (1 /", p, ")")
+    derivatives = (lambda x, z, i, p: words("sign", x[i], "· (|", x[i], "| /", z, ") ^ (", p - 1, ")"),)
     p: float
 
     @quiet
     @widened
     def forward(self, x):
-        p, size = self.p, np.abs(x)
+        size, p, keep = np.abs(x), self.p, self.keepdims
         if p == math.inf:
-            return size.max(self.axis, keepdims=self.keepdims, initial=0)
+            return size.max(self.axis, keepdims=keep, initial=0)
         if p == -math.inf:
-            return size.min(self.axis, keepdims=self.keepdims)
+            return size.min(self.axis, keepdims=keep)
         if p == 0:
-            return (x != 0).sum(self.axis, keepdims=self.keepdims).astype(x.dtype)
-        # In float64: squares leave the range of float32 early.
+            return np.asarray((x != 0).sum(self.axis, keepdims=keep), x.dtype)
+        # In float64, where squares neither overflow nor vanish.
         wide = size.astype(np.float64, copy=False)
-        total = sums.total(wide if p == 1 else wide**p, self.axis, keepdims=self.keepdims)
-        return np.asarray(total if p == 1 else np.sqrt(total) if p == 2 else total ** (1 / p)).astype(x.dtype)
+        total = sums.total(wide if p == 1 else wide * wide if p == 2 else wide**p, self.axis, keepdims=keep)
+        return np.asarray(np.sqrt(total) if p == 2 else total ** (1 / p), x.dtype)
 
     def backward_x(self, grad, x, z):
-        p, g, z = self.p, self.with_axes(grad), self.with_axes(z)
+        grad, z, p = self.with_axes(grad), self.with_axes(z), self.p
         if p == 0:
-            return x * 0.0 + g * 0.0
+            return broadcast_to(grad * 0.0, x.shape)
         if p == 1:
-            return g * sign(x)
-        if abs_is_extreme := math.isinf(p):
-            hit = (abs(x) == z) | ((x != x) & (z != z))
-            hits = astype(hit, x.dtype)
-            return g * sign(x) * hits / hits.sum(self.axis, True) if abs_is_extreme else g
-        flat = z == 0  # the derivative there is taken as 0; 1 in place of z keeps 1/0 from a second derivative too
+            return sign(x) * grad
+        if math.isinf(p):
+            hit = astype((abs(x) == z) | ((x != x) & (z != z)), x.dtype)  # NaN is where the norm is NaN
+            return sign(x) * hit / hit.sum(self.axis, keepdims=True) * grad
+        # The derivative at 0 is taken as 0; a 1 in place of it keeps 1/0 from a second derivative too.
+        flat = z == 0
+        slope = where(flat, 0.0, grad / where(flat, 1.0, z if p == 2 else pow(z, p - 1)))
         if p == 2:
-            return where(flat, 0.0, x * (g / where(flat, 1.0, z)))
+            return x * slope
         zero = x == 0
-        slope = where(zero, 0.0, sign(x) * pow(abs(where(zero, 1.0, x)), p - 1))
-        return slope * where(flat, 0.0, g * pow(where(flat, 1.0, z), 1 - p))
+        return where(zero, 0.0, sign(x) * pow(where(zero, 1.0, abs(x)), p - 1)) * slope
+
+
+def p_norm(call: str, x: Tensor, p: float, dim: Axes, keepdim: bool = False) -> Tensor:
+    """The norm of order p over axes."""
+    order, axes = float(number(call, "p", p)), normalize_axes(call, x, dim)
+    if math.isnan(order):
+        raise ArgumentError(restate(call, "p must be a number, got NaN", input=x))
+    return apply(Norm, x, axis=axes, keepdims=flag(call, "keepdim", keepdim), p=order)
 
 
 @numpy_spellings
@@ -96,7 +105,7 @@ def vector_norm(
     axes = normalize_axes("vector_norm", tensor, dim)
     if p < 0 and 0 in [tensor.shape[a] for a in axes]:
         raise ShapeError(restate("vector_norm", "an order below 0 needs an element", x=tensor, ord=ord, dim=dim))
-    return apply(VectorNorm, tensor, axis=axes, keepdims=flag("vector_norm", "keepdim", keepdim), p=p)
+    return apply(Norm, tensor, axis=axes, keepdims=flag("vector_norm", "keepdim", keepdim), p=p)
 
 
 def _as_float(op: str, x: TensorLike, dtype: DTypeLike) -> Tensor:

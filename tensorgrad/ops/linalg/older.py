@@ -1,21 +1,27 @@
-"""Factorizations under PyTorch's older names, `tg.svd(x)` for `tg.linalg.svd(x)`, with their own arguments."""
+"""Linear algebra under PyTorch's older names, `tg.svd(x)` for `tg.linalg.svd(x)`, with their own arguments."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.autograd.engine import constant
+from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.ops.axes import Axes, normalize_axes
 from tensorgrad.ops.linalg import factorizations
 from tensorgrad.ops.linalg.factorizations import QR, svdvals
 from tensorgrad.ops.linalg.matrices import as_matrices
-from tensorgrad.ops.operands import TensorLike, flag
+from tensorgrad.ops.linalg.norms import matrix_norm, p_norm
+from tensorgrad.ops.operands import TensorLike, astype, flag, floating, number
+from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
-__all__ = ["cholesky", "qr", "svd"]
+__all__ = ["cholesky", "norm", "qr", "svd"]
 
 
 class OlderSVD(NamedTuple):
@@ -92,3 +98,47 @@ def svd(input: TensorLike, some: bool = True, compute_uv: bool = True) -> OlderS
     x = as_matrices("svd", input)
     u, v = [constant(np.zeros((*x.shape[:-2], n, n), x.dtype)) for n in x.shape[-2:]]
     return OlderSVD(u, svdvals(x), v)
+
+
+@numpy_spellings
+def norm(
+    input: TensorLike,
+    p: float | str | None = "fro",
+    dim: Axes = None,
+    keepdim: bool = False,
+    out: None = None,
+    dtype: DTypeLike = None,
+) -> Tensor:
+    """(Σ |x|ᵖ)^(1/p) over axes: the norm of order p. The derivative at 0 is taken as 0.
+
+    Args:
+        input: a tensor of any shape.
+        p: the order; "fro" and 2 are √Σx². ∞ is the largest |x|, −∞ the smallest, 0 the number of x ≠ 0. "nuc" is the
+            sum of the singular values of matrices, whose two axes are `dim`.
+        dim: an axis, a tuple of axes, or None for all axes.
+        keepdim: keep the reduced axes with length 1.
+        out: must be None.
+        dtype: the dtype to compute in, by default that of the input.
+
+    Raises:
+        ArgumentError: another order, or `out`. ShapeError: "nuc" of other than two axes; ±∞ of no elements.
+
+    >>> import tensorgrad as tg
+    >>> tg.norm(tg.tensor([[3.0, 4.0], [6.0, 8.0]]), dim=1)
+    tensor([ 5., 10.])
+    """
+    if out is not None:
+        raise ArgumentError(restate("norm", "the result can't be written into `out`", fix="t.copy_(result)"))
+    if isinstance(p, str) and p not in ("fro", "nuc"):
+        raise ArgumentError(restate("norm", f'p must be a number, "fro" or "nuc", got {p!r}', input=input))
+    x = floating(input if dtype is None else astype(input, dtype))
+    if isinstance(p, str) and p == "nuc":
+        axes = normalize_axes("norm", x, dim)
+        if len(axes) != 2:
+            problem = f'dim must be two axes for p="nuc", a norm of matrices, got {len(axes)}'
+            raise ShapeError(restate("norm", problem, input=x, dim=dim))
+        return matrix_norm(x, "nuc", (axes[0], axes[1]), keepdim)
+    order = float(number("norm", "p", 2 if p is None or isinstance(p, str) else p))
+    if math.isinf(order) and 0 in [x.shape[a] for a in normalize_axes("norm", x, dim)]:
+        raise ShapeError(restate("norm", f"an order of {order} needs an element", input=x, dim=dim))
+    return p_norm("norm", x, order, dim, keepdim)

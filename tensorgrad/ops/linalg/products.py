@@ -132,8 +132,7 @@ def baddbmm(input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: 
     >>> tg.baddbmm(tg.tensor(1.0), tg.tensor([[[2.0]]]), tg.tensor([[[3.0]]]))
     tensor([[[7.]]])
     """
-    x, y = _operands("baddbmm", batch1, batch2, (3, 3), ("batch1", "batch2"))
-    _same_batch("baddbmm", x, y)
+    x, y = _batches("baddbmm", batch1, batch2)
     return _added("baddbmm", input, matmul(x, y), beta, alpha)
 
 
@@ -154,14 +153,15 @@ def addbmm(input: TensorLike, batch1: TensorLike, batch2: TensorLike, *, beta: f
     >>> tg.addbmm(tg.tensor(1.0), tg.tensor([[[2.0]], [[1.0]]]), tg.tensor([[[3.0]], [[1.0]]]))
     tensor([[8.]])
     """
-    x, y = _operands("addbmm", batch1, batch2, (3, 3), ("batch1", "batch2"))
-    _same_batch("addbmm", x, y)
+    x, y = _batches("addbmm", batch1, batch2)
     return _added("addbmm", input, matmul(x, y).sum(0), beta, alpha)
 
 
-def _same_batch(op: str, x: Tensor, y: Tensor) -> None:
+def _batches(op: str, first: TensorLike, second: TensorLike) -> tuple[Tensor, Tensor]:
+    x, y = _operands(op, first, second, (3, 3), ("batch1", "batch2"))
     if x.shape[0] != y.shape[0]:
         raise ShapeError(restate(op, "batch1 and batch2 must hold as many matrices", batch1=x, batch2=y))
+    return x, y
 
 
 def vdot(input: TensorLike, other: TensorLike) -> Tensor:

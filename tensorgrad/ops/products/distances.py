@@ -1,4 +1,4 @@
-"""Distances of vectors."""
+"""Distances of vectors, vectors divided by their norms, and the cosine of the angle between two."""
 
 from __future__ import annotations
 
@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.ops.axes import Axes, normalize_axis
+from tensorgrad.ops.elementwise.arithmetic import clip
+from tensorgrad.ops.linalg.norms import p_norm
 from tensorgrad.ops.operands import TensorLike, floating, floating_pair, number
-from tensorgrad.ops.products.norms import p_norm
 from tensorgrad.ops.shapes import unsqueeze
 from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
-__all__ = ["cdist", "pdist"]
+__all__ = ["cdist", "cosine_similarity", "pdist"]
 
 MODES = (
     "use_mm_for_euclid_dist_if_necessary",
@@ -97,3 +99,59 @@ def pdist(input: TensorLike, p: float = 2.0) -> Tensor:
     first, second = np.triu_indices(x.shape[0], 1)
     apart = x[first] - x[second]
     return p_norm("pdist", apart, p, -1) if x.shape[1] else apart.sum(-1)
+
+
+def normalize(input: TensorLike, p: float = 2.0, dim: Axes = 1, eps: float = 1e-12, out: None = None) -> Tensor:
+    """x / max(‖x‖, eps): vectors along an axis, divided by their norm of order p.
+
+    Args:
+        input: a tensor of any shape.
+        p: the order of the norm.
+        dim: the axis, or axes, of a vector.
+        eps: the least divisor.
+        out: must be None.
+
+    Raises:
+        ArgumentError: `out`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.functional.normalize(tg.tensor([[3.0, 4.0]]))
+    tensor([[0.6, 0.8]])
+    """
+    if out is not None:
+        raise ArgumentError(restate("normalize", "the result can't be written into `out`", fix="t.copy_(result)"))
+    x = floating(input)
+    return x / clip(p_norm("normalize", x, p, dim, True), number("normalize", "eps", eps))
+
+
+def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float = 1e-8) -> Tensor:
+    """x₁ · x₂ / (max(‖x₁‖, eps) · max(‖x₂‖, eps)), the cosine of the angle between vectors along an axis.
+
+    Args:
+        x1: a tensor.
+        x2: a tensor that broadcasts with it.
+        dim: the axis of the vectors, in the shape that both broadcast to.
+        eps: the least norm.
+
+    >>> import tensorgrad as tg
+    >>> tg.cosine_similarity(tg.tensor([[1.0, 0.0]]), tg.tensor([[1.0, 1.0]]))
+    tensor([0.7071])
+    """
+    x, y = floating_pair(x1, x2)
+    least, (shape, axis) = number("cosine_similarity", "eps", eps), _common("cosine_similarity", x, y, dim)
+    x, y = [t if t.ndim == len(shape) else t.reshape((1,) * (len(shape) - t.ndim) + t.shape) for t in (x, y)]
+    if x.shape[axis] != y.shape[axis]:  # one vector has a single number, which is repeated
+        x, y = x.expand(shape), y.expand(shape)
+    left, right = [t / clip(p_norm("cosine_similarity", t, 2, axis, True), least) for t in (x, y)]
+    return (left * right).sum(axis)
+
+
+def _common(call: str, x: Tensor, y: Tensor, dim: int) -> tuple[tuple[int, ...], int]:
+    """The shape that both broadcast to, and the axis."""
+    try:
+        shape = np.broadcast_shapes(x.shape, y.shape)
+    except ValueError:
+        raise ShapeError(restate(call, "the shapes don't broadcast", x1=x, x2=y)) from None
+    shape = shape or (1,)  # scalars are vectors of one number
+    axis = normalize_axis(call, x, dim, "dim", ndim=len(shape))
+    return shape, axis

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -30,11 +30,12 @@ class Dispersion(Reduction):
     """The common base of variance and standard deviation: subtracts the mean, then corrects its rounding error."""
 
     ddof: int = 0
+    of_variance: ClassVar[np.ufunc]
 
     @quiet
-    def variance(self, x):
-        count = self.count(x.shape)
-        x = x.astype(np.float32) if x.dtype == np.float16 else x
+    def forward(self, x):
+        count, dtype = self.count(x.shape), x.dtype
+        x = x.astype(np.float32) if dtype == np.float16 else x
         mean = sums.total(x, self.axis, keepdims=True, divisor=count)
         centred = x - mean
         squares, rest = [
@@ -42,7 +43,8 @@ class Dispersion(Reduction):
             for squares in (True, False)
         ]
         # Chan, Golub and LeVeque, Algorithms for Computing the Sample Variance, 1983: the corrected two-pass algorithm.
-        return np.maximum(squares - rest * rest / count, 0) / builtins.max(count - self.ddof, 0)
+        variance = np.maximum(squares - rest * rest / count, 0) / builtins.max(count - self.ddof, 0)
+        return np.asarray(self.of_variance(variance), dtype)
 
     def count(self, shape):
         return math.prod([shape[a] for a in self.axis])
@@ -58,10 +60,7 @@ class Var(Dispersion):
 
     symbol, formula = "var", lambda x, n, ddof: words(1 / (n - ddof), summed((x - average(x)) ** 2))
     derivatives = (lambda x, n, ddof, i: 2 * (x[i] - average(x)) / (n - ddof),)
-
-    @quiet
-    def forward(self, x):
-        return np.asarray(self.variance(x), x.dtype)
+    of_variance = np.positive
 
     def backward_x(self, grad, x):
         return self.slope(2 * grad, x)
@@ -72,10 +71,7 @@ class Std(Dispersion):
 
     symbol, formula = "std", lambda x, n, ddof: root(words(1 / (n - ddof), summed((x - average(x)) ** 2)))
     derivatives = (lambda x, z, n, ddof, i: words((x[i] - average(x)) / ((n - ddof) * z), ", 0 where", z, "= 0"),)
-
-    @quiet
-    def forward(self, x):
-        return np.asarray(np.sqrt(self.variance(x)), x.dtype)
+    of_variance = np.sqrt
 
     def backward_x(self, grad, x, z):
         flat = z == 0
@@ -156,8 +152,7 @@ def var_mean(
     >>> tg.var_mean(tg.tensor([1.0, 2.0, 3.0]))
     (tensor(1.), tensor(2.))
     """
-    found = var(input, dim, unbiased, keepdim, correction=correction)
-    return found, mean(floating(input), None if isinstance(dim, bool) else dim, keepdim)
+    return _with_mean(Var, input, dim, unbiased, keepdim, correction)
 
 
 @numpy_spellings
@@ -175,7 +170,11 @@ def std_mean(
     >>> tg.std_mean(tg.tensor([1.0, 2.0, 3.0]))
     (tensor(1.), tensor(2.))
     """
-    found = std(input, dim, unbiased, keepdim, correction=correction)
+    return _with_mean(Std, input, dim, unbiased, keepdim, correction)
+
+
+def _with_mean(op: type[Dispersion], input: TensorLike, dim: Axes | bool, *others: Any) -> tuple[Tensor, Tensor]:
+    found, (_, keepdim, _) = _dispersion(op, input, dim, *others), others
     return found, mean(floating(input), None if isinstance(dim, bool) else dim, keepdim)
 
 

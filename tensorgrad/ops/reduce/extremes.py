@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
@@ -41,6 +41,10 @@ class Extreme(Reduction):
     """A maximum or minimum; elements that tie share the gradient evenly."""
 
     derivatives = (lambda x, z, i: words(equal(x[i], z), "/ (number of ties)"),)
+    of_two: ClassVar[np.ufunc]
+
+    def forward(self, x):
+        return self.of_two.reduce(x, self.axis, keepdims=self.keepdims)
 
     def backward_x(self, grad, x, z):
         hit = (x == self.with_axes(z)).astype(x.dtype)
@@ -51,39 +55,38 @@ class Max(Extreme):
     """z = max x."""
 
     symbol, formula = "max", lambda x: words("max", x)
-
-    def forward(self, x):
-        return x.max(self.axis, keepdims=self.keepdims)
+    of_two = np.maximum
 
 
 class Min(Extreme):
     """z = min x."""
 
     symbol, formula = "min", lambda x: words("min", x)
-
-    def forward(self, x):
-        return x.min(self.axis, keepdims=self.keepdims)
+    of_two = np.minimum
 
 
-class ArgMax(Op):
+class Position(Op):
+    """The position of an extreme along an axis, or in the flattened array."""
+
+    axis: int | None
+    keepdims: bool = False
+
+
+class ArgMax(Position):
     """z = the position of the first maximum."""
 
     name = "argmax"
     symbol, formula = "argmax", lambda x: words("argmax", x)
-    axis: int | None
-    keepdims: bool = False
 
     def forward(self, x):
         return x.argmax(self.axis, keepdims=self.keepdims)
 
 
-class ArgMin(Op):
+class ArgMin(Position):
     """z = the position of the first minimum."""
 
     name = "argmin"
     symbol, formula = "argmin", lambda x: words("argmin", x)
-    axis: int | None
-    keepdims: bool = False
 
     def forward(self, x):
         return x.argmin(self.axis, keepdims=self.keepdims)
@@ -131,13 +134,11 @@ class Place(Op):
 
 
 @overload
-def max(input: TensorLike, dim: None = None, keepdim: bool = False, *, other: None = None) -> Tensor: ...
-@overload
 def max(input: TensorLike, dim: int, keepdim: bool = False, *, other: None = None) -> ValuesAndIndices: ...
 @overload
-def max(input: TensorLike, dim: HoldsArray, keepdim: bool = False, *, other: None = None) -> Tensor: ...
-@overload
-def max(input: TensorLike, dim: None = None, keepdim: bool = False, *, other: TensorLike) -> Tensor: ...
+def max(
+    input: TensorLike, dim: HoldsArray | None = None, keepdim: bool = False, *, other: TensorLike | None = None
+) -> Tensor: ...
 @numpy_spellings
 def max(
     input: TensorLike,
@@ -174,13 +175,11 @@ def max(
 
 
 @overload
-def min(input: TensorLike, dim: None = None, keepdim: bool = False, *, other: None = None) -> Tensor: ...
-@overload
 def min(input: TensorLike, dim: int, keepdim: bool = False, *, other: None = None) -> ValuesAndIndices: ...
 @overload
-def min(input: TensorLike, dim: HoldsArray, keepdim: bool = False, *, other: None = None) -> Tensor: ...
-@overload
-def min(input: TensorLike, dim: None = None, keepdim: bool = False, *, other: TensorLike) -> Tensor: ...
+def min(
+    input: TensorLike, dim: HoldsArray | None = None, keepdim: bool = False, *, other: TensorLike | None = None
+) -> Tensor: ...
 @numpy_spellings
 def min(
     input: TensorLike,
@@ -218,7 +217,7 @@ def min(
 
 def _extreme(
     of_all: type[Extreme],
-    position: type[ArgMax | ArgMin],
+    position: type[Position],
     of_two: Callable[[TensorLike, TensorLike], Tensor],
     input: TensorLike,
     dim: Any,
@@ -259,9 +258,7 @@ def amax(input: TensorLike, dim: Axes = None, keepdim: bool = False) -> Tensor:
     >>> tg.amax(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), dim=1)
     tensor([5., 4.])
     """
-    x = as_tensor(input)
-    axes = normalize_axes("amax", x, dim, True)
-    return apply(Max, x, axis=axes, keepdims=flag("amax", "keepdim", keepdim))
+    return _values("amax", Max, input, dim, keepdim)
 
 
 @numpy_spellings
@@ -282,9 +279,13 @@ def amin(input: TensorLike, dim: Axes = None, keepdim: bool = False) -> Tensor:
     >>> tg.amin(tg.tensor([[1.0, 5.0], [3.0, 4.0]]), dim=1)
     tensor([1., 3.])
     """
+    return _values("amin", Min, input, dim, keepdim)
+
+
+def _values(call: str, op: type[Extreme], input: TensorLike, dim: Axes, keepdim: bool) -> Tensor:
     x = as_tensor(input)
-    axes = normalize_axes("amin", x, dim, True)
-    return apply(Min, x, axis=axes, keepdims=flag("amin", "keepdim", keepdim))
+    axes = normalize_axes(call, x, dim, True)
+    return apply(op, x, axis=axes, keepdims=flag(call, "keepdim", keepdim))
 
 
 @numpy_spellings
@@ -340,7 +341,7 @@ def argmin(input: TensorLike, dim: int | None = None, keepdim: bool = False) -> 
     return _position(ArgMin, as_tensor(input), dim, keepdim)
 
 
-def _position(op: type[ArgMax | ArgMin], x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
+def _position(op: type[Position], x: Tensor, dim: int | None, keepdim: bool) -> Tensor:
     keepdim = flag(op.name, "keepdim", keepdim)
     if x._data.ndim == 0:
         if dim is not None:
