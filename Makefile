@@ -19,8 +19,8 @@ test: $(VENV)/ready ## every test that needs no PyTorch
 test-oracle: $(ORACLE)/ready ## the comparisons with PyTorch
 	$(ORACLE)/bin/python -m pytest $(SHARED) -m oracle
 
-bench: $(BENCH)/ready ## tensorgrad beside PyTorch and other peers: out/bench.json; QUICK=1 for two minutes of it
-	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick)
+bench: $(BENCH)/ready ## tensorgrad beside PyTorch and other peers: out/bench.json; QUICK=1, ONLY=steps, NETWORKS=ResNet-20,DS-CNN
+	$(BENCH)/bin/python -m benchmarks $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY)) $(if $(NETWORKS),--networks '$(NETWORKS)')
 
 gallery: $(VENV)/ready ## run every example, and put its pictures into docs/gallery.md; DATA=DIR for MNIST and the cats
 	$(VENV)/bin/python docs/gallery.py $(if $(DATA),--data $(DATA))

@@ -1,4 +1,4 @@
-"""Measure tensorgrad, and beside it each peer that is installed: times, ratios, start-up, memory, and the targets."""
+"""Measure tensorgrad, and beside it each peer that is installed: times, ratios, memory, start-up, and the targets."""
 
 import argparse
 import json
@@ -17,10 +17,12 @@ from typing import Any
 
 from benchmarks import report, sections
 from benchmarks.idle import Others
+from benchmarks.networks import NETWORKS
 from benchmarks.processes import confine, usable_cores
 from benchmarks.results import Results
 from benchmarks.targets import TARGETS
-from benchmarks.workers import OURS, PEERS
+from benchmarks.workers import MAIN, OURS, PEERS, REPLAYED
+from benchmarks.workloads import OF_NETWORKS
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -28,26 +30,40 @@ def main(arguments: list[str] | None = None) -> None:
     options = parse(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended"))  # so that the workers are ended too
     confine(options.threads)
-    results = Results(options.threads, describe_machine())
+    libraries = installed(options.peers)
+    results = Results(options.threads, describe_machine(), absent=[n for n in options.peers if n not in libraries])
     settings = sections.QUICK if options.quick else sections.Settings()
-    given = {name: value for name in ("rounds", "turn", "cases") if (value := getattr(options, name))}
-    measure(options.only, installed(options.peers), replace(settings, **given), results)
+    given = {name: value for name in ("rounds", "turn", "cases", "networks") if (value := getattr(options, name))}
+    measure(options.only, libraries, replace(settings, **given), results)
     print(report.report(results))
     write(results, options.out)
 
 
 def parse(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="under two minutes of measuring")
-    parser.add_argument("--only", nargs="+", choices=sections.SECTIONS, default=sections.SECTIONS, metavar="SECTION")
+    parser.add_argument("--quick", action="store_true", help="two minutes: tensorgrad and PyTorch, chosen cases")
+    names = ", ".join(sections.SECTIONS)
+    parser.add_argument("--only", nargs="+", choices=sections.SECTIONS, metavar="SECTION", help=names)
+    parser.add_argument("--networks", type=networks, metavar="NAME,NAME", help=", ".join(NETWORKS))
     peers = [name for name in PEERS if name != OURS]
-    parser.add_argument("--peers", nargs="*", choices=peers, default=peers, metavar="NAME", help=", ".join(peers))
+    parser.add_argument("--peers", nargs="*", choices=peers, metavar="NAME", help=", ".join(peers))
     parser.add_argument("--threads", type=positive, default=usable_cores(), help="for every library; all usable cores")
-    parser.add_argument("--cases", nargs="+", default=[""], metavar="TEXT", help='those named so: "LeNet-5, training"')
+    parser.add_argument("--cases", nargs="+", default=[""], metavar="TEXT", help='those named so: "1×1 16→96"')
     parser.add_argument("--rounds", type=positive, help="turns of each library in each cell")
     parser.add_argument("--turn", type=float, metavar="SECONDS", help="how long each turn is")
     parser.add_argument("--out", type=Path, default=Path("out/bench.json"))
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    if options.peers is None:
+        options.peers = [REPLAYED, MAIN] if options.quick else peers
+    options.only = options.only or (OF_NETWORKS if options.networks else sections.SECTIONS)
+    return options
+
+
+def networks(text: str) -> list[str]:
+    names = [name.strip() for name in text.split(",")]
+    if unknown := [name for name in names if name not in NETWORKS]:
+        raise argparse.ArgumentTypeError(f"unknown: {', '.join(unknown)}; the networks are {', '.join(NETWORKS)}")
+    return names
 
 
 def positive(text: str) -> int:

@@ -1,9 +1,11 @@
 """The numbers that all libraries start from: the same for each, from one seed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import prod, sqrt
 
 import numpy as np
+
+from benchmarks.layers import WEIGHTED, Layer, Shape, has_bias, walk, weight_shape
 
 CLASSES = 10
 SEED = 0
@@ -19,22 +21,30 @@ def labels(count: int, classes: int = CLASSES) -> np.ndarray:
     return np.random.default_rng(SEED).integers(0, classes, count)
 
 
-def weights(layers: Iterable[Iterable]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """(w, b) of each layer that has any, as PyTorch draws them: uniform within ±1/√(what one output adds up)."""
+def target(loss: str, output: Shape) -> np.ndarray:
+    """What a network's output `(N, K, …)` is compared with: a class per sample or pixel, or numbers of its shape."""
+    if loss == "mse":
+        return normal(output, seed=SEED + 1)
+    return np.random.default_rng(SEED).integers(0, output[1], (output[0], *output[2:]))
+
+
+def weights(layers: Sequence[Layer], shape: Shape) -> list[tuple[np.ndarray, np.ndarray | None]]:
+    """(w, b) of each layer that has any, of networks for an input of `shape`; b is None where there is no bias.
+
+    As PyTorch draws them, uniform within ±1/√(what one output adds up), and for batch norm near its 1 and 0.
+    """
     rng, found = np.random.default_rng(SEED), []
-    for kind, *sizes in layers:
-        if kind == "conv":
-            c, k, size, _ = sizes
-            shape = (k, c, size, size)
-        elif kind == "linear":
-            shape = (sizes[1], sizes[0])
-        elif kind == "batchnorm":
-            found.append((np.ones(sizes[0], np.float32), np.zeros(sizes[0], np.float32)))
+    for layer, at in walk(layers, tuple(shape)):
+        if layer[0] not in WEIGHTED:
             continue
+        of = weight_shape(layer, len(at) - 2)
+        if layer[0] == "batchnorm":
+            drawn = rng.uniform(0.5, 1.5, of), rng.uniform(-0.1, 0.1, of)
         else:
-            continue
-        bound = 1 / sqrt(prod(shape[1:]))
-        found.append(tuple(rng.uniform(-bound, bound, s).astype(np.float32) for s in (shape, shape[:1])))
+            bound, outputs = 1 / sqrt(prod(of[1:])), (layer[2],)
+            drawn = rng.uniform(-bound, bound, of), rng.uniform(-bound, bound, outputs)
+        w, b = (array.astype(np.float32) for array in drawn)
+        found.append((w, b if has_bias(layer) else None))
     return found
 
 

@@ -1,7 +1,7 @@
 """A worker: a library in a process of its own, which does what it is told, one line of JSON after another.
 
     python -m benchmarks.protocol LIBRARY THREADS     answers requests from standard input until that ends
-    python -m benchmarks.protocol LIBRARY THREADS first-step | memory     answers once, from a fresh process
+    python -m benchmarks.protocol LIBRARY THREADS first-step     answers once, from a fresh process
 
 Nothing but the standard library is imported before the clock starts.
 """
@@ -22,6 +22,8 @@ from benchmarks.workers import PEERS, Unsupported
 
 LEAST = 3
 """Calls that a turn has at least, if they end in so many times its length."""
+WARM = 6
+"""Calls before the first turn, at least: tensorgrad's compiled functions replay at full speed from the sixth on."""
 
 
 def main() -> None:
@@ -29,8 +31,7 @@ def main() -> None:
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what a library prints must not come between the replies
     if once:
-        reply = {"first-step": first_step, "memory": memory}[once[0]](name, int(threads))
-        print(json.dumps(reply), file=replies, flush=True)
+        print(json.dumps({"first-step": first_step}[once[0]](name, int(threads))), file=replies, flush=True)
         return
     worker = Worker(name, int(threads))
     peer = PEERS[name]
@@ -48,7 +49,12 @@ class Worker:
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The reply to one request; `{"skip": reason}` where the library can't."""
-        do = {"prepare": self.prepare, "turn": self.turn, "peak": lambda: {"peak": self.library.peak()}}
+        do = {
+            "prepare": self.prepare,
+            "turn": self.turn,
+            "peak": lambda: {"peak": self.library.peak()},
+            "memory": lambda: {"memory": peak_memory()},
+        }
         try:
             return do[request.pop("do")](**request)
         except Unsupported as lack:
@@ -58,21 +64,43 @@ class Worker:
             return {"skip": f"{type(error).__name__}: {error}".strip().splitlines()[0][:200]}
 
     def prepare(self, kind: str, params: dict[str, Any], seconds: float, longest: float) -> dict[str, Any]:
-        """Build a case and warm it up for so long; `number` is what its second call returned."""
+        """Build a case and warm it up for so long.
+
+        `number` is what the second call returned: of a training step, the loss after the first update. Where something
+        is dropped at random it is computed without, so that it can be compared.
+        """
         self.call = None  # its memory is free for what comes
-        call = getattr(self.library, kind)(**params)
+        build, params = getattr(self.library, kind), tuples(params)
+        alike = workloads.alike(params)
+        call = build(**alike)
         call()  # compiles, allocates
-        start = time.perf_counter()
         number = self.library.number(call())
+        start = time.perf_counter()
+        call()  # the second may have compiled too
         if (once := time.perf_counter() - start) > longest:
             return {"skip": f"one call takes {once:.1f} s"}
+        if alike != params:
+            del call
+            call = build(**params)
+        for _ in range(WARM):
+            call()
         measure(call, seconds, least=1)
         self.call = call
         return {"number": number}
 
     def turn(self, seconds: float) -> dict[str, Any]:
+        """The median of some calls, and how many pages of memory each of them touched for the first time."""
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
         times = measure(self.call, seconds, LEAST)
-        return {"median": median(times), "count": len(times)}
+        faults = (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / len(times)
+        return {"median": median(times), "count": len(times), "faults": faults}
+
+
+def tuples(value: Any) -> Any:
+    """What JSON has made lists of, as tuples again."""
+    if isinstance(value, list):
+        return tuple(map(tuples, value))
+    return {name: tuples(part) for name, part in value.items()} if isinstance(value, dict) else value
 
 
 def measure(call: Callable[[], Any], seconds: float, least: int) -> list[float]:
@@ -106,22 +134,6 @@ def first_step(name: str, threads: int) -> dict[str, float]:
     imported = time.perf_counter()
     load(name, threads).step(**case.params)()
     return {"import": imported - start, "first step": time.perf_counter() - start}
-
-
-def memory(name: str, threads: int, warmup: int = 10, steps: int = 10) -> dict[str, float]:
-    """MiB at the peak of training the MNIST CNN at batch 256, without those of the import, and page faults per step."""
-    case = workloads.step("MNIST CNN", 256)
-    library = load(name, threads)
-    imported = peak_memory()
-    call = library.step(**case.params)
-    for _ in range(warmup):
-        call()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(steps):
-        call()
-    faults = (resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / steps
-    peak = peak_memory()
-    return {"peak": peak, "training": peak - imported, "faults": faults}
 
 
 def peak_memory() -> float:

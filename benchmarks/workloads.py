@@ -1,29 +1,12 @@
 """What is measured, as data: every library builds the same thing from it."""
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
-from math import prod
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-# Layers: ("conv", C, K, kernel size, padding), ("relu",), ("maxpool", size), ("batchnorm", C), ("flatten",),
-# ("linear", in, out).
-LENET = (
-    *(("conv", 1, 6, 5, 2), ("relu",), ("maxpool", 2)),
-    *(("conv", 6, 16, 5, 0), ("relu",), ("maxpool", 2)),
-    *(("flatten",), ("linear", 400, 120), ("relu",), ("linear", 120, 84), ("relu",), ("linear", 84, 10)),
-)
-MNIST = (
-    *(("conv", 1, 32, 3, 1), ("relu",), ("maxpool", 2)),
-    *(("conv", 32, 64, 3, 1), ("relu",), ("maxpool", 2)),
-    *(("flatten",), ("linear", 3136, 128), ("relu",), ("linear", 128, 10)),
-)
-VGG = (
-    *(("conv", 3, 32, 3, 1), ("relu",), ("conv", 32, 32, 3, 1), ("relu",), ("maxpool", 2)),
-    *(("conv", 32, 64, 3, 1), ("relu",), ("conv", 64, 64, 3, 1), ("relu",), ("maxpool", 2)),
-    *(("conv", 64, 128, 3, 1), ("relu",), ("conv", 128, 128, 3, 1), ("relu",), ("maxpool", 2)),
-    *(("flatten",), ("linear", 2048, 256), ("relu",), ("linear", 256, 10)),
-)
-NETWORKS = {"LeNet-5": (LENET, (1, 28, 28)), "MNIST CNN": (MNIST, (1, 28, 28)), "small VGG": (VGG, (3, 32, 32))}
+from benchmarks.layers import Layer, Shape, flops, without_dropout
+from benchmarks.networks import MNIST, NETWORKS, PLAIN, conv
 
 # (in channels, out channels, side of the image, kernel size, padding)
 CONVOLUTIONS = (
@@ -40,10 +23,32 @@ CONVOLUTIONS = (
 PARTS = {"forward": 1, "input gradient": 1, "weight gradient": 1, "with both": 3}
 BATCH = 64
 
+# The convolutions that networks are made of besides: (what it is, layer, shape of the input).
+SHAPES: tuple[tuple[str, Layer, Shape], ...] = (
+    ("3×3 stride 2 3→32@64", conv(3, 32, stride=2), (32, 3, 64, 64)),
+    ("3×3 stride 2 16→32@32", conv(16, 32, stride=2), (32, 16, 32, 32)),
+    ("3×3 stride 2 32→64@16", conv(32, 64, stride=2), (32, 32, 16, 16)),
+    ("7×7 stride 2 3→64@96", conv(3, 64, 7, stride=2), (8, 3, 96, 96)),
+    ("10×4 stride 2 1→64@49×10", conv(1, 64, (10, 4), stride=2, padding=(5, 1)), (32, 1, 49, 10)),
+    ("depthwise 3×3 64@32", conv(64, 64, groups=64), (32, 64, 32, 32)),
+    ("depthwise 3×3 128@16", conv(128, 128, groups=128), (32, 128, 16, 16)),
+    ("depthwise 5×5 96@16", conv(96, 96, 5, groups=96), (32, 96, 16, 16)),
+    ("depthwise 3×3 stride 2 64@32", conv(64, 64, groups=64, stride=2), (32, 64, 32, 32)),
+    ("depthwise 3×3 stride 2 144@16", conv(144, 144, groups=144, stride=2), (32, 144, 16, 16)),
+    ("3×3 in 4 groups 64→64@16", conv(64, 64, groups=4), (32, 64, 16, 16)),
+    ("1×1 16→96@32", conv(16, 96, 1), (32, 16, 32, 32)),
+    ("1×1 144→24@16", conv(144, 24, 1), (32, 144, 16, 16)),
+    ("1×1 stride 2 32→64@16", conv(32, 64, 1, stride=2), (32, 32, 16, 16)),
+    ("transposed 4×4 stride 2 64→32@16", ("transposed", 64, 32, 4, {"stride": 2, "padding": 1}), (16, 64, 16, 16)),
+    ("transposed 2×2 stride 2 64→32@16", ("transposed", 64, 32, 2, {"stride": 2}), (16, 64, 16, 16)),
+    ("1-D 7 1→64@1000", conv(1, 64, 7), (32, 1, 1000)),
+    ("1-D 5 64→128@500", conv(64, 128, 5), (32, 64, 500)),
+    ("1-D 3 dilation 8 32→32@1000", conv(32, 32, dilation=8), (8, 32, 1000)),
+    ("3×3 dilation 2 32→32@32", conv(32, 32, dilation=2), (32, 32, 32, 32)),
+)
+
 # Layers by their class in PyTorch: (what it is, class, arguments, options, shape of the input).
 MODULES: tuple[tuple[str, str, tuple, dict[str, Any], tuple[int, ...]], ...] = (
-    ("transposed 4×4 64→32@16", "ConvTranspose2d", (64, 32, 4), {"stride": 2, "padding": 1}, (16, 64, 16, 16)),
-    ("depthwise 3×3 64@32", "Conv2d", (64, 64, 3), {"padding": 1, "groups": 64}, (16, 64, 32, 32)),
     ("conv 3×3×3 16→32@8×16×16", "Conv3d", (16, 32, 3), {"padding": 1}, (4, 16, 8, 16, 16)),
     ("max pool 2×2×2 16@8×32×32", "MaxPool3d", (2,), {}, (4, 16, 8, 32, 32)),
     ("adaptive max pool 7×7 32@30", "AdaptiveMaxPool2d", (7,), {}, (16, 32, 30, 30)),
@@ -68,33 +73,37 @@ class Case:
     """Operations of direct arithmetic, where they are what limits it."""
     repeats: int = 1
     """How many ops one call does: the report shows the time of one."""
-    slow_too: bool = False
-    """Peers that compile for long do it too."""
-    always: bool = False
-    """In a quick run too every peer does it, not PyTorch alone."""
+    without: tuple[str, ...] = ()
+    """Peers that are left out, since they would take too long."""
+    quick: bool = True
+    """A quick run measures it too."""
+    fresh: bool = False
+    """Each library measures it in a process of its own, whose peak memory is this case's."""
+    counts: bool = True
+    """Means over the networks count it: once per network."""
+    close: float = 1e-3
+    """How far the libraries' numbers may lie apart, as a part of them."""
 
-    @property
+    @cached_property
     def key(self) -> str:
         return f"{self.section}: {self.name}, {self.part}"
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 def kernels() -> Iterator[Case]:
     for c, k, side, size, padding in CONVOLUTIONS:
         out = side + 2 * padding - size + 1
-        flops = 2 * BATCH * k * out * out * c * size * size
+        forward = 2 * BATCH * k * out * out * c * size * size
         shapes = {"x": (BATCH, c, side, side), "w": (k, c, size, size), "padding": padding}
         for part, times in PARTS.items():
             params = {**shapes, "part": part}
-            yield Case("kernels", conv_name(c, k, side, size), part, "conv", params, flops * times)
+            once = part in ("forward", "with both")
+            yield Case("kernels", conv_name(c, k, side, size), part, "conv", params, forward * times, quick=once)
     yield from _layers()
     for name, module, arguments, options, x in MODULES:
         params = {"name": module, "arguments": arguments, "options": options, "x": x}
         yield Case("kernels", name, "and backward", "module", params)
     for name in ("sgd", "adam"):
-        params = {"network": MNIST, "rule": name}
+        params = {"network": MNIST, "x": NETWORKS["MNIST CNN"].shape(), "rule": name}
         yield Case("kernels", f"{name} of the MNIST CNN", "update", "update", params)
 
 
@@ -111,51 +120,84 @@ def _layers() -> Iterator[Case]:
         ("linear 3136→128", ("linear", 3136, 128), (BATCH, 3136)),
         ("linear 400→120", ("linear", 400, 120), (BATCH, 400)),
     ):
-        flops = 3 * 2 * BATCH * prod(layer[1:]) if layer[0] == "linear" else 0
-        yield Case("kernels", name, "and backward", "layer", {"layer": layer, "x": x}, flops)
+        yield _layer("kernels", name, "and backward", layer, x)
     yield Case("kernels", "cross-entropy 10", "and backward", "loss", {"x": (BATCH, 10)})
     yield Case("kernels", "cross-entropy 1000", "and backward", "loss", {"x": (BATCH, 1000)})
     yield Case("kernels", "matmul 512×512×512", "forward", "matmul", {"n": 512}, 2 * 512**3)
 
 
+def _layer(section: str, name: str, part: str, layer: Layer, x: Shape) -> Case:
+    backward = part != "forward"
+    params = {"layer": layer, "x": x, "backward": backward}
+    return Case(section, name, part, "layer", params, flops([layer], x) * (3 if backward else 1))
+
+
+SHAPE_PARTS = ("forward", "and backward")
+
+
+def convolutions() -> Iterator[Case]:
+    for name, layer, x in SHAPES:
+        for part in SHAPE_PARTS:
+            yield _layer("convolutions", name, part, layer, x)
+
+
+LONG = ("compiled", "tinygrad")
+"""Peers that compile for a long time."""
+SETTINGS = ("kept", "channels_last", "bf16")
+"""PyTorch's settings, measured at each network's own batch size."""
+
+
 def steps() -> Iterator[Case]:
-    for network in NETWORKS:
-        for batch in (1, 8, 64, 256) if network != "small VGG" else (64,):
-            yield step(network, batch)
-    for network in ("LeNet-5", "MNIST CNN"):
-        for batch in (1, 64):
-            layers, shape = NETWORKS[network]
-            params = {"layers": layers, "x": (batch, *shape)}
-            flops, chosen = network_flops(network, batch), {"slow_too": batch == 1}
-            yield Case("steps", network, f"inference, batch {batch}", "inference", params, flops, **chosen)
+    for name, network in NETWORKS.items():
+        for batch in sorted({network.batch, *network.batches}):
+            yield step(name, batch)
 
 
-def step(network: str, batch: int) -> Case:
-    """Forward, cross-entropy, zero_grad, backward, SGD with momentum."""
-    layers, shape = NETWORKS[network]
-    params = {"layers": layers, "x": (batch, *shape)}
+def step(name: str, batch: int) -> Case:
+    """Forward, loss, zero_grad, backward, SGD with momentum."""
+    network, own = NETWORKS[name], batch == NETWORKS[name].batch
+    x = network.shape(batch)
     # The first layer's input needs no gradient.
-    flops = 3 * network_flops(network, batch) - network_flops(network, batch, only_first=True)
-    chosen = {"slow_too": batch in (1, 64), "always": batch == 64 and network == "MNIST CNN"}
-    return Case("steps", network, f"training, batch {batch}", "step", params, flops, **chosen)
+    work = 3 * flops(network.layers, x) - flops(network.layers[:1], x)
+    without = () if own else SETTINGS if batch == 1 else (*LONG, *SETTINGS)
+    return Case(
+        "steps",
+        name,
+        f"batch {batch}",
+        "step",
+        {"layers": network.layers, "x": x, "loss": network.loss},
+        work,
+        without=without if name in PLAIN else ("tinygrad", "mygrad"),
+        quick=own,
+        fresh=True,
+        counts=own,
+        close=1e-4,
+    )
 
 
-def network_flops(network: str, batch: int, only_first: bool = False) -> int:
-    """Multiplications and additions of a network's forward, direct."""
-    layers, (_, side, _) = NETWORKS[network]
-    total = 0
-    for kind, *sizes in layers:
-        if kind == "conv":
-            c, k, size, padding = sizes
-            side += 2 * padding - size + 1
-            total += 2 * batch * k * side * side * c * size * size
-        elif kind == "maxpool":
-            side //= sizes[0]
-        elif kind == "linear":
-            total += 2 * batch * sizes[0] * sizes[1]
-        if only_first:
-            break
-    return total
+def inference() -> Iterator[Case]:
+    """The forward pass in evaluation mode; at batch 1 above all."""
+    for name, network in NETWORKS.items():
+        for batch in (1, 64) if name in ("LeNet-5", "MNIST CNN") else (1,):
+            x = network.shape(batch)
+            params = {"layers": network.layers, "x": x}
+            yield Case(
+                "inference",
+                name,
+                f"batch {batch}",
+                "inference",
+                params,
+                flops(network.layers, x),
+                without=() if name in PLAIN and batch == 1 else ("compiled",),
+                quick=batch == 1,
+                counts=batch == 1,
+                close=1e-4,
+            )
+
+
+def alike(params: dict[str, Any]) -> dict[str, Any]:
+    """The params of a case of which all libraries compute the same numbers: nothing is dropped at random."""
+    return params | {"layers": without_dropout(params["layers"])} if "layers" in params else params
 
 
 def overhead() -> Iterator[Case]:
@@ -167,4 +209,12 @@ def overhead() -> Iterator[Case]:
             yield Case("overhead", f"{op} {shape}", part, "chain", params, repeats=length)
 
 
-CASES = {"kernels": kernels, "steps": steps, "overhead": overhead}
+CASES = {
+    "kernels": kernels,
+    "convolutions": convolutions,
+    "steps": steps,
+    "inference": inference,
+    "overhead": overhead,
+}
+OF_NETWORKS = ("steps", "inference")
+"""The sections whose cases are networks."""

@@ -10,12 +10,17 @@ class Peer:
     title: str
     package: str
     place: str
-    sections: tuple[str, ...] = ("kernels", "steps", "overhead", "startup", "memory")
-    slow: bool = False
-    """It compiles for seconds, even minutes: only chosen cases."""
+    sections: tuple[str, ...] = ("kernels", "convolutions", "steps", "inference", "overhead", "startup")
     distribution: str = ""
     """The name it is installed under, if not the package's."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Variables of its process."""
+    close: float = 0.0
+    """How far its numbers may lie apart from others', if further than the case says."""
 
+
+KEEP = str(1 << 30)
+"""Bytes: blocks below this size come from the process's own heap, which gives nothing back to the system below it."""
 
 PEERS = {
     "tensorgrad": Peer("tensorgrad", "tensorgrad", "tensorgrad_worker:Tensorgrad", distribution="tensorgrad-engine"),
@@ -23,14 +28,25 @@ PEERS = {
         "tg.compile",
         "tensorgrad",
         "tensorgrad_worker:Compiled",
-        ("steps", "memory"),
+        ("steps", "inference"),
         distribution="tensorgrad-engine",
     ),
     "pytorch": Peer("PyTorch", "torch", "pytorch:PyTorch"),
-    "compiled": Peer("Inductor", "torch", "pytorch:Compiled", ("steps",), slow=True),
+    "kept": Peer(
+        "kept memory",
+        "torch",
+        "pytorch:PyTorch",
+        ("convolutions", "steps"),
+        environment=(("MALLOC_TRIM_THRESHOLD_", KEEP), ("MALLOC_MMAP_THRESHOLD_", KEEP)),
+    ),
+    "channels_last": Peer("NHWC", "torch", "pytorch:ChannelsLast", ("steps",)),
+    # bfloat16 has 8 bits of precision.
+    "bf16": Peer("bf16", "torch", "pytorch:Bfloat16", ("steps",), close=0.05),
+    "compiled": Peer("Inductor", "torch", "pytorch:Compiled", ("steps", "inference")),
+    "onnx": Peer("ONNX Runtime", "onnxruntime", "onnx_worker:OnnxRuntime", ("inference",)),
     "jax": Peer("JAX jit", "jax", "jax_worker:Jax"),
-    "tinygrad": Peer("tinygrad", "tinygrad", "tinygrad_worker:Tinygrad", ("steps",), slow=True),
-    "mygrad": Peer("MyGrad", "mygrad", "mygrad_worker:MyGrad"),
+    "tinygrad": Peer("tinygrad", "tinygrad", "tinygrad_worker:Tinygrad", ("steps",)),
+    "mygrad": Peer("MyGrad", "mygrad", "mygrad_worker:MyGrad", ("kernels", "steps", "overhead", "startup")),
 }
 OURS, REPLAYED, MAIN = "tensorgrad", "replayed", "pytorch"
 """tensorgrad op by op, tensorgrad's compiled functions, and what both are measured against."""

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 from jax import lax
 
 from benchmarks import inputs
+from benchmarks.layers import output_shape
+from benchmarks.workers.functional import Ops, per_channel
 from benchmarks.workers.library import ADAM_LR, LR, MOMENTUM, Call, Library
-
-EPSILON = 1e-5
 
 
 class Jax(Library):
@@ -30,11 +30,14 @@ class Jax(Library):
             "with both": ready(with_both, x, w, g),
         }[part]
 
-    def layer(self, layer, x) -> Call:
-        x, parameters = array(x), weights([layer])
+    def layer(self, layer, x, backward) -> Call:
+        x, parameters = array(x), weights([layer], x)
 
         def forward(x, parameters):
-            return network([layer], parameters, x)
+            return JaxOps().run([layer], parameters, x)
+
+        if not backward:
+            return ready(forward, x, parameters)
 
         def both(x, parameters, g):
             y, pull = jax.vjp(forward, x, parameters)
@@ -50,8 +53,8 @@ class Jax(Library):
     def matmul(self, n) -> Call:
         return ready(jnp.matmul, array((n, n), seed=1), array((n, n), seed=2))
 
-    def update(self, network, rule) -> Call:
-        parameters = jax.tree.leaves(weights(network))
+    def update(self, network, x, rule) -> Call:
+        parameters = jax.tree.leaves(weights(network, x))
         gradients = [array(parameter.shape) for parameter in parameters]
         zeros = [jnp.zeros_like(parameter) for parameter in parameters]
         rules = {"sgd": (sgd, (zeros,)), "adam": (adam, (zeros, [z + 0 for z in zeros], jnp.zeros(())))}
@@ -65,29 +68,33 @@ class Jax(Library):
 
         return call
 
-    def step(self, layers, x) -> Call:
-        x, y, parameters = array(x), jnp.asarray(inputs.labels(x[0])), weights(layers)
-        state = (jax.tree.map(jnp.zeros_like, parameters),)
+    def step(self, layers, x, loss) -> Call:
+        y, parameters = jnp.asarray(inputs.target(loss, output_shape(layers, x))), weights(layers, x)
+        x, state, compare = array(x), (jax.tree.map(jnp.zeros_like, parameters),), LOSSES[loss]
+        key = jax.random.key(inputs.SEED)
 
-        def loss(parameters, x, y):
-            return cross_entropy(network(layers, parameters, x), y)
+        def value(parameters, x, y, key):
+            return compare(JaxOps(key).run(layers, parameters, x), y)
 
-        def step(parameters, state, x, y):
-            value, gradients = jax.value_and_grad(loss)(parameters, x, y)
-            return value, *sgd(parameters, gradients, state)
+        def step(parameters, state, key, x, y):
+            key, own = jax.random.split(key)
+            loss, gradients = jax.value_and_grad(value)(parameters, x, y, own)
+            return loss, *sgd(parameters, gradients, state), key
 
         step = jax.jit(step, donate_argnums=(0, 1))
 
         def call():
-            nonlocal parameters, state
-            value, parameters, state = step(parameters, state, x, y)
+            nonlocal parameters, state, key
+            loss, parameters, state, key = step(parameters, state, key, x, y)
             jax.block_until_ready(parameters)
-            return value
+            return loss
 
         return call
 
     def inference(self, layers, x) -> Call:
-        return ready(lambda parameters, x: network(layers, parameters, x), weights(layers), array(x))
+        return ready(
+            lambda parameters, x: JaxOps(training=False).run(layers, parameters, x), weights(layers, x), array(x)
+        )
 
 
 def ready(function, *arguments) -> Call:
@@ -100,40 +107,67 @@ def array(shape, seed: int = inputs.SEED) -> jax.Array:
     return jnp.asarray(inputs.normal(shape, seed))
 
 
-def weights(layers) -> list:
-    return jax.tree.map(jnp.asarray, inputs.weights(layers))
+def weights(layers, shape) -> list:
+    return jax.tree.map(jnp.asarray, inputs.weights(layers, shape))
 
 
 def convolve(x, w, b, padding):
-    pads = [(padding, padding), (padding, padding)]
-    y = lax.conv_general_dilated(x, w, (1, 1), pads, dimension_numbers=("NCHW", "OIHW", "NCHW"))
-    return y + b[:, None, None]
+    return JaxOps().conv(x, w, b, (1, 1), (padding, padding), (1, 1), 1)
 
 
-def network(layers, parameters, x):
-    parameters = iter(parameters)
-    for kind, *sizes in layers:
-        if kind == "conv":
-            x = convolve(x, *next(parameters), sizes[-1])
-        elif kind == "relu":
-            x = jax.nn.relu(x)
-        elif kind == "maxpool":
-            window = (1, 1, sizes[0], sizes[0])
-            x = lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
-        elif kind == "batchnorm":
-            w, b = next(parameters)
-            mean, var = x.mean((0, 2, 3), keepdims=True), x.var((0, 2, 3), keepdims=True)
-            x = (x - mean) * lax.rsqrt(var + EPSILON) * w[:, None, None] + b[:, None, None]
-        elif kind == "flatten":
-            x = x.reshape(len(x), -1)
-        elif kind == "linear":
-            w, b = next(parameters)
-            x = x @ w.T + b
-    return x
+class JaxOps(Ops):
+    def __init__(self, key=None, training=True):
+        super().__init__(training)
+        self.key = key
+
+    def conv(self, x, w, b, stride, padding, dilation, groups):
+        options = {"rhs_dilation": dilation, "feature_group_count": groups, "dimension_numbers": axes_of(x)}
+        y = lax.conv_general_dilated(x, w, stride, [(p, p) for p in padding], **options)
+        return y if b is None else y + per_channel(b, x.ndim - 2)
+
+    def transposed(self, x, w, b, stride, padding, dilation, groups):
+        w = jnp.flip(w, tuple(range(2, w.ndim))).swapaxes(0, 1)
+        pads = [(k - 1 - p, k - 1 - p) for k, p in zip(w.shape[2:], padding, strict=True)]
+        options = {"lhs_dilation": stride, "dimension_numbers": axes_of(x)}
+        y = lax.conv_general_dilated(x, w, (1,) * len(pads), pads, **options)
+        return y if b is None else y + per_channel(b, x.ndim - 2)
+
+    def maxpool(self, x, size):
+        window = (1, 1, *(size for _ in x.shape[2:]))
+        return lax.reduce_window(x, -jnp.inf, lax.max, window, window, "VALID")
+
+    def avgpool(self, x, size):
+        window = (1, 1, *(size for _ in x.shape[2:]))
+        return lax.reduce_window(x, 0.0, lax.add, window, window, "VALID") / size ** (x.ndim - 2)
+
+    def upsample(self, x, factor):
+        for axis in range(2, x.ndim):
+            x = x.repeat(factor, axis)
+        return x
+
+    def mask(self, shape, p):
+        self.key, own = jax.random.split(self.key)
+        return jax.random.bernoulli(own, 1 - p, shape) / (1 - p)
+
+    def concat(self, branches):
+        return jnp.concatenate(branches, axis=1)
+
+    relu, relu6, silu, sigmoid, tanh = map(
+        staticmethod, (jax.nn.relu, jax.nn.relu6, jax.nn.silu, jax.nn.sigmoid, jnp.tanh)
+    )
+
+
+def axes_of(x):
+    """How inputs, filters and outputs lie in memory: as in PyTorch."""
+    pixels = "DHW"[-(x.ndim - 2) :]
+    return (f"NC{pixels}", f"OI{pixels}", f"NC{pixels}")
 
 
 def cross_entropy(x, y):
-    return -jnp.take_along_axis(jax.nn.log_softmax(x), y[:, None], axis=1).mean()
+    return -jnp.take_along_axis(jax.nn.log_softmax(x, axis=1), y[:, None], axis=1).mean()
+
+
+LOSSES = {"cross-entropy": cross_entropy, "mse": lambda x, y: ((x - y) ** 2).mean()}
 
 
 def sgd(parameters, gradients, state):

@@ -2,15 +2,15 @@
 
 import mygrad as mg
 import numpy as np
-from mygrad.nnet.activations import relu
+from mygrad.nnet.activations import relu, sigmoid
 from mygrad.nnet.layers import batchnorm, conv_nd, max_pool
 from mygrad.nnet.losses import softmax_crossentropy
 
 from benchmarks import inputs
+from benchmarks.layers import output_shape
 from benchmarks.workers import Unsupported
+from benchmarks.workers.functional import EPSILON, Ops, per_channel
 from benchmarks.workers.library import LR, MOMENTUM, Call, Library
-
-EPSILON = 1e-5
 
 
 class MyGrad(Library):
@@ -39,14 +39,14 @@ class MyGrad(Library):
             raise Unsupported("no single gradients of a convolution")
         return calls[part]
 
-    def layer(self, layer, x) -> Call:
-        x, parameters = mg.tensor(inputs.normal(x)), weights([layer])
-        g = inputs.normal(network([layer], parameters, x).shape, seed=1)
+    def layer(self, layer, x, backward) -> Call:
+        ops, x, parameters = MyGradOps(), mg.tensor(inputs.normal(x)), weights([layer], x)
+        g = inputs.normal(ops.run([layer], parameters, x).shape, seed=1)
 
         def call():
-            y = network([layer], parameters, x)
+            y = ops.run([layer], parameters, x)
             y.backward(g)
-            return [y, x.grad, *(leaf.grad for pair in parameters for leaf in pair)]
+            return [y, x.grad, *(leaf.grad for leaf in leaves(parameters))]
 
         return call
 
@@ -65,29 +65,22 @@ class MyGrad(Library):
         a, b = (mg.tensor(inputs.normal((n, n), seed)) for seed in (1, 2))
         return lambda: a @ b
 
-    def step(self, layers, x) -> Call:
-        y, parameters = inputs.labels(x[0]), weights(layers)
-        x = inputs.normal(x)
-        leaves = [leaf for pair in parameters for leaf in pair]
-        velocities = [np.zeros_like(leaf.data) for leaf in leaves]
+    def step(self, layers, x, loss) -> Call:
+        y, parameters = inputs.target(loss, output_shape(layers, x)), weights(layers, x)
+        if loss != "mse" and y.ndim > 1:
+            raise Unsupported("no cross-entropy per pixel")
+        compare = (lambda x, y: ((x - y) ** 2).mean()) if loss == "mse" else softmax_crossentropy
+        ops, x, all_leaves = MyGradOps(), inputs.normal(x), leaves(parameters)
+        velocities = [np.zeros_like(leaf.data) for leaf in all_leaves]
 
         def call():
-            loss = softmax_crossentropy(network(layers, parameters, x), y)
+            loss = compare(ops.run(layers, parameters, x), y)
             loss.backward()
-            for leaf, velocity in zip(leaves, velocities, strict=True):
+            for leaf, velocity in zip(all_leaves, velocities, strict=True):
                 velocity *= MOMENTUM
                 velocity += leaf.grad
                 leaf.data -= LR * velocity
             return loss
-
-        return call
-
-    def inference(self, layers, x) -> Call:
-        parameters, x = weights(layers), inputs.normal(x)
-
-        @mg.no_autodiff
-        def call():
-            return network(layers, parameters, x)
 
         return call
 
@@ -107,26 +100,48 @@ class MyGrad(Library):
         return call
 
 
-def weights(layers) -> list:
-    return [(mg.tensor(w), mg.tensor(b)) for w, b in inputs.weights(layers)]
+def weights(layers, shape) -> list:
+    return [tuple(b if b is None else mg.tensor(b) for b in pair) for pair in inputs.weights(layers, shape)]
 
 
-def network(layers, parameters, x):
-    parameters = iter(parameters)
-    for kind, *sizes in layers:
-        if kind == "conv":
-            w, b = next(parameters)
-            x = conv_nd(x, w, stride=1, padding=sizes[-1]) + b[:, None, None]
-        elif kind == "relu":
-            x = relu(x)
-        elif kind == "maxpool":
-            x = max_pool(x, (sizes[0], sizes[0]), sizes[0])
-        elif kind == "batchnorm":
-            w, b = next(parameters)
-            x = batchnorm(x, gamma=w, beta=b, eps=EPSILON)
-        elif kind == "flatten":
-            x = x.reshape(len(x), -1)
-        elif kind == "linear":
-            w, b = next(parameters)
-            x = x @ w.T + b
-    return x
+def leaves(parameters) -> list:
+    return [leaf for pair in parameters for leaf in pair if leaf is not None]
+
+
+class MyGradOps(Ops):
+    """Its convolutions have no groups, and it has none that is transposed."""
+
+    def __init__(self):
+        super().__init__()
+        self.rng = np.random.default_rng(inputs.SEED)
+
+    def conv(self, x, w, b, stride, padding, dilation, groups):
+        if groups > 1:
+            raise Unsupported("no convolution in groups")
+        y = conv_nd(x, w, stride=stride, padding=padding, dilation=dilation)
+        return y if b is None else y + per_channel(b, x.ndim - 2)
+
+    def maxpool(self, x, size):
+        return max_pool(x, (size,) * (x.ndim - 2), size)
+
+    def batchnorm(self, x, w, b):
+        return batchnorm(x, gamma=w, beta=b, eps=EPSILON)
+
+    def upsample(self, x, factor):
+        for axis in range(2, x.ndim):
+            x = mg.repeat(x, factor, axis=axis)
+        return x
+
+    def mask(self, shape, p):
+        return (self.rng.random(shape, np.float32) >= p) / np.float32(1 - p)
+
+    def concat(self, branches):
+        return mg.concatenate(branches, axis=1)
+
+    def relu6(self, x):
+        return mg.clip(x, 0, 6)
+
+    def silu(self, x):
+        return x * sigmoid(x)
+
+    relu, sigmoid, tanh = map(staticmethod, (relu, sigmoid, mg.tanh))

@@ -4,8 +4,11 @@ import numpy as np
 
 import tensorgrad as tg
 from benchmarks import inputs
+from benchmarks.layers import output_shape
 from benchmarks.workers.library import ADAM_LR, LR, MOMENTUM, Call, Library
+from benchmarks.workers.modules import Builder, weighted
 from tensorgrad import nn
+from tensorgrad.nn import functional
 from tensorgrad.windows import Window
 
 
@@ -46,8 +49,9 @@ class Tensorgrad(Library):
             "with both": with_both,
         }[part]
 
-    def layer(self, layer, x) -> Call:
-        return self._both(build([layer]), x)
+    def layer(self, layer, x, backward) -> Call:
+        model = build([layer], x)
+        return self._both(model, x) if backward else self._forward(model, x)
 
     def module(self, name, arguments, options, x) -> Call:
         model = getattr(nn, name)(*arguments, **options)
@@ -55,6 +59,15 @@ class Tensorgrad(Library):
             for k, parameter in enumerate(model.parameters()):
                 parameter.data[...] = inputs.normal(parameter.shape, seed=k + 2)
         return self._both(model, x)
+
+    def _forward(self, model, x) -> Call:
+        x = tg.tensor(inputs.normal(x))
+
+        @tg.no_grad()
+        def call():
+            return model(x)
+
+        return call
 
     def _both(self, model: nn.Module, x) -> Call:
         x = tg.tensor(inputs.normal(x), requires_grad=True)
@@ -86,8 +99,8 @@ class Tensorgrad(Library):
         a, b = (tg.tensor(inputs.normal((n, n), seed)) for seed in (1, 2))
         return lambda: a @ b
 
-    def update(self, network, rule) -> Call:
-        model = build(network)
+    def update(self, network, x, rule) -> Call:
+        model = build(network, x)
         parameters = list(model.parameters())
         optimizer = optimizer_of(rule, parameters)
         for parameter in parameters:
@@ -103,28 +116,23 @@ class Tensorgrad(Library):
         """As it is."""
         return function
 
-    def step(self, layers, x) -> Call:
-        model, labels = build(layers), inputs.labels(x[0])
+    def step(self, layers, x, loss) -> Call:
+        model, y = build(layers, x), tg.tensor(inputs.target(loss, output_shape(layers, x)))
         optimizer, x = optimizer_of("sgd", model.parameters()), tg.tensor(inputs.normal(x))
+        compare = functional.mse_loss if loss == "mse" else functional.cross_entropy
 
-        def step(x, labels):
+        def step(x, y):
             optimizer.zero_grad()
-            loss = nn.cross_entropy(model(x), labels)
+            loss = compare(model(x), y)
             loss.backward()
             optimizer.step()
             return loss
 
         step = self.compiled(step)
-        return lambda: step(x, labels)
+        return lambda: step(x, y)
 
     def inference(self, layers, x) -> Call:
-        model, x = self.compiled(build(layers).eval()), tg.tensor(inputs.normal(x))
-
-        @tg.no_grad()
-        def call():
-            return model(x)
-
-        return call
+        return self._forward(self.compiled(build(layers, x).eval()), x)
 
     def chain(self, op, shape, length, backward) -> Call:
         x, w = (tg.tensor(start, requires_grad=True) for start in inputs.chain(shape))
@@ -154,18 +162,14 @@ def optimizer_of(rule, parameters):
     return nn.optim.SGD(parameters, lr=LR, momentum=MOMENTUM)
 
 
-def build(layers) -> nn.Module:
-    makers = {
-        "conv": lambda c, k, size, padding: nn.Conv2d(c, k, size, padding=padding),
-        "relu": nn.ReLU,
-        "maxpool": nn.MaxPool2d,
-        "batchnorm": nn.BatchNorm2d,
-        "flatten": nn.Flatten,
-        "linear": nn.Linear,
-    }
-    model = nn.Sequential(*(makers[kind](*sizes) for kind, *sizes in layers))
-    with_weights = [module for module in model if getattr(module, "weight", None) is not None]
+def build(layers, shape) -> nn.Module:
+    model = MODULES.sequential(layers, shape)
     with tg.no_grad():
-        for module, (w, b) in zip(with_weights, inputs.weights(layers), strict=True):
-            module.weight.data[...], module.bias.data[...] = w, b
+        for module, (w, b) in zip(weighted(model), inputs.weights(layers, shape), strict=True):
+            module.weight.data[...] = w
+            if b is not None:
+                module.bias.data[...] = b
     return model
+
+
+MODULES = Builder(nn, tg.cat)
