@@ -4,8 +4,9 @@ PYTHON ?= python3
 VENV = .venv
 ORACLE = .venv-oracle
 BENCH = .venv-bench
-# The tests run in two processes, each of which takes whole files.
-SHARED = -n 2 --dist loadfile
+# The tests run in two processes. Each begins with one half of them, so that they compile different kernels, which the
+# other then loads; who is done takes from the other's half.
+SHARED = -n 2 --dist worksteal
 
 .PHONY: demo test test-oracle bench gallery lint wheel clean
 

@@ -7,12 +7,15 @@ import sys
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 from cores import MOST_THREADS
 
 from tensorgrad.autograd.function import CustomOp
 from tensorgrad.autograd.op import Op
 from tensorgrad.kernels.jit import dispatch
+
+pytest_plugins = ["batches"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -32,17 +35,6 @@ def pytest_configure() -> None:
     """
     if processes := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
         dispatch.set_num_threads(max(1, MOST_THREADS // int(processes)))
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--seeds", type=int, help="generated cases per property, in place of the few that each test names")
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test marked `seeds(count)` runs for each seed from 0 to count − 1, or to what `--seeds` says."""
-    marker = metafunc.definition.get_closest_marker("seeds")
-    if marker is not None:
-        metafunc.parametrize("seed", range(metafunc.config.getoption("--seeds") or marker.args[0]))
 
 
 @pytest.fixture
@@ -85,6 +77,15 @@ def close_figures() -> Iterator[None]:
         sys.modules["matplotlib.pyplot"].close("all")
 
 
+@pytest.fixture(autouse=True)
+def same_numbers(request: pytest.FixtureRequest) -> None:
+    """A module's generator `RNG` begins anew for each test: its numbers don't depend on the tests that ran before."""
+    generator = getattr(request.module, "RNG", None)
+    if generator is not None:
+        seed = generator.bit_generator.seed_seq.entropy
+        generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
+
+
 @pytest.fixture(name="concrete_ops")
 def concrete_ops_fixture() -> set[type[Op]]:
     return concrete_ops()
@@ -92,10 +93,13 @@ def concrete_ops_fixture() -> set[type[Op]]:
 
 def cases_of(items: list[pytest.Item]) -> Iterator[Any]:
     """The cases of the table that the items run."""
+    from batches import batch_of  # imported by now as a plugin, with assertions rewritten
+
     for item in items:
-        params = item.callspec.params if hasattr(item, "callspec") else {}
-        if "case" in params and not item.get_closest_marker("skip"):
-            yield params["case"]
+        batch = batch_of(item)
+        if batch is not None and "case" in batch.arguments and not item.get_closest_marker("skip"):
+            position = batch.arguments.index("case")
+            yield from (values[position] for _, values in batch.cases)
 
 
 @pytest.hookimpl(trylast=True)

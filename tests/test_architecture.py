@@ -65,7 +65,7 @@ def imported_rooms(path):
                 yield rest.split(".")[0]
 
 
-@pytest.mark.parametrize("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.cases("path", list(modules()), ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_run_one_way(path):
     here = room_of(path)
     for there in imported_rooms(path):

@@ -30,9 +30,9 @@ def examples():
                 yield pytest.param(test, id=test.name)
 
 
-@pytest.mark.parametrize("test", list(examples()))
-def test_docstring_example(test, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.cases("test", list(examples()))
+def test_docstring_example(test, tmp_path_factory, monkeypatch):
+    monkeypatch.chdir(tmp_path_factory.mktemp("example"))
     said = []
     failures, _ = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS).run(test, out=said.append)
     assert not failures, "".join(said)

@@ -15,6 +15,9 @@ import pytest
 
 SCRIPTS = sorted((Path(__file__).parent / "scripts").glob("*.py"))
 IMPORT = re.compile(r"^(\s*)(import|from) (torch|torchvision)\b(.*)$", re.MULTILINE)
+# Of the weights after training, ten times what was measured. Adam divides a gradient by its size, so it turns the
+# rounding of a gradient near 0 (of a bias before a normalization, say) into a step of its own; else 4e-6 is enough.
+TOLERANCE = {"neural_style": 2.5e-3, "vit": 2e-3, "wgan_gp": 5e-3, "siamese": 1.5e-5}
 NAMES = {"torch": "tensorgrad", "torchvision": "tensorgrad.vision"}
 
 
@@ -69,12 +72,12 @@ def test_a_script_gives_the_numbers_of_pytorch(path, monkeypatch):
         result = b.load_state_dict({name: value.numpy() for name, value in a.state_dict().items()})
         assert "All keys matched" in str(result) or result == ([], [])
     expected, numbers = theirs.train(*their_models), script.train(*our_models)
-    np.testing.assert_allclose(numbers, expected, rtol=2e-4, atol=1e-5)
+    np.testing.assert_allclose(numbers, expected, rtol=5e-6, atol=2.5e-7)
     for a, b in zip(their_models, our_models, strict=True):
         for (name, value), (own_name, own) in zip(a.state_dict().items(), b.state_dict().items(), strict=True):
             assert name == own_name
-            # Adam turns rounding in a gradient near 0 into a step of its own.
-            np.testing.assert_allclose(np.asarray(own), value.numpy(), rtol=2e-3, atol=2e-3, err_msg=name)
+            near = TOLERANCE.get(path.stem, 4e-6)
+            np.testing.assert_allclose(np.asarray(own), value.numpy(), rtol=near, atol=near, err_msg=name)
 
 
 def stand_in_for_torchvision(torch):

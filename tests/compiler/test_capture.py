@@ -2,9 +2,11 @@
 
 import copy
 import os
+import sys
 import threading
 import warnings
 
+import batches
 import numpy as np
 import pytest
 from cases import CASES
@@ -204,7 +206,7 @@ def test_a_copy_of_the_compiled_function(pair):
     pair.check()
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.sample.inputs], ids=repr)
+@pytest.mark.cases("case", [case for case in CASES if case.sample.inputs], ids=repr)
 def test_every_op_gives_the_same_bits(case):
     """Beside the numbers of the case also others, in memory full of NaN."""
     compiled = tg.compile(lambda *tensors: case.call(*tensors))
@@ -457,3 +459,8 @@ def test_results_belong_to_the_caller():
             np.testing.assert_array_equal(numbers(z), numbers(model(x * k)))
         kept[-1].data[...] = 7
         np.testing.assert_array_equal(numbers(compiled(x)), numbers(model(x)))
+
+
+def test_no_case_is_lost():
+    """As many as in November 2026, at least."""
+    assert batches.count(sys.modules[__name__]) >= 2_180

@@ -1,10 +1,12 @@
 """Compiled functions: replays against the functions themselves, and everything that must not be replayed."""
 
 import gc
+import sys
 import threading
 import warnings
 import weakref
 
+import batches
 import numpy as np
 import pytest
 from cases import CASES
@@ -43,7 +45,7 @@ REASONS |= dict.fromkeys(("unique", "unique_consecutive"), "how many elements")
 REASONS |= dict.fromkeys(("feature_dropout", "alpha_dropout", "feature_alpha_dropout"), "makes a generator")
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case.sample.inputs], ids=repr)
+@pytest.mark.cases("case", [case for case in CASES if case.sample.inputs], ids=repr)
 def test_every_op_replays_to_the_same_bits(case):
     compiled = tg.compile(lambda *tensors: case.call(*tensors))
     for times in range(4):
@@ -738,3 +740,8 @@ def test_recordings_hold_no_arrays():
 def test_what_cant_be_called_is_refused():
     with pytest.raises(tg.DTypeError, match="function must be callable"):
         tg.compile(3)
+
+
+def test_no_case_is_lost():
+    """As many as in November 2026, at least."""
+    assert batches.count(sys.modules[__name__]) >= 2_180

@@ -1,7 +1,7 @@
 import numba
 import numpy as np
 import pytest
-from assembly import packed_arithmetic
+from machine_code import assert_vectorised, llvm
 
 from tensorgrad.errors import DTypeError
 from tensorgrad.formulas.expression import Symbol
@@ -107,18 +107,29 @@ def test_in_parallel_and_number_by_number_the_bits_are_the_same(function, dtype)
 @FUNCTIONS
 def test_both_passes_are_vectorised(function, dtype):
     x, (values, gradient) = draw((3,), dtype), (LOOPS[name]() for name in (function, f"{function} gradient"))
-    assert packed_arithmetic(loops.kernel_of(values), x, x, parameters_of(values, dtype), 0, 1) > 0
-    assert packed_arithmetic(loops.kernel_of(gradient), x, x, x, parameters_of(gradient, dtype), 0, 1) > 0
+    assert_vectorised(loops.kernel_of(values), x, x, parameters_of(values, dtype), 0, 1)
+    assert_vectorised(loops.kernel_of(gradient), x, x, x, parameters_of(gradient, dtype), 0, 1)
+
+
+def test_comparing_vectors_does_not_excuse_multiplying_numbers():
+    @numba.njit(**dispatch.OPTIONS)
+    def powers_and_signs(x, z, signs):
+        for i in range(1, len(x)):
+            z[i] = z[i - 1] * x[i]
+        for i in range(len(x)):
+            signs[i] = x[i] > 0
+
+    with pytest.raises(AssertionError, match=r"of single numbers .*fmul"):
+        assert_vectorised(powers_and_signs, np.ones(9), np.ones(9), np.ones(9))
 
 
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_number_in_a_formula_never_widens_float32(name):
     loop = LOOPS[name]()
-    anew = numba.njit(**dispatch.OPTIONS)(loops.kernel_of(loop).py_func)
     x = np.full(3, 0.5, np.float32)
-    anew(*[x] * (len(loop.arrays) + 1), parameters_of(loop, np.float32), 0, 1)
-    (code,) = anew.inspect_llvm().values()
-    assert "fpext float" not in code and any(op in code for op in ("fmul", "fdiv", "fcmp"))
+    arrays = [x.copy() for _ in range(len(loop.arrays) + 1)]
+    code = llvm(loops.kernel_of(loop), *arrays, parameters_of(loop, np.float32), 0, 1)
+    assert "fpext" not in code and any(op in code for op in ("fmul", "fdiv", "fcmp"))
 
 
 @pytest.mark.parametrize("name", sorted(FORMULAS))

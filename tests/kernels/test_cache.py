@@ -8,6 +8,7 @@ from pathlib import Path
 import numba
 import numpy as np
 import pytest
+from one_kernel import gather
 
 from tensorgrad.formulas.loops import LOOPS
 from tensorgrad.kernels.elementwise import loops
@@ -203,42 +204,23 @@ def test_a_damaged_variant_is_forgotten_and_the_others_stay(files, tmp_path):
     assert files.load(("sigmoid",)) is None
 
 
-GATHER = """
-import numpy as np
-from tensorgrad import kernels, windows
-x = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
-places, window = np.array([3, 0], np.int32).reshape(2, 1, 1, 1), windows.Window.halving((2, 2))
-print(kernels.pooling.gather(x, places, window).ravel())
-"""
-
-
-def gather(folder):
-    environment = os.environ | {"NUMBA_CACHE_DIR": str(folder)}
-    done = subprocess.run([sys.executable, "-c", GATHER], env=environment, capture_output=True, text=True, timeout=300)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == "[3. 4.]\n"
-    return done.stderr
-
-
 @pytest.mark.seeds(1)
-def test_a_kernel_with_flipped_bits_is_compiled_anew_with_one_warning(seed, tmp_path):
-    gather(tmp_path)
-    (file,) = tmp_path.glob("**/*gather*.nbc")
+def test_a_kernel_with_flipped_bits_is_compiled_anew_with_one_warning(seed, filled):
+    (file,) = filled.glob("**/*gather*.nbc")
     whole, rng = bytearray(file.read_bytes()), np.random.default_rng(seed)
     for position in rng.integers(len(whole) // 8, len(whole), 20):
         whole[position] ^= 1 << rng.integers(8)
     file.write_bytes(whole)
-    errors = gather(tmp_path)
+    errors = gather(filled)
     assert errors.count("RuntimeWarning") == 1 and "can't read the cache" in errors and "Traceback" not in errors
-    assert gather(tmp_path) == ""
+    assert gather(filled) == ""
 
 
-def test_files_of_an_older_format_are_replaced_without_a_word(tmp_path):
-    gather(tmp_path)
-    (file,) = tmp_path.glob("**/*gather*.nbi")
+def test_files_of_an_older_format_are_replaced_without_a_word(filled):
+    (file,) = filled.glob("**/*gather*.nbi")
     file.write_bytes(b"\x80\x05\x8c\x060.68.1\x94." + file.read_bytes())
-    assert "RuntimeWarning" not in gather(tmp_path)
-    assert gather(tmp_path) == ""
+    assert "RuntimeWarning" not in gather(filled)
+    assert gather(filled) == ""
 
 
 def test_sources_in_folders_are_watched_and_named_by_their_place(monkeypatch, tmp_path):

@@ -5,36 +5,11 @@ import types
 
 import numpy as np
 import pytest
+from one_kernel import GATHER, NOTICE, gather, python
 
 from tensorgrad import kernels
 from tensorgrad.errors import ArgumentError, DTypeError
 from tensorgrad.kernels.jit import cache, dispatch
-
-NOTICE = "tensorgrad: compiling kernels for this machine, once; later runs load them\n"
-
-# One kernel that compiles in less than a second; it prints what it computed.
-GATHER = """
-import numpy as np
-from tensorgrad import kernels, windows
-x = np.arange(8, dtype=np.float32).reshape(2, 1, 2, 2)
-places, window = np.array([3, 0], np.int32).reshape(2, 1, 1, 1), windows.Window.halving((2, 2))
-print(kernels.pooling.gather(x, places, window).ravel())
-"""
-
-
-def python(code, **environment):
-    """Run code in an interpreter of its own; the test fails if that doesn't end well."""
-    done = subprocess.run(
-        [sys.executable, "-c", code], env={**os.environ, **environment}, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, done.stderr
-    return done
-
-
-def gather(**environment):
-    done = python(GATHER, **environment)
-    assert done.stdout == "[3. 4.]\n"
-    return done.stderr
 
 
 def test_the_rooms_open_at_first_use():
@@ -48,36 +23,34 @@ def test_the_rooms_open_at_first_use():
     assert done.stdout.split() == ["False", "True", "False"]
 
 
-def test_compiling_is_told_once_and_a_warm_cache_says_nothing(tmp_path):
-    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == NOTICE
-    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == ""
+def test_compiling_is_told_once_and_a_warm_cache_says_nothing(filled_once, filled):
+    _, said = filled_once
+    assert said == NOTICE
+    assert gather(filled) == ""
 
 
-def test_a_later_run_that_meets_another_kernel_says_nothing(tmp_path):
+def test_a_later_run_that_meets_another_kernel_says_nothing(filled):
     """ "Once" is told once: not again for each kernel that an earlier run had no use for."""
-    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == NOTICE
     wide = GATHER.replace("float32", "float64")  # another variant, which isn't in the cache
-    assert python(wide, NUMBA_CACHE_DIR=str(tmp_path)).stderr == ""
+    assert python(wide, NUMBA_CACHE_DIR=str(filled)).stderr == ""
 
 
-def test_an_edit_anywhere_in_the_kernels_compiles_them_anew(tmp_path):
+def test_an_edit_anywhere_in_the_kernels_compiles_them_anew(filled):
     edit = "from tensorgrad.kernels.jit import cache; cache._sources = lambda: 'edited'\n"
-    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == NOTICE
-    done = python(edit + GATHER, NUMBA_CACHE_DIR=str(tmp_path))
+    done = python(edit + GATHER, NUMBA_CACHE_DIR=str(filled))
     assert (done.stdout, done.stderr) == ("[3. 4.]\n", NOTICE)
     names = {name for name, *_ in cache._sources()}
     assert {"jit/dispatch.py", "simd/tiles.py", "conv/convolution.py", "optim.py"} <= names
 
 
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
-def test_a_truncated_cache_file_is_replaced_with_one_warning(tmp_path, suffix):
-    gather(NUMBA_CACHE_DIR=str(tmp_path))
-    for file in tmp_path.glob(f"**/*gather*.{suffix}"):
+def test_a_truncated_cache_file_is_replaced_with_one_warning(filled, suffix):
+    for file in filled.glob(f"**/*gather*.{suffix}"):
         file.write_bytes(file.read_bytes()[:50])
-    errors = gather(NUMBA_CACHE_DIR=str(tmp_path))
+    errors = gather(filled)
     assert errors.count("RuntimeWarning") == 1 and "can't read the cache" in errors
     assert "Traceback" not in errors
-    assert gather(NUMBA_CACHE_DIR=str(tmp_path)) == ""
+    assert gather(filled) == ""
 
 
 @pytest.mark.parametrize("first", ["one", "other"])
@@ -113,8 +86,7 @@ def test_kernels_of_older_sources_leave_the_cache(tmp_path):
 def test_without_any_folder_for_the_cache_kernels_work_with_one_warning(tmp_path):
     (tmp_path / "file").write_text("")
     # The one place that is left to numba is a file, so that it finds no folder at all.
-    only_here = {"NUMBA_CACHE_DIR": str(tmp_path / "file"), "NUMBA_CACHE_LOCATOR_CLASSES": "UserProvidedCacheLocator"}
-    errors = gather(**only_here)
+    errors = gather(tmp_path / "file", NUMBA_CACHE_LOCATOR_CLASSES="UserProvidedCacheLocator")
     assert errors.count("RuntimeWarning") == 1 and "NUMBA_CACHE_DIR" in errors and NOTICE in errors
     assert "Traceback" not in errors
 

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from assembly import packed_arithmetic
+from machine_code import assert_vectorised
 
 from tensorgrad.kernels.jit.dispatch import kernel
 from tensorgrad.kernels.simd.exponential import exponential, exponential_less_one, exponentials
@@ -66,7 +66,7 @@ def test_less_one_is_within_three_ulp_for_negative_numbers(dtype):
 @FLOATS
 def test_a_loop_over_it_is_vectorised(dtype):
     x = np.ones(3, dtype)
-    assert packed_arithmetic(each_of, x, x) > 5
+    assert assert_vectorised(each_of, x, x) > 5
 
 
 @FLOATS

@@ -3,14 +3,13 @@ import re
 import subprocess
 import sys
 
-import numba
+import machine_code
 import numpy as np
 import pytest
 
 from benchmarks import peak
 from tensorgrad.kernels.conv import col2im, convolution, sparse, winograd
 from tensorgrad.kernels.jit import dispatch
-from tensorgrad.kernels.jit.cache import _NoCache
 from tensorgrad.kernels.linalg import matmul
 from tensorgrad.kernels.simd import emitter, tiles
 from tensorgrad.windows import Window
@@ -177,12 +176,12 @@ WINOGRAD = {
 
 
 def assembly(room, name, call, monkeypatch):
-    """The machine code of a kernel that its call compiles anew, as text: {function: lines}."""
-    fresh = numba.njit(**dispatch.OPTIONS)(getattr(room, name).py_func)
-    fresh._cache = _NoCache()
+    """The machine code of the variant of a kernel that a call uses, as text: {function: lines}."""
+    fresh = dispatch.kernel(getattr(room, name).py_func)  # has no variants yet, and shares the kernel's cache
     monkeypatch.setattr(room, name, fresh)
     call()
-    (text,) = fresh.inspect_asm().values()
+    (variant,) = fresh.overloads.values()
+    text = machine_code.assembly(variant)
     functions = re.findall(r"^(tensorgrad\w+):\n(.*?)^\s*\.size", text, re.S | re.M)
     return {name: body.splitlines() for name, body in functions}
 

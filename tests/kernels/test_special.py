@@ -3,7 +3,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-from assembly import packed_arithmetic
+from machine_code import assert_vectorised
 
 from tensorgrad.formulas.loops import LOOPS
 from tensorgrad.kernels import fallback
@@ -35,4 +35,4 @@ def test_erf_of_any_layout_and_of_what_is_not_finite(dtype):
 @FLOATS
 def test_a_loop_over_erf_is_vectorised(dtype):
     x = np.ones(3, dtype)
-    assert packed_arithmetic(loops.kernel_of(LOOPS["erf"]()), x, x, (dtype(0),), 0, 1) > 5
+    assert assert_vectorised(loops.kernel_of(LOOPS["erf"]()), x, x, (dtype(0),), 0, 1) > 5

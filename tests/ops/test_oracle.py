@@ -1,5 +1,8 @@
 """Every row of the table against PyTorch: values, dtypes, gradients under a random upstream, second derivatives."""
 
+import sys
+
+import batches
 import numpy as np
 import pytest
 from cases import CASES
@@ -41,7 +44,7 @@ def gradients(library, z, inputs, upstream, zeros_like, **params):
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
-@pytest.mark.parametrize("case", [case for case in CASES if case.row.torch is not None], ids=repr)
+@pytest.mark.cases("case", [case for case in CASES if case.row.torch is not None], ids=repr)
 def test_agrees_with_pytorch(case, dtype, torch):
     arrays = case.inputs(dtype)
     ours = [tg.tensor(x, requires_grad=x.dtype.kind == "f") for x in arrays]
@@ -69,3 +72,8 @@ def test_agrees_with_pytorch(case, dtype, torch):
         wanted = gradients(torch.autograd, e, theirs, torch.tensor(v), torch.zeros_like, retain_graph=True)
         for j, (s, w) in enumerate(zip(second, wanted, strict=True)):
             assert_close(s, w, f"derivative of gradient {k} for input {j} (the last is the upstream gradient)", dtype)
+
+
+def test_no_case_is_lost():
+    """As many as in November 2026, at least."""
+    assert batches.count(sys.modules[__name__]) >= 2_139

@@ -234,7 +234,7 @@ def public_functions():
             if ours and inspect.isfunction(function) and name not in OTHERS and not name.startswith("_"):
                 parameters = inspect.signature(function).parameters
                 if module is tg or "reduction" in parameters:
-                    yield function, parameters
+                    yield name, function, parameters
 
 
 NO_NUMBERS = {"input", "dtype", "generator", "condition", "equation", "device"}
@@ -244,15 +244,15 @@ VARIADIC = {"reshape": (3, 3), "expand": (2, 3, 3), "permute": (1, 0), "flip": (
 
 def scalar_parameters():
     """Every parameter of a public function that isn't its first: most are numbers, sizes or words."""
-    for function, parameters in public_functions():
+    for public_name, function, parameters in public_functions():
         for name, parameter in list(parameters.items()):
             flag = isinstance(parameter.default, bool)
             several = parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
             if not flag and not several and name not in NO_NUMBERS:
-                yield pytest.param(function, name, id=f"{function.__name__}-{name}")
+                yield pytest.param(function, name, id=f"{public_name}-{name}")
 
 
-@pytest.mark.parametrize(("function", "name"), scalar_parameters())
+@pytest.mark.cases("function, name", list(scalar_parameters()))
 def test_a_scalar_as_a_parameter_carries_its_gradient_or_is_refused(function, name):
     parameters = inspect.signature(function).parameters
     given = GIVEN | SPECIAL.get(function.__name__, {})
@@ -289,7 +289,7 @@ def numpy_functions():
         for name in sorted(set(module.__all__) - SIDE_DOORS):
             function = getattr(module, name)
             if callable(function) and not inspect.isclass(function) and function not in PROTOTYPES:
-                yield pytest.param(function, id=name)
+                yield pytest.param(function, id=f"{module.__name__}.{name}")
 
 
 def forms(function, a, b):
@@ -307,7 +307,7 @@ def forms(function, a, b):
 
 
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("function", numpy_functions())
+@pytest.mark.cases("function", list(numpy_functions()))
 def test_no_function_of_numpy_loses_a_gradient(function):
     """Where NumPy answers for arrays, the answer for a tensor carries the gradient, holds no floats, or is an error."""
     rng = np.random.default_rng(7)

@@ -559,7 +559,7 @@ def every_parameter():
                         yield pytest.param(function, parameter, id=f"{name}-{parameter}")
 
 
-@pytest.mark.parametrize(("function", "name"), every_parameter())
+@pytest.mark.cases("function, name", list(every_parameter()))
 def test_anything_as_an_argument_is_taken_or_refused_with_an_error_of_ours(function, name):
     parameters = inspect.signature(function).parameters
     given = dict(GIVEN)

@@ -1,6 +1,7 @@
 """What is printed, on streams that can't say Unicode, are closed, or don't exist."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -49,46 +50,82 @@ print(tg.ShapeError("∂ − ≥ ×"))
 """
 
 
-def python(code, **environment):
-    command = [sys.executable, "-c", code]
-    return subprocess.run(command, capture_output=True, env={**os.environ, "PYTHONUTF8": "0", **environment})
+# What a program may do to its streams before it prints; the encodings are those of PYTHONIOENCODING.
+ENCODINGS = ["ascii", "cp1252", "latin-1", "cp437", "koi8-r", "utf-8"]
+NO_STREAMS = ["sys.stderr = None", "sys.stdout = None", "sys.stdout = sys.stderr = None"]
+ODD_STREAMS = ["sys.stdout.close(); sys.stderr.close()", "os.close(1); os.close(2)", "sys.stderr = object()"]
+ALL_PRINT_EVERYTHING = [*(f"sys.stdout.reconfigure(encoding={name!r})" for name in ENCODINGS), *NO_STREAMS]
+
+# What such a program prints itself isn't our business, so it tells by a file that it came to its end.
+A_TRAINING = """
+net = nn.Linear(2, 1)
+sgd = nn.optim.SGD(net.parameters(), 0.1)
+for progress in (True, "bar"):
+    nn.fit(net, [(tg.ones(3, 2), tg.ones(3, 1))], loss=nn.mse_loss, optimizer=sgd, epochs=2, progress=progress)
+"""
+
+# Each program is a child of one process that has imported the package, and prints to a file.
+PROGRAMS = """
+import json, os, sys, traceback
+import numpy as np, tensorgrad as tg
+from tensorgrad import nn
+nn.fit, nn.optim, tg.viz.text  # whose modules come at first use
+for name, code in json.load(sys.stdin).items():
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        for stream in (1, 2):
+            os.dup2(os.open(f"{name}.{stream}", os.O_CREAT | os.O_WRONLY), stream)
+        try:
+            exec(code, {"os": os, "sys": sys, "np": np, "tg": tg, "nn": nn})
+            for stream in (sys.stdout, sys.stderr):
+                if isinstance(stream, type(sys.__stdout__)) and not stream.closed:
+                    stream.flush()
+            open(f"{name}.done", "w").close()
+        except BaseException:
+            traceback.print_exc(file=sys.__stderr__)
+            sys.__stderr__.flush()
+        finally:
+            os._exit(0)
+    os.waitpid(child, 0)
+"""
 
 
-@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "latin-1", "cp437", "koi8-r", "utf-8"])
-def test_everything_can_be_printed_to_any_encoding(encoding):
-    done = python(EVERYTHING, PYTHONIOENCODING=encoding)
-    assert done.returncode == 0, done.stderr.decode()
-    said = done.stdout.decode(encoding)
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory):
+    """The folder with what each program wrote: `name.1`, `name.2`, and `name.done` if it came to its end."""
+    if not hasattr(os, "fork"):
+        pytest.skip("no fork on this system")
+    folder = tmp_path_factory.mktemp("programs")
+    codes = {streams: f"{streams}\n{EVERYTHING}" for streams in ALL_PRINT_EVERYTHING}
+    codes |= {streams: f"{streams}\n{A_TRAINING}" for streams in ODD_STREAMS}
+    names = {streams: str(k) for k, streams in enumerate(codes)}
+    given = json.dumps({names[streams]: code for streams, code in codes.items()})
+    environment = {**os.environ, "PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-c", PROGRAMS]
+    subprocess.run(command, input=given.encode(), cwd=folder, env=environment, check=True, timeout=300)
+    return lambda streams, ending: folder / f"{names[streams]}.{ending}"
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_everything_can_be_printed_to_any_encoding(encoding, programs):
+    streams = f"sys.stdout.reconfigure(encoding={encoding!r})"
+    assert programs(streams, "done").exists(), programs(streams, "2").read_bytes().decode()
+    said = programs(streams, "1").read_bytes().decode(encoding)
     for word in ("The chain rule for", "Parameters:  83", "epoch 1/1: loss", "History(", "1 images read"):
         assert word in said
     assert ("∂L/∂" in said) == (encoding == "utf-8") and ("dL/d" in said) == (encoding != "utf-8")
 
 
-@pytest.mark.parametrize("streams", ["sys.stderr = None", "sys.stdout = None", "sys.stdout = sys.stderr = None"])
-def test_without_streams_everything_runs(streams):
-    done = python(f"import sys; {streams}" + EVERYTHING)
-    assert done.returncode == 0, done.stderr.decode()
-    assert (b"epoch 1/1" in done.stdout) == ("stdout" not in streams)
+@pytest.mark.parametrize("streams", NO_STREAMS)
+def test_without_streams_everything_runs(streams, programs):
+    assert programs(streams, "done").exists(), programs(streams, "2").read_bytes().decode()
+    assert (b"epoch 1/1" in programs(streams, "1").read_bytes()) == ("stdout" not in streams)
 
 
-@pytest.mark.parametrize(
-    "streams",
-    ["sys.stdout.close(); sys.stderr.close()", "import os; os.close(1); os.close(2)", "sys.stderr = object()"],
-)
-def test_closed_and_odd_streams_do_not_stop_a_training(tmp_path, streams):
-    """A program of its own kind: what it prints itself isn't our business, so it tells by a file."""
-    code = f"""
-import sys, numpy as np, tensorgrad as tg
-from tensorgrad import nn
-{streams}
-net = nn.Linear(2, 1)
-sgd = nn.optim.SGD(net.parameters(), 0.1)
-for progress in (True, "bar"):
-    nn.fit(net, [(tg.ones(3, 2), tg.ones(3, 1))], loss=nn.mse_loss, optimizer=sgd, epochs=2, progress=progress)
-open({str(tmp_path / "done")!r}, "w").close()
-"""
-    python(code)
-    assert (tmp_path / "done").exists()
+@pytest.mark.parametrize("streams", ODD_STREAMS)
+def test_closed_and_odd_streams_do_not_stop_a_training(streams, programs):
+    assert programs(streams, "done").exists()
 
 
 # ------------------------------------------------------------------------------------------------------------- spelling

@@ -1,7 +1,9 @@
 """Every op of the table, explained: paths, terms and finite differences of an element of each input, and as text."""
 
 import math
+import sys
 
+import batches
 import numpy as np
 import pytest
 from cases import CASES
@@ -32,7 +34,7 @@ def numbers(terms):
 
 
 @pytest.mark.filterwarnings("error")
-@pytest.mark.parametrize("case", SMOOTH, ids=repr)
+@pytest.mark.cases("case", SMOOTH, ids=repr)
 def test_an_element_of_each_input_is_explained(case):
     for x, loss, t in scalars_of(case):
         index = tuple(n // 2 for n in x.shape)
@@ -58,3 +60,8 @@ def test_an_element_of_each_input_is_explained(case):
             assert MATH not in text
         assert "✗" not in found.text(100)
         assert found.latex.isascii()
+
+
+def test_no_case_is_lost():
+    """As many as in November 2026, at least."""
+    assert batches.count(sys.modules[__name__]) >= 1_760
