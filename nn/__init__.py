@@ -1,6 +1,5 @@
 """Networks: modules, layers, initial values, losses, optimizers, data and training."""
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import unknown_names
@@ -97,6 +96,4 @@ __all__ += layers.__all__
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        if name == "functional":
-            return import_module("tensorgrad.nn.functional")
         raise unknown_names.unknown("tensorgrad.nn", name, unknown_names.NN, __all__)

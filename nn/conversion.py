@@ -8,7 +8,8 @@ from typing import Any, Self
 import numpy as np
 
 from tensorgrad.arrays.dtypes import DTypeLike, check_device, is_device, is_float
-from tensorgrad.autograd.engine import observers, reconfigured
+from tensorgrad.autograd.configuration import reconfigured
+from tensorgrad.autograd.modes import observers
 from tensorgrad.autograd.versions import leave
 from tensorgrad.errors import DTypeError, restate
 

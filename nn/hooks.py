@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tensorgrad.autograd.engine import HookHandle, is_grad_enabled, observers
+from tensorgrad.autograd.hooks import HookHandle
+from tensorgrad.autograd.modes import is_grad_enabled, observers
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.ops.joining import concatenate
 from tensorgrad.tensor import Tensor

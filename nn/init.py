@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tensorgrad.arrays.random import default_generator
-from tensorgrad.autograd.engine import no_grad
+from tensorgrad.autograd.modes import no_grad
 from tensorgrad.errors import ArgumentError, ShapeError, restate, restated
 from tensorgrad.nn.truncated import truncated_normal
 from tensorgrad.ops.operands import number

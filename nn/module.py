@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from tensorgrad.autograd.backward import zero_grad
-from tensorgrad.autograd.engine import mode, no_grad, reconfigured, scope
+from tensorgrad.autograd.configuration import reconfigured
+from tensorgrad.autograd.modes import mode, no_grad, scope
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.conversion import Converts
 from tensorgrad.nn.hooks import HasHooks

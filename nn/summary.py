@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.random import default_generator
-from tensorgrad.autograd.engine import no_grad
+from tensorgrad.autograd.modes import no_grad
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.operands import TensorLike, as_tensor

@@ -5,11 +5,11 @@ module of each family of ops lists its public functions in `__all__`.
 """
 
 from types import ModuleType as _ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any as _Any
 
 import numpy as _np
 
-from tensorgrad import cuda as cuda, func as func, linalg as linalg, special as special, unknown_names as _unknown_names
+from tensorgrad import unknown_names as _unknown_names
 from tensorgrad.arrays.devices import device as device
 from tensorgrad.arrays.dtypes import default_float as get_default_dtype, set_default_dtype as set_default_dtype
 from tensorgrad.arrays.memory import empty_cache as empty_cache
@@ -18,7 +18,7 @@ from tensorgrad.arrays.random import (
     initial_seed as initial_seed,
     manual_seed as manual_seed,
 )
-from tensorgrad.autograd.engine import (
+from tensorgrad.autograd.modes import (
     enable_grad as enable_grad,
     inference_mode as inference_mode,
     is_grad_enabled as is_grad_enabled,
@@ -27,22 +27,17 @@ from tensorgrad.autograd.engine import (
     set_grad_enabled as set_grad_enabled,
 )
 from tensorgrad.autograd.observer import Observer as Observer
-from tensorgrad.compiler import compile as compile
-from tensorgrad.creation import (
-    arange as arange,
+from tensorgrad.creation.data import tensor as tensor
+from tensorgrad.creation.filled import (
     eye as eye,
     full as full,
-    linspace as linspace,
     ones as ones,
     ones_like as ones_like,
-    rand as rand,
-    randint as randint,
-    randn as randn,
-    randperm as randperm,
-    tensor as tensor,
     zeros as zeros,
     zeros_like as zeros_like,
 )
+from tensorgrad.creation.random import rand as rand, randint as randint, randn as randn, randperm as randperm
+from tensorgrad.creation.ranges import arange as arange, linspace as linspace, logspace as logspace
 from tensorgrad.errors import (
     ArgumentError as ArgumentError,
     DTypeError as DTypeError,
@@ -53,7 +48,6 @@ from tensorgrad.errors import (
     TensorgradError as TensorgradError,
     UnknownNameError as UnknownNameError,
 )
-from tensorgrad.interop import from_dlpack as from_dlpack, from_numpy as from_numpy
 from tensorgrad.ops.convolution import *
 from tensorgrad.ops.dropout import *
 from tensorgrad.ops.elementwise.activations import *
@@ -101,12 +95,6 @@ from tensorgrad.ops.reduce.dispersion import *
 from tensorgrad.ops.reduce.extremes import *
 from tensorgrad.ops.reductions import *
 from tensorgrad.ops.sampling.filled import *
-from tensorgrad.ops.sampling.generator import (
-    Generator as Generator,
-    get_rng_state as get_rng_state,
-    seed as seed,
-    set_rng_state as set_rng_state,
-)
 from tensorgrad.ops.sampling.samples import *
 from tensorgrad.ops.selection.masks import *
 from tensorgrad.ops.selection.parts import *
@@ -116,19 +104,8 @@ from tensorgrad.ops.shapes import *
 from tensorgrad.ops.softmax import *
 from tensorgrad.ops.statistics.cumulative import *
 from tensorgrad.ops.statistics.moments import *
-from tensorgrad.spacing import logspace as logspace
-from tensorgrad.storage import StorageError as StorageError, load as load, load_metadata as load_metadata, save as save
-from tensorgrad.system.forks import imported as _imported
+from tensorgrad.system import lazy as _lazy
 from tensorgrad.tensor import Tensor as Tensor
-from tensorgrad.transforms import (
-    GradientError as GradientError,
-    grad as grad,
-    gradcheck as gradcheck,
-    hessian as hessian,
-    hvp as hvp,
-    jacobian as jacobian,
-    vjp as vjp,
-)
 
 __version__ = "0.1.0"
 float16, float32, float64 = (_np.dtype(t) for t in (_np.float16, _np.float32, _np.float64))
@@ -140,14 +117,67 @@ pi, e, inf, nan, newaxis = _np.pi, _np.e, _np.inf, _np.nan, None
 short, int, long = int16, int32, int64
 Size = tuple  # a shape is a tuple
 
-
 if TYPE_CHECKING:
-    from tensorgrad import nn as nn, optim as optim, utils as utils, vision as vision, viz as viz
+    from tensorgrad import (
+        compiler as compiler,
+        cuda as cuda,
+        func as func,
+        linalg as linalg,
+        nn as nn,
+        optim as optim,
+        special as special,
+        storage as storage,
+        transforms as transforms,
+        utils as utils,
+        vision as vision,
+        viz as viz,
+    )
+    from tensorgrad.compiler import compile as compile
+    from tensorgrad.interop.arrays import from_dlpack as from_dlpack, from_numpy as from_numpy
+    from tensorgrad.ops.sampling.generator import (
+        Generator as Generator,
+        get_rng_state as get_rng_state,
+        seed as seed,
+        set_rng_state as set_rng_state,
+    )
+    from tensorgrad.storage import (
+        StorageError as StorageError,
+        load as load,
+        load_metadata as load_metadata,
+        save as save,
+    )
+    from tensorgrad.transforms import (
+        GradientError as GradientError,
+        grad as grad,
+        gradcheck as gradcheck,
+        hessian as hessian,
+        hvp as hvp,
+        jacobian as jacobian,
+        vjp as vjp,
+    )
 else:
-
-    def __getattr__(name: str) -> _ModuleType:
-        if name in ("nn", "optim", "utils", "vision", "viz"):  # at the first use, so that `import tensorgrad` is fast
-            return _imported(f"tensorgrad.{name}")
-        raise _unknown_names.unknown(
-            "tensorgrad", name, _unknown_names.TENSORGRAD, (n for n in globals() if n[0] != "_")
+    # What a first tensor doesn't need is imported at its first use. Type checkers read the same names above.
+    _LAZY = {
+        name: f"tensorgrad.{name}"
+        for name in (
+            "compiler", "cuda", "func", "linalg", "nn", "optim", "special", "storage",
+            "transforms", "utils", "vision", "viz",
         )
+    }  # fmt: skip
+    _LAZY |= _lazy.names_of("tensorgrad.compiler", "compile")
+    _LAZY |= _lazy.names_of("tensorgrad.interop.arrays", "from_dlpack", "from_numpy")
+    _LAZY |= _lazy.names_of("tensorgrad.ops.sampling.generator", "Generator", "get_rng_state", "seed", "set_rng_state")
+    _LAZY |= _lazy.names_of("tensorgrad.storage", "StorageError", "load", "load_metadata", "save")
+    _LAZY |= _lazy.names_of(
+        "tensorgrad.transforms", "GradientError", "grad", "gradcheck", "hessian", "hvp", "jacobian", "vjp"
+    )
+    _present = {name for name, value in globals().items() if name[0] != "_" and type(value) is not _ModuleType}
+    __all__ = sorted((_present - {"TYPE_CHECKING"}) | {*_LAZY})
+
+    def __getattr__(name: str) -> _Any:
+        if name not in _LAZY:
+            raise _unknown_names.unknown("tensorgrad", name, _unknown_names.TENSORGRAD, __all__)
+        return _lazy.load(globals(), name, _LAZY)
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *_LAZY})

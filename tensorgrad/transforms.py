@@ -9,11 +9,11 @@ import numpy as np
 
 from tensorgrad.arrays.differences import numeric_gradient
 from tensorgrad.arrays.dtypes import check_memory, is_float
-from tensorgrad.autograd import engine
+from tensorgrad.autograd import modes, variable
 from tensorgrad.autograd.backward import gradients
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, TensorgradError, restate
 from tensorgrad.ops.joining import stack
-from tensorgrad.ops.operands import TensorLike, as_tensor
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag
 from tensorgrad.tensor import Tensor
 
 
@@ -59,6 +59,11 @@ def grad(
     >>> first.item(), second.item()
     (12.0, 12.0)
     """
+    create_graph, only_inputs = flag("grad", "create_graph", create_graph), flag("grad", "only_inputs", only_inputs)
+    retain_graph = None if retain_graph is None else flag("grad", "retain_graph", retain_graph)
+    allow_unused = None if allow_unused is None else flag("grad", "allow_unused", allow_unused)
+    is_grads_batched = flag("grad", "is_grads_batched", is_grads_batched)
+    materialize_grads = flag("grad", "materialize_grads", materialize_grads)
     if not only_inputs or is_grads_batched:
         problem = "only_inputs must be True, and is_grads_batched False"
         raise ArgumentError(restate("grad", problem, only_inputs=only_inputs, is_grads_batched=is_grads_batched))
@@ -81,7 +86,7 @@ def grad(
             fix = "pass allow_unused=True to get None for it"
             raise GraphError(restate("grad", "the outputs don't depend on an input", fix=fix, input=x))
     if materialize_grads:
-        found = [engine.wrap(np.zeros_like(x._data)) if g is None else g for x, g in zip(inputs, found, strict=True)]
+        found = [variable.wrap(np.zeros_like(x._data)) if g is None else g for x, g in zip(inputs, found, strict=True)]
     return tuple(found)
 
 
@@ -98,7 +103,7 @@ def vjp(f: Callable[..., Tensor], *inputs: TensorLike) -> tuple[Tensor, Callable
     (tensor([ 2., 40.]),)
     """
     xs = _fresh(inputs)
-    with engine.enable_grad():
+    with modes.enable_grad():
         output = f(*xs)
 
     def pull(v: TensorLike) -> tuple[Tensor, ...]:
@@ -124,7 +129,7 @@ def hvp(f: Callable[[Tensor], Tensor], x: TensorLike, v: TensorLike) -> Tensor:
     """
     (leaf,) = _fresh([x])
     found: list[Any] = [None]
-    with engine.enable_grad():
+    with modes.enable_grad():
         g = _gradient(f(leaf), leaf)
         if g.requires_grad:
             found = gradients([(g * v).sum()], [leaf], [None])
@@ -215,7 +220,7 @@ def gradcheck(
         if x.requires_grad and x.dtype != np.float64:
             fix = "finite differences need float64: x.astype('float64')"
             raise DTypeError(restate("gradcheck", f"inputs must be float64, got {x.dtype}", fix=fix, input=x))
-    with engine.enable_grad():
+    with modes.enable_grad():
         output = f(*xs)
     upstream = np.random.default_rng(seed).standard_normal(output.shape)
     checked = [x for x in xs if x.requires_grad]
@@ -234,7 +239,7 @@ def _numeric(f: Callable[[], Any], x: Tensor, eps: float) -> np.ndarray:
         x.data[...] = values
         return f()
 
-    with engine.enable_grad():  # f itself may differentiate
+    with modes.enable_grad():  # f itself may differentiate
         numeric = numeric_gradient(moved, before, eps)
     x.data[...] = before
     return numeric

@@ -36,7 +36,6 @@ TENSORGRAD = {
     "IntTensor": "tg.tensor(data, dtype=tg.int32)",
     "ByteTensor": "tg.tensor(data, dtype=tg.uint8)",
     "BoolTensor": "tg.tensor(data, dtype=tg.bool)",
-    "Size": "a tuple: t.shape is one",
     "finfo": "np.finfo(t.dtype): dtypes are NumPy's",
     "iinfo": "np.iinfo(t.dtype): dtypes are NumPy's",
     "dtype": "np.dtype: dtypes are NumPy's",
@@ -45,24 +44,10 @@ TENSORGRAD = {
     "set_default_device": CPU,
     "get_default_device": 'tg.device("cpu")',
     # PyTorch's functions with another spelling
-    "addbmm": "x + (a @ b).sum(0)",
-    "addcdiv": "x + value * a / b",
-    "addcmul": "x + value * a * b",
-    "addmm": "x + a @ b",
-    "addmv": "x + a @ v",
-    "addr": "x + a[:, None] * b",
-    "baddbmm": "x + a @ b",
-    "bmm": "a @ b",
     "chain_matmul": "a @ b @ c",
     "constant_pad_nd": "F.pad(x, pad, value=value)",
-    "det": "tg.linalg.det(a)",
     "expit": "tg.sigmoid(x)",
-    "fix": "tg.trunc(x)",
     "from_file": "tg.from_numpy(np.fromfile(path))",
-    "ger": "a[:, None] * b",
-    "inverse": "tg.linalg.inv(a)",
-    "mm": "a @ b",
-    "mv": "a @ v",
     "range": "tg.arange(start, end + step, step)",
     "symeig": "tg.linalg.eigh(a)",
     "unsafe_split": "tg.split(x, size, dim)",
@@ -127,13 +112,8 @@ TENSOR = {
     "tobytes": "x.numpy().tobytes()",
     "values": "x.numpy()",
     # PyTorch's names
-    "addmm": "x + a @ b",
-    "addmm_": "x += a @ b",
     "apply_": "an expression of x, such as tg.where(x > 0, x, 0)",
     "map_": "an expression of x and y",
-    "bmm": "x @ y",
-    "mm": "x @ y",
-    "mv": "x @ v",
     "bfloat16": "x.float(): NumPy has no bfloat16",
     "coalesce": NO_SPARSE,
     "conj": NO_COMPLEX,
@@ -156,7 +136,6 @@ TENSOR = {
     "xpu": CPU,
     "to_mkldnn": CPU,
     "tensor_split": "x.split(sizes, dim), or np.array_split(x, parts, axis)",
-    "vdot": "(x * y).sum()",
 }
 """By name below `torch.Tensor` or `numpy.ndarray`: what to write here, for a tensor x."""
 
@@ -168,22 +147,17 @@ NN = {
     "qat": NO_QUANTIZED,
     "AdaptiveLogSoftmaxWithLoss": "nn.Linear and F.cross_entropy",
     "Transformer": "nn.TransformerEncoder",
-    "CTCLoss": "F.cross_entropy for labels that are aligned",
     "NLLLoss2d": "nn.NLLLoss, which takes images too",
     "Container": "nn.Module",
 }
 """By name below `torch.nn`: what to use here."""
 
 FUNCTIONAL = {
-    "relu_": "F.relu(x)",
-    "elu_": "F.elu(x)",
-    "leaky_relu_": "F.leaky_relu(x)",
     "softmax2d": "F.softmax(x, dim=1)",
     "log_sigmoid": "F.logsigmoid(x)",
     "swish": "F.silu(x)",
     "crossentropy": "F.cross_entropy(input, target)",
     "nll_loss2d": "F.nll_loss(input, target), which takes images too",
-    "upsample": "F.interpolate(x, scale_factor=2)",
     "has_torch_function": "isinstance(x, tg.Tensor)",
 }
 """By name below `torch.nn.functional`: what to use here."""
@@ -198,9 +172,9 @@ def unknown(where: str, name: str, advice: dict[str, str], known: Iterable[str])
         advice: what to use, by name.
         known: the names that are there.
 
-    >>> print(unknown("tensorgrad", "addmm", TENSORGRAD, []))
-    tensorgrad has no 'addmm'
-      fix: x + a @ b
+    >>> print(unknown("tensorgrad", "chain_matmul", TENSORGRAD, []))
+    tensorgrad has no 'chain_matmul'
+      fix: a @ b @ c
     >>> print(unknown("Tensor", "reshap", TENSOR, ["reshape", "relu"]))
     Tensor has no 'reshap'
       fix: did you mean 'reshape'?

@@ -1,6 +1,7 @@
 """The house: imports run one way, starting up is light, the wheel holds one package."""
 
 import ast
+import importlib
 import shutil
 import subprocess
 import sys
@@ -20,9 +21,9 @@ FLOORS = [
     {"kernels"},
     {"autograd"},
     {"ops"},
-    {"numpy_algebra", "numpy_functions", "interop"},
+    {"interop"},
     {"tensor"},
-    {"creation", "func", "linalg", "spacing", "special", "storage", "transforms", "compiler"},
+    {"creation", "func", "linalg", "special", "storage", "transforms", "compiler"},
     {"nn", "viz", "__main__"},
     {"optim", "utils", "vision"},
     {"examples", "benchmarks", "tools"},
@@ -106,6 +107,52 @@ def test_importing_is_light():
     assert not loaded & {"numba", "llvmlite", "matplotlib", "graphviz", "safetensors", "tqdm", "pooch", "h5py", "torch"}
 
 
+# A first tensor, its operators and its gradient need none of these. The names are imported at their first use.
+LATER = {
+    "tensorgrad.compiler", "tensorgrad.cuda", "tensorgrad.func", "tensorgrad.interop.arrays",
+    "tensorgrad.interop.functions", "tensorgrad.interop.protocols", "tensorgrad.interop.ufuncs", "tensorgrad.linalg",
+    "tensorgrad.nn", "tensorgrad.ops.sampling.generator", "tensorgrad.optim",
+    "tensorgrad.special", "tensorgrad.storage", "tensorgrad.transforms", "tensorgrad.utils", "tensorgrad.vision",
+    "tensorgrad.viz", "decimal", "fractions", "pathlib", "uuid",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "use", ["pass", "tg.tensor([1.0, 2.0])", "(tg.tensor([1.0], requires_grad=True) * 2).backward()"]
+)
+def test_importing_loads_what_a_first_tensor_needs(use):
+    loaded = run(f"import tensorgrad as tg, sys; {use}; print(*sys.modules)").split()
+    assert "tensorgrad.tensor.tensor" in loaded
+    assert not [name for name in loaded if any(f"{name}.".startswith(f"{module}.") for module in LATER)]
+
+
+def names_for_type_checkers(path):
+    """The names that a package imports under `if TYPE_CHECKING:`, each with where it comes from."""
+    (block,) = [
+        node
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING"
+    ]
+    for statement in block.body:
+        for alias in statement.names:
+            is_module = statement.module == "tensorgrad"
+            yield alias.asname, f"{statement.module}.{alias.name}" if is_module else f"{statement.module}:{alias.name}"
+
+
+@pytest.mark.parametrize("package", ["tensorgrad", "tensorgrad.autograd", "tensorgrad.interop"])
+def test_names_are_imported_at_their_first_use_from_where_type_checkers_read_them(package):
+    module = importlib.import_module(package)
+    assert dict(names_for_type_checkers(Path(module.__file__))) == module._LAZY
+
+
+def test_names_that_are_imported_at_their_first_use_are_listed():
+    code = "import tensorgrad as tg; print(*({*tg._LAZY} - {*dir(tg)}), *({*tg._LAZY} - {*tg.__all__}))"
+    assert run(code).split() == []
+    assert {"Tensor", "conv2d", "float32", "tensor", "seed", "nn", "compile"} <= set(
+        run("from tensorgrad import *; print(*dir())").split()
+    )
+
+
 def test_nn_and_viz_are_light_too():
     code = "import tensorgrad.nn, tensorgrad.viz, sys; print(*sorted(sys.modules))"
     loaded = {name.split(".")[0] for name in run(code).split()}
@@ -157,8 +204,8 @@ READERS = {
     ("conversion.py", "_convert"),
     ("state.py", "match"),
     ("state.py", "_fitted"),
-    ("creation.py", "ones_like"),
-    ("interop.py", "_read_only"),
+    ("filled.py", "ones_like"),
+    ("protocols.py", "_read_only"),
 }
 LOOKS = {"shape", "dtype", "ndim", "size", "nbytes", "flags"}
 HELPERS = {"host_call", "guard", "constant", "zeros_like", "ones_like"}
@@ -186,7 +233,8 @@ def test_values_are_read_by_ops_or_by_named_helpers():
     files = [*(ROOT / "tensorgrad" / "ops").rglob("*.py")]
     folders = [ROOT / "nn" / name for name in ("", "layers", "losses", "training")]
     files += [path for folder in folders for path in folder.glob("*.py")]
-    files += [ROOT / "tensorgrad" / name for name in ("creation.py", "interop.py", "transforms.py")]
+    files += [path for name in ("creation", "interop") for path in (ROOT / "tensorgrad" / name).glob("*.py")]
+    files.append(ROOT / "tensorgrad" / "transforms.py")
     found = {reader for path in files for reader in value_readers(path)}
     assert found <= READERS, f"a compiled function won't hear of {found - READERS}: {USE_A_HELPER}"
 

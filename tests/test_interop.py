@@ -5,7 +5,8 @@ import pytest
 from cases import ROWS
 
 import tensorgrad as tg
-from tensorgrad.interop import FUNCTIONS, UFUNCS
+from tensorgrad.interop.functions import FUNCTIONS
+from tensorgrad.interop.ufuncs import UFUNCS
 
 RNG = np.random.default_rng(6)
 ROW = {row.name: row for row in ROWS}

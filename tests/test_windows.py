@@ -6,7 +6,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import windows
-from tensorgrad.autograd import engine
+from tensorgrad.autograd import modes
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
 from tensorgrad.windows import Window, as_tuple, conv_padding
 
@@ -235,7 +235,7 @@ def test_one_window_goes_down_and_back(call):
     x = tg.ones(2, 4, *(9,) * rank, requires_grad=True)
     w = tg.ones(6, 2, *(3,) * rank, requires_grad=True)
     ops = Ops()
-    with engine.observe(ops):
+    with modes.observe(ops):
         for _ in range(2):
             z = call(x, w, stride=2, padding=1, dilation=2, groups=2)
             dx, dw = tg.grad((z * z).sum(), (x, w), create_graph=True)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import enable_grad
+from tensorgrad.autograd.modes import enable_grad
 from tensorgrad.errors import ArgumentError, RangeError, ShapeError, restate
 from tensorgrad.ops.operands import TensorLike, floating
 from tensorgrad.tensor import Tensor

@@ -11,7 +11,7 @@ import tensorgrad as tg
 from tensorgrad.autograd.engine import constant
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.nn.losses.targets import check_reduction, in_dtype_of, joined, reduced, refuse_legacy
-from tensorgrad.ops.operands import TensorLike, floating, number
+from tensorgrad.ops.operands import TensorLike, flag, floating, number
 from tensorgrad.tensor import Tensor
 
 Distance = Callable[[Tensor, Tensor], Tensor]
@@ -182,7 +182,7 @@ def _by_margin(
     call: str, triplet: list[Tensor], distance: Distance, margin: float, swap: bool, reduction: str
 ) -> Tensor:
     check_reduction(call, reduction)
-    margin = number(call, "margin", margin)
+    margin, swap = number(call, "margin", margin), flag(call, "swap", swap)
     if not margin > 0:
         raise ArgumentError(restate(call, f"margin must be > 0, got {margin}", margin=margin))
     anchor, positive, negative = triplet

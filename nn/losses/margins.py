@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from tensorgrad.autograd.engine import constant, guard, host_call, wrap
+from tensorgrad.autograd.engine import constant, guard, host_call
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.nn.losses.targets import (
     alike,

@@ -7,7 +7,8 @@ import math
 import numpy as np
 
 import tensorgrad as tg
-from tensorgrad.autograd.engine import guard, host_call, wrap
+from tensorgrad.autograd.engine import guard, host_call
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import ArgumentError, RangeError, ShapeError, restate
 from tensorgrad.nn.losses.targets import (
     alike,

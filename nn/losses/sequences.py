@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 
 import tensorgrad as tg
-from tensorgrad.autograd.engine import guard, host_call, wrap
+from tensorgrad.autograd.engine import guard, host_call
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import DTypeError, RangeError, ShapeError, restate
 from tensorgrad.nn.losses.targets import check_reduction, reduced
 from tensorgrad.ops.losses import ctc
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number
 from tensorgrad.tensor import Tensor
 
 
@@ -57,6 +58,7 @@ def ctc_loss(
     """
     call = "ctc_loss"
     check_reduction(call, reduction)
+    zero_infinity = flag(call, "zero_infinity", zero_infinity)
     x = floating(log_probs)
     if x.ndim not in (2, 3) or not x.shape[-1]:
         raise ShapeError(restate(call, "log_probs must be (T, N, C) or (T, C)", log_probs=x))
@@ -78,7 +80,7 @@ def ctc_loss(
         problem = f"class indices must be in [0, {x.shape[2]})"
         raise RangeError(restate(call, problem, log_probs=x, targets=labels))
     labels = wrap(host_call(_cleared, labels._data, target_lengths._data, blank))
-    losses = ctc.ctc(x, labels, lengths, target_lengths, blank, bool(zero_infinity))
+    losses = ctc.ctc(x, labels, lengths, target_lengths, blank, zero_infinity)
     if reduction == "mean":
         losses = losses / tg.maximum(target_lengths, 1).astype(losses.dtype)
     return reduced(losses.reshape(()) if single else losses, reduction)

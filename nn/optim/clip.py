@@ -12,6 +12,7 @@ from tensorgrad.autograd.engine import host_call
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.nn.optim.options import non_negative
+from tensorgrad.ops.operands import flag
 from tensorgrad.tensor import Tensor
 
 
@@ -48,6 +49,7 @@ def clip_grad_norm_(
     (tensor(5.), tensor([0.6, 0.8]))
     """
     call = "clip_grad_norm_"
+    error_if_nonfinite = flag(call, "error_if_nonfinite", error_if_nonfinite)
     if max_norm != math.inf:
         non_negative(call, max_norm=max_norm)
     if not norm_type > 0:

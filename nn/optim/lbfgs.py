@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.autograd.engine import enable_grad
+from tensorgrad.autograd.modes import enable_grad
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.optim.optimizer import Optimizer, Schedule

@@ -13,7 +13,8 @@ from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
 from tensorgrad.arrays.quiet import quiet
 from tensorgrad.autograd.backward import zero_grad
-from tensorgrad.autograd.engine import enable_grad, host_call, mode, observers
+from tensorgrad.autograd.engine import host_call
+from tensorgrad.autograd.modes import enable_grad, mode, observers
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.kernels.rules import Program, traced

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import host_call, mode, no_grad
+from tensorgrad.autograd.engine import host_call
+from tensorgrad.autograd.modes import mode, no_grad
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.layers.normalization import BatchNorm
 from tensorgrad.nn.module import Module

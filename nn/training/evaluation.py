@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import no_grad
+from tensorgrad.autograd.modes import no_grad
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.nn.data import DataLoader, Dataset
 from tensorgrad.nn.module import Module

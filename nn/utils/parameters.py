@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-from tensorgrad.autograd.engine import no_grad
+from tensorgrad.autograd.modes import no_grad
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.ops.joining import concatenate
 from tensorgrad.ops.operands import TensorLike, as_tensor

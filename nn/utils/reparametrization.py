@@ -7,7 +7,9 @@ from typing import Any, TypeVar
 import numpy as np
 
 from tensorgrad.arrays.random import default_generator
-from tensorgrad.autograd.engine import HookHandle, constant, no_grad
+from tensorgrad.autograd.engine import constant
+from tensorgrad.autograd.hooks import HookHandle
+from tensorgrad.autograd.modes import no_grad
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.autograd.engine import constant
-from tensorgrad.creation import full
+from tensorgrad.creation.filled import full
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.ops.joining import concatenate, stack
 from tensorgrad.ops.operands import TensorLike, as_tensor, values

@@ -6,13 +6,12 @@ Programs find here what PyTorch has in `torch.autograd`: `Function`, `grad`, `gr
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.autograd.function import Function as Function
-from tensorgrad.system.forks import imported as _imported
+from tensorgrad.system import lazy as _lazy
 
 if TYPE_CHECKING:
     from tensorgrad.transforms import grad as grad, gradcheck as gradcheck
 else:
+    _LAZY = _lazy.names_of("tensorgrad.transforms", "grad", "gradcheck")  # which stand above the engine
 
     def __getattr__(name: str) -> Any:
-        if name in ("grad", "gradcheck"):  # they stand above the engine
-            return getattr(_imported("tensorgrad.transforms"), name)
-        raise AttributeError(f"module 'tensorgrad.autograd' has no attribute {name!r}")
+        return _lazy.load(globals(), name, _LAZY)

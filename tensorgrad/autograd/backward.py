@@ -12,9 +12,11 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.arrays.quiet import quiet
-from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Hook, Node, Variable, set_grad_enabled
+from tensorgrad.autograd import engine, modes, variable
+from tensorgrad.autograd.modes import set_grad_enabled
+from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.observer import BACKWARD
+from tensorgrad.autograd.variable import Hook, Variable
 from tensorgrad.errors import GraphError, ShapeError, restate
 
 
@@ -36,9 +38,9 @@ def backward(
         GraphError: no graph, a graph already freed, a non-scalar without a seed, a saved value changed in place.
         ShapeError: a seed of a wrong shape.
     """
-    with engine.scope(*BACKWARD), set_grad_enabled(create_graph):
+    with modes.scope(*BACKWARD), set_grad_enabled(create_graph):
         found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
-        for observer in engine.mode.observers:
+        for observer in modes.mode.observers:
             observer.gradients_arrived(dict(found), create_graph)
         gradient: Any
         while found:
@@ -69,7 +71,7 @@ def zero_grad(leaves: Sequence[Variable], set_to_none: bool = True) -> None:
 def forget(leaves: tuple[Variable, ...], set_to_none: bool) -> None:
     """Drop the gradients of the leaves, or set them to zero: the host call of `zero_grad`."""
     for leaf in leaves:
-        leaf._grad = None if set_to_none or leaf._grad is None else engine.wrap(np.zeros_like(leaf._data))
+        leaf._grad = None if set_to_none or leaf._grad is None else variable.wrap(np.zeros_like(leaf._data))
 
 
 def accumulate(leaves: Sequence[Variable], *gradients: np.ndarray) -> None:
@@ -79,9 +81,9 @@ def accumulate(leaves: Sequence[Variable], *gradients: np.ndarray) -> None:
     """
     for leaf, array in zip(leaves, gradients, strict=True):
         if leaf._grad is not None:
-            leaf._grad = leaf._grad + engine.wrap(array)
+            leaf._grad = leaf._grad + variable.wrap(array)
         else:
-            leaf._grad = engine.wrap(array if memory.owned(array, _PASSED) else array.copy())
+            leaf._grad = variable.wrap(array if memory.owned(array, _PASSED) else array.copy())
 
 
 def _passed() -> int:
@@ -114,7 +116,7 @@ def gradients(
     inputs: what one gets through another one doesn't count.
     """
     wanted = [x._node or x for x in inputs]
-    with engine.scope(*BACKWARD), set_grad_enabled(create_graph):
+    with modes.scope(*BACKWARD), set_grad_enabled(create_graph):
         found = _walk("grad", outputs, seeds, set(wanted), create_graph, retain_graph, leaf_hooks, ends)
     return [found.get(key) for key in wanted]
 
@@ -136,7 +138,7 @@ def _walk(
     nodes, at which the pass `ends`.
     """
     retain_graph = create_graph if retain_graph is None else retain_graph
-    observers = engine.mode.observers
+    observers = modes.mode.observers
     table = _GradientTable(keep_all=create_graph or bool(observers))
     checked, roots = [], set()
     for output, seed in zip(outputs, seeds, strict=True):
@@ -278,7 +280,7 @@ def _checked_seed(call: str, output: Variable, seed: Any) -> Variable:
                 )
             )
         return engine.constant(np.ones_like(data))
-    seed = seed if isinstance(seed, Variable) else engine.wrap(np.asarray(seed))
+    seed = seed if isinstance(seed, Variable) else variable.wrap(np.asarray(seed))
     if seed._data.shape != data.shape:
         raise ShapeError(
             restate(

@@ -8,8 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Variable, apply, mode, no_grad, observers, wrap
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.modes import mode, no_grad, observers
 from tensorgrad.autograd.op import OUTPUT, POSITION, Op, Rule
+from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.formulas.symbolic import function as named_function, words
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from tensorgrad.errors import ArgumentError, restate
 
 if TYPE_CHECKING:
-    from tensorgrad.autograd.engine import Node, Variable
+    from tensorgrad.autograd.node import Node
     from tensorgrad.autograd.op import Op
+    from tensorgrad.autograd.variable import Variable
 
 
 class Scope(NamedTuple):

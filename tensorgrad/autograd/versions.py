@@ -18,7 +18,8 @@ import numpy as np
 from tensorgrad.system.forks import wait_for
 
 if TYPE_CHECKING:
-    from tensorgrad.autograd.engine import Node, Variable
+    from tensorgrad.autograd.node import Node
+    from tensorgrad.autograd.variable import Variable
 
 # Reentrant: the garbage collector may run a finalizer that makes tensors while we hold it.
 _lock = threading.RLock()

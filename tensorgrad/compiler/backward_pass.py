@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tensorgrad.autograd.backward import nodes_below
-from tensorgrad.autograd.engine import Node, Variable
+from tensorgrad.autograd.node import Node
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.program import function_of, live
 from tensorgrad.compiler.recording import Step
 from tensorgrad.ops.elementwise.arithmetic import Add

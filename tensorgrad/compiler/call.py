@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import default_float
-from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd import modes
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.guards.exact import EQUAL, plain_key
 from tensorgrad.ops.operands import as_tensor
 
@@ -51,7 +51,7 @@ class Call:
         self.inputs: list[Variable] = []
         self.objects: list[Any] = []
         self._places: dict[int, int] = {}  # of inputs, by identity
-        self._kinds: list[Any] = [engine.is_grad_enabled(), default_float()]
+        self._kinds: list[Any] = [modes.is_grad_enabled(), default_float()]
         self._ordered = ordered
         self.args = tuple([self._take(value) for value in args])
         if kwargs:

@@ -10,8 +10,8 @@ import warnings
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, ParamSpec, TypeVar
 
-from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd import modes
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.call import Call
 from tensorgrad.compiler.guards.exact import same
 from tensorgrad.compiler.guards.guards import Guards, changed_by
@@ -111,7 +111,7 @@ class CompiledFunction(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Replay the recording for a call of this kind; else run the function, and record it."""
-        if engine.observers():
+        if modes.observers():
             return self.function(*args, **kwargs)
         call = Call(args, kwargs, self._takes_any_name)
         entry = self._entries.get(call.kind)
@@ -178,7 +178,7 @@ class CompiledFunction(Generic[P, R]):
             return self.function(*call.args, **call.kwargs)
         guards = Guards(self.function, call.objects)
         recording, surroundings = Recording(call.inputs, guards.tensors), Surroundings(guards)
-        with engine.observe(recording), engine.observe(surroundings), surroundings:
+        with modes.observe(recording), modes.observe(surroundings), surroundings:
             result = self.function(*call.args, **call.kwargs)
         outputs: list[Variable] = []
         structure = _taken(result, outputs, recording)

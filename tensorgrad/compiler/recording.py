@@ -12,9 +12,10 @@ from typing import Any, NamedTuple, cast
 import numpy as np
 
 from tensorgrad.autograd.backward import accumulate, forget
-from tensorgrad.autograd.engine import Node, Variable
+from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import version_of
 from tensorgrad.compiler.guards.exact import same, same_array, same_memory
 

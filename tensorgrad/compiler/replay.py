@@ -10,18 +10,11 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd.backward import gradients
-from tensorgrad.autograd.engine import (
-    Node,
-    Variable,
-    apply,
-    enable_grad,
-    is_grad_enabled,
-    node_of,
-    note_shared_memory,
-    observe,
-    wrap,
-)
+from tensorgrad.autograd.engine import apply, note_shared_memory
+from tensorgrad.autograd.modes import enable_grad, is_grad_enabled, observe
+from tensorgrad.autograd.node import Node, node_of
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.autograd.versions import Version, add_stranger, version_of
 from tensorgrad.compiler.backward_pass import Backward, RecordedPass, grouped
 from tensorgrad.compiler.capture import GraphCapture

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import Any, ClassVar, NamedTuple
 
 from tensorgrad.formulas.signs import GREEK, LATEX, SUBSCRIPTS, SUPERSCRIPTS, latex_word
@@ -465,6 +466,7 @@ def partial(of: Written, by: Written) -> Written:
     return Written(f"∂{of.text}/∂{by.text}", latex)
 
 
+@lru_cache(1024)
 def latex_signs(text: str) -> str:
     """Words and signs in LaTeX: words upright, signs by their macros."""
     words = [_word_or_signs(word) for word in text.split(" ")]

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad.arrays.random import default_generator
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.func.trees import flatten, mapped, rebuilt
 from tensorgrad.ops.axes import normalize_axis

@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tensorgrad.autograd.engine import Variable, reconfigured
+from tensorgrad.autograd.configuration import reconfigured
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.ops.joining import stack
+from tensorgrad.ops.operands import flag
 from tensorgrad.tensor import Tensor
 
 
@@ -42,6 +44,8 @@ def functional_call(
     >>> tg.func.functional_call(layer, weights, tg.tensor([[1.0, 1.0]]))
     tensor([[3.5]])
     """
+    call = "functional_call"
+    tie_weights, strict = flag(call, "tie_weights", tie_weights), flag(call, "strict", strict)
     several = isinstance(parameter_and_buffer_dicts, (tuple, list))
     dicts: Any = parameter_and_buffer_dicts if several else (parameter_and_buffer_dicts,)
     tensors = {name: x for d in dicts for name, x in d.items()}

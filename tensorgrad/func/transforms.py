@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd import engine
+from tensorgrad.autograd import modes
 from tensorgrad.autograd.backward import gradients
-from tensorgrad.autograd.engine import Node, Variable
+from tensorgrad.autograd.node import Node
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.func.trees import flatten, mapped, rebuilt
 from tensorgrad.ops.joining import stack
+from tensorgrad.ops.operands import flag
 from tensorgrad.tensor import Tensor
 
 __all__ = ["grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp", "vjp"]
@@ -128,7 +130,7 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
     >>> tg.func.jvp(lambda x: x * x, (tg.tensor([1.0, 2.0]),), (tg.tensor([1.0, 0.5]),))
     (tensor([1., 4.]), tensor([2., 2.]))
     """
-    if strict:
+    if flag("jvp", "strict", strict):
         raise ArgumentError(restate("jvp", "strict must be False"))
     directions = flatten(tangents)[0]
     traced = Traced(func, tuple(range(len(primals))), has_aux, tuple(primals), {}, "jvp")
@@ -259,11 +261,12 @@ class Traced:
 
     def __init__(self, func: Any, argnums: Argnums, has_aux: bool, args: tuple, kwargs: dict, op: str) -> None:
         self.argnums, self.op = argnums, op
+        has_aux = flag(op, "has_aux", has_aux)
         positions = _positions(op, argnums, len(args))
         arguments = list(args)
         self.inputs: list[Any] = []
         self.trees = []
-        with engine.enable_grad():
+        with modes.enable_grad():
             for position in positions:
                 leaves, _ = flatten(args[position])
                 inside = [_input(op, x) for x in leaves]
@@ -315,7 +318,7 @@ class Traced:
         found = []
         for y in self.outputs:
             probe = Tensor(np.zeros(y.shape, y.dtype), requires_grad=True)
-            with engine.enable_grad():
+            with modes.enable_grad():
                 rows = self._gradients([y], [probe], True)
                 total: Any = sum((row * t).sum() for row, t in zip(rows, directions, strict=True))
             product = gradients([total], [probe], [None], self.nested, True)[0] if total.requires_grad else None

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import ModuleType
 
 from tensorgrad.system.forks import imported
+from tensorgrad.system.lazy import load
 
 # The modules with kernels, by the last part of their names.
 MODULES = {
@@ -45,21 +46,17 @@ MODULES = {
     )
 }
 OTHERS = {
-    "dispatch": "jit.dispatch",
-    "sums": "reduce.sums",
-    "fallback": "fallback",
-    "convolution3d": "conv.convolution3d",
-    "patches": "conv.patches",
-    "pooling3d": "pool.pooling3d",
+    "dispatch": f"{__name__}.jit.dispatch",
+    "sums": f"{__name__}.reduce.sums",
+    "fallback": f"{__name__}.fallback",
+    "convolution3d": f"{__name__}.conv.convolution3d",
+    "patches": f"{__name__}.conv.patches",
+    "pooling3d": f"{__name__}.pool.pooling3d",
 }
 
 
 def __getattr__(name: str) -> ModuleType:
-    if name not in MODULES and name not in OTHERS:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    # An attribute from now on, which Python finds without asking here again.
-    module = globals()[name] = imported(MODULES[name] if name in MODULES else f"{__name__}.{OTHERS[name]}")
-    return module
+    return load(globals(), name, MODULES | OTHERS)
 
 
 Samples = Callable[[str], Iterable[tuple[str, Callable[[], object]]]]

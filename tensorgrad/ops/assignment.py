@@ -17,9 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Variable, apply, constant, is_grad_enabled, node_of, wrap
+from tensorgrad.autograd import modes
+from tensorgrad.autograd.engine import apply, constant
+from tensorgrad.autograd.modes import is_grad_enabled
+from tensorgrad.autograd.node import node_of
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.autograd.versions import Aliases, Place, begin_version, is_same_place, overlaps_itself, sharers
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
 from tensorgrad.formulas.symbolic import words
@@ -201,7 +204,7 @@ def _result(op_class: type[Op], inputs: tuple[Variable, ...], like: Variable, **
 
     Observers need the values separately, so they are computed if there are observers.
     """
-    if engine.observers():
+    if modes.observers():
         return apply(op_class, *inputs, **params)
     needs = tuple(x._requires_grad for x in inputs)
     recorded = is_grad_enabled() and any(needs)
@@ -212,7 +215,7 @@ def _write(t: Variable, index: Any, value: np.ndarray, z: Variable) -> None:
     """t[index] = value; z is the new t as the output of an op on the old t."""
     recorded, aliases = z._requires_grad, t._aliases
     whole, views = z, []
-    observers = engine.observers()
+    observers = modes.observers()
     for observer in observers:
         observer.overwrite_started(t)
     if aliases is not None and (recorded or observers):

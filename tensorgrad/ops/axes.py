@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, RangeError, TensorgradError, restate
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from tensorgrad.arrays.random import checked_generator
 from tensorgrad.autograd.engine import apply, host_call
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number, quiet
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -56,13 +56,15 @@ def dropout(
         generator: the source of random numbers, by default the package's generator.
 
     Raises:
-        ArgumentError: p outside [0, 1].
+        ArgumentError: p outside [0, 1]; another `training` or `inplace` than True and False.
 
     >>> import numpy as np, tensorgrad as tg
     >>> tg.dropout(tg.ones(4), 0.5, generator=np.random.default_rng(0))
     tensor([2., 2., 2., 0.])
     """
     x = floating(input)
+    if (training is not True and training is not False) or (inplace is not True and inplace is not False):
+        training, inplace = flag("dropout", "training", training), flag("dropout", "inplace", inplace)
     return dropped("dropout", x, p, training, generator, x.shape)
 
 

@@ -9,12 +9,14 @@ import numpy as np
 
 from tensorgrad import kernels, windows
 from tensorgrad.arrays.dtypes import as_array, is_float
-from tensorgrad.autograd.engine import Variable, apply, constant, guard, host_call, observers
+from tensorgrad.autograd.engine import apply, constant, guard, host_call
+from tensorgrad.autograd.modes import observers
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, restate, restated
 from tensorgrad.formulas.symbolic import equal, equation, partial, words
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.operands import Index, TensorLike, as_tensor, holds_tensors, loses_gradient, quiet
+from tensorgrad.ops.operands import Index, TensorLike, as_tensor, flag, holds_tensors, loses_gradient, quiet
 from tensorgrad.ops.row_sums import added_to_zeros
 from tensorgrad.ops.spelling import numpy_spellings
 
@@ -256,6 +258,7 @@ def gather(input: TensorLike, dim: int, index: TensorLike, *, sparse_grad: bool 
     if isinstance(dim, Variable) or (isinstance(index, int) and not isinstance(dim, int)):
         fix = "tg.gather(input, dim, index)"
         raise ArgumentError(restate("gather", "dim must be one int, and stand before index", fix=fix, dim=dim))
+    flag("gather", "sparse_grad", sparse_grad)
     k = as_tensor(index)
     if not k._data.size and k.dtype.kind in "iu":  # nothing is read, whatever the sizes
         return as_tensor(input).reshape(-1)[:0].reshape(k.shape)

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.autograd.engine import Variable, apply, constant, host_call, is_grad_enabled
+from tensorgrad.autograd.engine import apply, constant, host_call
+from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import fenced, function, root, summed, words
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number, quiet, widened
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number, quiet, widened
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -195,6 +197,8 @@ def batch_norm(
             [ 1.]])
     """
     x, eps = floating(input), number("batch_norm", "eps", eps)
+    if training is not True and training is not False:
+        training = flag("batch_norm", "training", training)
     tracked = [t for t in (running_mean, running_var) if t is not None] if training else []
     if tracked:
         momentum = number("batch_norm", "momentum", momentum)

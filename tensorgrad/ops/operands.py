@@ -30,9 +30,10 @@ from tensorgrad.arrays.dtypes import (
     promote,
 )
 from tensorgrad.arrays.quiet import quiet
-from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Variable, apply
+from tensorgrad.autograd import engine, modes, variable
+from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import note_array
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, describe, restate
 from tensorgrad.formulas.symbolic import words
@@ -168,7 +169,7 @@ def as_tensor(data: TensorLike, dtype: DTypeLike = None, device: object = None) 
     array = as_array(data)
     if not isinstance(data, np.ndarray):
         return engine.constant(array)
-    tensor = engine.wrap(array)
+    tensor = variable.wrap(array)
     note_array(tensor)
     return tensor
 
@@ -205,7 +206,7 @@ def in_one_dtype(items: Any) -> list[Tensor]:
 def loses_gradient(x: Any) -> bool:
     """Whether a gradient would be lost if the values of `x` were read: a tensor, or a list that holds some."""
     if isinstance(x, Variable):
-        return x._requires_grad and engine.is_grad_enabled()
+        return x._requires_grad and modes.is_grad_enabled()
     return holds_tensors(x) and any([loses_gradient(item) for item in x])
 
 
@@ -222,14 +223,14 @@ def detached(call: str, data: Any) -> Any:
         problem = f"a new leaf is made of the values of {'a tensor' if one else 'tensors'} that a gradient flows to"
         fix += "; t.detach() says that no gradient is wanted"
         warnings.warn(restate(call, problem + ", and cuts it off", fix=fix), UserWarning, stacklevel=3)
-    with engine.no_grad():
+    with modes.no_grad():
         tensor = as_tensor(data)
     return tensor.detach() if tensor._requires_grad else tensor
 
 
 def values(x: TensorLike) -> np.ndarray:
     """The values of `x` as an array, to score, draw or store: for results that nobody differentiates."""
-    with engine.no_grad():
+    with modes.no_grad():
         return np.asarray(x)
 
 
@@ -259,8 +260,10 @@ def number(call: str, name: str, value: Any, fix: str = "pass a number: t.item()
     raise DTypeError(restate(call, f"{name} must be a number, got {type(value).__name__}", **given))
 
 
-def flag(call: str, name: str, value: Any) -> bool:
+def flag(call: str, name: str, value: Any, fix: str = "") -> bool:
     """`value` as a bool. Raises ArgumentError for anything else, such as a second axis in its place.
+
+    Ops that run in each step of training ask `value is True or value is False` first, which saves them the call.
 
     >>> flag("sort", "descending", np.bool_(True))
     True
@@ -269,7 +272,7 @@ def flag(call: str, name: str, value: Any) -> bool:
         return value
     if isinstance(value, np.bool_):
         return bool(value)
-    fix = "pass several axes as one tuple, dim=(0, 1)" if name == "keepdim" else ""
+    fix = "pass several axes as one tuple, dim=(0, 1)" if name == "keepdim" else fix
     raise ArgumentError(restate(call, f"{name} must be True or False, got {describe(value)}", fix=fix))
 
 

@@ -10,7 +10,8 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import DTypeLike, as_dtype, is_float
-from tensorgrad.autograd.engine import apply, is_grad_enabled
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import DTypeError, restate
 from tensorgrad.formulas.symbolic import equal, equation, function, partial, summed

@@ -9,10 +9,10 @@ import numpy as np
 
 from tensorgrad.arrays import devices
 from tensorgrad.arrays.dtypes import DTypeLike, as_dtype, check_device, is_device
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, restate
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.operands import astype
+from tensorgrad.ops.operands import astype, flag
 from tensorgrad.ops.shapes import clone
 
 if TYPE_CHECKING:
@@ -76,6 +76,7 @@ class Conversions:
 
     def cuda(self: Any, device: object = None, non_blocking: builtins.bool = False) -> Tensor:
         """Refused: tensorgrad runs on the CPU. Raises ArgumentError."""
+        flag("cuda", "non_blocking", non_blocking)
         fix = "leave it out, or write x.to(device) with a device that may be the CPU"
         raise ArgumentError(restate("cuda", "tensorgrad runs on the CPU, and knows no other device", fix=fix))
 
@@ -108,6 +109,8 @@ class Conversions:
         >>> tg.tensor([1, 2]).to("cpu", tg.float32)
         tensor([1., 2.])
         """
+        flag("to", "non_blocking", non_blocking)
+        copy = flag("to", "copy", copy)
         check_device("to", device)
         for one in target:
             if isinstance(one, Variable):
@@ -127,6 +130,7 @@ class Conversions:
         >>> tg.tensor([1, 2]).type(tg.float32)
         tensor([1., 2.])
         """
+        flag("type", "non_blocking", non_blocking)
         if dtype is None:
             names = {np.dtype(kind): name for name, kind in TYPES.items()}
             return f"torch.{names.get(self._data.dtype, str(self._data.dtype).capitalize())}Tensor"

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
 
-from tensorgrad.autograd import engine, versions
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd import modes, variable, versions
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import GraphError, ShapeError, restate
 from tensorgrad.ops import assignment, reductions
 from tensorgrad.ops.elementwise import (
@@ -30,7 +30,7 @@ from tensorgrad.ops.elementwise import (
 )
 from tensorgrad.ops.layout import diagonals
 from tensorgrad.ops.linalg import norms, products
-from tensorgrad.ops.operands import TensorLike, as_tensor
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag
 from tensorgrad.ops.sampling import distributions
 from tensorgrad.ops.selection import masks, parts, scatter
 from tensorgrad.ops.statistics import cumulative
@@ -221,6 +221,7 @@ class InPlaceMethods:
         >>> tg.zeros(2, dtype="int64").copy_(tg.tensor([1.7, 2.0]))
         tensor([1, 2])
         """
+        flag("copy_", "non_blocking", non_blocking)
         source = as_tensor(src)
         if source.dtype != self.dtype and not np.can_cast(source.dtype, self.dtype, "same_kind"):
             source = source.astype(self.dtype)
@@ -242,6 +243,7 @@ class InPlaceMethods:
         tensor([[5., 0.],
                 [0., 5.]])
         """
+        wrap = flag("fill_diagonal_", "wrap", wrap)
         if self.ndim < 2 or (self.ndim > 2 and len({*self.shape}) > 1):
             problem = "the tensor must be a matrix, or have more axes of one length"
             raise ShapeError(restate("fill_diagonal_", problem, tensor=self))
@@ -278,11 +280,11 @@ def _cut_off(t: Any) -> Any:
     if aliases is not None and aliases.array is not t._data:
         problem, fix = "a view of another tensor can't be detached in place", "use t = t.detach()"
         raise GraphError(restate("detach_", problem, fix=fix, tensor=t))
-    before = engine.wrap(t._data, True, t._node)
+    before = variable.wrap(t._data, True, t._node)
     before._aliases, before._version = aliases, t._version
     t._node, t._requires_grad = None, False
     if aliases is not None:
         versions.add_detached(t, before)
-    for observer in engine.observers():
+    for observer in modes.observers():
         observer.tensor_detached(before, t)
     return t

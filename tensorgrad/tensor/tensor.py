@@ -12,9 +12,11 @@ import numpy as np
 
 from tensorgrad import interop, unknown_names
 from tensorgrad.arrays.dtypes import DTypeLike, as_array, is_float
-from tensorgrad.autograd import engine, versions
+from tensorgrad.autograd import configuration, hooks, modes, variable, versions
 from tensorgrad.autograd.backward import backward, gradients, zero_grad
-from tensorgrad.autograd.engine import Hook, HookHandle, Variable
+from tensorgrad.autograd.hooks import HookHandle
+from tensorgrad.autograd.node import Node
+from tensorgrad.autograd.variable import Hook, Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate, restated
 from tensorgrad.ops import operands, shapes
 from tensorgrad.ops.operands import TensorLike
@@ -28,7 +30,7 @@ from tensorgrad.tensor.operators import InPlaceOperators, Operators
 T = TypeVar("T", bound="Tensor")
 
 
-@engine.results_are
+@variable.results_are
 class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, Variable):
     """An array that records how it was computed, so that `backward()` can compute its gradient.
 
@@ -59,8 +61,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
     ) -> None:
         if requires_grad is not False and requires_grad is not True:
             fix = "tg.zeros(2, 3) makes a tensor of a shape; pass a dtype by its name"
-            problem = f"requires_grad must be True or False, got {requires_grad!r}"
-            raise ArgumentError(restate(type(self).__name__, problem, fix=fix))
+            requires_grad = operands.flag(type(self).__name__, "requires_grad", requires_grad, fix)
         source = operands.detached(type(self).__name__, data)
         super().__init__(as_array(source._data if isinstance(source, Variable) else source, dtype))
         if isinstance(source, Variable) and versions.same_memory(self._data, source._data):
@@ -115,14 +116,15 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        value = operands.flag("requires_grad", "requires_grad", value)
         if value:
             self._check_float()
         if not value and self._node is not None:
             problem = "only a leaf can stop requiring a gradient; this tensor was computed"
             raise GraphError(restate("requires_grad", problem, fix="use t.detach()", tensor=self))
-        if self._requires_grad != bool(value):
-            self._requires_grad = bool(value)
-            engine.reconfigured()
+        if self._requires_grad != value:
+            self._requires_grad = value
+            configuration.reconfigured()
 
     def _check_float(self) -> None:
         if not is_float(self._data.dtype):
@@ -140,13 +142,13 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
             fix = "call t.retain_grad() before backward(), or read the .grad of a leaf"
             problem = "this tensor was computed, so backward() doesn't keep its gradient"
             warnings.warn(restate("grad", problem, fix=fix, tensor=self), UserWarning, stacklevel=2)
-        for observer in engine.observers():
+        for observer in modes.observers():
             observer.grad_read(self)
         return self._grad
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
-        if value is None and self._node is None and engine.observers():
+        if value is None and self._node is None and modes.observers():
             zero_grad([self])  # which notifies the observers
         self._grad = value
 
@@ -156,7 +158,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
         return self._node is None
 
     @property
-    def grad_fn(self) -> engine.Node | None:
+    def grad_fn(self) -> Node | None:
         """The record of the op that made the tensor; None for a leaf."""
         return self._node
 
@@ -216,6 +218,10 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
             GraphError: no graph, or a freed one; no `gradient` for a non-scalar; a saved value was changed in place.
             ShapeError: `gradient` has another shape.
         """
+        if create_graph is not False:
+            create_graph = operands.flag("backward", "create_graph", create_graph)
+        if retain_graph is not None:
+            retain_graph = operands.flag("backward", "retain_graph", retain_graph)
         if inputs is None:
             return backward([self], [gradient], create_graph, retain_graph)
         wanted = [inputs] if isinstance(inputs, Variable) else list(inputs)
@@ -232,11 +238,11 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
 
         The hook can't write into `grad`, whose memory other gradients may share: change `grad.clone()` and return it.
         """
-        return engine.register_hook(self, hook)
+        return hooks.register_hook(self, hook)
 
     def retain_grad(self) -> None:
         """Let `backward()` set `.grad` of this tensor, though it isn't a leaf."""
-        engine.retain_grad(self)
+        hooks.retain_grad(self)
 
     def requires_grad_(self, requires_grad: bool = True) -> Self:
         """Set `requires_grad`, and return the tensor."""
@@ -245,9 +251,9 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
 
     def detach(self) -> Tensor:
         """A tensor in the same memory without history: no gradient flows through it."""
-        tensor = engine.wrap(self._data)
+        tensor = variable.wrap(self._data)
         versions.add_detached(tensor, self)
-        for observer in engine.mode.observers:
+        for observer in modes.mode.observers:
             observer.tensor_detached(self, tensor)
         return tensor
 
@@ -259,6 +265,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
         Args:
             force: accepted for PyTorch's scripts, where it detaches first, and without effect.
         """
+        operands.flag("numpy", "force", force)
         versions.note_array(self)
         values = self._host_read("numpy()")
         if not self._requires_grad:
@@ -281,7 +288,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
 
     def _host_read(self, call: str) -> np.ndarray:
         """The values, after notifying the observers of a host read: Python may branch on the values."""
-        for observer in engine.observers():
+        for observer in modes.observers():
             observer.engine_bypassed(call, self)
         return self._data
 

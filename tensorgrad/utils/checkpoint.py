@@ -8,8 +8,10 @@ from typing import Any
 
 from tensorgrad.arrays.random import default_generator
 from tensorgrad.autograd.backward import gradients
-from tensorgrad.autograd.engine import Node, Variable, _next_age, enable_grad, is_grad_enabled
 from tensorgrad.autograd.function import Function
+from tensorgrad.autograd.modes import enable_grad, is_grad_enabled
+from tensorgrad.autograd.node import Node, next_age
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.func.trees import flatten, rebuilt
 
@@ -122,7 +124,7 @@ def checkpoint(
     segment = Segment(function, args, kwargs, preserve_rng_state)
     given = [x for x in flatten((args, kwargs))[0] if isinstance(x, Variable)]
     inputs = [_leaf(x, x._requires_grad) for x in given]
-    start = _next_age()
+    start = next_age()
     output = segment.run(inputs)
     outputs = _tensors(output)
     if not any(y._requires_grad for y in outputs):

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Node, apply
+from tensorgrad.autograd import modes
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.op import Op
 
 RNG = np.random.default_rng(7)
@@ -560,14 +561,14 @@ def test_each_thread_keeps_its_mode_while_others_change_theirs():
     found = []
 
     def other():
-        with tg.no_grad(), engine.observe(tg.Observer()):
+        with tg.no_grad(), modes.observe(tg.Observer()):
             inside.set()
             leave.wait(60)
             found.append((x * x).requires_grad)
         found.append((x * x).requires_grad)
 
     x = tg.ones(2, requires_grad=True)
-    before = engine._blocks, engine._watched
+    before = modes.blocks, modes.watched
     thread = threading.Thread(target=other)
     thread.start()
     assert inside.wait(60)
@@ -577,6 +578,6 @@ def test_each_thread_keeps_its_mode_while_others_change_theirs():
     leave.set()
     thread.join()
     assert found == [True, False, False, True]
-    with pytest.raises(ZeroDivisionError), tg.no_grad(), engine.observe(tg.Observer()):
+    with pytest.raises(ZeroDivisionError), tg.no_grad(), modes.observe(tg.Observer()):
         _ = 1 / 0
-    assert (engine._blocks, engine._watched) == before
+    assert (modes.blocks, modes.watched) == before

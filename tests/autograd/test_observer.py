@@ -5,7 +5,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.autograd import engine
+from tensorgrad.autograd import engine, modes
 from tensorgrad.autograd.observer import BACKWARD, EVENTS, Observer
 
 
@@ -68,7 +68,7 @@ def test_who_watches_changes_nothing():
     plain = everything()
     with tg.observe(silent), tg.observe(log):
         assert everything() == plain
-    assert log.events and engine.observers() == ()
+    assert log.events and modes.observers() == ()
 
 
 def test_the_events_of_a_backward_pass_are_told_in_order():
@@ -117,7 +117,7 @@ def test_helpers_beside_the_ops_are_heard_as_a_whole():
         made = engine.constant(doubled)
         with pytest.raises(ValueError):
             engine.host_call(fail, x._data)
-        assert engine.observers() == (log,)
+        assert modes.observers() == (log,)
     np.testing.assert_array_equal(doubled, [2.0, 4.0])
     names = ["host_call_started", "host_call_finished", "guard_checked", "constant_made", "host_call_started"]
     assert log.names() == names
@@ -160,4 +160,4 @@ def test_observing_needs_an_observer():
         tg.observe(Duck()),
     ):
         raise AssertionError("it was let in")
-    assert engine.observers() == ()
+    assert modes.observers() == ()

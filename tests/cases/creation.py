@@ -1,4 +1,4 @@
-"""Rows of tensorgrad/creation.py: no inputs, so that only values, dtypes and errors are left to check."""
+"""Rows of tensorgrad/creation/: no inputs, so that only values, dtypes and errors are left to check."""
 
 import numpy as np
 

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.autograd.engine import apply, constant, guard, host_call, wrap
+from tensorgrad.autograd.engine import apply, constant, guard, host_call
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import wrap
 
 GUIDE = Path(__file__).parents[2] / "docs" / "adding-an-op.md"
 

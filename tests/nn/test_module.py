@@ -10,7 +10,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.autograd.engine import Node
+from tensorgrad.autograd.node import Node
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError
 
 

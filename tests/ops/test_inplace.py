@@ -12,7 +12,7 @@ from cases import CASES
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.autograd import engine, versions
+from tensorgrad.autograd import modes, versions
 from tensorgrad.autograd.versions import Place, begin_version, overlaps_itself, version_of
 
 RNG = np.random.default_rng(14)
@@ -543,7 +543,7 @@ def test_what_an_op_keeps_beside_saved_values_is_its_own_memory(case):
         def op_failed(self, op, inputs, error):
             raise error
 
-    with engine.observe(Watch()):
+    with modes.observe(Watch()):
         case.call(*[tg.Tensor(x, requires_grad=x.dtype.kind == "f") for x in case.inputs()])
     assert not seen
 

@@ -12,7 +12,9 @@ from cases import CASES, ROWS
 from cases.table import BINARY, Case
 
 import tensorgrad as tg
-from tensorgrad.autograd import engine
+from tensorgrad.autograd import modes
+from tensorgrad.autograd.node import Node
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.ops.elementwise.elementwise import Elementwise
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -45,12 +47,12 @@ def forward_and_gradients(case: Case, arrays: list[np.ndarray]) -> tuple[tg.Tens
     return z, tg.grad(z, [x for x in tensors if x.requires_grad], case.upstream(z.shape, z.dtype))
 
 
-def graph(z: tg.Tensor) -> Iterator[engine.Node]:
+def graph(z: tg.Tensor) -> Iterator[Node]:
     """The nodes below z."""
     seen, stack = set(), [z._node]
     while stack:
         node = stack.pop()
-        if isinstance(node, engine.Node) and node not in seen:
+        if isinstance(node, Node) and node not in seen:
             seen.add(node)
             stack.extend(node.edges)
             yield node
@@ -373,7 +375,7 @@ def test_nothing_given_is_modified(case):
 @pytest.mark.cases("case", [c for c in CASES if c.sample.inputs], ids=repr)
 def test_only_views_share_memory(case):
     tensors = [tg.Tensor(x) for x in case.inputs()]
-    with engine.observe(Recorder()) as seen:
+    with modes.observe(Recorder()) as seen:
         z = case.call(*tensors)
     shared = any(np.shares_memory(z.data, x.data) for x in tensors)
     assert not shared or not seen.ops or all(op.aliases for op in seen.ops)
@@ -398,7 +400,7 @@ class Recorder(tg.Observer):
 
 @pytest.mark.cases("case", GRADIENT_CASES, ids=repr)
 def test_observers_see_every_op_of_the_graph(case):
-    with engine.observe(Recorder()) as seen:
+    with modes.observe(Recorder()) as seen:
         z = case.call(*leaves(case.inputs()))
     recorded = {node.op for node in graph(z)}
     assert recorded
@@ -451,7 +453,7 @@ def test_only_needed_gradients_are_computed(case, rules_run):
         z = case.call(*tensors)
         nodes = list(graph(z))
         edges = [(node.op, min(i, len(node.op.rules) - 1), edge) for node in nodes for i, edge in enumerate(node.edges)]
-        assert {e for *_, e in edges if isinstance(e, engine.Variable)} == {tensors[k]}
+        assert {e for *_, e in edges if isinstance(e, Variable)} == {tensors[k]}
         rules_run.clear()
         z.backward(case.upstream(z.shape, z.dtype))
         expected = [(op, i) for op, i, e in edges if e is not None and op.rules[i] is not None]
@@ -510,7 +512,7 @@ def test_ops_carry_their_words(concrete_ops):
 
 
 def test_every_op_is_run_by_some_row(concrete_ops):
-    with engine.observe(Recorder()) as seen:
+    with modes.observe(Recorder()) as seen:
         for case in CASES:
             tensors = leaves(case.inputs())
             z = case.call(*tensors)

@@ -261,7 +261,7 @@ NEEDED = {
 
 
 def keyword_calls():
-    from tensorgrad.numpy_functions import FUNCTIONS
+    from tensorgrad.interop.functions import FUNCTIONS
 
     return [f for f in FUNCTIONS if f not in (np.einsum, np.where, np.empty_like, np.shape, np.ndim, np.size)]
 

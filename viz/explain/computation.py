@@ -10,7 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Node, Variable, apply, set_grad_enabled, wrap
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.modes import set_grad_enabled
+from tensorgrad.autograd.node import Node
+from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.viz.record.collect import live_steps
 from tensorgrad.viz.record.steps import Computed, Key, Known, Step, key_of

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd.backward import gradients
-from tensorgrad.autograd.engine import Variable, enable_grad, no_grad, wrap
+from tensorgrad.autograd.modes import enable_grad, no_grad
+from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.viz.explain.computation import Computation, Link
 from tensorgrad.viz.record.steps import Key
 

@@ -10,7 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from tensorgrad.autograd.backward import gradients
-from tensorgrad.autograd.engine import Variable, apply, set_grad_enabled, wrap
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.modes import set_grad_enabled
+from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.record.steps import Key
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd.backward import gradients
-from tensorgrad.autograd.engine import Node, Variable, observe
+from tensorgrad.autograd.modes import observe
+from tensorgrad.autograd.node import Node
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.viz.explain import words
 from tensorgrad.viz.explain.computation import Computation
 from tensorgrad.viz.explain.places import Index

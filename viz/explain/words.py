@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.formulas.expression import PRODUCT, Equation
 from tensorgrad.viz.explain.computation import Computation, Link
 from tensorgrad.viz.format import theme

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.system.console import printable
 from tensorgrad.viz.explain.replay import Replay

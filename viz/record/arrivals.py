@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Node
+from tensorgrad.autograd.node import Node
 from tensorgrad.viz.record.steps import Key, Pass, Step
 
 HOOK = "a hook changed it"

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd.backward import gradients
-from tensorgrad.autograd.engine import Node, Saved, Variable, observe
+from tensorgrad.autograd.modes import observe
+from tensorgrad.autograd.node import Node, Saved
 from tensorgrad.autograd.op import OUTPUT
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.viz.record.naming import tell_apart
 from tensorgrad.viz.record.recorder import OUTLINE, Depth, Recorder

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any
 
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.viz.record.steps import Key, Known, Step
 
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Variable
 from tensorgrad.autograd.observer import BACKWARD, Scope
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import Version, version_of
 from tensorgrad.errors import TensorgradError
 from tensorgrad.viz.record.source import calling_line, refused_call

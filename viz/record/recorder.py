@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Variable
 from tensorgrad.autograd.observer import Scope
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import describe
 from tensorgrad.formulas.expression import Stated
 from tensorgrad.formulas.symbolic import LOSS

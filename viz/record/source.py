@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import FrameType, TracebackType
 from typing import Any
 
-from tensorgrad.autograd.engine import Variable
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 
 OPS = "tensorgrad.ops."
 """The modules whose functions check arguments before they apply an op."""

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Node, Variable
+from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 
 Key = Hashable
 """Identifies a tensor: the node that made it, the leaf itself, or for a constant the identity of its array."""

@@ -7,7 +7,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
-from tensorgrad.autograd.engine import Variable, observe
+from tensorgrad.autograd.modes import observe
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.viz.record.arrivals import only_from
 from tensorgrad.viz.record.collect import MAX_OPS

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import DTypeLike
-from tensorgrad.creation import zeros
+from tensorgrad.creation.filled import zeros
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.nn import init
 from tensorgrad.nn.layers.linear import Linear

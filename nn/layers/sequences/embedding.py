@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Self
 
 from tensorgrad.arrays.dtypes import DTypeLike
-from tensorgrad.autograd.engine import no_grad
+from tensorgrad.autograd.modes import no_grad
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.nn import init
 from tensorgrad.nn.module import Module

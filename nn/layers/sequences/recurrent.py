@@ -6,7 +6,7 @@ import warnings
 from typing import Any
 
 from tensorgrad.arrays.dtypes import DTypeLike
-from tensorgrad.creation import zeros
+from tensorgrad.creation.filled import zeros
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.nn.layers.linear import reset_uniform
 from tensorgrad.nn.layers.sequences.recurrent_cells import GATES, STEPS, State, rnn_mode

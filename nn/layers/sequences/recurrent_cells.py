@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tensorgrad.arrays.dtypes import DTypeLike
-from tensorgrad.creation import zeros
+from tensorgrad.creation.filled import zeros
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.nn.layers.linear import reset_uniform
 from tensorgrad.nn.module import Module

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import host_call, mode
+from tensorgrad.autograd.engine import host_call
+from tensorgrad.autograd.modes import mode
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.optim.lr_scheduler.scheduler import LRScheduler, Noted, checked_optimizer, per_group
 from tensorgrad.nn.optim.optimizer import Optimizer

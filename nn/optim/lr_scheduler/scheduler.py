@@ -6,7 +6,8 @@ import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from tensorgrad.autograd.engine import host_call, mode, observers
+from tensorgrad.autograd.engine import host_call
+from tensorgrad.autograd.modes import mode, observers
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.optim.optimizer import Optimizer
 from tensorgrad.nn.optim.options import plain

@@ -11,7 +11,7 @@ from collections.abc import Callable, Container, Iterable
 from operator import is_
 from typing import Any
 
-from tensorgrad.autograd import engine
+from tensorgrad.autograd import configuration
 from tensorgrad.compiler.guards.patches import watch
 from tensorgrad.compiler.guards.snapshot import Snapshot
 from tensorgrad.compiler.guards.traversal import Traversal
@@ -50,7 +50,7 @@ class Guards:
             traversal.refuse(f"what it reads can't be followed: {type(error).__name__}: {error}")
         self.codes, self.tensors, self.generators = traversal.codes, traversal.tensors, traversal.generators
         self.problem = traversal.problem
-        self._configuration = engine.configuration()
+        self._configuration = configuration.current()
 
     def changed(self) -> str | None:
         """The name of something that has changed; None if the recording is still valid."""
@@ -63,7 +63,7 @@ class Guards:
             expected = snapshot.expected
             if (len(found) != len(expected) or not all(map(is_, found, expected))) and (what := snapshot.changed()):
                 return what
-        if self._configuration != (now := engine.configuration()):
+        if self._configuration != (now := configuration.current()):
             for snapshot in self._when_reconfigured:
                 if what := snapshot.changed():
                     return what

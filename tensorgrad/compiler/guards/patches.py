@@ -10,7 +10,7 @@ import sys
 import types
 from typing import Any
 
-from tensorgrad.autograd.engine import reconfigured
+from tensorgrad.autograd.configuration import reconfigured
 
 ABSENT = object()
 """Stands for a name that doesn't exist now, or didn't at the first look."""

@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.autograd import engine
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd import modes
 from tensorgrad.autograd.observer import Scope
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.guards.code_names import codes_in, names_in
 from tensorgrad.compiler.guards.exact import plain_key
 from tensorgrad.compiler.guards.patches import PATCHES
@@ -58,7 +58,7 @@ STATELESS = (
     fractions.Fraction, pathlib.PurePath, types.CodeType, types.GenericAlias, types.UnionType, types.EllipsisType,
     types.NotImplementedType, types.WrapperDescriptorType, types.MethodWrapperType, types.MethodDescriptorType,
     types.ClassMethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, logging.Logger,
-    operator.itemgetter, operator.attrgetter, operator.methodcaller, slice, Scope, engine.set_grad_enabled,
+    operator.itemgetter, operator.attrgetter, operator.methodcaller, slice, Scope, modes.set_grad_enabled,
 )  # fmt: skip
 
 GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
@@ -236,7 +236,7 @@ class Traversal:
 
     def _visit_tensor(self, value: Variable, path: str) -> None:
         self.tensors[id(value)] = value
-        # Whoever changes one of these calls `engine.reconfigured()`.
+        # Whoever changes one of these calls `reconfigured()`.
         self._when_reconfigured.append(Snapshot(path, lambda: _kind_of(value)))
 
     def _visit_array(self, value: np.ndarray, path: str) -> None:
@@ -371,7 +371,7 @@ class Traversal:
                 self.reach(getattr(value, name, None), f"{path}.{name}")
 
     def _visit_telling(self, value: Any, path: str) -> None:
-        """An object that calls `engine.reconfigured()` whenever one of its attributes changes."""
+        """An object that calls `reconfigured()` whenever one of its attributes changes."""
         self._follow_class(type(value))
         attributes = vars(value)
         self._when_reconfigured.append(Snapshot(f"{path}.{{}}", _all_of(attributes), [*attributes, *attributes]))

@@ -34,7 +34,7 @@ def is_library(space: dict[str, Any]) -> bool:
 
 
 def tells_of_changes(kind: type) -> bool:
-    """Whether objects of this class call `engine.reconfigured()` when an attribute changes."""
+    """Whether objects of this class call `reconfigured()` when an attribute changes."""
     owner = next((base for base in kind.__mro__ if "_told" in vars(base)), None)
     return owner is not None and all(
         getattr(kind, name) is vars(owner)[name] for name in ("__setattr__", "__delattr__")

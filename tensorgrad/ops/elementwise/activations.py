@@ -10,7 +10,8 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays import few
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
-from tensorgrad.autograd.engine import apply, mode
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.modes import mode
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.expression import Call, Choice, Constant, expression
@@ -18,7 +19,7 @@ from tensorgrad.formulas.symbolic import named
 from tensorgrad.ops.elementwise.arithmetic import HALF, maximum, numbers, where
 from tensorgrad.ops.elementwise.elementwise import Elementwise, activation, in_formulas, unary
 from tensorgrad.ops.elementwise.transcendental import erf, exp, expm1, log, tanh
-from tensorgrad.ops.operands import HALF as FLOAT16, TensorLike, floating, for_kernel, number, number_or_tensor
+from tensorgrad.ops.operands import HALF as FLOAT16, TensorLike, flag, floating, for_kernel, number, number_or_tensor
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -193,6 +194,8 @@ def leaky_relu(input: TensorLike, negative_slope: TensorLike = 0.01, inplace: bo
     >>> tg.leaky_relu(tg.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1,  2. ])
     """
+    if inplace is not False and inplace is not True:
+        flag("leaky_relu", "inplace", inplace)
     x = floating(input)
     slope = number_or_tensor("leaky_relu", "negative_slope", negative_slope, x)
     if isinstance(slope, float):
@@ -212,6 +215,8 @@ def elu(input: TensorLike, alpha: TensorLike = 1.0, inplace: bool = False) -> Te
     >>> tg.elu(tg.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.    ])
     """
+    if inplace is not False and inplace is not True:
+        flag("elu", "inplace", inplace)
     x = floating(input)
     alpha = number_or_tensor("elu", "alpha", alpha, x)
     if isinstance(alpha, float):

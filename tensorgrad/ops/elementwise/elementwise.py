@@ -17,13 +17,15 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
-from tensorgrad.autograd.engine import Variable, apply, is_grad_enabled
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import OUTPUT, Op, Rule
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.formulas.expression import Applied, Call, Equation, Expression, Symbol, expression
 from tensorgrad.formulas.loops import LOOPS, ON_ARRAYS, Loop
 from tensorgrad.formulas.programs import program, times
-from tensorgrad.formulas.symbolic import on_symbols
-from tensorgrad.ops.operands import TensorLike, floating, pair, quiet, widened
+from tensorgrad.formulas.symbolic import on_symbols, parameters_of
+from tensorgrad.ops.operands import TensorLike, flag, floating, pair, quiet, widened
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -109,7 +111,7 @@ class Elementwise(Op):
     def _read_inputs(cls) -> None:
         if not cls.formula and cls.numpy is None:  # an abstract class
             return super()._read_inputs()
-        names = inspect.signature(cls.formula).parameters if cls.formula else ("x", "y")[: cls.numpy.nin]
+        names = parameters_of(cls.formula) if cls.formula else ("x", "y")[: cls.numpy.nin]
         cls.variadic = False
         cls.inputs = tuple(name for name in names if name not in cls.parameters)
 
@@ -143,7 +145,7 @@ class Elementwise(Op):
         if hasattr(cls, f"backward_{input_name}") or not any(cls.derivatives[position : position + 1]):
             return super()._read_rule(input_name)
         sources = {name: k for k, name in enumerate(cls.inputs)} | {"z": OUTPUT}
-        names = inspect.signature(cls.derivatives[position]).parameters
+        names = parameters_of(cls.derivatives[position])
         wants = tuple(name for name in names if name in sources)
         return Rule(cls._backward(position, wants), tuple(sources[name] for name in wants))
 
@@ -202,6 +204,8 @@ def activation(op: type[Elementwise], convert: Unary = floating) -> Unary:
     """`unary` with PyTorch's argument `inplace`, which is accepted and changes nothing: the result is a new tensor."""
 
     def function(input: Any, inplace: bool = False) -> Any:
+        if inplace is not False and inplace is not True:
+            flag(op.name, "inplace", inplace)
         if isinstance(input, Variable) and input._data.dtype in KERNEL_FLOATS:  # the usual case: no `convert`
             return apply(op, input)
         return op.call(input) if isinstance(input, Expression) else apply(op, convert(input))

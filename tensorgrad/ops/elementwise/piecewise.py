@@ -16,7 +16,7 @@ from tensorgrad.formulas.expression import Call, expression
 from tensorgrad.ops.elementwise.activations import leaky_relu, unless
 from tensorgrad.ops.elementwise.arithmetic import abs, maximum, minimum, where
 from tensorgrad.ops.elementwise.elementwise import Elementwise, activation, in_formulas
-from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating, number
+from tensorgrad.ops.operands import TensorLike, as_tensor, astype, flag, floating, number
 from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
@@ -137,6 +137,8 @@ def hardtanh(input: TensorLike, min_val: float = -1.0, max_val: float = 1.0, inp
     >>> tg.nn.functional.hardtanh(tg.tensor([-2.0, 0.5, 2.0]))
     tensor([-1. ,  0.5,  1. ])
     """
+    if inplace is not False and inplace is not True:
+        flag("hardtanh", "inplace", inplace)
     return _clipped("hardtanh", floating(input), min_val, max_val)
 
 
@@ -151,6 +153,8 @@ def relu6(input: TensorLike, inplace: bool = False) -> Tensor:
     >>> tg.nn.functional.relu6(tg.tensor([-2.0, 0.5, 8.0]))
     tensor([0. , 0.5, 6. ])
     """
+    if inplace is not False and inplace is not True:
+        flag("relu6", "inplace", inplace)
     return _clipped("relu6", floating(input), 0.0, 6.0)
 
 
@@ -176,6 +180,7 @@ def threshold(input: TensorLike, threshold: float, value: float, inplace: bool =
     >>> tg.threshold(tg.tensor([-1.0, 0.5, 2.0]), 0.5, -9.0)
     tensor([-9., -9.,  2.])
     """
+    flag("threshold", "inplace", inplace)
     limit, value = number("threshold", "threshold", threshold), number("threshold", "value", value)
     return apply(Threshold, floating(input), limit=float(limit), value=float(value))
 
@@ -276,6 +281,7 @@ def rrelu(
     tensor([-0.5,  2. ])
     """
     x, generator = floating(input), checked_generator("rrelu", generator)
+    training, inplace = flag("rrelu", "training", training), flag("rrelu", "inplace", inplace)
     low, high = number("rrelu", "lower", lower), number("rrelu", "upper", upper)
     if not low <= high:
         problem = f"lower must be at most upper, got {low} and {high}"

@@ -11,7 +11,7 @@ from tensorgrad.ops.elementwise.activations import nonpositive, sigmoid, softplu
 from tensorgrad.ops.elementwise.arithmetic import abs, where
 from tensorgrad.ops.elementwise.elementwise import Elementwise, in_formulas, unary
 from tensorgrad.ops.elementwise.transcendental import exp, expm1, tanh
-from tensorgrad.ops.operands import TensorLike, floating, number
+from tensorgrad.ops.operands import TensorLike, flag, floating, number
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -109,6 +109,8 @@ def selu(input: TensorLike, inplace: bool = False) -> Tensor:
     >>> tg.selu(tg.tensor([-1.0, 2.0]))
     tensor([-1.1113,  2.1014])
     """
+    if inplace is not False and inplace is not True:
+        flag("selu", "inplace", inplace)
     return apply(Selu, floating(input))
 
 
@@ -122,6 +124,8 @@ def mish(input: TensorLike, inplace: bool = False) -> Tensor:
     >>> tg.nn.functional.mish(tg.tensor([-1.0, 2.0]))
     tensor([-0.3034,  1.944 ])
     """
+    if inplace is not False and inplace is not True:
+        flag("mish", "inplace", inplace)
     return apply(Mish, floating(input))
 
 
@@ -143,6 +147,8 @@ def celu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor
     >>> tg.celu(tg.tensor([-1.0, 2.0]), 2.0)
     tensor([-0.7869,  2.    ])
     """
+    if inplace is not False and inplace is not True:
+        flag("celu", "inplace", inplace)
     alpha = number("celu", "alpha", alpha)
     if alpha == 0:
         raise ArgumentError(restate("celu", "alpha must not be 0", input=input, alpha=alpha))

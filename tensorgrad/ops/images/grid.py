@@ -11,7 +11,8 @@ import numpy as np
 
 from tensorgrad import kernels, windows
 from tensorgrad.arrays.dtypes import check_memory
-from tensorgrad.autograd.engine import apply, constant, is_grad_enabled
+from tensorgrad.autograd.engine import apply, constant
+from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import equation, infix, partial, summed, words

@@ -86,6 +86,8 @@ def interpolate(
     antialias = flag("interpolate", "antialias", antialias)
     if recompute_scale_factor is not None:
         recompute_scale_factor = flag("interpolate", "recompute_scale_factor", recompute_scale_factor)
+    if align_corners is not None:
+        align_corners = flag("interpolate", "align_corners", align_corners)
     rank = _check_mode(x.ndim - 2, mode, align_corners, antialias, given)
     sizes, scales = _sizes("interpolate", x.shape[2:], size, scale_factor, recompute_scale_factor, given)
     if min(x.shape[2:]) < 1 or min(sizes) < 1 or x.shape[1] < 1:

@@ -11,7 +11,7 @@ from tensorgrad.arrays.random import checked_generator
 from tensorgrad.autograd.engine import apply, host_call
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.ops.dropout import Dropout, dropped, probability
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating
 from tensorgrad.ops.spelling import numpy_spellings
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def dropout1d(
             [2., 2.],
             [0., 0.]])
     """
-    return _of_channels("dropout1d", input, p, training, generator, 2)
+    return _of_channels("dropout1d", input, p, training, inplace, generator, 2)
 
 
 @numpy_spellings
@@ -65,7 +65,7 @@ def dropout2d(
             [2., 2.],
             [0., 0.]])
     """
-    return _of_channels("dropout2d", input, p, training, generator, 0)
+    return _of_channels("dropout2d", input, p, training, inplace, generator, 0)
 
 
 @numpy_spellings
@@ -78,12 +78,14 @@ def dropout3d(
     >>> tg.nn.functional.dropout3d(tg.ones(1, 3, 2, 2, 2), training=False).shape
     (1, 3, 2, 2, 2)
     """
-    return _of_channels("dropout3d", input, p, training, generator, 4)
+    return _of_channels("dropout3d", input, p, training, inplace, generator, 4)
 
 
-def _of_channels(call: str, input: TensorLike, p: float, training: bool, generator: Any, single: int) -> Tensor:
+def _of_channels(
+    call: str, input: TensorLike, p: float, training: bool, inplace: bool, generator: Any, single: int
+) -> Tensor:
     """Dropout of channels; an input with `single` axes is one example, `(C, ...)`."""
-    x = floating(input)
+    x, training = floating(input), _training(call, training, inplace)
     if x.ndim < 2 or (single == 2 and x.ndim > 3):
         axes = "(N, C, L) or (C, L)" if single == 2 else "(N, C, ...)"
         raise ShapeError(restate(call, f"input must be {axes}, got {x.shape}", input=x))
@@ -100,7 +102,7 @@ def feature_dropout(input: TensorLike, p: float, train: bool, *, generator: Any 
     >>> tg.feature_dropout(tg.ones(1, 2), 0.5, False)
     tensor([[1., 1.]])
     """
-    x = floating(input)
+    x, train = floating(input), flag("feature_dropout", "train", train)
     if x.ndim < 2:
         raise ShapeError(restate("feature_dropout", f"input must be (N, C, ...), got {x.shape}", input=x))
     return dropped("feature_dropout", x, p, train, generator, _channels(x))
@@ -129,7 +131,7 @@ def alpha_dropout(
     >>> tg.alpha_dropout(tg.ones(3), 0.5)
     tensor([1., 1., 1.])
     """
-    x = floating(input)
+    x, training = floating(input), _training("alpha_dropout", training, inplace)
     return _saturated("alpha_dropout", x, p, training, generator, x.shape)
 
 
@@ -143,6 +145,7 @@ def feature_alpha_dropout(
     >>> tg.feature_alpha_dropout(tg.ones(1, 2), 0.5)
     tensor([[1., 1.]])
     """
+    training = _training("feature_alpha_dropout", training, inplace)
     if not training:  # the input itself, of any shape and dtype
         x = as_tensor(input)
         return _saturated("feature_alpha_dropout", x, p, training, generator, x.shape)
@@ -150,6 +153,12 @@ def feature_alpha_dropout(
     if x.ndim < 2:
         raise ShapeError(restate("feature_alpha_dropout", f"input must be (N, C, ...), got {x.shape}", input=x))
     return _saturated("feature_alpha_dropout", x, p, training, generator, _channels(x))
+
+
+def _training(call: str, training: bool, inplace: bool) -> bool:
+    """Check both flags: `training`, of which the result depends, and `inplace`, which is without effect."""
+    flag(call, "inplace", inplace)
+    return flag(call, "training", training)
 
 
 def _saturated(call: str, x: Tensor, p: float, training: bool, generator: Any, shape: tuple[int, ...]) -> Tensor:

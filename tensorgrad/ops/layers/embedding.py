@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Variable, apply, constant, guard, host_call, no_grad, observers
+from tensorgrad.autograd.engine import apply, constant, guard, host_call
+from tensorgrad.autograd.modes import no_grad, observers
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import equation, words
 from tensorgrad.ops.elementwise.arithmetic import where
@@ -183,7 +185,7 @@ def embedding_bag(
     if flag(call, "scale_grad_by_freq", scale_grad_by_freq) and mode == "max":
         raise ArgumentError(restate(call, 'scale_grad_by_freq needs mode="sum" or "mean"', mode=mode))
     padding = check_padding(call, padding_idx, w.shape[0])
-    bags, count = _bags(call, k, offsets, include_last_offset)
+    bags, count = _bags(call, k, offsets, flag(call, "include_last_offset", include_last_offset))
     factors = None if per_sample_weights is None else floating(per_sample_weights)
     if factors is not None and factors.shape != k.shape:
         problem = f"per_sample_weights must have the input's shape {k.shape}, got {factors.shape}"
@@ -251,11 +253,11 @@ def _bags(call: str, k: Tensor, offsets: TensorLike | None, include_last_offset:
     starts = as_index(offsets)
     if starts.ndim != 1 or starts.dtype.kind not in "iu":
         raise ShapeError(restate(call, "offsets must be integers (B,)", input=k, offsets=starts))
-    last = bool(include_last_offset)
-    if not guard(_are_offsets, starts._data, k.shape[0], last):
+    if not guard(_are_offsets, starts._data, k.shape[0], include_last_offset):
         problem = f"offsets must begin with 0 and never decrease, up to {k.shape[0]}"
         raise ArgumentError(restate(call, problem, input=k, offsets=starts))
-    return as_tensor(host_call(_numbered, starts._data, k.shape[0], last)), starts.shape[0] - last
+    bags = as_tensor(host_call(_numbered, starts._data, k.shape[0], include_last_offset))
+    return bags, starts.shape[0] - include_last_offset
 
 
 def _are_offsets(starts: np.ndarray, size: int, last: bool) -> bool:

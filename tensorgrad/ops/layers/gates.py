@@ -12,7 +12,7 @@ from tensorgrad.autograd.engine import constant, host_call
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.elementwise.activations import sigmoid
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number
 from tensorgrad.ops.reduce.extremes import argmax
 from tensorgrad.ops.softmax import softmax
 from tensorgrad.ops.spelling import numpy_spellings
@@ -92,6 +92,7 @@ def gumbel_softmax(
     tensor([0., 0., 1.])
     """
     x, call = floating(logits), "gumbel_softmax"
+    hard = flag(call, "hard", hard)
     if not number(call, "tau", tau) > 0:
         raise ArgumentError(restate(call, f"tau must be > 0, got {tau}", logits=x, tau=tau))
     axis = normalize_axis(call, x, dim, "dim")

@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.autograd.engine import Variable, apply, constant, host_call, is_grad_enabled
+from tensorgrad.autograd.engine import apply, constant, host_call
+from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import Formula, fenced, function, root, summed, words
 from tensorgrad.ops.elementwise.arithmetic import square

@@ -12,7 +12,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.operands import TensorLike, as_tensor
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag
 from tensorgrad.ops.reductions import sum as total
 from tensorgrad.ops.shapes import clone, reshape
 from tensorgrad.windows import as_tuple
@@ -271,6 +271,7 @@ def tril_indices(
     tensor([[0, 1, 1],
             [0, 0, 1]])
     """
+    flag("tril_indices", "pin_memory", pin_memory)
     return _indices("tril_indices", np.tril_indices, row, col, offset, dtype, device)
 
 
@@ -300,6 +301,7 @@ def triu_indices(
     tensor([[0, 0, 1],
             [0, 1, 1]])
     """
+    flag("triu_indices", "pin_memory", pin_memory)
     return _indices("triu_indices", np.triu_indices, row, col, offset, dtype, device)
 
 

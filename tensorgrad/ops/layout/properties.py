@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from tensorgrad.arrays.dtypes import is_float
-from tensorgrad.autograd.engine import Variable
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.ops.operands import TensorLike, as_tensor
 
 __all__ = ["is_floating_point", "is_tensor", "numel"]

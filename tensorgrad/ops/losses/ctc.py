@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tensorgrad.autograd import backward
-from tensorgrad.autograd.engine import apply, constant, host_call, is_grad_enabled, wrap
+from tensorgrad.autograd.engine import apply, constant, host_call
+from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.formulas.symbolic import function, words
 from tensorgrad.ops.elementwise.arithmetic import where
 from tensorgrad.ops.joining import concatenate

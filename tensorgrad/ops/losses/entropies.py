@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.autograd.engine import apply, is_grad_enabled
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.formulas.symbolic import equal, function, summed, words
 from tensorgrad.ops.elementwise.arithmetic import maximum, where

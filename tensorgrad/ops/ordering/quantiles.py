@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS, as_array
-from tensorgrad.autograd.engine import Variable, guard
+from tensorgrad.autograd.engine import guard
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.elementwise.arithmetic import ceil, floor, round, where

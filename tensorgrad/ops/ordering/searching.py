@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import apply, observers, wrap
+from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.modes import observers
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.axes import normalize_axis
@@ -164,6 +166,7 @@ def unique(
     >>> tg.unique(tg.tensor([3, 1, 3]), return_counts=True)
     (tensor([1, 3]), tensor([1, 2]))
     """
+    flag("unique", "sorted", sorted)
     return _distinct("unique", _by_value, input, return_inverse, return_counts, dim)
 
 

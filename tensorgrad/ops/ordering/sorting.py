@@ -124,6 +124,7 @@ def sort(input: TensorLike, dim: int = -1, descending: bool = False, stable: boo
     """
     x = as_tensor(input)
     axis = normalize_axis("sort", x, dim, "dim")
+    flag("sort", "stable", stable)
     rows = x if x.ndim else x.reshape(1)
     k = apply(ArgSort, rows, axis=axis, descending=flag("sort", "descending", descending))
     found = Ordered(take_along(rows, k, axis), k)
@@ -149,6 +150,7 @@ def argsort(input: TensorLike, dim: int = -1, descending: bool = False, stable: 
     """
     x = as_tensor(input)
     axis = normalize_axis("argsort", x, dim, "dim")
+    flag("argsort", "stable", stable)
     if not x.ndim:
         return apply(ArgSort, x.reshape(1), axis=0, descending=flag("argsort", "descending", descending)).reshape(())
     return apply(ArgSort, x, axis=axis, descending=flag("argsort", "descending", descending))
@@ -190,6 +192,7 @@ def topk(input: TensorLike, k: int, dim: int = -1, largest: bool = True, sorted:
     """
     x = as_tensor(input)
     axis = normalize_axis("topk", x, dim, "dim")
+    flag("topk", "sorted", sorted)
     rows = x if x.ndim else x.reshape(1)
     count = _rank("topk", rows, k, axis, 0)
     order = apply(ArgSort, rows, axis=axis, descending=flag("topk", "largest", largest))
@@ -302,7 +305,7 @@ def mode(input: TensorLike, dim: int = -1, keepdim: bool = False) -> Ordered:
 
 
 def _median(op: str, input: TensorLike, dim: int | None, keepdim: bool, ignore_nan: bool) -> Any:
-    x = as_tensor(input)
+    x, keepdim = as_tensor(input), flag(op, "keepdim", keepdim)
     if dim is None:
         if not x._data.size:
             if x.dtype.kind != "f":

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, overload
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Variable, apply
+from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.symbolic import equal, words
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis

@@ -10,7 +10,8 @@ import numpy as np
 
 from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.arrays.random import checked_generator
-from tensorgrad.autograd.engine import Variable, guard, host_call, wrap
+from tensorgrad.autograd.engine import guard, host_call
+from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.ops.operands import TensorLike, as_tensor, number
 from tensorgrad.ops.sampling.samples import are_chances, successes

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import DTypeLike, as_array
-from tensorgrad.autograd.engine import Variable, constant, host_call
+from tensorgrad.autograd.engine import constant, host_call
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import GraphError, restate, restated
 from tensorgrad.ops.operands import TensorLike, as_tensor, detached, loses_gradient, number
 from tensorgrad.ops.sampling.options import check_options, chosen_dtype, leaf
@@ -42,7 +43,7 @@ def empty(
     (2, 3)
     """
     sizes = (ignored.pop("size"),) if not size and "size" in ignored else size
-    check_options("empty", device, ignored)
+    check_options("empty", device, requires_grad, ignored)
     return _full("empty", sizes, 0, chosen_dtype("empty", dtype), requires_grad)
 
 
@@ -67,7 +68,7 @@ def empty_like(
     >>> tg.empty_like(tg.zeros(2, 3)).shape
     (2, 3)
     """
-    check_options("empty_like", device, ignored)
+    check_options("empty_like", device, requires_grad, ignored)
     x = as_tensor(input)
     return _full("empty_like", (x.shape,), 0, chosen_dtype("empty_like", dtype, x.dtype), requires_grad)
 
@@ -98,7 +99,7 @@ def full_like(
     >>> tg.full_like(tg.zeros(2), 5)
     tensor([5., 5.])
     """
-    check_options("full_like", device, ignored)
+    check_options("full_like", device, requires_grad, ignored)
     x = as_tensor(input)
     return _full("full_like", (x.shape,), fill_value, chosen_dtype("full_like", dtype, x.dtype), requires_grad)
 
@@ -180,7 +181,7 @@ def new_tensor(
     **ignored: object,
 ) -> Tensor:
     """A tensor with a copy of `data`, by default in the dtype of this one: `tg.tensor`."""
-    check_options("new_tensor", device, ignored)
+    check_options("new_tensor", device, requires_grad, ignored)
     chosen = chosen_dtype("new_tensor", dtype, input.dtype)
     source = detached("new_tensor", data)
     if isinstance(source, Variable):
@@ -199,5 +200,5 @@ def _new(
     requires_grad: bool,
     ignored: dict[str, object],
 ) -> Tensor:
-    check_options(call, device, ignored)
+    check_options(call, device, requires_grad, ignored)
     return _full(call, sizes, value, chosen_dtype(call, dtype, x.dtype), requires_grad)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tensorgrad.arrays.dtypes import DTypeLike, as_dtype, check_device, check_dtype, default_float, is_float
-from tensorgrad.autograd.engine import wrap
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.ops.operands import flag
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -16,14 +17,16 @@ if TYPE_CHECKING:
 WITHOUT_EFFECT = frozenset({"layout", "memory_format", "pin_memory"})
 
 
-def check_options(call: str, device: object, ignored: dict[str, object]) -> None:
-    """Check the device, and that other keywords are PyTorch's.
+def check_options(call: str, device: object, requires_grad: bool, ignored: dict[str, object]) -> None:
+    """Check the options of a function for new tensors: the device, the flag, and that other keywords are PyTorch's.
 
     Raises:
-        ArgumentError: a device other than the CPU, or `out`. DTypeError: an unknown keyword.
+        ArgumentError: a device other than the CPU, a flag that isn't True or False, or `out`.
+        DTypeError: an unknown keyword.
     """
     if device is not None:
         check_device(call, device)
+    flag(call, "requires_grad", requires_grad)
     for name in ignored:
         if name == "out":
             raise ArgumentError(restate(call, "the result can't be written into `out`", fix="t.copy_(result)"))

@@ -9,10 +9,11 @@ import numpy as np
 
 from tensorgrad.arrays.dtypes import DTypeLike, is_float
 from tensorgrad.arrays.random import checked_generator
-from tensorgrad.autograd.engine import Variable, guard, host_call, wrap
+from tensorgrad.autograd.engine import guard, host_call
+from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate, restated
 from tensorgrad.ops.layout.views import broadcast_shapes
-from tensorgrad.ops.operands import TensorLike, as_tensor, floating, number
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number
 from tensorgrad.ops.sampling.options import check_options, chosen_dtype, float_dtype, leaf
 from tensorgrad.ops.shapes import as_shape
 from tensorgrad.windows import as_tuple
@@ -51,7 +52,7 @@ def rand_like(
     >>> tg.rand_like(tg.zeros(2, 3)).shape
     (2, 3)
     """
-    check_options("rand_like", device, ignored)
+    check_options("rand_like", device, requires_grad, ignored)
     return _like("rand_like", input, "random", generator, dtype, requires_grad)
 
 
@@ -81,7 +82,7 @@ def randn_like(
     >>> tg.randn_like(tg.zeros(2, 3)).shape
     (2, 3)
     """
-    check_options("randn_like", device, ignored)
+    check_options("randn_like", device, requires_grad, ignored)
     return _like("randn_like", input, "standard_normal", generator, dtype, requires_grad)
 
 
@@ -127,7 +128,7 @@ def randint_like(
     >>> tg.randint_like(tg.zeros(2, 3), 10).dtype
     dtype('float32')
     """
-    check_options("randint_like", device, ignored)
+    check_options("randint_like", device, requires_grad, ignored)
     x, source = as_tensor(input), checked_generator("randint_like", generator)
     first, bound = (0, low) if high is None else (low, high)
     (first,), (bound,) = [
@@ -175,7 +176,7 @@ def normal(
     >>> tg.normal(tg.arange(3) * 1.0, 0.0), tg.normal(0.0, 1.0, (2, 3)).shape
     (tensor([0., 1., 2.]), (2, 3))
     """
-    check_options("normal", device, ignored)
+    check_options("normal", device, requires_grad, ignored)
     source, numbers = checked_generator("normal", generator), not _is_array(mean) and not _is_array(std)
     if numbers != (size is not None):
         problem = "size must be given where mean and std are numbers, and only there"
@@ -264,6 +265,7 @@ def multinomial(
     """
     x, source = as_tensor(input), checked_generator("multinomial", generator)
     (count,) = as_tuple(num_samples, 1, op="multinomial", name="num_samples", minimum=1)
+    replacement = flag("multinomial", "replacement", replacement)
     if x.ndim not in (1, 2):
         raise ShapeError(restate("multinomial", "input must have one or two axes", input=x))
     if not is_float(x.dtype):

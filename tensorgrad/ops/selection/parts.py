@@ -9,7 +9,7 @@ from tensorgrad.autograd.engine import apply
 from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.indexing import SetItem, fitting, normal_index
-from tensorgrad.ops.operands import TensorLike, as_tensor, number
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, number
 from tensorgrad.ops.selection.combine import AddAt
 from tensorgrad.ops.selection.positions import checked_indices, of_dtype
 from tensorgrad.ops.shapes import broadcast_to, reshape
@@ -111,7 +111,7 @@ def index_put(
     >>> tg.index_put(tg.zeros(3), (places,), tg.tensor([1.0, 2.0, 3.0]), accumulate=True)
     tensor([1., 0., 5.])
     """
-    x = as_tensor(input)
+    x, accumulate = as_tensor(input), flag("index_put", "accumulate", accumulate)
     if not isinstance(indices, (tuple, list)):
         problem = "indices must be a tuple of tensors, one for each axis"
         raise DTypeError(restate("index_put", problem, fix="index_put((index,), values)", input=x, indices=indices))

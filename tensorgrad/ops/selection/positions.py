@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import Variable, guard, host_call
+from tensorgrad.autograd.engine import guard, host_call
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import DTypeError, RangeError, ShapeError, restate
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.layout.indices import as_index

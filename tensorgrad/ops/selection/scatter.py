@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import is_float
-from tensorgrad.autograd.engine import apply, constant, host_call, wrap
+from tensorgrad.autograd.engine import apply, constant, host_call
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.ops.elementwise.arithmetic import Where, floor_divide
 from tensorgrad.ops.indexing import SetItem, normal_index

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
-from tensorgrad.autograd.engine import guard, host_call, wrap
+from tensorgrad.autograd.engine import guard, host_call
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.elementwise.arithmetic import where as choice

@@ -7,7 +7,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.autograd import engine
+from tensorgrad.autograd import modes
 from tensorgrad.autograd.observer import Scope
 from tensorgrad.viz.record.check import TOLERANCE
 from tensorgrad.viz.record.collect import collect
@@ -217,7 +217,7 @@ def test_a_trace_leaves_results_gradients_and_observers_alone():
     traced_step(watched)
     for a, b in zip(plain.parameters(), watched.parameters(), strict=True):
         np.testing.assert_array_equal(a.grad.data, b.grad.data)
-    assert engine.observers() == ()
+    assert modes.observers() == ()
 
 
 def test_a_trace_makes_no_reference_cycle_with_what_it_saw():

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.differences import CentralDifference
-from tensorgrad.autograd.engine import no_grad
+from tensorgrad.autograd.modes import no_grad
 from tensorgrad.viz.explain.rounding import rounding
 from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.format import theme

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import enable_grad, no_grad
+from tensorgrad.autograd.modes import enable_grad, no_grad
 from tensorgrad.errors import ArgumentError, RangeError, restate
 from tensorgrad.transforms import grad
 from tensorgrad.viz.format import theme

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.autograd.engine import no_grad
+from tensorgrad.autograd.modes import no_grad
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.system.console import with_bar
 from tensorgrad.tensor import Tensor

@@ -1,103 +1,18 @@
-"""Tensors in NumPy's ufuncs and functions, and DLPack."""
+"""What NumPy calls when a tensor is among the arguments of a ufunc or function."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from tensorgrad import numpy_algebra as _more  # noqa: F401  its functions register themselves
-from tensorgrad.arrays.dtypes import as_array
-from tensorgrad.autograd.engine import Variable, observers, wrap
-from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate, restated
-from tensorgrad.numpy_functions import FUNCTIONS, UFUNC_METHODS
-from tensorgrad.ops import assignment, linear, operands
-from tensorgrad.ops.elementwise import (
-    angles,
-    arithmetic,
-    closeness,
-    comparison,
-    floating,
-    logarithms,
-    rounding,
-    transcendental as functions,
-)
-
-if TYPE_CHECKING:
-    from tensorgrad.tensor import Tensor
-
-UFUNCS: dict[np.ufunc, Callable[..., Any]] = {
-    np.add: arithmetic.add,
-    np.subtract: arithmetic.subtract,
-    np.multiply: arithmetic.multiply,
-    np.divide: arithmetic.divide,
-    np.floor_divide: arithmetic.floor_divide,
-    np.remainder: arithmetic.remainder,
-    np.power: arithmetic.pow,
-    np.negative: arithmetic.negative,
-    np.absolute: arithmetic.abs,
-    np.sign: arithmetic.sign,
-    np.floor: arithmetic.floor,
-    np.ceil: arithmetic.ceil,
-    np.rint: arithmetic.round,
-    np.maximum: arithmetic.maximum,
-    np.minimum: arithmetic.minimum,
-    np.square: arithmetic.square,
-    np.exp: functions.exp,
-    np.expm1: functions.expm1,
-    np.log: functions.log,
-    np.log1p: functions.log1p,
-    np.log2: functions.log2,
-    np.log10: logarithms.log10,
-    np.exp2: logarithms.exp2,
-    np.logaddexp: logarithms.logaddexp,
-    np.logaddexp2: logarithms.logaddexp2,
-    np.trunc: rounding.trunc,
-    np.hypot: angles.hypot,
-    np.arctan2: angles.atan2,
-    np.isinf: closeness.isinf,
-    np.logical_xor: closeness.logical_xor,
-    np.sqrt: functions.sqrt,
-    np.reciprocal: functions.reciprocal,
-    np.sin: functions.sin,
-    np.cos: functions.cos,
-    np.tan: functions.tan,
-    np.arcsin: functions.arcsin,
-    np.arccos: functions.arccos,
-    np.arctan: functions.arctan,
-    np.sinh: functions.sinh,
-    np.cosh: functions.cosh,
-    np.tanh: functions.tanh,
-    np.arcsinh: functions.arcsinh,
-    np.arccosh: functions.arccosh,
-    np.arctanh: functions.arctanh,
-    np.equal: comparison.eq,
-    np.not_equal: comparison.not_equal,
-    np.less: comparison.less,
-    np.less_equal: comparison.less_equal,
-    np.greater: comparison.greater,
-    np.greater_equal: comparison.greater_equal,
-    np.logical_not: comparison.logical_not,
-    np.logical_and: comparison.logical_and,
-    np.logical_or: comparison.logical_or,
-    np.bitwise_and: comparison.bitwise_and,
-    np.bitwise_or: comparison.bitwise_or,
-    np.bitwise_xor: comparison.bitwise_xor,
-    np.invert: comparison.bitwise_not,
-    np.isnan: comparison.isnan,
-    np.isfinite: comparison.isfinite,
-    np.matmul: linear.matmul,
-    np.fmod: floating.fmod,
-    np.fmax: floating.fmax,
-    np.fmin: floating.fmin,
-    np.copysign: floating.copysign,
-    np.heaviside: floating.heaviside,
-    np.signbit: floating.signbit,
-    np.float_power: floating.float_power,
-    **dict.fromkeys((np.deg2rad, np.radians), floating.deg2rad),
-    **dict.fromkeys((np.rad2deg, np.degrees), floating.rad2deg),
-}
+from tensorgrad.autograd.modes import observers
+from tensorgrad.autograd.variable import Variable, wrap
+from tensorgrad.errors import ArgumentError, GraphError, restate, restated
+from tensorgrad.interop.functions import FUNCTIONS
+from tensorgrad.interop.ufuncs import UFUNC_METHODS, UFUNCS
+from tensorgrad.ops import assignment, operands
 
 
 def ufunc(function: np.ufunc, method: str, inputs: tuple, kwargs: dict[str, Any]) -> Any:
@@ -138,7 +53,7 @@ def _in_place(name: str, function: np.ufunc, method: str, inputs: tuple, kwargs:
 
 
 def function(called: Any, args: tuple, kwargs: dict[str, Any]) -> Any:
-    """`np.mean(t)`: the function in `numpy_functions`; else NumPy's result, unless a gradient would be lost.
+    """`np.mean(t)`: the function in `interop.functions`; else NumPy's result, unless a gradient would be lost.
 
     Raises GraphError if a gradient would be lost, or if NumPy would write into a tensor; NumPy's errors as ours.
     """
@@ -218,38 +133,3 @@ def _tensors(x: Any) -> list[Variable]:
     if isinstance(x, Variable):
         return [x]
     return [t for item in x for t in _tensors(item)] if isinstance(x, (list, tuple)) else []
-
-
-def from_numpy(array: np.ndarray) -> Tensor:
-    """A tensor that shares the memory of an ndarray.
-
-    Several tensors around one array each have a history of their own. If one of them is changed in place, the others
-    have the new values, as constants; `backward()` raises GraphError where it needs the old ones. The engine doesn't
-    notice what is written into the array itself.
-
-    >>> import numpy as np, tensorgrad as tg
-    >>> a = np.zeros(2); t = tg.from_numpy(a); a[0] = 1; t
-    tensor([1., 0.], dtype=float64)
-    """
-    return operands.as_tensor(as_array(array))
-
-
-def from_dlpack(exporter: Any) -> Tensor:
-    """A tensor that shares the memory of another library's CPU tensor (PyTorch, JAX, …), through DLPack.
-
-    Args:
-        exporter: an array or tensor with the method `__dlpack__`.
-
-    Raises:
-        DTypeError: an object without that method.
-
-    >>> import numpy as np, tensorgrad as tg
-    >>> tg.from_dlpack(np.arange(3))
-    tensor([0, 1, 2])
-    """
-    if not hasattr(exporter, "__dlpack__"):
-        raise DTypeError(restate("from_dlpack", "exporter must have the method __dlpack__", exporter=exporter))
-    try:
-        return operands.as_tensor(np.from_dlpack(exporter))
-    except BufferError as error:
-        raise DTypeError(restate("from_dlpack", str(error), exporter=exporter)) from error

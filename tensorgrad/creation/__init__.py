@@ -1,0 +1,1 @@
+"""Create tensors: from data, of one value, from ranges, from random numbers."""
