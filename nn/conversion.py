@@ -76,6 +76,19 @@ class Converts:
         """Convert the float parameters and buffers to a float dtype, in place."""
         return self.to(dtype=dst_type)
 
+    def share_memory(self: Any) -> Any:
+        """Move parameters and buffers into memory that processes share, as `Tensor.share_memory_` does.
+
+        A worker that is forked afterwards trains the same weights (Hogwild!, Recht et al., NIPS 2011).
+
+        >>> import tensorgrad as tg
+        >>> tg.nn.Linear(2, 1).share_memory().weight.is_shared()
+        True
+        """
+        for tensor in (*self.parameters(), *self.buffers()):
+            tensor.share_memory_()
+        return self
+
     def cpu(self) -> Self:
         """The module itself: it is on the CPU."""
         return self

@@ -81,6 +81,10 @@ from tensorgrad.ops.images.adaptive import (
     lp_pool2d as lp_pool2d,
     lp_pool3d as lp_pool3d,
 )
+from tensorgrad.ops.images.fractional import (
+    fractional_max_pool2d as fractional_max_pool2d,
+    fractional_max_pool3d as fractional_max_pool3d,
+)
 from tensorgrad.ops.images.grid import affine_grid as affine_grid, grid_sample as grid_sample
 from tensorgrad.ops.images.interpolation import (
     interpolate as interpolate,

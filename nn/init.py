@@ -287,6 +287,11 @@ def fans(call: str, tensor: Tensor) -> tuple[int, int]:
     return tensor.shape[1] * field, tensor.shape[0] * field
 
 
+def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
+    """`fans` under PyTorch's name, which copies of its layers call."""
+    return fans("_calculate_fan_in_and_fan_out", tensor)
+
+
 def _check_axes(call: str, tensor: Tensor, fewest: float, most: float, expected: str) -> None:
     if not fewest <= tensor.ndim <= most:
         raise ShapeError(restate(call, f"tensor must be {expected}, got {tensor.ndim} axes", tensor=tensor))

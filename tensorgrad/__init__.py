@@ -12,11 +12,13 @@ import numpy as _np
 from tensorgrad import unknown_names as _unknown_names
 from tensorgrad.arrays.devices import device as device
 from tensorgrad.arrays.dtypes import default_float as get_default_dtype, set_default_dtype as set_default_dtype
+from tensorgrad.arrays.limits import finfo as finfo, iinfo as iinfo
 from tensorgrad.arrays.memory import empty_cache as empty_cache
 from tensorgrad.arrays.random import (
     default_generator as default_generator,
     initial_seed as initial_seed,
     manual_seed as manual_seed,
+    use_deterministic_algorithms as use_deterministic_algorithms,
 )
 from tensorgrad.autograd.modes import (
     enable_grad as enable_grad,
@@ -74,6 +76,7 @@ from tensorgrad.ops.layout.diagonals import *
 from tensorgrad.ops.layout.differences import *
 from tensorgrad.ops.layout.properties import *
 from tensorgrad.ops.layout.repeats import *
+from tensorgrad.ops.layout.sections import *
 from tensorgrad.ops.layout.stacking import *
 from tensorgrad.ops.layout.views import *
 from tensorgrad.ops.linalg.determinants import *
@@ -119,6 +122,8 @@ Size = tuple  # a shape is a tuple
 
 if TYPE_CHECKING:
     from tensorgrad import (
+        amp as amp,
+        backends as backends,
         compiler as compiler,
         cuda as cuda,
         func as func,
@@ -132,7 +137,9 @@ if TYPE_CHECKING:
         vision as vision,
         viz as viz,
     )
+    from tensorgrad.amp import autocast as autocast
     from tensorgrad.compiler import compile as compile
+    from tensorgrad.func import vmap as vmap
     from tensorgrad.interop.arrays import from_dlpack as from_dlpack, from_numpy as from_numpy
     from tensorgrad.ops.sampling.generator import (
         Generator as Generator,
@@ -145,6 +152,17 @@ if TYPE_CHECKING:
         load as load,
         load_metadata as load_metadata,
         save as save,
+    )
+    from tensorgrad.tensor.typed import (
+        BoolTensor as BoolTensor,
+        ByteTensor as ByteTensor,
+        CharTensor as CharTensor,
+        DoubleTensor as DoubleTensor,
+        FloatTensor as FloatTensor,
+        HalfTensor as HalfTensor,
+        IntTensor as IntTensor,
+        LongTensor as LongTensor,
+        ShortTensor as ShortTensor,
     )
     from tensorgrad.transforms import (
         GradientError as GradientError,
@@ -160,14 +178,20 @@ else:
     _LAZY = {
         name: f"tensorgrad.{name}"
         for name in (
-            "compiler", "cuda", "func", "linalg", "nn", "optim", "special", "storage",
+            "amp", "backends", "compiler", "cuda", "func", "linalg", "nn", "optim", "special", "storage",
             "transforms", "utils", "vision", "viz",
         )
     }  # fmt: skip
+    _LAZY |= _lazy.names_of("tensorgrad.amp", "autocast")
     _LAZY |= _lazy.names_of("tensorgrad.compiler", "compile")
+    _LAZY |= _lazy.names_of("tensorgrad.func", "vmap")
     _LAZY |= _lazy.names_of("tensorgrad.interop.arrays", "from_dlpack", "from_numpy")
     _LAZY |= _lazy.names_of("tensorgrad.ops.sampling.generator", "Generator", "get_rng_state", "seed", "set_rng_state")
     _LAZY |= _lazy.names_of("tensorgrad.storage", "StorageError", "load", "load_metadata", "save")
+    _LAZY |= _lazy.names_of(
+        "tensorgrad.tensor.typed",
+        *(f"{kind}Tensor" for kind in ("Bool", "Byte", "Char", "Double", "Float", "Half", "Int", "Long", "Short")),
+    )
     _LAZY |= _lazy.names_of(
         "tensorgrad.transforms", "GradientError", "grad", "gradcheck", "hessian", "hvp", "jacobian", "vjp"
     )

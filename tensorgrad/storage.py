@@ -22,22 +22,27 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-from tensorgrad.arrays.dtypes import as_array
+from tensorgrad.arrays.dtypes import as_array, check_device
+from tensorgrad.arrays.nesting import flattened, nested
 from tensorgrad.errors import ArgumentError, DTypeError, TensorgradError, restate
 from tensorgrad.tensor import Tensor
+
+NESTING = "tensorgrad.nesting"
+"""The name of the metadata that says how the tensors of a file were nested."""
 
 
 class StorageError(TensorgradError, OSError):
     """A file that is missing, damaged, or can't be written."""
 
 
-def save(tensors: Mapping[str, Any], path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
-    """Write tensors by name, such as `model.state_dict()`, to a safetensors file.
+def save(tensors: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+    """Write tensors by name, such as `model.state_dict()`, or a whole checkpoint to a safetensors file.
 
     An existing file is replaced when the new one is complete and on disk, so it survives a crash.
 
     Args:
-        tensors: Tensors or arrays by name, of any layout; they are stored in C order, little-endian.
+        tensors: Tensors or arrays by name, of any layout; they are stored in C order, little-endian. Or a checkpoint:
+            dicts, lists and tuples of these and of numbers, text, bools and None; `load` returns what was saved.
         path: the file; its folder must exist.
         metadata: text by name, for the header.
 
@@ -56,8 +61,12 @@ def save(tensors: Mapping[str, Any], path: str | os.PathLike[str], metadata: Map
     from safetensors.numpy import save as serialized
 
     path = as_path("save", path)
-    arrays = _arrays(tensors)
     metadata = _text(metadata)
+    if _is_nested(tensors):
+        arrays, text = flattened("save", tensors, _array_of)
+        arrays, metadata = _arrays(arrays), {**(metadata or {}), NESTING: text}
+    else:
+        arrays = _arrays(tensors)
     try:
         content = serialized(arrays, metadata)
     except (SafetensorError, UnicodeError) as error:
@@ -65,8 +74,20 @@ def save(tensors: Mapping[str, Any], path: str | os.PathLike[str], metadata: Map
     write_file("save", path, content)
 
 
-def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
-    """The tensors of a safetensors file by name, in memory of their own.
+def load(
+    path: str | os.PathLike[str],
+    map_location: Any = None,
+    *,
+    weights_only: bool | None = None,
+    mmap: bool | None = None,
+) -> Any:
+    """The tensors of a safetensors file by name, in memory of their own; or the checkpoint that `save` was given.
+
+    Args:
+        path: the file.
+        map_location: a device, which must be the CPU; a function or dict is accepted.
+        weights_only: accepted: reading executes nothing.
+        mmap: accepted.
 
     Raises:
         StorageError: the file doesn't exist, isn't a complete safetensors file, or has a dtype that NumPy lacks. For a
@@ -79,8 +100,14 @@ def load(path: str | os.PathLike[str]) -> dict[str, Tensor]:
     ...     tg.load(f"{folder}/w.safetensors")
     {'w': tensor([1., 2.])}
     """
-    tensors, _ = read_file("load", path)
-    return {name: Tensor(array) for name, array in tensors.items()}
+    if map_location is not None and not callable(map_location) and not isinstance(map_location, Mapping):
+        check_device("load", map_location)
+    arrays, metadata = read_file("load", path)
+    tensors = {name: Tensor(array) for name, array in arrays.items()}
+    if NESTING not in metadata:
+        return tensors
+    with _only_storage_errors("load", as_path("load", path)):
+        return nested(metadata[NESTING], tensors.__getitem__)
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -208,6 +235,20 @@ def as_path(call: str, path: str | os.PathLike[str]) -> str:
     except TypeError:
         problem = f"path must be text or a pathlib.Path, got {type(path).__name__}"
         raise DTypeError(restate(call, problem, path=path)) from None
+
+
+def _array_of(value: Any) -> np.ndarray | None:
+    return value.data if isinstance(value, Tensor) else value if isinstance(value, np.ndarray) else None
+
+
+def _is_nested(value: Any) -> bool:
+    """Whether a value is more than tensors by name: a dict that holds something else, or a list."""
+    if not isinstance(value, Mapping):
+        return isinstance(value, list | tuple | Tensor)
+    plain = [isinstance(x, dict | list | tuple | str | int | float | None) for x in value.values()]
+    return any(p and not isinstance(x, np.generic) for p, x in zip(plain, value.values(), strict=True)) or not all(
+        isinstance(name, str) for name in value
+    )
 
 
 def _arrays(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -23,7 +23,7 @@ class GradientError(TensorgradError, AssertionError):
 
 def grad(
     outputs: Tensor | Sequence[Tensor],
-    inputs: Tensor | Sequence[Tensor],
+    inputs: Tensor | Iterable[Tensor],
     grad_outputs: TensorLike | Sequence[TensorLike | None] | None = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
@@ -36,7 +36,7 @@ def grad(
 
     Args:
         outputs: one tensor or several.
-        inputs: one tensor or several, leaves or interior.
+        inputs: one tensor or several, leaves or interior; `model.parameters()` too.
         grad_outputs: the upstream gradients, of the outputs' shapes; by default 1 for scalars.
         retain_graph: keep the graph for another backward pass; by default only if `create_graph`.
         create_graph: record the backward pass, so that the result can be differentiated.
@@ -257,7 +257,9 @@ def _compare(k: int, x: Tensor, analytic: np.ndarray, numeric: np.ndarray, atol:
 
 
 def _sequence(x: Any) -> list:
-    return list(x) if isinstance(x, (list, tuple)) else [x]
+    """The tensors of a list, of a dict's values, of a generator; or the only one."""
+    several = isinstance(x, Iterable) and not isinstance(x, (Tensor, np.ndarray))
+    return list(x) if several else [x]
 
 
 def _fresh(inputs: Sequence[TensorLike]) -> list[Tensor]:

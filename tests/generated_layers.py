@@ -295,13 +295,20 @@ def transformers(rng):
     e = e + (-e) % heads
     activation = str(rng.choice(["relu", "gelu"]))
     options = f"{e}, {heads}, 5, 0.0, {activation!r}, batch_first={first}, norm_first={flag(rng)}, bias={flag(rng)}"
+    shape = (n, rows, e) if first else (rows, n, e)
+    if flag(rng):  # a decoder, with a memory of another length
+        memory = (n, rows + 1, e) if first else (rows + 1, n, e)
+        text = f"TransformerDecoderLayer({options})"
+        text = f"TransformerDecoder(lib.{text}, 2, lib.LayerNorm({e}))" if flag(rng) else text
+        keywords = {"tgt_mask": np.triu(np.ones((rows, rows), bool), 1)} if flag(rng) else {}
+        return Call(text, (shape, memory), keywords, twice=False)
     text = f"TransformerEncoderLayer({options})"
     keywords = {"src_key_padding_mask": rng.random((n, rows)) < 0.3} if flag(rng) else {}
     if keywords:
         keywords["src_key_padding_mask"][:, 0] = False
     if flag(rng):
         text = f"TransformerEncoder(lib.{text}, 2, lib.LayerNorm({e}), enable_nested_tensor=False)"
-    return Call(text, ((n, rows, e) if first else (rows, n, e),), keywords, twice=False)
+    return Call(text, (shape,), keywords, twice=False)
 
 
 @kind

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 # Each room may import from the rooms before it, never from those behind it.
 FLOORS = [
     {"errors", "system", "unknown_names"},
-    {"windows", "arrays", "formulas", "cuda"},
+    {"windows", "arrays", "formulas", "amp", "backends", "cuda"},
     {"kernels"},
     {"autograd"},
     {"ops"},

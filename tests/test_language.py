@@ -451,3 +451,108 @@ def test_dtypes_and_constants_have_pytorchs_names():
     assert tg.ones(1).device == tg.device("cpu") == "cpu" and str(tg.device("cpu:0")) == "cpu"
     assert not tg.cuda.is_available() and tg.cuda.device_count() == 0
     assert tg.ones(2).type() == "torch.FloatTensor" and tg.ones(2).type("torch.LongTensor").dtype == tg.long
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", ["float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64"])
+def test_limits_of_dtypes_are_pytorchs(name):
+    torch = pytest.importorskip("torch")
+    which = "finfo" if name.startswith("float") else "iinfo"
+    ours, theirs = (getattr(lib, which)(getattr(lib, name)) for lib in (tg, torch))
+    for limit in ("min", "max", "bits", "dtype", *(("eps", "tiny", "smallest_normal") if which == "finfo" else ())):
+        assert getattr(ours, limit) == getattr(theirs, limit), limit
+        assert type(getattr(ours, limit)) is type(getattr(theirs, limit))
+    assert tg.finfo().dtype == "float32"
+    with pytest.raises(tg.DTypeError, match="must be"):
+        (tg.iinfo if which == "finfo" else tg.finfo)(name)
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("kind", ["Float", "Double", "Half", "Byte", "Char", "Short", "Int", "Long", "Bool"])
+def test_types_of_tensors_are_pytorchs(kind):
+    torch = pytest.importorskip("torch")
+    ours, theirs = (getattr(lib, f"{kind}Tensor") for lib in (tg, torch))
+    for data in ([1, 0, 3], [[1.0], [2.0]], np.arange(3.0 if kind in ("Float", "Double") else 3), []):
+        if not isinstance(data, np.ndarray) or kind == "Double":  # PyTorch takes arrays of the type's own dtype
+            same(ours(data), theirs(data), kind, "float32")
+    assert ours(2, 3).shape == tuple(theirs(2, 3).shape) and ours().shape == tuple(theirs().shape)
+    x, y = tg.tensor([0.0, 2.5]), torch.tensor([0.0, 2.5])
+    same(x.type(ours), y.type(theirs), kind, "float32")
+    assert isinstance(x, ours) == isinstance(y, theirs)
+
+
+def test_switches_of_other_devices_change_nothing():
+    import tensorgrad.backends.cudnn as cudnn
+    from tensorgrad.cuda.amp import autocast
+    from tensorgrad.utils.data.dataloader import DataLoader
+    from tensorgrad.utils.data.dataset import Dataset
+    from tensorgrad.utils.data.sampler import SubsetRandomSampler
+
+    tg.backends.cudnn.benchmark = cudnn.deterministic = True
+    tg.backends.cuda.matmul.allow_tf32 = True
+    data = tg.utils.data
+    assert (data.DataLoader, data.Dataset, data.SubsetRandomSampler) == (DataLoader, Dataset, SubsetRandomSampler)
+    assert not tg.backends.mps.is_available() and not cudnn.is_available()
+
+    @autocast()
+    def product(a, b):
+        return a @ b
+
+    with tg.autocast(device_type="cpu", dtype=tg.float16, enabled=True), tg.amp.autocast("cuda"):
+        assert product(tg.ones(2, 2), tg.ones(2, 2)).dtype == tg.float32
+    with pytest.raises(ZeroDivisionError), tg.amp.autocast("cpu"):
+        raise ZeroDivisionError  # what goes wrong inside isn't swallowed
+
+
+@pytest.mark.oracle
+def test_derivatives_at_inputs_are_pytorchs():
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(0)
+    x, y = rng.standard_normal(3), rng.standard_normal((2, 3))
+
+    def several(lib):
+        return lambda a, b: (a * b.sum(0)).sin() + b.prod()
+
+    def found(lib):
+        a, b = lib.tensor(x), lib.tensor(y)
+        of = lib.autograd.functional
+        number = lambda a, b: several(lib)(a, b).sum()  # noqa: E731
+        return [
+            of.jacobian(lambda a: a.exp() * a.sum(), a),
+            *of.jacobian(several(lib), (a, b)),
+            *[g for pair in of.jacobian(lambda a, b: (a * 2, b.sum() * a), (a, b)) for g in pair],
+            of.hessian(lambda a: (a**3).sum() * a.prod(), a),
+            *[h for row in of.hessian(number, (a, b)) for h in row],
+        ]
+
+    for ours, theirs in zip(found(tg), found(torch), strict=True):
+        assert not ours.requires_grad
+        np.testing.assert_allclose(ours.numpy(), theirs.numpy(), rtol=1e-10, atol=1e-12)
+    leaf = tg.tensor(x, requires_grad=True)
+    assert tg.autograd.functional.jacobian(lambda a: a**3, leaf, create_graph=True).requires_grad
+
+
+def test_gradients_of_whatever_holds_the_inputs():
+    model = tg.nn.Linear(2, 1)
+    loss = model(tg.ones(3, 2)).sum()
+    wanted = [[[3.0, 3.0]], [3.0]]
+    for inputs in (model.parameters(), dict(model.named_parameters()).values(), tuple(model.parameters())):
+        assert [g.tolist() for g in tg.autograd.grad(loss, inputs, retain_graph=True)] == wanted
+
+
+def test_older_names_of_modules_and_variables():
+    from tensorgrad.autograd import Variable
+    from tensorgrad.nn.modules.batchnorm import _BatchNorm
+    from tensorgrad.nn.modules.conv import _ConvNd
+    from tensorgrad.nn.modules.utils import _pair
+
+    nn = tg.nn
+    assert isinstance(nn.BatchNorm2d(1), _BatchNorm) and not isinstance(nn.InstanceNorm2d(1), _BatchNorm)
+    assert isinstance(nn.Conv3d(1, 1, 1), _ConvNd) and _pair(2) == (2, 2) and _pair([1, 2]) == (1, 2)
+    assert nn.modules.Module is nn.Module
+    x = tg.ones(2)
+    v = Variable(x, requires_grad=True)
+    assert Variable(x) is x and v.requires_grad and v.is_leaf and not x.requires_grad
+    assert np.shares_memory(v.numpy(), x.numpy())
+    with pytest.raises(tg.DTypeError, match="data must be a tensor"):
+        Variable([1.0])

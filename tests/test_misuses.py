@@ -1,6 +1,7 @@
 """What newcomers get wrong: each message names the argument and says what to do."""
 
 import re
+import warnings
 
 import numpy as np
 import pytest
@@ -117,3 +118,126 @@ def test_names_with_advice_are_not_there(where, table):
 
 def test_a_name_misspelled_is_unknown():
     assert not hasattr(X, "raevl") and getattr(tg, "raevl", None) is None
+
+
+# --------------------------------------------------------------------------------------------- a forgotten zero_grad()
+
+
+def trained(steps, accumulate=1, clear=lambda w, optimizer: None, before=lambda w: None, make=None):
+    """Train two weights, with so many backwards before each step; `clear` comes after a step, `before` precedes it."""
+    w, b = tg.ones(4, requires_grad=True), tg.ones(1, requires_grad=True)
+    optimizer = (make or nn.optim.SGD)([w, b], lr=0.1)
+    for k in range(steps):
+        for _ in range(accumulate):
+            ((w * (k + 1.0)).sum() + b * b).sum().backward()
+        before(w)
+        optimizer.step()
+        clear(w, optimizer)
+
+
+@pytest.mark.parametrize("make", [nn.optim.SGD, nn.optim.Adam, nn.optim.Adafactor])
+@pytest.mark.parametrize("before", [lambda w: None, lambda w: nn.optim.clip_grad_norm_([w], 1e-3)])
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_forgotten_zero_grad_is_one_warning(make, before, accumulate):
+    with pytest.warns(UserWarning, match=r"zero_grad\(\) wasn't called between two steps") as caught:
+        trained(5, accumulate, before=before, make=make)
+    assert len(caught) == 1 and "optimizer.zero_grad() before the backward()" in str(caught[0].message)
+    assert caught[0].filename == __file__
+
+
+def test_a_forgotten_zero_grad_in_a_compiled_step_is_a_warning():
+    w = tg.ones(4, requires_grad=True)
+    optimizer = nn.optim.SGD([w], lr=0.1)
+
+    @tg.compile
+    def step(x):
+        (w * x).sum().backward()
+        optimizer.step()
+
+    with pytest.warns(UserWarning, match="zero_grad") as caught:
+        for _ in range(5):
+            step(tg.ones(4))
+    assert len(caught) == 1
+
+
+def test_the_warning_can_be_silenced():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", ".*zero_grad")  # as its text says
+        trained(3)
+
+
+def drop(w, optimizer):
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            p.grad = None
+
+
+def set_to_zero(w, optimizer):
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            p.grad.zero_()
+
+
+def write_zeros(w, optimizer):
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            p.grad.data[...] = 0.0
+
+
+def decay(w, optimizer):
+    for group in optimizer.param_groups:
+        for p in group["params"]:
+            p.grad.mul_(0.9)
+
+
+CLEARED = {
+    "zero_grad": lambda w, optimizer: optimizer.zero_grad(),
+    "zero_grad to zeros": lambda w, optimizer: optimizer.zero_grad(set_to_none=False),
+    "no gradients": drop,
+    "zero_ of each": set_to_zero,
+    "zeros written by NumPy": write_zeros,
+    "gradients that decay": decay,
+    "a step more with the same gradients": lambda w, optimizer: (optimizer.step(), optimizer.zero_grad()),
+}
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("accumulate", [1, 4])
+@pytest.mark.parametrize("name", CLEARED)
+def test_gradients_that_are_cleared_are_no_reason_to_warn(name, accumulate):
+    trained(4, accumulate, CLEARED[name])
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_another_optimizer_has_applied_is_no_reason_to_warn():
+    """A GAN's: the generator's loss adds to gradients of the discriminator, which are cleared before its next step."""
+    g, d = tg.ones(3, requires_grad=True), tg.ones(3, requires_grad=True)
+    of_g, of_d = nn.optim.Adam([g]), nn.optim.Adam([d])
+    for _ in range(4):
+        of_d.zero_grad()
+        (d * g.detach()).sum().backward()
+        (d * 2.0).sum().backward()
+        of_d.step()
+        of_g.zero_grad()
+        (d * g).sum().backward()
+        of_g.step()
+    both = nn.optim.SGD([g, d], lr=0.1)
+    for _ in range(3):  # weights that two optimizers share: each has its own steps
+        both.zero_grad()
+        (g * d).sum().backward()
+        both.step()
+        (g * 2).sum().backward()
+        of_g.step()
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_outside_the_last_loss_are_no_reason_to_warn():
+    w, v = tg.ones(3, requires_grad=True), tg.ones(3, requires_grad=True)
+    optimizer = nn.optim.SGD([w, v], lr=0.1)
+    (w * v).sum().backward()
+    optimizer.step()
+    for _ in range(3):  # the gradient of w stays, and nothing is added to it
+        v.grad = None
+        (v * v).sum().backward()
+        optimizer.step()

@@ -116,6 +116,8 @@ def compare(
 
 def converted(value: Any) -> Any:
     """An argument of a constructor as tensorgrad's."""
+    if callable(value) and value is getattr(torch.nn.functional, getattr(value, "__name__", ""), None):
+        return getattr(nn.functional, value.__name__)
     if not isinstance(value, torch.nn.TransformerEncoderLayer):
         return to_tensorgrad(value)
     attention = value.self_attn

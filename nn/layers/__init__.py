@@ -51,6 +51,8 @@ from tensorgrad.nn.layers.images.unpooling import (
     AdaptiveMaxPool1d,
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
+    FractionalMaxPool2d,
+    FractionalMaxPool3d,
     LPPool1d,
     LPPool2d,
     LPPool3d,
@@ -120,7 +122,13 @@ from tensorgrad.nn.layers.sequences.attention import MultiheadAttention
 from tensorgrad.nn.layers.sequences.embedding import Embedding, EmbeddingBag
 from tensorgrad.nn.layers.sequences.recurrent import GRU, LSTM, RNN
 from tensorgrad.nn.layers.sequences.recurrent_cells import GRUCell, LSTMCell, RNNCell
-from tensorgrad.nn.layers.sequences.transformer import TransformerEncoder, TransformerEncoderLayer
+from tensorgrad.nn.layers.sequences.transformer import (
+    Transformer,
+    TransformerDecoder,
+    TransformerDecoderLayer,
+    TransformerEncoder,
+    TransformerEncoderLayer,
+)
 
 __all__ = [
     "CELU",
@@ -168,6 +176,8 @@ __all__ = [
     "FeatureAlphaDropout",
     "Flatten",
     "Fold",
+    "FractionalMaxPool2d",
+    "FractionalMaxPool3d",
     "GRUCell",
     "GroupNorm",
     "Hardshrink",
@@ -240,6 +250,9 @@ __all__ = [
     "Tanh",
     "Tanhshrink",
     "Threshold",
+    "Transformer",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
     "Unflatten",

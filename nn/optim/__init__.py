@@ -3,7 +3,7 @@
 from tensorgrad.nn.optim import lr_scheduler, swa_utils
 from tensorgrad.nn.optim.adam import Adam, AdamW
 from tensorgrad.nn.optim.adam_variants import Adamax, NAdam, RAdam
-from tensorgrad.nn.optim.adaptive import Adadelta, Adagrad
+from tensorgrad.nn.optim.adaptive import Adadelta, Adafactor, Adagrad
 from tensorgrad.nn.optim.clip import NonFiniteError, clip_grad_norm_, clip_grad_value_
 from tensorgrad.nn.optim.lbfgs import LBFGS
 from tensorgrad.nn.optim.optimizer import Optimizer, Schedule
@@ -17,6 +17,7 @@ __all__ = [
     "LBFGS",
     "SGD",
     "Adadelta",
+    "Adafactor",
     "Adagrad",
     "Adam",
     "AdamW",

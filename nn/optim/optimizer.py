@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import warnings
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import wraps
 from operator import is_
 from typing import Any
 
@@ -12,6 +15,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
 from tensorgrad.arrays.quiet import quiet
+from tensorgrad.autograd import applied
 from tensorgrad.autograd.backward import zero_grad
 from tensorgrad.autograd.engine import host_call
 from tensorgrad.autograd.modes import enable_grad, mode, observers
@@ -42,7 +46,8 @@ _Work = tuple[np.ndarray, np.ndarray, dict[str, Any]]
 class Optimizer:
     """Base class of the optimizers. A subclass gives the options, the state and one update rule:
 
-    - `slots(options)`: the names of the arrays that it keeps per parameter, zeros at first.
+    - `slots(options)`: the names of the arrays that it keeps per parameter, zeros at first. `shape_of(slot, shape)` is
+      their shape, the parameter's own by default.
     - `update(w, g, state, **options)`: the rule. It returns the new weights and puts the new arrays into `state`.
     - `check(options)`: raises `ArgumentError` for hyper-parameters outside their range.
 
@@ -51,11 +56,15 @@ class Optimizer:
     always if it does something else, or changes its arrays in place and returns None. `state["step"]` counts this
     parameter's updates, this one included. Parameters of float16 are updated as float32.
 
+    A subclass written for PyTorch runs too: it calls `super().__init__(params, defaults)` and defines `step`, which
+    reads `self.param_groups` and keeps what it likes in `self.state[p]`, an empty dict at first.
+
     Args:
         params: tensors; or pairs (name, tensor), such as `model.named_parameters()`; or groups, dicts of `params` and
             of the options that differ for them.
-        options: the hyper-parameters of the groups that don't give their own. `lr` is a number or a function of the
-            number of steps done; `maximize` ascends the gradient instead of descending.
+        defaults: the hyper-parameters as a dict.
+        options: the same by name: the hyper-parameters of the groups that don't give their own. `lr` is a number or a
+            function of the number of steps done; `maximize` ascends the gradient instead of descending.
 
     Attributes:
         param_groups: list of dicts: `params`, `names`, and every option. Options may be changed between steps.
@@ -81,13 +90,21 @@ class Optimizer:
     [3.5, -3.5]
     """
 
-    def __init__(self, params: Iterable[Any], **options: Any) -> None:
-        self.defaults = options
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
+        if "step" in vars(cls):
+            cls.step = _counted(vars(cls)["step"])  # type: ignore[method-assign]
+
+    def __init__(self, params: Iterable[Any], defaults: dict[str, Any] | None = None, **options: Any) -> None:
+        self.defaults = {**(defaults or {}), **options}
         self.param_groups: list[dict[str, Any]] = []
-        self._state: dict[Tensor, dict[str, Any]] = {}
+        self._state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self._steps = 0
         self._known_tables: dict[tuple[int, int], tuple[list, list, list]] = {}
         self._programs = Programs()
+        self._token = object()  # the owner's name in marks of gradients, which mustn't refer to the optimizer itself
+        self._marked: Tensor | None = None  # the parameter whose gradient the last step has marked
+        self._warned = False
         if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
             problem, fix = "the parameters must come as a list", "pass [w, b], or model.parameters()"
             raise DTypeError(restate(self.name, problem, fix=fix, params=params))
@@ -101,6 +118,10 @@ class Optimizer:
         """Per parameter that was updated, its `step` count and its arrays."""
         self._note_read("state")
         return self._state
+
+    @state.setter
+    def state(self, value: dict[Tensor, dict[str, Any]]) -> None:
+        self._state = value
 
     @property
     def steps(self) -> int:
@@ -120,6 +141,10 @@ class Optimizer:
     def slots(self, options: dict[str, Any]) -> tuple[str, ...]:
         """The names of the arrays kept per parameter under these options."""
         return ()
+
+    def shape_of(self, slot: str, shape: tuple[int, ...]) -> tuple[int, ...] | None:
+        """The shape of a slot's array for a parameter of this shape; None if such a parameter has no such array."""
+        return shape
 
     def update(self, *arrays: Any, **options: Any) -> Array | None:
         """`update(w, g, state, **options)`: the new weights, given the gradient `g` of the loss: see the class."""
@@ -154,6 +179,8 @@ class Optimizer:
         return loss
 
     def _step(self, _changed: tuple[Tensor, ...] = ()) -> None:
+        if self._marked is not None and applied.is_added_to(self._marked._grad, self._token):
+            self._warn_of_kept_gradients()
         for number, (parameters, options) in enumerate(self._work()):
             slots = self.slots(options)
             by_step: dict[int, list[_Work]] = {}
@@ -171,6 +198,28 @@ class Optimizer:
                     p._data[...] = self._state[p][EXACT]
                 begin_version(p, keep=False)  # backward must know that the contents changed
         self._steps += 1
+        self._mark_applied()
+
+    def _mark_applied(self) -> None:
+        """Mark a gradient of this step, to notice if `backward` adds to it."""
+        self._marked = None
+        if self._warned:
+            return
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p._grad is not None and applied.mark(p._grad, self._token):
+                    self._marked = p
+                    return
+
+    def _warn_of_kept_gradients(self) -> None:
+        """Warn, once, that the gradients contain those of the step before."""
+        self._warned = True
+        problem = "zero_grad() wasn't called between two steps: the gradients of earlier steps count again in this one"
+        fix = (
+            "call optimizer.zero_grad() before the backward() of each step; if gradients are to add up over the steps: "
+            "warnings.filterwarnings('ignore', '.*zero_grad')"
+        )
+        warnings.warn(restate(f"{self.name}.step", problem, fix=fix), UserWarning, stacklevel=4)
 
     def _rule(self, options: dict[str, Any]) -> Rule:
         """The update rule with these options."""
@@ -186,7 +235,7 @@ class Optimizer:
         """What to update for a parameter, its step counted."""
         assert p._grad is not None
         state, w, g = self._state.get(p), p._data, p._grad._data
-        if state is None:
+        if not state:
             state = self._state_of(p, slots)
         for slot in slots:
             if slot not in state:
@@ -231,7 +280,7 @@ class Optimizer:
         for w, g, state in work:
             key += w, w.flags.writeable, g.dtype
             for slot in slots:
-                key.append(state[slot])
+                key.append(state.get(slot))
         known = self._known_tables.get(place)
         # The same objects as in the step before: to look at each of them again would take as long as the update.
         if known is None or len(known[0]) != len(key) or not all(map(is_, key, known[0])):
@@ -241,12 +290,12 @@ class Optimizer:
 
     def _state_of(self, p: Tensor, slots: tuple[str, ...]) -> dict[str, Any]:
         """What is kept for a parameter: how many steps it took, and an array per slot, zeros at first."""
-        state = self._state.get(p)
-        if state is None:
-            state = self._state[p] = {"step": 0}
+        state = self._state.setdefault(p, {})
+        state.setdefault("step", 0)
         for slot in slots:
-            if slot not in state:
-                state[slot] = np.zeros(p._data.shape, precision(p._data.dtype))
+            shape = self.shape_of(slot, p._data.shape)
+            if slot not in state and shape is not None:
+                state[slot] = np.zeros(shape, precision(p._data.dtype))
         return state
 
     def _work(self) -> list[tuple[list[Tensor], dict[str, Any]]]:
@@ -285,7 +334,9 @@ class Optimizer:
 
     def add_param_group(self, group: dict[str, Any]) -> None:
         """Train more parameters: `group` holds `params` and the options that differ from the optimizer's own."""
-        unknown = set(group) - set(self.defaults) - {"params", "names"}
+        # A group of another optimizer, which has its names, brings that one's options, and they stay in it.
+        others = {key: group[key] for key in group if "names" in group and key not in self.defaults}
+        unknown = set(group) - set(self.defaults) - set(others) - {"params", "names"}
         if unknown or "params" not in group:
             problem = f"unknown options {sorted(unknown)}" if unknown else "a group without 'params'"
             expected = f"a dict of 'params' and any of {', '.join(self.defaults)}"
@@ -305,7 +356,7 @@ class Optimizer:
                 raise ArgumentError(restate(self.name, "two parameters have one name", name=name, parameter=p))
             named[name] = p
         names = list(named)[first:]
-        self.param_groups.append({"params": [named[name] for name in names], "names": names, **options})
+        self.param_groups.append({**others, "params": [named[name] for name in names], "names": names, **options})
 
     def named_parameters(self) -> dict[str, Tensor]:
         """The parameters of all groups by name; one that came without a name has its number."""
@@ -329,7 +380,7 @@ class Optimizer:
     def checked(self, options: dict[str, Any]) -> dict[str, Any]:
         """The options as plain Python values. Raises ArgumentError where one is outside its range."""
         options = {key: plain(value) for key, value in options.items()}
-        if not callable(options["lr"]):
+        if "lr" in options and not callable(options["lr"]):
             non_negative(self.name, lr=options["lr"])
         self.check(options)
         return options
@@ -386,20 +437,39 @@ class Optimizer:
         options = [self.loaded_options(group, saved) for group, saved in pairs]
         steps, named = state["steps"], self.named_parameters()
         kept = {
-            named[name]: {key: value if key == "step" else np.array(value) for key, value in entry.items()}
+            named[name]: {key: value if key == "step" else _copied(value) for key, value in entry.items()}
             for name, entry in state["state"].items()
         }
 
         def load() -> None:
             for group, loaded in zip(self.param_groups, options, strict=True):
                 group.update(loaded)
-            self._steps, self._state = steps, kept
+            self._steps, self._state = steps, defaultdict(dict, kept)
 
         return load
 
     def loaded_options(self, group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
         """The options of a group after loading: the saved numbers, and the group's own schedule."""
         return self.checked({key: group[key] if callable(group[key]) else saved[key] for key in self.defaults})
+
+
+def _counted(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A subclass's own `step`, which counts as one step where it doesn't count itself: schedulers ask."""
+
+    @wraps(step)
+    def counted(self: Optimizer, *arguments: Any, **keywords: Any) -> Any:
+        before = getattr(self, "_steps", 0)
+        result = step(self, *arguments, **keywords)
+        if getattr(self, "_steps", 0) == before:
+            self._steps = before + 1
+        return result
+
+    return counted
+
+
+def _copied(value: Any) -> Any:
+    """A copy of what was saved: a tensor, as optimizers written for PyTorch keep, or an array."""
+    return value.detach().clone() if isinstance(value, Tensor) else np.array(value)
 
 
 @quiet
@@ -409,7 +479,7 @@ def _update_by_numpy(rule: Rule, slots: tuple[str, ...], w: np.ndarray, g: np.nd
     if weights is not None:
         w[...] = weights
     for slot in slots:
-        if new[slot] is not state[slot]:
+        if new.get(slot) is not state.get(slot):
             state[slot][...] = new[slot]
 
 
@@ -419,14 +489,14 @@ def _tables(slots: tuple[str, ...], work: list[_Work]) -> tuple[list[tuple[Any, 
         return [], list(range(len(work)))
     together: dict[np.dtype, list[int]] = {}
     left: list[int] = []
-    arrays = [(w, *[state[slot] for slot in slots]) for w, _, state in work]
+    arrays: list[tuple[Any, ...]] = [(w, *[state.get(slot) for slot in slots]) for w, _, state in work]
     for k, (w, *kept) in enumerate(arrays):
         fits = w.dtype == work[k][1].dtype and _fits_kernel(w, kept)
         (together.setdefault(w.dtype, []) if fits else left).append(k)
     return [(kernels.optim.Table([arrays[k] for k in chosen]), chosen) for chosen in together.values()], left
 
 
-def _fits_kernel(w: np.ndarray, kept: list[np.ndarray]) -> bool:
+def _fits_kernel(w: np.ndarray, kept: list[np.ndarray | None]) -> bool:
     """Whether weights and what is kept for them lie in memory as a kernel takes them: it gets their addresses alone."""
     fits = w.dtype in KERNEL_FLOATS and w.flags.carray
-    return fits and all([a.dtype == w.dtype and a.shape == w.shape and a.flags.carray for a in kept])
+    return fits and all([a is not None and a.dtype == w.dtype and a.shape == w.shape and a.flags.carray for a in kept])

@@ -91,7 +91,9 @@ def _incompatibilities_of_group(
         return
     for name, p in zip(group["names"], group["params"], strict=True):
         if name in entries:  # a parameter that never had a gradient has no state
-            yield from _incompatibilities_of_entry(name, p, entries[name], slots_for(p, slots))
+            shapes = {slot: optimizer.shape_of(slot, p.shape) for slot in slots_for(p, slots)}
+            known = {slot: shape for slot, shape in shapes.items() if shape is not None}
+            yield from _incompatibilities_of_entry(name, p, entries[name], known)
 
 
 def _alike(saved: Any, here: Any) -> bool:
@@ -106,9 +108,9 @@ def _alike(saved: Any, here: Any) -> bool:
 
 
 def _incompatibilities_of_entry(
-    name: str, p: Tensor, entry: Mapping[str, Any], slots: tuple[str, ...]
+    name: str, p: Tensor, entry: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
 ) -> Iterator[str]:
-    for slot in sorted({"step", *slots} - set(entry)):
+    for slot in sorted({"step", *shapes} - set(entry)):
         yield f"{name}: no {slot!r} saved"
     if not is_count(entry.get("step", 0)):
         yield f"{name}: 'step' must be a whole number ≥ 0, got {describe(entry['step'])}"
@@ -116,5 +118,5 @@ def _incompatibilities_of_entry(
         array = entry[slot]
         if not isinstance(array, np.ndarray | Tensor):
             yield f"{name}: {slot} must be an array, got {describe(array)}"
-        elif slot in slots and (array.shape != p.shape or array.dtype != precision(p.dtype)):
-            yield f"{name}: {slot} is {array.shape} {array.dtype}, expected {p.shape} {precision(p.dtype)}"
+        elif slot in shapes and (array.shape != shapes[slot] or array.dtype != precision(p.dtype)):
+            yield f"{name}: {slot} is {array.shape} {array.dtype}, expected {shapes[slot]} {precision(p.dtype)}"

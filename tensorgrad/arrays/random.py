@@ -72,3 +72,11 @@ def default_generator() -> np.random.Generator:
     True
     """
     return _generator
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Nothing, under PyTorch's name: the same seed and number of threads give the same bits always.
+
+    >>> import tensorgrad as tg
+    >>> tg.use_deterministic_algorithms(True)
+    """

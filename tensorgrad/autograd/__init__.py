@@ -1,12 +1,28 @@
 """Reverse-mode differentiation: what an op is, the engine that applies and records ops, and the backward pass.
 
-Programs find here what PyTorch has in `torch.autograd`: `Function`, `grad`, `gradcheck`.
+Programs find here what PyTorch has in `torch.autograd`: `Function`, `grad`, `gradcheck`, `functional`, `Variable`.
 """
 
 from typing import TYPE_CHECKING, Any
 
+from tensorgrad.autograd import functional as functional
 from tensorgrad.autograd.function import Function as Function
+from tensorgrad.autograd.variable import Variable as _Variable
+from tensorgrad.errors import DTypeError, restate
 from tensorgrad.system import lazy as _lazy
+
+
+def Variable(data: Any, requires_grad: bool = False) -> Any:
+    """The tensor itself, or with `requires_grad` a new leaf in its memory: older scripts wrap their data in it.
+
+    >>> import tensorgrad as tg
+    >>> tg.autograd.Variable(tg.ones(2), requires_grad=True)
+    tensor([1., 1.], requires_grad=True)
+    """
+    if not isinstance(data, _Variable):
+        raise DTypeError(restate("Variable", "data must be a tensor", data=data))
+    return data.detach().requires_grad_() if requires_grad else data  # type: ignore[attr-defined]
+
 
 if TYPE_CHECKING:
     from tensorgrad.transforms import grad as grad, gradcheck as gradcheck

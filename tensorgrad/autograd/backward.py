@@ -13,6 +13,7 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.arrays.quiet import quiet
 from tensorgrad.autograd import engine, modes, variable
+from tensorgrad.autograd.applied import inherit
 from tensorgrad.autograd.modes import set_grad_enabled
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.observer import BACKWARD
@@ -46,7 +47,7 @@ def backward(
         while found:
             tensor, gradient = found.popitem()
             if tensor._grad is not None:
-                tensor._grad = tensor._grad + gradient
+                tensor._grad = inherit(tensor._grad + gradient, tensor._grad)
             # A gradient may alias another's (z = x + y hands one array to both), so each tensor gets its own.
             elif sys.getrefcount(gradient) == _ONE_NAME and not create_graph and memory.owned(gradient._data):
                 tensor._grad = gradient
@@ -81,7 +82,7 @@ def accumulate(leaves: Sequence[Variable], *gradients: np.ndarray) -> None:
     """
     for leaf, array in zip(leaves, gradients, strict=True):
         if leaf._grad is not None:
-            leaf._grad = leaf._grad + variable.wrap(array)
+            leaf._grad = inherit(leaf._grad + variable.wrap(array), leaf._grad)
         else:
             leaf._grad = variable.wrap(array if memory.owned(array, _PASSED) else array.copy())
 

@@ -17,7 +17,20 @@ Hook = Callable[["Variable"], "Variable | None"]
 class Variable:
     """An array in a graph: its data, its gradient, and the node that made it. `Tensor` adds operators and methods."""
 
-    __slots__ = ("__weakref__", "_aliases", "_data", "_grad", "_hooks", "_node", "_requires_grad", "_version", "name")
+    # `_applied` is unset but for gradients that a step has applied: see applied.py.
+    __slots__ = (
+        "__weakref__",
+        "_aliases",
+        "_applied",
+        "_data",
+        "_grad",
+        "_hooks",
+        "_node",
+        "_requires_grad",
+        "_version",
+        "name",
+    )
+    _applied: Any
 
     def __init__(self, data: np.ndarray, requires_grad: bool = False, node: Node | None = None) -> None:
         self._data = data

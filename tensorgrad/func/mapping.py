@@ -45,7 +45,7 @@ def vmap(
     >>> tg.func.vmap(lambda x, y: (x * y).sum(), in_dims=(0, None))(tg.tensor([[1.0, 2.0], [3.0, 4.0]]), tg.ones(2))
     tensor([3., 7.])
     """
-    if randomness not in ("error", "different", "same"):
+    if not isinstance(randomness, str) or randomness not in ("error", "different", "same"):
         problem = f'randomness must be "error", "different" or "same", got {randomness!r}'
         raise ArgumentError(restate("vmap", problem))
 

@@ -412,12 +412,18 @@ def select(mode: int, pixels: np.ndarray, entries: np.ndarray, places: np.ndarra
         pixels[rows, places] = entries
 
 
-def adaptive_max_indices(x: np.ndarray, bounds: Sequence[np.ndarray]) -> np.ndarray:
+def window_max_indices(x: np.ndarray, bounds: Sequence[np.ndarray]) -> np.ndarray:
     """The place of the first maximum or NaN of each window of volumes (P, D, H, W): see `adaptive.max_indices`."""
+    own = max(map(len, bounds))
+    if own > 1:  # each plane has windows of its own
+        bounds = [np.broadcast_to(axis, (own, *axis.shape[1:])) for axis in bounds]
+        return np.concatenate(
+            [window_max_indices(x[p : p + 1], [axis[p : p + 1] for axis in bounds]) for p in range(own)]
+        )
     _, _, height, width = x.shape
-    indices = np.empty((len(x), *map(len, bounds)), np.int64)
+    indices = np.empty((len(x), *[axis.shape[1] for axis in bounds]), np.int64)
     for at in np.ndindex(indices.shape[1:]):
-        (d, d_end), (h, h_end), (w, w_end) = (axis[k] for axis, k in zip(bounds, at, strict=True))
+        (d, d_end), (h, h_end), (w, w_end) = (axis[0, k] for axis, k in zip(bounds, at, strict=True))
         window = x[:, d:d_end, h:h_end, w:w_end]
         # NumPy's argmax takes the first NaN for the largest.
         found = np.unravel_index(window.reshape(len(x), -1).argmax(1) if len(x) else np.zeros(0, int), window.shape[1:])

@@ -5,6 +5,7 @@ from tensorgrad.nn.optim import (
     LBFGS as LBFGS,
     SGD as SGD,
     Adadelta as Adadelta,
+    Adafactor as Adafactor,
     Adagrad as Adagrad,
     Adam as Adam,
     Adamax as Adamax,

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec
 
 import numpy as np
 
+from tensorgrad.arrays.shared import is_shared, shared
 from tensorgrad.autograd import modes, variable, versions
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import GraphError, ShapeError, restate
@@ -82,6 +83,8 @@ class InPlaceMethods:
     abs_ = absolute_ = in_place("abs_", arithmetic.abs)
     sign_ = in_place("sign_", arithmetic.sign)
     clamp_ = clip_ = in_place("clamp_", arithmetic.clip)
+    clamp_max_ = in_place("clamp_max_", arithmetic.clamp_max)
+    clamp_min_ = in_place("clamp_min_", arithmetic.clamp_min)
     floor_ = in_place("floor_", arithmetic.floor)
     ceil_ = in_place("ceil_", arithmetic.ceil)
     round_ = in_place("round_", arithmetic.round)
@@ -255,6 +258,24 @@ class InPlaceMethods:
             index = list(np.unravel_index(flat, self.shape))
         assignment.assign(self, tuple(index), fill_value)
         return self
+
+    def share_memory_(self: Any) -> Any:
+        """Move the values into memory that processes share, and return the tensor.
+
+        A process that is forked afterwards (`multiprocessing.get_context("fork")`) reads what this one writes, and
+        writes what this one reads. A spawned process gets a copy, as of every tensor.
+
+        >>> import tensorgrad as tg
+        >>> tg.tensor([1.0, 2.0]).share_memory_().is_shared()
+        True
+        """
+        if not is_shared(self._data):
+            self.data = shared(self._data)
+        return self
+
+    def is_shared(self: Any) -> bool:
+        """Whether the values lie in memory that processes share: see `share_memory_`."""
+        return is_shared(self._data)
 
     def detach_(self: Any) -> Any:
         """Cut the tensor off from how it was computed, and return it: no gradient flows through it any more.

@@ -14,7 +14,7 @@ from tensorgrad.ops.elementwise import (
     special,
     transcendental,
 )
-from tensorgrad.ops.layout import diagonals, differences, properties, repeats, views
+from tensorgrad.ops.layout import diagonals, differences, properties, repeats, sections, views
 from tensorgrad.ops.linalg import determinants, equations, least_squares, norms, older, products as matrices
 from tensorgrad.ops.ordering import quantiles, searching, sorting
 from tensorgrad.ops.products import contractions
@@ -50,6 +50,8 @@ class Methods:
     atanh = transcendental.atanh
     ceil = arithmetic.ceil
     clamp = arithmetic.clamp
+    clamp_max = arithmetic.clamp_max
+    clamp_min = arithmetic.clamp_min
     clip = arithmetic.clip
     cos = transcendental.cos
     cosh = transcendental.cosh
@@ -177,6 +179,10 @@ class Methods:
     narrow = views.narrow
     unbind = views.unbind
     chunk = views.chunk
+    tensor_split = sections.tensor_split
+    hsplit = sections.hsplit
+    vsplit = sections.vsplit
+    dsplit = sections.dsplit
     unflatten = views.unflatten
     unfold = views.unfold
     repeat = repeats.repeat

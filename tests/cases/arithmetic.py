@@ -233,6 +233,18 @@ ROWS = [
         integers="same",
         errors=[no_join(tg.minimum)],
     ),
+    *(
+        Row(
+            name,
+            getattr(tg, name),
+            reference,
+            name,
+            [sample((2, 3), (3,)), sample((4,), (4,))],
+            domains=(between_halves, halves),
+            integers="same",
+        )
+        for name, reference in (("clamp_min", np.maximum), ("clamp_max", np.minimum))
+    ),
     Row(
         "clip/numbers",
         tg.clip,

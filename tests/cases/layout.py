@@ -15,6 +15,15 @@ def joined(function):
     return together
 
 
+def torch_sections(name):
+    """PyTorch's `tensor_split` and its kin, which have other keywords for a number of parts and for indices."""
+
+    def together(torch, x, indices_or_sections, **params):
+        return torch.cat([t.reshape(-1) for t in getattr(torch, name)(x, indices_or_sections, **params)])
+
+    return together
+
+
 def torch_joined(name):
     return lambda torch, *tensors, **params: torch.cat(
         [t.reshape(-1) for t in getattr(torch, name)(*tensors, **params)]
@@ -126,6 +135,41 @@ VIEWS = [
         torch_joined("unbind"),
         [sample((3, 4)), sample((3, 4), dim=1), sample((3,))],
         errors=[bad(lambda: tg.unbind(tg.zeros(())), tg.ShapeError, "unbind", "no axes")],
+    ),
+    Row(
+        "tensor_split/all",
+        joined(tg.tensor_split),
+        lambda x, indices_or_sections, dim=0: in_a_row(np.array_split(x, indices_or_sections, dim)),
+        torch_sections("tensor_split"),
+        [
+            sample((5, 2), indices_or_sections=3),
+            sample((2, 5), indices_or_sections=(1, 3), dim=-1),
+            sample((3, 4), indices_or_sections=(3, 1, -1), dim=1),
+            sample((2,), indices_or_sections=4),
+        ],
+        errors=[
+            bad(lambda: tg.tensor_split(MATRIX, 0), tg.ArgumentError, "indices_or_sections must be at least 1"),
+            bad(lambda: tg.tensor_split(MATRIX, 1.5), tg.DTypeError, "indices_or_sections must be whole numbers"),
+            bad(lambda: tg.tensor_split(tg.zeros(()), 2), tg.ShapeError, "input must have an axis"),
+        ],
+    ),
+    *(
+        Row(
+            f"{name}/all",
+            joined(getattr(tg, name)),
+            lambda x, indices_or_sections, name=name: in_a_row(getattr(np, name)(x, indices_or_sections)),
+            torch_sections(name),
+            samples,
+            errors=[
+                bad(lambda name=name: getattr(tg, name)(tg.zeros(3, 3, 3), 2), tg.ArgumentError, name, "must divide"),
+                bad(lambda name=name: getattr(tg, name)(tg.zeros(()), 2), tg.ShapeError, name, "at least"),
+            ],
+        )
+        for name, samples in (
+            ("hsplit", [sample((2, 4), indices_or_sections=2), sample((4,), indices_or_sections=(1,))]),
+            ("vsplit", [sample((4, 2), indices_or_sections=2), sample((3, 1, 2), indices_or_sections=(1, 2))]),
+            ("dsplit", [sample((2, 1, 4), indices_or_sections=2), sample((1, 2, 3), indices_or_sections=(1, 2))]),
+        )
     ),
     Row(
         "chunk/all",

@@ -238,6 +238,20 @@ ROWS += [
     quantiles("quantile"),
     quantiles("nanquantile"),
     Row(
+        "isin",
+        tg.isin,
+        lambda x, y, invert=False: np.array([(v in y.ravel()) != invert for v in x.ravel()]).reshape(x.shape),
+        "isin",
+        [
+            sample(np.array([[1.0, 2.0, 3.0], [2.5, 0.0, 1.0]]), np.array([1.0, 2.5]), smooth=False),
+            sample(np.array([1, 2, 3]), np.array([[3, 1], [7, 7]]), smooth=False, invert=True),
+            sample(np.array([1.0, 2.0]), np.zeros(0), smooth=False),
+        ],
+        result=np.bool_,
+        differentiable=False,
+        special=False,
+    ),
+    Row(
         "searchsorted",
         tg.searchsorted,
         inserted,

@@ -47,6 +47,51 @@ def adaptive_max_by_hand(rank):
     return reference
 
 
+def fractional_windows(n, kernel, m, u):
+    """The slices of one axis, as the paper draws them: their starts are differences of a sequence cut to integers."""
+    if m == 1:
+        return [slice(n - kernel, n)]
+    step = (n - kernel) / (m - 1)
+    cut = [int(step * (i + u)) for i in range(m)]
+    starts = [0, *np.cumsum(np.diff(cut))]
+    return [slice(k, k + kernel) for k in [*map(int, starts[:-1]), n - kernel]]
+
+
+def fractional_by_hand(rank, found=np.max):
+    def reference(x, kernel_size, output_size=None, output_ratio=None, _random_samples=None):
+        sizes = x.shape[-rank:]
+        kernel = np.broadcast_to(kernel_size, rank).tolist()
+        ratio = np.broadcast_to(output_ratio or 1, rank)
+        output = [int(n * r) for n, r in zip(sizes, ratio, strict=True)] if output_size is None else output_size
+        images = x.reshape(-1, *sizes)
+        places = np.broadcast_to(output, rank).tolist()
+        u = np.asarray(_random_samples).reshape(-1, rank)
+        u = u[:, ::-1] if rank == 2 else u
+        z = np.empty((len(images), *places))
+        for image, own, result in zip(images, u, z, strict=True):
+            axes = [fractional_windows(*each) for each in zip(sizes, kernel, places, own, strict=True)]
+            for at in np.ndindex(*places):
+                result[at] = found(image[tuple(axis[i] for axis, i in zip(axes, at, strict=True))])
+        return z.reshape(*x.shape[:-rank], *places)
+
+    return reference
+
+
+def fractional(rank):
+    """PyTorch's function; it takes samples in the dtype of the input."""
+
+    def pool(torch, x, _random_samples, **params):
+        u = torch.as_tensor(_random_samples, dtype=x.dtype)
+        return getattr(torch.nn.functional, f"fractional_max_pool{rank}d")(x, **params, _random_samples=u)
+
+    return pool
+
+
+def random_samples(*shape):
+    """Numbers in [0, 1), for each channel and axis."""
+    return np.random.default_rng(len(shape)).random(shape)
+
+
 def unpool_by_hand(rank, size):
     """The values at their places, on zeros of a size that is given."""
 
@@ -84,6 +129,18 @@ ADAPTIVE = [
     bad(lambda: F.adaptive_max_pool2d(tg.zeros(2), 1), tg.ShapeError, "number of axes"),
 ]
 Y, K = tg.zeros(1, 1, 2, 2), tg.tensor([[[[0, 1], [2, 15]]]])
+Q = tg.zeros(1, 2, 6, 7)
+FRACTIONAL = [
+    bad(lambda: F.fractional_max_pool2d(Q, 2), tg.ArgumentError, "fractional_max_pool2d", "exactly one of output_size"),
+    bad(lambda: F.fractional_max_pool2d(Q, 2, 3, 0.5), tg.ArgumentError, "exactly one of output_size"),
+    bad(lambda: F.fractional_max_pool2d(Q, 2, None, 1.5), tg.ArgumentError, "output_ratio", "in (0, 1)"),
+    bad(lambda: F.fractional_max_pool2d(Q, 2, None, (0.5, 0.5, 0.5)), tg.ArgumentError, "output_ratio", "or 2"),
+    bad(lambda: F.fractional_max_pool2d(Q, 2, 6), tg.ShapeError, "(6, 6)", "at most the size of the input"),
+    bad(lambda: F.fractional_max_pool2d(Q, 0, 2), tg.ArgumentError, "kernel_size", "at least 1"),
+    bad(lambda: F.fractional_max_pool2d(tg.zeros(2), 1, 1), tg.ShapeError, "number of axes"),
+    bad(lambda: F.fractional_max_pool2d(Q, 2, 2, None, False, tg.zeros(1, 2, 3)), tg.ShapeError, "(1, 2, 2)"),
+    bad(lambda: F.fractional_max_pool2d(Q, 2, 2, None, False, tg.ones(1, 2, 2)), tg.RangeError, "in [0, 1)"),
+]
 UNPOOL = [
     bad(lambda: F.max_unpool2d(Y, K[..., :1], 2), tg.ShapeError, "max_unpool2d", "shape of input"),
     bad(lambda: F.max_unpool2d(Y, K.astype("float32"), 2), tg.DTypeError, "max_unpool2d", "integers"),
@@ -223,6 +280,63 @@ ROWS = [
         ),
         lambda torch, x, output_size: torch.nn.functional.adaptive_max_pool2d(x, output_size, True)[1],
         [sample((2, 5, 4), output_size=(2, 3)), sample((2, 4, 4), output_size=2)],
+        domains=(apart,),
+        result=np.int64,
+        differentiable=False,
+        float16=False,
+        special=False,
+    ),
+    *(
+        Row(
+            f"fractional_max_pool{rank}d",
+            getattr(F, f"fractional_max_pool{rank}d"),
+            fractional_by_hand(rank),
+            fractional(rank),
+            samples,
+            domains=(apart,),
+            float16=False,
+            integers="float",
+            errors=FRACTIONAL if rank == 2 else [],
+        )
+        for rank, samples in (
+            (
+                2,
+                [
+                    sample((2, 2, 7, 6), kernel_size=2, output_size=(3, 4), _random_samples=random_samples(2, 2, 2)),
+                    sample(
+                        (1, 3, 6, 7),
+                        kernel_size=(3, 2),
+                        output_ratio=(0.5, 0.5),
+                        _random_samples=random_samples(1, 3, 2),
+                    ),
+                    sample((2, 6, 5), kernel_size=2, output_size=1, _random_samples=random_samples(1, 2, 2)),
+                    sample((0, 2, 6, 5), kernel_size=2, output_size=2, _random_samples=random_samples(0, 2, 2)),
+                ],
+            ),
+            (
+                3,
+                [
+                    sample(
+                        (1, 2, 4, 5, 6), kernel_size=2, output_ratio=(0.5,) * 3, _random_samples=random_samples(1, 2, 3)
+                    ),
+                    sample(
+                        (2, 3, 4, 6),
+                        kernel_size=(1, 2, 3),
+                        output_size=(2, 1, 3),
+                        _random_samples=random_samples(1, 2, 3),
+                    ),
+                ],
+            ),
+        )
+    ),
+    Row(
+        "fractional_max_pool2d/indices",
+        lambda x, **params: F.fractional_max_pool2d(x, **params, return_indices=True)[1],
+        lambda x, **params: np.vectorize({v: k for k, v in zip(numbers_of(x, 2).flat, x.flat, strict=True)}.get)(
+            fractional_by_hand(2)(x, **params)
+        ),
+        lambda torch, x, **params: fractional(2)(torch, x, **params, return_indices=True)[1],
+        [sample((2, 2, 7, 6), kernel_size=3, output_size=(3, 4), _random_samples=random_samples(2, 2, 2))],
         domains=(apart,),
         result=np.int64,
         differentiable=False,

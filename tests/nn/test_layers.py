@@ -58,6 +58,8 @@ LAYERS = [
     ("AdaptiveMaxPool1d(4)", (2, 3, 9)),
     ("AdaptiveMaxPool2d((3, None))", (2, 3, 7, 6)),
     ("AdaptiveMaxPool3d(2)", (2, 3, 4, 5, 6)),
+    ("FractionalMaxPool2d(2, (3, 4), _random_samples=RANDOM_2D)", (2, 3, 7, 6)),
+    ("FractionalMaxPool3d((1, 2, 3), output_ratio=(0.5, 0.6, 0.5), _random_samples=RANDOM_3D)", (2, 3, 4, 5, 6)),
     ("LPPool1d(2, 3, stride=2)", (2, 3, 9)),
     ("LPPool2d(3, (2, 3))", (2, 3, 7, 6)),
     ("LPPool3d(2, 2, ceil_mode=True)", (2, 3, 4, 5, 6)),
@@ -113,7 +115,9 @@ LAYERS = [
 
 
 def build(text, lib):
-    return eval(f"lib.{text}", {"lib": lib})
+    tensor = tg.tensor if lib is nn else __import__("torch").tensor
+    samples = {f"RANDOM_{n}D": tensor(np.random.default_rng(n).random((2, 3, n), "f")) for n in (2, 3)}
+    return eval(f"lib.{text}", {"lib": lib, **samples})
 
 
 @pytest.mark.oracle

@@ -209,7 +209,8 @@ SPECIAL = {
     "quantile": {"input": X},  # of nine elements a quarter is a kink
     "nanquantile": {"input": X},
 }
-OTHERS = {"compile", "grad", "vjp", "hvp", "jacobian", "hessian", "gradcheck", "load", "save", "load_metadata"}
+OTHERS = {"compile", "grad", "vjp", "vmap", "hvp", "jacobian", "hessian", "gradcheck", "load", "save", "load_metadata"}
+OTHERS |= {"use_deterministic_algorithms"}
 OTHERS |= {"equal"}  # a bool
 OTHERS |= {"floor_divide"}  # flat wherever it is smooth, and says that no gradient flows
 OTHERS |= {"heaviside"}  # flat in both, as in PyTorch

@@ -488,6 +488,7 @@ GIVEN = {
 FLAGS = {"requires_grad", "training", "ignored", "more"}
 EXEMPT = {
     "compile",
+    "vmap",
     "gradcheck",
     "load",
     "save",

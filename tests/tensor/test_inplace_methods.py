@@ -19,6 +19,8 @@ CALLS = {
     "remainder_": ("positive", [0.4]),
     "pow_": ("positive", [3]),
     "clamp_": ("any", [-0.5, 0.5]),
+    "clamp_max_": ("any", [0.5]),
+    "clamp_min_": ("any", [-0.5]),
     "atan2_": ("positive", [(2, 3)]),
     "hypot_": ("positive", [(2, 3)]),
     "cumsum_": ("any", [1]),
@@ -66,7 +68,7 @@ UNARY = (
 )
 CALLS |= {f"{name}_": ("any", []) for name in UNARY}
 ELSEWHERE = {"addmv_", "baddbmm_", "digamma_", "float_power_", "polygamma_"}  # tests/test_pytorch_samples.py
-ELSEWHERE |= {"bitwise_and_", "bitwise_or_", "bitwise_xor_", "bitwise_not_", "detach_"}
+ELSEWHERE |= {"bitwise_and_", "bitwise_or_", "bitwise_xor_", "bitwise_not_", "detach_", "share_memory_"}
 RANDOM = {
     *("uniform_", "normal_", "bernoulli_", "exponential_", "log_normal_", "cauchy_", "geometric_", "random_"),
 }

@@ -1,4 +1,4 @@
-"""Poolings beside the usual two: adaptive maxima, unpooling, powers."""
+"""Poolings beside the usual two: adaptive and fractional maxima, unpooling, powers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorgrad as tg
 from tensorgrad import windows
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.convolution import Size
-from tensorgrad.ops.images import adaptive, unpooling
+from tensorgrad.ops.images import adaptive, fractional, unpooling
 from tensorgrad.ops.operands import TensorLike
 from tensorgrad.ops.pooling import AdaptiveSize
 
@@ -77,6 +77,65 @@ class AdaptiveMaxPool3d(AdaptiveMaxPooling):
     """
 
     rank = 3
+
+
+class FractionalMaxPool2d(Module):
+    """Maxima over windows at random places, for an output of any size (`nn.functional.fractional_max_pool2d`).
+
+    `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`.
+
+    Args:
+        kernel_size: one int, or one per axis.
+        output_size: OH and OW; one int, or one per axis. Either this or `output_ratio` is given.
+        output_ratio: OH / H and OW / W, in (0, 1); one number, or one per axis.
+        return_indices: return `(maxima, indices)`.
+        _random_samples: the random numbers `(N, C, 2)` of every call; by default each call draws its own.
+
+    Graham, Fractional Max-Pooling, 2014, arXiv 1412.6071.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.FractionalMaxPool2d(2, output_ratio=0.7)(tg.zeros(2, 64, 10, 20)).shape
+    (2, 64, 7, 14)
+    """
+
+    rank: ClassVar[int] = 2
+    _random_samples: tg.Tensor | None
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        output_size: Size | None = None,
+        output_ratio: fractional.Ratio | None = None,
+        return_indices: bool = False,
+        _random_samples: tg.Tensor | None = None,
+    ) -> None:
+        sizes = fractional.fractional_sizes(type(self).__name__, self.rank, kernel_size, output_size, output_ratio)
+        self.kernel_size, self.output_size, self.output_ratio = sizes
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+
+    def forward(self, input: TensorLike) -> Any:
+        """The maxima, or `(maxima, indices)`."""
+        return fractional.fractional_max_pool2d(input, *self._settings())
+
+    def _settings(self) -> tuple[Any, ...]:
+        sizes = (self.kernel_size, self.output_size, self.output_ratio)
+        return (*sizes, self.return_indices, self._random_samples)
+
+
+class FractionalMaxPool3d(FractionalMaxPool2d):
+    """The same over volumes: `(N, C, D, H, W)` -> `(N, C, OD, OH, OW)`. Arguments as in `FractionalMaxPool2d`.
+
+    >>> import tensorgrad as tg
+    >>> tg.nn.FractionalMaxPool3d(2, output_size=(2, 3, 4))(tg.zeros(2, 4, 5, 7, 9)).shape
+    (2, 4, 2, 3, 4)
+    """
+
+    rank: ClassVar[int] = 3
+
+    def forward(self, input: TensorLike) -> Any:
+        """The maxima, or `(maxima, indices)`."""
+        return fractional.fractional_max_pool3d(input, *self._settings())
 
 
 class MaxUnpooling(Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import builtins
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = [
-    "abs", "absolute", "add", "ceil", "clamp", "clip", "div", "divide", "floor", "floor_divide", "maximum", "minimum",
+    "abs", "absolute", "add", "ceil", "clamp",
+    "clamp_max", "clamp_min", "clip", "div", "divide", "floor", "floor_divide", "maximum", "minimum",
     "mul", "multiply", "neg", "negative", "pow", "remainder", "round", "sign", "square", "sub", "subtract",
     "true_divide", "where",
 ]  # fmt: skip
@@ -441,14 +442,40 @@ def clip(input: TensorLike, min: TensorLike | None = None, max: TensorLike | Non
     x = as_tensor(input)
     if min is None and max is None:
         raise ArgumentError(restate("clip", "min or max must be given, got None for both", input=x))
-    integers = np.iinfo(x.dtype) if x.dtype.kind in "iu" else None
-    lowest, highest = (integers.min, integers.max) if integers else (-np.inf, np.inf)
+    lowest, highest = _limits(x.dtype)
     x, low = pair(x, lowest if min is None else min)
     x, high = pair(x, highest if max is None else max)
     return apply(Clip, x, pair(low, x)[0], high)
 
 
 clamp = clip
+
+
+def _limits(dtype: np.dtype) -> tuple[Any, Any]:
+    """The bounds that clip nothing."""
+    if dtype.kind in "iu":
+        return np.iinfo(dtype).min, np.iinfo(dtype).max
+    return (False, True) if dtype.kind == "b" else (-np.inf, np.inf)
+
+
+def clamp_min(input: TensorLike, min: TensorLike) -> Tensor:
+    """`clip` with a lower bound alone: the larger of x and `min`.
+
+    >>> import tensorgrad as tg
+    >>> tg.clamp_min(tg.tensor([-2.0, 0.5]), 0)
+    tensor([0. , 0.5])
+    """
+    return clip(input, min)
+
+
+def clamp_max(input: TensorLike, max: TensorLike) -> Tensor:
+    """`clip` with an upper bound alone: the smaller of x and `max`.
+
+    >>> import tensorgrad as tg
+    >>> tg.clamp_max(tg.tensor([-2.0, 0.5]), 0)
+    tensor([-2.,  0.])
+    """
+    return clip(input, max=max)
 
 
 @in_formulas(Where)

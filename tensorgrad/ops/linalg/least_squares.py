@@ -170,8 +170,9 @@ def lstsq(A: TensorLike, B: TensorLike, rcond: float | None = None, *, driver: s
         driver: "gelsy" (the default), "gels", "gelsd" or "gelss"; all take the same way here.
 
     Returns:
-        A named tuple (solution, residuals, rank, singular_values). The squared residuals are empty unless M > N and all
-        matrices have rank N, the rank is empty for "gels", the singular values are empty but for "gelsd" and "gelss".
+        A named tuple (solution, residuals, rank, singular_values). The squared residuals are empty for "gelsy", and
+        unless M > N and all matrices have rank N; the rank is empty for "gels"; the singular values are empty but for
+        "gelsd" and "gelss".
 
     Raises:
         ArgumentError: another driver.
@@ -192,7 +193,8 @@ def lstsq(A: TensorLike, B: TensorLike, rcond: float | None = None, *, driver: s
     empty: Any = constant(np.zeros(0, a.dtype))
     rank: Any = matrix_rank(a, rtol=rcond)
     residuals = empty
-    if a.shape[-2] > a.shape[-1] and guard(_all_equal, rank._data, a.shape[-1]):
+    wanted = driver in ("gels", "gelsd", "gelss") and a.shape[-2] > a.shape[-1]
+    if wanted and guard(_all_equal, rank._data, a.shape[-1]):
         rest = matmul(a, x) - y
         residuals = (rest * rest).sum(-2)
     s = svdvals(a.detach()) if driver in ("gelsd", "gelss") else empty

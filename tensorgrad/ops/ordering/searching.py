@@ -22,7 +22,7 @@ from tensorgrad.windows import as_tuple
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
-__all__ = ["bincount", "bucketize", "histc", "searchsorted", "unique", "unique_consecutive"]
+__all__ = ["bincount", "bucketize", "histc", "isin", "searchsorted", "unique", "unique_consecutive"]
 
 
 class SearchSorted(Op):
@@ -40,6 +40,17 @@ class SearchSorted(Op):
         for row in np.ndindex(x.shape[:-1]):
             z[row] = np.searchsorted(x[row], y[row], self.side, None if order is None else order[row])
         return z
+
+
+class IsIn(Op):
+    """z = whether each x is among the y."""
+
+    name = "isin"
+    symbol, formula = "∈", lambda x, y: words(x, "among", y)
+    invert: bool
+
+    def forward(self, x, y):
+        return np.isin(x, y, invert=self.invert)
 
 
 class BinCount(Op):
@@ -72,6 +83,26 @@ class Histogram(Op):
         inside = x[(x >= low) & (x <= high)].astype(np.float64)
         place = np.minimum((inside - low) * self.bins / (high - low), self.bins - 1).astype(np.int64)
         return np.bincount(place, minlength=self.bins).astype(x.dtype)
+
+
+def isin(
+    elements: TensorLike, test_elements: TensorLike, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
+    """Whether each element is among others: bools of the shape of `elements`.
+
+    Args:
+        elements: a tensor of any shape, or a number.
+        test_elements: the others, of any shape, or a number.
+        assume_unique: accepted.
+        invert: whether it isn't, instead.
+
+    >>> import tensorgrad as tg
+    >>> tg.isin(tg.tensor([[1, 2], [3, 4]]), tg.tensor([2, 3]))
+    tensor([[False,  True],
+            [ True, False]])
+    """
+    x, y = pair(elements, test_elements)
+    return apply(IsIn, x, y, invert=flag("isin", "invert", invert))
 
 
 def searchsorted(

@@ -154,7 +154,8 @@ def nonzero(input: TensorLike, *, as_tuple: bool = False) -> Any:
 
     Args:
         input: a tensor of any shape `(N₀, N₁, …)`.
-        as_tuple: for True, one tensor per axis, of its indices: `input[tg.nonzero(input, as_tuple=True)]`.
+        as_tuple: for True, one tensor per axis, of its indices: `input[tg.nonzero(input, as_tuple=True)]`. A number
+            without axes counts as a vector of length 1.
 
     Returns:
         A tensor `(K, ndim)`: a row of indices for each of the K elements.
@@ -165,13 +166,14 @@ def nonzero(input: TensorLike, *, as_tuple: bool = False) -> Any:
             [1, 0]])
     """
     x, as_tuple = as_tensor(input), flag("nonzero", "as_tuple", as_tuple)
+    x = x.detach().reshape(1) if as_tuple and not x.ndim else x
     # host call: (N₀, N₁, …) -> (K, ndim); the guard, since K is part of the shapes of all that follows
     positions = host_call(_positions, x._data)
     guard(_has_nonzero, x._data, positions.shape[0])
     if not as_tuple:
         return wrap(positions)
     rows: Any = wrap(positions)
-    return tuple([rows[:, k] for k in range(x.ndim)]) if x.ndim else (reshape(rows, -1),)
+    return tuple([rows[:, k] for k in range(x.ndim)])
 
 
 def argwhere(input: TensorLike) -> Tensor:

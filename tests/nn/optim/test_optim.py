@@ -14,6 +14,7 @@ from tensorgrad.nn.optim import (
     LBFGS,
     SGD,
     Adadelta,
+    Adafactor,
     Adagrad,
     Adam,
     Adamax,
@@ -35,6 +36,7 @@ EVERY_OPTION = {
     "AdamW": lambda p: AdamW(p, 0.01, amsgrad=True),
     "Adagrad": lambda p: Adagrad(p, 0.1, initial_accumulator_value=0.1),
     "Adadelta": lambda p: Adadelta(p, 0.5, weight_decay=0.1),
+    "Adafactor": lambda p: Adafactor(p, 0.1, weight_decay=0.1),
     "Adamax": lambda p: Adamax(p, 0.01, weight_decay=0.1),
     "NAdam": lambda p: NAdam(p, 0.01, weight_decay=0.1),
     "RAdam": lambda p: RAdam(p, 0.01, betas=(0.8, 0.7), decoupled_weight_decay=True),
@@ -428,6 +430,10 @@ def test_a_damaged_state_is_refused():
         (lambda: AdamW([leaf(1)], weight_decay=True), ArgumentError, "weight_decay: True"),
         (lambda: Adam([leaf(1)], differentiable=True), ArgumentError, "differentiable must be False"),
         (lambda: Adagrad([leaf(1)], lr_decay=-1), ArgumentError, "lr_decay: -1"),
+        (lambda: Adafactor([leaf(1)], eps=1e-3), ArgumentError, "eps must be two numbers"),
+        (lambda: Adafactor([leaf(1)], eps=(None, -1.0)), ArgumentError, "eps must be a finite number ≥ 0"),
+        (lambda: Adafactor([leaf(1)], beta2_decay=0.8), ArgumentError, "beta2_decay must be a finite number ≤ 0"),
+        (lambda: Adafactor([leaf(1)], d=0.5), ArgumentError, "d must be at least 1"),
         (lambda: Adadelta([leaf(1)], rho=1.5), ArgumentError, "rho must be a number in [0, 1]"),
         (lambda: Adamax([leaf(1)], betas=(0.9, 1)), ArgumentError, "Adamax: beta2 must be"),
         (lambda: NAdam([leaf(1)], momentum_decay=-1), ArgumentError, "momentum_decay: -1"),
@@ -530,3 +536,53 @@ def test_states_that_make_no_sense_are_refused_whole(path, value):
     with pytest.raises(ArgumentError, match="the state doesn't fit"):
         optimizer.load_state_dict(state)
     assert repr(optimizer.state_dict()) == before
+
+
+class ByHand(Optimizer):
+    """As scripts for PyTorch write one: options in a dict, a step of its own, a state that is empty at first."""
+
+    def __init__(self, params, lr=0.5):
+        super().__init__(params, dict(lr=lr))
+
+    def step(self, closure=None):
+        for group in self.param_groups:
+            for p in group["params"]:
+                state = self.state[p]
+                if len(state) == 0:
+                    state["step"], state["sum"] = 0, tg.zeros_like(p.data)
+                state["step"] += 1
+                state["sum"].add_(p.grad)
+                p.data.add_(state["sum"], alpha=-group["lr"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_optimizer_with_a_step_of_its_own():
+    optimizer = ByHand([w := leaf(10)])
+    scheduler = tg.optim.lr_scheduler.StepLR(optimizer, 1, gamma=0.5)
+    give(w, 2)
+    optimizer.step()  # the sum is 2
+    scheduler.step()
+    give(w, 4)
+    optimizer.step()  # the sum is 6, the rate 0.25
+    assert w.item() == 10 - 0.5 * 2 - 0.25 * 6 and optimizer.steps == 2
+    other = ByHand([v := leaf(w.item())], lr=0.25)
+    other.load_state_dict(optimizer.state_dict())
+    for p, o in ((w, optimizer), (v, other)):
+        give(p, 1)
+        o.step()
+    assert w.item() == v.item() and other.steps == 3
+
+
+def test_groups_of_another_optimizer_keep_their_options():
+    inner = ByHand([leaf(1)])
+    inner.param_groups[0]["rho"] = 0.05
+    outer = SGD(inner.param_groups, lr=0.1, momentum=0.9)
+    assert outer.param_groups[0]["rho"] == 0.05 and outer.param_groups[0]["lr"] == 0.5
+    with pytest.raises(ArgumentError, match="unknown options"):
+        SGD([{"params": [leaf(1)], "rho": 0.05}])
+
+
+def test_reading_a_state_that_is_not_there_changes_no_step():
+    optimizer = Adam([w := leaf(10)], 0.5, eps=0)
+    assert optimizer.state[w] == {}
+    assert steps(optimizer, w, [4]) == [9.5]
