@@ -441,6 +441,30 @@ def add_rows(values: np.ndarray, rows: np.ndarray, x: np.ndarray | None, sums: n
 # -------------------------------------------------------------------------------------------------- samples at places
 
 
+def pixels(
+    places: Sequence[np.ndarray], offsets: np.ndarray, size: Sequence[int], padding: str, align_corners: bool
+) -> np.ndarray:
+    """The numbers of pixels in a channel, −1 for none: see `weighted.pixels`."""
+    number, inside = np.zeros((), np.int64), np.ones((), bool)
+    for x, n, offset in zip(places, size, offsets.T, strict=True):
+        # (N, Q) and (T,) -> (N, Q, T)
+        place = _moved_inside(x[..., None] + offset, n, padding, align_corners)
+        within = (place >= 0) & (place < n)  # NaN is nowhere
+        number, inside = number * n + np.where(within, place, 0).astype(np.int64), inside & within
+    return np.where(inside, number, -1)
+
+
+def _moved_inside(place: np.ndarray, n: int, padding: str, align_corners: bool) -> np.ndarray:
+    if padding == "reflection":
+        low, high = (0, n - 1) if align_corners else (-0.5, n - 0.5)
+        if high == low:
+            return np.zeros_like(place)
+        distance = np.abs(place - low)
+        extra, turns = distance % (high - low), distance // (high - low)
+        place = np.where(turns % 2 == 0, extra + low, high - extra)
+    return place if padding == "zeros" else np.clip(place, 0, n - 1)
+
+
 def sample(x: np.ndarray, w: np.ndarray, k: np.ndarray) -> np.ndarray:
     """Σ_t w[n, q, t] · x[n, c, k[n, q, t]], k = −1 being nothing: see `weighted.sample`."""
     padded = np.concatenate([x, np.zeros_like(x[..., :1])], 2)

@@ -40,6 +40,7 @@ class ScaleAndShift(Op):
 
     @widened
     def forward(self, x, c, w, b):
+        self.residuals = {}  # the sums of a gradient, which two rules use
         return kernels.normalization.scale_and_shift(x, c, w, b)
 
     def backward_x(self, grad, w):
@@ -49,12 +50,29 @@ class ScaleAndShift(Op):
     def backward_c(self, grad, w):
         return -grad.sum(_all_but_channels(grad.ndim)) * w
 
-    def backward_w(self, grad, x, c):
+    def backward_w(self, grad, x, c, residuals):
+        if not is_grad_enabled():
+            residuals.update(grad=grad, sums=apply(ScaleSums, grad, x, c))
+            return residuals["sums"][1]
         centred = x - c.reshape(-1, *[1] * (x.ndim - 2))
         return (grad * centred).sum(_all_but_channels(x.ndim))
 
-    def backward_b(self, grad):
+    def backward_b(self, grad, residuals):
+        if not is_grad_enabled() and residuals.get("grad") is grad:
+            return residuals["sums"][0]
         return grad.sum(_all_but_channels(grad.ndim))
+
+
+class ScaleSums(Op):
+    """z = (Σ g, Σ g · (x − c)) per channel: the gradients of b and w, for a backward pass that isn't recorded."""
+
+    symbol, formula = "Σ, Σ (x − c)", lambda g, x, c: fenced("(", words(summed(g), ",", summed(g * (x - c))), ")")
+
+    @quiet
+    @widened
+    def forward(self, g, x, c):
+        # (C,), (C,) -> (2, C)
+        return np.stack(kernels.normalization.gradient_sums(g, x, c)).astype(x.dtype)
 
 
 class BatchNorm(Op):

@@ -75,3 +75,41 @@ def test_bits_do_not_depend_on_the_run(dtype):
     x, g, numbers = draw((32, 8, 30, 30), dtype)
     runs = [[r.tobytes() for r in results(normalization, normalization.grad_input, x, g, numbers)] for _ in range(5)]
     assert all(run == runs[0] for run in runs)
+
+
+@FLOATS
+@pytest.mark.parametrize("shape", [(64, 2, 5, 9), (2, 3, 30, 30), (1, 1, 70_000), (9, 2, 7)], ids=str)
+@pytest.mark.parametrize("threads", [1, 7])
+def test_a_channel_is_cut_where_there_are_fewer_than_threads(threads, shape, dtype, monkeypatch):
+    def backwards(kernel, arguments, chunks):
+        for index in reversed(range(chunks)):
+            kernel(*arguments, index, chunks)
+
+    monkeypatch.setattr(normalization, "run", backwards)
+    monkeypatch.setattr(normalization, "threads_for", lambda work, most: threads)
+    monkeypatch.setattr(normalization, "chunks_for", lambda items, work: min(items, threads))
+    x, g, numbers = draw(shape, dtype, 100.0)
+    exact, axes = x.astype(np.float64), (0, *range(2, x.ndim))
+    mean, var = normalization.moments(x)
+    np.testing.assert_allclose(mean, exact.mean(axes), rtol=1e-7)
+    np.testing.assert_allclose(var, exact.var(axes), rtol=1e-5)
+    centered = exact - np.float64(numbers[0]).reshape(-1, *[1] * (x.ndim - 2))
+    for result, terms in zip(normalization.gradient_sums(g, x, numbers[0]), (g, g * centered), strict=True):
+        assert (np.abs(result - terms.sum(axes, np.float64)) <= 1e-6 * np.abs(terms).sum(axes)).all()
+    result = normalization.grad_input(g, x, *numbers)
+    np.testing.assert_allclose(result, fallback.batch_norm_grad_input(g, x, *numbers), rtol=1e-4, atol=1e-3)
+
+
+@FLOATS
+@pytest.mark.parametrize("first", [1e4, -1e6, np.inf])
+def test_the_variance_survives_a_first_element_far_away(first, dtype):
+    x, _, _ = draw((8, 3, 9, 9), dtype, 5.0)
+    x[0, 1, 0, 0] = first
+    exact = x.astype(np.float64)
+    with np.errstate(invalid="ignore"):
+        mean, var = normalization.moments(x)
+        np.testing.assert_allclose(mean, exact.mean((0, 2, 3)), rtol=1e-6)
+        np.testing.assert_allclose(var, exact.var((0, 2, 3)), rtol=1e-5)
+    x[:, 1] = 1
+    x[0, 1, 0, 0] = 1e3
+    np.testing.assert_allclose(normalization.moments(x)[1], x.astype(np.float64).var((0, 2, 3)), rtol=1e-5)

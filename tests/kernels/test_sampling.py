@@ -78,3 +78,37 @@ def test_arrays_that_do_not_fit_are_refused():
     ):
         with pytest.raises(tg.ShapeError):
             call()
+
+
+def pixel_of(place, n, padding, align_corners):
+    """The pixel that a place means, step by step, or None: reflections one after the other."""
+    if np.isnan(place) or (np.isinf(place) and padding == "reflection"):
+        return None
+    if padding == "reflection":
+        low, high = (0, n - 1) if align_corners else (-0.5, n - 0.5)
+        while low < high and not low <= place <= high:
+            place = 2 * low - place if place < low else 2 * high - place
+        place = 0.0 if low == high else place
+    if padding != "zeros":
+        place = min(max(place, 0), n - 1)
+    return int(place) if 0 <= place < n else None
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("align_corners", [False, True])
+@pytest.mark.parametrize("padding", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("size", [(5, 1), (4, 3, 6)], ids=str)
+def test_the_pixels_around_places(size, padding, align_corners, dtype):
+    rng = np.random.default_rng(3)
+    places = tuple(rng.integers(-9, 14, (2, 300)).astype(dtype) for _ in size)
+    places[0][0, :3] = np.nan, np.inf, -np.inf
+    offsets = rng.integers(-1, 3, (5, len(size)))
+    options = (offsets, size, padding, align_corners)
+    expected = np.empty((2, 300, 5), np.int64)
+    for n, q, t in np.ndindex(expected.shape):
+        shifted = zip(places, size, offsets[t], strict=True)
+        found = [pixel_of(place[n, q] + offset, m, padding, align_corners) for place, m, offset in shifted]
+        expected[n, q, t] = -1 if None in found else np.ravel_multi_index(found, size)
+    np.testing.assert_array_equal(kernels.weighted.pixels(places, *options), expected)
+    with np.errstate(invalid="ignore"):
+        np.testing.assert_array_equal(kernels.fallback.pixels(places, *options), expected)

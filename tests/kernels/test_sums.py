@@ -25,7 +25,9 @@ def test_sums_of_squares_divided_in_another_dtype(shape, dtype):
 @pytest.mark.parametrize("chunks", [1, 2, 3])
 @pytest.mark.parametrize("squares", [False, True])
 @pytest.mark.parametrize(
-    "sizes", [(1, 9, 1), (3, 10, 7), (2, 1000, 5), (1, 70, 63), (1, 17, 64), (2, 9, 1100)], ids=str
+    "sizes",
+    [(1, 9, 1), (700, 4, 3), (600, 7, 1), (3, 10, 7), (2, 1000, 5), (1, 70, 63), (1, 17, 64), (2, 9, 1100)],
+    ids=str,
 )
 def test_a_fold_in_any_number_of_chunks_and_blocks(sizes, squares, chunks, dtype, monkeypatch):
     def one_after_the_other(kernel, arguments, _):

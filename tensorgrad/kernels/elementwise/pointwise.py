@@ -15,6 +15,7 @@ from tensorgrad.kernels.jit.dispatch import (
     run,
     status_set,
 )
+from tensorgrad.kernels.simd import passes
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -131,12 +132,14 @@ def _relu_gradient_kernel(g, z, x, index, chunks):
 
 @kernel
 def sums_kernel(x, sums, index, chunks):
-    """sums (C,) += the sums of x (N, C, pixels)."""
-    for c in range(len(sums) * index // chunks, len(sums) * (index + 1) // chunks):
-        whole = 0.0
-        for n in range(len(x)):
-            plane, total = x[n, c], 0.0
-            for q in range(plane.size):
-                total += plane[q]
-            whole += total
-        sums[c] = whole
+    """sums (C,) = the sums of x (N, C, pixels)."""
+    (count, channels, pixels), flat = x.shape, x.reshape(-1)
+    low, high = channels * index // chunks, channels * (index + 1) // chunks
+    whole, planes = np.zeros(high - low), np.empty(high - low)
+    for n in range(count):
+        passes.sums(flat, (n * channels + low) * pixels, pixels, high - low, pixels, planes, 0)
+        # One image after the other, as `rectified_pooling.total` adds them: LLVM would reorder a sum over images.
+        for c in range(high - low):
+            whole[c] += planes[c]
+    for c in range(high - low):
+        sums[low + c] = whole[c]

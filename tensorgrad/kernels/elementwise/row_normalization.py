@@ -16,10 +16,26 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import fallback
+from tensorgrad.kernels.elementwise.statistics import moments_of_units
 from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_fallback, check_float, chunks_for, kernel, run
+from tensorgrad.kernels.simd.passes import (
+    CHAIN,
+    affine,
+    block_of,
+    column_sums,
+    combination,
+    gradient_sums,
+    strip,
+    weighted_affine,
+    weighted_combination,
+    weighted_sums,
+)
 
 # The time per element in multiply-adds; a rough measurement.
-WORK = 5
+WORK = 2
+
+# The most bytes of rows that are done together: a part of first-level cache.
+CACHE = 1 << 13
 
 
 def normalize(
@@ -87,95 +103,137 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 @kernel
 def _normalize_kernel(x, w, b, eps, centered, z, mean, inverse, index, chunks):
-    blocks, pixels = x.shape[1], x.shape[2]
-    count, groups, kind = blocks * pixels, len(w) // max(blocks, 1), x.dtype.type
-    for r in range(len(x) * index // chunks, len(x) * (index + 1) // chunks):
-        row, out, total, squares = x[r].reshape(count), z[r].reshape(count), 0.0, 0.0
-        if centered:
-            for q in range(count):
-                total += row[q]
-            total /= count
-        # The mean first, then the squares around it: with a large mean, squares around 0 lose digits to cancellation.
-        center = kind(total)
-        for q in range(count):
-            squares += (row[q] - center) * (row[q] - center)
-        rest = total - center
-        # Minus the term from rounding the center to the array's dtype.
-        variance = max(0.0, squares / count - rest * rest) if squares == squares else squares
-        mean[r], inverse[r] = total, 1 / np.sqrt(variance + eps)
-        scale, shift, first = kind(inverse[r]), kind(rest * inverse[r]), r % groups * blocks
+    (height, blocks, pixels), source, target = x.shape, x.reshape(-1), z.reshape(-1)
+    count, groups, number = blocks * pixels, len(w) // max(blocks, 1), x.dtype.type
+    several = _rows_at_once(count, x.itemsize)
+    pivots, sums, numbers = np.empty(several, x.dtype), np.empty((several, 2)), np.empty((several, 3), x.dtype)
+    low, high = height * index // chunks, height * (index + 1) // chunks
+    table = np.empty((several * blocks, 3), x.dtype) if pixels > 1 else numbers
+    for start in range(low, high, several):
+        rows, at = min(several, high - start), start * count
+        average, inverses = mean[start : start + rows], inverse[start : start + rows]
+        moments_of_units(source, at, count, 0, 1, count, centered, pivots, sums, average, inverses)
+        for r in range(rows):
+            # The mean is subtracted in two parts: rounded to the dtype of x, and its rounding error after scaling.
+            inverses[r], center = 1 / np.sqrt(inverses[r] + eps), number(average[r])
+            numbers[r, 0], numbers[r, 1] = center, number(inverses[r])
+            numbers[r, 2] = number((center - average[r]) * inverses[r])
         if pixels == 1:
-            weights, biases = w[first : first + blocks], b[first : first + blocks]
+            each = rows if groups == 1 else 1
+            for r in range(0, rows, each):
+                first, place = (start + r) % groups * blocks, at + r * count
+                weighted_affine(source, place, w, first, b, first, target, place, count, each, count, numbers, 3 * r)
+            continue
+        for r in range(rows):
+            first, line = (start + r) % groups * blocks, r * blocks
             for k in range(blocks):
-                out[k] = ((row[k] - center) * scale - shift) * weights[k] + biases[k]
-        else:
-            for k in range(blocks):
-                factor = scale * w[first + k]
-                term = b[first + k] - shift * w[first + k]
-                source, target = x[r, k], z[r, k]
-                for q in range(pixels):
-                    target[q] = (source[q] - center) * factor + term
+                table[line + k, 0], table[line + k, 1] = numbers[r, 0], numbers[r, 1] * w[first + k]
+                table[line + k, 2] = b[first + k] + numbers[r, 2] * w[first + k]
+        affine(source, at, target, at, pixels, rows * blocks, pixels, table, 0)
 
 
 @kernel
 def _gradient_kernel(g, x, w, mean, inverse, centered, dx, index, chunks):
-    blocks, pixels = x.shape[1], x.shape[2]
-    count, groups, kind = blocks * pixels, len(w) // max(blocks, 1), x.dtype.type
-    for r in range(len(x) * index // chunks, len(x) * (index + 1) // chunks):
-        center, rest, first = kind(mean[r]), mean[r] - kind(mean[r]), r % groups * blocks
-        total, product = 0.0, 0.0
+    (height, blocks, pixels), upstream, source, target = x.shape, g.reshape(-1), x.reshape(-1), dx.reshape(-1)
+    count, groups, number = blocks * pixels, len(w) // max(blocks, 1), x.dtype.type
+    several = _rows_at_once(count, 2 * x.itemsize)
+    units = several * (1 if pixels == 1 else blocks)
+    centers, sums, numbers = np.empty(units, x.dtype), np.empty((units, 2)), np.empty((units, 4), x.dtype)
+    block = block_of(count if pixels == 1 else pixels, x.itemsize)
+    low, high = height * index // chunks, height * (index + 1) // chunks
+    for start in range(low, high, several):
+        rows, at = min(several, high - start), start * count
         if pixels == 1:
-            upstream, source, weights = g[r].reshape(count), x[r].reshape(count), w[first : first + blocks]
+            each = rows if groups == 1 else 1
+            for r in range(rows):
+                centers[r] = mean[start + r]
+            for r in range(0, rows, each):
+                first, place = (start + r) % groups * blocks, at + r * count
+                weighted_sums(upstream, place, source, place, w, first, count, each, 0, 1, count, block,
+                              centers, r, sums, 2 * r)  # fmt: skip
+            for r in range(rows):
+                factors = _slopes(sums[r, 0], sums[r, 1], mean[start + r], inverse[start + r], count, centered, number)
+                numbers[r, 0], numbers[r, 1] = number(inverse[start + r]), centers[r]
+                numbers[r, 2], numbers[r, 3] = factors
+            for r in range(0, rows, each):
+                first, place = (start + r) % groups * blocks, at + r * count
+                weighted_combination(upstream, place, source, place, w, first, target, place, count, each, count,
+                                     numbers, 4 * r)  # fmt: skip
+            continue
+        for r in range(rows):
             for k in range(blocks):
-                weighed = upstream[k] * weights[k]
-                total += weighed
-                product += weighed * (source[k] - center)
-        else:
+                centers[r * blocks + k] = mean[start + r]
+        gradient_sums(upstream, at, source, at, pixels, rows * blocks, 0, 1, pixels, block, centers, 0, sums, 0)
+        for r in range(rows):
+            total, product, first = 0.0, 0.0, (start + r) % groups * blocks
             for k in range(blocks):
-                upstream, source, part, other = g[r, k], x[r, k], 0.0, 0.0
-                for q in range(pixels):
-                    part += upstream[q]
-                    other += upstream[q] * (source[q] - center)
-                total += part * w[first + k]
-                product += other * w[first + k]
-        slope = (product - rest * total) * inverse[r] * inverse[r] / count
-        scale, incline = kind(inverse[r]), kind(slope)
-        offset = kind((total / count if centered else 0.0) - slope * rest)
-        if pixels == 1:
-            upstream, source, weights = g[r].reshape(count), x[r].reshape(count), w[first : first + blocks]
-            target = dx[r].reshape(count)
+                total += sums[r * blocks + k, 0] * w[first + k]
+                product += sums[r * blocks + k, 1] * w[first + k]
+            incline, term = _slopes(total, product, mean[start + r], inverse[start + r], count, centered, number)
+            scale = number(inverse[start + r])
             for k in range(blocks):
-                target[k] = scale * (upstream[k] * weights[k] - offset - incline * (source[k] - center))
-        else:
-            for k in range(blocks):
-                upstream, source, target, factor = g[r, k], x[r, k], dx[r, k], w[first + k]
-                for q in range(pixels):
-                    target[q] = scale * (upstream[q] * factor - offset - incline * (source[q] - center))
+                line = r * blocks + k
+                numbers[line, 0], numbers[line, 1] = scale * w[first + k], centers[line]
+                numbers[line, 2], numbers[line, 3] = incline, term
+        combination(upstream, at, source, at, target, at, pixels, rows * blocks, pixels, numbers, 0)
+
+
+@kernel
+def _slopes(total, product, mean, inverse, count, centered, number):
+    """s and t of the gradient gw · inverse + (x − center) · s + t of a row, from Σ gw and Σ gw · (x − center)."""
+    rest = mean - number(mean)
+    slope = (product - rest * total) * inverse * inverse / count
+    offset = (total / count if centered else 0.0) - slope * rest
+    return number(-slope * inverse), number(-offset * inverse)
+
+
+@kernel
+def _rows_at_once(count, itemsize):
+    """How many rows of `count` elements are done together: so few that they stay in the cache for the second pass."""
+    return max(1, min(64, CACHE // max(1, count * itemsize)))
 
 
 @kernel
 def _weights_kernel(g, x, mean, inverse, sums, index, chunks):
-    blocks, pixels, size = x.shape[1], x.shape[2], sums.shape[1]
+    (height, blocks, pixels), upstream, source, size = x.shape, g.reshape(-1), x.reshape(-1), sums.shape[1]
     low, high, groups = size * index // chunks, size * (index + 1) // chunks, size // max(blocks, 1)
-    products, totals = sums[0], sums[1]
-    products[low:high] = 0.0
-    totals[low:high] = 0.0
-    for r in range(len(x)):
+    if pixels == 1:
+        for group in range(groups):
+            start, end = max(low, group * blocks), min(high, (group + 1) * blocks)
+            if start < end:
+                columns = (group, groups, blocks, start - group * blocks)
+                _sums_of_columns(upstream, source, mean, inverse, columns, sums[:, start:end])
+        return
+    for k in range(low, high):
+        sums[0, k] = sums[1, k] = 0.0
+    block, centers, both = block_of(pixels, x.itemsize), np.empty(blocks, x.dtype), np.empty((blocks, 2))
+    for r in range(height):
         first = r % groups * blocks
         start, end = max(low, first), min(high, first + blocks)
-        if pixels == 1:
-            # Slices that are indexed from 0: LLVM vectorizes no loop whose index may be negative.
-            upstream, source = g[r].reshape(blocks)[start - first : end - first], x[r].reshape(blocks)[start - first :]
-            plain, weighed, average, scale = totals[start:end], products[start:end], mean[r], inverse[r]
-            for k in range(len(plain)):
-                plain[k] += upstream[k]
-                weighed[k] += upstream[k] * ((source[k] - average) * scale)
-        else:
-            center = x.dtype.type(mean[r])
-            for k in range(start, end):
-                upstream, source, total, product = g[r, k - first], x[r, k - first], 0.0, 0.0
-                for q in range(pixels):
-                    total += upstream[q]
-                    product += upstream[q] * (source[q] - center)
-                totals[k] += total
-                products[k] += (product - (mean[r] - center) * total) * inverse[r]
+        if start < end:
+            place, units = (r * blocks + start - first) * pixels, end - start
+            for k in range(units):
+                centers[k] = mean[r]
+            gradient_sums(upstream, place, source, place, pixels, units, 0, 1, pixels, block, centers, 0, both, 0)
+            rest = mean[r] - centers[0]
+            for k in range(units):
+                sums[0, start + k] += (both[k, 1] - rest * both[k, 0]) * inverse[r]
+                sums[1, start + k] += both[k, 0]
+
+
+@kernel
+def _sums_of_columns(g, x, mean, inverse, columns, sums):
+    """Σ g · x̂ and Σ g of columns, from `start` on, of rows of `width` elements: each `step`th row from `first` on."""
+    (first, step, width, start), height, number = columns, len(mean), x.dtype.type
+    count, wide = sums.shape[1], strip(x.itemsize)
+    room = -(-count // wide) * wide
+    both, numbers = np.zeros((2, room)), np.empty((CHAIN, 3), x.dtype)
+    for row in range(first, height, step * CHAIN):
+        rows, at = min(CHAIN, -(-(height - row) // step)), row * width + start
+        for k in range(rows):
+            average, scale = mean[row + k * step], inverse[row + k * step]
+            center = number(average)
+            numbers[k, 0], numbers[k, 1], numbers[k, 2] = center, number(scale), number((center - average) * scale)
+        column_sums(g, at, x, at, step * width, rows, count, numbers, 0, both, 0, room)
+    for k in range(count):
+        sums[0, k], sums[1, k] = both[1, k], both[0, k]

@@ -7,13 +7,14 @@ import numpy as np
 
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
 from tensorgrad.kernels.reduce.sums import FEW
+from tensorgrad.kernels.simd import passes
 
 # The time per element, in multiply-adds; a rough measurement.
 WORK = 3
 
 # The number of columns summed together, whose sums stay in first-level cache; and the length below which rows are too
-# short for vectors, so that several are treated as one.
-TILE, SHORT = 512, 64
+# short for vectors, so that several are treated as one; and the size up to which a matrix is summed beside many others.
+TILE, SHORT, SMALL = 512, 64, 12
 
 
 def fold(x: np.ndarray, z: np.ndarray, block: int, factor: float, divisor: float, squares: bool) -> None:
@@ -50,8 +51,8 @@ def _square(x):
     return np.float64(x) * np.float64(x)
 
 
-def _folding(term: Callable) -> Callable:
-    """The kernel of `fold` for a sum of `term(x)`."""
+def _folding(term: Callable, sums_of_rows: Callable) -> Callable:
+    """The kernel of `fold` for a sum of `term(x)`; `sums_of_rows` sums it along contiguous elements."""
 
     @inlined
     def add_rows(flat, at, step, count, sums):
@@ -80,23 +81,56 @@ def _folding(term: Callable) -> Callable:
                 sums[k] += wide[m * inner + k]
         add_rows(flat, at + count // many * many * inner, inner, count % many, sums[:inner])
 
+    @inlined
+    def fold_rows(flat, out, sizes, factor, divisor, scratch, low, high):
+        """The sums of whole rows, where there are no columns: many at once, in explicit vectors."""
+        count, block, blocks = sizes
+        together = TILE if blocks == 1 else 1
+        for line in range(low, high, together):
+            o, b = line // blocks, line % blocks
+            rows, length = min(together, high - line), min(block, count - b * block)
+            sums_of_rows(flat, o * count + b * block, count, rows, length, scratch, 0)
+            for k in range(rows):
+                total = scratch[k]
+                out[line + k] = total if factor == 1 and divisor == 1 else factor * total / divisor
+
+    @inlined
+    def fold_small(flat, out, count, inner, factor, divisor, scratch, low, high):
+        """The sums of the columns of small matrices: the same column of many matrices together."""
+        size = count * inner
+        for first in range(low, high, TILE):
+            matrices = min(TILE, high - first)
+            for i in range(inner):
+                for k in range(matrices):
+                    scratch[k] = 0
+                for j in range(count):
+                    numbers = flat[first * size + j * inner + i :]
+                    for k in range(matrices):
+                        scratch[k] += term(numbers[k * size])
+                for k in range(matrices):
+                    total = scratch[k]
+                    total = total if factor == 1 and divisor == 1 else factor * total / divisor
+                    out[(first + k) * inner + i] = total
+
     @kernel
     def chunk(x, z, block, factor, divisor, index, chunks):
         (outer, count, inner), blocks, flat, out = x.shape, z.shape[1], x.reshape(-1), z.reshape(-1)
         tiles, scratch = -(-inner // TILE), np.empty(TILE)
         units = outer * blocks * tiles
-        for unit in range(units * index // chunks, units * (index + 1) // chunks):
+        low, high = units * index // chunks, units * (index + 1) // chunks
+        if blocks == 1 and count * inner <= SMALL:
+            fold_small(flat, out, count, inner, factor, divisor, scratch, low, high)
+            return
+        if inner == 1:
+            fold_rows(flat, out, (count, block, blocks), factor, divisor, scratch, low, high)
+            return
+        for unit in range(low, high):
             line, start = unit // tiles, unit % tiles * TILE
             o, b = line // blocks, line % blocks
             rows, width = min(block, count - b * block), min(TILE, inner - start)
             at = (o * count + b * block) * inner + start
             sums = scratch[:width]
-            if inner == 1:
-                numbers, whole = flat[at : at + rows], 0.0
-                for k in range(rows):
-                    whole += term(numbers[k])
-                sums[0] = whole
-            elif x.size <= FEW:
+            if x.size <= FEW:
                 # Row by row, in NumPy's order.
                 sums[:] = 0
                 for r in range(rows):
@@ -117,4 +151,4 @@ def _folding(term: Callable) -> Callable:
     return chunk
 
 
-sums_kernel, squares_kernel = _folding(_number), _folding(_square)
+sums_kernel, squares_kernel = _folding(_number, passes.sums), _folding(_square, passes.sums_of_squares)

@@ -12,6 +12,10 @@ from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_fallback, chunks_for, floats, kernel, run
 
+PADDINGS = ("zeros", "border", "reflection")
+
+TOGETHER = 256  # how many places are done together, so that the loop over them is the inner one
+
 WORK = 3  # multiply-adds that take as long as a pixel that is read by its place, by a rough measurement
 
 
@@ -57,6 +61,36 @@ def dots(x: np.ndarray, g: np.ndarray, k: np.ndarray) -> np.ndarray:
     return w
 
 
+def pixels(
+    places: tuple[np.ndarray, ...], offsets: np.ndarray, size: tuple[int, ...], padding: str, align_corners: bool
+) -> np.ndarray:
+    """The pixels at the places plus each offset, as k: places `(N, Q)` per axis, offsets `(T, axes)` -> `(N, Q, T)`.
+
+    Args:
+        places: whole numbers, one array for each of the two or three axes; NaN is outside.
+        offsets: int64.
+        size: of the image.
+        padding: what a place outside means: "zeros" (no pixel), "border" or "reflection" (a pixel inside).
+        align_corners: whether a reflection is about the centers of the outermost pixels, instead of their edges.
+
+    >>> places, offsets = (np.array([[0.0, 1.0]]), np.array([[2.0, 2.0]])), np.array([[0, 0], [0, 1]])
+    >>> pixels(places, offsets, (2, 4), "zeros", False).tolist()
+    [[[2, 3], [6, 7]]]
+    """
+    places = floats("grid_sample", " ".join("zyx"[-len(places) :]), *places)
+    if not COMPILED:
+        return by_fallback(fallback.pixels, places, offsets, size, padding, align_corners)
+    first, k = places[0], memory.empty((*places[0].shape, len(offsets)), np.int64)
+    flat = [place.reshape(-1) for place in (*places, first)[:3]]
+    # The third axis of an image has one pixel and no offsets.
+    sizes = np.array((*size, 1)[:3])
+    table = np.zeros((len(offsets), 3), np.int64)
+    table[:, : len(size)] = offsets
+    options = (len(size), sizes, table, PADDINGS.index(padding), align_corners)
+    run(_pixels_kernel, (*flat, *options, k.reshape(first.size, len(offsets))), chunks_for(first.size, WORK * k.size))
+    return k
+
+
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, k = np.ones((2, 1, 2), dtype), np.zeros((2, 2, 1), np.int64)
@@ -64,6 +98,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "sample", lambda: sample(x, w, k)
     yield "adjoint", lambda: adjoint(x, w, k, 2)
     yield "dots", lambda: dots(x, x, k)
+    yield "pixels", lambda: pixels((w[..., 0], w[..., 0]), np.zeros((1, 2), np.int64), (2, 2), "zeros", False)
 
 
 def _places(k: np.ndarray, pixels: int, given: tuple[int, ...], expected: tuple[int, ...]) -> np.ndarray:
@@ -145,3 +180,48 @@ def _dots_kernel(x, g, k, w, index, chunks):
         for q in range(results):
             for t in range(taps):
                 w[n, q, t] = sums[t, q]
+
+
+@kernel
+def _inside(place, n, reflects, align_corners):
+    """A place moved inside n pixels; NaN is carried."""
+    if reflects:
+        low = 0.0 if align_corners else -0.5
+        span = n - 1 - 2 * low
+        if span == 0:
+            return 0.0
+        distance = abs(place - low)
+        extra = distance % span
+        turns = np.round((distance - extra) / span)
+        place = low + extra if turns % 2 == 0 else low + span - extra
+    place = 0.0 if place < 0 else place
+    return np.float64(n - 1) if place > n - 1 else place
+
+
+@kernel
+def _pixels_kernel(first, second, third, axes, sizes, offsets, padding, align_corners, k, index, chunks):
+    numbers, outside, taps = np.empty(TOGETHER, np.int64), np.empty(TOGETHER, np.int64), len(offsets)
+    low, high = len(k) * index // chunks, len(k) * (index + 1) // chunks
+    for start in range(low, high, TOGETHER):
+        end = min(high, start + TOGETHER)
+        for t in range(taps):
+            for axis in range(axes):
+                places = (first if axis == 0 else second if axis == 1 else third)[start:end]
+                n, offset = sizes[axis], np.float64(offsets[t, axis])
+                if axis == 0:
+                    for q in range(end - start):
+                        numbers[q] = outside[q] = 0
+                if padding > 0:
+                    for q in range(end - start):
+                        place = _inside(np.float64(places[q]) + offset, n, padding == 2, align_corners)
+                        within = (place >= 0) & (place < n)  # NaN is nowhere
+                        numbers[q] = numbers[q] * n + np.int64(place if within else 0.0)
+                        outside[q] |= not within
+                else:
+                    for q in range(end - start):
+                        place = np.float64(places[q]) + offset
+                        within = (place >= 0) & (place < n)
+                        numbers[q] = numbers[q] * n + np.int64(place if within else 0.0)
+                        outside[q] |= not within
+            for q in range(end - start):
+                k[start + q, t] = -1 if outside[q] else numbers[q]

@@ -48,6 +48,8 @@ class Writer(ir.IRBuilder):
         self.vector = ir.VectorType(scalar, self.lanes)
         self.suffix = f"v{self.lanes}f{bits}"
         self.zero = self.all(0.0)
+        self.wide = ir.VectorType(ir.DoubleType(), self.lanes)
+        self.wide_zero = ir.Constant(self.wide, [0.0] * self.lanes)
 
     def at(self, pointer: ir.Value, *indices: ir.Value) -> ir.Value:
         """The address of pointer[sum of indices]."""
@@ -156,6 +158,10 @@ class Writer(ir.IRBuilder):
             index = self.add(index, self.splat(self.trunc(shift, HALF)))
         return self.icmp_unsigned("<", index, self.splat(self.trunc(count, HALF)))
 
+    def lanes_before(self, count: ir.Value) -> ir.Value:
+        """A mask of the lanes l < count, none of them where count is negative."""
+        return self.first_lanes(self.select(self.icmp_signed(">", count, integer(0)), count, integer(0)))
+
     def sums(self, vectors: list[ir.Value]) -> list[ir.Value]:
         """The sum over the lanes of each vector, in order, as the lanes of vectors: a tree of halves.
 
@@ -171,6 +177,21 @@ class Writer(ir.IRBuilder):
             vectors = [self.fadd(self.pick(a, b, low), self.pick(a, b, high)) for a, b in pairs]
             span = half
         return vectors
+
+    def smallest(self, a: ir.Value, b: ir.Value) -> ir.Value:
+        """The smaller of two integers."""
+        return self.select(self.icmp_signed("<", a, b), a, b)
+
+    def widened(self, vector: ir.Value) -> ir.Value:
+        """The same numbers in float64."""
+        return vector if self.size == 8 else self.fpext(vector, self.wide)
+
+    def sum_of_lanes(self, vector: ir.Value) -> ir.Value:
+        """The sum over the lanes of a vector of float64."""
+        kind = ir.FunctionType(ir.DoubleType(), [ir.DoubleType(), self.wide])
+        name = f"llvm.vector.reduce.fadd.v{self.lanes}f64"
+        add = self.module.globals.get(name) or ir.Function(self.module, kind, name)
+        return self.call(add, [ir.Constant(ir.DoubleType(), -0.0), vector], fastmath=("reassoc",))
 
     def transposed(self, square: list[ir.Value]) -> list[ir.Value]:
         """As many vectors as lanes, transposed: blocks of doubling size are exchanged across the diagonal."""
@@ -189,8 +210,8 @@ class Writer(ir.IRBuilder):
 class Loop:
     """`for index in range(0, stop, step)` with values carried from one iteration to the next; `stop` may be 0."""
 
-    def __init__(self, build: Writer, stop: ir.Value, step: int, carried: list[ir.Value], name: str) -> None:
-        self.build, self.step = build, step
+    def __init__(self, build: Writer, stop: ir.Value, step: int | ir.Value, carried: list[ir.Value], name: str) -> None:
+        self.build, self.step = build, integer(step) if isinstance(step, int) else step
         self.head, self.body, self.done = (build.append_basic_block(name + part) for part in ("", ".body", ".done"))
         before = build.block
         build.branch(self.head)
@@ -207,7 +228,7 @@ class Loop:
         """End the body; later instructions come after the loop, where `self.carried` are the final values."""
         for phi, value in zip(self.carried, carried, strict=True):
             phi.add_incoming(value, self.build.block)
-        self.index.add_incoming(self.build.add(self.index, integer(self.step)), self.build.block)
+        self.index.add_incoming(self.build.add(self.index, self.step), self.build.block)
         self.build.branch(self.head).set_metadata("llvm.loop", self._as_written())
         self.build.position_at_end(self.done)
 

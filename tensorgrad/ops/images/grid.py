@@ -18,7 +18,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import equation, infix, partial, summed, words
 from tensorgrad.ops.elementwise.arithmetic import clip, floor, remainder, round, where
 from tensorgrad.ops.joining import stack
-from tensorgrad.ops.operands import TensorLike, flag, floating, for_kernel, quiet
+from tensorgrad.ops.operands import TensorLike, flag, floating, for_kernel
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -38,26 +38,10 @@ class GridPixels(Op):
     padding_mode: str = "zeros"
     align_corners: bool = False
 
-    @quiet
     def forward(self, *xs):
-        # Per axis (N, ...) and (T,) -> (N, ..., T)
-        number: Any = 0
-        inside: Any = True
-        for x, n, offset in zip(xs, self.size, np.array(self.offsets).T, strict=True):
-            place = self._padded(x[..., None] + offset, n)
-            within = (place >= 0) & (place < n)  # NaN is nowhere
-            number, inside = number * n + np.where(within, place, 0).astype(np.int64), inside & within
-        return np.where(inside, number, -1)
-
-    def _padded(self, place, n):
-        if self.padding_mode == "reflection":
-            low, high = (0, n - 1) if self.align_corners else (-0.5, n - 0.5)
-            if high == low:
-                return np.zeros_like(place)
-            distance = np.abs(place - low)
-            extra, turns = distance % (high - low), distance // (high - low)
-            place = np.where(turns % 2 == 0, extra + low, high - extra)
-        return place if self.padding_mode == "zeros" else np.clip(place, 0, n - 1)
+        flat = tuple([x.reshape(len(x), -1 if x.size else 0) for x in xs])
+        options = (np.array(self.offsets), self.size, self.padding_mode, self.align_corners)
+        return kernels.weighted.pixels(flat, *options).reshape(*xs[0].shape, len(self.offsets))
 
 
 class Sample(Op):
@@ -80,6 +64,22 @@ class Sample(Op):
 
     def backward_w(self, grad, x, k):
         return apply(SampleDots, x, grad, k)
+
+
+class SampleNearest(Op):
+    """z = x at the one pixel k, whose place is rounded: it has no slope."""
+
+    symbol, formula = "sample", lambda x: words(x, "[k]")
+    derivatives = (lambda grad, x: equation(words(partial("L", x), "[k]"), grad, "+="), lambda: 0)
+
+    def forward(self, x, place, k):
+        return Sample.of().forward(x, np.ones(k.shape, x.dtype), k)
+
+    def backward_x(self, grad, x, k):
+        return apply(SampleAdjoint, grad, constant(np.ones(k.shape, grad.dtype)), k, size=x.shape[2:])
+
+    def backward_place(self, grad, place):
+        return constant(np.zeros_like(place._data))
 
 
 class SampleAdjoint(Op):
@@ -242,9 +242,8 @@ def grid_sample(
     if mode != "bicubic" and padding_mode != "zeros":
         places = [_kept_inside(place, n, padding_mode, align) for place, n in zip(places, size, strict=True)]
     if mode == "nearest":
-        ones = floor(clip(stack(places, -1)[..., :1], 1.5, 1.5))  # through which a gradient of 0 flows to the grid
         k = apply(GridPixels, *[round(place) for place in places], size=size, offsets=((0,) * len(size),))
-        return apply(Sample, x, ones, k)
+        return apply(SampleNearest, x, places[0], k)  # through the place a gradient of 0 flows to the grid
     if mode == "bilinear" and len(size) == 2:
         return apply(Bilinear, x, *places)
     options = {"padding_mode": padding_mode, "align_corners": align} if mode == "bicubic" else {}
