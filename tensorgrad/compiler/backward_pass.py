@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,8 +10,9 @@ import numpy as np
 from tensorgrad.autograd.backward import nodes_below
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Variable
+from tensorgrad.compiler.fusion import loops
 from tensorgrad.compiler.program import function_of, live
-from tensorgrad.compiler.recording import Step
+from tensorgrad.compiler.recording import Kind, Step
 from tensorgrad.ops.elementwise.arithmetic import Add
 
 
@@ -42,13 +43,18 @@ class Backward:
     """
 
     def __init__(
-        self, recorded: RecordedPass, steps: Sequence[Step], made: Iterable[str], constants: dict[str, np.ndarray]
+        self,
+        recorded: RecordedPass,
+        steps: Sequence[Step],
+        made: Iterable[str],
+        constants: dict[str, np.ndarray],
+        kinds: Mapping[str, Kind],
     ) -> None:
         steps = live(steps, recorded.found)
         read = dict.fromkeys((*[name for step in steps for name in step.takes], *recorded.found))
         made = set(made)
         self.kept = tuple(name for name in read if name in made)
-        self._recorded, self._steps, self._constants = recorded, steps, constants
+        self._recorded, self._steps, self._constants, self._kinds = recorded, steps, constants, kinds
         self._known: dict[tuple[int, ...], _Function] = {}
 
     def function(self, outputs: tuple[int, ...]) -> _Function:
@@ -65,7 +71,7 @@ class Backward:
             [names.get(name, name) for name in some if name not in absent] for some in self._recorded.gradients
         ]
         found = tuple(dict.fromkeys(name for some in gradients for name in some))
-        steps = live(steps, found)
+        steps = loops.fused(live(steps, found), found, self._kinds)
         needed = {name for step in steps for name in step.takes}.union(found)
         kept = [(place, name) for place, name in enumerate(self.kept) if name in needed]
         upstream = [self._recorded.upstream[k] for k in outputs]

@@ -10,7 +10,7 @@ two command lists.
 
 from __future__ import annotations
 
-import functools
+import ctypes
 import itertools
 import os
 import threading
@@ -32,11 +32,11 @@ from tensorgrad.ops.operands import quiet
 if TYPE_CHECKING:  # with numba, which is loaded at its first use
     from tensorgrad.kernels.jit.command_list import Launch
 
-LIMIT = 32 * 1024**2
-"""Bytes that a capture holds at most. Steps that need more take so long that a capture gains little."""
+LIMIT = KEPT = memory.LIMIT
+"""Bytes that a capture, and that all captures of the process, hold at most; the least recently used are dropped first.
 
-KEPT = 128 * 1024**2
-"""Bytes that all captures of the process hold together at most; the least recently used are dropped first."""
+The steps themselves take as much from the pool of buffers, whose limit this is, and a capture leaves the pool empty.
+"""
 
 TRIES = 3
 """Attempts to capture a program, after which its steps run."""
@@ -44,6 +44,10 @@ TRIES = 3
 
 class NotCapturable(Exception):
     """These steps or these arrays can't be captured."""
+
+
+class NotReplayed(Exception):
+    """A capture was made or found to be invalid: undo what has happened, and run the steps."""
 
 
 class GraphCapture:
@@ -70,7 +74,6 @@ class GraphCapture:
         self._begin = function_of("begin", (), (), (), {}, before)
         self._finish = function_of("finish", (), (), (), {}, (), effects, self._taken)
         self._steps, self._parameters, self._constants = steps, tuple(parameters), constants
-        self._effects = effects
         self._wanted = (*self._taken, *self._results)
         self._captured: Captured | None = None
         # A duplicated result would be owned twice: don't capture.
@@ -92,7 +95,11 @@ class GraphCapture:
         return self  # as functions do
 
     def __call__(self, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Call `function`, or replay its capture: the same results and effects."""
+        """Call `function`, or replay its capture: the same results and effects.
+
+        Raises:
+            NotReplayed: some steps have run, which may have drawn random numbers.
+        """
         if self._captured is None and not self._tries:
             return self._function(*arrays)
         if not self._lock.acquire(blocking=False):  # the fixed memory serves one call at a time
@@ -103,17 +110,12 @@ class GraphCapture:
         finally:
             self._lock.release()
         if found is None:
-            return self._rest(*arrays)
+            raise NotReplayed
         if self._taken:
             self._finish([found.pop(name) for name in self._taken])
         else:
             self._finish()
         return tuple([found[name] for name in self._results])
-
-    @functools.cached_property
-    def _rest(self) -> Callable[..., tuple]:
-        """Runs the steps once `before` is done: its conditions may no longer hold afterwards."""
-        return function_of("rest", self._parameters, self._steps, self._results, self._constants, (), self._effects)
 
     def _found(self, arrays: tuple[np.ndarray, ...]) -> dict[str, np.ndarray] | None:
         captured, self._used = self._captured, next(_clock)
@@ -171,11 +173,11 @@ class HostCall(NamedTuple):
         arguments = [_SOURCES.get(type(x), _itself)(x, arrays, found) for x in self.sources]
         values = self.run(*arguments)
         for (name, target), value in zip(self.outputs, _outputs(values, len(self.outputs)), strict=True):
-            found[name] = value
             if target is not None:
                 if value.strides != target.strides:
                     return False
                 np.copyto(target, value)
+            found[name] = value if target is None else target  # what isn't kept is free for other arrays
         return True
 
 
@@ -341,11 +343,13 @@ class _Capture:
             if launches is not None:
                 run += launches
             else:
-                host = self._host_call(call)
                 later = {name for other in calls[number + 1 :] for name in _names(other)}
                 if later.isdisjoint(call.outputs):
-                    last.append(host)  # no step reads its results, and what it reads is held, so nothing overwrites it
+                    # No step reads its results. What it reads is held, so nothing overwrites it.
+                    self.held += [real(self.known[name]) for name in _names(call)]
+                    last.append(self._host_call(call))
                 else:
+                    host = self._host_call(call)
                     parts += run, host
                     run = []
             for name in uses.get(number, ()):
@@ -356,7 +360,7 @@ class _Capture:
     def _captured(self, call: Call) -> list[Launch] | None:
         """The launches of a step; None if it must be a host call."""
         arguments = _values(call, self.known)
-        if not all(type(self.known[name]) is Opaque for name in _names(call)):
+        if not all(type(self.known[name]) is Opaque for name in _names(call)) or _draws(call):
             return None
         recorder = kernels.command_list.Recorder()
         try:
@@ -384,7 +388,7 @@ class _Capture:
             target = self._target(value)
             self.known[name] = value if target is None else Opaque(target)
             self.by_host.add(name)
-            outputs.append((name, target))
+            outputs.append((name, None if target is None else self._fixed(target)))
         return HostCall(quiet(call.run), sources, outputs)
 
     def _target(self, value: np.ndarray) -> np.ndarray | None:
@@ -398,7 +402,6 @@ class _Capture:
             target = target.transpose(np.argsort(order))
             if target.strides == value.strides:
                 np.copyto(target, value)
-                self.held.append(target)
                 return target
         return None
 
@@ -408,7 +411,15 @@ class _Capture:
             return self._numbers[name]
         if name in self.by_host or self.returned_by_view(name):
             return Name(name)
-        array = real(self.known[name])
+        return self._fixed(real(self.known[name]))
+
+    def _fixed(self, array: np.ndarray) -> np.ndarray:
+        """The array, for a host call: in the arena without a reference, so that its memory is used again after it."""
+        place = next((place for place in self._arena.buffers() if _within(array, place)), None)
+        if place is not None:
+            begin, size = place
+            buffer: Any = (ctypes.c_char * size).from_address(begin)
+            array = np.ndarray(array.shape, array.dtype, buffer, array.ctypes.data - begin, array.strides)
         self.held.append(array)
         return array
 
@@ -451,6 +462,12 @@ def _values(call: Call, known: dict[str, Any]) -> list[Any]:
 
 def _names(call: Call) -> list[str]:
     return [x for x in call.arguments if not isinstance(x, Setting)]
+
+
+def _draws(call: Call) -> bool:
+    """Whether the call may pass a random number to a kernel, where it would be fixed."""
+    values = (*[x.value for x in call.arguments if isinstance(x, Setting)], getattr(call.run, "__self__", None))
+    return any(isinstance(value, np.random.Generator) for value in values)
 
 
 def _outputs(values: Any, count: int) -> Sequence[Any]:

@@ -148,7 +148,7 @@ class CompiledFunction(Generic[P, R]):
 
         By itself a compiled function drops the kinds of calls least recently used where there are more than 64, or
         where their constants take more than 64 MiB; what the captures of all functions keep together stays below
-        128 MiB.
+        1 GiB.
         """
         self._entries.clear()
 

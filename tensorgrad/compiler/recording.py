@@ -59,6 +59,13 @@ class Given(NamedTuple):
     number: int
 
 
+class Kind(NamedTuple):
+    """The shape and the dtype of an array."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+
+
 class Recording(Observer):
     """An observer of one call. Arrays get names; the same call gives the same names again.
 
@@ -73,7 +80,7 @@ class Recording(Observer):
         effects: those that change tensors in place. They follow the steps, except for the first `begins_with`.
         leaves: tensors from before the call, by name.
         constants: arrays that each call makes anew with the same values, by name.
-        shapes: of all arrays, by name.
+        kinds: of all arrays, by name.
         wanted: leaves, and nodes of tensors computed outside, whose contributions are to be recorded.
         contributions: the names of these contributions, in their order.
         problem: why a replay of the steps would differ from the call; None if it would not.
@@ -87,7 +94,7 @@ class Recording(Observer):
         self.conditions: list[Step] = []
         self.leaves: dict[str, Variable] = {}
         self.constants: dict[str, np.ndarray] = {}
-        self.shapes: dict[str, tuple[int, ...]] = {}
+        self.kinds: dict[str, Kind] = {}
         self.wanted: set[Variable | Node] = set()
         self.contributions: dict[Variable | Node, list[str]] = {}
         self.problem: str | None = None
@@ -370,7 +377,7 @@ class Recording(Observer):
     def introduce(self, array: np.ndarray, name: str) -> str:
         """Name an array."""
         self._names.setdefault(id(array), name)  # two inputs may be one array
-        self.shapes[name] = array.shape
+        self.kinds[name] = Kind(array.shape, array.dtype)
         self._kept.append(array)
         return name
 
@@ -379,7 +386,7 @@ class Recording(Observer):
         name = re.sub(r"\W", "_", tensor.name or "", flags=re.ASCII)
         name = name if name.isidentifier() else f"leaf_{name}"
         # Numbers at the end are for the results of steps.
-        taken = keyword.iskeyword(name) or name in self.shapes or not name[-1].isalpha()
+        taken = keyword.iskeyword(name) or name in self.kinds or not name[-1].isalpha()
         return f"leaf_{len(self.leaves) + 1}" if taken else name
 
     def _name_of_array(self, array: np.ndarray, what: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.arrays import memory
 from tensorgrad.autograd.backward import gradients
 from tensorgrad.autograd.engine import apply, note_shared_memory
 from tensorgrad.autograd.modes import enable_grad, is_grad_enabled, observe
@@ -17,11 +18,11 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.autograd.versions import Version, add_stranger, version_of
 from tensorgrad.compiler.backward_pass import Backward, RecordedPass, grouped
-from tensorgrad.compiler.capture import GraphCapture
-from tensorgrad.compiler.fusion import fused
+from tensorgrad.compiler.capture import GraphCapture, NotReplayed
+from tensorgrad.compiler.fusion import fused, loops
 from tensorgrad.compiler.journal import Journal
 from tensorgrad.compiler.program import GIVEN, StoppedHalfway, folded, function_of, live, names_given
-from tensorgrad.compiler.recording import Recording, Step, check_guard
+from tensorgrad.compiler.recording import Recording, Step
 from tensorgrad.errors import GraphError, restate
 from tensorgrad.formulas.symbolic import equation, function, partial, words
 
@@ -115,13 +116,14 @@ class Program:
         ends = (*plan.outputs, *_taken_by(effects))
         found = tuple(name for recorded in backward for name in recorded.found)
         recorded_passes = {k: recorded.steps for k, recorded in enumerate(backward)} | {INSIDE: plan.inside}
-        forward, passes = fused(plan.forward, recorded_passes, (*ends, *found), recording.shapes)
+        forward, passes = fused(plan.forward, recorded_passes, (*ends, *found), recording.kinds)
         known = recording.constants | dict(made_anew)
         forward, constants = folded((*forward, *passes.pop(INSIDE)), known, (*ends, *found))
         made = {name for step in forward for name in step.outputs}.union(parameters)
-        ways = [Backward(recorded, passes[k], made, constants) for k, recorded in enumerate(backward)]
+        kinds = recording.kinds
+        ways = [Backward(recorded, passes[k], made, constants, kinds) for k, recorded in enumerate(backward)]
         kept = tuple(dict.fromkeys(name for way in ways for name in way.kept))
-        steps, results = live(forward, (*ends, *kept)), (*plan.outputs, *kept)
+        steps, results = loops.fused(live(forward, (*ends, *kept)), (*ends, *kept), kinds), (*plan.outputs, *kept)
         before = (*recording.conditions, *effects[: recording.begins_with])
         effects = effects[recording.begins_with :]
         name = "step" if plan.inside else "forward"
@@ -129,7 +131,7 @@ class Program:
         taken = (GIVEN, *parameters) if self.given else parameters
         self.forward = function_of(name, taken, steps, results, constants, before, effects)
         self.run = self.forward
-        if not (backward or self.given) and all(_is_op(step) for step in (*plan.forward, *plan.inside)):
+        if not (backward or self.given):
             self.run = GraphCapture(self.forward, before, steps, effects, parameters, results, constants)
         roots = [_root(name, plan.forward) for name in kept]
         self.variable_of = [parameters.index(name) if name in parameters else None for name in roots]
@@ -151,7 +153,13 @@ class Program:
         """Call `run`. If it raises, undo its changes; if they can't be undone, raise `StoppedHalfway`."""
         before, arrays = self._journal.note(variables), [x._data for x in variables]
         try:
-            return self.run(variables, *arrays) if self.given else self.run(*arrays)
+            try:
+                return self.run(variables, *arrays) if self.given else self.run(*arrays)
+            except NotReplayed:
+                self._journal.restore(before, self._begins_with)
+                results = self.forward(*arrays)
+                memory.empty_cache()  # what the steps took: from now on the capture has memory of its own
+                return results
         except StoppedHalfway as stop:
             if self._journal.restore(before, self._begins_with + stop.done):
                 raise stop.error from None
@@ -166,11 +174,6 @@ def _spent() -> Node:
     node = node_of(Compiled(), (), wrap(np.empty(0)), ())
     node.free()
     return node
-
-
-def _is_op(step: Step) -> bool:
-    """Whether a step may be repeated: a random mask may not."""
-    return step.op is not None or step.function is check_guard
 
 
 def _root(name: str, steps: Sequence[Step]) -> str:

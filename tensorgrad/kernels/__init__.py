@@ -33,6 +33,7 @@ MODULES = {
         "elementwise.pointwise",
         "reduce.columns",
         "elementwise.loops",
+        "elementwise.fused_loops",
         "elementwise.softmax",
         "elementwise.losses",
         "elementwise.normalization",

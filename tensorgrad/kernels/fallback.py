@@ -323,7 +323,7 @@ def scale_and_shift(x: np.ndarray, center: np.ndarray, scale: np.ndarray, shift:
 def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Σ g and Σ g · (x − mean), per channel: see `normalization.gradient_sums`."""
     axes = (0, *range(2, x.ndim))
-    return g.sum(axes, np.float64), (g * (x - _per_channel(mean, x))).sum(axes, np.float64)
+    return g.sum(axes, np.float64), (g * (x - _per_channel(mean.astype(x.dtype), x))).sum(axes, np.float64)
 
 
 def batch_norm_grad_input(

@@ -8,9 +8,11 @@ import numpy as np
 
 from tensorgrad.arrays.random import checked_generator
 from tensorgrad.autograd.engine import apply, host_call
-from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number, quiet
+from tensorgrad.formulas.symbolic import equal
+from tensorgrad.ops.elementwise.activations import unless
+from tensorgrad.ops.elementwise.elementwise import Elementwise
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -18,18 +20,12 @@ if TYPE_CHECKING:
 __all__ = ["dropout"]
 
 
-class Dropout(Op):
-    """z = x · m with a mask m: 0 for dropped elements, 1/(1 − p) for the others."""
+class Dropout(Elementwise):
+    """Product with a mask m: 1/(1 − p), or 0 for a dropped element, at ∞ and NaN too."""
 
-    symbol, formula = "dropout", lambda x, m: x * m
-    derivatives = (lambda m: m,)
-
-    @quiet
-    def forward(self, x, m):
-        z = np.asarray(np.multiply(x, m))
-        if np.isnan(z.sum()):  # ∞ · 0 or NaN · 0, which must become 0; a sum is a quick test
-            np.copyto(z, 0, where=m == 0)
-        return z
+    symbol = "dropout"
+    formula = lambda x, m: unless(equal(m, 0), x) * m
+    derivatives = (lambda m: m, "")
 
     def backward_x(self, grad, m):
         return apply(Dropout, grad, m)

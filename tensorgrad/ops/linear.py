@@ -16,7 +16,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import summed, transposed, words
 from tensorgrad.kernels.reduce.sums import TERMS, product_in_parts
-from tensorgrad.ops.elementwise.activations import rectified, relu_gradient
+from tensorgrad.ops.elementwise.activations import relu_gradient
 from tensorgrad.ops.operands import (
     HALF,
     TensorLike,
@@ -101,13 +101,6 @@ def gradients(g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None 
         return kernels.linear.gradients(g, x, w, z)
     g = g if z is None else relu_gradient(g, z)
     return _product(g, w), _product(g.T, x), kernels.sums.total(g, (0,))
-
-
-def rectified_linear(x: np.ndarray, w: np.ndarray, b: np.ndarray | None = None) -> np.ndarray:
-    """The array max(x · wᵀ + b, 0): a linear layer and the rectifier behind it, in one call."""
-    if _is_large(x, w.T):
-        return kernels.matmul.product(x, w.T, b, rectified=True)
-    return rectified(_product(x, w.T, b))
 
 
 def _is_large(x: np.ndarray, y: np.ndarray) -> bool:

@@ -92,10 +92,8 @@ class BatchNorm(Op):
     @widened
     def forward(self, x, w, b):
         self.residuals = {}  # the sums of a gradient, which all three rules use
-        center, rest = _rounded(self.mean, x.dtype)
-        scale = w / np.sqrt(self.var + self.eps)
-        numbers = (center, scale, b - rest * scale)
-        return kernels.normalization.scale_and_shift(x, *[values.astype(x.dtype) for values in numbers])
+        numbers = kernels.normalization.scaling(self.mean, self.var, w, b, self.eps)
+        return kernels.normalization.scale_and_shift(x, *numbers)
 
     def forward_again(self, x, w, b):
         self.mean, self.var = _moments(x)
@@ -144,10 +142,8 @@ class BatchNormSums(Op):
     @quiet
     @widened
     def forward(self, g, x):
-        center, rest = _rounded(self.mean, x.dtype)
-        sums, products = kernels.normalization.gradient_sums(g, x, center)
-        # (C,), (C,) -> (2, C)
-        return np.stack([sums, (products - rest * sums) / np.sqrt(self.var + self.eps)]).astype(x.dtype)
+        sums = kernels.normalization.gradient_sums(g, x, self.mean)
+        return kernels.normalization.weight_gradients(*sums, self.mean, self.var, self.eps, x.dtype)
 
 
 class BatchNormGradient(Op):
@@ -161,17 +157,9 @@ class BatchNormGradient(Op):
     @quiet
     @widened
     def forward(self, g, x, w, sums):
-        count, deviation = x.size // x.shape[1], np.sqrt(self.var + self.eps)
-        center, rest = _rounded(self.mean, x.dtype)
-        slope = sums[1] / (count * deviation)
-        numbers = (center, w / deviation, sums[0] / count - slope * rest, slope)
-        return kernels.normalization.grad_input(g, x, *[values.astype(x.dtype) for values in numbers])
-
-
-def _rounded(mean: np.ndarray, dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
-    """The mean in the dtype of x, and its rounding error, in float64."""
-    center = mean.astype(dtype)
-    return center, mean - center
+        count = x.size // x.shape[1]
+        numbers = kernels.normalization.gradient_scaling(sums, self.mean, self.var, w, count, self.eps)
+        return kernels.normalization.grad_input(g, x, *numbers)
 
 
 def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -109,7 +109,7 @@ def test_inference_gives_the_same_bits():
             assert not compiled(x).requires_grad
     assert compiled.replays == 6
     # The others are part of the pooled convolutions.
-    assert compiled.source.count(" = run_rectified_linear") == 2 and " = run_relu" not in compiled.source
+    assert compiled.source.count(" = run_relu") == 2
 
 
 def test_fit_trains_alike_compiled():

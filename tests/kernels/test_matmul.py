@@ -4,7 +4,6 @@ from cores import MOST_THREADS
 
 from tensorgrad.errors import DTypeError, ShapeError
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.linalg import matmul
 
@@ -71,18 +70,6 @@ def test_nan_and_infinity_reach_what_they_reach_in_the_twin(size, dtype):
             z = matmul.product(x, y, bias)
             np.testing.assert_array_equal(np.isnan(z), np.isnan(expected))
             np.testing.assert_array_equal(np.isinf(z), np.isinf(expected))
-
-
-@FLOATS
-@EVERY_SIZE
-def test_a_rectified_product_is_the_product_and_the_rectifier(size, dtype):
-    a, b, bias = draw(size, dtype, 3)
-    a[0, 0], b[-1, -1] = np.nan, -np.inf
-    with np.errstate(invalid="ignore"):
-        for x, y in layouts(a, b):
-            for given in (None, bias):
-                z = matmul.product(x, y, given, rectified=True)
-                assert z.tobytes() == pointwise.relu(matmul.product(x, y, given)).tobytes()
 
 
 @EVERY_SIZE

@@ -8,15 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from tensorgrad.compiler.fusion import linear, pooling
-from tensorgrad.compiler.fusion.chains import Chains, Shapes
-from tensorgrad.compiler.recording import Step
-from tensorgrad.ops.elementwise.activations import Relu
+from tensorgrad.compiler.fusion.chains import Chains
+from tensorgrad.compiler.recording import Kind, Step
 from tensorgrad.ops.linear import LinearGradWeight
 from tensorgrad.ops.pooling import MaxPool
 
 
 def fused(
-    forward: Sequence[Step], passes: Mapping[int, Sequence[Step]], results: Sequence[str], shapes: Shapes
+    forward: Sequence[Step], passes: Mapping[int, Sequence[Step]], results: Sequence[str], kinds: Mapping[str, Kind]
 ) -> tuple[list[Step], dict[int, list[Step]]]:
     """The steps of forward and of each backward pass, fused where there is a kernel.
 
@@ -26,14 +25,12 @@ def fused(
         forward: the steps of the forward pass.
         passes: those of the backward passes.
         results: the names of arrays that are read outside the steps.
-        shapes: of all arrays.
+        kinds: of all arrays.
     """
-    chains = Chains(forward, passes, results, shapes)
+    chains = Chains(forward, passes, results, kinds)
     for step in forward:
         if step.function is MaxPool and len(step.settings["window"].kernel) == 2:
             pooling.join(chains, step)
-        elif step.function is Relu:
-            linear.rectify(chains, step)
     for steps in passes.values():
         for step in steps:
             if step.function is LinearGradWeight:

@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorgrad.autograd.op import Op
-from tensorgrad.compiler.recording import Step
-
-Shapes = dict[str, tuple[int, ...]]
+from tensorgrad.compiler.recording import Kind, Step
 
 
 class Chains:
@@ -19,13 +17,17 @@ class Chains:
         passes: those of the backward passes, by number.
         makers: per array the step that makes it, as recorded.
         readers: per array the steps that read it, as recorded; None is a reader outside the steps.
-        shapes: of all arrays.
+        kinds: of all arrays.
     """
 
     def __init__(
-        self, forward: Sequence[Step], passes: Mapping[int, Sequence[Step]], results: Sequence[str], shapes: Shapes
+        self,
+        forward: Sequence[Step],
+        passes: Mapping[int, Sequence[Step]],
+        results: Sequence[str],
+        kinds: Mapping[str, Kind],
     ) -> None:
-        self.shapes = shapes
+        self.kinds = kinds
         self.forward = list(forward)
         self.passes = {k: list(steps) for k, steps in passes.items()}
         self.makers: dict[str, Step] = {}

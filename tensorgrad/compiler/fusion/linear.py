@@ -1,21 +1,14 @@
-"""Fuses a fully connected layer with the relu after it, and the gradients of both."""
+"""Fuses the gradients of a fully connected layer, and that of the relu after it."""
 
 from __future__ import annotations
 
 from tensorgrad.compiler.fusion.chains import Chains, placed, replace
 from tensorgrad.compiler.recording import Step
 from tensorgrad.ops.elementwise.activations import ReluGradient
-from tensorgrad.ops.linear import Linear, MatMul, gradients, rectified_linear
+from tensorgrad.ops.linear import MatMul, gradients
 from tensorgrad.ops.reductions import Sum
 
 OVER_IMAGES = {"axis": (0,), "keepdims": False}
-
-
-def rectify(chains: Chains, relu: Step) -> None:
-    """Fuse a relu with the layer before it, if no other step reads that layer's output."""
-    layer = chains.makers.get(relu.inputs[0])
-    if layer is not None and layer.function is Linear and len(chains.readers[relu.inputs[0]]) == 1:
-        replace(chains.forward, [relu], Step(rectified_linear, {}, layer.inputs, {}, relu.outputs))
 
 
 def join(chains: Chains, weight: Step) -> None:
@@ -37,7 +30,7 @@ def join(chains: Chains, weight: Step) -> None:
 
 def _is_product(chains: Chains, step: Step, g: str, weight: Step) -> bool:
     """Whether a step is the product of g with a weight of this shape."""
-    return step.inputs[0] == g and chains.shapes[step.inputs[1]] == chains.shapes[weight.outputs[0]]
+    return step.inputs[0] == g and chains.kinds[step.inputs[1]].shape == chains.kinds[weight.outputs[0]].shape
 
 
 def _linear_gradients(g, x, w, *rest):

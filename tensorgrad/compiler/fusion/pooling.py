@@ -1,7 +1,8 @@
 """Fuses convolution, relu and max pooling into one pass over memory.
 
 Max pooling and relu commute, max(relu x) = relu(max x), so relu runs on the quarter of the elements that pooling
-leaves. A convolution before them pools each image while it is in the cache. The backward pass is fused likewise.
+leaves, and a convolution pools each image while it is in the cache. The backward pass is fused likewise. Without a
+convolution that does so, relu is a part of a loop (`loops`), which takes as long.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from tensorgrad.ops.pooling import MaxPool, MaxUnpool
 
 
 def join(chains: Chains, pool: Step) -> None:
-    """Fuse this pooling with the relu before or after it, and with the convolution before them."""
+    """Fuse this pooling with the relu before or after it and the convolution before them, if there are both."""
     before, after = chains.makers.get(pool.inputs[0]), _only_reader(chains, pool.outputs[0], Relu)
     if before is not None and before.function is Relu:
         gradients, last, source = _gradients_before(chains, before, pool), pool, before.inputs[0]
@@ -24,19 +25,13 @@ def join(chains: Chains, pool: Step) -> None:
         gradients, last, source = _gradients_after(chains, after, pool), after, pool.inputs[0]
     else:
         return
-    if gradients is None:
-        return
-    z, indices = last.outputs[0], pool.outputs[1]
     convolution = chains.makers.get(source)
-    if convolution is not None and _is_pooled(chains, convolution, pool):
-        window = convolution.settings["window"]
-        replace(chains.forward, [last], Step(_convolve, placed([window]), convolution.inputs, {}, (z, indices)))
-    else:
-        convolution = None
-        window = pool.settings["window"]
-        replace(chains.forward, [last], Step(_pool, placed([window]), (source,), {}, (z, indices)))
+    if gradients is None or convolution is None or not _is_pooled(chains, convolution, pool):
+        return
+    z, indices, window = last.outputs[0], pool.outputs[1], convolution.settings["window"]
+    replace(chains.forward, [last], Step(_convolve, placed([window]), convolution.inputs, {}, (z, indices)))
     for unpool, g, dx in gradients:
-        _join_back(chains, unpool, (g, z, indices), dx, convolution)
+        _join_back(chains, unpool, (g, z, indices), dx)
 
 
 def _only_reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
@@ -82,7 +77,7 @@ def _is_pooled(chains: Chains, step: Step, pool: Step) -> bool:
     return unread and pool.settings["window"].halves
 
 
-def _join_back(chains: Chains, unpool: Step, taken: tuple[str, str, str], dx: str, convolution: Step | None) -> None:
+def _join_back(chains: Chains, unpool: Step, taken: tuple[str, str, str], dx: str) -> None:
     """Fuse the unpooling with the gradients of the convolution, or with the bias's gradient alone."""
     steps = chains.pass_of(unpool)
     readers = chains.read_by(dx, ConvolutionGradWeight, ConvolutionGradInput, ChannelSum)
@@ -90,7 +85,7 @@ def _join_back(chains: Chains, unpool: Step, taken: tuple[str, str, str], dx: st
     back, bias = _reader(chains, dx, ConvolutionGradInput), _reader(chains, dx, ChannelSum)
     others = [step for step in (back, bias) if step is not None]
     alone = readers is not None and len(readers) == 1 + len(others)
-    if convolution is not None and weight is not None and alone:
+    if weight is not None and alone:
         window = placed([weight.settings["window"]])
         names = (weight.outputs[0], bias.outputs[0] if bias is not None else f"{weight.outputs[0]}_bias")
         if back is None:
@@ -114,10 +109,6 @@ def _reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
 
 
 # ------------------------------------------------------------------------------------------ what the fused steps call
-
-
-def _pool(x, window):
-    return kernels.rectified_pooling.max_forward(x, window)
 
 
 def _scatter(g, z, indices, window):

@@ -28,7 +28,8 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.winograd_transforms import read_gradients, read_patches, write_tiles
-from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, host_read, kernel, run
+from tensorgrad.kernels.elementwise.pointwise import clear, is_finite
+from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, kernel, run, zeros
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin
@@ -88,9 +89,9 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray | No
     sums = memory.empty((chunks, 16, _odd(-(-filters // ROWS) * -(-channels // COLUMNS) * DOTS, grid.width)), x.dtype)
     _, offsets = _lines(channels, grid.line)
     run(_grad_weight_kernel, (x, g, sums, offsets, scratch, grid), chunks)
-    dw = np.empty((filters, channels, 3, 3), x.dtype)
+    dw = memory.empty((filters, channels, 3, 3), x.dtype)
     run(_gather_kernel, (sums, dw), chunks_for(-(-filters // ROWS), 32 * dw.size))
-    return dw if np.isfinite(host_read(dw)).all() else None
+    return dw if is_finite(dw) else None
 
 
 @lru_cache(maxsize=1024)
@@ -186,9 +187,10 @@ def _correlate(x: np.ndarray, u: np.ndarray, filters: int, bias: np.ndarray, win
     scratch = memory.empty((chunks, grid.scratch), x.dtype)
     table, _ = _lines(channels, grid.line)
     # The products begin with zero; the bias joins the pixels. The status flag collects what isn't finite.
-    zeros, flag = np.zeros(filters, x.dtype), np.zeros((chunks, grid.width), x.dtype)
-    run(_correlate_kernel, (x, u, bias, zeros, y, table, scratch, flag, grid), chunks)
-    return y if np.isfinite(host_read(flag)).all() else None
+    flag = memory.empty((chunks, grid.width), x.dtype)
+    clear(flag)
+    run(_correlate_kernel, (x, u, bias, zeros(filters, x.dtype), y, table, scratch, flag, grid), chunks)
+    return y if is_finite(flag) else None
 
 
 @kernel

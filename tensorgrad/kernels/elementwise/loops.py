@@ -71,9 +71,14 @@ def compiled(name: str) -> tuple[Loop, Callable]:
 
 def kernel_of(loop: Loop) -> Callable:
     """A kernel; its arguments are the arrays, the result, a tuple of parameters, and which chunk of how many."""
+    return _OVER[len(loop.arrays)](formula_of(loop))
+
+
+def formula_of(loop: Loop) -> Callable:
+    """The loop's expression as a function of numbers: of an element of each array, and of the parameters."""
     symbols = (*loop.arrays, *(loop.parameters or ("unused",)))
     number = f"type({symbols[0]})({{!r}})".format
-    return _OVER[len(loop.arrays)](register_jitable(**INLINE)(program(loop.meaning, symbols, FUNCTIONS, number)))
+    return register_jitable(**INLINE)(program(loop.meaning, symbols, FUNCTIONS, number))
 
 
 # Numba unrolls no loop over a list of arrays, so there is a function for each number of them.

@@ -10,6 +10,7 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import fallback
+from tensorgrad.kernels.elementwise.channels import plane_sums, scaled, scaled_gradient
 from tensorgrad.kernels.elementwise.statistics import moments_of_units
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
@@ -22,7 +23,7 @@ from tensorgrad.kernels.jit.dispatch import (
     run,
     threads_for,
 )
-from tensorgrad.kernels.simd.passes import affine, block_of, combination, gradient_sums as sum_gradients
+from tensorgrad.kernels.simd.passes import affine
 
 # The time per element in multiply-adds; a rough measurement.
 WORK = 2
@@ -59,16 +60,19 @@ def scale_and_shift(x: np.ndarray, center: np.ndarray, scale: np.ndarray, shift:
 
 
 def gradient_sums(g: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Σ g and Σ g · (x − mean[c]) of each channel: g and x `(N, C, ...)` -> `(C,)`, `(C,)`, float64.
+    """Σ g and Σ g · (x − m[c]) of each channel: g and x `(N, C, ...)` -> `(C,)`, `(C,)`, float64.
+
+    m is the mean, `(C,)`, rounded to the dtype of x.
 
     >>> gradient_sums(np.array([[1.0], [2.0]]), np.array([[5.0], [7.0]]), np.array([6.0]))
     (array([3.]), array([1.]))
     """
-    check_float("batch_norm", g=g, x=x, mean=mean)
+    check_float("batch_norm", g=g, x=x)
     if not COMPILED:
         return by_fallback(fallback.gradient_sums, g, x, mean)
     sums, products = memory.empty(x.shape[1:2], np.float64), memory.empty(x.shape[1:2], np.float64)
-    _in_parts(_sums_kernel, _merge_sums, (_planes(g), _planes(x), as_contiguous(mean)), sums, products)
+    arguments = (_planes(g), _planes(x), as_contiguous(mean), sums, products)
+    run(_sums_kernel, arguments, chunks_for(x.shape[1], 4 * WORK * x.size))
     return sums, products
 
 
@@ -93,13 +97,61 @@ def grad_input(
     return dx
 
 
+def scaling(mean: np.ndarray, var: np.ndarray, w: np.ndarray, b: np.ndarray, eps: float) -> tuple[np.ndarray, ...]:
+    """Center, scale and shift of x̂ · w + b with x̂ = (x − mean) / √(var + eps), in the dtype of w: all `(C,)`.
+
+    The center is the rounded mean; the shift makes up for the rounding.
+
+    >>> wide = np.array([4.0])
+    >>> scaling(wide, wide, wide, wide, 0.0)
+    (array([4.]), array([2.]), array([4.]))
+    """
+    numbers = memory.empty((3, len(w)), check_float("batch_norm", w=w, b=b))
+    run(_scaling_kernel, (mean, var, as_contiguous(w), as_contiguous(b), float(eps), numbers), 1)
+    return numbers[0], numbers[1], numbers[2]
+
+
+def weight_gradients(
+    sums: np.ndarray, products: np.ndarray, mean: np.ndarray, var: np.ndarray, eps: float, dtype: np.dtype
+) -> np.ndarray:
+    """(Σ g, Σ g · x̂), `(2, C)` of a dtype, from Σ g and Σ g · (x − m) with m, the mean rounded to that dtype.
+
+    >>> wide = np.array([4.0])
+    >>> weight_gradients(wide, wide, wide, wide, 0.0, np.dtype(np.float64))
+    array([[4.],
+           [2.]])
+    """
+    gradients = memory.empty((2, len(mean)), dtype)
+    run(_weights_kernel, (sums, products, mean, var, float(eps), gradients), 1)
+    return gradients
+
+
+def gradient_scaling(
+    sums: np.ndarray, mean: np.ndarray, var: np.ndarray, w: np.ndarray, count: int, eps: float
+) -> tuple[np.ndarray, ...]:
+    """Mean, scale, offset and slope of `grad_input`, `(C,)` in the dtype of w.
+
+    They make it w/√(var + eps) · (g − Σg/count − x̂ · Σ(g · x̂)/count); sums is what `weight_gradients` returns.
+
+    >>> wide = np.array([4.0])
+    >>> gradient_scaling(np.array([[4.0], [2.0]]), wide, wide, wide, 2, 0.0)
+    (array([4.]), array([2.]), array([2.]), array([0.5]))
+    """
+    numbers = memory.empty((4, len(w)), check_float("batch_norm", sums=sums, w=w))
+    run(_slopes_kernel, (as_contiguous(sums), mean, var, as_contiguous(w), count, float(eps), numbers), 1)
+    return numbers[0], numbers[1], numbers[2], numbers[3]
+
+
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
-    x, one = np.ones((2, 2, 2), dtype), np.ones(2, dtype)
+    x, one, wide = np.ones((2, 2, 2), dtype), np.ones(2, dtype), np.ones(2)
     yield "moments", lambda: moments(x)
     yield "scale_and_shift", lambda: scale_and_shift(x, one, one, one)
     yield "gradient_sums", lambda: gradient_sums(x, x, one)
     yield "grad_input", lambda: grad_input(x, x, one, one, one, one)
+    yield "scaling", lambda: scaling(wide, wide, one, one, 0.0)
+    yield "weight_gradients", lambda: weight_gradients(wide, wide, wide, wide, 0.0, np.dtype(dtype))
+    yield "gradient_scaling", lambda: gradient_scaling(x[0], wide, wide, one, 2, 0.0)
 
 
 def _planes(array: np.ndarray) -> np.ndarray:
@@ -194,7 +246,7 @@ def _scale_kernel(x, center, scale, shift, z, index, chunks):
         for n in range(count * index // chunks, count * (index + 1) // chunks):
             row, out = source[n * channels : (n + 1) * channels], target[n * channels : (n + 1) * channels]
             for c in range(channels):
-                out[c] = (row[c] - center[c]) * scale[c] + shift[c]
+                out[c] = scaled(row[c], center[c], scale[c], shift[c])
         return
     numbers = np.empty((channels, 3), x.dtype)
     for c in range(channels):
@@ -209,62 +261,70 @@ def _scale_kernel(x, center, scale, shift, z, index, chunks):
 
 @kernel
 def _sums_kernel(g, x, mean, sums, products, index, chunks):
-    (count, channels, pixels), upstream, source, (parts, _) = x.shape, g.reshape(-1), x.reshape(-1), sums.shape
-    low, high = parts * channels * index // chunks, parts * channels * (index + 1) // chunks
-    if pixels == 1:
-        _sums_of_columns(g.reshape(count, channels), x.reshape(count, channels), mean, sums[0], products[0], low, high)
+    low, high = len(mean) * index // chunks, len(mean) * (index + 1) // chunks
+    if x.shape[2] == 1:
+        _sums_of_columns(g[:, :, 0], x[:, :, 0], mean, sums, products, low, high)
         return
-    both = np.empty((channels, 2))
-    while low < high:
-        part, c = low // channels, low % channels
-        units = min(channels - c, high - low)
-        first, images, start, length = _part(count, pixels, part, parts)
-        at, step, block = (first * channels + c) * pixels + start, channels * pixels, block_of(length, x.itemsize)
-        sum_gradients(upstream, at, source, at, pixels, units, step, images, length, block, mean, c, both, 0)
-        for k in range(units):
-            sums[part, c + k], products[part, c + k] = both[k, 0], both[k, 1]
-        low += units
+    for c in range(low, high):
+        total, product, center = 0.0, 0.0, mean[c]
+        for n in range(len(x)):
+            one, other = plane_sums(g[n, c], x[n, c], center)
+            total += one
+            product += other
+        sums[c], products[c] = total, product
 
 
 @kernel
 def _sums_of_columns(g, x, mean, sums, products, low, high):
-    total, product, center = sums[low:high], products[low:high], mean[low:high]
+    """The same sums, to the bit, in the order of memory."""
+    center, total, product = np.empty(high - low, x.dtype), sums[low:high], products[low:high]
     for k in range(total.size):
-        total[k], product[k] = 0.0, 0.0
+        center[k], total[k], product[k] = mean[low + k], 0.0, 0.0
     for n in range(len(x)):
         upstream, row = g[n, low:high], x[n, low:high]
         for k in range(total.size):
-            value = np.float64(upstream[k])
-            total[k] += value
-            product[k] += value * (np.float64(row[k]) - np.float64(center[k]))
-
-
-@kernel
-def _merge_sums(count, pixels, ones, twos, one, two, index, chunks):
-    for c in range(len(one)):
-        one[c], two[c] = 0.0, 0.0
-        for part in range(len(ones)):
-            one[c] += ones[part, c]
-            two[c] += twos[part, c]
+            total[k] += upstream[k]
+            product[k] += upstream[k] * (row[k] - center[k])
 
 
 @kernel
 def _gradient_kernel(g, x, mean, scale, offset, slope, dx, index, chunks):
-    (count, channels, pixels), upstream, source, target = x.shape, g.reshape(-1), x.reshape(-1), dx.reshape(-1)
+    count, channels, pixels = x.shape
     if pixels == 1:
         for n in range(count * index // chunks, count * (index + 1) // chunks):
-            start, end = n * channels, (n + 1) * channels
-            above, row, out = upstream[start:end], source[start:end], target[start:end]
+            above, row, out = g[n, :, 0], x[n, :, 0], dx[n, :, 0]
             for c in range(channels):
-                out[c] = scale[c] * (above[c] - offset[c] - slope[c] * (row[c] - mean[c]))
+                out[c] = scaled_gradient(above[c], row[c], mean[c], scale[c], offset[c], slope[c])
         return
-    numbers = np.empty((channels, 4), x.dtype)
-    for c in range(channels):
-        numbers[c, 0], numbers[c, 1] = scale[c], mean[c]
-        numbers[c, 2], numbers[c, 3] = -scale[c] * slope[c], -scale[c] * offset[c]
-    low, high = count * channels * index // chunks, count * channels * (index + 1) // chunks
-    while low < high:
-        c, at = low % channels, low * pixels
-        planes = min(channels - c, high - low)
-        combination(upstream, at, source, at, target, at, pixels, planes, pixels, numbers, 4 * c)
-        low += planes
+    for plane in range(count * channels * index // chunks, count * channels * (index + 1) // chunks):
+        n, c = plane // channels, plane % channels
+        upstream, source, target = g[n, c], x[n, c], dx[n, c]
+        center, factor, term, incline = mean[c], scale[c], offset[c], slope[c]
+        for q in range(pixels):
+            target[q] = scaled_gradient(upstream[q], source[q], center, factor, term, incline)
+
+
+@kernel
+def _scaling_kernel(mean, var, w, b, eps, numbers, index, chunks):
+    center, scale, shift = numbers[0], numbers[1], numbers[2]
+    for c in range(len(mean)):
+        factor = w[c] / np.sqrt(var[c] + eps)
+        center[c] = mean[c]
+        scale[c], shift[c] = factor, b[c] - (mean[c] - center[c]) * factor
+
+
+@kernel
+def _weights_kernel(sums, products, mean, var, eps, gradients, index, chunks):
+    for c in range(len(mean)):
+        rest = mean[c] - gradients.dtype.type(mean[c])
+        gradients[0, c], gradients[1, c] = sums[c], (products[c] - rest * sums[c]) / np.sqrt(var[c] + eps)
+
+
+@kernel
+def _slopes_kernel(sums, mean, var, w, count, eps, numbers, index, chunks):
+    center, scale, offset, slope = numbers[0], numbers[1], numbers[2], numbers[3]
+    for c in range(len(mean)):
+        deviation = np.sqrt(var[c] + eps)
+        incline = sums[1, c] / (count * deviation)
+        center[c], scale[c] = mean[c], w[c] / deviation
+        offset[c], slope[c] = sums[0, c] / count - incline * (mean[c] - center[c]), incline

@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import fallback
+from tensorgrad.kernels.elementwise.channels import plane_sum, rectified, rectified_gradient
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
     by_fallback,
@@ -15,7 +16,6 @@ from tensorgrad.kernels.jit.dispatch import (
     run,
     status_set,
 )
-from tensorgrad.kernels.simd import passes
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -114,32 +114,25 @@ def _clear_kernel(x, index, chunks):
 @kernel
 def _relu_kernel(x, z, index, chunks):
     start, end = x.size * index // chunks, x.size * (index + 1) // chunks
-    source, target, zero = x[start:end], z[start:end], x.dtype.type(0)
+    source, target = x[start:end], z[start:end]
     for k in range(end - start):
-        value = source[k]
-        target[k] = zero if value <= zero else value
+        target[k] = rectified(source[k])
 
 
 @kernel
 def _relu_gradient_kernel(g, z, x, index, chunks):
     start, end = x.size * index // chunks, x.size * (index + 1) // chunks
-    upstream, output, target, zero = g[start:end], z[start:end], x[start:end], x.dtype.type(0)
+    upstream, output, target = g[start:end], z[start:end], x[start:end]
     for k in range(end - start):
         # Both are read before one is chosen: a read under a condition isn't vectorised.
-        passing, value = upstream[k], output[k]
-        target[k] = zero if value <= zero else passing
+        target[k] = rectified_gradient(upstream[k], output[k])
 
 
 @kernel
 def sums_kernel(x, sums, index, chunks):
-    """sums (C,) = the sums of x (N, C, pixels)."""
-    (count, channels, pixels), flat = x.shape, x.reshape(-1)
-    low, high = channels * index // chunks, channels * (index + 1) // chunks
-    whole, planes = np.zeros(high - low), np.empty(high - low)
-    for n in range(count):
-        passes.sums(flat, (n * channels + low) * pixels, pixels, high - low, pixels, planes, 0)
-        # One image after the other, as `rectified_pooling.total` adds them: LLVM would reorder a sum over images.
-        for c in range(high - low):
-            whole[c] += planes[c]
-    for c in range(high - low):
-        sums[low + c] = whole[c]
+    """sums (C,) += the sums of x (N, C, pixels)."""
+    for c in range(len(sums) * index // chunks, len(sums) * (index + 1) // chunks):
+        whole = 0.0
+        for n in range(len(x)):
+            whole += plane_sum(x[n, c])
+        sums[c] = whole

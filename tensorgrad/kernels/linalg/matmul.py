@@ -10,17 +10,14 @@ from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
-from numba.extending import register_jitable
 
 from tensorgrad.arrays import memory
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.arrays.quiet import quiet
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
-    INLINE,
     by_fallback,
     check_float,
     chunks_for,
@@ -48,8 +45,8 @@ LARGE = 3 << 19
 PACKED_ROWS, LONG = 24, 48
 
 
-def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectified: bool = False) -> np.ndarray:
-    """z[m, n] = Σ_k a[m, k] · b[k, n] + bias[n], and max(z, 0) if `rectified`, float32 or float64.
+def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
+    """z[m, n] = Σ_k a[m, k] · b[k, n] + bias[n], float32 or float64.
 
     a `(M, K)`, b `(K, N)`, bias `(N,)` or None -> `(M, N)`. Transposed views of contiguous matrices aren't copied.
     Raises `ShapeError`, `DTypeError`.
@@ -65,11 +62,9 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
     (m, k, n), blas, tiles, work = how
     if k > sums.TERMS:
         z = sums.product_in_parts(product, a, b)
-        z = z if bias is None else _plus(z, bias)
-        return pointwise.relu(z) if rectified else z
+        return z if bias is None else _plus(z, bias)
     if blas or not COMPILED:
-        z = _blas_product(a, b, bias) if COMPILED else by_fallback(fallback.product, a, b, bias)
-        return pointwise.relu(z) if rectified else z
+        return _blas_product(a, b, bias) if COMPILED else by_fallback(fallback.product, a, b, bias)
     dtype = a.dtype
     if b.dtype is not dtype or dtype not in KERNEL_FLOATS or (bias is not None and bias.dtype is not dtype):
         arrays = {"a": a, "b": b} if bias is None else {"a": a, "b": b, "bias": bias}
@@ -81,26 +76,23 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None, rectif
     z, chunks = memory.empty((m, n), dtype), chunks_for(tiles, work)
     if b_transposed:
         a, b, bias = floats("product", "a b bias", a, b.T, zeros(n, dtype) if bias is None else bias)
-        return _by_columns(a, b, bias, z, rectified, chunks)
+        return _by_columns(a, b, bias, z, chunks)
     a, step = (a.T, 1) if a_transposed else (a, k)
     a, b = floats("product", "a b", a, b)
     places = table(k, m if a_transposed else 1, n)
     run(broadcast_kernel, (a, b, places, zeros(ROWS, dtype), z, step), chunks)
-    z = z if bias is None else _plus(z, bias)
-    return pointwise.relu(z) if rectified else z
+    return z if bias is None else _plus(z, bias)
 
 
-def _by_columns(
-    a: np.ndarray, b: np.ndarray, bias: np.ndarray, z: np.ndarray, rectified: bool, chunks: int
-) -> np.ndarray:
+def _by_columns(a: np.ndarray, b: np.ndarray, bias: np.ndarray, z: np.ndarray, chunks: int) -> np.ndarray:
     """`product` for a (M, K) and b (N, K), whose rows are the columns of the second factor; contiguous arrays."""
     (m, k), n = a.shape, len(b)
     if m < max(PACKED_ROWS, k // LONG):
-        run(_dot_kernel, (a, b, _offsets(n, k), bias, z, rectified), chunks)
+        run(_dot_kernel, (a, b, _offsets(n, k), bias, z), chunks)
         return z
     width = lanes(a.dtype)
     panels = memory.empty((chunks, -(-k // width) * width * COLUMNS * width), a.dtype)
-    arguments = (a, b, table(k, 1, COLUMNS * width), zeros(ROWS, a.dtype), bias, z, panels, rectified)
+    arguments = (a, b, table(k, 1, COLUMNS * width), zeros(ROWS, a.dtype), bias, z, panels)
     run(_packed_kernel, arguments, chunks)
     return z
 
@@ -175,15 +167,9 @@ def broadcast_kernel(a, b, table, zeros, z, a_step, index, chunks):
         )  # fmt: skip
 
 
-@register_jitable(**INLINE)
-def _finished(value, zero, rectified):
-    # As `pointwise.relu`, NaN propagates.
-    return zero if rectified and value <= zero else value
-
-
 @kernel
-def _dot_kernel(a, b, offsets, bias, z, rectified, index, chunks):
-    (rows, columns), length, dots, zero = z.shape, a.shape[1], np.empty(DOTS, z.dtype), z.dtype.type(0)
+def _dot_kernel(a, b, offsets, bias, z, index, chunks):
+    (rows, columns), length, dots = z.shape, a.shape[1], np.empty(DOTS, z.dtype)
     blocks = -(-rows // ROWS)
     units = -(-columns // COLUMNS) * blocks
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
@@ -193,15 +179,15 @@ def _dot_kernel(a, b, offsets, bias, z, rectified, index, chunks):
         dot_tile(m_end - m, n_end - n, a, m * length, length, 0, b, 0, offsets, n, 0, 1, length, dots, 0)
         for i in range(m, m_end):
             for j in range(n, n_end):
-                z[i, j] = _finished(dots[(i - m) * (n_end - n) + j - n] + bias[j], zero, rectified)
+                z[i, j] = dots[(i - m) * (n_end - n) + j - n] + bias[j]
 
 
 @kernel
-def _packed_kernel(a, b, table, zeros, bias, z, panels, rectified, index, chunks):
+def _packed_kernel(a, b, table, zeros, bias, z, panels, index, chunks):
     """As `_dot_kernel`, but the columns of each tile of b (N, K) are first transposed into a panel."""
     (rows, columns), width, length, panel = z.shape, WIDTH // z.itemsize, a.shape[1], panels[index]
     vectors, blocks = -(-columns // width), -(-rows // ROWS)
-    units, packed, zero = -(-vectors // COLUMNS) * blocks, -1, z.dtype.type(0)
+    units, packed = -(-vectors // COLUMNS) * blocks, -1
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
         tile, block = unit // blocks, unit % blocks
         v, v_end = part_begin(vectors, COLUMNS, tile), part_begin(vectors, COLUMNS, tile + 1)
@@ -216,4 +202,4 @@ def _packed_kernel(a, b, table, zeros, bias, z, panels, rectified, index, chunks
         )  # fmt: skip
         for i in range(m, m_end):
             for j in range(n, n_end):
-                z[i, j] = _finished(z[i, j] + bias[j], zero, rectified)
+                z[i, j] += bias[j]

@@ -90,11 +90,15 @@ def _of_c(function: np.ufunc) -> Callable:
 
 
 _OF_C = (
-    *(np.log, np.log1p, np.log2, np.sqrt, np.reciprocal, np.square, np.sign, np.floor, np.ceil, np.sin, np.cos, np.tan),
-    *(np.arcsin, np.arccos, np.arctan, np.sinh, np.cosh, np.arcsinh, np.arccosh, np.arctanh),
+    *(np.log, np.log1p, np.log2, np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan),
+    *(np.sinh, np.cosh, np.arcsinh, np.arccosh, np.arctanh),
 )  # fmt: skip
+_OF_THE_PROCESSOR = np.sqrt, np.reciprocal, np.square, np.sign, np.floor, np.ceil
 
-FUNCTIONS: dict[str, Any] = {function.__name__: _of_c(function) for function in _OF_C} | {
+CALLS = frozenset(function.__name__ for function in _OF_C)
+"""The functions that are calls of the C library: a loop with one isn't vectorized."""
+
+FUNCTIONS: dict[str, Any] = {function.__name__: _of_c(function) for function in (*_OF_C, *_OF_THE_PROCESSOR)} | {
     **{"where": where, "maximum": maximum, "minimum": minimum, "abs": _inlined(lambda x: abs(x))},
     **{"exp": exponential, "expm1": expm1, "tanh": tanh, "erf": error_function, "elu": elu, "softplus": softplus},
 }

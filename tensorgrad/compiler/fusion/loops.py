@@ -1,0 +1,322 @@
+"""Fuses elementwise steps of one shape into loops: one pass over memory in place of one per step.
+
+A group grows along the data flow: a step joins the groups that make its operands, and groups that a step joins become
+one. A group runs where its last step stood, so it takes no more steps once another step has read one of its results.
+Sums per channel may end it. What prepares the channels' numbers comes before the loop, what uses the sums after it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+import numpy as np
+
+from tensorgrad import kernels
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS
+from tensorgrad.compiler.fusion.chains import placed
+from tensorgrad.compiler.program import live
+from tensorgrad.compiler.recording import Kind, Step
+from tensorgrad.ops.convolution import ChannelSum
+from tensorgrad.ops.elementwise.activations import ReluGradient
+from tensorgrad.ops.elementwise.elementwise import Elementwise, Gradient
+from tensorgrad.ops.normalization import BatchNorm, BatchNormGradient, BatchNormSums, ScaleAndShift
+from tensorgrad.ops.reductions import DivideByCount
+from tensorgrad.ops.shapes import BroadcastTo
+
+if TYPE_CHECKING:  # with numba, which is loaded at its first use
+    from tensorgrad.kernels.elementwise.fused_loops import FusedLoop
+
+SMALLEST = 4096
+"""Elements from which a pass is worth a kernel of its own: to compile one takes a second, once per machine."""
+
+ARRAYS, LINKS = 12, 16
+"""The most arrays that a loop reads, and the most steps in it: with more, vectors run out of registers."""
+
+PIXELS = 16
+"""The smallest planes that are summed in a loop: the call for each plane takes as long as the sum of so many."""
+
+Shape = tuple[int, ...]
+Kinds = Mapping[str, Kind]
+
+
+class Operand(NamedTuple):
+    """An array as an operand of a loop: its name, and its shape with as many axes as the loop's."""
+
+    name: str
+    shape: Shape
+
+
+class Member(NamedTuple):
+    """A step as a part of a loop: a link, or sums that end it.
+
+    Attributes:
+        step: as recorded.
+        formula: the name of the link's formula, or of the sums.
+        operands, parameters: of the formula.
+        sums: the names of the sums; empty for a link.
+        before, after: steps that prepare operands, and that use the sums.
+    """
+
+    step: Step
+    formula: str
+    operands: tuple[Operand, ...]
+    parameters: tuple[float, ...] = ()
+    sums: tuple[str, ...] = ()
+    before: tuple[Step, ...] = ()
+    after: tuple[Step, ...] = ()
+
+    @property
+    def reads(self) -> Iterator[str]:
+        """The names of all arrays that it takes."""
+        for operand in self.operands:
+            yield operand.name
+        for step in self.before:
+            yield from step.takes
+
+
+class Group:
+    """The members of a loop.
+
+    Args:
+        members: by the positions of their steps.
+        kind: shape and dtype of the loop's results.
+        position: where it runs among the steps.
+        open: whether more links may join.
+
+    Attributes:
+        links: those of the members that aren't sums, by the names of their results.
+        arrays: the operands that the loop reads.
+    """
+
+    def __init__(self, members: Mapping[int, Member], kind: Kind, position: int, open: bool = True) -> None:
+        self.members, self.kind, self.position, self.open = dict(sorted(members.items())), kind, position, open
+        self.links = {member.step.outputs[0]: member for member in self.members.values() if not member.sums}
+        read = [x for member in self.members.values() for x in member.operands if x.name not in self.links]
+        self.arrays = list(dict.fromkeys(read))
+
+    def fits(self) -> bool:
+        """Whether there is a loop for the group."""
+        few = len(self.arrays) <= ARRAYS and len(self.members) <= LINKS
+        summed = len(self.links) < len(self.members)
+        shapes = tuple([x.shape for x in self.arrays])
+        return few and kernels.fused_loops.layout(self.kind.shape, shapes, summed) is not None
+
+    def steps(self, read: Callable[[str], bool]) -> list[Step]:
+        """The steps in place of those of the members; `read` says which results are read by others."""
+        numbers: dict[Any, int] = {x: k for k, x in enumerate(self.arrays)}
+        numbers |= {name: k for k, name in enumerate(self.links, len(numbers))}
+        links, sums = [], []
+        results: list[str] = []
+        for member in self.members.values():
+            operands = tuple([numbers[x.name if x.name in self.links else x] for x in member.operands])
+            if member.sums:
+                sums.append((member.formula, operands))
+                results += member.sums
+            else:
+                links.append(kernels.fused_loops.Link(member.formula, operands, member.parameters))
+        written = [name for name in self.links if read(name)]
+        shapes, places = tuple([x.shape for x in self.arrays]), tuple([numbers[name] for name in written])
+        loop = kernels.fused_loops.FusedLoop(self.kind.shape, shapes, tuple(links), places, tuple(sums))
+        step = Step(_function_of(loop), {}, tuple([x.name for x in self.arrays]), {}, (*written, *results))
+        members = self.members.values()
+        return [*(s for x in members for s in x.before), step, *(s for x in members for s in x.after)]
+
+
+def fused(steps: Sequence[Step], results: Sequence[str], kinds: Kinds) -> list[Step]:
+    """The steps of a program, with loops in place of elementwise steps.
+
+    Args:
+        steps: all of them are needed.
+        results: the names of arrays that are read outside the steps.
+        kinds: shapes and dtypes of all arrays.
+    """
+    if not kernels.dispatch.COMPILED:
+        return list(steps)
+    makers = {name: step for step in steps for name in step.outputs}
+    groups = _Groups(kinds)
+    for position, step in enumerate(steps):
+        member = _member(step, kinds, makers)
+        joined = None if member is None else groups.join(member, position)
+        for name in step.takes if joined is None or member is None else member.reads:
+            if name in groups.of and groups.of[name] is not joined:
+                groups.of[name].open = False
+        groups.made |= dict.fromkeys(step.outputs, position)
+    return live(_in_order(steps, groups.at, results), results)
+
+
+class _Groups:
+    """The groups so far.
+
+    Attributes:
+        of: by the names of all that their members make.
+        at: by the positions of their steps.
+        made: the positions of all other steps, by what they make.
+    """
+
+    def __init__(self, kinds: Kinds) -> None:
+        self.of: dict[str, Group] = {}
+        self.at: dict[int, Group] = {}
+        self.made: dict[str, int] = {}
+        self._kinds = kinds
+
+    def join(self, member: Member, position: int) -> Group | None:
+        """Join a member with the groups that make its operands; with fewer, where no loop does all of that."""
+        kind = self._kinds[member.step.inputs[0] if member.sums else member.step.outputs[0]]
+        links = [x.name for x in member.operands if x.name in self.of and x.name in self.of[x.name].links]
+        others = {*member.reads}.difference(links)
+        finished = {self.of.get(name) for name in others}
+        near = [self.of[name] for name in dict.fromkeys(links)]
+        near = [group for group in dict.fromkeys(near) if group.kind == kind and group not in finished]
+        for group in near if member.sums else ():
+            # Sums join a group that runs already, if it runs after all else that they take is made.
+            if all(self._time(name) < group.position for name in others):
+                return self._keep(Group(group.members | {position: member}, kind, group.position, group.open))
+        near = [group for group in near if group.open]
+        for chosen in (near, *[[group] for group in near], []):
+            if chosen or not member.sums:
+                members = {k: x for group in chosen for k, x in group.members.items()}
+                found = self._keep(Group(members | {position: member}, kind, position))
+                if found is not None:
+                    return found
+        return None
+
+    def _time(self, name: str) -> int:
+        return self.of[name].position if name in self.of else self.made.get(name, -1)
+
+    def _keep(self, group: Group) -> Group | None:
+        if not group.fits():
+            return None
+        self.at |= dict.fromkeys(group.members, group)
+        self.of |= {name: group for member in group.members.values() for name in member.step.outputs}
+        return group
+
+
+def _in_order(steps: Sequence[Step], at: Mapping[int, Group], results: Sequence[str]) -> list[Step]:
+    """All steps, with the groups of several where their last steps stood."""
+    groups = {position: group for position, group in at.items() if len(group.members) > 1}
+    readers = Counter(results)
+    for position, step in enumerate(steps):
+        if position not in groups:
+            readers.update({*step.takes})
+    for group in {*groups.values()}:
+        readers.update({name for member in group.members.values() for name in member.reads} - group.links.keys())
+    found = []
+    for position, step in enumerate(steps):
+        if position not in groups:
+            found.append(step)
+        elif position == groups[position].position:
+            found += groups[position].steps(lambda name: readers[name] > 0)
+    return found
+
+
+def _function_of(loop: FusedLoop) -> Callable[..., Any]:
+    def run(*arrays: np.ndarray) -> Any:
+        found = kernels.fused_loops.compute(loop, *arrays)
+        return found if len(found) > 1 else found[0]
+
+    names = [link.formula for link in loop.links] + [name for name, _ in loop.sums]
+    run.__name__ = "_".join(names).replace(" ", "_")
+    return run
+
+
+# ------------------------------------------------------------------------------------ steps as members
+
+
+def _member(step: Step, kinds: Kinds, makers: Mapping[str, Step]) -> Member | None:
+    """The step as a part of a loop; None if it can't be."""
+    made = kinds.get(step.inputs[0] if step.function in _SUMS else step.outputs[0]) if step.inputs else None
+    if step.op is None or made is None or made.dtype not in KERNEL_FLOATS or prod(made.shape) < SMALLEST:
+        return None
+    special = _SUMS.get(step.op) or _BY_CHANNEL.get(step.op)
+    if special is not None:
+        found = special(step, made)
+        return found if prod(made.shape[2:]) >= PIXELS or not found.sums else None
+    formula, parameters = _formula(step)
+    if formula is None or step.arrays or not kernels.fused_loops.can_fuse(formula):
+        return None
+    operands = []
+    for name in step.inputs:
+        while name in makers and makers[name].function is BroadcastTo:
+            name = makers[name].inputs[0]
+        kind = kinds.get(name)
+        if kind is None or kind.dtype != made.dtype:
+            return None
+        operands.append(Operand(name, (1,) * (len(made.shape) - len(kind.shape)) + kind.shape))
+    return Member(step, formula, tuple(operands), parameters)
+
+
+def _formula(step: Step) -> tuple[str | None, tuple[float, ...]]:
+    """The name of the formula that a step computes, and its parameters."""
+    op, settings = step.op, step.settings
+    if op is Gradient:
+        return settings["loop"], settings["parameters"]
+    if op is DivideByCount:
+        return "divide by", (settings["count"],)
+    if op is ReluGradient:
+        return "relu gradient", ()
+    if op is None or not issubclass(op, Elementwise):
+        return None, ()
+    return op.name, cast(Elementwise, op.of(**settings)).values if op.parameters else ()
+
+
+def _channels(shape: Shape, *names: str) -> list[Operand]:
+    """Arrays with one number per channel."""
+    return [Operand(name, (1, shape[1], *[1] * (len(shape) - 2))) for name in names]
+
+
+def _scale_and_shift(step: Step, made: Kind) -> Member:
+    shape = made.shape
+    x, *numbers = step.inputs
+    return Member(step, "scale and shift", (Operand(x, shape), *_channels(shape, *numbers)))
+
+
+def _batch_norm(step: Step, made: Kind) -> Member:
+    shape = made.shape
+    (x, w, b), z, eps = step.inputs, step.outputs[0], step.settings["eps"]
+    names = tuple([f"{z}_{what}" for what in ("center", "scale", "shift")])
+    taken = step.arrays["mean"], step.arrays["var"], w, b
+    before = Step(_scaling, placed([eps]), taken, {}, names)
+    return Member(step, "scale and shift", (Operand(x, shape), *_channels(shape, *names)), before=(before,))
+
+
+def _batch_norm_gradient(step: Step, made: Kind) -> Member:
+    shape = made.shape
+    (g, x, w, sums), z, eps = step.inputs, step.outputs[0], step.settings["eps"]
+    names = tuple([f"{z}_{what}" for what in ("center", "scale", "offset", "slope")])
+    taken = sums, step.arrays["mean"], step.arrays["var"], w
+    before = Step(_gradient_scaling, placed([prod(shape) // shape[1], eps]), taken, {}, names)
+    operands = Operand(g, shape), Operand(x, shape), *_channels(shape, *names)
+    return Member(step, "scale and shift gradient", operands, before=(before,))
+
+
+def _batch_norm_sums(step: Step, made: Kind) -> Member:
+    shape = made.shape
+    (g, x), (z,), eps = step.inputs, step.outputs, step.settings["eps"]
+    mean, var, names = step.arrays["mean"], step.arrays["var"], (f"{z}_sum", f"{z}_product")
+    after = Step(_weight_gradients, placed([eps, made.dtype]), (*names, mean, var), {}, (z,))
+    operands = Operand(g, shape), Operand(x, shape), *_channels(shape, mean)
+    return Member(step, "sum and product", operands, sums=names, after=(after,))
+
+
+def _channel_sum(step: Step, made: Kind) -> Member:
+    shape = made.shape
+    return Member(step, "sum", (Operand(step.inputs[0], shape),), sums=step.outputs)
+
+
+_BY_CHANNEL = {ScaleAndShift: _scale_and_shift, BatchNorm: _batch_norm, BatchNormGradient: _batch_norm_gradient}
+_SUMS = {BatchNormSums: _batch_norm_sums, ChannelSum: _channel_sum}
+
+
+def _scaling(*arguments):
+    return kernels.normalization.scaling(*arguments)
+
+
+def _gradient_scaling(*arguments):
+    return kernels.normalization.gradient_scaling(*arguments)
+
+
+def _weight_gradients(*arguments):
+    return kernels.normalization.weight_gradients(*arguments)

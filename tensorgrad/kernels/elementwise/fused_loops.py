@@ -1,0 +1,325 @@
+"""One loop for several elementwise functions: their formulas, one after the other, in one pass over memory.
+
+Operands are whole arrays, or one number per channel, image or plane, or a row: whatever NumPy's rule broadcasts. The
+pass may end in sums per channel. The results have the bits of the single functions.
+
+- A formula may be computed with fused multiply-adds, within itself only. So its operands are *fenced*: a bit pattern
+  combined with a 0 that LLVM doesn't know is an operand as good as one from memory, and belongs to no other formula.
+- Sums are taken by the function of `channels` that the single kernels call, plane by plane, while the plane that the
+  loop has written is in the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, lru_cache
+from math import prod
+from typing import Any, NamedTuple
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, register_jitable
+
+from tensorgrad.arrays import memory
+from tensorgrad.kernels.elementwise import channels, loops
+from tensorgrad.kernels.jit.dispatch import INLINE, as_contiguous, chunks_for, kernel, run
+from tensorgrad.kernels.simd.functions import CALLS
+
+Shape = tuple[int, ...]
+
+# Multiply-adds that take as long as one element of a link, by a rough measurement.
+WORK = 5
+
+_exactly = register_jitable(**INLINE | {"fastmath": False})  # else it would inherit the caller's flags
+
+# What NumPy computes for op by op: each is one operation, rounded once, and never joined with another.
+ARITHMETIC: dict[str, Callable[..., Any]] = {
+    "add": _exactly(lambda x, y: x + y),
+    "subtract": _exactly(lambda x, y: x - y),
+    "multiply": _exactly(lambda x, y: x * y),
+    "divide": _exactly(lambda x, y: x / y),
+    "divide by": _exactly(lambda x, count: x / count),
+    "negative": _exactly(lambda x: -x),
+    "square": _exactly(lambda x: x * x),
+    "sqrt": _exactly(lambda x: np.sqrt(x)),
+    "abs": _exactly(lambda x: abs(x)),
+}
+
+
+class Link(NamedTuple):
+    """A function in a loop.
+
+    Attributes:
+        formula: its name: in ARITHMETIC, in `channels.FORMULAS`, or that of a loop of `formulas.loops`.
+        operands: the numbers of its operands: the arrays of the loop, then the results of the links before.
+        parameters: the values of the formula's parameters.
+    """
+
+    formula: str
+    operands: tuple[int, ...]
+    parameters: tuple[float, ...] = ()
+
+
+class FusedLoop(NamedTuple):
+    """Several links in one loop.
+
+    Attributes:
+        shape: of the results.
+        operands: the shape of each array, with as many axes, each of length 1 or of the shape's length.
+        links: in their order.
+        written: the numbers of the results that are written to memory.
+        sums: ends of the loop: the name of a function in `channels.SUMS`, and the numbers of its operands.
+    """
+
+    shape: Shape
+    operands: tuple[Shape, ...]
+    links: tuple[Link, ...]
+    written: tuple[int, ...]
+    sums: tuple[tuple[str, tuple[int, ...]], ...] = ()
+
+
+def can_fuse(formula: str) -> bool:
+    """Whether a formula can be a link. One that calls the C library isn't vectorized, nor is a loop with it."""
+    if formula in ARITHMETIC or formula in channels.FORMULAS:
+        return True
+    return formula in loops.LOOPS and CALLS.isdisjoint(_formula(formula).__code__.co_names)
+
+
+@lru_cache(maxsize=4096)
+def layout(shape: Shape, operands: tuple[Shape, ...], by_channel: bool) -> tuple[Shape, tuple[Shape, ...]] | None:
+    """The shape (A, B, P) and those of the operands in three axes; None if they need more.
+
+    Adjacent axes along which the same operands are broadcast become one. With `by_channel` B is the axis 1.
+
+    >>> layout((8, 16, 5, 5), ((8, 16, 5, 5), (1, 16, 1, 1)), by_channel=False)
+    ((8, 16, 25), ((8, 16, 25), (1, 16, 1)))
+    >>> layout((8, 5, 5), ((8, 5, 5), (1, 5, 5)), by_channel=False)
+    ((1, 8, 25), ((1, 8, 25), (1, 1, 25)))
+    """
+    axes: list[tuple[int, tuple]] = []  # the length of each, and what tells it from its neighbours
+    for axis, length in enumerate(shape):
+        kind = *[operand[axis] == length for operand in operands], min(axis, 2) if by_channel else 0
+        if axes and axes[-1][1] == kind:
+            axes[-1] = axes[-1][0] * length, kind
+        elif length > 1 or (by_channel and axis < 2):
+            axes.append((length, kind))
+    missing = [(1, (False,) * (len(operands) + 1))] * (3 - len(axes))
+    axes = axes + missing if by_channel else missing + axes
+    if len(axes) > 3:
+        return None
+    lengths = tuple([length for length, _ in axes])
+    return lengths, tuple([tuple([n if kind[k] else 1 for n, kind in axes]) for k in range(len(operands))])
+
+
+def compute(loop: FusedLoop, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """The results that are written, then the sums, of arrays of one dtype, float32 or float64.
+
+    >>> links = Link("multiply", (0, 1)), Link("relu", (2,))
+    >>> compute(FusedLoop((3,), ((3,), (1,)), links, (3,)), np.array([1.0, -2.0, 3.0]), np.array([2.0]))
+    (array([2., 0., 6.]),)
+    """
+    plan = _plan(loop)
+    dtype = arrays[0].dtype
+    inputs = [as_contiguous(x).reshape(shape) for x, shape in zip(arrays, plan.operands, strict=True)]
+    outputs = [memory.empty(loop.shape, dtype) for _ in loop.written]
+    sums = [memory.empty((plan.shape[1],), kind or dtype) for kind in plan.sums]
+    numbers = tuple([dtype.type(x) for link in loop.links for x in link.parameters]) or (dtype.type(0),)
+    flat = *inputs, *[x.reshape(plan.shape) for x in outputs], *sums
+    run(plan.kernel, (*flat, plan.shape, numbers, 0), chunks_for(plan.units, plan.work))
+    return *outputs, *sums
+
+
+def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
+    """A small call of some kernels, for the warm-up: those of networks with batch normalization and rectifiers."""
+    shape, one = (2, 2, 2), (1, 2, 1)
+    x, c, norm, relu = np.ones(shape, dtype), np.ones(2, dtype), Link("scale and shift", (0, 1, 2, 3)), "relu gradient"
+    chain = FusedLoop(shape, (shape, one, one, one), (norm, Link("relu", (4,))), (5,))
+    yield "batch norm, relu", lambda: compute(chain, x, c, c, c)
+    links = norm, Link("add", (5, 4)), Link("relu", (6,))
+    residual = FusedLoop(shape, (shape, one, one, one, shape), links, (7,))
+    yield "batch norm, add, relu", lambda: compute(residual, x, c, c, c, x)
+    sums = "sum and product", (4, 2, 3)
+    back = FusedLoop(shape, (shape, shape, shape, one), (Link(relu, (0, 1)),), (4,), (sums,))
+    yield "relu gradient, sums", lambda: compute(back, x, x, x, np.ones(2))
+
+
+class _Structure(NamedTuple):
+    """What the kernel of a loop depends on: all but its sizes and the values of parameters.
+
+    Attributes:
+        varies: per array, along which of the axes (A, B, P) it isn't broadcast.
+        links: the name of each formula, its operands, and its number of parameters.
+        written, sums: of the loop.
+        flat: whether there is one plane, which the threads share.
+    """
+
+    varies: tuple[tuple[bool, ...], ...]
+    links: tuple[tuple[str, tuple[int, ...], int], ...]
+    written: tuple[int, ...]
+    sums: tuple[tuple[str, tuple[int, ...]], ...]
+    flat: bool
+
+
+class _Plan(NamedTuple):
+    """What a loop does: the shapes in three axes, the dtypes of its sums, its kernel, and how it is cut into chunks."""
+
+    shape: Shape
+    operands: tuple[Shape, ...]
+    sums: tuple[Any, ...]
+    kernel: Callable[..., None]
+    units: int
+    work: int
+
+
+@lru_cache(maxsize=4096)
+def _plan(loop: FusedLoop) -> _Plan:
+    found = layout(loop.shape, loop.operands, bool(loop.sums))
+    if found is None:
+        raise ValueError(f"no loop over three axes does this: {loop}")
+    shape, operands = found
+    flat = shape[0] * shape[1] == 1 and not loop.sums
+    varies = tuple([tuple([n > 1 for n in operand]) for operand in operands])
+    links = tuple([(link.formula, link.operands, len(link.parameters)) for link in loop.links])
+    sums = tuple([kind for name, _ in loop.sums for kind in channels.SUMS[name][1]])
+    units = shape[1] if loop.sums else shape[2] if flat else shape[0] * shape[1]
+    work = prod(shape) * sum(WORK * (len(link.operands) > 2) + WORK for link in loop.links)
+    return _Plan(
+        shape, operands, sums, _kernel_of(_Structure(varies, links, loop.written, loop.sums, flat)), units, work
+    )
+
+
+# ------------------------------------------------------------------------------------------------------------- kernels
+#
+# Names in the source: arrays x0, x1, … and what of them a plane needs, x0_, …; results z5, z5_, …; numbers v0, v1, … of
+# an element; formulas f5, …; sums s0, …
+
+
+@cache
+def _kernel_of(structure: _Structure) -> Callable[..., None]:
+    """The kernel; its arguments: arrays, results, sums, the shape, parameters, 0, and which chunk of how many."""
+    count, sums = len(structure.varies), _sums(structure)
+    formulas = {f"f{k}": _function(name) for k, (name, *_) in enumerate(structure.links, count)}
+    formulas |= {f"sum{k}": channels.SUMS[name][0] for k, (name, _) in enumerate(structure.sums)}
+    arguments = [*(f"x{k}" for k in range(count)), *(f"z{k}" for k in structure.written), *sums]
+    lines = [
+        f"def make({', '.join(formulas)}):",
+        f"    def loop({', '.join(arguments)}, shape, numbers, zero, index, chunks):",
+        "        apart()",
+        "        size = shape[2]",
+        *_indented(_planes(structure, _plane(structure)), 2),
+        "    return loop",
+    ]
+    # Under the name of this file the compiled kernel is kept beside the others; its closure tells it from them.
+    space: dict[str, Any] = {"__name__": __name__, "np": np, "fence": _fence, "apart": _apart}
+    exec(compile("\n".join(lines), __file__, "exec"), space)
+    return kernel(space["make"](*formulas.values()))
+
+
+def _indented(lines: Iterable[str], depth: int = 1) -> list[str]:
+    return ["    " * depth + line for line in lines]
+
+
+def _sums(structure: _Structure) -> list[str]:
+    return [f"s{k}" for k in range(sum(len(channels.SUMS[name][1]) for name, _ in structure.sums))]
+
+
+def _scratch(structure: _Structure) -> list[int]:
+    """The results that are summed, but not written: a plane of each is kept."""
+    summed = dict.fromkeys(k for _, operands in structure.sums for k in operands if k >= len(structure.varies))
+    return [k for k in summed if k not in structure.written]
+
+
+def _planes(structure: _Structure, plane: list[str]) -> list[str]:
+    """The loop over planes (a, b)."""
+    if structure.flat:
+        return [
+            "a = b = 0",
+            "first, last = size * index // chunks, size * (index + 1) // chunks",
+            "size = last - first",
+            *plane,
+        ]
+    if not structure.sums:
+        return [
+            "planes = shape[0] * shape[1]",
+            "for plane in range(planes * index // chunks, planes * (index + 1) // chunks):",
+            "    a, b = plane // shape[1], plane % shape[1]",
+            *_indented(plane),
+        ]
+    sums = _sums(structure)
+    return [
+        *[f"z{k}_ = np.empty(size, x0.dtype)" for k in _scratch(structure)],
+        "for b in range(shape[1] * index // chunks, shape[1] * (index + 1) // chunks):",
+        *[f"    {x}_all = 0.0" for x in sums],
+        "    for a in range(shape[0]):",
+        *_indented(plane, 2),
+        *[f"    {x}[b] = {x}_all" for x in sums],
+    ]
+
+
+def _plane(structure: _Structure) -> list[str]:
+    """The loop over the elements of a plane, then its sums."""
+    count, part = len(structure.varies), "[first:last]" if structure.flat else ""
+    lines = []
+    for k, (by_a, by_b, by_element) in enumerate(structure.varies):
+        place = f"{'a' if by_a else 0}, {'b' if by_b else 0}"
+        lines.append(f"x{k}_ = x{k}[{place}]{part}" if by_element else f"x{k}_ = x{k}[{place}, 0]")
+    lines += [f"z{k}_ = z{k}[a, b]{part}" for k in structure.written]
+    lines += ["for k in range(size):", *_indented(_element(structure))]
+    names = iter(_sums(structure))
+    for k, (name, operands) in enumerate(structure.sums):
+        values = ", ".join([f"{'x' if j < count else 'z'}{j}_" for j in operands])
+        sums = [next(names) for _ in channels.SUMS[name][1]]
+        lines.append(f"{', '.join([f'{x}_now' for x in sums])} = sum{k}({values})")
+        lines += [f"{x}_all += {x}_now" for x in sums]
+    return lines
+
+
+def _element(structure: _Structure) -> list[str]:
+    """What is done to an element."""
+    count, used = len(structure.varies), 0
+    lines = [f"v{k} = x{k}_{'[k]' if varies[2] else ''}" for k, varies in enumerate(structure.varies)]
+    for k, (name, operands, parameters) in enumerate(structure.links, count):
+        exact = name in ARITHMETIC or name in channels.EXACT
+        values = [f"v{j}" if exact else f"fence(v{j}, zero >> {k})" for j in operands]
+        values += [f"numbers[{j}]" for j in range(used, used + parameters)]
+        # A formula of `loops` without parameters takes a number that it doesn't use.
+        values += ["numbers[0]"] * (_function(name).__code__.co_argcount - len(values))
+        used += parameters
+        lines.append(f"v{k} = f{k}({', '.join(values)})")
+    return lines + [f"z{k}_[k] = v{k}" for k in (*structure.written, *_scratch(structure))]
+
+
+def _function(name: str) -> Any:
+    return ARITHMETIC.get(name) or channels.FORMULAS.get(name) or _formula(name)
+
+
+@cache
+def _formula(name: str) -> Callable[..., Any]:
+    return loops.formula_of(loops.LOOPS[name]())
+
+
+@intrinsic
+def _fence(typing, value, zero):
+    """The value, through an operation on its bits with `zero`, which is 0."""
+
+    def emit(context, builder, signature, arguments):
+        number, pattern = arguments
+        bits = ir.IntType(32 if signature.return_type == types.float32 else 64)
+        pattern = builder.trunc(pattern, bits) if bits.width == 32 else pattern
+        return builder.bitcast(builder.xor(builder.bitcast(number, bits), pattern), number.type)
+
+    return value(value, types.int64), emit
+
+
+@intrinsic
+def _apart(typing):
+    """Tell LLVM that the arrays among the arguments of this function don't overlap: else it compares many of them."""
+
+    def emit(context, builder, signature, arguments):
+        for argument in builder.function.args:
+            if isinstance(argument.type, ir.PointerType) and argument.name.startswith(("arg.x", "arg.z", "arg.s")):
+                argument.add_attribute("noalias")
+        return context.get_dummy_value()
+
+    return types.void(), emit
