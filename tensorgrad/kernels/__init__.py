@@ -22,6 +22,7 @@ MODULES = {
         "conv.convolution",
         "conv.winograd",
         "conv.col2im",
+        "conv.depthwise",
         "conv.sparse",
         "linalg.matmul",
         "linalg.linear",

@@ -455,6 +455,7 @@ def test_what_a_replay_would_do_otherwise_runs_as_it_is(function, reason):
     expected, _ = results(lambda f: f)
     with pytest.warns(RuntimeWarning, match="runs op by op") as told:
         found, step = results(tg.compile)
+    told = [warning for warning in told if warning.category is RuntimeWarning]  # a step that keeps its gradients
     assert len(told) == 1 and reason in str(told[0].message) and step.replays == 0
     assert_same([list(row) for row in found], [list(row) for row in expected])
 

@@ -21,7 +21,7 @@ class Noisy(nn.Module):
         self.generator = generator
 
     def forward(self, x):
-        return tg.dropout(self.layers(x), 0.3, self.training, self.generator)
+        return tg.dropout(self.layers(x), 0.3, self.training, generator=self.generator)
 
 
 def world(wrap, insists=False, seed=0):

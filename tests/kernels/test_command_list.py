@@ -4,11 +4,13 @@ import numpy as np
 import pytest
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.conv import convolution
 from tensorgrad.kernels.elementwise import losses
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.command_list import CommandList, Recorder
 from tensorgrad.kernels.jit.dispatch import kernel, run
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, constant
+from tensorgrad.windows import Window
 
 
 @kernel
@@ -38,8 +40,10 @@ class Room:
 
 
 def recorded(call):
-    with dispatch.recorded(Recorder()) as recorder, memory.drawn_from(Room()) as recorder.room:
+    room = Room()
+    with dispatch.recorded(Recorder()) as recorder, memory.drawn_from(room):
         call()
+    recorder.room = room  # its memory lives as long as the launches that use it
     return recorder
 
 
@@ -126,3 +130,33 @@ def test_a_status_flag_set_while_recording_refuses_the_launch():
     x, y = Opaque(np.zeros((4, 3), np.float32)), Opaque(np.array([0, 1, 9, 0]))
     with pytest.raises(Unreadable, match="status flag"):
         recorded(lambda: losses.cross_entropy(x, y))
+
+
+@pytest.mark.parametrize(
+    ("x", "w", "stride", "groups"),
+    [
+        ((3, 4, 6, 8), (4, 1, 3, 3), 1, 4),
+        ((3, 4, 6, 8), (4, 1, 3, 3), 2, 4),
+        ((3, 4, 6, 8), (5, 4, 3, 3), 2, 1),
+        ((9, 16, 10, 10), (17, 16, 3, 3), 2, 1),
+    ],
+    ids=["depthwise", "depthwise, stride 2", "stride 2", "images side by side"],
+)
+def test_convolutions_are_recorded_and_played_again(x, w, stride, groups):
+    rng = np.random.default_rng(3)
+    window = Window.fitting("conv2d", x[2:], w[2:], (stride, stride), ((1, 1), (1, 1)), (1, 1), groups)
+    x, w, bias, g = (rng.standard_normal(s) for s in (x, w, w[:1], (x[0], w[0], *window.output)))
+    calls = [
+        lambda x, w, bias, g: convolution.forward(x, w, bias, window),
+        lambda x, w, bias, g: convolution.grad_input(g, w, window),
+        lambda x, w, bias, g: convolution.grad_weight(x, g, window),
+    ]
+    for call in calls:
+        results = []
+        recorder = recorded(lambda call=call, results=results: results.append(call(*map(Opaque, (x, w, bias, g)))))
+        result = results[0]._array
+        for seed in (4, 5):
+            for array in (x, w, bias, g):
+                array[...] = np.random.default_rng(seed).standard_normal(array.shape)
+            assert CommandList(recorder.launches, []).play(np.zeros(0, np.int64))
+            np.testing.assert_array_equal(result, call(x, w, bias, g))

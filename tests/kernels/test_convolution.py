@@ -57,6 +57,12 @@ LAYERS = {
     "groups": Layer((2, 6, 7, 7), (9, 2, 3, 3), padding=((1, 1), (1, 1)), groups=3),
     "groups, stride, dilation": Layer((2, 4, 9, 9), (8, 2, 3, 3), (2, 2), ((1, 1), (2, 2)), (2, 2), 2),
     "depthwise": Layer((2, 5, 6, 7), (5, 1, 3, 3), padding=same(3, 3), groups=5),
+    "depthwise, short rows of many images": Layer((25, 3, 9, 4), (3, 1, 3, 3), padding=same(3, 3), groups=3),
+    "depthwise, stride": Layer((9, 4, 11, 13), (4, 1, 3, 3), (2, 2), ((1, 1), (1, 1)), groups=4),
+    "depthwise, strides beyond two, dilation": Layer(
+        (3, 2, 19, 40), (2, 1, 5, 4), (4, 3), ((2, 1), (0, 5)), (1, 2), groups=2
+    ),
+    "depthwise, pixels that no window reaches": Layer((2, 2, 11, 12), (2, 1, 2, 1), (4, 5), groups=2),
     "depthwise, two filters each": Layer((2, 3, 6, 6), (6, 1, 2, 2), groups=3),
     "many channels": Layer((2, 17, 6, 7), (6, 17, 3, 3), padding=((1, 1), (1, 1))),
     "many channels, padding unlike": Layer((2, 16, 6, 5), (3, 16, 3, 2), padding=((2, 0), (0, 1))),
@@ -176,6 +182,8 @@ NONFINITE = [
     "padding unlike on four sides",
     "dilation and stride",
     "groups",
+    "depthwise, short rows of many images",
+    "depthwise, strides beyond two, dilation",
     "by tiles, odd sizes",
     "by columns, padding unlike, dilation",
 ]

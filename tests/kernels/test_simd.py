@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from benchmarks import peak
-from tensorgrad.kernels.conv import col2im, convolution, sparse, winograd
+from tensorgrad.kernels.conv import col2im, convolution, depthwise, sparse, winograd
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.linalg import matmul
-from tensorgrad.kernels.simd import emitter, tiles
+from tensorgrad.kernels.simd import emitter, planes, tiles
 from tensorgrad.windows import Window
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -33,6 +33,11 @@ def dot(rows, columns, g, x, offsets, images, length, out):
 @dispatch.kernel
 def copy(target, count, rows, source, at, step, shift, size):
     tiles.copy_rows(target, 0, count, rows, source, at, step, shift, size)
+
+
+@dispatch.kernel
+def skip(target, count, rows, source, at, step, shift, size):
+    tiles.skip_rows(target, 0, count, rows, source, at, step, shift, size)
 
 
 @dispatch.kernel
@@ -89,14 +94,16 @@ def test_every_dot_tile_is_the_product_it_states_whatever_lies_behind_its_lines(
 @FLOATS
 @pytest.mark.parametrize("count", [1, 5, 16, 37])
 @pytest.mark.parametrize("shift", [-40, -2, 0, 3, 40])
-def test_rows_are_copied_with_zeros_around_them(dtype, count, shift):
+@pytest.mark.parametrize(("copied", "stride"), [(copy, 1), (skip, 2)])
+def test_rows_are_copied_with_zeros_around_them(dtype, count, shift, copied, stride):
     lanes, rows, size = emitter.lanes(dtype), 3, 20
     source = np.full((rows + 2, 33), np.nan, dtype)
     source[1:-1, 5 : 5 + size] = np.arange(1, 1 + rows * size).reshape(rows, size)
     target = np.full(rows * count + lanes, 7, dtype)
-    copy(target, count, rows, source, 33 + 5, 33, shift, size)
+    copied(target, count, rows, source, 33 + 5, 33, shift, size)
     padded = np.pad(source[1:-1, 5 : 5 + size], ((0, 0), (100, 100)))
-    np.testing.assert_array_equal(target[: rows * count].reshape(rows, count), padded[:, 100 + shift :][:, :count])
+    expected = padded[:, 100 + shift :: stride][:, :count]
+    np.testing.assert_array_equal(target[: rows * count].reshape(rows, count), expected)
 
 
 @FLOATS
@@ -165,6 +172,7 @@ KERNELS = {
         lambda x, w, g: convolution.forward(x, w, None, over(x, w)),
     ),
     "dot_tile": (convolution, "_dot_lines_kernel", SIZES, lambda x, w, g: convolution.grad_weight(x, g, over(x, w))),
+    "plane_tile": (depthwise, "_correlate_kernel", planes.SIZES, lambda x, w, g: next(depthwise.samples(x.dtype))[1]()),
     "sparse_tile": (sparse, "multiply_kernel", tiles.SPARSE_SIZES, lambda x, w, g: next(sparse.samples(x.dtype))[1]()),
 }
 ADDRESSES = convolution.dot_lines, sparse._addresses
@@ -286,6 +294,16 @@ for ours, twin in (
     (sparse.grad_weight(x, g, window), fallback.conv_grad_weight(x, g, (3, 3), padding=pads)),
 ):
     np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
+for stride in (1, 2):  # in groups of one channel each
+    window = Window.fitting("conv2d", (9, 11), (3, 3), (stride, stride), pads, (1, 1), 5)
+    moves = (stride, stride), pads, (1, 1), 5
+    x, w, g = (generator.standard_normal(shape) for shape in ((4, 5, 9, 11), (5, 1, 3, 3), (4, 5, *window.output)))
+    for ours, twin in (
+        (convolution.forward(x, w, None, window), fallback.conv_forward(x, w, None, *moves)),
+        (convolution.grad_input(g, w, window), fallback.conv_grad_input(g, w, (9, 11), *moves)),
+        (convolution.grad_weight(x, g, window), fallback.conv_grad_weight(x, g, (3, 3), *moves)),
+    ):
+        np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 for count in (9, 41):  # dot products, and panels that are turned
     x, w, bias, g = (generator.standard_normal(shape) for shape in ((count, 53), (37, 53), 37, (count, 37)))
     np.testing.assert_allclose(matmul.product(x, w.T, bias), x @ w.T + bias, rtol=1e-11, atol=1e-11)

@@ -10,11 +10,13 @@ line, in the order of the output's pixels q (im2row; `taps` says how). Then
 so one table serves every kernel size, and y and its gradient are written and read where they lie. The gradient for the
 input is that same sum once more, over the gradient, for each phase of the stride; the gradient for the weights takes
 the dot products of lines. Both run in tiles of vectors (`simd`). Filters of 3×3 between many channels, the bulk of most
-networks, go another way (`winograd`), and so do input gradients of windows without padding (`col2im`).
+networks, go another way (`winograd`), and so do input gradients of windows without padding (`col2im`), and groups of
+few channels (`depthwise`).
 """
 
 from collections.abc import Callable, Iterator
 from functools import cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -22,8 +24,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.conv import col2im, sparse, taps, winograd
-from tensorgrad.kernels.conv.im2row import pack, unpacked
+from tensorgrad.kernels.conv import col2im, depthwise, sparse, taps, winograd
+from tensorgrad.kernels.conv.im2row import clear, pack, pack_images, unpacked
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import (  # fmt: skip
     COMPILED,
@@ -42,6 +44,7 @@ from tensorgrad.kernels.jit.dispatch import (  # fmt: skip
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
 from tensorgrad.kernels.simd.gemm import products
+from tensorgrad.kernels.simd.planes import merge_rows, pack_rows, store_rows
 from tensorgrad.kernels.simd.tiles import DOTS, dot_tile, part_begin, turn_rows
 from tensorgrad.windows import Pads, Shapes, Sizes, Window, convolution_shapes
 
@@ -50,6 +53,8 @@ FLOAT64 = np.dtype(np.float64)
 # Vectors that the dot products of a weight gradient have at least, where there are so many images: each ends with a
 # sum over lanes that takes as long as some of them.
 LINE = 128
+# The place of the output's columns in a layout.
+OUTPUT_W = taps.Layout._fields.index("output_w")
 
 
 def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Window) -> np.ndarray:
@@ -73,6 +78,8 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
     check_bias(len(w), bias)
     if not COMPILED:
         return by_fallback(fallback.conv_forward, _reached(x, window), w, bias, *_moves(window))
+    if plan.by_planes:
+        return depthwise.forward(x, w, bias, window)
     if plan.by_tiles:
         y = winograd.forward(x, w, bias, window)
         if y is not None:
@@ -105,6 +112,8 @@ def grad_input(g: np.ndarray, w: np.ndarray, window: Window, bias: np.ndarray | 
         # The zeros around g times an infinite weight would be NaN.
         with np.errstate(invalid="ignore", over="ignore"):
             return _plus(fallback.conv_grad_input(g, w, window.size, *_moves(window)), bias)
+    if plan.by_planes:
+        return depthwise.grad_input(g, w, added, window)
     if plan.sparsely:
         x = sparse.grad_input(g, w, window)
         if x is not None:
@@ -118,6 +127,12 @@ def grad_input(g: np.ndarray, w: np.ndarray, window: Window, bias: np.ndarray | 
     if window.stride == (1, 1):
         return _correlate(g, w, added, plan.totals[0][1])
     x = memory.empty(plan.x, g.dtype)
+    if plan.whole:
+        parts = memory.empty((*window.stride, *plan.totals[0][1].shape), g.dtype)
+        for start, total in plan.totals:
+            _correlate(g, w, added, total, parts[start])
+        run(_interleave_kernel, (parts, x), chunks_for(len(x), x.size))
+        return x
     if bias is None:
         x.fill(0)  # where no window reaches
     else:
@@ -151,6 +166,8 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
     x, g = floats("conv2d_grad_weight", "x g", x, g)
     if not COMPILED:
         return by_fallback(fallback.conv_grad_weight, _reached(x, window), g, window.kernel, *_moves(window))
+    if plan.by_planes:
+        return depthwise.grad_weight(x, g, window)
     if plan.sparsely:
         dw = sparse.grad_weight(x, g, window)
         if dw is not None:
@@ -195,6 +212,8 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     images, filters = np.ones((taps.MANY, 1, 3, 3), dtype), np.ones((8, 1, 2, 2), dtype)
     yield "forward of many images", lambda: forward(images, filters, None, small)
     yield "grad_input", lambda: grad_input(g, w, small)
+    half = Window.fitting("conv2d", (4, 4), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1))
+    yield "grad_input at stride 2", lambda: grad_input(g, w, half)
     wide, filling = np.ones((2, 1, 50, 50), dtype), np.ones((2, 1, 49, 49), dtype)
     yield "grad_weight", lambda: grad_weight(wide, filling, large)
     yield "grad_weight of one image", lambda: grad_weight(x[:1], g[:1], small)
@@ -208,6 +227,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 class ForwardPlan(NamedTuple):
     """How a convolution is computed."""
 
+    by_planes: bool  # in groups of few channels
     by_tiles: bool  # by Winograd's tiles, unless a result isn't finite
     total: taps.Sum  # the plan of the direct sum, used otherwise
 
@@ -216,17 +236,23 @@ class ForwardPlan(NamedTuple):
 def forward_plan(x_shape: Sizes, w_shape: Sizes, window: Window, itemsize: int, threads: int) -> ForwardPlan:
     """How to compute the convolution of arrays of these shapes."""
     shapes = convolution_shapes("conv2d", window, x=x_shape, w=w_shape)
-    return ForwardPlan(winograd.serves(window, shapes), taps.forward_sum(window, shapes, itemsize, threads))
+    return ForwardPlan(
+        depthwise.serves(window, shapes),
+        winograd.serves(window, shapes),
+        taps.forward_sum(window, shapes, itemsize, threads),
+    )
 
 
 class GradInputPlan(NamedTuple):
     """How a gradient for the input is computed: by the first method here that applies."""
 
     x: Sizes  # the input's shape
+    by_planes: bool  # in groups of few channels
     sparsely: bool  # from the nonzero elements of g, if most are zero
     by_tiles: Window | None  # by Winograd's tiles, of this window, unless a result isn't finite
     by_columns: bool
     totals: tuple[tuple[Sizes, taps.Sum], ...]  # by the phases of the stride
+    whole: bool  # whether these are all phases, and of one size
 
 
 @planned
@@ -237,7 +263,11 @@ def _grad_input_plan(g_shape: Sizes, w_shape: Sizes, window: Window, itemsize: i
         by_tiles = None
     by_columns = by_tiles is None and col2im.serves(window, w_shape, itemsize)
     totals = taps.grad_input_sums(window, shapes, itemsize, threads)
-    return GradInputPlan(shapes.x, sparse.serves(window, shapes, itemsize), by_tiles, by_columns, totals)
+    by_planes = depthwise.serves(window, shapes)
+    divided = not any(n % s for n, s in zip(window.size, window.stride, strict=True))
+    whole = divided and len(totals) == prod(window.stride)
+    sparsely = sparse.serves(window, shapes, itemsize)
+    return GradInputPlan(shapes.x, by_planes, sparsely, by_tiles, by_columns, totals, whole)
 
 
 class DotPlan(NamedTuple):
@@ -256,6 +286,7 @@ class GradWeightPlan(NamedTuple):
     """How a gradient for weights is computed: by the first method here that applies."""
 
     w: Sizes  # the weights' shape
+    by_planes: bool  # in groups of few channels
     sparsely: bool  # from the nonzero elements of g, if most are zero
     by_tiles: bool  # by Winograd's tiles, unless a result isn't finite
     lines: DotPlan
@@ -265,8 +296,9 @@ class GradWeightPlan(NamedTuple):
 def grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: int, threads: int) -> GradWeightPlan:
     """How to compute the gradient for the weights from arrays of these shapes."""
     shapes = convolution_shapes("conv2d_grad_weight", window, x=x_shape, y=g_shape)
-    sparsely, by_tiles = sparse.serves(window, shapes, itemsize), winograd.serves(window, shapes)
-    return GradWeightPlan(shapes.w, sparsely, by_tiles, _dot_plan(window, shapes, itemsize, threads))
+    by_planes, by_tiles = depthwise.serves(window, shapes), winograd.serves(window, shapes)
+    sparsely = sparse.serves(window, shapes, itemsize)
+    return GradWeightPlan(shapes.w, by_planes, sparsely, by_tiles, _dot_plan(window, shapes, itemsize, threads))
 
 
 def check_bias(filters: int, bias: np.ndarray, op: str = "conv2d") -> None:
@@ -278,15 +310,39 @@ def check_bias(filters: int, bias: np.ndarray, op: str = "conv2d") -> None:
 # ------------------------------------------------------------------------------------- forward and the input gradient
 
 
-def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum) -> np.ndarray:
-    """y (N, K, OH, OW) as `total` says. The arrays are contiguous."""
-    y, width = memory.empty(total.shape, x.dtype), WIDTH // x.itemsize
+def _correlate(
+    x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, out: np.ndarray | None = None
+) -> np.ndarray:
+    """y (N, K, OH, OW) as `total` says, in `out` if that is given. The arrays are contiguous."""
+    y, width = memory.empty(total.shape, x.dtype) if out is None else out, WIDTH // x.itemsize
     chunks = chunks_for(total.blocks, total.work)
     scratch = memory.empty((chunks, total.scratch), x.dtype)
     packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
     numbers = (total.rest, packed, scratch, total.lengths, total.step, total.group, width)
     run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks)
     return y
+
+
+@kernel
+def _interleave_kernel(parts, x, index, chunks):
+    """x[n, c, u · s + a, v · s + b] = parts[a, b, n, c, u, v], for phases of one size."""
+    down, right, _, _, rows, columns = parts.shape
+    count, channels, height, width = x.shape
+    source, target, apart = parts.reshape(-1), x.reshape(-1), x.size // (down * right)
+    for n in range(count * index // chunks, count * (index + 1) // chunks):
+        for a in range(down):
+            to, at = n * channels * height * width + a * width, a * right * apart + n * channels * rows * columns
+            if right == 2:
+                merge_rows(
+                    target, to, down * width, height * width, source, at, columns, rows * columns, rows, channels,
+                    width, apart,
+                )  # fmt: skip
+                continue
+            for line in range(channels * rows):
+                begin = to + line // rows * height * width + line % rows * down * width
+                for b in range(right):
+                    for v in range(columns):
+                        target[begin + v * right + b] = source[at + b * apart + line * columns + v]
 
 
 def packed_filters(w: np.ndarray, bias: np.ndarray, length: int) -> np.ndarray:
@@ -331,9 +387,33 @@ def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
 
 
 @kernel
+def _correlate_images(x, w, bias, y, table, image, layout, step, group_step, width, index, chunks):
+    """The same with images side by side, whose output stands in the scratch first."""
+    blocks, filters = -(-len(x) // layout.images), y.shape[1] // layout.groups
+    plane, line = layout.output_h * layout.output_w, layout.output_h * layout.columns
+    target, out = y.ravel(), layout.image + 2 * width - WIDTH // x.itemsize
+    for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
+        first = block * layout.images
+        images = min(layout.images, len(x) - first)
+        pack_images(x, first, images, image, layout)
+        for group in range(layout.groups):
+            row = group * filters
+            weights, lines, results = w.ravel()[group * group_step :], image[group * layout.group :], image[out:]
+            products(filters, line, weights, step, table, lines, bias[row:], results, line, width)
+            for k in range(filters):
+                store_rows(
+                    target, (first * y.shape[1] + row + k) * plane, layout.output_w, y.shape[1] * plane, image,
+                    out + k * line, layout.columns, layout.output_w, layout.output_h, images, layout.output_w,
+                )  # fmt: skip
+
+
+@kernel
 def correlate_kernel(x, w, bias, y, table, rest, packed, scratch, lengths, step, group_step, width, index, chunks):
     """y (N, K, OH, OW) as a `taps.Sum` says; the bands of all images are shared out."""
     layout = unpacked(lengths)
+    if layout.images > 1:
+        _correlate_images(x, w, bias, y, table, scratch[index], layout, step, group_step, width, index, chunks)
+        return
     image, blocks, plane = scratch[index], len(x) * layout.bands, layout.output_h * layout.output_w
     for i in range(width if len(rest) else 0):
         image[layout.image + width + i], image[layout.image + 2 * width + i] = 1, 0
@@ -357,11 +437,17 @@ def _dot_plan(window: Window, shapes: Shapes, itemsize: int, threads: int) -> Do
     # Bands for the threads would make short lines and sums to add up; only where there are few filters.
     few = groups * -(-filters // groups // ROWS) < threads
     layout = taps.banded(window, channels, count, itemsize, threads if few else 1)
-    vectors = -(-layout.band * layout.output_w // (WIDTH // itemsize))
+    layout = taps.side_by_side(window, channels, count, itemsize, threads, layout, LINE)
+    lanes = WIDTH // itemsize
+    vectors = -(-layout.band * layout.output_w // lanes)
     fitting = taps.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
-    images = max(1, min(fitting, -(-LINE // vectors), count // threads))
+    images = layout.images
+    if images == 1:
+        images = max(1, min(fitting, -(-LINE // vectors), count // threads))
     offsets = taps.offsets(window, channels, layout)
-    length, blocks = images * layout.image + WIDTH // itemsize, -(-count // images) * layout.bands
+    length, blocks = images // layout.images * layout.image + lanes, -(-count // images) * layout.bands
+    if layout.images > 1:  # the gradient stands behind
+        length += filters * layout.output_h * layout.columns + lanes
     cuts = 1 if few else -(-threads // max(blocks, 1))
     return DotPlan(np.array(layout), offsets, images, length, blocks, cuts, work)
 
@@ -413,12 +499,39 @@ def _dot_lines_kernel(sums, g, first, images, band, image, offsets, lengths, ind
 
 
 @kernel
+def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, chunks):
+    """The same with images side by side, and their gradients too."""
+    filters, plane, columns = g.shape[1], layout.output_h * layout.output_w, layout.columns
+    lanes, line = WIDTH // x.itemsize, layout.output_h * columns
+    begin = layout.image + lanes
+    end = begin + filters * line
+    upstream, wide = image[begin:end].reshape(1, filters, layout.output_h, columns), lengths.copy()
+    wide[OUTPUT_W] = columns
+    units = -(-len(x) // layout.images) * cuts
+    for unit in range(units * index // chunks, units * (index + 1) // chunks):
+        first, cut = unit // cuts * layout.images, unit % cuts
+        images = min(layout.images, len(x) - first)
+        if images < layout.images:  # nothing of other images may stand in what counts for nothing
+            clear(image, 0, end)
+        pack_images(x, first, images, image, layout)
+        for k in range(filters):
+            pack_rows(
+                image, begin + k * line, columns, layout.output_w, g.reshape(-1), (first * filters + k) * plane,
+                layout.output_w, filters * plane, layout.output_h, images, layout.output_w,
+            )  # fmt: skip
+        call(dots, (sums, upstream, 0, 1, 0, image, offsets, wide), cut, cuts)
+
+
+@kernel
 def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots, index, chunks):
     """sums[index] (K, taps), or sums[0] where there is one for all, += the products with so many `images` at a time.
 
     The bands of images are shared out, and `cuts` of the filters.
     """
     layout, image = unpacked(lengths), scratch[index]
+    if layout.images > 1:
+        _dot_images(x, g, sums[index % len(sums)], offsets, image, lengths, layout, cuts, dots, index, chunks)
+        return
     units = -(-len(x) // images) * layout.bands * cuts
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
         block, cut = unit // cuts, unit % cuts

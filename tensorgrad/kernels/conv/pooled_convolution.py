@@ -171,7 +171,8 @@ def _forward_plan(
     if cuts > 1:
         total = total._replace(rest=total.rest[:0], packed=0)  # whose filters are packed all together
     few = cuts > 1 and (window.groups > 1 or w_shape[0] < cuts * ROWS)
-    return None if plan.by_tiles or few else (total, cuts)
+    otherwise = plan.by_planes or plan.by_tiles or total.layout.images > 1
+    return None if otherwise or few else (total, cuts)
 
 
 @planned
@@ -183,7 +184,7 @@ def _grad_weight_plan(
     lines = plan.lines
     # Bands that several threads share would be summed up in another order; filters that they share, by one.
     whole = (lines.blocks == -(-x_shape[0] // lines.images) and lines.cuts == 1) or lines.work < dispatch.SMALL
-    return None if plan.sparsely or plan.by_tiles or not whole else lines
+    return None if plan.by_planes or plan.sparsely or plan.by_tiles or not whole else lines
 
 
 @lru_cache(maxsize=1024)

@@ -3,6 +3,9 @@
 An image is packed into a scratch: one copy for each column j of the kernel, shifted by j, cut to the columns that the
 output has, its rows sorted by phase, the row modulo the stride. There the pixels that one tap meets stand in a line, in
 the order of the output's pixels, whatever the stride, the padding and the dilation. Large images are taken in bands.
+Where a band is one row, as of a signal, a shifted line begins further on in the same copy: one copy serves all columns
+of the kernel, or one for each phase of the stride. Where a plane is so small that it leaves vectors part empty, rows
+of several images stand side by side, as one row: the lines are those of one wide image.
 """
 
 from math import prod
@@ -18,20 +21,25 @@ from tensorgrad.windows import Shapes, Sizes, Window
 SCRATCH = 768 * 1024
 # Images from which on the filters are packed for the rest of a plane.
 MANY = 8
+# Taps from which on images stand side by side where a plane fills less than this share of its vectors, until they fill
+# that share of so many vectors: the output is then copied once more.
+SIDE_TAPS, EMPTY, FULL, VECTORS = 128, 0.8, 0.93, 4
 
 
 class Layout(NamedTuple):
-    """How a band of an image lies in its scratch: (C, KW, phases, rows, OW). Lengths count elements."""
+    """How a band of an image lies in its scratch: (C, copies, phases, rows, columns). Lengths count elements."""
 
     groups: int
-    kernel_w: int
+    copies: int
     stride_h: int
     stride_w: int
-    dilation_w: int
+    shift: int  # pixels from one copy to the next
+    columns: int  # of a copy
     top: int
     left: int
     output_h: int
     output_w: int
+    images: int  # side by side
     bands: int  # the output's rows are cut into so many bands
     band: int  # of so many rows, the last one of fewer
     phases: int
@@ -56,15 +64,23 @@ class Sum(NamedTuple):
     work: int  # multiply-adds
 
 
-def layout(window: Window, channels: int, bands: int) -> Layout:
+def layout(window: Window, channels: int, bands: int, images: int = 1) -> Layout:
     """Lay out an image, with so many channels in each group, for that many bands, or fewer."""
     (kh, kw), (oh, ow), (sh, sw), (dh, dw) = window.kernel, window.output, window.stride, window.dilation
     (top, left), groups, band = window.before, window.groups, -(-oh // bands)
     # A kernel lower than the stride doesn't meet all phases.
     phases, rows = min(sh, dh * (kh - 1) + 1), band + dh * (kh - 1) // sh
-    group = channels * kw * phases * rows * ow
     bands = -(-oh // band)
-    return Layout(groups, kw, sh, sw, dw, top, left, oh, ow, bands, band, phases, rows, group, groups * group)
+    if band == 1 and images == 1:
+        reach = dw * (kw - 1)
+        copies, shift, columns = min(sw, reach + 1), 1, ow + reach // sw
+    else:
+        copies, shift, columns = kw, dw, images * ow
+    group = channels * copies * phases * rows * columns
+    return Layout(
+        groups, copies, sh, sw, shift, columns, top, left, oh, ow, images, bands, band, phases, rows, group,
+        groups * group,
+    )  # fmt: skip
 
 
 def work(window: Window, channels: int, count: int, filters: int) -> int:
@@ -79,13 +95,42 @@ def banded(window: Window, channels: int, count: int, itemsize: int, threads: in
     return layout(window, channels, min(window.output[0], bands))
 
 
+def side_by_side(
+    window: Window, channels: int, count: int, itemsize: int, threads: int, where: Layout, line: int = 0
+) -> Layout:
+    """The same for several images at a time, where that pays.
+
+    As few as fill the vectors, or as many as give lines of `line` vectors in half of a scratch, whose rest is for g.
+    """
+    lanes, pixels, taps = WIDTH // itemsize, prod(window.output), channels * prod(window.kernel)
+
+    def fill(images: int) -> float:
+        vectors = -(-images * pixels // lanes)
+        return images * pixels / (max(vectors, VECTORS if images > 1 else 2) * lanes)
+
+    most = min(
+        count // threads,
+        SCRATCH // (1 + (line > 0)) // (where.image * itemsize),
+        max(VECTORS * lanes, line * lanes // pixels),
+    )
+    if where.bands > 1 or taps < SIDE_TAPS or fill(1) >= EMPTY or most < 2:
+        return where
+    full = [m for m in range(2, most + 1) if fill(m) >= FULL]
+    images = (full[-1] if line else full[0]) if full else max(range(1, most + 1), key=fill)
+    return layout(window, channels, 1, images)
+
+
 def offsets(window: Window, channels: int, layout: Layout) -> np.ndarray:
     """Where the line of each tap of the first group begins in the scratch, `(taps,)`."""
-    kh, kw = window.kernel
+    (kh, kw), dilation = window.kernel, window.dilation
     # (C/groups, 1, 1), (KH, 1), (KW,) -> (C/groups, KH, KW) -> (taps,)
-    c, h, j = np.arange(channels)[:, None, None], window.dilation[0] * np.arange(kh)[:, None], np.arange(kw)
-    phase = (c * kw + j) * layout.phases + h % layout.stride_h
-    return ((phase * layout.rows + h // layout.stride_h) * layout.output_w).ravel()
+    c, h, j = np.arange(channels)[:, None, None], dilation[0] * np.arange(kh)[:, None], np.arange(kw)
+    across = j * dilation[1]
+    copy, further = (
+        (across % layout.stride_w, across // layout.stride_w) if layout.band * layout.images == 1 else (j, 0)
+    )
+    phase = (c * layout.copies + copy) * layout.phases + h % layout.stride_h
+    return ((phase * layout.rows + h // layout.stride_h) * layout.columns + further).ravel()
 
 
 def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> Sum:
@@ -93,6 +138,7 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
     count, (filters, channels) = shapes.x[0], shapes.w[:2]
     threads = threads_for(work(window, channels, count, filters), threads)
     where = banded(window, channels, count, itemsize, threads)
+    where = side_by_side(window, channels, count, itemsize, threads, where)
     lines, lanes = offsets(window, channels, where), WIDTH // itemsize
     taps = lines.size
     table = np.stack([np.arange(taps), lines], axis=1)
@@ -108,7 +154,10 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
 
 
 def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int, itemsize: int) -> Sum:
-    blocks, total, scratch = shape[0] * where.bands, prod(shape) * len(table), where.image + WIDTH // itemsize
+    blocks, total, scratch = -(-shape[0] // where.images) * where.bands, prod(shape) * len(table), where.image
+    scratch += 2 * WIDTH // itemsize
+    if where.images > 1:  # the output of a group stands behind
+        scratch += shape[1] // where.groups * where.images * prod(shape[2:])
     return Sum(shape, where, np.array(where), table, table[:0], 0, scratch, step, group, blocks, total)
 
 
@@ -121,7 +170,7 @@ def _rest(count: int, filters: int, where: Layout, lines: np.ndarray, lanes: int
     whole, left = pixels // lanes, pixels % lanes
     across = -(-filters // lanes)
     # Only with enough filters and images that packing the filters is little work.
-    if where.bands > 1 or where.groups > 1 or not 0 < 2 * left * across <= filters or count < MANY:
+    if where.images > 1 or where.bands > 1 or where.groups > 1 or not 0 < 2 * left * across <= filters or count < MANY:
         return np.empty((0, 2), np.int64)
     ones = where.image + lanes - whole * lanes
     places, rows = np.concatenate([[ones], lines]), np.concatenate([[lines.size], np.arange(lines.size)])
@@ -136,6 +185,7 @@ def grad_input_sums(window: Window, shapes: Shapes, itemsize: int, threads: int)
     for start, (rows, columns), phase in window.phases():
         wanted = threads_for(work(phase, filters, count, channels), threads)
         where = banded(phase, filters, count, itemsize, wanted)
+        where = side_by_side(phase, filters, count, itemsize, wanted, where)
         # (K/groups, 1, 1), (taps of a, 1), (taps of b,) -> (taps,)
         places = np.arange(filters)[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
         table = np.stack([places.ravel(), offsets(phase, filters, where)], axis=1)

@@ -22,6 +22,7 @@ Lavin and Gray, Fast algorithms for convolutional neural networks, arXiv:1509.09
 
 from collections.abc import Callable, Iterator
 from functools import lru_cache
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -35,8 +36,10 @@ from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin
 from tensorgrad.windows import Shapes, Window
 
-# Channels on either side, and tiles in all, from which the transforms cost less than the products they save.
-CHANNELS, TILES = 16, 256
+# Channels on either side, and tiles in all, from which the transforms cost less than the products they save: few tiles
+# do between many channels. And the share of the tiles' pixels that the output has: for 3×3 pixels the products are
+# nearly as many as those of the sum.
+CHANNELS, TILES, MANY_CHANNELS, FEW_TILES, SHARE = 16, 256, 64, 64, 0.6
 
 # Bytes that a thread's scratch should take, and tiles that it takes at least: fewer fill the vectors badly. The dot
 # products of a weight gradient end with a sum over lanes that takes as long as some vectors do, so they are longer.
@@ -66,7 +69,12 @@ class Grid(NamedTuple):
 def serves(window: Window, shapes: Shapes) -> bool:
     """Whether this is the way to compute a convolution, or its gradient for the input: the window of its phase."""
     tiles = shapes.x[0] * -(-window.output[0] // 2) * -(-window.output[1] // 2)
-    return window.kernel == (3, 3) and window.plain and min(shapes.w[:2]) >= CHANNELS and tiles >= TILES
+    channels = min(shapes.w[:2])
+    if window.kernel != (3, 3) or not window.plain or channels < CHANNELS:
+        return False
+    if tiles < (FEW_TILES if channels >= MANY_CHANNELS else TILES):
+        return False
+    return shapes.x[0] * prod(window.output) >= SHARE * 4 * tiles
 
 
 def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window) -> np.ndarray | None:

@@ -5,6 +5,9 @@ emits and calls one, `Writer` writes its instructions, `Loop` its loops. `WIDTH`
 registers of the host.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -44,12 +47,24 @@ class Writer(ir.IRBuilder):
     def __init__(self, block: ir.Block, scalar: ir.Type) -> None:
         super().__init__(block)
         bits = 32 if isinstance(scalar, ir.FloatType) else 64
-        self.scalar, self.lanes, self.size = scalar, WIDTH * 8 // bits, bits // 8
-        self.vector = ir.VectorType(scalar, self.lanes)
-        self.suffix = f"v{self.lanes}f{bits}"
-        self.zero = self.all(0.0)
-        self.wide = ir.VectorType(ir.DoubleType(), self.lanes)
-        self.wide_zero = ir.Constant(self.wide, [0.0] * self.lanes)
+        self.scalar, self.size = scalar, bits // 8
+        self._take(WIDTH // self.size)
+
+    def _take(self, lanes: int) -> None:
+        self.lanes, self.vector = lanes, ir.VectorType(self.scalar, lanes)
+        self.suffix, self.zero = f"v{lanes}f{8 * self.size}", self.all(0.0)
+        self.wide = ir.VectorType(ir.DoubleType(), lanes)
+        self.wide_zero = ir.Constant(self.wide, [0.0] * lanes)
+
+    @contextmanager
+    def narrow(self, lanes: int) -> Iterator[None]:
+        """Within, vectors have so many lanes."""
+        whole = self.lanes
+        self._take(lanes)
+        try:
+            yield
+        finally:
+            self._take(whole)
 
     def at(self, pointer: ir.Value, *indices: ir.Value) -> ir.Value:
         """The address of pointer[sum of indices]."""
