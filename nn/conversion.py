@@ -17,7 +17,14 @@ from tensorgrad.errors import DTypeError, restate
 class Converts:
     """The part of `Module` that converts its parameters and buffers."""
 
-    def to(self, *where: Any, dtype: DTypeLike = None, device: Any = None, non_blocking: bool = False) -> Self:
+    def to(
+        self,
+        *where: Any,
+        dtype: DTypeLike = None,
+        device: Any = None,
+        non_blocking: bool = False,
+        memory_format: object = None,
+    ) -> Self:
         """Convert the float parameters and buffers, and gradients that exist, to another float dtype, in place.
 
         Args:
@@ -25,6 +32,7 @@ class Converts:
             dtype: the dtype, by name.
             device: the device, by name.
             non_blocking: accepted and ignored, as PyTorch scripts pass it.
+            memory_format: likewise.
 
         Raises:
             DTypeError: a dtype other than a float.

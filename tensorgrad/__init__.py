@@ -119,6 +119,10 @@ half, float, double = float16, float32, float64
 pi, e, inf, nan, newaxis = _np.pi, _np.e, _np.inf, _np.nan, None
 short, int, long = int16, int32, int64
 Size = tuple  # a shape is a tuple
+# Names of memory formats and layouts, to pass to arguments that change nothing.
+channels_last, channels_last_3d, contiguous_format, preserve_format, strided = (
+    "channels_last", "channels_last_3d", "contiguous_format", "preserve_format", "strided",
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from tensorgrad import (
@@ -126,6 +130,7 @@ if TYPE_CHECKING:
         backends as backends,
         compiler as compiler,
         cuda as cuda,
+        distributions as distributions,
         func as func,
         linalg as linalg,
         nn as nn,
@@ -178,8 +183,8 @@ else:
     _LAZY = {
         name: f"tensorgrad.{name}"
         for name in (
-            "amp", "backends", "compiler", "cuda", "func", "linalg", "nn", "optim", "special", "storage",
-            "transforms", "utils", "vision", "viz",
+            "amp", "backends", "compiler", "cuda", "distributions", "func", "linalg", "nn", "optim", "special",
+            "storage", "transforms", "utils", "vision", "viz",
         )
     }  # fmt: skip
     _LAZY |= _lazy.names_of("tensorgrad.amp", "autocast")

@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
+import shutil
 import stat
+import tempfile
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, TypeGuard
 
 import numpy as np
 
@@ -35,7 +37,7 @@ class StorageError(TensorgradError, OSError):
     """A file that is missing, damaged, or can't be written."""
 
 
-def save(tensors: Any, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
+def save(tensors: Any, path: str | os.PathLike[str] | IO[bytes], metadata: Mapping[str, str] | None = None) -> None:
     """Write tensors by name, such as `model.state_dict()`, or a whole checkpoint to a safetensors file.
 
     An existing file is replaced when the new one is complete and on disk, so it survives a crash.
@@ -43,7 +45,7 @@ def save(tensors: Any, path: str | os.PathLike[str], metadata: Mapping[str, str]
     Args:
         tensors: Tensors or arrays by name, of any layout; they are stored in C order, little-endian. Or a checkpoint:
             dicts, lists and tuples of these and of numbers, text, bools and None; `load` returns what was saved.
-        path: the file; its folder must exist.
+        path: the file; its folder must exist. Or a file object to write bytes to, such as `io.BytesIO()`.
         metadata: text by name, for the header.
 
     Raises:
@@ -60,7 +62,8 @@ def save(tensors: Any, path: str | os.PathLike[str], metadata: Mapping[str, str]
     from safetensors import SafetensorError
     from safetensors.numpy import save as serialized
 
-    path = as_path("save", path)
+    file = path if _is_file(path, "write") else None
+    name = "" if file is not None else as_path("save", path)
     metadata = _text(metadata)
     if _is_nested(tensors):
         arrays, text = flattened("save", tensors, _array_of)
@@ -71,11 +74,15 @@ def save(tensors: Any, path: str | os.PathLike[str], metadata: Mapping[str, str]
         content = serialized(arrays, metadata)
     except (SafetensorError, UnicodeError) as error:
         raise StorageError(restate("save", f"the tensors can't be stored: {error}", tensors=list(arrays))) from None
-    write_file("save", path, content)
+    if file is None:
+        write_file("save", name, content)
+        return
+    with _only_bytes("save", file, "wb"):
+        file.write(content)
 
 
 def load(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | IO[bytes],
     map_location: Any = None,
     *,
     weights_only: bool | None = None,
@@ -84,7 +91,7 @@ def load(
     """The tensors of a safetensors file by name, in memory of their own; or the checkpoint that `save` was given.
 
     Args:
-        path: the file.
+        path: the file, or a file object, which is read to its end.
         map_location: a device, which must be the CPU; a function or dict is accepted.
         weights_only: accepted: reading executes nothing.
         mmap: accepted.
@@ -92,7 +99,7 @@ def load(
     Raises:
         StorageError: the file doesn't exist, isn't a complete safetensors file, or has a dtype that NumPy lacks. For a
             pickle of PyTorch the message shows how to convert it.
-        DTypeError: `path` is neither text nor a path object.
+        DTypeError: `path` is neither text nor a path object, nor a file of bytes.
 
     >>> import tempfile, tensorgrad as tg
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -102,12 +109,41 @@ def load(
     """
     if map_location is not None and not callable(map_location) and not isinstance(map_location, Mapping):
         check_device("load", map_location)
-    arrays, metadata = read_file("load", path)
+    if _is_file(path, "read"):
+        with _copied("load", path) as copy:
+            return load(copy)
+    name = as_path("load", path)
+    arrays, metadata = read_file("load", name)
     tensors = {name: Tensor(array) for name, array in arrays.items()}
     if NESTING not in metadata:
         return tensors
-    with _only_storage_errors("load", as_path("load", path)):
+    with _only_storage_errors("load", name):
         return nested(metadata[NESTING], tensors.__getitem__)
+
+
+def _is_file(path: Any, method: str) -> TypeGuard[IO[bytes]]:
+    """Whether `path` is a file object, and no name of a file."""
+    return hasattr(path, method) and not isinstance(path, os.PathLike)
+
+
+@contextmanager
+def _copied(call: str, file: IO[bytes]) -> Iterator[str]:
+    """The rest of a file object as a file of its own: safetensors checks a header against a file's length."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "copy.safetensors")
+        with open(path, "wb") as copy, _only_bytes(call, file, "rb"):
+            shutil.copyfileobj(file, copy)
+        yield path
+
+
+@contextmanager
+def _only_bytes(call: str, file: object, mode: str) -> Iterator[None]:
+    """Within, a file object of text raises a DTypeError that says how to open it."""
+    try:
+        yield
+    except TypeError as error:
+        fix = f'open(path, "{mode}")'
+        raise DTypeError(restate(call, f"the file must be one of bytes: {error}", fix=fix, path=file)) from None
 
 
 def load_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
@@ -228,7 +264,7 @@ def digest(arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> str
     return sums.hexdigest()
 
 
-def as_path(call: str, path: str | os.PathLike[str]) -> str:
+def as_path(call: str, path: Any) -> str:
     """The path as text. Raises DTypeError if `path` is neither text nor a path object."""
     try:
         return os.fsdecode(path)

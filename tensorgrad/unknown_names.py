@@ -58,7 +58,6 @@ TENSORGRAD = {
     "profiler": "tg.observe(observer), which hears of every op",
     "anomaly_mode": "tg.viz.trace(), which finds where NaN begins",
     "autograd_detect_anomaly": "tg.viz.trace(), which finds where NaN begins",
-    "distributions": "tg.randn, tg.rand, tg.bernoulli and tg.multinomial draw; write densities as formulas",
     "fft": NO_COMPLEX,
     "stft": NO_COMPLEX,
     "istft": NO_COMPLEX,

@@ -25,6 +25,7 @@ FLOORS = [
     {"tensor"},
     {"creation", "func", "linalg", "special", "storage", "transforms", "compiler"},
     {"nn", "viz", "__main__"},
+    {"distributions"},
     {"optim", "utils", "vision"},
     {"examples", "benchmarks", "tools"},
 ]
@@ -109,9 +110,10 @@ def test_importing_is_light():
 
 # A first tensor, its operators and its gradient need none of these. The names are imported at their first use.
 LATER = {
-    "tensorgrad.compiler", "tensorgrad.cuda", "tensorgrad.func", "tensorgrad.interop.arrays",
-    "tensorgrad.interop.functions", "tensorgrad.interop.protocols", "tensorgrad.interop.ufuncs", "tensorgrad.linalg",
-    "tensorgrad.nn", "tensorgrad.ops.sampling.generator", "tensorgrad.optim",
+    "tensorgrad.compiler", "tensorgrad.cuda", "tensorgrad.distributions", "tensorgrad.func",
+    "tensorgrad.interop.arrays", "tensorgrad.interop.functions", "tensorgrad.interop.protocols",
+    "tensorgrad.interop.ufuncs", "tensorgrad.linalg", "tensorgrad.nn", "tensorgrad.ops.sampling.generator",
+    "tensorgrad.optim",
     "tensorgrad.special", "tensorgrad.storage", "tensorgrad.transforms", "tensorgrad.utils", "tensorgrad.vision",
     "tensorgrad.viz", "decimal", "fractions", "pathlib", "uuid",
 }  # fmt: skip

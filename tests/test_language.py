@@ -453,6 +453,39 @@ def test_dtypes_and_constants_have_pytorchs_names():
     assert tg.ones(2).type() == "torch.FloatTensor" and tg.ones(2).type("torch.LongTensor").dtype == tg.long
 
 
+def test_numbers_of_a_dtype_are_not_rounded_on_the_way():
+    for make in (tg.as_tensor, tg.tensor):
+        assert make(0.7, dtype="float64").item() == 0.7 and make([[0.1]], dtype="float64").tolist() == [[0.1]]
+        assert make(2**53 - 1, dtype="float64").item() == 2.0**53 - 1
+    w = tg.ones(2, requires_grad=True)
+    tg.as_tensor([w[0] * 2, 3.0], dtype="float64").sum().backward()
+    assert w.grad.tolist() == [2.0, 0.0]
+
+
+def test_integers_alone_are_sizes_of_a_tensor():
+    """As in `nn.Parameter(torch.Tensor(2, 3))`, which older scripts fill afterwards."""
+    assert tg.Tensor(2, 3).shape == (2, 3) and tg.Tensor(4).shape == (4,) and tg.Tensor().shape == (0,)
+    assert tg.Tensor(*(1, 2, 3, 4)).dtype == np.float32 and tg.nn.Parameter(tg.Tensor(2, 3)).requires_grad
+    assert tg.Tensor(4.0).shape == tg.Tensor(4, dtype="int64").shape == tg.Tensor(np.array(4)).shape == ()
+    with pytest.raises(tg.ArgumentError, match="negative"):
+        tg.Tensor(2, -3)
+
+
+@pytest.mark.oracle
+def test_memory_formats_change_nothing_and_are_told_apart_as_in_pytorch():
+    torch = pytest.importorskip("torch")
+    model = tg.nn.Conv2d(2, 3, 3)
+    assert model.to(memory_format=tg.channels_last) is model
+    for axes in ((0, 1, 2, 3), (0, 3, 1, 2)):
+        array = np.zeros((2, 3, 4, 5), np.float32).transpose(axes)
+        ours, theirs = tg.from_numpy(array), torch.from_numpy(array)
+        assert ours.is_contiguous() == theirs.is_contiguous()
+        for name in ("contiguous_format", "channels_last"):
+            expected = theirs.is_contiguous(memory_format=getattr(torch, name))
+            assert ours.is_contiguous(memory_format=getattr(tg, name)) == expected
+        assert ours.to(memory_format=tg.channels_last).contiguous(memory_format=tg.preserve_format).shape == array.shape
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", ["float16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64"])
 def test_limits_of_dtypes_are_pytorchs(name):

@@ -40,7 +40,8 @@ MISUSES = {
     "two axes as two arguments": (lambda: X.sum(0, 1), tg.ArgumentError, r"one tuple, dim=\(0, 1\)"),
     "NumPy's ddof by position": (lambda: X.var(0, 1), tg.ArgumentError, "unbiased must be True or False"),
     "both spellings": (lambda: tg.sum(X, dim=0, axis=1), tg.ArgumentError, "dim and axis are the same argument"),
-    "sizes for Tensor": (lambda: tg.Tensor(2, 3), tg.ArgumentError, r"tg.zeros\(2, 3\) makes"),
+    "a size and a dtype": (lambda: tg.Tensor(2, "int64"), tg.ArgumentError, "pass a dtype by its name"),
+    "rows without brackets": (lambda: tg.Tensor([1.0], [2.0]), tg.ArgumentError, "requires_grad must be True or False"),
     "tensors without a list": (lambda: tg.cat(X, X), tg.ArgumentError, r"tg.cat\(\[x, y\]\)"),
     "index before axis": (
         lambda: tg.gather(X, tg.tensor([[0]]), 1),

@@ -36,6 +36,27 @@ def test_every_bit_comes_back(path, dtype):
     assert loaded["scalar"].shape == () and loaded["empty"].shape == (0, 4)
 
 
+def test_file_objects(path):
+    array = np.random.default_rng(1).standard_normal((3, 2))
+    checkpoint = {"epoch": 3, "model": {"w": tg.tensor(array)}}
+    for tensors in ({"w": array}, checkpoint):
+        buffer = io.BytesIO()
+        save(tensors, buffer)
+        save(tensors, path)
+        assert buffer.getvalue() == path.read_bytes()
+        buffer.seek(0)
+        with open(path, "rb") as file:
+            for found in (load(buffer), load(file)):
+                assert found.keys() == tensors.keys()
+                assert np.array_equal((found["model"]["w"] if "epoch" in found else found["w"]).data, array)
+    with pytest.raises(DTypeError, match=r'open\(path, "wb"\)'):
+        save({"w": array}, io.StringIO())
+    with pytest.raises(DTypeError, match=r'open\(path, "rb"\)'):
+        load(io.StringIO("text"))
+    with pytest.raises(StorageError, match="complete safetensors file"):
+        load(io.BytesIO(b"nothing"))
+
+
 def test_nan_infinities_and_negative_zero(path):
     array = np.array([np.nan, np.inf, -np.inf, -0.0, 5e-324])
     save({"a": array}, path)

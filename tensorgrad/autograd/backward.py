@@ -231,6 +231,11 @@ def nodes_below(roots: Iterable[Node]) -> set[Node]:
     return found
 
 
+def is_spent(node: Node) -> bool:
+    """Whether an earlier backward has freed the graph of a node, or a part of it: another one would be refused."""
+    return any(below.freed for below in nodes_below([node]))
+
+
 def _newest_first(roots: set[Node]) -> list[Node]:
     """All nodes below the roots, in reverse topological order."""
     return sorted(nodes_below(roots), key=attrgetter("age"), reverse=True)

@@ -318,7 +318,7 @@ class Function:
             fix = "pass one: tg.tensor(...)"
             raise ArgumentError(restate(cls.__name__, "one argument must be a tensor", fix=fix))
         for observer in observers():
-            observer.engine_bypassed(f"the Function {cls.__name__}, whose code isn't made of ops alone,", None)
+            observer.engine_bypassed(f"apply of the Function {cls.__name__}, whose code may do anything", None)
         inputs = [args[k] for k in places]
         rest = tuple(None if k in places else x for k, x in enumerate(args))
         shapes, returned = tuple(x._data.shape for x in inputs), list[Outputs]()

@@ -70,11 +70,13 @@ class GraphCapture:
         constants: dict[str, np.ndarray],
     ) -> None:
         self._function, self._results = function, tuple(results)
-        self._taken = tuple(name for step in effects for name in step.takes)
+        made = {name for step in effects for name in step.outputs}
+        self._taken = tuple(name for step in effects for name in step.takes if name not in made)
         self._begin = function_of("begin", (), (), (), {}, before)
-        self._finish = function_of("finish", (), (), (), {}, (), effects, self._taken)
+        self._late = tuple(dict.fromkeys(name for name in self._results if name in made))
+        self._finish = function_of("finish", (), (), self._late, {}, (), effects, self._taken)
         self._steps, self._parameters, self._constants = steps, tuple(parameters), constants
-        self._wanted = (*self._taken, *self._results)
+        self._wanted = (*self._taken, *(name for name in self._results if name not in made))
         self._captured: Captured | None = None
         # A duplicated result would be owned twice: don't capture.
         self._tries = TRIES if len(self._wanted) == len(set(self._wanted)) else 0
@@ -111,10 +113,8 @@ class GraphCapture:
             self._lock.release()
         if found is None:
             raise NotReplayed
-        if self._taken:
-            self._finish([found.pop(name) for name in self._taken])
-        else:
-            self._finish()
+        late = self._finish([found.pop(name) for name in self._taken]) if self._taken else self._finish()
+        found.update(zip(self._late, late, strict=True))
         return tuple([found[name] for name in self._results])
 
     def _found(self, arrays: tuple[np.ndarray, ...]) -> dict[str, np.ndarray] | None:

@@ -8,7 +8,7 @@ import inspect
 import itertools
 import warnings
 from collections.abc import Callable, Iterator
-from typing import Any, Generic, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from tensorgrad.autograd import modes
 from tensorgrad.autograd.variable import Variable
@@ -40,6 +40,9 @@ CHANGES = 3
 """Recordings that change what they read, after which a kind of call is given up: the first may fill a cache."""
 
 
+OPTIONS = frozenset({"backend", "disable", "dynamic", "fullgraph", "mode", "options"})
+"""PyTorch's options of `compile`."""
+
 ERRORS = 16
 """Replays in a row that raise where the function itself doesn't, until a kind of call is given up."""
 
@@ -47,7 +50,11 @@ STOPS = 4
 """Replays in a row that stop early, because a condition turned out otherwise, until calls are recorded anew."""
 
 
-def compile(function: Callable[P, R]) -> CompiledFunction[P, R]:
+@overload
+def compile(function: Callable[P, R], **options: Any) -> CompiledFunction[P, R]: ...
+@overload
+def compile(function: None = None, **options: Any) -> Callable[[Callable[P, R]], CompiledFunction[P, R]]: ...
+def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     """A function that does what `function` does, without the engine's work for each op.
 
     The first two calls run the function and record its ops, forward and backward. If both did the same, later calls
@@ -69,12 +76,15 @@ def compile(function: Callable[P, R]) -> CompiledFunction[P, R]:
     Args:
         function: takes tensors (ndarrays are wrapped), plain values, and tuples, lists, dicts and dataclasses of them;
             returns a tensor, or tuples, lists or dicts of tensors. A module is such a function.
+        options: PyTorch's `fullgraph`, `dynamic`, `backend`, `mode` and `options`, without effect; `disable=True` gives
+            the function itself.
 
     Returns:
-        The compiled function; its `source` shows the programs, `problems` what could not be replayed.
+        The compiled function; its `source` shows the programs, `problems` what could not be replayed. That of a module
+        has the module's attributes and methods, too. Without a function, a decorator: `@tg.compile(mode="default")`.
 
     Raises:
-        DTypeError: something that can't be called.
+        DTypeError: something that can't be called, or an unknown option.
 
     >>> import tensorgrad as tg
     >>> w = tg.tensor([2.0, 3.0], requires_grad=True)
@@ -87,7 +97,12 @@ def compile(function: Callable[P, R]) -> CompiledFunction[P, R]:
     >>> print(cost.source.splitlines()[1].strip())
     multiply_1 = run_multiply_1(leaf_1, input_1)
     """
-    return CompiledFunction(function)
+    if not options.keys() <= OPTIONS:
+        unknown = ", ".join(sorted(options.keys() - OPTIONS))
+        raise DTypeError(restate("compile", f"unknown options: {unknown}", expected=", ".join(sorted(OPTIONS))))
+    if function is None:
+        return functools.partial(compile, **options)
+    return function if options.get("disable") else CompiledFunction(function)
 
 
 class CompiledFunction(Generic[P, R]):
@@ -132,6 +147,19 @@ class CompiledFunction(Generic[P, R]):
         entry.failures = entry.stops = entry.errors = self._unreplayed = 0
         entry.used = next(_clock)
         return _filled(state.structure, iter(outputs))
+
+    def __getattr__(self, name: str) -> Any:
+        """What the function has itself: `parameters()`, `train()` and the layers of a module."""
+        if name.startswith("_") or name == "function":  # a protocol, or a copy that is being made
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return getattr(self.function, name)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        own = name.startswith("_") or name in ("function", "replays")
+        if own:
+            super().__setattr__(name, value)
+        else:
+            setattr(self.function, name, value)
 
     def __deepcopy__(self, memo: dict[int, Any]) -> CompiledFunction:
         return CompiledFunction(copy.deepcopy(self.function, memo))  # the copy records by itself

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from inspect import getattr_static
 from typing import Any, NamedTuple
 
@@ -13,6 +13,7 @@ import numpy as np
 from tensorgrad.arrays.quiet import is_quiet, quiet
 from tensorgrad.autograd.backward import accumulate
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.recording import Given, Step
 
 GIVEN = "given"
@@ -31,14 +32,15 @@ def function_of(
 ) -> Any:
     """A function of the arrays named in `parameters` that does the steps and returns the `results`, a tuple.
 
-    The effects come after the steps. Those `before` the steps may happen again if a step raises. An effect that raises
-    is the cause of a `StoppedHalfway`.
+    The effects come after the steps; what they return may be a result, too. Those `before` the steps may happen again
+    if a step raises. An effect that raises is the cause of a `StoppedHalfway`.
 
     With `kept`, the last parameter is a list of the arrays of these names, which the function empties. Its text is in
     `function.source`. Each name is released after its last use, so that its memory is reused.
     """
     known: dict[str, Any] = {}
-    steps = (*before, *steps, *[_final(effect, done) for done, effect in enumerate(effects)])
+    wanted = {*results, *(name for effect in effects for name in effect.takes)}
+    steps = (*before, *steps, *[_final(effect, done, wanted) for done, effect in enumerate(effects)])
     lines = [_line(step, known) for step in steps]
     for number, names in last_uses(steps, results, kept).items():
         if names:
@@ -63,18 +65,19 @@ class StoppedHalfway(Exception):
         self.done, self.error = done, error
 
 
-def _final(effect: Step, done: int) -> Step:
+def _final(effect: Step, done: int, wanted: Container[str]) -> Step:
     if effect.function is accumulate:  # which counts the references to its arguments, and doesn't raise
         return effect
 
     @functools.wraps(effect.function)
-    def run(*arguments: Any) -> None:
+    def run(*arguments: Any) -> Any:
         try:
-            effect.function(*arguments)
+            result = effect.function(*arguments)
         except Exception as error:
             raise StoppedHalfway(done, error) from error
+        return result._data if isinstance(result, Variable) else None
 
-    return effect._replace(function=run)
+    return effect._replace(function=run, outputs=tuple(name for name in effect.outputs if name in wanted))
 
 
 def live(steps: Sequence[Step], wanted: Iterable[str]) -> list[Step]:

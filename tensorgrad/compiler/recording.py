@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from tensorgrad.autograd.backward import accumulate, forget
+from tensorgrad.autograd.backward import accumulate, forget, is_spent
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
 from tensorgrad.autograd.op import Op
@@ -110,6 +110,8 @@ class Recording(Observer):
         self._gradients: dict[Variable, Variable | None] = {}  # of leaves whose gradients were set inside
         self._gradients_before: list[Variable] = []  # gradients from before the call that Python has read
         self._finished = False
+        self._late: dict[str, str] = {}  # names of arrays that effects return, and the effects
+        self._returning = False
         self._given = {id(x) for x in inputs}  # the inputs, and their aliases
         self._known = known
         self._holders: dict[int, list[Variable]] | None = None  # the known tensors, by the identity of their arrays
@@ -165,9 +167,12 @@ class Recording(Observer):
         for position, value in enumerate(arguments):
             if isinstance(value, np.ndarray) and id(value) not in self._settings:
                 arrays[position] = self._name_of_array(value, what)
+                if not effect:
+                    self._refuse_late(arrays[position])
             else:
                 settings[position] = self._with_places(value)
-        made = () if effect else result if isinstance(result, tuple) else (result,)
+        late = effect and isinstance(result, Variable)  # a norm, say: known when the effects have happened
+        made = (result._data,) if late else () if effect else result if isinstance(result, tuple) else (result,)
         for part in made:
             if not isinstance(part, np.ndarray):
                 returned = f"host_call({function.__name__}) returned {type(part).__name__}"
@@ -181,6 +186,8 @@ class Recording(Observer):
             self.steps.append(step)
             return
         self.effects.append(step)
+        if late:
+            self._late[outputs[0]] = function.__name__.strip("_")
         if function is forget:
             self._gradients.update(dict.fromkeys(arguments[0]) if arguments[1] else {})
             # If the replay stops, this may happen once more.
@@ -288,6 +295,7 @@ class Recording(Observer):
     def finish(self, returned: Sequence[Variable]) -> None:
         """The call is over: look for anything that a replay would not do."""
         self._check_gradients()
+        self._returning = True
         mine = {id(tensor) for tensor in returned}
         alive = [tensor for reference in self._interior if (tensor := reference()) is not None]
         if any(id(tensor) not in mine for tensor in alive):
@@ -302,7 +310,7 @@ class Recording(Observer):
             found = tensor._node in outside if tensor._node is not None else tensor._requires_grad
             if self.name_of(tensor) in self.constants or found:
                 self.refuse("it returns a constant or a tensor as it is, and a replay would return another one")
-            if self.passes and tensor._node is not None and not tensor._node.freed:
+            if self.passes and tensor._node is not None and not is_spent(tensor._node):
                 self.refuse("it returns a tensor that requires a gradient after backward(); return its detach()")
         self._finished = True
 
@@ -317,6 +325,8 @@ class Recording(Observer):
             self.refuse("it reads the .grad of a tensor, which each backward() sets anew")
         tensor = self._origins.get(id(tensor), tensor)
         name = self._names.get(id(tensor._data))
+        if name is not None and not self._returning:
+            self._refuse_late(name)
         if name is None:
             name = self.introduce(tensor._data, self._name_of_leaf(tensor))
             self.leaves[name] = tensor
@@ -326,6 +336,10 @@ class Recording(Observer):
         elif name in self.leaves and id(tensor) in self._known and tensor is not self.leaves[name]:
             self._guard_one_array(self.leaves[name], tensor)
         return name
+
+    def _refuse_late(self, name: str) -> None:
+        if name in self._late:
+            self.refuse(f"it computes with what {self._late[name]} returns; return that as it is")
 
     def _guard_one_array(self, leaf: Variable, tensor: Variable) -> None:
         """A replay reads the leaf's array for both tensors; `tensor.data = …` would give one another array."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays import memory
-from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.backward import gradients, is_spent
 from tensorgrad.autograd.engine import apply, note_shared_memory
 from tensorgrad.autograd.modes import enable_grad, is_grad_enabled, observe
 from tensorgrad.autograd.node import Node, node_of
@@ -45,7 +45,7 @@ class Plan:
         self.forward = tuple(recording.steps)
         self.inside = tuple(step for steps in recording.passes for step in steps)
         self.variables, variables = recording.variables, (*inputs, *recording.leaves.values())
-        self.spent = {k for k, output in enumerate(outputs) if output._node is not None and output._node.freed}
+        self.spent = {k for k, output in enumerate(outputs) if output._node is not None and is_spent(output._node)}
         wanted = [k for k, output in enumerate(outputs) if output._node is not None and k not in self.spent]
         self.backward = [self._dry_run(group, outputs, variables) for group in grouped(outputs, wanted)]
 

@@ -26,8 +26,9 @@ from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.autograd.versions import Aliases, Place, begin_version, is_same_place, overlaps_itself, sharers
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
 from tensorgrad.formulas.symbolic import words
-from tensorgrad.ops.indexing import SetItem, fitting, scattered
+from tensorgrad.ops.indexing import SetItem, fitting, fitting_value, scattered
 from tensorgrad.ops.operands import Index, TensorLike, as_tensor, astype
+from tensorgrad.ops.selection.masks import masked_fill
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -104,12 +105,25 @@ def assign(t: Tensor, index: Index, value: TensorLike) -> None:
     >>> h.tolist(), x.grad
     ([1.0, 10.0, 15.0], tensor([1., 5., 5.]))
     """
+    mask = _mask_of(t, index)
+    if mask is not None and np.ndim(getattr(value, "_data", value)) == 0:  # how many it selects doesn't matter
+        update(t, "setitem", masked_fill, t, mask, fitting_value("setitem", t, index, value))
+        return
     index, value, place = fitting("setitem", t, index, value)
     if isinstance(place, np.ndarray) and _is_already_there(t, place, value):
         return  # the end of `t[k] += v`, which Python executes as `t[k] = t[k].__iadd__(v)`
     _check("setitem", t, value)
     z = _result(SetItem, (t, value), like=t, index=index)
     _write(t, index, value._data, z)
+
+
+def _mask_of(t: Tensor, index: Any) -> Tensor | None:
+    """The index, if it is one tensor of bools for the first axes of t or all of them, so that it broadcasts with t."""
+    if not isinstance(index, Variable) or index._data.dtype != np.bool_ or not index._data.ndim:
+        return None
+    mask: Any = index
+    axes = mask.ndim
+    return mask.reshape(mask.shape + (1,) * (t.ndim - axes)) if mask.shape == t.shape[:axes] else None
 
 
 def update(t: Tensor, call: str, function: Callable[..., Tensor], *operands: TensorLike) -> Tensor:

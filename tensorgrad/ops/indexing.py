@@ -198,11 +198,7 @@ def fitting(op: str, x: Tensor, index: Any, value: TensorLike) -> tuple[tuple, T
         DTypeError: an index or a value of a wrong dtype.
         GraphError: a value that requires a gradient, for an x whose dtype has none.
     """
-    value = _in_precision_of(x, value)
-    if loses_gradient(value) and not is_float(x.dtype):
-        problem, fix = f"{x.dtype} has no gradients, so the gradient of the value would be lost", "assign v.detach()"
-        raise GraphError(restate(op, problem, fix=fix, x=x, index=index, v=value))
-    value = value if value.dtype == x.dtype else value.astype(x.dtype)
+    value = fitting_value(op, x, index, value)
     index = normal_index(op, x, index)
     try:
         place = x._data[index]
@@ -217,6 +213,15 @@ def fitting(op: str, x: Tensor, index: Any, value: TensorLike) -> tuple[tuple, T
         problem = f"the value must broadcast to {place.shape}, the shape of x[index], got {value.shape}"
         raise ShapeError(restate(op, problem, x=x, index=index, v=value)) from None
     return index, value, place
+
+
+def fitting_value(op: str, x: Tensor, index: Any, value: TensorLike) -> Tensor:
+    """The value as a tensor in the dtype of x. Raises DTypeError and GraphError as `fitting` does."""
+    value = _in_precision_of(x, value)
+    if loses_gradient(value) and not is_float(x.dtype):
+        problem, fix = f"{x.dtype} has no gradients, so the gradient of the value would be lost", "assign v.detach()"
+        raise GraphError(restate(op, problem, fix=fix, x=x, index=index, v=value))
+    return value if value.dtype == x.dtype else value.astype(x.dtype)
 
 
 def scattered(value: Tensor, index: tuple, x: Tensor, place: Any) -> Tensor:

@@ -160,6 +160,10 @@ def as_tensor(data: TensorLike, dtype: DTypeLike = None, device: object = None) 
     """
     if dtype is not None or device is not None:
         check_device("as_tensor", device)
+        if dtype is not None and isinstance(data, (int, float, list, tuple)) and not holds_tensors(data):
+            dtype = as_dtype("as_tensor", dtype)
+            if dtype.kind == "f":  # of the numbers themselves, which float32 would round
+                return engine.constant(as_array(data, dtype))
         x = as_tensor(data)
         return x if dtype is None or x._data.dtype == as_dtype("as_tensor", dtype) else astype(x, dtype)
     if isinstance(data, Variable):
@@ -208,6 +212,11 @@ def loses_gradient(x: Any) -> bool:
     if isinstance(x, Variable):
         return x._requires_grad and modes.is_grad_enabled()
     return holds_tensors(x) and any([loses_gradient(item) for item in x])
+
+
+def are_sizes(*arguments: Any) -> bool:
+    """Whether the arguments of a type of tensors are sizes, `Tensor(2, 3)`: integers, and nothing else."""
+    return all(isinstance(n, int) and not isinstance(n, bool) for n in arguments)
 
 
 def detached(call: str, data: Any) -> Any:

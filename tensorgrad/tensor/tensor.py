@@ -6,7 +6,7 @@ import dis
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from tensorgrad.autograd.variable import Hook, Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate, restated
 from tensorgrad.ops import operands, shapes
 from tensorgrad.ops.operands import TensorLike
+from tensorgrad.ops.sampling import filled
 from tensorgrad.system.console import printable
 from tensorgrad.tensor.conversion import Conversions
 from tensorgrad.tensor.data import Data
@@ -36,6 +37,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
 
     Args:
         data: an array, a number, nested lists of numbers or a tensor; an array's memory is shared (`tg.tensor` copies).
+            Integers alone are sizes, as in PyTorch: `Tensor(2, 3)` holds zeros, `Tensor(2)` too, `Tensor()` nothing.
         requires_grad: whether `backward()` leaves a gradient in `.grad`; floats only.
         dtype: by default that of an array; float32 for Python floats, int64 for Python ints.
         name: the name in errors and drawings.
@@ -57,11 +59,24 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
     _grad: Tensor | None
 
     def __init__(
-        self, data: TensorLike, requires_grad: bool = False, *, dtype: DTypeLike = None, name: str | None = None
+        self,
+        data: TensorLike = (),
+        requires_grad: bool | int = False,
+        *sizes: int,
+        dtype: DTypeLike = None,
+        name: str | None = None,
     ) -> None:
         if requires_grad is not False and requires_grad is not True:
-            fix = "tg.zeros(2, 3) makes a tensor of a shape; pass a dtype by its name"
+            if dtype is None and name is None and operands.are_sizes(data, requires_grad, *sizes):
+                shape = cast("tuple[int, ...]", (data, requires_grad, *sizes))
+                data, requires_grad, sizes = filled.empty(shape)._data, False, ()
+            fix = "sizes are integers alone, tg.Tensor(2, 3); pass a dtype by its name"
             requires_grad = operands.flag(type(self).__name__, "requires_grad", requires_grad, fix)
+        elif type(data) is int and not requires_grad and dtype is None and name is None:
+            data = filled.empty(data)._data
+        if sizes:
+            problem, fix = f"expected data and requires_grad, got {len(sizes)} more", "give lists one pair of brackets"
+            raise ArgumentError(restate(type(self).__name__, problem, fix=fix))
         source = operands.detached(type(self).__name__, data)
         super().__init__(as_array(source._data if isinstance(source, Variable) else source, dtype))
         if isinstance(source, Variable) and versions.same_memory(self._data, source._data):
@@ -96,7 +111,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
         written = (
             isinstance(value, np.ndarray) and versions.is_same_place(value, self._data) and value.dtype == self.dtype
         )
-        value = as_array(value)
+        value = as_array(value.detach() if isinstance(value, Tensor) else value)
         self._host_read("data = ...")
         if value.shape != self.shape or value.dtype != self.dtype:
             expected = f"shape {self.shape}, dtype {self.dtype}"

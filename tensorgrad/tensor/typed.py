@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.ops.operands import are_sizes
 from tensorgrad.ops.sampling.filled import empty
 from tensorgrad.tensor.tensor import Tensor
 
@@ -18,7 +19,7 @@ class _Type(type):
     def __call__(cls, *data: Any) -> Any:
         if not data:
             return empty(0, dtype=cls.dtype)
-        if all(isinstance(n, int) and not isinstance(n, bool) for n in data):
+        if are_sizes(*data):
             return empty(*data, dtype=cls.dtype)
         (only,) = data
         return Tensor(only, dtype=cls.dtype)

@@ -36,6 +36,51 @@ def call_and_gradients(function, arrays, upstream):
     return numbers(z), [numbers(x.grad) for x in tensors]
 
 
+# ------------------------------------------------------------------------------------------------- as PyTorch's compile
+
+
+def test_a_compiled_module_is_used_as_the_module():
+    """`model = torch.compile(model)`, and the rest of the script as it was."""
+
+    def trained(ready):
+        tg.manual_seed(3)
+        rng = np.random.default_rng(0)
+        plain = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Linear(6, 3))
+        model = ready(plain)
+        adam = tg.optim.Adam(model.parameters(), lr=0.1)
+        found = []
+        for k in range(8):
+            model.train(k % 4 != 3)
+            loss = nn.cross_entropy(model(tg.tensor(rng.standard_normal((5, 4)))), tg.tensor(rng.integers(0, 3, 5)))
+            if model.training:
+                adam.zero_grad()
+                loss.backward()
+                adam.step()
+            found.append(loss.item())
+        return found, {name: numbers(x) for name, x in model.state_dict().items()}, model, plain
+
+    expected, state, *_ = trained(lambda model: model)
+    found, own, model, plain = trained(tg.compile)
+    assert found == expected and own.keys() == state.keys() and model.replays > 3
+    assert_same(list(own.values()), list(state.values()))
+    assert model.eval() is plain and not plain.training
+    model.gain = 2.0
+    assert plain.gain == 2.0 and not hasattr(model, "no_such_layer")
+
+
+def test_options_of_compile_are_pytorchs():
+    x = tg.ones(2)
+
+    @tg.compile(mode="reduce-overhead", fullgraph=True, dynamic=False, backend="inductor")
+    def double(x):
+        return x * 2.0
+
+    assert [double(x).tolist() for _ in range(3)] == [[2.0, 2.0]] * 3 and double.replays == 1
+    assert tg.compile(double.function, disable=True) is double.function
+    with pytest.raises(tg.DTypeError, match="unknown options: modes"):
+        tg.compile(double.function, modes="default")
+
+
 # ------------------------------------------------------------------------------------------------------------- every op
 
 # The gradient of a product looks for zeros; a case of dropout makes a generator in each call.

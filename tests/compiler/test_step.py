@@ -121,16 +121,29 @@ def test_every_optimizer_steps_inside(rule):
 
 def test_two_walks_in_one_step():
     expected = trained("sigmoids", goes_back_twice, lambda f: f)
-    with pytest.warns(RuntimeWarning, match="requires a gradient after backward"):
-        found = trained("sigmoids", goes_back_twice, tg.compile)
-    assert_same(found[:2], expected[:2])
 
     def detached(optimizer, loss):
         return goes_back_twice(optimizer, loss).detach()
 
-    found = trained("sigmoids", detached, tg.compile)
-    assert found[2].replays == 4
-    assert_same(found[:2], expected[:2])
+    for step in (goes_back_twice, detached):
+        found = trained("sigmoids", step, tg.compile)
+        assert found[2].replays == 4
+        assert_same(found[:2], expected[:2])
+
+
+def test_a_tensor_that_can_still_be_gone_back_through_is_not_returned_after_backward():
+    w, x = weight(), tg.ones(2)
+
+    def step(x):
+        (w * x).exp().sum().backward()
+        return (w * 2.0).sum()
+
+    step = tg.compile(step)
+    with pytest.warns(RuntimeWarning, match="requires a gradient after backward"):
+        results = [step(x) for _ in range(4)]
+    w.grad = None
+    results[-1].backward()
+    assert step.replays == 0 and w.grad.tolist() == [2.0, 2.0]
 
 
 def test_kernels_join_what_they_join_in_a_walk_from_outside():
@@ -159,6 +172,116 @@ def test_what_is_returned_was_gone_back_through():
         loss.backward()
     with pytest.raises(tg.GraphError, match="freed"):
         (loss * 2).backward()
+
+
+@pytest.mark.parametrize("view", [lambda y: y.view(3, -1), lambda y: y.permute(1, 0), lambda y: y[:, 1:].unsqueeze(0)])
+def test_a_view_of_what_was_gone_back_through_is_returned(view):
+    """A view keeps nothing that backward could free, but what it is a view of does."""
+    rng = np.random.default_rng(4)
+    start, xs = rng.standard_normal((4, 6)), [tg.tensor(rng.standard_normal((3, 4))) for _ in range(5)]
+
+    def run(ready):
+        w = tg.tensor(start, requires_grad=True)
+        sgd = momentum([w])
+
+        def step(x):
+            sgd.zero_grad()
+            logits = view((x @ w).exp())
+            loss = (logits * logits).mean()
+            loss.backward()
+            sgd.step()
+            return loss, logits
+
+        step = ready(step)
+        results = [step(x) for x in xs]
+        for _, logits in results:
+            assert logits.requires_grad
+            with pytest.raises(tg.GraphError, match="freed"):
+                logits.sum().backward()
+        return [[numbers(z) for z in pair] for pair in results], numbers(w), step
+
+    expected, w, _ = run(lambda step: step)
+    found, own, step = run(tg.compile)
+    assert step.replays == 3
+    assert_same(found, expected)
+    assert_same(own, w)
+
+
+@pytest.mark.parametrize("network", ["LeNet-5", "mixed"])
+def test_the_norm_that_clipping_measures_is_returned(network):
+    """As training loops log it; with dropout or without, captured or not."""
+    make, shape, classes = NETWORKS[network]
+
+    def run(ready):
+        tg.manual_seed(0)
+        rng, model = np.random.default_rng(0), make()
+        adam = tg.optim.Adam(model.parameters(), lr=0.01)
+
+        def step(x, y):
+            adam.zero_grad()
+            logits = model(x)
+            loss = nn.cross_entropy(logits, y)
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(model.parameters(), 0.05)
+            adam.step()
+            return loss, norm, logits, norm.detach()
+
+        step = ready(step)
+        found = []
+        for _ in range(6):
+            x = tg.tensor(rng.standard_normal((3, *shape)).astype(np.float32))
+            found.append([numbers(z) for z in step(x, tg.tensor(rng.integers(0, classes, 3)))])
+        return found, [numbers(p) for p in model.parameters()], step
+
+    found, expected = run(tg.compile), run(lambda step: step)
+    assert found[2].replays == 4 and not found[2].problems
+    assert_same(found[:2], expected[:2])
+    assert len({float(norm) for _, norm, *_ in found[0]}) == 6
+
+
+@pytest.mark.parametrize("axes", [1, 2])
+def test_a_number_is_assigned_by_a_mask(axes):
+    """The shape of what is written doesn't depend on the mask's values: `h[h < 0] = 0` is replayed."""
+    start, xs = np.random.default_rng(5).standard_normal((4, 6)), np.random.default_rng(6).standard_normal((5, 3, 4))
+
+    def run(ready):
+        w = tg.tensor(start, requires_grad=True)
+        sgd = momentum([w])
+
+        def step(x):
+            sgd.zero_grad()
+            h = x @ w
+            mask = h < 0 if axes == 2 else h.sum(1) > 0
+            h[mask] = 0.25
+            loss = (h * h * h).sum()
+            loss.backward()
+            nn.utils.clip_grad_norm_([w], 1.0)
+            sgd.step()
+            return loss, h.detach()
+
+        step = ready(step)
+        return [[numbers(z) for z in step(tg.tensor(x))] for x in xs], numbers(w), step
+
+    found, expected = run(tg.compile), run(lambda step: step)
+    assert found[2].replays == 3
+    assert_same(found[:2], expected[:2])
+    h = xs[0] @ start
+    h[h < 0 if axes == 2 else h.sum(1) > 0] = 0.25
+    np.testing.assert_allclose(expected[0][0][1], h, rtol=1e-12)
+
+
+def test_what_is_computed_with_the_norm_runs_as_it_is():
+    w = weight()
+
+    @tg.compile
+    def step(x):
+        w.grad = None
+        (w * x).exp().sum().backward()
+        return nn.utils.clip_grad_norm_([w], 0.1) * 2.0
+
+    with pytest.warns(RuntimeWarning, match="computes with what clip_norm returns; return that as it is"):
+        norms = [step(tg.tensor([0.5, k])).item() for k in range(4)]
+    assert len(set(norms)) > 2 and step.replays == 0
 
 
 def test_gradients_that_somebody_keeps_stay_as_they_are():

@@ -424,6 +424,17 @@ def test_detach_and_no_grad_change_values_without_a_record():
     np.testing.assert_array_equal(x.grad.data, [2.0] * 3)
 
 
+def test_data_may_come_from_a_tensor_that_requires_a_gradient():
+    """As in an attack's step, `delta.data = (delta + alpha * delta.grad).clamp(-eps, eps)`."""
+    delta, slope = tg.zeros(3, requires_grad=True), tg.tensor([1.0, -2.0, 0.5])
+    (delta * slope).sum().backward()
+    delta.data = (delta + delta.grad).clamp(-0.75, 0.75)
+    assert delta.tolist() == [0.75, -0.75, 0.5] and delta.is_leaf and delta.requires_grad
+    delta.grad.zero_()
+    (delta * delta).sum().backward()
+    assert delta.grad.tolist() == [1.5, -1.5, 1.0]
+
+
 def test_exchanged_data_shares_nothing_with_the_views_of_the_old():
     x = tg.zeros(3)
     v = x[1:]

@@ -129,19 +129,29 @@ def expand_as(input: TensorLike, other: TensorLike) -> Tensor:
     return broadcast_to(input, as_tensor(other).shape)
 
 
-def is_contiguous(input: TensorLike) -> bool:
+def is_contiguous(input: TensorLike, memory_format: str = "contiguous_format") -> bool:
     """Whether the elements lie in memory one after the other, the last axis first.
+
+    Args:
+        memory_format: with `tg.channels_last` (`channels_last_3d`), whether the channels, axis 1, come first instead.
 
     >>> import tensorgrad as tg
     >>> x = tg.zeros(2, 3)
     >>> x.is_contiguous(), x.swapaxes(0, 1).is_contiguous()
     (True, False)
     """
-    return as_tensor(input)._data.flags.c_contiguous
+    x = as_tensor(input)
+    axes = {"channels_last": 4, "channels_last_3d": 5}.get(memory_format)
+    if axes is None:
+        return x._data.flags.c_contiguous
+    return x.ndim == axes and is_contiguous(x.detach().moveaxis(1, -1))
 
 
-def contiguous(input: TensorLike) -> Tensor:
+def contiguous(input: TensorLike, memory_format: object = None) -> Tensor:
     """`input` itself if its elements lie in memory one after the other, else a copy for which that holds.
+
+    Args:
+        memory_format: accepted for PyTorch's scripts, and without effect.
 
     >>> import tensorgrad as tg
     >>> tg.zeros(2, 3).swapaxes(0, 1).contiguous().is_contiguous()
