@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tensorgrad.autograd.hooks import HookHandle
+from tensorgrad.autograd.hooks import HookHandle, check_hook
 from tensorgrad.autograd.modes import is_grad_enabled, observers
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.ops.joining import concatenate
@@ -111,6 +111,7 @@ class HasHooks:
         return self._hooked("_backward_pre_hooks", Hook(hook), prepend)
 
     def _hooked(self, kind: str, hook: Hook, prepend: bool) -> HookHandle:
+        check_hook(type(self).__name__, hook.function)
         if getattr(self, kind) is NO_HOOKS:
             setattr(self, kind, {})
         hooks = getattr(self, kind)

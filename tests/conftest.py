@@ -64,7 +64,8 @@ def concrete_ops() -> set[type[Op]]:
             stack.append(cls)
             applied = {"forward", "symbol"} & cls.__dict__.keys() and cls.forward is not Op.forward
             ours = cls.__module__.startswith("tensorgrad.") and not issubclass(cls, CustomOp)
-            if ours and applied and not cls.together:
+            is_base = not cls.symbol and cls.__subclasses__()
+            if ours and applied and not is_base and not cls.together:
                 found.add(cls)
     return found
 

@@ -146,6 +146,10 @@ class LBFGS(Optimizer):
         self._steps += 1
         return start
 
+    def _kept(self, value: Any) -> np.ndarray:
+        """A copy of what was saved, as `_remember` keeps it."""
+        return np.array(value)
+
     def _recall(self) -> Memory:
         """What earlier calls of `step` have left."""
         kept = self._state.get(self.param_groups[0]["params"][0])

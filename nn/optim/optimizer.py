@@ -437,7 +437,7 @@ class Optimizer:
         options = [self.loaded_options(group, saved) for group, saved in pairs]
         steps, named = state["steps"], self.named_parameters()
         kept = {
-            named[name]: {key: value if key == "step" else _copied(value) for key, value in entry.items()}
+            named[name]: {key: value if key == "step" else self._kept(value) for key, value in entry.items()}
             for name, entry in state["state"].items()
         }
 
@@ -447,6 +447,11 @@ class Optimizer:
             self._steps, self._state = steps, defaultdict(dict, kept)
 
         return load
+
+    def _kept(self, value: Any) -> Any:
+        """A copy of what was saved, as it is kept: an update rule needs arrays, and `tg.load` gives tensors."""
+        is_for_pytorch = type(self).update is Optimizer.update
+        return value.detach().clone() if is_for_pytorch and isinstance(value, Tensor) else np.array(value)
 
     def loaded_options(self, group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
         """The options of a group after loading: the saved numbers, and the group's own schedule."""
@@ -465,11 +470,6 @@ def _counted(step: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return counted
-
-
-def _copied(value: Any) -> Any:
-    """A copy of what was saved: a tensor, as optimizers written for PyTorch keep, or an array."""
-    return value.detach().clone() if isinstance(value, Tensor) else np.array(value)
 
 
 @quiet

@@ -2,10 +2,11 @@
 
 import itertools
 import weakref
+from typing import Any
 
 from tensorgrad.autograd.configuration import reconfigured
 from tensorgrad.autograd.variable import Hook, Variable
-from tensorgrad.errors import GraphError, restate
+from tensorgrad.errors import DTypeError, GraphError, restate
 
 
 class HookHandle:
@@ -24,8 +25,15 @@ class HookHandle:
             reconfigured()
 
 
+def check_hook(call: str, hook: Any) -> None:
+    """Raise DTypeError for a hook that can't be called: it would fail in a later pass, far from this line."""
+    if not callable(hook):
+        raise DTypeError(restate(call, "a hook must be a function", fix="pass the function, not its result", hook=hook))
+
+
 def register_hook(variable: Variable, hook: Hook) -> HookHandle:
     """Call `hook(grad)` when the gradient of `variable` is complete; a result that isn't None replaces it."""
+    check_hook("register_hook", hook)
     if not variable._requires_grad:
         raise GraphError(
             restate("register_hook", "the tensor gets no gradient", fix="set requires_grad=True first", tensor=variable)

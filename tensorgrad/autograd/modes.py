@@ -6,7 +6,7 @@ import threading
 import types
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ContextDecorator, contextmanager
-from typing import Any, TypeVar
+from typing import Any, TypeVar, overload
 
 import numpy as np
 
@@ -130,8 +130,28 @@ def _in_steps(routine: Any, enabled: bool) -> Generator[Any, Any, Any]:
             go_on, value = routine.throw, error
 
 
-def no_grad() -> set_grad_enabled:
-    """Record nothing inside, in this thread: `with tg.no_grad(): ...` or `@tg.no_grad()`.
+def _mode_of(enabled: bool, function: Any) -> Any:
+    """The context manager and decorator of a mode; where it's written without parentheses, the decorated function."""
+    if function is None:
+        return set_grad_enabled(enabled)
+    if not callable(function):
+        problem = f"expected a function to decorate, or no argument, got {describe(function)}"
+        raise ArgumentError(restate(_mode_name(enabled), problem, fix="tg.set_grad_enabled(…) takes a bool"))
+    return set_grad_enabled(enabled)(function)
+
+
+@overload
+def no_grad(function: None = None) -> set_grad_enabled: ...
+@overload
+def no_grad(function: F) -> F: ...
+def no_grad(function: Any = None) -> Any:
+    """Record nothing inside, in this thread: `with tg.no_grad(): ...`, `@tg.no_grad()` or `@tg.no_grad`.
+
+    Args:
+        function: what is decorated without parentheses.
+
+    Raises:
+        ArgumentError: an argument that can't be called.
 
     >>> import tensorgrad as tg
     >>> w = tg.ones(3, requires_grad=True)
@@ -139,7 +159,7 @@ def no_grad() -> set_grad_enabled:
     ...     (w * 2).requires_grad
     False
     """
-    return set_grad_enabled(False)
+    return _mode_of(False, function)
 
 
 def inference_mode(mode: bool | Callable[..., Any] = True) -> Any:
@@ -165,8 +185,18 @@ def inference_mode(mode: bool | Callable[..., Any] = True) -> Any:
     return set_grad_enabled(not mode)
 
 
-def enable_grad() -> set_grad_enabled:
+@overload
+def enable_grad(function: None = None) -> set_grad_enabled: ...
+@overload
+def enable_grad(function: F) -> F: ...
+def enable_grad(function: Any = None) -> Any:
     """Record again inside a `no_grad` block, in this thread.
+
+    Args:
+        function: what is decorated, where it is written without parentheses: `@tg.enable_grad`.
+
+    Raises:
+        ArgumentError: an argument that can't be called.
 
     >>> import tensorgrad as tg
     >>> w = tg.ones(3, requires_grad=True)
@@ -174,7 +204,7 @@ def enable_grad() -> set_grad_enabled:
     ...     (w * 2).requires_grad
     True
     """
-    return set_grad_enabled(True)
+    return _mode_of(True, function)
 
 
 def is_grad_enabled() -> bool:

@@ -360,7 +360,8 @@ class Indexed(Expression):
         if known in names:
             return names[known]
         x = self.x.write(names)
-        return Written(x.text + subscript(index.text), f"{x.latex}_{{{index.latex}}}", x.level)
+        base = f"{{{x.latex}}}" if "_" in x.latex else x.latex  # LaTeX refuses two indices of one letter
+        return Written(x.text + subscript(index.text), f"{base}_{{{index.latex}}}", x.level)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -479,7 +480,7 @@ def _word_or_signs(text: str) -> str:
     word = text.strip("()[],")
     if word.endswith("\u0302"):  # a hat over the letter before it
         return text.replace(word, latex_word(word))
-    if len(word) < 2 or not (word.isascii() and word.isalpha()):
+    if len(word) < 2 or not (word.isascii() and all(part.isalpha() for part in word.split("-"))):
         return "".join(LATEX.get(c, c) for c in text).replace("}^{", "").replace("}_{", "")  # one exponent, one index
     return text.replace(word, latex_word(word))
 

@@ -14,7 +14,7 @@ from tensorgrad.autograd.modes import observers
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, restate, restated
-from tensorgrad.formulas.symbolic import equal, equation, partial, words
+from tensorgrad.formulas.symbolic import LOSS, equal, equation, partial, words
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.operands import Index, TensorLike, as_tensor, flag, holds_tensors, loses_gradient, quiet
 from tensorgrad.ops.row_sums import added_to_zeros
@@ -31,7 +31,7 @@ class GetItem(Op):
 
     name = "getitem"
     symbol, formula = "[ ]", lambda x: words(x, "[index]")
-    derivatives = (lambda grad, x: equation(words(partial("L", x), "[index]"), grad, "+="),)
+    derivatives = (lambda grad, x: equation(words(partial(LOSS, x), "[index]"), grad, "+="),)
     aliases = True
     index: tuple
 
@@ -90,7 +90,7 @@ class PickPixels(Op):
     """z = x at the places k, in each channel."""
 
     symbol, formula = "pick", lambda x: words(x, "[k]")
-    derivatives = (lambda grad, x: equation(words(partial("L", x), "[k]"), grad, "+="),)
+    derivatives = (lambda grad, x: equation(words(partial(LOSS, x), "[k]"), grad, "+="),)
 
     def forward(self, x, k):
         self.residuals = x.shape[2:]

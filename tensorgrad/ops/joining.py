@@ -11,7 +11,7 @@ from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
-from tensorgrad.formulas.symbolic import words
+from tensorgrad.formulas.symbolic import fenced, words
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.operands import Stack, TensorLike, as_tensor, in_one_dtype
 from tensorgrad.ops.shapes import as_shape
@@ -26,7 +26,7 @@ __all__ = ["cat", "concat", "concatenate", "split", "stack"]
 class Concatenate(Op):
     """z = the inputs, one after the other along an axis."""
 
-    symbol, formula = "concat", lambda: words("[x₀, x₁, …]")
+    symbol, formula = "concat", lambda xs: fenced("[", xs, "]")
     derivatives = (lambda grad: words("its part of", grad),)
     axis: int
 

@@ -147,7 +147,7 @@ class Einsum(Op):
     each label that only this operand has at its length, and an identity matrix for each label that it repeats.
     """
 
-    symbol, formula = "einsum", lambda xs: summed(summed(xs, sign="Π"))
+    symbol, formula = "einsum", lambda xs: words("Σ Π of", xs)
     derivatives = (lambda grad: words("Σ", grad, "· Π of the others"),)
     aliases = True
     subscripts: str

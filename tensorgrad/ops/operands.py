@@ -36,7 +36,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import note_array
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, describe, restate
-from tensorgrad.formulas.symbolic import words
+from tensorgrad.formulas.symbolic import fenced, words
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -113,7 +113,7 @@ class Convert(Op):
 class Stack(Op):
     """z = the inputs, side by side along a new axis."""
 
-    symbol, formula = "stack", lambda: words("[x₀, x₁, …] along a new axis")
+    symbol, formula = "stack", lambda xs: words(fenced("[", xs, "]"), "along a new axis")
     derivatives = (lambda grad: words("its part of", grad),)
     axis: int
 

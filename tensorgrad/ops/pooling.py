@@ -11,7 +11,7 @@ from tensorgrad import kernels, windows
 from tensorgrad.arrays.dtypes import check_memory
 from tensorgrad.autograd.engine import apply, constant
 from tensorgrad.errors import ShapeError, restate
-from tensorgrad.formulas.symbolic import equation, partial, summed, words
+from tensorgrad.formulas.symbolic import LOSS, equation, partial, summed, words
 from tensorgrad.ops.convolution import Size, Windowed
 from tensorgrad.ops.indexing import PickPixels
 from tensorgrad.ops.linear import Einsum
@@ -82,7 +82,7 @@ class MaxPick(Windowed):
     """z = x at the places where another tensor's windows had their maxima."""
 
     symbol, formula = "pick", lambda x: words(x, "[argmax]")
-    derivatives = (lambda grad, x: equation(words(partial("L", x), "[argmax]"), grad, "+="),)
+    derivatives = (lambda grad, x: equation(words(partial(LOSS, x), "[argmax]"), grad, "+="),)
     indices: np.ndarray
 
     def forward(self, x):

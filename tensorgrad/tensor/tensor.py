@@ -163,9 +163,16 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
+        if not (value is None or isinstance(value, Variable)):
+            fix = "t.grad = tg.tensor(array), or None to forget it"
+            raise DTypeError(restate("grad", "a gradient must be a tensor or None", fix=fix, gradient=value))
         if value is None and self._node is None and modes.observers():
             zero_grad([self])  # which notifies the observers
         self._grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
 
     @property
     def is_leaf(self) -> bool:

@@ -581,3 +581,48 @@ def test_each_thread_keeps_its_mode_while_others_change_theirs():
     with pytest.raises(ZeroDivisionError), tg.no_grad(), modes.observe(tg.Observer()):
         _ = 1 / 0
     assert (modes.blocks, modes.watched) == before
+
+
+def test_modes_decorate_without_parentheses_too():
+    @tg.no_grad
+    def plain():
+        return tg.is_grad_enabled()
+
+    @tg.no_grad
+    def steps():
+        yield tg.is_grad_enabled()
+        yield tg.is_grad_enabled()
+
+    @tg.enable_grad
+    def again():
+        return tg.is_grad_enabled()
+
+    with tg.no_grad():
+        assert again()
+    assert not plain() and list(steps()) == [False, False] and tg.is_grad_enabled()
+    for mode in (tg.no_grad, tg.enable_grad):
+        with pytest.raises(tg.ArgumentError, match="set_grad_enabled"):
+            mode(True)
+    assert tg.is_grad_enabled()
+
+
+def test_a_gradient_is_a_tensor_or_nothing():
+    w = tg.ones(2, requires_grad=True)
+    for wrong in (np.ones(2), [1.0, 1.0], "g"):
+        with pytest.raises(tg.DTypeError, match=r"a gradient must be a tensor or None"):
+            w.grad = wrong
+    w.grad = tg.ones(2)
+    del w.grad
+    assert w.grad is None
+
+
+@pytest.mark.parametrize(
+    "register", ["register_forward_hook", "register_forward_pre_hook", "register_full_backward_hook"]
+)
+def test_a_hook_that_is_no_function_is_refused_where_it_is_registered(register):
+    w, layer = tg.ones(2, requires_grad=True), tg.nn.Linear(2, 1)
+    for call in (w.register_hook, getattr(layer, register)):
+        with pytest.raises(tg.DTypeError, match="a hook must be a function"):
+            call(None)
+    layer(w).sum().backward()
+    assert w.grad is not None

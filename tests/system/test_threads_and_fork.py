@@ -206,6 +206,30 @@ print(os.waitpid(pid, 0)[1])
     assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == "0\n"
 
 
+def test_threads_that_use_names_of_the_package_for_the_first_time():
+    """`tensorgrad.optim` begins with `tensorgrad.nn.optim`, which `tensorgrad.nn` imports; so do others."""
+    script = """
+import sys, threading
+sys.setswitchinterval(1e-6)
+import tensorgrad as tg
+NAMES = ["nn", "optim", "viz", "vision", "linalg", "special", "func", "utils"]
+errors, start = [], threading.Barrier(16)
+def work(k):
+    start.wait()
+    try:
+        for name in NAMES[k % 8:] + NAMES[:k % 8]:
+            getattr(tg, name)
+    except BaseException as error:
+        errors.append(repr(error))
+threads = [threading.Thread(target=work, args=(k,)) for k in range(16)]
+for t in threads: t.start()
+for t in threads: t.join()
+print(*errors or ["done"], sep=chr(10))
+"""
+    command = [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stdout == "done\n"
+
+
 def test_nobody_waits_for_a_fork_that_waits():
     """Who imports may need a lock that forks wait for, and who holds one may import."""
     script = """
@@ -217,10 +241,10 @@ def work():
     for k in range(300):
         with lock:
             forks.imported("json")
-        forks._count_imports(1)
+        forks._begin_import()
         with lock:
             pass
-        forks._count_imports(-1)
+        forks._end_import()
 thread = threading.Thread(target=work)
 thread.start()
 while thread.is_alive():

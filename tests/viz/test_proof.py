@@ -134,6 +134,7 @@ RULES = {
     "∂z/∂x = z · (1 − z)": lambda x, y, z, p: z * (1 - z),
     "∂z/∂xᵢ = 1": lambda x, y, z, p: 1,
     "∂z/∂xᵢ = 1/n": lambda x, y, z, p: 1,
+    "∂z/∂xᵢ = sign(xᵢ) · (|xᵢ|/z)^(p − 1)": lambda x, y, z, p: math.copysign((abs(x) / z) ** (float(p["p"]) - 1), x),
     "∂z/∂xᵢ = e^(xᵢ − z)": lambda x, y, z, p: math.exp(x - z),
     "∂z/∂x = (x − t)/(x · (1 − x))": lambda x, t, z, p: (x - t) / (x * (1 - x)),
     "∂z/∂t = ln(1 − x) − ln x": lambda x, t, z, p: math.log(1 - x) - math.log(x),

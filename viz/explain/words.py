@@ -26,7 +26,7 @@ from tensorgrad.viz.format.notation import (
 )
 from tensorgrad.viz.format.rules import backward_rule
 from tensorgrad.viz.record.steps import Key, Known, Step
-from tensorgrad.viz.record.symbols import numbers_of
+from tensorgrad.viz.record.symbols import letters_of, numbers_of
 
 FEW = 8
 """Vectors of so many elements are written out."""
@@ -105,10 +105,11 @@ class Words:
     def _letters(self, step: Step, at: tuple[int, ...] | None) -> dict[str, str]:
         """What the symbols of an op's formulas stand for: operands, result, and parameters that are numbers."""
         letters = {"z": element(self[step.output], at)}
-        for position, (key, shape) in enumerate(zip(step.inputs, step.input_shapes, strict=True)):
+        operands = []
+        for key, shape in zip(step.inputs, step.input_shapes, strict=True):
             own = None if at is None else broadcast_index(shape, step.shape, at)
-            letters[step.op.input_name(position)] = element(self[key], own)
-        return letters | numbers_of(step.op, step.input_shapes, step.shape)
+            operands.append(element(self[key], own))
+        return letters | letters_of(step.op, operands) | numbers_of(step.op, step.input_shapes, step.shape)
 
 
 def broadcast_index(shape: tuple[int, ...], larger: tuple[int, ...], index: tuple[int, ...]) -> tuple[int, ...] | None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from tensorgrad.system.columns import wrap
 from tensorgrad.viz.format import theme
+from tensorgrad.viz.format.document import OPERATORS
 from tensorgrad.viz.graph import markup
 from tensorgrad.viz.graph.health import Finding, not_finite
 from tensorgrad.viz.graph.simplify import VIEW_OPS
@@ -24,8 +26,8 @@ from tensorgrad.viz.record.records import (
 MANY_ZEROS = 0.1
 """The fraction of zeros from which on a label mentions them."""
 
-LONGEST_FORMULA = 56
-"""A formula that is longer with the names of its operands is written for any operands."""
+LONGEST_FORMULA, MOST_LINES = 56, 3
+"""Characters in a line of a formula, and lines. One that takes more with its names is written with letters."""
 
 FEW_PATHS = 3
 """At most this many gradients are written as a sum where they meet; more are counted."""
@@ -124,11 +126,11 @@ def op_label(op: OpRecord, index: GraphIndex, findings: Sequence[Finding] = ()) 
     """Symbol and formula; of an op that failed, its error and its inputs."""
     if op.error:
         return _failure(op, index)
-    formula = op.applied if len(op.applied) <= LONGEST_FORMULA else op.formula
+    formula = _lines(op.applied, op.formula)
     return markup.label(
         markup.run(op.symbol, theme.OP.ink, 14, bold=True),
-        formula and markup.GAP,
-        formula and markup.run(formula, theme.OP.small, 10),
+        markup.GAP if formula else "",
+        *(markup.run(line, theme.OP.small, 10) for line in formula),
         cells=[markup.badge(finding.text, finding.cause) for finding in findings],
     )
 
@@ -185,22 +187,30 @@ def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord 
     if edge.through:
         name = tensor.name.rpartition(".")[2] or tensor.symbol
         stands_for = f"{edge.symbol} = {name}{''.join(VIEW_OPS[op] for op in edge.through)}"
-    rule = _rule(edge)
+    ink = theme.VERMILION if edge.derivative else theme.GREY
     # The pad keeps the text away from the lanes.
     return markup.label(
-        markup.run(rule, theme.VERMILION if edge.derivative else theme.GREY, 10, pad=_PAD),
+        *(markup.run(line, ink, 10, pad=_PAD) for line in _rule(edge)),
         markup.run(stands_for, theme.GREY, 10, pad=_PAD),
         markup.small(_flow(edge, upstream), theme.VERMILION, _PAD) + _tick(edge),
     )
 
 
-def _rule(edge: EdgeRecord) -> str:
+def _rule(edge: EdgeRecord) -> list[str]:
     """`∂u/∂w = x`; between scalars with its number, `∂u/∂w = x = 2`. `∂L/∂x = …` is a gradient already."""
-    rule = edge.applied if len(edge.applied) <= LONGEST_FORMULA else edge.derivative
+    rule = _lines(edge.applied, edge.derivative)
     if edge.local is None or not edge.derivative.startswith("∂z"):
         return rule
     number = theme.number(edge.local)
-    return rule if rule.endswith(f"= {number}") else f"{rule} = {number}"
+    return rule if rule[-1].endswith(f"= {number}") else [*rule[:-1], f"{rule[-1]} = {number}"]
+
+
+def _lines(applied: str, stated: str) -> list[str]:
+    """A formula with the names of its tensors, broken before signs; one that is too long as the op states it."""
+    lines = wrap(applied, LONGEST_FORMULA, OPERATORS, force=False)
+    if len(lines) > MOST_LINES or max(map(len, lines)) > LONGEST_FORMULA:
+        lines = wrap(stated, LONGEST_FORMULA, OPERATORS, force=False)
+    return [line for line in lines if line]
 
 
 def _flow(edge: EdgeRecord, upstream: GradientRecord | None) -> str:

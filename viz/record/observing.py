@@ -16,7 +16,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import Version, version_of
 from tensorgrad.errors import TensorgradError
-from tensorgrad.viz.record.source import calling_line, refused_call
+from tensorgrad.viz.record.source import calling_frame, refused_call
 from tensorgrad.viz.record.steps import Flows, Key, Known, Step, learn_from
 
 
@@ -98,11 +98,12 @@ class StepObserver(Flows):
             return
         inputs = tuple(call.operands.values())
         step = self._step(call.op, inputs, tuple(map(self._key, inputs)), None, None)
-        step.error, step.source = f"{type(error).__name__}: {error}", call.source
+        step.error, step.source, step.place = f"{type(error).__name__}: {error}", call.source, None
         step.scopes, step.calls = self._failed_in
         self.steps.append(step)
 
     def _step(self, op: Op, inputs: tuple, keys: tuple, output: Variable | None, key: Key | None) -> Step:
+        caller = calling_frame(sys._getframe(2))
         return Step(
             op=op,
             node=None if output is None else output._node,
@@ -112,7 +113,8 @@ class StepObserver(Flows):
             shape=() if output is None else output._data.shape,
             scopes=tuple(self._scopes),
             calls=tuple(self._calls),
-            source=calling_line(sys._getframe(2)),
+            source=None if caller is None else (caller.f_code.co_filename, caller.f_lineno),
+            place=None if caller is None else (caller.f_code, caller.f_lasti),
             leaves={key: self._leaves[key] for key in keys if key in self._leaves} if self._leaves else {},
         )
 

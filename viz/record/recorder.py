@@ -29,8 +29,9 @@ from tensorgrad.viz.record.records import (
     SourceLine,
     TensorRecord,
 )
+from tensorgrad.viz.record.source import assigned_at
 from tensorgrad.viz.record.steps import Computed, Flow, Key, Known, Step, flows_of
-from tensorgrad.viz.record.symbols import Symbols, assigned_by, in_formula, numbers_of
+from tensorgrad.viz.record.symbols import Symbols, in_formula, letters_of, numbers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +88,7 @@ class Recorder:
         tensors = [self._tensors[key] for key in keys]
         names = dict(zip(keys, in_formula([tensor.symbol for tensor in tensors]), strict=True))
         said = [_written(names[key], tensor.value) for key, tensor in zip(keys, tensors, strict=True)]
-        letters = {step.op.input_name(position): said[position] for position in range(len(step.inputs))}
+        letters = letters_of(step.op, said[: len(step.inputs)])
         if step.output is not None:
             letters["z"] = said[-1]
         for key in self._losses:
@@ -207,11 +208,12 @@ def _losses(computed: Computed, arrived: Mapping[Key, Arrival]) -> set[Key]:
 
 
 def _assigned(steps: Sequence[Step]) -> list[str]:
-    """Per step the variable that the program assigned its result to: it's the last step of a line `c = a + b`."""
-    lines = [step.source for step in steps]
+    """Per step the variable that the program assigned its result to: of the steps of one call it's the last one's."""
+    places = [step.place for step in steps]
+    names = {place: assigned_at(*place) for place in set(places) if place is not None}
     return [
-        "" if line is None or line == following else assigned_by(linecache.getline(*line))
-        for line, following in zip(lines, [*lines[1:], None], strict=True)
+        "" if place is None or place == following else names[place]
+        for place, following in zip(places, [*places[1:], None], strict=True)
     ]
 
 

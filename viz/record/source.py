@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dis
 from collections.abc import Iterable
 from dataclasses import dataclass
-from types import FrameType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any
 
 from tensorgrad.autograd.op import Op
@@ -13,6 +14,7 @@ from tensorgrad.autograd.variable import Variable
 OPS = "tensorgrad.ops."
 """The modules whose functions check arguments before they apply an op."""
 
+_BINDS = ("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF")
 Line = tuple[str, int]
 """A file and the number of a line."""
 
@@ -58,13 +60,31 @@ def refused_call(traceback: TracebackType | None) -> RefusedCall | None:
     return RefusedCall(code.co_name, operands, source)
 
 
-def calling_line(frame: FrameType | None) -> Line | None:
-    """The innermost line outside of this package, from `frame` outwards: that of the user's program."""
-    while frame is not None:
-        if not _is_ours(frame):
-            return frame.f_code.co_filename, frame.f_lineno
+def calling_frame(frame: FrameType | None) -> FrameType | None:
+    """The innermost frame outside of this package, from `frame` outwards: that of the user's program."""
+    while frame is not None and _is_ours(frame):
         frame = frame.f_back
-    return None
+    return frame
+
+
+def assigned_at(code: CodeType, offset: int) -> str:
+    """The variable that the program assigns the result of an instruction to; `""` for none, or a name with _ in front.
+
+    The instruction that follows tells it, so `h = f(2 * x)` gives a name to what f returns and none to 2 · x, and
+    `h = [2 * x]` none to either.
+
+    >>> code = compile("h = 2 * x", "", "exec")
+    >>> [assigned_at(code, found.offset) for found in dis.get_instructions(code) if found.opname.startswith("BINARY")]
+    ['h']
+    """
+    # While a call runs, the offset may be that of the inline cache behind the instruction.
+    later = (found for found in dis.get_instructions(code) if found.offset > offset)
+    following = next((found for found in later if found.opname not in ("COPY", "NOP")), None)
+    if following is None or not following.opname.startswith(_BINDS):
+        return ""
+    # Newer versions of Python do two things in one instruction, the first of which is to bind the name.
+    name = following.argval[0] if isinstance(following.argval, tuple) else following.argval
+    return "" if name.startswith("_") else name
 
 
 def _is_ours(frame: FrameType) -> bool:

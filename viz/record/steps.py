@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Hashable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass, field
+from types import CodeType
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ class Step:
         scopes: the modules' calls that it ran in, outermost first.
         calls: the running number of each of these calls.
         source: file and number of the line that called it.
+        place: code of the program and the offset of the instruction in it that called it.
         error: what it raised.
         leaves: by key, the arrays of leaves that had changed since they were first seen, as they were when it ran.
     """
@@ -48,6 +50,7 @@ class Step:
     scopes: tuple[Scope, ...] = ()
     calls: tuple[int, ...] = ()
     source: tuple[str, int] | None = None
+    place: tuple[CodeType, int] | None = None
     error: str = ""
     leaves: Mapping[Key, np.ndarray] = field(default_factory=dict)
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 import itertools
 import math
-import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
 from tensorgrad.autograd.op import Op
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.format.notation import LONGEST_NAME, factor, numbered, plain
+from tensorgrad.viz.format.notation import LONGEST_NAME, factor, few, numbered, plain
 from tensorgrad.viz.record.records import Kind, Scalar
 
 LETTERS: Mapping[Kind, str] = {"parameter": "p", "constant": "c", "interior": "u", "output": "u"}
@@ -20,8 +18,8 @@ LETTERS: Mapping[Kind, str] = {"parameter": "p", "constant": "c", "interior": "u
 class Symbols:
     """Gives out the symbols of a graph's tensors: no two tensors get the same one.
 
-    A tensor is called by its name; the result of a line `c = a + b` of the program is called c, the next one c₂. Others
-    are u₁, u₂, … where an op made them, p₁, … for parameters and c₁, … for constants; a loss without a name is L. A
+    A tensor is called by its name; the result of `c = a + b` in the program is called c, the next one c₂. Others are
+    u₁, u₂, … where an op made them, p₁, … for parameters and c₁, … for constants; a loss without a name is L. A
     constant number without a name has none: formulas write its value.
     """
 
@@ -44,9 +42,9 @@ class Symbols:
         return symbol
 
     def _symbol(self, given: str, kind: Kind, value: Scalar | None, is_loss: bool, assigned: str) -> str:
-        if given:
+        if given and (given != assigned or given not in self._taken):
             return self._free(theme.shorten(given, LONGEST_NAME) + "′" * k for k in itertools.count())
-        if kind == "constant" and value is not None:
+        if not given and kind == "constant" and value is not None:
             return ""
         if assigned:
             return assigned if assigned not in self._taken else self._numbered(assigned, 2)
@@ -70,23 +68,15 @@ def in_formula(symbols: Sequence[str]) -> list[str]:
     return ends if len(set(ends)) == len(set(symbols)) else list(symbols)
 
 
-def assigned_by(line: str) -> str:
-    """The variable that a line of the program assigns to; `""` if it isn't one alone.
+def letters_of(op: Op, operands: Sequence[str]) -> dict[str, str]:
+    """What the letters of an op's formula stand for, given how its operands are written.
 
-    >>> assigned_by("c = a + b"), assigned_by("total += c"), assigned_by("a, b = c"), assigned_by("for c in x:")
-    ('c', 'total', '', '')
+    The operands of an op that takes any number of them are listed, too: `xs` stands for `u, v, …, w`.
     """
-    try:
-        (statement,) = ast.parse(textwrap.dedent(line)).body
-    except (SyntaxError, ValueError):
-        return ""
-    if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
-        target: ast.expr = statement.targets[0]
-    elif isinstance(statement, ast.AugAssign | ast.AnnAssign):
-        target = statement.target
-    else:
-        return ""
-    return target.id if isinstance(target, ast.Name) and not target.id.startswith("_") else ""
+    letters = {op.input_name(position): operand for position, operand in enumerate(operands)}
+    if op.variadic:
+        letters[op.inputs[-1]] = ", ".join(few(operands[len(op.inputs) - 1 :], 4))
+    return letters
 
 
 def numbers_of(op: Op, input_shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> dict[str, str]:

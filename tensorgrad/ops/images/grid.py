@@ -15,7 +15,7 @@ from tensorgrad.autograd.engine import apply, constant
 from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
-from tensorgrad.formulas.symbolic import equation, infix, partial, summed, words
+from tensorgrad.formulas.symbolic import LOSS, equation, infix, partial, summed, words
 from tensorgrad.ops.elementwise.arithmetic import clip, floor, remainder, round, where
 from tensorgrad.ops.joining import stack
 from tensorgrad.ops.operands import TensorLike, flag, floating, for_kernel
@@ -49,7 +49,7 @@ class Sample(Op):
 
     symbol, formula = "sample", lambda x, w: summed(w * words(x, "[k]"))
     derivatives = (
-        lambda grad, x, w: equation(words(partial("L", x), "[k]"), w * grad, "+="),
+        lambda grad, x, w: equation(words(partial(LOSS, x), "[k]"), w * grad, "+="),
         lambda grad, x: summed(grad * words(x, "[k]")),
     )
 
@@ -70,7 +70,7 @@ class SampleNearest(Op):
     """z = x at the one pixel k, whose place is rounded: it has no slope."""
 
     symbol, formula = "sample", lambda x: words(x, "[k]")
-    derivatives = (lambda grad, x: equation(words(partial("L", x), "[k]"), grad, "+="), lambda: 0)
+    derivatives = (lambda grad, x: equation(words(partial(LOSS, x), "[k]"), grad, "+="), lambda: 0)
 
     def forward(self, x, place, k):
         return Sample.of().forward(x, np.ones(k.shape, x.dtype), k)
@@ -110,7 +110,7 @@ class SampleDots(Op):
 
     symbol, formula = "sampleʷ", lambda x, g: summed(infix(g, "·", words(x, "[k]")))
     derivatives = (
-        lambda grad, x, g: equation(words(partial("L", x), "[k]"), grad * g, "+="),
+        lambda grad, x, g: equation(words(partial(LOSS, x), "[k]"), grad * g, "+="),
         lambda grad, x: summed(grad * words(x, "[k]")),
     )
 
@@ -132,7 +132,7 @@ class Bilinear(Op):
 
     symbol, formula = "bilinear", lambda x, v, u: words(x, "at", v, ",", u)
     derivatives = (
-        lambda grad, x, v, u: equation(words(partial("L", x), "around", v, ",", u), grad, "+="),
+        lambda grad, x, v, u: equation(words(partial(LOSS, x), "around", v, ",", u), grad, "+="),
         lambda grad, x, v: summed(infix(grad, "·", partial(x, v))),
         lambda grad, x, u: summed(infix(grad, "·", partial(x, u))),
     )

@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad.arrays.dtypes import DTypeLike, is_float
 from tensorgrad.autograd.engine import apply
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
-from tensorgrad.formulas.symbolic import fenced, summed, words
+from tensorgrad.formulas.symbolic import fenced, function, summed
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
 from tensorgrad.ops.elementwise.arithmetic import abs, pow, sign, where
@@ -30,11 +30,14 @@ __all__ = ["cond", "dist", "matrix_norm", "norm", "renorm", "vector_norm"]
 MATRIX_ORDERS = ("fro", "nuc", 1, -1, 2, -2, math.inf, -math.inf)
 
 
+SIGN = function("sign")
+
+
 class Norm(Reduction):
     """z = (Σ |x|ᵖ)^(1/p), and its limits: the largest |x| for ∞, the smallest for −∞, how many x ≠ 0 for 0."""
 
-    symbol, formula = "norm", lambda x, p: words("(", summed(fenced("|", x, "|") ** p), ") ^ (1 /", p, ")")
-    derivatives = (lambda x, z, i, p: words("sign", x[i], "· (|", x[i], "| /", z, ") ^ (", p - 1, ")"),)
+    symbol, formula = "norm", lambda x, p: summed(fenced("|", x, "|") ** p) ** (1 / p)
+    derivatives = (lambda x, z, i, p: SIGN(x[i]) * (fenced("|", x[i], "|") / z) ** (p - 1),)
     p: float
 
     @quiet

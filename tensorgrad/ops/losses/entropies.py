@@ -10,7 +10,7 @@ from tensorgrad import kernels
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
-from tensorgrad.formulas.symbolic import equal, function, summed, words
+from tensorgrad.formulas.symbolic import equal, fenced, function, summed, words
 from tensorgrad.ops.elementwise.arithmetic import maximum, where
 from tensorgrad.ops.elementwise.elementwise import Elementwise
 from tensorgrad.ops.elementwise.transcendental import log, log1p
@@ -27,7 +27,7 @@ LN = function("ln")
 class CrossEntropy(Op):
     """z = −ln softmax(x)[y] = ln Σⱼ e^xⱼ − x[y] per row: softmax, logarithm and selection in one kernel."""
 
-    symbol, formula = "cross-entropy", lambda x, y, j, e: LN(summed(e ** x[j], j)) - words(x, "[y]")
+    symbol, formula = "cross-entropy", lambda x, y, j, e: LN(summed(e ** x[j], j)) - words(x, fenced("[", y, "]"))
     derivatives = (lambda x, y, i: function("softmax")(x)[i] - equal(i, y), "")
 
     @widened

@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
-from tensorgrad.formulas.symbolic import equation, partial, words
+from tensorgrad.formulas.symbolic import LOSS, equation, partial, words
 from tensorgrad.ops.operands import quiet
 from tensorgrad.ops.row_sums import added_to_zeros
 
@@ -20,7 +20,7 @@ class TakeAlong(Op):
     """z[…, j, …] = x[…, k[…, j, …], …] along one axis."""
 
     symbol, formula = "[k]", lambda x: words(x, "[k]")
-    derivatives = (lambda grad, x: equation(words(partial("L", x), "[k]"), grad, "+="),)
+    derivatives = (lambda grad, x: equation(words(partial(LOSS, x), "[k]"), grad, "+="),)
     axis: int
     repeats: bool
 

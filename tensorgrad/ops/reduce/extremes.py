@@ -11,7 +11,7 @@ from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.formulas.symbolic import equal, words
+from tensorgrad.formulas.symbolic import equal, fenced, words
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
 from tensorgrad.ops.elementwise.arithmetic import maximum, minimum
 from tensorgrad.ops.operands import HoldsArray, TensorLike, as_tensor, flag
@@ -96,7 +96,7 @@ class ArgMin(Position):
 class Pick(Op):
     """z = the one element of each row of x that stands at k."""
 
-    symbol, formula = "x[k]", lambda x, k: words(x, "[", k, "]")
+    symbol, formula = "x[k]", lambda x, k: words(x, fenced("[", k, "]"))
     derivatives = (lambda grad, k: words(grad, "at", k, ", else 0"),)
     axis: int
     keepdims: bool = False
@@ -116,7 +116,7 @@ class Place(Op):
     """z = 0, but for the element of each row that stands at k, which is g: the adjoint of Pick."""
 
     symbol, formula = "[k] = g", lambda g, k: words(g, "at", k, ", else 0")
-    derivatives = (lambda grad, k: words(grad, "[", k, "]"),)
+    derivatives = (lambda grad, k: words(grad, fenced("[", k, "]")),)
     axis: int
     keepdims: bool
     shape: tuple[int, ...]

@@ -329,6 +329,25 @@ def test_resume_is_exact(make, dtype):
     assert three.steps == one.steps == 6 and three.param_groups[0]["lr"] == one.param_groups[0]["lr"]
 
 
+@pytest.mark.parametrize("make", EVERY_OPTION.values(), ids=EVERY_OPTION)
+@pytest.mark.parametrize("shape", [(3,), (80, 80)], ids=["NumPy", "kernel"])
+def test_resume_from_a_file_is_exact(make, shape, tmp_path):
+    """`tg.load` gives tensors; rules and kernels compute with arrays."""
+    values = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
+    straight, resumed = ([tg.tensor(values, requires_grad=True)] for _ in range(2))
+    one = make(straight)
+    random_steps(one, straight, 3, seed=1)
+    tg.save({"weight": straight[0].detach(), "optimizer": one.state_dict()}, tmp_path / "run.safetensors")
+    random_steps(one, straight, 3, seed=2)
+
+    two, saved = make(resumed), tg.load(tmp_path / "run.safetensors")
+    resumed[0].data[...] = saved["weight"].numpy()
+    two.load_state_dict(saved["optimizer"])
+    random_steps(two, resumed, 3, seed=2)
+    np.testing.assert_array_equal(straight[0].data, resumed[0].data)
+    assert all(isinstance(kept, int | np.ndarray) for kept in two.state[resumed[0]].values())
+
+
 def test_a_loaded_state_shares_no_memory():
     a, b = leaf(1), leaf(1)
     one, two = Adam([a]), Adam([b])

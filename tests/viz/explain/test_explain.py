@@ -1,6 +1,7 @@
 """Explanations: paths, their sum, an element's terms, and the checks, against the engine and against brute force."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -431,3 +432,11 @@ def test_long_paths_are_shortened_in_the_middle():
     table = tg.viz.explain(y.sum(), wrt=w).text(100)
     assert "… 241 steps more" in table
     assert len(table.splitlines()) < 150
+
+
+def test_latex_of_an_indexed_name_with_a_number_has_one_index_at_a_time():
+    """e^u₁ⱼ was u_{1}_{j}, two indices of one letter, which LaTeX refuses; cross-entropy was a difference."""
+    w = tg.tensor([1.0, 2.0, 3.0], requires_grad=True, name="w")
+    text = tg.viz.explain(tg.nn.cross_entropy(w.reshape(1, 3), tg.tensor([1])), wrt=w, index=(0,)).latex
+    assert r"e^{{u_{1}}_{j}}" in text and r"\mathrm{cross-entropy}" in text
+    assert not re.search(r"_\{[^{}]*\}_", text)

@@ -484,3 +484,16 @@ def test_the_pictures_of_the_documentation_are_those_that_the_examples_draw(name
         for folder in (root / "docs" / "gallery", tmp_path / "out")
     )
     assert kept == drawn
+
+
+def test_a_long_formula_is_broken_and_not_cut():
+    """Of the rule of batch norm the middle was left out, and it was about x, w and L instead of the drawing's names."""
+    x = tg.tensor(np.random.default_rng(0).standard_normal((4, 3)), requires_grad=True, name="measured")
+    with tg.viz.trace() as step:
+        normalized = tg.nn.BatchNorm1d(3, dtype=tg.float64)(x)
+        loss = (normalized * normalized * normalized).sum()
+        loss.backward()
+    texts = [text.text for text in ElementTree.fromstring(tg.viz.graph(step).svg).iter(f"{SVG}text") if text.text]
+    rule = " ".join(" ".join(texts).split())
+    assert not [text for text in texts if "…" in text and "∂" in text]
+    assert "∂loss/∂measured = weight/√(σ² + 1e−05) · (∂loss/∂normalized − mean ∂loss/∂normalized" in rule

@@ -278,3 +278,73 @@ def test_a_model_made_inside_the_block_has_the_names_of_its_parameters():
         model(tg.ones(2, 3)).sum().backward()
     names = [tensor.name for tensor in t.record().tensors if tensor.kind == "parameter"]
     assert names == ["0.weight", "0.bias", "2.weight", "2.bias"]
+
+
+def drawn(function):
+    """The formulas and rules of what a function computes; they name the tensors."""
+    with tg.viz.trace() as step:
+        function()
+    graph = step.record()
+    return [op.applied for op in graph.ops], [edge.rule for edge in graph.edges if edge.rule]
+
+
+def test_a_variable_names_the_result_that_it_was_bound_to_and_nothing_else():
+    w = tg.tensor(2.0, requires_grad=True, name="w")
+
+    def double(x):
+        return x + x
+
+    def program():
+        logits = double(w * 3)  # not w * 3: it's what `double` makes of it
+        scaled = [w * k for k in (4, 5)]
+        pair = (w * 6, w * 7)
+        _hidden = w * 8
+        chosen = scaled[0] if (w * 2).item() > 0 else w
+        (logits + chosen * pair[0] + _hidden).backward()
+
+    formulas, _ = drawn(program)
+    assert formulas[:2] == ["u₁ = w · 3", "u₂ = u₁ + u₁"]
+    assert not [formula for formula in formulas if formula[0] not in "uL"]
+
+
+def test_results_of_a_loop_are_numbered_and_statements_over_several_lines_name_theirs():
+    w = tg.tensor(2.0, requires_grad=True, name="w")
+
+    def program():
+        h = w * 1
+        for _ in range(2):
+            h = (h * w).tanh()
+        total = (
+            h
+            * w
+        )  # fmt: skip
+        total.backward()
+
+    formulas, _ = drawn(program)
+    assert formulas == ["h = w · 1", "u₁ = h · w", "h₂ = tanh u₁", "u₂ = h₂ · w", "h₃ = tanh u₂", "total = h₃ · w"]
+
+
+def test_a_variable_that_is_still_there_is_numbered_like_those_before():
+    w = tg.tensor(2.0, requires_grad=True, name="w")
+    with tg.viz.trace() as step:
+        h = w * 2
+        h = h * w
+        h.backward()
+    text = str(tg.viz.text(step))
+    assert "h₂ = h · w" in text and "′" not in text
+
+
+def test_formulas_name_what_they_are_about():
+    w = tg.tensor([[1.0, 2.0]], requires_grad=True, name="w")
+    labels = tg.tensor([1])
+
+    def program():
+        rows = tg.cat([w, w * 2, w[:1]])
+        loss = tg.nn.cross_entropy(rows[:1], labels, reduction="sum") + rows.max(0).values.sum()
+        loss.backward()
+
+    formulas, rules = drawn(program)
+    assert "rows = [w, u₁, u₂]" in formulas
+    assert any(formula.endswith("[c₁]") for formula in formulas)
+    assert any(rule.startswith("∂loss/∂w[index] +=") for rule in rules)
+    assert not [rule for rule in rules if "∂L/" in rule]
