@@ -27,6 +27,7 @@ except ImportError:  # Windows
 from tensorgrad.arrays.dtypes import as_array, check_device
 from tensorgrad.arrays.nesting import flattened, nested
 from tensorgrad.errors import ArgumentError, DTypeError, TensorgradError, restate
+from tensorgrad.ops.operands import flag
 from tensorgrad.tensor import Tensor
 
 NESTING = "tensorgrad.nesting"
@@ -107,6 +108,9 @@ def load(
     ...     tg.load(f"{folder}/w.safetensors")
     {'w': tensor([1., 2.])}
     """
+    for option, value in (("weights_only", weights_only), ("mmap", mmap)):
+        if value is not None:
+            flag("load", option, value)
     if map_location is not None and not callable(map_location) and not isinstance(map_location, Mapping):
         check_device("load", map_location)
     if _is_file(path, "read"):

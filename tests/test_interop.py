@@ -69,6 +69,8 @@ def test_the_memory_of_what_needs_a_gradient_is_read_only_to_numpy():
 )
 def test_dtypes_of_what_is_taken_in(value, dtype):
     for make in (tg.tensor, tg.Tensor, tg.as_tensor):
+        if make is tg.Tensor and type(value) is int:  # which is a size
+            continue
         t = make(value)
         assert t.dtype == np.dtype(dtype)
         assert t.dtype.isnative

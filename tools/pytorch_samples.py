@@ -64,6 +64,10 @@ DIFFERS_ON_PURPOSE: dict[str, str] = {
     "linalg.norm/subgradients_at_zero": "the subgradient of the 2-norm at zeros is 0, PyTorch's has rank 1",
     "linalg.svd": "singular vectors beyond min(M, N) have no gradient, which is said when they are asked for",
     "svd": "singular vectors beyond min(M, N) have no gradient, which is said when they are asked for",
+    **dict.fromkeys(
+        ("nn.functional.fractional_max_pool2d", "nn.functional.fractional_max_pool3d"),
+        "random samples outside [0, 1) are refused; PyTorch computes places of windows with them",
+    ),
     "conv1d": _FLOATS,
     "conv2d": _FLOATS,
     "conv3d": _FLOATS,

@@ -4,7 +4,7 @@ import secrets
 
 import numpy as np
 
-from tensorgrad.errors import DTypeError, restate, restated
+from tensorgrad.errors import ArgumentError, DTypeError, describe, restate, restated
 from tensorgrad.system.forks import wait_for
 
 
@@ -80,3 +80,7 @@ def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None
     >>> import tensorgrad as tg
     >>> tg.use_deterministic_algorithms(True)
     """
+    for name, value in (("mode", mode), ("warn_only", warn_only)):
+        if not isinstance(value, (bool, np.bool_)):
+            problem = f"{name} must be True or False, got {describe(value)}"
+            raise ArgumentError(restate("use_deterministic_algorithms", problem))

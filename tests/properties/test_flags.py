@@ -1,6 +1,7 @@
 """Every option that is True or False refuses all else, which often was meant for the argument beside it."""
 
 import inspect
+import io
 
 import numpy as np
 import pytest
@@ -20,6 +21,13 @@ def square(x):
     return (x * x).sum()
 
 
+def saved():
+    file = io.BytesIO()
+    tg.save({"x": X}, file)
+    file.seek(0)
+    return file
+
+
 def by_name(names, *arguments, **keywords):
     return dict.fromkeys(names.split(), (arguments, keywords))
 
@@ -34,7 +42,10 @@ ARGUMENTS = (
         "unique_consecutive var var_mean vector_norm zeros_like copy",
         X,
     )
-    | by_name("allclose isclose pairwise_distance", X, X)
+    | by_name("allclose isclose isin pairwise_distance", X, X)
+    | by_name("fractional_max_pool2d", tg.ones(1, 2, 4, 4), 2, 2)
+    | by_name("fractional_max_pool3d", tg.ones(1, 2, 4, 4, 4), 2, 2)
+    | by_name("use_deterministic_algorithms", True)
     | by_name("cuda requires_grad_ to", X.clone())
     | by_name("dropout1d instance_norm", ROWS)
     | by_name("dropout2d", IMAGES)
@@ -99,6 +110,7 @@ DIFFERENTIATED = {
     "func.jvp": lambda **flags: tg.func.jvp(square, (X,), (X,), **flags),
     "func.vjp": lambda **flags: tg.func.vjp(square, X, **flags),
     "set_grad_enabled": tg.set_grad_enabled,
+    "load": lambda **flags: tg.load(saved(), **flags),
 }
 
 

@@ -1,5 +1,6 @@
 """Every reduction, along every axis, in every float dtype and layout, against extended precision."""
 
+import functools
 import itertools
 import math
 
@@ -45,15 +46,20 @@ def shape_of(rng, seed):
     return tuple(lengths)
 
 
-@pytest.fixture
-def blocks(seed, monkeypatch):
+def in_blocks(test):
     """In every other case of few numbers they are summed by the kernel, in blocks of a few, as millions would be."""
-    if seed < FEW_CASES and seed % 2:
-        for name, value in (("FEW", 0), ("LINE", 13), ("ROWS", 5)):
-            monkeypatch.setattr(sums, name, value)
-    sums._plan.cache_clear()
-    yield
-    sums._plan.cache_clear()
+
+    @functools.wraps(test)
+    def run(seed):
+        with pytest.MonkeyPatch.context() as patch:
+            if seed < FEW_CASES and seed % 2:
+                for name, value in (("FEW", 0), ("LINE", 13), ("ROWS", 5)):
+                    patch.setattr(sums, name, value)
+            sums._plan.cache_clear()
+            test(seed)
+        sums._plan.cache_clear()
+
+    return run
 
 
 def layouts(rng, x):
@@ -89,7 +95,8 @@ def assert_near(z, exact, slack, case):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.seeds(FEW_CASES)
-def test_sums_and_means_are_rounded_once(seed, blocks):
+@in_blocks
+def test_sums_and_means_are_rounded_once(seed):
     rng = np.random.default_rng([1, seed])
     dtype = ("float16", "float32", "float64")[seed // 2 % 3]
     x = numbers(rng, shape_of(rng, seed), dtype)
@@ -115,7 +122,8 @@ def test_sums_and_means_are_rounded_once(seed, blocks):
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.seeds(FEW_CASES)
-def test_spreads_and_logarithms_of_sums(seed, blocks):
+@in_blocks
+def test_spreads_and_logarithms_of_sums(seed):
     rng = np.random.default_rng([2, seed])
     dtype = ("float16", "float32", "float64")[seed // 2 % 3]
     x = numbers(rng, shape_of(rng, seed), dtype)

@@ -79,7 +79,31 @@ class AdaptiveMaxPool3d(AdaptiveMaxPooling):
     rank = 3
 
 
-class FractionalMaxPool2d(Module):
+class FractionalMaxPool(Module):
+    """What the layers of both ranks share."""
+
+    rank: ClassVar[int]
+    _random_samples: tg.Tensor | None
+
+    def __init__(
+        self,
+        kernel_size: Size,
+        output_size: Size | None = None,
+        output_ratio: fractional.Ratio | None = None,
+        return_indices: bool = False,
+        _random_samples: tg.Tensor | None = None,
+    ) -> None:
+        sizes = fractional.fractional_sizes(type(self).__name__, self.rank, kernel_size, output_size, output_ratio)
+        self.kernel_size, self.output_size, self.output_ratio = sizes
+        self.return_indices = return_indices
+        self.register_buffer("_random_samples", _random_samples)
+
+    def _settings(self) -> tuple[Any, ...]:
+        sizes = (self.kernel_size, self.output_size, self.output_ratio)
+        return (*sizes, self.return_indices, self._random_samples)
+
+
+class FractionalMaxPool2d(FractionalMaxPool):
     """Maxima over windows at random places, for an output of any size (`nn.functional.fractional_max_pool2d`).
 
     `(N, C, H, W)` or `(C, H, W)` -> `(N, C, OH, OW)`.
@@ -98,32 +122,14 @@ class FractionalMaxPool2d(Module):
     (2, 64, 7, 14)
     """
 
-    rank: ClassVar[int] = 2
-    _random_samples: tg.Tensor | None
-
-    def __init__(
-        self,
-        kernel_size: Size,
-        output_size: Size | None = None,
-        output_ratio: fractional.Ratio | None = None,
-        return_indices: bool = False,
-        _random_samples: tg.Tensor | None = None,
-    ) -> None:
-        sizes = fractional.fractional_sizes(type(self).__name__, self.rank, kernel_size, output_size, output_ratio)
-        self.kernel_size, self.output_size, self.output_ratio = sizes
-        self.return_indices = return_indices
-        self.register_buffer("_random_samples", _random_samples)
+    rank = 2
 
     def forward(self, input: TensorLike) -> Any:
         """The maxima, or `(maxima, indices)`."""
         return fractional.fractional_max_pool2d(input, *self._settings())
 
-    def _settings(self) -> tuple[Any, ...]:
-        sizes = (self.kernel_size, self.output_size, self.output_ratio)
-        return (*sizes, self.return_indices, self._random_samples)
 
-
-class FractionalMaxPool3d(FractionalMaxPool2d):
+class FractionalMaxPool3d(FractionalMaxPool):
     """The same over volumes: `(N, C, D, H, W)` -> `(N, C, OD, OH, OW)`. Arguments as in `FractionalMaxPool2d`.
 
     >>> import tensorgrad as tg
@@ -131,7 +137,7 @@ class FractionalMaxPool3d(FractionalMaxPool2d):
     (2, 4, 2, 3, 4)
     """
 
-    rank: ClassVar[int] = 3
+    rank = 3
 
     def forward(self, input: TensorLike) -> Any:
         """The maxima, or `(maxima, indices)`."""

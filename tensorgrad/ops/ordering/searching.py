@@ -101,6 +101,7 @@ def isin(
     tensor([[False,  True],
             [ True, False]])
     """
+    flag("isin", "assume_unique", assume_unique)
     x, y = pair(elements, test_elements)
     return apply(IsIn, x, y, invert=flag("isin", "invert", invert))
 
