@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.creation.filled import full
@@ -25,7 +25,53 @@ from tensorgrad.tensor import Tensor
 Activation = str | Callable[[Tensor], Tensor]
 
 
-class TransformerEncoderLayer(Module):
+class TransformerLayer(Module):
+    """What the layers of encoder and decoder share: attentions, two linear layers, and a norm for each part."""
+
+    attentions: ClassVar[tuple[str, ...]]
+    """The names of the attentions, in their order."""
+
+    self_attn: MultiheadAttention
+    norm1: LayerNorm
+    norm2: LayerNorm
+    dropout1: Dropout
+    dropout2: Dropout
+
+    def __init__(
+        self,
+        d_model: int,
+        nhead: int,
+        dim_feedforward: int = 2048,
+        dropout: float = 0.1,
+        activation: Activation = relu,
+        layer_norm_eps: float = 1e-5,
+        batch_first: bool = False,
+        norm_first: bool = False,
+        bias: bool = True,
+        device: Any = None,
+        dtype: DTypeLike = None,
+    ) -> None:
+        options = {"bias": bias, "batch_first": batch_first, "device": device, "dtype": dtype}
+        for name in self.attentions:
+            setattr(self, name, MultiheadAttention(d_model, nhead, dropout, **options))
+        self.linear1 = Linear(d_model, dim_feedforward, bias)
+        self.dropout = Dropout(dropout)
+        self.linear2 = Linear(dim_feedforward, d_model, bias)
+        self.norm_first = norm_first
+        parts = range(1, len(self.attentions) + 2)
+        for k in parts:
+            setattr(self, f"norm{k}", LayerNorm(d_model, layer_norm_eps, bias=bias))
+        for k in parts:
+            setattr(self, f"dropout{k}", Dropout(dropout))
+        self.activation = activation_of(type(self).__name__, activation)
+        if dtype is not None:
+            self.to(dtype=dtype)
+
+    def _transform(self, x: Tensor) -> Tensor:
+        return self.linear2(self.dropout(self.activation(self.linear1(x))))
+
+
+class TransformerEncoderLayer(TransformerLayer):
     """Attention of a sequence to itself, then two linear layers at each place; both with a way around and a norm.
 
     Vaswani et al., Attention Is All You Need, NeurIPS 2017.
@@ -49,32 +95,7 @@ class TransformerEncoderLayer(Module):
     (4, 5, 8)
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: DTypeLike = None,
-    ) -> None:
-        options = {"bias": bias, "batch_first": batch_first, "device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, **options)
-        self.linear1 = Linear(d_model, dim_feedforward, bias)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
-        self.dropout1, self.dropout2 = Dropout(dropout), Dropout(dropout)
-        self.activation = activation_of("TransformerEncoderLayer", activation)
-        if dtype is not None:
-            self.to(dtype=dtype)
+    attentions = ("self_attn",)
 
     def forward(
         self,
@@ -88,15 +109,12 @@ class TransformerEncoderLayer(Module):
         masks = (src_mask, src_key_padding_mask, is_causal)
         if self.norm_first:
             x = x + self.dropout1(attended(self.self_attn, y := self.norm1(x), y, *masks))
-            return x + self._transform(self.norm2(x))
+            return x + self.dropout2(self._transform(self.norm2(x)))
         x = self.norm1(x + self.dropout1(attended(self.self_attn, x, x, *masks)))
-        return self.norm2(x + self._transform(x))
-
-    def _transform(self, x: Tensor) -> Tensor:
-        return self.dropout2(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.norm2(x + self.dropout2(self._transform(x)))
 
 
-class TransformerDecoderLayer(Module):
+class TransformerDecoderLayer(TransformerLayer):
     """Attention of a sequence to itself, then to another sequence (`memory`), then two linear layers at each place.
 
     Each part has a residual connection and a norm. Vaswani et al., Attention Is All You Need, NeurIPS 2017.
@@ -120,34 +138,11 @@ class TransformerDecoderLayer(Module):
     (4, 5, 8)
     """
 
-    def __init__(
-        self,
-        d_model: int,
-        nhead: int,
-        dim_feedforward: int = 2048,
-        dropout: float = 0.1,
-        activation: Activation = relu,
-        layer_norm_eps: float = 1e-5,
-        batch_first: bool = False,
-        norm_first: bool = False,
-        bias: bool = True,
-        device: Any = None,
-        dtype: DTypeLike = None,
-    ) -> None:
-        options = {"bias": bias, "batch_first": batch_first, "device": device, "dtype": dtype}
-        self.self_attn = MultiheadAttention(d_model, nhead, dropout, **options)
-        self.multihead_attn = MultiheadAttention(d_model, nhead, dropout, **options)
-        self.linear1 = Linear(d_model, dim_feedforward, bias)
-        self.dropout = Dropout(dropout)
-        self.linear2 = Linear(dim_feedforward, d_model, bias)
-        self.norm_first = norm_first
-        self.norm1 = LayerNorm(d_model, layer_norm_eps, bias=bias)
-        self.norm2 = LayerNorm(d_model, layer_norm_eps, bias=bias)
-        self.norm3 = LayerNorm(d_model, layer_norm_eps, bias=bias)
-        self.dropout1, self.dropout2, self.dropout3 = Dropout(dropout), Dropout(dropout), Dropout(dropout)
-        self.activation = activation_of("TransformerDecoderLayer", activation)
-        if dtype is not None:
-            self.to(dtype=dtype)
+    attentions = ("self_attn", "multihead_attn")
+
+    multihead_attn: MultiheadAttention
+    norm3: LayerNorm
+    dropout3: Dropout
 
     def forward(
         self,
@@ -171,13 +166,10 @@ class TransformerDecoderLayer(Module):
         if self.norm_first:
             x = x + self.dropout1(attended(self.self_attn, y := self.norm1(x), y, *own))
             x = x + self.dropout2(attended(self.multihead_attn, self.norm2(x), other, *across))
-            return x + self._transform(self.norm3(x))
+            return x + self.dropout3(self._transform(self.norm3(x)))
         x = self.norm1(x + self.dropout1(attended(self.self_attn, x, x, *own)))
         x = self.norm2(x + self.dropout2(attended(self.multihead_attn, x, other, *across)))
-        return self.norm3(x + self._transform(x))
-
-    def _transform(self, x: Tensor) -> Tensor:
-        return self.dropout3(self.linear2(self.dropout(self.activation(self.linear1(x)))))
+        return self.norm3(x + self.dropout3(self._transform(x)))
 
 
 class TransformerEncoder(Module):
