@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
@@ -15,7 +14,6 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
 from tensorgrad.arrays.quiet import quiet
-from tensorgrad.autograd import applied
 from tensorgrad.autograd.backward import zero_grad
 from tensorgrad.autograd.engine import host_call
 from tensorgrad.autograd.modes import enable_grad, mode, observers
@@ -23,6 +21,7 @@ from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.kernels.rules import Program, traced
 from tensorgrad.kernels.step_programs import Programs
+from tensorgrad.nn.optim.kept_gradients import KeptGradients
 from tensorgrad.nn.optim.options import non_negative, plain, storable
 from tensorgrad.nn.optim.saved_state import EXACT, HALF_CHAR, incompatibilities, precision
 from tensorgrad.tensor import Tensor
@@ -102,9 +101,7 @@ class Optimizer:
         self._steps = 0
         self._known_tables: dict[tuple[int, int], tuple[list, list, list]] = {}
         self._programs = Programs()
-        self._token = object()  # the owner's name in marks of gradients, which mustn't refer to the optimizer itself
-        self._marked: Tensor | None = None  # the parameter whose gradient the last step has marked
-        self._warned = False
+        self._kept_gradients = KeptGradients()
         if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
             problem, fix = "the parameters must come as a list", "pass [w, b], or model.parameters()"
             raise DTypeError(restate(self.name, problem, fix=fix, params=params))
@@ -179,8 +176,7 @@ class Optimizer:
         return loss
 
     def _step(self, _changed: tuple[Tensor, ...] = ()) -> None:
-        if self._marked is not None and applied.is_added_to(self._marked._grad, self._token):
-            self._warn_of_kept_gradients()
+        self._kept_gradients.look(self.name)
         for number, (parameters, options) in enumerate(self._work()):
             slots = self.slots(options)
             by_step: dict[int, list[_Work]] = {}
@@ -198,28 +194,7 @@ class Optimizer:
                     p._data[...] = self._state[p][EXACT]
                 begin_version(p, keep=False)  # backward must know that the contents changed
         self._steps += 1
-        self._mark_applied()
-
-    def _mark_applied(self) -> None:
-        """Mark a gradient of this step, to notice if `backward` adds to it."""
-        self._marked = None
-        if self._warned:
-            return
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p._grad is not None and applied.mark(p._grad, self._token):
-                    self._marked = p
-                    return
-
-    def _warn_of_kept_gradients(self) -> None:
-        """Warn, once, that the gradients contain those of the step before."""
-        self._warned = True
-        problem = "zero_grad() wasn't called between two steps: the gradients of earlier steps count again in this one"
-        fix = (
-            "call optimizer.zero_grad() before the backward() of each step; if gradients are to add up over the steps: "
-            "warnings.filterwarnings('ignore', '.*zero_grad')"
-        )
-        warnings.warn(restate(f"{self.name}.step", problem, fix=fix), UserWarning, stacklevel=4)
+        self._kept_gradients.mark(p for group in self.param_groups for p in group["params"])
 
     def _rule(self, options: dict[str, Any]) -> Rule:
         """The update rule with these options."""
