@@ -47,7 +47,7 @@ def share(key: str) -> Callable[[Results], float | None]:
 
 
 def geometric_mean(keys: Sequence[str], peer: str = MAIN, ours: str = OURS) -> Callable[[Results], float | None]:
-    """Of ratios, all of which must be there."""
+    """The geometric mean of ratios; None unless all of them were measured."""
 
     def measure(results: Results) -> float | None:
         complete = all(results.ratio(key, peer, ours) for key in keys)

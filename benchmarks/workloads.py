@@ -196,7 +196,7 @@ def inference() -> Iterator[Case]:
 
 
 def alike(params: dict[str, Any]) -> dict[str, Any]:
-    """The params of a case of which all libraries compute the same numbers: nothing is dropped at random."""
+    """The parameters of a case without dropout, so that all libraries compute the same numbers."""
     return params | {"layers": without_dropout(params["layers"])} if "layers" in params else params
 
 

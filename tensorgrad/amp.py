@@ -1,7 +1,7 @@
 """PyTorch's `torch.amp`: scripts with mixed precision run, in float32 throughout.
 
 Half precision pays on GPUs. On the CPU `autocast` lets every op compute in the dtype of its inputs, and `GradScaler` is
-the disabled one, which PyTorch too has where there is no GPU: float32 holds small gradients without a scale.
+disabled, as PyTorch's is without a GPU: float32 holds small gradients without a scale.
 """
 
 from __future__ import annotations
@@ -99,4 +99,4 @@ class GradScaler:
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Nothing: there is no state, and that of an enabled scaler isn't needed."""
+        """Nothing: there is no state to load; the state of an enabled scaler is ignored."""

@@ -23,7 +23,7 @@ class Drops(InPlace):
         self.p, self.inplace = p, inplace
 
     def forward(self, input: TensorLike) -> tg.Tensor:
-        """The input, of which a part is dropped in training."""
+        """The input; in training, with elements dropped at random."""
         return self.drop(input, self.p, self.training)
 
     def extra_repr(self) -> str:

@@ -23,7 +23,7 @@ class Applied(NamedTuple):
 
 
 def mark(gradient: Variable, owner: object) -> bool:
-    """Mark a gradient as applied by a step of `owner`; not one whose numbers are zeros, which tell nothing."""
+    """Mark a gradient as applied by a step of `owner`, unless the three numbers are zeros. Returns whether it did."""
     numbers = _numbers(gradient._data)
     if not any(numbers):
         return False

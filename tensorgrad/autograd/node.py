@@ -174,7 +174,7 @@ def _are_sizes(residuals: Any) -> bool:
 
 
 def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable, needs: Sequence[bool]) -> Node:
-    """The record of `op`, which made `output` of `inputs`, of which some require a gradient: `needs`."""
+    """The record of `op`, which made `output` of `inputs`; `needs` says which of them require a gradient."""
     # This runs once per recorded op, so it is made of what costs least: a class's own `__init__` costs a call more.
     node, data = Node(), output._data
     node.op = op

@@ -156,7 +156,7 @@ def feature_alpha_dropout(
 
 
 def _training(call: str, training: bool, inplace: bool) -> bool:
-    """Check both flags: `training`, of which the result depends, and `inplace`, which is without effect."""
+    """Check both flags, and return `training`; `inplace` has no effect."""
     flag(call, "inplace", inplace)
     return flag(call, "training", training)
 
