@@ -62,7 +62,8 @@ def ordering(d):
             (lambda lib, x: lib.median(x) if flag else lib.nanmedian(x), x),
             (lambda lib, x: lib.quantile(x, q, dim, flag, interpolation=method), d.x),
             (lambda lib, x: lib.nanquantile(x, q, None, flag, interpolation=method), d.x),
-            (lambda lib, x: lib.cumprod(x, dim), x),
+            # PyTorch divides by x, so that one NaN makes all gradients NaN, also of elements that don't meet it.
+            (lambda lib, x: lib.cumprod(x, dim), np.where(np.isnan(x), x.dtype.type(0.5), x)),
             (lambda lib, x: lib.cummax(x, dim)[0], x),
             (lambda lib, x: lib.cummin(x, dim)[0], x),
             (lambda lib, x: lib.logcumsumexp(x, dim), d.x),
@@ -85,7 +86,8 @@ def algebra(d):
         [
             (lambda lib, x: lib.linalg.vector_norm(x, order, dim, flag), d.x),
             (lambda lib, x: lib.linalg.matrix_norm(x, matrix_order, keepdim=flag), wide),
-            (lambda lib, x, y: lib.dist(x, y, order), d.normal(m, k), d.normal(k)),
+            # PyTorch can't differentiate its own gradient of order 0, which is 0.
+            (lambda lib, x, y: lib.dist(x, y, order or 3), d.normal(m, k), d.normal(k)),
             (lambda lib, *xs: lib.addmm(*xs, **factors), d.normal(k), d.normal(m, 3), d.normal(3, k)),
             (lambda lib, *xs: lib.baddbmm(*xs, **factors), d.normal(m, k), d.normal(2, m, 3), d.normal(2, 3, k)),
             (lambda lib, *xs: lib.addbmm(*xs, **factors), d.normal(m, k), d.normal(2, m, 3), d.normal(2, 3, k)),

@@ -495,6 +495,19 @@ def test_the_largest_and_the_smallest_are_nan_where_a_nan_is(norm, p):
     np.testing.assert_array_equal(x.grad.data, [[0, math.nan, 0], [-half, 0, half] if p > 0 else [0, upstream[1], 0]])
 
 
+@pytest.mark.parametrize(
+    "x", [[2, math.inf], [math.nan], [-1, math.nan, 2], [1e200, 1e200], [1e-200, 1e-200, 3], [0, 3, 0, 4], [2, 3, 4]]
+)
+def test_a_cumulative_products_gradient_is_made_of_the_others(x):
+    """Also where the products are 0, infinite or NaN, and can't be divided by the element."""
+    upstream = np.random.default_rng(0).uniform(1, 2, len(x))
+    v = tg.tensor(x, dtype=tg.float64, requires_grad=True)
+    (g,) = tg.grad(tg.cumprod(v, 0), v, upstream)
+    others = [[math.prod(x[:i] + x[i + 1 : k + 1]) for k in range(i, len(x))] for i in range(len(x))]
+    expected = [sum(u * product for u, product in zip(upstream[i:], row, strict=True)) for i, row in enumerate(others)]
+    np.testing.assert_allclose(g.data, expected, rtol=1e-14)
+
+
 def test_no_case_is_lost():
     """As many as in November 2026, at least."""
     assert batches.count(sys.modules[__name__]) >= 2_061

@@ -41,9 +41,14 @@ class CumProd(Op):
         return x.cumprod(self.axis, np.float64).astype(x.dtype, copy=False)
 
     def backward_x(self, grad, x, z):
-        if guard(np.all, x._data):
+        if guard(_can_divide, z._data):
             return _from_the_end(grad * z, self.axis) / x
-        return _through_zeros(grad, x, self.axis)
+        return _without_division(grad, x, self.axis)
+
+
+def _can_divide(z: np.ndarray) -> bool:
+    """Whether products of the others are those of all, divided by each: none is 0, infinite or NaN, nor is a factor."""
+    return bool((np.isfinite(z) & (z != 0)).all())
 
 
 def _from_the_end(x: Tensor, axis: int) -> Tensor:
@@ -51,8 +56,8 @@ def _from_the_end(x: Tensor, axis: int) -> Tensor:
     return apply(CumSum, x.flip(axis), axis=axis).flip(axis)
 
 
-def _through_zeros(grad: Tensor, x: Tensor, axis: int) -> Tensor:
-    """The gradient of a cumulative product, correct if there are zeros. O(n²) memory."""
+def _without_division(grad: Tensor, x: Tensor, axis: int) -> Tensor:
+    """The gradient of a cumulative product, from products of the others themselves. O(n²) memory."""
     n, order = x.shape[axis], [*range(x.ndim)]
     last = (*order[:axis], *order[axis + 1 :], axis)
     rows, g = x.permute(last), grad.permute(last)
