@@ -9,6 +9,9 @@ from tensorgrad.autograd import applied
 from tensorgrad.errors import restate
 from tensorgrad.tensor import Tensor
 
+STEPS = 10
+"""The first steps, in which gradients are looked at: who forgets `zero_grad()` forgets it from the beginning."""
+
 
 class KeptGradients:
     """Notices that a step's gradients contain those of the step before, and warns once: see `autograd.applied`."""
@@ -16,13 +19,13 @@ class KeptGradients:
     def __init__(self) -> None:
         self._owner = object()  # in the marks of gradients, which mustn't keep the optimizer alive
         self._marked: Tensor | None = None
-        self._warned = False
+        self._steps_left = STEPS
 
     def look(self, optimizer: str) -> None:
         """Before a step: warn if the gradient that the last step marked has been added to."""
         if self._marked is None or not applied.is_added_to(self._marked._grad, self._owner):
             return
-        self._warned = True
+        self._steps_left = 0
         problem = "zero_grad() wasn't called between two steps: the gradients of earlier steps count again in this one"
         fix = (
             "call optimizer.zero_grad() before the backward() of each step; if gradients are to add up over the steps: "
@@ -34,6 +37,7 @@ class KeptGradients:
     def mark(self, parameters: Iterable[Tensor]) -> None:
         """After a step: mark the first gradient that isn't zero in the places that tell."""
         self._marked = None
-        if not self._warned:
+        if self._steps_left:
+            self._steps_left -= 1
             marked = (p for p in parameters if p._grad is not None and applied.mark(p._grad, self._owner))
             self._marked = next(marked, None)

@@ -105,6 +105,16 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
     return function if options.get("disable") else CompiledFunction(function)
 
 
+class _Counts:
+    """What a compiled function counts in each call: attributes of an object of its own, which cost least to set."""
+
+    __slots__ = ("replays", "unreplayed")
+
+    def __init__(self) -> None:
+        self.replays = 0
+        self.unreplayed = 0  # new kinds of calls in a row, with no replay between
+
+
 class CompiledFunction(Generic[P, R]):
     """What `compile` returns; call it as the function.
 
@@ -120,9 +130,8 @@ class CompiledFunction(Generic[P, R]):
         self.function = function
         self._takes_any_name = _takes_any_name(function)
         self._entries: dict[Any, _Entry] = {}
-        self.replays = 0
+        self._counts = _Counts()
         self._warned = False
-        self._unreplayed = 0  # new kinds of calls in a row, with no replay between
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Replay the recording for a call of this kind; else run the function, and record it."""
@@ -143,8 +152,9 @@ class CompiledFunction(Generic[P, R]):
             if entry.failed_alone(error):
                 self._warn(entry.problems[-1])
             return result
-        self.replays += 1
-        entry.failures = entry.stops = entry.errors = self._unreplayed = 0
+        counts = self._counts
+        counts.replays += 1
+        entry.failures = entry.stops = entry.errors = counts.unreplayed = 0
         entry.used = next(_clock)
         return _filled(state.structure, iter(outputs))
 
@@ -155,8 +165,7 @@ class CompiledFunction(Generic[P, R]):
         return getattr(self.function, name)
 
     def __setattr__(self, name: str, value: Any) -> None:
-        own = name.startswith("_") or name in ("function", "replays")
-        if own:
+        if name.startswith("_") or name == "function":
             super().__setattr__(name, value)
         else:
             setattr(self.function, name, value)
@@ -181,6 +190,11 @@ class CompiledFunction(Generic[P, R]):
         self._entries.clear()
 
     @property
+    def replays(self) -> int:
+        """How many calls have replayed a recording."""
+        return self._counts.replays
+
+    @property
     def source(self) -> str:
         """The programs of all kinds of calls recorded so far, as Python."""
         programs = [state.program for entry in self._entries.values() for state in entry.states]
@@ -190,7 +204,7 @@ class CompiledFunction(Generic[P, R]):
     def problems(self) -> list[str]:
         """Why calls can't be replayed."""
         found = [problem for entry in self._entries.values() for problem in entry.problems]
-        return list(dict.fromkeys(found + ([_NEVER_REPLAYED] if self._unreplayed >= PROGRAMS else [])))
+        return list(dict.fromkeys(found + ([_NEVER_REPLAYED] if self._counts.unreplayed >= PROGRAMS else [])))
 
     def __repr__(self) -> str:
         programs = {id(state.program) for entry in self._entries.values() for state in entry.states if state.program}
@@ -232,8 +246,8 @@ class CompiledFunction(Generic[P, R]):
             total -= dropped.nbytes
             self._entries.pop(oldest, None)
         entry = self._entries[kind] = _Entry()
-        self._unreplayed += 1
-        if self._unreplayed == PROGRAMS:
+        self._counts.unreplayed += 1
+        if self._counts.unreplayed == PROGRAMS:
             self._warn(_NEVER_REPLAYED)
         return entry
 
