@@ -1,16 +1,16 @@
 """Optimizers, learning-rate schedules and gradient clipping."""
 
 from tensorgrad.nn.optim import lr_scheduler, swa_utils
-from tensorgrad.nn.optim.adam import Adam, AdamW
-from tensorgrad.nn.optim.adam_variants import Adamax, NAdam, RAdam
-from tensorgrad.nn.optim.adaptive import Adadelta, Adafactor, Adagrad
 from tensorgrad.nn.optim.clip import NonFiniteError, clip_grad_norm_, clip_grad_value_
-from tensorgrad.nn.optim.lbfgs import LBFGS
 from tensorgrad.nn.optim.optimizer import Optimizer, Schedule
-from tensorgrad.nn.optim.rmsprop import RMSprop
+from tensorgrad.nn.optim.rules.adam import Adam, AdamW
+from tensorgrad.nn.optim.rules.adam_variants import Adamax, NAdam, RAdam
+from tensorgrad.nn.optim.rules.adaptive import Adadelta, Adafactor, Adagrad
+from tensorgrad.nn.optim.rules.lbfgs import LBFGS
+from tensorgrad.nn.optim.rules.rmsprop import RMSprop
+from tensorgrad.nn.optim.rules.sgd import ASGD, SGD
+from tensorgrad.nn.optim.rules.signs import Lion, Rprop
 from tensorgrad.nn.optim.schedules import constant, cosine, exponential, join, step_decay, warm_up
-from tensorgrad.nn.optim.sgd import ASGD, SGD
-from tensorgrad.nn.optim.signs import Lion, Rprop
 
 __all__ = [
     "ASGD",

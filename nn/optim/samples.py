@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.nn.optim.adam import Adam, AdamW
 from tensorgrad.nn.optim.optimizer import LARGE, Optimizer
-from tensorgrad.nn.optim.rmsprop import RMSprop
-from tensorgrad.nn.optim.sgd import SGD
+from tensorgrad.nn.optim.rules.adam import Adam, AdamW
+from tensorgrad.nn.optim.rules.rmsprop import RMSprop
+from tensorgrad.nn.optim.rules.sgd import SGD
 from tensorgrad.tensor import Tensor
 
 RULES: dict[str, Callable[[list[Any]], Optimizer]] = {

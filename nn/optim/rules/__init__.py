@@ -1,0 +1,1 @@
+"""The optimizers: each is its hyper-parameters and one update rule, under its formula."""
