@@ -87,6 +87,14 @@ ROWS = [
             domains=(between_halves, nonzero),
             twice=False,
             special=False,
+            errors=[
+                bad(
+                    lambda mode=mode: tg.divide(tg.tensor([1]), 0, rounding_mode=mode),
+                    tg.ArgumentError,
+                    "floor_divide",
+                    "integers can't be divided by 0",
+                )
+            ],
         )
         for mode, rounded in (("floor", np.floor), ("trunc", np.fix))
     ],

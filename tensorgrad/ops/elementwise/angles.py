@@ -24,7 +24,6 @@ class Atan2(Elementwise):
     tensor([ 0.7854, -2.3562])
     """
 
-    name = "atan2"
     symbol, numpy = "atan2", np.arctan2
     formula = lambda x, y: function("atan2")(x, y)
     derivatives = (lambda x, y: y / (x**2 + y**2), lambda x, y: -x / (x**2 + y**2))

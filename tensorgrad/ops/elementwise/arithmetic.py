@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,18 @@ class Divide(Elementwise):
     derivatives = (lambda y: 1 / y, lambda y, z: -z / y)
 
 
-class FloorDivide(Elementwise):
+class Dividing:
+    """Ops that divide; integers, which have no infinity to say so, aren't divided by 0."""
+
+    @quiet
+    def forward(self, x, y):
+        if y.dtype.kind in "biu" and not y.all():
+            fix = "divide floats, which give ±inf or NaN: x.astype('float32')"
+            raise ArgumentError(restate(self.name, "integers can't be divided by 0", fix=fix, x=x, y=y))
+        return self.numpy(x, y)
+
+
+class FloorDivide(Dividing, Elementwise):
     """Flat almost everywhere, so no gradient flows. Raises ArgumentError where an integer is divided by 0.
 
     >>> tg.floor_divide(tg.tensor([7, -7]), 2)
@@ -90,15 +102,11 @@ class FloorDivide(Elementwise):
     symbol, numpy = "⌊÷⌋", np.floor_divide
     formula = lambda x, y: fenced("⌊", x / y, "⌋")
 
-    @quiet
-    def forward(self, x, y):
-        _check_divisor("floor_divide", x, y)
-        return np.floor_divide(x, y)
-
 
 class RoundedQuotient(FloorDivide):
     """The quotient, rounded down; its gradient is 0."""
 
+    name = "floor_divide"
     derivatives = (lambda: 0, lambda: 0)
 
     def backward_x(self, grad):
@@ -108,7 +116,7 @@ class RoundedQuotient(FloorDivide):
         return constant(np.zeros_like(grad._data))
 
 
-class Remainder(Elementwise):
+class Remainder(Dividing, Elementwise):
     """Remainder with the sign of y, as Python's `%`. Raises ArgumentError where an integer is divided by 0.
 
     >>> tg.remainder(tg.tensor([5.5, -5.5]), 2)
@@ -119,20 +127,8 @@ class Remainder(Elementwise):
     formula = lambda x, y: x - fenced("⌊", x / y, "⌋") * y
     derivatives = (lambda: 1, lambda x, y: -fenced("⌊", x / y, "⌋"))
 
-    @quiet
-    def forward(self, x, y):
-        _check_divisor("remainder", x, y)
-        return np.remainder(x, y)
-
     def backward_y(self, grad, x, y):
         return -grad * (x // y)
-
-
-def _check_divisor(op: str, x: np.ndarray, y: np.ndarray) -> None:
-    """Integers have no infinity to say that they were divided by 0."""
-    if y.dtype.kind in "biu" and not y.all():
-        fix = "divide floats, which give ±inf or NaN: x.astype('float32')"
-        raise ArgumentError(restate(op, "integers can't be divided by 0", fix=fix, x=x, y=y))
 
 
 class Power(Elementwise):
@@ -250,7 +246,27 @@ class Round(Flat, Elementwise):
     formula = lambda x: function("round")(x)
 
 
-class Maximum(Elementwise):
+class Extreme:
+    """Maximum and minimum. `wins` says whether x is chosen before y; a NaN is chosen before a number."""
+
+    def backward_x(self, grad, x, y):
+        return grad * self.weight(grad, x, y)
+
+    def backward_y(self, grad, x, y):
+        return grad * self.weight(grad, y, x)
+
+    def weight(self, grad, x, y):
+        """The weight of the gradient for x beside y: 1, 0, or ½ in a tie."""
+        nan, other_nan = x != x, y != y
+        wins, loses = self.wins(x, y) | (nan & ~other_nan), self.wins(y, x) | (other_nan & ~nan)
+        return as_tensor(host_call(_weight_values, wins._data, loses._data, grad.dtype))
+
+
+def _weight_values(wins: np.ndarray, loses: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    return np.asarray((1.0 + wins - loses) / 2, dtype)
+
+
+class Maximum(Extreme, Elementwise):
     """Maximum of both, with broadcasting; where they tie, each gets half the gradient. NaN is carried.
 
     >>> tg.maximum(tg.tensor([1.0, -2.0]), 0)
@@ -260,15 +276,10 @@ class Maximum(Elementwise):
     symbol, numpy = "max", np.maximum
     formula = lambda x, y: function("max")(x, y)
     derivatives = (lambda x, y: (x > y) + HALF * equal(x, y), lambda x, y: (y > x) + HALF * equal(x, y))
-
-    def backward_x(self, grad, x, y):
-        return grad * _weight(x > y, y > x, x, y, grad)
-
-    def backward_y(self, grad, x, y):
-        return grad * _weight(y > x, x > y, y, x, grad)
+    wins = staticmethod(operator.gt)
 
 
-class Minimum(Elementwise):
+class Minimum(Extreme, Elementwise):
     """Minimum of both, with broadcasting; where they tie, each gets half the gradient. NaN is carried.
 
     >>> tg.minimum(tg.tensor([1.0, -2.0]), 0)
@@ -278,23 +289,7 @@ class Minimum(Elementwise):
     symbol, numpy = "min", np.minimum
     formula = lambda x, y: function("min")(x, y)
     derivatives = (lambda x, y: (x < y) + HALF * equal(x, y), lambda x, y: (y < x) + HALF * equal(x, y))
-
-    def backward_x(self, grad, x, y):
-        return grad * _weight(x < y, y < x, x, y, grad)
-
-    def backward_y(self, grad, x, y):
-        return grad * _weight(y < x, x < y, y, x, grad)
-
-
-def _weight(wins: Tensor, loses: Tensor, x: Tensor, y: Tensor, grad: Tensor) -> Tensor:
-    """The weight of the gradient for x beside y: 1, 0, or ½ in a tie. A NaN wins over a number."""
-    nan, other_nan = x != x, y != y
-    alone, beaten = nan & ~other_nan, other_nan & ~nan
-    return as_tensor(host_call(_weight_values, (wins | alone)._data, (loses | beaten)._data, grad.dtype))
-
-
-def _weight_values(wins: np.ndarray, loses: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    return np.asarray((1.0 + wins - loses) / 2, dtype)
+    wins = staticmethod(operator.lt)
 
 
 class Clip(Elementwise):

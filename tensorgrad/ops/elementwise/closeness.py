@@ -19,39 +19,36 @@ if TYPE_CHECKING:
 __all__ = ["allclose", "isclose", "isinf", "isneginf", "isposinf", "logical_xor"]
 
 
-class IsInf(Elementwise):
+class Isinf(Elementwise):
     """Whether x is +∞ or −∞.
 
     >>> tg.isinf(tg.tensor([0.0, float("inf"), float("nan")]))
     tensor([False,  True, False])
     """
 
-    name = "isinf"
     symbol, numpy = "infinite?", np.isinf
     formula = lambda x: fenced("[", words(fenced("|", x, "|"), "=", "∞"), "]")
 
 
-class IsPosInf(Elementwise):
+class Isposinf(Elementwise):
     """Whether x is +∞.
 
     >>> tg.isposinf(tg.tensor([float("-inf"), float("inf")]))
     tensor([False,  True])
     """
 
-    name = "isposinf"
     symbol, numpy = "+∞?", lambda x: x == np.inf
     formula = lambda x: fenced("[", words(x, "=", "∞"), "]")
     compiled = False
 
 
-class IsNegInf(Elementwise):
+class Isneginf(Elementwise):
     """Whether x is −∞.
 
     >>> tg.isneginf(tg.tensor([float("-inf"), float("inf")]))
     tensor([ True, False])
     """
 
-    name = "isneginf"
     symbol, numpy = "−∞?", lambda x: x == -np.inf
     formula = lambda x: fenced("[", words(x, "=", "−∞"), "]")
     compiled = False
@@ -68,10 +65,9 @@ class LogicalXor(Elementwise):
     formula = lambda x, y: words(x, "⊻", y)
 
 
-class IsClose(Op):
+class Isclose(Op):
     """z = whether x is y up to a tolerance."""
 
-    name = "isclose"
     symbol = "≈"
     formula = lambda x, y, rtol, atol: words(fenced("|", x - y, "|"), "≤", atol + rtol * fenced("|", y, "|"))
     rtol: float
@@ -83,7 +79,7 @@ class IsClose(Op):
         return np.isclose(x, y, self.rtol, self.atol, self.equal_nan)
 
 
-isinf, isposinf, isneginf = unary(IsInf, as_tensor), unary(IsPosInf, as_tensor), unary(IsNegInf, as_tensor)
+isinf, isposinf, isneginf = unary(Isinf, as_tensor), unary(Isposinf, as_tensor), unary(Isneginf, as_tensor)
 logical_xor: Binary = binary(LogicalXor)
 
 
@@ -107,7 +103,7 @@ def isclose(
     tensor([ True, False])
     """
     x, y, tolerances = _compared("isclose", input, other, rtol, atol)
-    return apply(IsClose, x, y, **tolerances, equal_nan=flag("isclose", "equal_nan", equal_nan))
+    return apply(Isclose, x, y, **tolerances, equal_nan=flag("isclose", "equal_nan", equal_nan))
 
 
 def allclose(

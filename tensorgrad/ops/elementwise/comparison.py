@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from tensorgrad.arrays.dtypes import promote
-from tensorgrad.autograd.engine import apply, guard
+from tensorgrad.autograd.engine import guard
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.formulas.symbolic import fenced, words
 from tensorgrad.ops.elementwise.elementwise import Elementwise, binary, unary
@@ -122,54 +122,79 @@ class LogicalOr(Elementwise):
     formula = lambda x, y: words(x, "∨", y)
 
 
-class BitwiseNot(Elementwise):
-    """Negation bit by bit."""
+class Bitwise:
+    """Ops on the bits of bools and integers; floats are refused."""
+
+    def forward(self, *operands):
+        if any(x.dtype.kind not in "biu" for x in operands):
+            fix = "compare first, or use tg.logical_and, tg.logical_or, tg.logical_not"
+            given = dict(zip(self.inputs, operands, strict=True))
+            raise DTypeError(restate(self.name, "operands must be bools or integers", fix=fix, **given))
+        return self.numpy(*operands)
+
+
+class BitwiseNot(Bitwise, Elementwise):
+    """Negation bit by bit, for bools and integers; also `~x`. Raises DTypeError for floats.
+
+    >>> tg.bitwise_not(tg.tensor([True, False])), tg.bitwise_not(tg.tensor([0, 5]))
+    (tensor([False,  True]), tensor([-1, -6]))
+    """
 
     symbol, numpy = "~", np.invert
     formula = lambda x: fenced("~", x, "")
 
 
-class BitwiseAnd(Elementwise):
-    """Conjunction bit by bit."""
+class BitwiseAnd(Bitwise, Elementwise):
+    """Conjunction bit by bit, for bools and integers, with broadcasting; also `x & y`. Raises DTypeError for floats.
+
+    >>> tg.bitwise_and(tg.tensor([6, 5]), 3)
+    tensor([2, 1])
+    """
 
     symbol, numpy = "&", np.bitwise_and
     formula = lambda x, y: words(x, "&", y)
 
 
-class BitwiseOr(Elementwise):
-    """Disjunction bit by bit."""
+class BitwiseOr(Bitwise, Elementwise):
+    """Disjunction bit by bit, for bools and integers, with broadcasting; also `x | y`. Raises DTypeError for floats.
+
+    >>> tg.bitwise_or(tg.tensor([6, 5]), 3)
+    tensor([7, 7])
+    """
 
     symbol, numpy = "|", np.bitwise_or
     formula = lambda x, y: words(x, "|", y)
 
 
-class BitwiseXor(Elementwise):
-    """One or the other but not both, bit by bit."""
+class BitwiseXor(Bitwise, Elementwise):
+    """One or the other but not both, bit by bit, for bools and integers, with broadcasting; also `x ^ y`.
+
+    >>> tg.bitwise_xor(tg.tensor([6, 5]), 3), tg.bitwise_xor(tg.tensor([True, False]), True)
+    (tensor([5, 6]), tensor([False,  True]))
+    """
 
     symbol, numpy = "⊕", np.bitwise_xor
     formula = lambda x, y: words(x, "⊕", y)
 
 
-class IsNan(Elementwise):
+class Isnan(Elementwise):
     """Whether x is NaN.
 
     >>> tg.isnan(tg.tensor([0.0, float("nan")]))
     tensor([False,  True])
     """
 
-    name = "isnan"
     symbol, numpy = "NaN?", np.isnan
     formula = lambda x: fenced("[", words(x, "is NaN"), "]")
 
 
-class IsFinite(Elementwise):
+class Isfinite(Elementwise):
     """Whether x is neither infinite nor NaN.
 
     >>> tg.isfinite(tg.tensor([0.0, float("inf"), float("nan")]))
     tensor([ True, False, False])
     """
 
-    name = "isfinite"
     symbol, numpy = "finite?", np.isfinite
     formula = lambda x: fenced("[", words(fenced("|", x, "|"), "<", "∞"), "]")
 
@@ -192,7 +217,9 @@ le = less_equal = binary(LessEqual, _compared)
 gt = greater = binary(Greater, _compared)
 ge = greater_equal = binary(GreaterEqual, _compared)
 logical_not, logical_and, logical_or = unary(LogicalNot, as_tensor), binary(LogicalAnd), binary(LogicalOr)
-isnan, isfinite = unary(IsNan, as_tensor), unary(IsFinite, as_tensor)
+bitwise_not, bitwise_and = unary(BitwiseNot, as_tensor), binary(BitwiseAnd)
+bitwise_or, bitwise_xor = binary(BitwiseOr), binary(BitwiseXor)
+isnan, isfinite = unary(Isnan, as_tensor), unary(Isfinite, as_tensor)
 
 
 def equal(input: TensorLike, other: TensorLike) -> bool:
@@ -206,60 +233,3 @@ def equal(input: TensorLike, other: TensorLike) -> bool:
     """
     x, y = as_tensor(input), as_tensor(other)
     return x._data.shape == y._data.shape and bool(guard(np.array_equal, x._data, y._data))
-
-
-def bitwise_not(input: TensorLike) -> Tensor:
-    """¬x bit by bit, for bools and integers; also `~x`. Raises DTypeError for floats.
-
-    >>> import tensorgrad as tg
-    >>> tg.bitwise_not(tg.tensor([True, False])), tg.bitwise_not(tg.tensor([0, 5]))
-    (tensor([False,  True]), tensor([-1, -6]))
-    """
-    (x,) = _bits("bitwise_not", as_tensor(input))
-    return apply(LogicalNot if x._data.dtype == np.bool_ else BitwiseNot, x)
-
-
-def bitwise_and(input: TensorLike, other: TensorLike) -> Tensor:
-    """The conjunction x ∧ y bit by bit, for bools and integers, with broadcasting; also `x & y`.
-
-    >>> import tensorgrad as tg
-    >>> tg.bitwise_and(tg.tensor([6, 5]), 3)
-    tensor([2, 1])
-    """
-    return _bitwise("bitwise_and", LogicalAnd, BitwiseAnd, input, other)
-
-
-def bitwise_or(input: TensorLike, other: TensorLike) -> Tensor:
-    """The disjunction x ∨ y bit by bit, for bools and integers, with broadcasting; also `x | y`.
-
-    >>> import tensorgrad as tg
-    >>> tg.bitwise_or(tg.tensor([6, 5]), 3)
-    tensor([7, 7])
-    """
-    return _bitwise("bitwise_or", LogicalOr, BitwiseOr, input, other)
-
-
-def bitwise_xor(input: TensorLike, other: TensorLike) -> Tensor:
-    """x ⊕ y, one or the other but not both, bit by bit, for bools and integers, with broadcasting; also `x ^ y`.
-
-    >>> import tensorgrad as tg
-    >>> tg.bitwise_xor(tg.tensor([6, 5]), 3), tg.bitwise_xor(tg.tensor([True, False]), True)
-    (tensor([5, 6]), tensor([False,  True]))
-    """
-    return _bitwise("bitwise_xor", BitwiseXor, BitwiseXor, input, other)
-
-
-def _bitwise(
-    op: str, on_bools: type[Elementwise], on_integers: type[Elementwise], x: TensorLike, y: TensorLike
-) -> Tensor:
-    x, y = _bits(op, *pair(x, y))
-    return apply(on_bools if x._data.dtype == np.bool_ else on_integers, x, y)
-
-
-def _bits(op: str, *operands: Tensor) -> tuple[Tensor, ...]:
-    """The operands, which must be bools or integers."""
-    if any(x._data.dtype.kind not in "biu" for x in operands):
-        given: dict[str, Any] = {f"operands[{k}]": x for k, x in enumerate(operands)}
-        fix = "compare first, or use tg.logical_and, tg.logical_or, tg.logical_not"
-        raise DTypeError(restate(op, "operands must be bools or integers", fix=fix, **given))
-    return operands

@@ -96,7 +96,7 @@ class Elementwise(Op):
         cls.compiled = own.get("compiled", not isinstance(cls.numpy, np.ufunc))
         if cls.derivative:
             cls.derivatives = (cls.derivative,)
-        if "forward" not in own:
+        if cls.forward is Op.forward:
             cls.forward = _compiled if cls.compiled else _by_numpy(cls.numpy)  # type: ignore[method-assign]
         super().__init_subclass__()
         if not cls.formula:

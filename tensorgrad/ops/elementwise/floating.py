@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
-from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.errors import DTypeError, restate
 from tensorgrad.formulas.expression import Constant
 from tensorgrad.formulas.symbolic import fenced, function, words
-from tensorgrad.ops.elementwise.arithmetic import abs, floor, pow, sign, where
+from tensorgrad.ops.elementwise.arithmetic import Dividing, abs, floor, pow, sign, where
 from tensorgrad.ops.elementwise.elementwise import Binary, Elementwise, Unary, binary, in_formulas, unary
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating, floating_pair, number, pair, quiet
 
@@ -27,7 +28,7 @@ __all__ = [
 truncated, magnitude = function("trunc"), lambda x: fenced("|", x, "|")
 
 
-class Fmod(Elementwise):
+class Fmod(Dividing, Elementwise):
     """Remainder with the sign of x, as C's `fmod`. Raises ArgumentError where an integer is divided by 0.
 
     >>> tg.fmod(tg.tensor([5.5, -5.5]), 2)
@@ -37,13 +38,6 @@ class Fmod(Elementwise):
     symbol, numpy = "fmod", np.fmod
     formula = lambda x, y: x - truncated(x / y) * y
     derivatives = (lambda: 1, lambda x, y: -truncated(x / y))
-
-    @quiet
-    def forward(self, x, y):
-        if y.dtype.kind in "biu" and not y.all():
-            fix = "divide floats, which give NaN: x.astype('float32')"
-            raise ArgumentError(restate("fmod", "integers can't be divided by 0", fix=fix, x=x, y=y))
-        return np.fmod(x, y)
 
     def backward_y(self, grad, x, y):
         quotient = x / y
@@ -80,7 +74,17 @@ class Copysign(Elementwise):
         return grad * 0.0
 
 
-class Fmax(Elementwise):
+class NumberFirst:
+    """Maximum and minimum that take a number before a NaN. `takes_x` says whether x is chosen before a number y."""
+
+    def backward_x(self, grad, x, y):
+        return where(self.takes_x(x, y) | (y != y), grad, 0.0)
+
+    def backward_y(self, grad, x, y):
+        return where(self.takes_x(x, y) | (y != y), 0.0, grad)
+
+
+class Fmax(NumberFirst, Elementwise):
     """Maximum of both; a NaN counts as absent. In a tie x takes the whole gradient.
 
     >>> tg.fmax(tg.tensor([1.0, float("nan")]), 0)
@@ -90,15 +94,10 @@ class Fmax(Elementwise):
     symbol, numpy = "fmax", np.fmax
     formula = lambda x, y: function("max")(x, y)
     derivatives = (lambda x, y: x >= y, lambda x, y: x < y)
-
-    def backward_x(self, grad, x, y):
-        return where((x >= y) | (y != y), grad, 0.0)
-
-    def backward_y(self, grad, x, y):
-        return where((x >= y) | (y != y), 0.0, grad)
+    takes_x = staticmethod(operator.ge)
 
 
-class Fmin(Elementwise):
+class Fmin(NumberFirst, Elementwise):
     """Minimum of both; a NaN counts as absent. In a tie x takes the whole gradient.
 
     >>> tg.fmin(tg.tensor([1.0, float("nan")]), 0)
@@ -108,12 +107,7 @@ class Fmin(Elementwise):
     symbol, numpy = "fmin", np.fmin
     formula = lambda x, y: function("min")(x, y)
     derivatives = (lambda x, y: x <= y, lambda x, y: x > y)
-
-    def backward_x(self, grad, x, y):
-        return where((x <= y) | (y != y), grad, 0.0)
-
-    def backward_y(self, grad, x, y):
-        return where((x <= y) | (y != y), 0.0, grad)
+    takes_x = staticmethod(operator.le)
 
 
 class Heaviside(Elementwise):
@@ -140,27 +134,25 @@ class Signbit(Elementwise):
     formula = lambda x: fenced("[", words("sign bit of", x), "]")
 
 
-class Deg2Rad(Elementwise):
+class Deg2rad(Elementwise):
     """Degrees as radians; integers become float32.
 
     >>> tg.deg2rad(tg.tensor([180.0, 90.0]))
     tensor([3.1416, 1.5708])
     """
 
-    name = "deg2rad"
     symbol, numpy = "rad", np.deg2rad
     formula = lambda x: x * Constant(math.pi / 180, "π/180", r"\frac{\pi}{180}")
     derivative = lambda: Constant(math.pi / 180, "π/180", r"\frac{\pi}{180}")
 
 
-class Rad2Deg(Elementwise):
+class Rad2deg(Elementwise):
     """Radians as degrees; integers become float32.
 
     >>> tg.rad2deg(tg.tensor([0.0, 1.0]))
     tensor([ 0.    , 57.2958])
     """
 
-    name = "rad2deg"
     symbol, numpy = "deg", np.rad2deg
     formula = lambda x: x * Constant(180 / math.pi, "180/π", r"\frac{180}{\pi}")
     derivative = lambda: Constant(180 / math.pi, "180/π", r"\frac{180}{\pi}")
@@ -199,8 +191,8 @@ fmin: Binary = binary(Fmin)
 heaviside: Binary = binary(Heaviside)
 frac: Unary = unary(Frac)
 signbit: Unary = unary(Signbit, as_tensor)
-deg2rad: Unary = unary(Deg2Rad)
-rad2deg: Unary = unary(Rad2Deg)
+deg2rad: Unary = unary(Deg2rad)
+rad2deg: Unary = unary(Rad2deg)
 
 
 @in_formulas(Lerp)

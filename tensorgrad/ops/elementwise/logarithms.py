@@ -55,27 +55,25 @@ class Rsqrt(Elementwise):
     derivative = lambda z: -(z**3) / 2
 
 
-class LogAddExp(Elementwise):
+class Logaddexp(Elementwise):
     """Logarithm of the sum of two exponentials, without overflow.
 
     >>> tg.logaddexp(tg.tensor([0.0, 1.0]), tg.tensor([0.0, 1.0]))
     tensor([0.6931, 1.6931])
     """
 
-    name = "logaddexp"
     symbol, numpy = "ln(eˣ+eʸ)", np.logaddexp
     formula = lambda x, y: LN(E**x + E**y)
     derivatives = (lambda x, y: sigmoid(x - y), lambda x, y: sigmoid(y - x))
 
 
-class LogAddExp2(Elementwise):
+class Logaddexp2(Elementwise):
     """Binary logarithm of the sum of two powers of 2, without overflow.
 
     >>> tg.logaddexp2(tg.tensor([0.0, 5.0]), tg.tensor([0.0, 5.0]))
     tensor([1., 6.])
     """
 
-    name = "logaddexp2"
     symbol, numpy = "log₂(2ˣ+2ʸ)", np.logaddexp2
     formula = lambda x, y: LOG2(TWO**x + TWO**y)
     derivatives = (lambda x, y: sigmoid((x - y) * LN2), lambda x, y: sigmoid((y - x) * LN2))
@@ -84,5 +82,5 @@ class LogAddExp2(Elementwise):
 exp2: Unary = unary(Exp2)
 log10: Unary = unary(Log10)
 rsqrt: Unary = unary(Rsqrt)
-logaddexp: Binary = binary(LogAddExp, floating_pair)
-logaddexp2: Binary = binary(LogAddExp2, floating_pair)
+logaddexp: Binary = binary(Logaddexp, floating_pair)
+logaddexp2: Binary = binary(Logaddexp2, floating_pair)

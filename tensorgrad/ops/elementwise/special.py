@@ -149,7 +149,6 @@ class Xlogy(Elementwise):
 class Xlog1py(Elementwise):
     """x · ln(1 + y), and 0 where x = 0."""
 
-    name = "xlog1py"
     symbol, compiled = "x ln(1+y)", False
     numpy = lambda x, y: np.where((x == 0) & (y == y), 0, x * np.log1p(y)).astype(x.dtype)
     formula = lambda x, y: x * LN(1 + y)
