@@ -190,7 +190,6 @@ def leaky_relu(input: TensorLike, negative_slope: TensorLike = 0.01, inplace: bo
 
     Maas, Hannun and Ng, Rectifier Nonlinearities Improve Neural Network Acoustic Models, ICML 2013.
 
-    >>> import tensorgrad as tg
     >>> tg.leaky_relu(tg.tensor([-1.0, 2.0]), 0.1)
     tensor([-0.1,  2. ])
     """
@@ -211,7 +210,6 @@ def elu(input: TensorLike, alpha: TensorLike = 1.0, inplace: bool = False) -> Te
 
     Clevert, Unterthiner and Hochreiter, Fast and Accurate Deep Network Learning by ELUs, ICLR 2016.
 
-    >>> import tensorgrad as tg
     >>> tg.elu(tg.tensor([-1.0, 2.0]))
     tensor([-0.6321,  2.    ])
     """
@@ -231,7 +229,6 @@ def gelu(input: TensorLike, approximate: str = "none") -> Tensor:
     `approximate="tanh"` takes ½x(1 + tanh(√(2/π)(x + 0.044715x³))) instead; other words raise ArgumentError.
     Hendrycks and Gimpel, Gaussian Error Linear Units, arXiv:1606.08415.
 
-    >>> import tensorgrad as tg
     >>> tg.gelu(tg.tensor([-1.0, 2.0]))
     tensor([-0.1587,  1.9545])
     """
@@ -250,7 +247,6 @@ def softplus(input: TensorLike, beta: TensorLike = 1.0, threshold: float = 20.0)
     Where β · x is above `threshold`, PyTorch takes x itself. The default is so high that the two agree to rounding, and
     the exact function is taken everywhere; a lower threshold is followed.
 
-    >>> import tensorgrad as tg
     >>> tg.softplus(tg.tensor([0.0, 100.0]))
     tensor([  0.6931, 100.    ])
     """

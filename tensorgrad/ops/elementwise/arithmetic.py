@@ -367,7 +367,6 @@ def divide(input: TensorLike, other: TensorLike, *, rounding_mode: str | None = 
 
     `rounding_mode="floor"` rounds down and `"trunc"` towards 0; both keep integers, and have the gradient 0.
 
-    >>> import tensorgrad as tg
     >>> tg.divide(tg.tensor([1, 2]), 2), tg.divide(tg.tensor([-7, 7]), 2, rounding_mode="trunc")
     (tensor([0.5, 1. ]), tensor([-3,  3]))
     """
@@ -393,7 +392,6 @@ div = true_divide = divide
 def round(input: TensorLike, *, decimals: int = 0) -> Tensor:
     """Nearest integer, halves to the even one; with `decimals` nearest multiple of 10^−decimals.
 
-    >>> import tensorgrad as tg
     >>> tg.round(tg.tensor([0.5, 1.5, 1.6])), tg.round(tg.tensor([1.26, -1.24]), decimals=1)
     (tensor([0., 2., 2.]), tensor([ 1.3, -1.2]))
     """
@@ -415,7 +413,6 @@ def pow(input: TensorLike, exponent: TensorLike) -> Tensor:
 
     The derivative for x is taken as 0 where y = 0, the one for y as 0 where x = 0 and y ≥ 0.
 
-    >>> import tensorgrad as tg
     >>> tg.pow(tg.tensor([1.0, 2.0, 3.0]), 3)
     tensor([ 1.,  8., 27.])
     """
@@ -430,7 +427,6 @@ def clip(input: TensorLike, min: TensorLike | None = None, max: TensorLike | Non
 
     Raises ArgumentError where both bounds are None.
 
-    >>> import tensorgrad as tg
     >>> tg.clip(tg.tensor([-2.0, 0.5, 2.0]), -1, 1), tg.clamp(tg.tensor([-2.0, 0.5]), min=0)
     (tensor([-1. ,  0.5,  1. ]), tensor([0. , 0.5]))
     """
@@ -482,7 +478,6 @@ def where(condition: TensorLike, input: TensorLike, other: TensorLike) -> Tensor
         input: the values where the condition holds.
         other: the values elsewhere.
 
-    >>> import tensorgrad as tg
     >>> x = tg.tensor([-1.0, 2.0])
     >>> tg.where(x > 0, x, 0)
     tensor([0., 2.])

@@ -210,7 +210,8 @@ def activation(op: type[Elementwise], convert: Unary = floating) -> Unary:
             return apply(op, input)
         return op.call(input) if isinstance(input, Expression) else apply(op, convert(input))
 
-    return _published(op, function)
+    said = "`inplace` is accepted; the input isn't overwritten."
+    return _published(op, function, op.prose.replace("\n\n>>> ", f"\n\n{said}\n\n>>> ", 1))
 
 
 def binary(op: type[Elementwise], convert: Callable[[TensorLike, TensorLike], tuple[Tensor, Tensor]] = pair) -> Binary:
@@ -259,11 +260,11 @@ def in_formulas(op: type[Elementwise]) -> Callable[[F], F]:
     return decorate
 
 
-def _published(op: type[Elementwise], function: Callable) -> Callable:
+def _published(op: type[Elementwise], function: Callable, prose: str = "") -> Callable:
     function.__name__ = function.__qualname__ = op.name
     function.__module__ = op.__module__
     ON_TENSORS[op.name] = function
-    _describe(op, function, op.prose)
+    _describe(op, function, prose or op.prose)
     return function
 
 

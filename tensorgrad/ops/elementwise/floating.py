@@ -207,7 +207,6 @@ def lerp(input: TensorLike, end: TensorLike, weight: TensorLike) -> Tensor:
     Raises:
         DTypeError: integers, which have nothing in between.
 
-    >>> import tensorgrad as tg
     >>> tg.lerp(tg.tensor([1.0, 2.0]), tg.tensor([3.0, 6.0]), 0.5)
     tensor([2., 4.])
     """

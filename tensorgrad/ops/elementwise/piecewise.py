@@ -40,7 +40,6 @@ class Hardsigmoid(Elementwise):
 
     Courbariaux, Bengio and David, BinaryConnect, NeurIPS 2015.
 
-    >>> import tensorgrad as tg
     >>> tg.nn.functional.hardsigmoid(tg.tensor([-4.0, 0.0, 1.5]))
     tensor([0.  , 0.5 , 0.75])
     """
@@ -55,7 +54,6 @@ class Hardswish(Elementwise):
 
     Howard et al., Searching for MobileNetV3, ICCV 2019.
 
-    >>> import tensorgrad as tg
     >>> tg.nn.functional.hardswish(tg.tensor([-4.0, 1.0, 4.0]))
     tensor([-0.    ,  0.6667,  4.    ])
     """
@@ -133,7 +131,6 @@ def hardtanh(input: TensorLike, min_val: float = -1.0, max_val: float = 1.0, inp
     Raises:
         ArgumentError: `min_val` above `max_val`.
 
-    >>> import tensorgrad as tg
     >>> tg.nn.functional.hardtanh(tg.tensor([-2.0, 0.5, 2.0]))
     tensor([-1. ,  0.5,  1. ])
     """
@@ -176,7 +173,6 @@ def threshold(input: TensorLike, threshold: float, value: float, inplace: bool =
         value: the result where the input is at most the bound.
         inplace: accepted; the input isn't overwritten.
 
-    >>> import tensorgrad as tg
     >>> tg.threshold(tg.tensor([-1.0, 0.5, 2.0]), 0.5, -9.0)
     tensor([-9., -9.,  2.])
     """
@@ -193,7 +189,6 @@ def hardshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
         input: floats of any shape.
         lambd: λ.
 
-    >>> import tensorgrad as tg
     >>> tg.hardshrink(tg.tensor([-2.0, 0.3, 0.7]))
     tensor([-2. ,  0. ,  0.7])
     """
@@ -211,7 +206,6 @@ def softshrink(input: TensorLike, lambd: float = 0.5) -> Tensor:
     Raises:
         ArgumentError: a negative λ.
 
-    >>> import tensorgrad as tg
     >>> tg.nn.functional.softshrink(tg.tensor([-2.0, 0.25, 0.75]))
     tensor([-1.5 ,  0.  ,  0.25])
     """
@@ -234,7 +228,6 @@ def prelu(input: TensorLike, weight: TensorLike) -> Tensor:
     Raises:
         ShapeError: a weight of another shape.
 
-    >>> import tensorgrad as tg
     >>> tg.prelu(tg.tensor([[-1.0, -1.0], [2.0, -2.0]]), tg.tensor([0.1, 0.5]))
     tensor([[-0.1, -0.5],
             [ 2. , -1. ]])

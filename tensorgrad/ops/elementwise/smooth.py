@@ -9,7 +9,7 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.expression import Constant
 from tensorgrad.ops.elementwise.activations import nonpositive, sigmoid, softplus
 from tensorgrad.ops.elementwise.arithmetic import abs, where
-from tensorgrad.ops.elementwise.elementwise import Elementwise, in_formulas, unary
+from tensorgrad.ops.elementwise.elementwise import Elementwise, activation, in_formulas, unary
 from tensorgrad.ops.elementwise.transcendental import exp, expm1, tanh
 from tensorgrad.ops.operands import TensorLike, flag, floating, number
 
@@ -46,7 +46,9 @@ class Celu(Elementwise):
 
 
 class Mish(Elementwise):
-    """Misra, Mish: A Self Regularized Non-Monotonic Activation Function, BMVC 2020.
+    """A smooth activation that isn't monotonic.
+
+    Misra, Mish: A Self Regularized Non-Monotonic Activation Function, BMVC 2020.
 
     >>> tg.nn.functional.mish(tg.tensor([-1.0, 2.0]))
     tensor([-0.3034,  1.944 ])
@@ -97,36 +99,18 @@ class Tanhshrink(Elementwise):
 
 logsigmoid, softsign, tanhshrink = unary(Logsigmoid), unary(Softsign), unary(Tanhshrink)
 
+if TYPE_CHECKING:
 
-@in_formulas(Selu)
-def selu(input: TensorLike, inplace: bool = False) -> Tensor:
-    """Scaled exponential linear unit, with α = 1.6733 and λ = 1.0507, which keep mean 0 and variance 1 through layers.
+    def selu(input: TensorLike, inplace: bool = False) -> Tensor:
+        """The signature of `selu`."""
+        ...
 
-    Klambauer et al., Self-Normalizing Neural Networks, NeurIPS 2017. `inplace` is accepted; the input isn't
-    overwritten.
+    def mish(input: TensorLike, inplace: bool = False) -> Tensor:
+        """The signature of `mish`."""
+        ...
 
-    >>> import tensorgrad as tg
-    >>> tg.selu(tg.tensor([-1.0, 2.0]))
-    tensor([-1.1113,  2.1014])
-    """
-    if inplace is not False and inplace is not True:
-        flag("selu", "inplace", inplace)
-    return apply(Selu, floating(input))
-
-
-@in_formulas(Mish)
-def mish(input: TensorLike, inplace: bool = False) -> Tensor:
-    """A smooth activation that isn't monotonic. `inplace` is accepted; the input isn't overwritten.
-
-    Misra, Mish: A Self Regularized Non-Monotonic Activation Function, BMVC 2020.
-
-    >>> import tensorgrad as tg
-    >>> tg.nn.functional.mish(tg.tensor([-1.0, 2.0]))
-    tensor([-0.3034,  1.944 ])
-    """
-    if inplace is not False and inplace is not True:
-        flag("mish", "inplace", inplace)
-    return apply(Mish, floating(input))
+else:
+    selu, mish = activation(Selu), activation(Mish)
 
 
 @in_formulas(Celu)
@@ -143,7 +127,6 @@ def celu(input: TensorLike, alpha: float = 1.0, inplace: bool = False) -> Tensor
     Raises:
         ArgumentError: α = 0.
 
-    >>> import tensorgrad as tg
     >>> tg.celu(tg.tensor([-1.0, 2.0]), 2.0)
     tensor([-0.7869,  2.    ])
     """

@@ -201,7 +201,6 @@ def logit(input: TensorLike, eps: float | None = None) -> Tensor:
         input: probabilities; integers become float32.
         eps: clip the input to [eps, 1 − eps] first; None doesn't.
 
-    >>> import tensorgrad as tg
     >>> tg.logit(tg.tensor([0.5, 1.0]), eps=1e-3)
     tensor([0.    , 6.9068])
     """
