@@ -55,6 +55,7 @@ from tensorgrad.ops.dropout import *
 from tensorgrad.ops.elementwise.activations import *
 from tensorgrad.ops.elementwise.angles import *
 from tensorgrad.ops.elementwise.arithmetic import *
+from tensorgrad.ops.elementwise.choice import *
 from tensorgrad.ops.elementwise.closeness import *
 from tensorgrad.ops.elementwise.comparison import *
 from tensorgrad.ops.elementwise.floating import *

@@ -20,6 +20,7 @@ from tensorgrad.formulas.expression import (
     Binary,
     Call,
     Comparison,
+    Constant,
     Equation,
     Expression,
     Fenced,
@@ -38,6 +39,7 @@ op, the indices i, j, k. Or a text, which is shown as it stands."""
 
 Z, LOSS = Symbol("z"), Symbol("L")
 UPSTREAM = Partial(LOSS, Z)
+HALF = Constant(0.5, "½")
 
 
 def parameters_of(function: Callable[..., Any]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from tensorgrad.errors import DTypeError, restate
 from tensorgrad.formulas.symbolic import equation, partial, summed, words
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.elementwise.transcendental import exp
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, flag, floating, quiet, widened
 from tensorgrad.ops.spelling import numpy_spellings

@@ -21,6 +21,7 @@ from tensorgrad.ops.elementwise import (
     activations,
     angles,
     arithmetic,
+    choice,
     closeness,
     comparison,
     floating,
@@ -81,13 +82,13 @@ class InPlaceMethods:
     square_ = in_place("square_", arithmetic.square)
     neg_ = negative_ = in_place("neg_", arithmetic.negative)
     abs_ = absolute_ = in_place("abs_", arithmetic.abs)
-    sign_ = in_place("sign_", arithmetic.sign)
-    clamp_ = clip_ = in_place("clamp_", arithmetic.clip)
-    clamp_max_ = in_place("clamp_max_", arithmetic.clamp_max)
-    clamp_min_ = in_place("clamp_min_", arithmetic.clamp_min)
-    floor_ = in_place("floor_", arithmetic.floor)
-    ceil_ = in_place("ceil_", arithmetic.ceil)
-    round_ = in_place("round_", arithmetic.round)
+    sign_ = in_place("sign_", rounding.sign)
+    clamp_ = clip_ = in_place("clamp_", choice.clip)
+    clamp_max_ = in_place("clamp_max_", choice.clamp_max)
+    clamp_min_ = in_place("clamp_min_", choice.clamp_min)
+    floor_ = in_place("floor_", rounding.floor)
+    ceil_ = in_place("ceil_", rounding.ceil)
+    round_ = in_place("round_", rounding.round)
     trunc_ = fix_ = in_place("trunc_", rounding.trunc)
     cumsum_ = in_place("cumsum_", reductions.cumsum)
     cumprod_ = in_place("cumprod_", cumulative.cumprod)

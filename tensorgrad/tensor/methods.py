@@ -5,6 +5,7 @@ from tensorgrad.ops.elementwise import (
     activations,
     angles,
     arithmetic,
+    choice,
     closeness,
     comparison,
     floating,
@@ -48,11 +49,11 @@ class Methods:
     asinh = transcendental.asinh
     atan = transcendental.atan
     atanh = transcendental.atanh
-    ceil = arithmetic.ceil
-    clamp = arithmetic.clamp
-    clamp_max = arithmetic.clamp_max
-    clamp_min = arithmetic.clamp_min
-    clip = arithmetic.clip
+    ceil = rounding.ceil
+    clamp = choice.clamp
+    clamp_max = choice.clamp_max
+    clamp_min = choice.clamp_min
+    clip = choice.clip
     cos = transcendental.cos
     cosh = transcendental.cosh
     div = arithmetic.div
@@ -60,13 +61,13 @@ class Methods:
     erf = transcendental.erf
     exp = transcendental.exp
     expm1 = transcendental.expm1
-    floor = arithmetic.floor
+    floor = rounding.floor
     floor_divide = arithmetic.floor_divide
     log = transcendental.log
     log1p = transcendental.log1p
     log2 = transcendental.log2
-    maximum = arithmetic.maximum
-    minimum = arithmetic.minimum
+    maximum = choice.maximum
+    minimum = choice.minimum
     mul = arithmetic.mul
     multiply = arithmetic.multiply
     neg = arithmetic.neg
@@ -76,9 +77,9 @@ class Methods:
     prelu = piecewise.prelu
     relu = activations.relu
     remainder = arithmetic.remainder
-    round = arithmetic.round
+    round = rounding.round
     sigmoid = activations.sigmoid
-    sign = arithmetic.sign
+    sign = rounding.sign
     sin = transcendental.sin
     sinh = transcendental.sinh
     sqrt = transcendental.sqrt
@@ -105,7 +106,7 @@ class Methods:
     isclose = closeness.isclose
     allclose = closeness.allclose
     logical_xor = closeness.logical_xor
-    where = arithmetic.where_method
+    where = choice.where_method
 
     # ------------------------------------------------------------------------------------------------ comparison, logic
     bitwise_and = comparison.bitwise_and

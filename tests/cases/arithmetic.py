@@ -1,4 +1,4 @@
-"""Rows of tensorgrad/ops/elementwise/arithmetic.py."""
+"""Rows of arithmetic.py, choice.py and rounding.py of tensorgrad/ops/elementwise/."""
 
 import numpy as np
 

@@ -10,7 +10,7 @@ from tensorgrad.formulas.loops import ON_ARRAYS
 from tensorgrad.formulas.programs import program, source, times
 from tensorgrad.formulas.symbolic import on_symbols, words
 from tensorgrad.ops.elementwise.activations import normal_cdf, unless
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.elementwise.transcendental import exp
 
 x, g = Symbol("x"), Symbol("g")

@@ -10,7 +10,7 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.interop.functions.arguments import UNSET, refuse
 from tensorgrad.interop.functions.registry import answers
 from tensorgrad.ops import shapes
-from tensorgrad.ops.elementwise import arithmetic, floating as floats, special
+from tensorgrad.ops.elementwise import choice, floating as floats, rounding, special
 from tensorgrad.ops.operands import as_tensor
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def clip(a, a_min=UNSET, a_max=UNSET, out=None, *, min=UNSET, max=UNSET, **optio
         problem = "the bounds must be a_min and a_max together, or one or both of min and max"
         raise ArgumentError(restate("np.clip", problem, a=a, **given))
     low, high = (given.get(f"a_{name}", given.get(name)) for name in ("min", "max"))
-    return shapes.clone(a) if low is None and high is None else arithmetic.clip(a, low, high)
+    return shapes.clone(a) if low is None and high is None else choice.clip(a, low, high)
 
 
 @answers(np.where)
@@ -35,14 +35,14 @@ def where(condition, x=UNSET, y=UNSET, /):
     """`np.where`; with the condition alone, the positions where it is true."""
     if x is UNSET and y is UNSET:
         return np.nonzero(as_tensor(condition)._data)
-    return arithmetic.where(condition, x, y)
+    return choice.where(condition, x, y)
 
 
 @answers(np.round, np.around)
 def round(a, decimals=0, out=None):
     """`np.round`."""
     refuse("np.round", out=out)
-    return arithmetic.round(a, decimals=decimals)
+    return rounding.round(a, decimals=decimals)
 
 
 @answers(np.nan_to_num)

@@ -14,7 +14,7 @@ from tensorgrad.interop.functions.arguments import refuse
 from tensorgrad.interop.functions.registry import answers
 from tensorgrad.ops import indexing
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.elementwise import arithmetic
+from tensorgrad.ops.elementwise import choice
 from tensorgrad.ops.linalg import products
 from tensorgrad.ops.operands import as_tensor, astype
 
@@ -82,11 +82,11 @@ def diag(v, k=0):
 def tril(m, k=0):
     """`np.tril`: zeros above the diagonal k."""
     x = as_tensor(m)
-    return arithmetic.where(constant(np.tri(*x.shape[-2:], k=k, dtype=bool)), x, 0)
+    return choice.where(constant(np.tri(*x.shape[-2:], k=k, dtype=bool)), x, 0)
 
 
 @answers(np.triu)
 def triu(m, k=0):
     """`np.triu`: zeros below the diagonal k."""
     x = as_tensor(m)
-    return arithmetic.where(constant(~np.tri(*x.shape[-2:], k=k - 1, dtype=bool)), x, 0)
+    return choice.where(constant(~np.tri(*x.shape[-2:], k=k - 1, dtype=bool)), x, 0)

@@ -13,7 +13,7 @@ from tensorgrad.interop.functions.arguments import UNSET, cast, cast_to_float, i
 from tensorgrad.interop.functions.registry import answers
 from tensorgrad.ops import reductions
 from tensorgrad.ops.axes import normalize_axes
-from tensorgrad.ops.elementwise import arithmetic
+from tensorgrad.ops.elementwise import arithmetic, choice
 from tensorgrad.ops.operands import as_tensor, floating, number
 from tensorgrad.ops.reduce import dispersion, extremes
 
@@ -32,7 +32,7 @@ def _masked(call: str, x: Tensor, where: Any, neutral: float | None) -> Tensor:
     if neutral is None:
         problem = "where needs initial, since this reduction has no neutral element"
         raise ArgumentError(restate(call, problem, fix="pass initial, the value of masked elements", x=x))
-    return arithmetic.where(where, x, neutral)
+    return choice.where(where, x, neutral)
 
 
 def _over(op: type[Op], call: str, x: Tensor, axis: Any, keepdims: Any, **more: Any) -> Tensor:
@@ -61,13 +61,13 @@ def prod(a, axis=None, dtype=None, out=None, keepdims=UNSET, initial=UNSET, wher
 @answers(np.max, np.amax)
 def max(a, axis=None, out=None, keepdims=UNSET, initial=UNSET, where=UNSET):
     """`np.max`."""
-    return _extreme("np.max", extremes.Max, arithmetic.maximum, a, axis, out, keepdims, initial, where)
+    return _extreme("np.max", extremes.Max, choice.maximum, a, axis, out, keepdims, initial, where)
 
 
 @answers(np.min, np.amin)
 def min(a, axis=None, out=None, keepdims=UNSET, initial=UNSET, where=UNSET):
     """`np.min`."""
-    return _extreme("np.min", extremes.Min, arithmetic.minimum, a, axis, out, keepdims, initial, where)
+    return _extreme("np.min", extremes.Min, choice.minimum, a, axis, out, keepdims, initial, where)
 
 
 def _extreme(call, op, of_two, a, axis, out, keepdims, initial, where):
@@ -89,7 +89,7 @@ def mean(a, axis=None, dtype=None, out=None, keepdims=UNSET, *, where=UNSET):
     x = floating(cast_to_float("np.mean", a, dtype))
     if where is UNSET or where is True:
         return _over(reductions.Mean, "np.mean", x, axis, keepdims)
-    counts = sum(arithmetic.where(where, np.ones(x.shape, np.int64), 0), axis, keepdims=keepdims)
+    counts = sum(choice.where(where, np.ones(x.shape, np.int64), 0), axis, keepdims=keepdims)
     return sum(_masked("np.mean", x, where, 0), axis, keepdims=keepdims) / counts
 
 

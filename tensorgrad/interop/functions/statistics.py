@@ -11,7 +11,7 @@ from tensorgrad.interop.functions.arguments import UNSET, cast_to_float, refuse
 from tensorgrad.interop.functions.reductions import sum
 from tensorgrad.interop.functions.registry import answers
 from tensorgrad.ops import joining, reductions
-from tensorgrad.ops.elementwise import arithmetic
+from tensorgrad.ops.elementwise import choice
 from tensorgrad.ops.operands import as_tensor, floating
 from tensorgrad.ops.statistics import cumulative, moments
 
@@ -24,7 +24,7 @@ def nansum(a, axis=None, dtype=None, out=None, keepdims=UNSET, initial=UNSET, wh
     """`np.nansum`."""
     refuse("np.nansum", out=out)
     x = as_tensor(a)
-    x = arithmetic.where(x != x, 0.0, x) if x.dtype.kind == "f" else x
+    x = choice.where(x != x, 0.0, x) if x.dtype.kind == "f" else x
     return sum(x, axis, dtype, None, keepdims, initial, where)
 
 
@@ -33,7 +33,7 @@ def nanmean(a, axis=None, dtype=None, out=None, keepdims=UNSET, *, where=UNSET):
     """`np.nanmean`: an element where `where` is False is left out as a NaN is."""
     refuse("np.nanmean", out=out)
     x = floating(cast_to_float("np.nanmean", a, dtype))
-    x = x if where is UNSET or where is True else arithmetic.where(where, x, float("nan"))
+    x = x if where is UNSET or where is True else choice.where(where, x, float("nan"))
     return moments.nanmean(x, axis, False if keepdims is UNSET else keepdims)
 
 

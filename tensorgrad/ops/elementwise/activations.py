@@ -15,8 +15,9 @@ from tensorgrad.autograd.modes import mode
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.expression import Call, Choice, Constant, expression
-from tensorgrad.formulas.symbolic import named
-from tensorgrad.ops.elementwise.arithmetic import HALF, maximum, numbers, where
+from tensorgrad.formulas.symbolic import HALF, named
+from tensorgrad.ops.elementwise.arithmetic import numbers
+from tensorgrad.ops.elementwise.choice import maximum, where
 from tensorgrad.ops.elementwise.elementwise import Elementwise, activation, in_formulas, unary
 from tensorgrad.ops.elementwise.transcendental import erf, exp, expm1, log, tanh
 from tensorgrad.ops.operands import HALF as FLOAT16, TensorLike, flag, floating, for_kernel, number, number_or_tensor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from tensorgrad.formulas.symbolic import function, root
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.elementwise.elementwise import Binary, Elementwise, binary
 from tensorgrad.ops.operands import floating_pair
 

@@ -13,8 +13,10 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.errors import DTypeError, restate
 from tensorgrad.formulas.expression import Constant
 from tensorgrad.formulas.symbolic import fenced, function, words
-from tensorgrad.ops.elementwise.arithmetic import Dividing, abs, floor, pow, sign, where
+from tensorgrad.ops.elementwise.arithmetic import Dividing, abs, pow
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.elementwise.elementwise import Binary, Elementwise, Unary, binary, in_formulas, unary
+from tensorgrad.ops.elementwise.rounding import floor, sign
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating, floating_pair, number, pair, quiet
 
 if TYPE_CHECKING:

@@ -14,7 +14,8 @@ from tensorgrad.autograd.engine import apply, host_call
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.formulas.expression import Call, expression
 from tensorgrad.ops.elementwise.activations import leaky_relu, unless
-from tensorgrad.ops.elementwise.arithmetic import abs, maximum, minimum, where
+from tensorgrad.ops.elementwise.arithmetic import abs
+from tensorgrad.ops.elementwise.choice import maximum, minimum, where
 from tensorgrad.ops.elementwise.elementwise import Elementwise, activation, in_formulas
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, flag, floating, number
 from tensorgrad.ops.spelling import numpy_spellings

@@ -8,7 +8,8 @@ from tensorgrad.autograd.engine import apply
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.expression import Constant
 from tensorgrad.ops.elementwise.activations import nonpositive, sigmoid, softplus
-from tensorgrad.ops.elementwise.arithmetic import abs, where
+from tensorgrad.ops.elementwise.arithmetic import abs
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.elementwise.elementwise import Elementwise, activation, in_formulas, unary
 from tensorgrad.ops.elementwise.transcendental import exp, expm1, tanh
 from tensorgrad.ops.operands import TensorLike, flag, floating, number

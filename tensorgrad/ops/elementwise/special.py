@@ -16,7 +16,7 @@ from tensorgrad.formulas.expression import Constant
 from tensorgrad.formulas.symbolic import function
 from tensorgrad.ops.elementwise import special_values as values
 from tensorgrad.ops.elementwise.activations import sigmoid
-from tensorgrad.ops.elementwise.arithmetic import clip, where
+from tensorgrad.ops.elementwise.choice import clip, where
 from tensorgrad.ops.elementwise.elementwise import Binary, Elementwise, Unary, binary, in_formulas, unary
 from tensorgrad.ops.elementwise.transcendental import cos, exp, log, log1p
 from tensorgrad.ops.operands import TensorLike, floating_pair, for_kernel, number, quiet

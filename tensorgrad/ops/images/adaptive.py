@@ -12,7 +12,8 @@ from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.convolution import Size
 from tensorgrad.ops.elementwise.activations import relu
-from tensorgrad.ops.elementwise.arithmetic import abs, sign
+from tensorgrad.ops.elementwise.arithmetic import abs
+from tensorgrad.ops.elementwise.rounding import sign
 from tensorgrad.ops.operands import TensorLike, flag, for_kernel, number
 from tensorgrad.ops.pooling import AdaptiveSize, adaptive_sizes, max_pool, mean_pool, picked, pooled_maxima
 

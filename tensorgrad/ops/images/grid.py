@@ -16,7 +16,9 @@ from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import LOSS, equation, infix, partial, summed, words
-from tensorgrad.ops.elementwise.arithmetic import clip, floor, remainder, round, where
+from tensorgrad.ops.elementwise.arithmetic import remainder
+from tensorgrad.ops.elementwise.choice import clip, where
+from tensorgrad.ops.elementwise.rounding import floor, round
 from tensorgrad.ops.joining import stack
 from tensorgrad.ops.operands import TensorLike, flag, floating, for_kernel
 

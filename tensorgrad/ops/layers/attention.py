@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad.autograd.engine import constant, host_call
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.ops.dropout import dropout
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.linear import matmul
 from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number
 from tensorgrad.ops.shapes import broadcast_to

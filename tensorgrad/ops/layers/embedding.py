@@ -13,7 +13,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import equation, words
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.layout.indices import as_index
 from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number, quiet
 from tensorgrad.ops.row_sums import rows_added

@@ -9,7 +9,7 @@ import numpy as np
 from tensorgrad.autograd.engine import apply, constant, guard
 from tensorgrad.autograd.op import Op
 from tensorgrad.formulas.symbolic import fenced, function, transposed, words
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.indexing import getitem
 from tensorgrad.ops.linalg.equations import Inverse
 from tensorgrad.ops.linalg.matrices import as_square, columns

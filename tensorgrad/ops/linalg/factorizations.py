@@ -14,7 +14,7 @@ from tensorgrad.autograd.engine import apply, constant
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, GraphError, restate
 from tensorgrad.formulas.symbolic import function, transposed, words
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.joining import concatenate
 from tensorgrad.ops.linalg.equations import Solve
 from tensorgrad.ops.linalg.matrices import as_matrices, as_square, columns, from_lapack, identity, masked, rows

@@ -10,7 +10,7 @@ from tensorgrad.autograd.engine import apply, constant, guard
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
 from tensorgrad.formulas.symbolic import function, transposed, words
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.linalg.factorizations import eigvalsh, svd, svdvals
 from tensorgrad.ops.linalg.matrices import as_matrices, as_square, columns, from_lapack
 from tensorgrad.ops.linear import matmul

@@ -13,7 +13,9 @@ from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import fenced, function, summed
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
-from tensorgrad.ops.elementwise.arithmetic import abs, pow, sign, where
+from tensorgrad.ops.elementwise.arithmetic import abs, pow
+from tensorgrad.ops.elementwise.choice import where
+from tensorgrad.ops.elementwise.rounding import sign
 from tensorgrad.ops.linalg.equations import inv
 from tensorgrad.ops.linalg.factorizations import svdvals
 from tensorgrad.ops.linalg.matrices import as_matrices, as_square

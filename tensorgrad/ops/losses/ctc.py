@@ -16,7 +16,7 @@ from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import wrap
 from tensorgrad.formulas.symbolic import function, words
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.joining import concatenate
 from tensorgrad.ops.operands import Stack, quiet, widened
 from tensorgrad.ops.reductions import logsumexp

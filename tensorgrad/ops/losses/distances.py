@@ -5,9 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensorgrad.autograd.engine import apply
+from tensorgrad.formulas.symbolic import HALF
 from tensorgrad.ops.elementwise.activations import unless
-from tensorgrad.ops.elementwise.arithmetic import HALF, abs, sign, where
+from tensorgrad.ops.elementwise.arithmetic import abs
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.elementwise.elementwise import Elementwise
+from tensorgrad.ops.elementwise.rounding import sign
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor

@@ -11,7 +11,7 @@ from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.formulas.symbolic import equal, fenced, function, summed, words
-from tensorgrad.ops.elementwise.arithmetic import maximum, where
+from tensorgrad.ops.elementwise.choice import maximum, where
 from tensorgrad.ops.elementwise.elementwise import Elementwise
 from tensorgrad.ops.elementwise.transcendental import log, log1p
 from tensorgrad.ops.indexing import one_hot

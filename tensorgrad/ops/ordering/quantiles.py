@@ -11,8 +11,9 @@ from tensorgrad.autograd.engine import guard
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.elementwise.arithmetic import ceil, floor, round, where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.elementwise.floating import lerp
+from tensorgrad.ops.elementwise.rounding import ceil, floor, round
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, flag, holds_tensors
 from tensorgrad.ops.ordering.sorting import sort
 from tensorgrad.ops.ordering.taking import take_along

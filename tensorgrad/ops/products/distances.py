@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.ops.axes import Axes, normalize_axis
-from tensorgrad.ops.elementwise.arithmetic import clip
+from tensorgrad.ops.elementwise.choice import clip
 from tensorgrad.ops.linalg.norms import p_norm
 from tensorgrad.ops.operands import TensorLike, floating, floating_pair, number
 from tensorgrad.ops.shapes import unsqueeze

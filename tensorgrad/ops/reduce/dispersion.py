@@ -13,7 +13,7 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.symbolic import function, root, summed, words
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.ops.axes import Axes, normalize_axes
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.operands import TensorLike, flag, floating, number, quiet
 from tensorgrad.ops.reductions import Reduction, divided, mean
 from tensorgrad.ops.spelling import numpy_spellings

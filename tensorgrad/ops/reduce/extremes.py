@@ -13,7 +13,7 @@ from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.formulas.symbolic import equal, fenced, words
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
-from tensorgrad.ops.elementwise.arithmetic import maximum, minimum
+from tensorgrad.ops.elementwise.choice import maximum, minimum
 from tensorgrad.ops.operands import HoldsArray, TensorLike, as_tensor, flag
 from tensorgrad.ops.reductions import Reduction
 from tensorgrad.ops.spelling import numpy_spellings

@@ -10,7 +10,7 @@ from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.autograd.engine import apply, constant
 from tensorgrad.autograd.op import Op
 from tensorgrad.formulas.symbolic import equal, words
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.indexing import GetItem
 from tensorgrad.ops.operands import quiet
 from tensorgrad.ops.row_sums import added

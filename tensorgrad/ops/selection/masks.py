@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.autograd.engine import apply
 from tensorgrad.errors import DTypeError, ShapeError, restate
-from tensorgrad.ops.elementwise.arithmetic import Where
+from tensorgrad.ops.elementwise.choice import Where
 from tensorgrad.ops.indexing import getitem, setitem
 from tensorgrad.ops.layout.views import broadcast_shapes
 from tensorgrad.ops.operands import TensorLike, as_tensor, pair

@@ -11,7 +11,8 @@ from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.autograd.engine import apply, constant, host_call
 from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import ArgumentError, restate
-from tensorgrad.ops.elementwise.arithmetic import Where, floor_divide
+from tensorgrad.ops.elementwise.arithmetic import floor_divide
+from tensorgrad.ops.elementwise.choice import Where
 from tensorgrad.ops.indexing import SetItem, normal_index
 from tensorgrad.ops.operands import TensorLike, as_tensor, flag, pair
 from tensorgrad.ops.row_sums import added_to_zeros

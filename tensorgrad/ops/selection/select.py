@@ -11,7 +11,7 @@ from tensorgrad.autograd.engine import guard, host_call
 from tensorgrad.autograd.variable import wrap
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.elementwise.arithmetic import where as choice
+from tensorgrad.ops.elementwise.choice import where as choice
 from tensorgrad.ops.indexing import getitem
 from tensorgrad.ops.layout.indices import as_index
 from tensorgrad.ops.layout.views import broadcast_shapes

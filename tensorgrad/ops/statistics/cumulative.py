@@ -11,7 +11,7 @@ from tensorgrad.autograd.engine import apply, constant, guard
 from tensorgrad.autograd.op import Op
 from tensorgrad.formulas.symbolic import equation, function, partial, summed, words
 from tensorgrad.ops.axes import normalize_axis
-from tensorgrad.ops.elementwise.arithmetic import where
+from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.elementwise.transcendental import exp, log
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating, quiet, widened
 from tensorgrad.ops.ordering.sorting import Ordered

@@ -11,7 +11,7 @@ from tensorgrad.arrays.dtypes import DTypeLike
 from tensorgrad.autograd.engine import guard
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
-from tensorgrad.ops.elementwise.arithmetic import clip, where
+from tensorgrad.ops.elementwise.choice import clip, where
 from tensorgrad.ops.linear import matmul
 from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating, number
 from tensorgrad.ops.reductions import cumsum, sum
