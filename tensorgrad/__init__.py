@@ -80,6 +80,7 @@ from tensorgrad.ops.layout.repeats import *
 from tensorgrad.ops.layout.sections import *
 from tensorgrad.ops.layout.stacking import *
 from tensorgrad.ops.layout.views import *
+from tensorgrad.ops.linalg.added_products import *
 from tensorgrad.ops.linalg.determinants import *
 from tensorgrad.ops.linalg.equations import inverse as inverse
 from tensorgrad.ops.linalg.least_squares import pinverse as pinverse

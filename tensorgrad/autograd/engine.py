@@ -13,8 +13,9 @@ from tensorgrad.autograd import modes, variable
 from tensorgrad.autograd.modes import mode
 from tensorgrad.autograd.node import node_of
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.places import lies_within
 from tensorgrad.autograd.variable import Variable, wrap
-from tensorgrad.autograd.versions import add_detached, add_view, lies_within
+from tensorgrad.autograd.versions import add_detached, add_view
 from tensorgrad.errors import (
     DTypeError,
     OutOfMemoryError,

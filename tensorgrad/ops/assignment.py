@@ -22,8 +22,9 @@ from tensorgrad.autograd.engine import apply, constant
 from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.node import node_of
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.places import Place, is_same_place, overlaps_itself
 from tensorgrad.autograd.variable import Variable, wrap
-from tensorgrad.autograd.versions import Aliases, Place, begin_version, is_same_place, overlaps_itself, sharers
+from tensorgrad.autograd.versions import Aliases, begin_version, sharers
 from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
 from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.indexing import SetItem, fitting, fitting_value, scattered

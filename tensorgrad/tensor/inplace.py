@@ -31,7 +31,7 @@ from tensorgrad.ops.elementwise import (
     transcendental,
 )
 from tensorgrad.ops.layout import diagonals
-from tensorgrad.ops.linalg import norms, products
+from tensorgrad.ops.linalg import added_products, norms
 from tensorgrad.ops.operands import TensorLike, as_tensor, flag
 from tensorgrad.ops.sampling import distributions
 from tensorgrad.ops.selection import masks, parts, scatter
@@ -105,11 +105,11 @@ class InPlaceMethods:
     rad2deg_ = in_place("rad2deg_", floating.rad2deg)
 
     # -------------------------------------------------------------------------------------------------- linear algebra
-    addmm_ = in_place("addmm_", products.addmm)
-    addmv_ = in_place("addmv_", products.addmv)
-    addr_ = in_place("addr_", products.addr)
-    addbmm_ = in_place("addbmm_", products.addbmm)
-    baddbmm_ = in_place("baddbmm_", products.baddbmm)
+    addmm_ = in_place("addmm_", added_products.addmm)
+    addmv_ = in_place("addmv_", added_products.addmv)
+    addr_ = in_place("addr_", added_products.addr)
+    addbmm_ = in_place("addbmm_", added_products.addbmm)
+    baddbmm_ = in_place("baddbmm_", added_products.baddbmm)
     renorm_ = in_place("renorm_", norms.renorm)
 
     # -------------------------------------------------------------------------------------- transcendental, activations

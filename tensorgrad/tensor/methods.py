@@ -16,7 +16,15 @@ from tensorgrad.ops.elementwise import (
     transcendental,
 )
 from tensorgrad.ops.layout import diagonals, differences, properties, repeats, sections, views
-from tensorgrad.ops.linalg import determinants, equations, least_squares, norms, older, products as matrices
+from tensorgrad.ops.linalg import (
+    added_products,
+    determinants,
+    equations,
+    least_squares,
+    norms,
+    older,
+    products as matrices,
+)
 from tensorgrad.ops.ordering import quantiles, searching, sorting
 from tensorgrad.ops.products import contractions
 from tensorgrad.ops.reduce import dispersion, extremes
@@ -283,11 +291,11 @@ class Methods:
     nansum = moments.nansum
 
     # --------------------------------------------------------------------------------------------------- linear algebra
-    addbmm = matrices.addbmm
-    addmm = matrices.addmm
-    addmv = matrices.addmv
-    addr = matrices.addr
-    baddbmm = matrices.baddbmm
+    addbmm = added_products.addbmm
+    addmm = added_products.addmm
+    addmv = added_products.addmv
+    addr = added_products.addr
+    baddbmm = added_products.baddbmm
     cross = matrices.cross
     kron = matrices.kron
     matrix_power = matrices.matrix_power

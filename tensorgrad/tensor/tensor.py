@@ -12,7 +12,7 @@ import numpy as np
 
 from tensorgrad import interop, unknown_names
 from tensorgrad.arrays.dtypes import DTypeLike, as_array, is_float
-from tensorgrad.autograd import configuration, hooks, modes, variable, versions
+from tensorgrad.autograd import configuration, hooks, modes, places, variable, versions
 from tensorgrad.autograd.backward import backward, gradients, zero_grad
 from tensorgrad.autograd.hooks import HookHandle
 from tensorgrad.autograd.node import Node
@@ -79,7 +79,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
             raise ArgumentError(restate(type(self).__name__, problem, fix=fix))
         source = operands.detached(type(self).__name__, data)
         super().__init__(as_array(source._data if isinstance(source, Variable) else source, dtype))
-        if isinstance(source, Variable) and versions.same_memory(self._data, source._data):
+        if isinstance(source, Variable) and places.same_memory(self._data, source._data):
             versions.add_detached(self, source)
         else:
             versions.note_array(self)
@@ -109,7 +109,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
     @data.setter
     def data(self, value: TensorLike) -> None:
         written = (
-            isinstance(value, np.ndarray) and versions.is_same_place(value, self._data) and value.dtype == self.dtype
+            isinstance(value, np.ndarray) and places.is_same_place(value, self._data) and value.dtype == self.dtype
         )
         value = as_array(value.detach() if isinstance(value, Tensor) else value)
         self._host_read("data = ...")

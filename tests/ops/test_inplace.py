@@ -13,7 +13,8 @@ from cases import CASES
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.autograd import modes, versions
-from tensorgrad.autograd.versions import Place, begin_version, overlaps_itself, version_of
+from tensorgrad.autograd.places import Place, overlaps_itself
+from tensorgrad.autograd.versions import begin_version, version_of
 
 RNG = np.random.default_rng(14)
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
-from tensorgrad.autograd.versions import address
+from tensorgrad.autograd.places import address
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import equation, words
 from tensorgrad.ops.axes import normalize_axis
