@@ -1,5 +1,6 @@
 r"""Expressions: what a formula's Python function returns when it is run on symbols.
 
+>>> from tensorgrad.formulas.writing import Written
 >>> x, y = Symbol("x"), Symbol("y")
 >>> print((x + 2 * y) / (1 - x**2))
 (x + 2y)/(1 − x²)
@@ -9,41 +10,28 @@ x \cdot y w1 · y
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from functools import lru_cache
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar
 
-from tensorgrad.formulas.signs import GREEK, LATEX, SUBSCRIPTS, SUPERSCRIPTS, latex_word
-
-CHOICE, SUM, PRODUCT, APPLIED, POWER, ATOM = range(6)
-"""How tightly a written expression holds together: as a part of a tighter one it needs parentheses."""
-
-
-class Written(NamedTuple):
-    """An expression in Unicode and in LaTeX's mathematical mode, and how tightly its operator binds."""
-
-    text: str
-    latex: str
-    level: int = ATOM
-
-    def within(self, level: int) -> Written:
-        """In parentheses, unless its operator binds at least so tightly."""
-        return self if self.level >= level else Written(f"({self.text})", f"({self.latex})")
-
-    def joined(self, sign: str, other: Written, level: int) -> Written:
-        """Both with a sign between, which stands in a text as it is."""
-        between = latex_signs(sign)
-        if not between and re.search(r"\\[a-zA-Z]+$", self.latex) and other.latex[:1].isalpha():
-            between = " "  # else the letter would belong to the macro before it
-        return Written(f"{self.text}{sign}{other.text}", f"{self.latex}{between}{other.latex}", level)
-
-
-Names = Mapping[str, Written]
-"""What stands for a symbol, by its name: the user's own names."""
-
-NO_NAMES: Names = {}
+from tensorgrad.formulas.signs import GREEK, latex_word
+from tensorgrad.formulas.writing import (
+    APPLIED,
+    ATOM,
+    CHOICE,
+    NO_NAMES,
+    POWER,
+    PREFIXES,
+    PRODUCT,
+    SUM,
+    Names,
+    Written,
+    bracketed,
+    follows_a_number,
+    latex_signs,
+    raised,
+    subscript,
+)
 
 
 class Expression:
@@ -246,7 +234,7 @@ class Binary(Expression):
         if self.sign != "/":
             sign = (
                 ""
-                if isinstance(self.left, Number) and self.left.leads and _follows_a_number(right)
+                if isinstance(self.left, Number) and self.left.leads and follows_a_number(right)
                 else f" {self.sign} "
             )
             return left.within(level).joined(sign, right.within(PRODUCT), level)
@@ -324,29 +312,6 @@ class Call(Expression):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Fenced(Expression):
-    """|x|, ⌊x⌋, ⌈x⌉, [x is NaN]"""
-
-    left: str
-    x: Expression
-    right: str
-
-    def write(self, names: Names) -> Written:
-        return bracketed(self.left, self.x.write(names), self.right)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Root(Expression):
-    """√x"""
-
-    x: Expression
-
-    def write(self, names: Names) -> Written:
-        x = self.x.write(names)
-        return Written(f"√{x.within(ATOM).text}", rf"\sqrt{{{x.latex}}}")
-
-
-@dataclass(frozen=True, slots=True, repr=False)
 class Indexed(Expression):
     """xᵢ; written as the tensor's own name where it has one."""
 
@@ -362,129 +327,3 @@ class Indexed(Expression):
         x = self.x.write(names)
         base = f"{{{x.latex}}}" if "_" in x.latex else x.latex  # LaTeX refuses two indices of one letter
         return Written(x.text + subscript(index.text), f"{base}_{{{index.latex}}}", x.level)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Partial(Expression):
-    """∂z/∂x"""
-
-    of: Expression
-    by: Expression
-    elementwise: ClassVar[bool] = False
-
-    def write(self, names: Names) -> Written:
-        return partial(self.of.write(names), self.by.write(names))
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Transposed(Expression):
-    """xᵀ"""
-
-    x: Expression
-
-    def write(self, names: Names) -> Written:
-        return raised(self.x.write(names), Written("T", "T"))
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Big(Expression):
-    """Σ or another sign before what it runs over, perhaps with an index below."""
-
-    sign: str
-    x: Expression
-    below: Expression | None = None
-
-    def write(self, names: Names) -> Written:
-        x = self.x.write(names).within(PRODUCT)
-        below = self.below.write(names) if self.below is not None else Written("", "")
-        latex = latex_signs(self.sign) + (f"_{{{below.latex}}}" if below.latex else "")
-        return Written(f"{self.sign}{subscript(below.text)} {x.text}", f"{latex} {x.latex}", PRODUCT)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Phrase(Expression):
-    """Words and expressions, one after the other."""
-
-    said: tuple[Expression, ...]
-
-    def write(self, names: Names) -> Written:
-        first, *others = (part.write(names) for part in self.said)
-        for part in others:
-            index = part.text.startswith("[")
-            gap = "" if index or part.text.startswith(",") else " "
-            first = first.joined(gap, part, min(first.level, ATOM if index else CHOICE))
-        return first
-
-    @property
-    def elementwise(self) -> bool:
-        return bool(self.symbols) and all(part.elementwise for part in self.said)
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Equation(Expression):
-    """left = right"""
-
-    left: Expression
-    right: Expression
-    sign: str = "="
-
-    def write(self, names: Names) -> Written:
-        return self.left.write(names).joined(f" {self.sign} ", self.right.write(names), CHOICE)
-
-
-# ---------------------------------------------------------------------------------------------------- how it is written
-
-PREFIXES = frozenset(
-    "ln log₂ sin cos tan sinh cosh tanh arcsin arccos arctan arcsinh arccosh arctanh mean".split()  # noqa: SIM905
-)
-"""Functions that stand before one letter or name without parentheses."""
-
-
-def bracketed(left: str, x: Written, right: str) -> Written:
-    """Between brackets, which grow with what they hold."""
-    return Written(f"{left}{x.text}{right}", f"{latex_signs(left)}{x.latex}{latex_signs(right)}")
-
-
-def raised(base: Written, exponent: Written) -> Written:
-    """A power, with a raised exponent if Unicode has all of its letters."""
-    base = base.within(ATOM)
-    bare = exponent.text.replace(" ", "")
-    if bare and all(c in SUPERSCRIPTS for c in bare):
-        text = "".join(SUPERSCRIPTS[c] for c in bare)
-    else:
-        text = f"^{exponent.within(ATOM).text}"
-    return Written(base.text + text, f"{base.latex}^{{{exponent.latex}}}", ATOM if len(text) == 1 else POWER)
-
-
-def subscript(index: str) -> str:
-    """A lowered index, or one in braces if Unicode lacks a letter of it."""
-    return "".join(SUBSCRIPTS[c] for c in index) if all(c in SUBSCRIPTS for c in index) else f"_{{{index}}}"
-
-
-def partial(of: Written, by: Written) -> Written:
-    """∂of/∂by"""
-    latex = rf"\frac{{\partial {of.latex}}}{{\partial {by.latex}}}"
-    return Written(f"∂{of.text}/∂{by.text}", latex)
-
-
-@lru_cache(1024)
-def latex_signs(text: str) -> str:
-    """Words and signs in LaTeX: words upright, signs by their macros."""
-    words = [_word_or_signs(word) for word in text.split(" ")]
-    # Spaces of the source vanish in LaTeX, so those beside words are written out.
-    spaced = " ".join(rf"\;{word}\;" if word.startswith(r"\mathrm") and len(words) > 1 else word for word in words)
-    return spaced.replace(r"}\; \;\mathrm{", r"\ ")
-
-
-def _word_or_signs(text: str) -> str:
-    word = text.strip("()[],")
-    if word.endswith("\u0302"):  # a hat over the letter before it
-        return text.replace(word, latex_word(word))
-    if len(word) < 2 or not (word.isascii() and all(part.isalpha() for part in word.split("-"))):
-        return "".join(LATEX.get(c, c) for c in text).replace("}^{", "").replace("}_{", "")  # one exponent, one index
-    return text.replace(word, latex_word(word))
-
-
-def _follows_a_number(right: Written) -> bool:
-    """Whether 2x is right: not 2 before another number, nor before a bracket, which would read as a function's."""
-    return right.level >= POWER and not right.text[0].isdigit() and right.text[0] not in "(−"

@@ -16,22 +16,16 @@ from typing import Any, TypeAlias
 
 from tensorgrad.formulas.expression import (
     Applied,
-    Big,
     Binary,
     Call,
     Comparison,
     Constant,
-    Equation,
     Expression,
-    Fenced,
     Indexed,
-    Partial,
-    Phrase,
-    Root,
     Symbol,
-    Transposed,
     expression,
 )
+from tensorgrad.formulas.notation import Big, Equation, Fenced, Partial, Phrase, Root, Transposed
 
 Formula: TypeAlias = Callable[..., Any] | str
 """A function of symbols, each named by its parameter: operands, `z` for the result, `grad` for ∂L/∂z, parameters of the

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.formulas.expression import PRODUCT, Equation
+from tensorgrad.formulas.notation import Equation
+from tensorgrad.formulas.writing import PRODUCT
 from tensorgrad.viz.explain.computation import Computation, Link
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.notation import (

@@ -11,18 +11,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tensorgrad.formulas.expression import (
-    ATOM,
-    SUM,
-    Binary,
-    Equation,
-    Expression,
-    Symbol,
-    Written,
-    latex_signs,
-    partial as written_partial,
-)
+from tensorgrad.formulas.expression import Binary, Expression, Symbol
+from tensorgrad.formulas.notation import Equation
 from tensorgrad.formulas.signs import LATEX, SUBSCRIPTS
+from tensorgrad.formulas.writing import ATOM, SUM, Written, latex_signs, partial as written_partial
 from tensorgrad.viz.format import theme
 
 NAME, LATEX_READING, END, MATH, TEXT = "\ue000", "\ue004", "\ue001", "\ue002", "\ue003"

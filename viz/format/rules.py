@@ -4,18 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from tensorgrad.formulas.expression import (
-    CHOICE,
-    PRODUCT,
-    Big,
-    Equation,
-    Expression,
-    Indexed,
-    Partial,
-    Written,
-    expression,
-)
+from tensorgrad.formulas.expression import Expression, Indexed, expression
+from tensorgrad.formulas.notation import Big, Equation, Partial
 from tensorgrad.formulas.symbolic import LOSS
+from tensorgrad.formulas.writing import CHOICE, PRODUCT, Written
 from tensorgrad.viz.format.notation import put_in, readings, written
 
 

@@ -21,8 +21,9 @@ from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import OUTPUT, Op, Rule
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.formulas.expression import Applied, Call, Equation, Expression, Symbol, expression
+from tensorgrad.formulas.expression import Applied, Call, Expression, Symbol, expression
 from tensorgrad.formulas.loops import LOOPS, ON_ARRAYS, Loop
+from tensorgrad.formulas.notation import Equation
 from tensorgrad.formulas.programs import program, times
 from tensorgrad.formulas.symbolic import on_symbols, parameters_of
 from tensorgrad.ops.operands import TensorLike, flag, floating, pair, quiet, widened

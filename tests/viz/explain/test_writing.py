@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.formulas.expression import Choice, Equation, Symbol, expression
+from tensorgrad.formulas.expression import Choice, Symbol, expression
+from tensorgrad.formulas.notation import Equation
 from tensorgrad.formulas.symbolic import derivative_of, equal, partial as partial_of, root, summed, transposed
 from tensorgrad.viz.format.notation import (
     factor,
