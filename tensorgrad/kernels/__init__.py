@@ -27,6 +27,7 @@ MODULES = {
         "linalg.matmul",
         "linalg.linear",
         "pool.pooling",
+        "pool.average_pooling",
         "pool.rectified_pooling",
         "pool.selection",
         "pool.adaptive",

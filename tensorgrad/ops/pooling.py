@@ -37,8 +37,13 @@ AdaptiveSize = int | None | Sequence[int | None]
 
 
 def pooling_kernels(window):
-    """The module of kernels for windows of so many dimensions."""
+    """The module of max pooling kernels for windows of so many dimensions."""
     return kernels.pooling3d if len(window.kernel) == 3 else kernels.pooling
+
+
+def averaging_kernels(window):
+    """The module of average pooling kernels for windows of so many dimensions."""
+    return kernels.pooling3d if len(window.kernel) == 3 else kernels.average_pooling
 
 
 class MaxPool(Windowed):
@@ -106,7 +111,7 @@ class AvgPool(Averaging):
     derivatives = (lambda grad, n: words(grad, "/", n, ", to the whole window"),)
 
     def forward(self, x):
-        kernel = pooling_kernels(self.window).avg_forward
+        kernel = averaging_kernels(self.window).avg_forward
         return self.on_images(kernel, x, count_include_pad=self.count_include_pad, divisor=self.divisor)
 
     def backward_x(self, grad):
@@ -120,7 +125,7 @@ class AvgUnpool(Averaging):
     derivatives = (lambda grad: words("mean of", grad, "over each window"),)
 
     def forward(self, g):
-        kernel = pooling_kernels(self.window).avg_backward
+        kernel = averaging_kernels(self.window).avg_backward
         return self.on_images(kernel, g, count_include_pad=self.count_include_pad, divisor=self.divisor)
 
     def backward_g(self, grad):

@@ -6,7 +6,7 @@ import pytest
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.jit import dispatch
-from tensorgrad.kernels.pool import pooling
+from tensorgrad.kernels.pool import average_pooling, pooling
 from tensorgrad.windows import Window, pooling as pooling_window
 
 
@@ -131,8 +131,8 @@ def test_means_of_windows_side_by_side(size, divisor, dtype):
     g = generator.standard_normal((2, 3, *output_size)).astype(dtype)
     window, options = ((2, 2), (2, 2)), {"divisor_override": divisor}
     rtol = 1e-5 if dtype == np.float32 else 1e-13
-    y = pooling.avg_forward(x, Window.halving(size), divisor=divisor)
-    back = pooling.avg_backward(g, Window.halving(size), divisor=divisor)
+    y = average_pooling.avg_forward(x, Window.halving(size), divisor=divisor)
+    back = average_pooling.avg_backward(g, Window.halving(size), divisor=divisor)
     for result, stated in (
         (y, fallback.avg_forward(x, *window, output_size=output_size, **options)),
         (back, fallback.avg_backward(g, size, *window, **options)),
@@ -183,8 +183,8 @@ def test_average_computes_what_its_reference_states(layer, rule, dtype):
     x, g = draw(layer, dtype)
     exact = np.float64
     tolerance = {"rtol": 0, "atol": 8 * np.finfo(dtype).eps * layer.kernel[0] * layer.kernel[1]}
-    y = pooling.avg_forward(x, layer.window, **ours(rule))
-    back = pooling.avg_backward(g, layer.window, **ours(rule))
+    y = average_pooling.avg_forward(x, layer.window, **ours(rule))
+    back = average_pooling.avg_backward(g, layer.window, **ours(rule))
     assert y.dtype == back.dtype == dtype
     expected = fallback.avg_forward(x.astype(exact), *layer.arguments, output_size=layer.output_size, **rule)
     np.testing.assert_allclose(y, expected, **tolerance)
@@ -197,8 +197,8 @@ def test_average_computes_what_its_reference_states(layer, rule, dtype):
 @AVG_LAYER
 def test_average_backward_is_the_adjoint(layer, rule):
     x, g = draw(layer)
-    forward = np.vdot(pooling.avg_forward(x, layer.window, **ours(rule)), g)
-    backward = np.vdot(x, pooling.avg_backward(g, layer.window, **ours(rule)))
+    forward = np.vdot(average_pooling.avg_forward(x, layer.window, **ours(rule)), g)
+    backward = np.vdot(x, average_pooling.avg_backward(g, layer.window, **ours(rule)))
     np.testing.assert_allclose(forward, backward, rtol=1e-12, atol=1e-12)
 
 
@@ -206,7 +206,7 @@ def test_average_carries_nan_and_infinity():
     x = draw(AVERAGED["overlapping, padded"])[0]
     x[0, 0, 2, 2], x[1, 1, 3, 3] = np.nan, np.inf
     layer = AVERAGED["overlapping, padded"]
-    y = pooling.avg_forward(x, layer.window)
+    y = average_pooling.avg_forward(x, layer.window)
     expected = fallback.avg_forward(x, *layer.arguments, output_size=layer.output_size)
     np.testing.assert_allclose(y, expected, rtol=1e-12)
     assert np.isnan(y).any() and np.isinf(y).any() and np.isfinite(y).any()
@@ -243,9 +243,9 @@ def test_average_agrees_with_pytorch(layer, rule):
     leaf = torch.tensor(x, requires_grad=True)
     expected = torch.nn.functional.avg_pool2d(leaf, layer.kernel, layer.stride, (top, left), layer.ceil_mode, **rule)
     expected.backward(torch.tensor(g))
-    y = pooling.avg_forward(x, layer.window, **ours(rule))
+    y = average_pooling.avg_forward(x, layer.window, **ours(rule))
     np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-12, atol=1e-14)
-    back = pooling.avg_backward(g, layer.window, **ours(rule))
+    back = average_pooling.avg_backward(g, layer.window, **ours(rule))
     np.testing.assert_allclose(back, leaf.grad.numpy(), rtol=1e-12, atol=1e-14)
 
 
@@ -257,8 +257,8 @@ def results(layer, x, g):
         indices,
         pooling.scatter(g, indices, layer.window),
         pooling.gather(x, indices, layer.window),
-        pooling.avg_forward(x, layer.window),
-        pooling.avg_backward(g, layer.window),
+        average_pooling.avg_forward(x, layer.window),
+        average_pooling.avg_backward(g, layer.window),
     )
 
 
@@ -319,10 +319,10 @@ def window_of(kernel_size=2, stride=None, padding=0, dilation=1, x=X):
         (lambda: pooling.gather(X, FIRST + 16, WINDOW), RangeError, "indices must be positions"),
         (lambda: pooling.gather(X[:1], FIRST, WINDOW), ShapeError, "indices must be of shape"),
         (lambda: pooling.gather(X[0], FIRST, WINDOW), ShapeError, FIT),
-        (lambda: pooling.avg_forward(X, ODD), ShapeError, FIT),
-        (lambda: pooling.avg_forward(X, WINDOW, divisor=0), ArgumentError, "divisor_override must not be 0"),
-        (lambda: pooling.avg_backward(G, ODD), ShapeError, FIT),
-        (lambda: pooling.avg_backward(G[0], WINDOW), ShapeError, FIT),
+        (lambda: average_pooling.avg_forward(X, ODD), ShapeError, FIT),
+        (lambda: average_pooling.avg_forward(X, WINDOW, divisor=0), ArgumentError, "divisor_override must not be 0"),
+        (lambda: average_pooling.avg_backward(G, ODD), ShapeError, FIT),
+        (lambda: average_pooling.avg_backward(G[0], WINDOW), ShapeError, FIT),
     ],
 )
 def test_errors_restate_the_call(call, error, match):

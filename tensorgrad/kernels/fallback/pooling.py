@@ -72,7 +72,7 @@ def divisors(
     count_include_pad: bool,
     divisor_override: int | None,
 ) -> np.ndarray:
-    """How many pixels of each window count, `(OH, OW)`, found by counting: see `pooling.divisors`."""
+    """How many pixels of each window count, `(OH, OW)`, found by counting: see `average_pooling.divisors`."""
     if divisor_override is not None:
         return np.full(output_size, divisor_override, np.float64)
     counted = np.pad(np.ones(input_size), padding, constant_values=float(count_include_pad))[None, None]
@@ -93,7 +93,7 @@ def avg_forward(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> np.ndarray:
-    """The sum of each window over its divisor: see `pooling.avg_forward`."""
+    """The sum of each window over its divisor: see `average_pooling.avg_forward`."""
     size, (oh, ow) = x.shape[2:], output_size
     table = divisors(size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
     image = padded(x, _reach(size, kernel, stride, padding, (1, 1), output_size))
@@ -112,7 +112,7 @@ def avg_backward(
     count_include_pad: bool = True,
     divisor_override: int | None = None,
 ) -> np.ndarray:
-    """Each gradient over its divisor, added to the pixels of its window: see `pooling.avg_backward`."""
+    """Each gradient over its divisor, added to the pixels of its window: see `average_pooling.avg_backward`."""
     (n, c), output_size = g.shape[:2], g.shape[2:]
     table = divisors(input_size, kernel, stride, padding, output_size, count_include_pad, divisor_override)
     reach = _reach(input_size, kernel, stride, padding, (1, 1), output_size)

@@ -1,12 +1,12 @@
 """Pooling of volumes: plane by plane as in two dimensions, then along the depth.
 
 Maxima and sums over a box are those over its planes' rectangles, so each volume is pooled as images of planes and then
-as images (D, OH · OW) of columns, by the kernels of `pooling`. All functions are as there.
+as images (D, OH · OW) of columns, by the kernels of `pooling` and `average_pooling`. All functions are as there.
 """
 
 import numpy as np
 
-from tensorgrad.kernels.pool import pooling
+from tensorgrad.kernels.pool import average_pooling, pooling
 from tensorgrad.windows import Window, check_pooled
 
 
@@ -45,10 +45,10 @@ def avg_forward(
     """The sum of each window over its divisor: x `(N, C, D, H, W)` -> `(N, C, OD, OH, OW)`."""
     check_pooled("avg_pool3d", window, x=x.shape)
     count, channels, depth, height, width = x.shape
-    sums = pooling.avg_forward(x.reshape(count, channels * depth, height, width), window.plane, divisor=1)
+    sums = average_pooling.avg_forward(x.reshape(count, channels * depth, height, width), window.plane, divisor=1)
     sums = sums.reshape(count, channels, depth, window.output[1] * window.output[2])
-    sums = pooling.avg_forward(sums, window.column, divisor=1).reshape(count, channels, *window.output)
-    return sums / pooling.divisors(window, count_include_pad, divisor).astype(x.dtype)
+    sums = average_pooling.avg_forward(sums, window.column, divisor=1).reshape(count, channels, *window.output)
+    return sums / average_pooling.divisors(window, count_include_pad, divisor).astype(x.dtype)
 
 
 def avg_backward(
@@ -57,9 +57,11 @@ def avg_backward(
     """Each gradient over its divisor, added to its window: g `(N, C, OD, OH, OW)` -> `(N, C, D, H, W)`."""
     check_pooled("avg_pool3d_backward", window, y=g.shape)
     (count, channels), (depth, height, width), (layers, rows, columns) = g.shape[:2], window.size, window.output
-    parts = g / pooling.divisors(window, count_include_pad, divisor).astype(g.dtype)
-    parts = pooling.avg_backward(parts.reshape(count, channels, layers, rows * columns), window.column, divisor=1)
-    x = pooling.avg_backward(parts.reshape(count, channels * depth, rows, columns), window.plane, divisor=1)
+    parts = g / average_pooling.divisors(window, count_include_pad, divisor).astype(g.dtype)
+    parts = average_pooling.avg_backward(
+        parts.reshape(count, channels, layers, rows * columns), window.column, divisor=1
+    )
+    x = average_pooling.avg_backward(parts.reshape(count, channels * depth, rows, columns), window.plane, divisor=1)
     return x.reshape(count, channels, depth, height, width)
 
 
