@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
 from tensorgrad.autograd.backward import zero_grad
 from tensorgrad.autograd.configuration import reconfigured
-from tensorgrad.autograd.modes import mode, no_grad, scope
+from tensorgrad.autograd.modes import mode, scope
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.conversion import Converts
 from tensorgrad.nn.hooks import HasHooks
 from tensorgrad.nn.parameter import Parameter
-from tensorgrad.nn.state import LoadResult, match
+from tensorgrad.nn.state import HasState
 from tensorgrad.nn.tree import HasTree
 from tensorgrad.ops.operands import TensorLike, as_tensor
 from tensorgrad.system.console import printable
@@ -29,7 +29,7 @@ class _HasForward(Protocol[P, R]):
     def forward(self, *inputs: P.args, **kwargs: P.kwargs) -> R: ...
 
 
-class Module(HasHooks, HasTree, Converts):
+class Module(HasHooks, HasTree, HasState, Converts):
     """The base class of networks and layers: a subclass assigns its layers as attributes and defines `forward`.
 
     The type of an attribute decides what it is: a `Parameter` is a parameter, a `Module` is a child. Everything else is
@@ -289,10 +289,6 @@ class Module(HasHooks, HasTree, Converts):
     def _own_buffers(self) -> list[tuple[str, Tensor]]:
         return [(name, vars(self)[name]) for name in self._buffers if vars(self)[name] is not None]
 
-    def _own_state(self) -> list[tuple[str, Tensor]]:
-        kept = [(name, buffer) for name, buffer in self._own_buffers() if self._buffers[name]]
-        return self._own_parameters() + kept
-
     # ---------------------------------------------------------------------------------------- changes to the whole tree
 
     def apply(self, function: Callable[[Module], Any]) -> Self:
@@ -329,84 +325,6 @@ class Module(HasHooks, HasTree, Converts):
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Clear the gradients of all parameters: None, or zeros with `set_to_none=False`."""
         zero_grad(list(self.parameters()), set_to_none)
-
-    # ------------------------------------------------------------------------------------------------------------ state
-
-    def state_dict(
-        self, *, destination: dict[str, Tensor] | None = None, prefix: str = "", keep_vars: bool = False
-    ) -> dict[str, Tensor]:
-        """Every parameter and persistent buffer by its path, with PyTorch's names, order and layouts.
-
-        The tensors are detached from any graph but share memory with the module: `clone()` them to keep their values.
-
-        Args:
-            destination: a dict to add the entries to; a new one if None.
-            prefix: what the paths begin with, "encoder." for example.
-            keep_vars: give the parameters themselves instead of detached tensors.
-        """
-        found = {} if destination is None else destination
-        for name, tensor in self._state().items():
-            found[prefix + name] = tensor if keep_vars else tensor.detach()
-        return found
-
-    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True, assign: bool = False) -> LoadResult:
-        """Copy the values of a state dict, tensors or arrays by path, into the parameters and buffers.
-
-        Args:
-            state: the result of `state_dict()` of such a module, or PyTorch's state dict as arrays.
-            strict: require that the names match one to one.
-            assign: make parameters and buffers of the given values, in their dtypes, instead of copying the values
-                into those that are there. An optimizer made before keeps the old ones.
-
-        Returns:
-            The names that are missing and unexpected; it prints as `<All keys matched successfully>` if none are.
-
-        Raises:
-            StateDictError: entries that are missing, unexpected, or of the wrong shape or dtype. The message lists all
-                of them, and nothing was loaded.
-            DTypeError: `state` is not a mapping.
-
-        >>> import tensorgrad as tg
-        >>> a, b = tg.nn.Linear(2, 3), tg.nn.Linear(2, 3)
-        >>> b.load_state_dict(a.state_dict())
-        <All keys matched successfully>
-        """
-        if assign:
-            return self._assign_state(state, strict)
-        return self.prepare_state_dict(state, strict)()
-
-    def _assign_state(self, state: Mapping[str, Any], strict: bool) -> LoadResult:
-        result = self.prepare_state_dict(state, strict)()  # checks; the values are the same afterwards
-        for path, own in self._state().items():
-            if path in state:
-                parent, _, name = path.rpartition(".")
-                value = as_tensor(state[path]).detach()
-                new = Parameter(value, own.requires_grad) if isinstance(own, Parameter) else value
-                setattr(self.get_submodule(parent), name, new)
-        return result
-
-    def prepare_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> Callable[[], LoadResult]:
-        """Check a state dict without changing anything; return a function that loads it and can't fail.
-
-        So a checkpoint is loaded into model, optimizer and loader, or into none of them. Arguments and errors are those
-        of `load_state_dict`.
-        """
-        if not isinstance(state, Mapping):
-            problem = f"state must map paths to tensors or arrays, got {type(state).__name__}"
-            raise DTypeError(restate("load_state_dict", problem, state=state))
-        own = self._state()
-        arrays, result = match(f"{type(self).__name__}.load_state_dict", own, state, strict)
-
-        def load() -> LoadResult:
-            with no_grad():
-                for name, array in arrays.items():
-                    own[name][...] = array
-            return result
-
-        return load
-
-    def _state(self) -> dict[str, Tensor]:
-        return dict(self._members(Module._own_state, "", True, False))
 
     # ------------------------------------------------------------------------------------------------------------- text
 

@@ -1,14 +1,17 @@
-"""Check a state dict against a module: all mismatches are reported before anything is written."""
+"""The state dict of a module: given, checked and loaded. All mismatches are reported before anything is written."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorgrad.arrays.dtypes import as_array
-from tensorgrad.errors import TensorgradError, describe
+from tensorgrad.autograd.modes import no_grad
+from tensorgrad.errors import DTypeError, TensorgradError, describe, restate
+from tensorgrad.nn.parameter import Parameter
+from tensorgrad.ops.operands import as_tensor
 from tensorgrad.tensor import Tensor
 
 
@@ -26,6 +29,90 @@ class LoadResult(NamedTuple):
         if not self.missing_keys and not self.unexpected_keys:
             return "<All keys matched successfully>"
         return f"LoadResult(missing_keys={self.missing_keys}, unexpected_keys={self.unexpected_keys})"
+
+
+class HasState:
+    """The part of `Module` that gives and loads state dicts."""
+
+    def state_dict(
+        self: Any, *, destination: dict[str, Tensor] | None = None, prefix: str = "", keep_vars: bool = False
+    ) -> dict[str, Tensor]:
+        """Every parameter and persistent buffer by its path, with PyTorch's names, order and layouts.
+
+        The tensors are detached from any graph but share memory with the module: `clone()` them to keep their values.
+
+        Args:
+            destination: a dict to add the entries to; a new one if None.
+            prefix: what the paths begin with, "encoder." for example.
+            keep_vars: give the parameters themselves instead of detached tensors.
+        """
+        found = {} if destination is None else destination
+        for name, tensor in self._state().items():
+            found[prefix + name] = tensor if keep_vars else tensor.detach()
+        return found
+
+    def load_state_dict(self: Any, state: Mapping[str, Any], strict: bool = True, assign: bool = False) -> LoadResult:
+        """Copy the values of a state dict, tensors or arrays by path, into the parameters and buffers.
+
+        Args:
+            state: the result of `state_dict()` of such a module, or PyTorch's state dict as arrays.
+            strict: require that the names match one to one.
+            assign: make parameters and buffers of the given values, in their dtypes, instead of copying the values
+                into those that are there. An optimizer made before keeps the old ones.
+
+        Returns:
+            The names that are missing and unexpected; it prints as `<All keys matched successfully>` if none are.
+
+        Raises:
+            StateDictError: entries that are missing, unexpected, or of the wrong shape or dtype. The message lists all
+                of them, and nothing was loaded.
+            DTypeError: `state` is not a mapping.
+
+        >>> import tensorgrad as tg
+        >>> a, b = tg.nn.Linear(2, 3), tg.nn.Linear(2, 3)
+        >>> b.load_state_dict(a.state_dict())
+        <All keys matched successfully>
+        """
+        if assign:
+            return self._assign_state(state, strict)
+        return self.prepare_state_dict(state, strict)()
+
+    def _assign_state(self: Any, state: Mapping[str, Any], strict: bool) -> LoadResult:
+        result = self.prepare_state_dict(state, strict)()  # checks; the values are the same afterwards
+        for path, own in self._state().items():
+            if path in state:
+                parent, _, name = path.rpartition(".")
+                value = as_tensor(state[path]).detach()
+                new = Parameter(value, own.requires_grad) if isinstance(own, Parameter) else value
+                setattr(self.get_submodule(parent), name, new)
+        return result
+
+    def prepare_state_dict(self: Any, state: Mapping[str, Any], strict: bool = True) -> Callable[[], LoadResult]:
+        """Check a state dict without changing anything; return a function that loads it and can't fail.
+
+        So a checkpoint is loaded into model, optimizer and loader, or into none of them. Arguments and errors are those
+        of `load_state_dict`.
+        """
+        if not isinstance(state, Mapping):
+            problem = f"state must map paths to tensors or arrays, got {type(state).__name__}"
+            raise DTypeError(restate("load_state_dict", problem, state=state))
+        own = self._state()
+        arrays, result = match(f"{type(self).__name__}.load_state_dict", own, state, strict)
+
+        def load() -> LoadResult:
+            with no_grad():
+                for name, array in arrays.items():
+                    own[name][...] = array
+            return result
+
+        return load
+
+    def _state(self: Any) -> dict[str, Tensor]:
+        return dict(self._members(HasState._own_state, "", True, False))
+
+    def _own_state(self: Any) -> list[tuple[str, Tensor]]:
+        kept = [(name, buffer) for name, buffer in self._own_buffers() if self._buffers[name]]
+        return self._own_parameters() + kept
 
 
 def is_count(value: Any) -> bool:

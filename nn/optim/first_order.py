@@ -7,8 +7,9 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
-from tensorgrad.nn.optim.optimizer import Array, Optimizer
+from tensorgrad.nn.optim.optimizer import Optimizer
 from tensorgrad.nn.optim.options import non_negative, refuse_differentiable, two_fractions
+from tensorgrad.nn.optim.updating import Array
 
 Init = TypeVar("Init", bound=Callable[..., None])
 

@@ -6,40 +6,24 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
-from operator import is_
 from typing import Any
 
 import numpy as np
 
-from tensorgrad import kernels
-from tensorgrad.arrays.dtypes import KERNEL_FLOATS, is_float
-from tensorgrad.arrays.quiet import quiet
+from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.autograd.backward import zero_grad
 from tensorgrad.autograd.engine import host_call
 from tensorgrad.autograd.modes import enable_grad, mode, observers
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
-from tensorgrad.kernels.rules import Program, traced
-from tensorgrad.kernels.step_programs import Programs
 from tensorgrad.nn.optim.kept_gradients import KeptGradients
 from tensorgrad.nn.optim.options import non_negative, plain, storable
 from tensorgrad.nn.optim.saved_state import EXACT, HALF_CHAR, incompatibilities, precision
+from tensorgrad.nn.optim.updating import Array, Batch, Rule, Updates, Work
 from tensorgrad.tensor import Tensor
-
-LARGE = 4096
-"""Weights in a group from which on its rule is compiled: for fewer NumPy is fast enough, and numba isn't loaded."""
 
 Schedule = Callable[[int], float]
 """A learning rate as a function of the number of steps done: see `schedules`."""
-
-Array = Any
-"""What an update rule computes with: an ndarray, or the symbol of an element where the rule is compiled."""
-
-Rule = Callable[[Array, Array, dict[str, Any]], Array | None]
-"""An update rule with all options filled in: `rule(w, g, state)`."""
-
-_Work = tuple[np.ndarray, np.ndarray, dict[str, Any]]
-"""What a rule computes for one parameter: weights, gradient and state, float32 in place of float16."""
 
 
 class Optimizer:
@@ -99,8 +83,7 @@ class Optimizer:
         self.param_groups: list[dict[str, Any]] = []
         self._state: dict[Tensor, dict[str, Any]] = defaultdict(dict)
         self._steps = 0
-        self._known_tables: dict[tuple[int, int], tuple[list, list, list]] = {}
-        self._programs = Programs()
+        self._updates = Updates()
         self._kept_gradients = KeptGradients()
         if isinstance(params, Tensor | dict) or not isinstance(params, Iterable):
             problem, fix = "the parameters must come as a list", "pass [w, b], or model.parameters()"
@@ -177,9 +160,10 @@ class Optimizer:
 
     def _step(self, _changed: tuple[Tensor, ...] = ()) -> None:
         self._kept_gradients.look(self.name)
+        pure = getattr(type(self).update, "pure", False)
         for number, (parameters, options) in enumerate(self._work()):
             slots = self.slots(options)
-            by_step: dict[int, list[_Work]] = {}
+            by_step: dict[int, list[Work]] = {}
             for p in parameters:
                 work = self._work_of(p, slots)
                 step = work[2]["step"]
@@ -188,7 +172,7 @@ class Optimizer:
                 else:
                     by_step[step] = [work]
             for turn, (step, some) in enumerate(by_step.items()):
-                self._update((number, turn), options, slots, step, some)
+                self._updates.run(Batch((number, turn), options, slots, step, some), self._rule, pure)
             for p in parameters:
                 if p._data.dtype.char == HALF_CHAR:
                     p._data[...] = self._state[p][EXACT]
@@ -206,7 +190,7 @@ class Optimizer:
 
         return rule
 
-    def _work_of(self, p: Tensor, slots: tuple[str, ...]) -> _Work:
+    def _work_of(self, p: Tensor, slots: tuple[str, ...]) -> Work:
         """What to update for a parameter, its step counted."""
         assert p._grad is not None
         state, w, g = self._state.get(p), p._data, p._grad._data
@@ -221,47 +205,6 @@ class Optimizer:
             # Weights that somebody else has changed meanwhile are taken as they are.
             np.copyto(w, p._data, where=w.astype(np.float16) != p._data)
         return w, g, state
-
-    def _program(self, place: tuple[int, int], options: dict[str, Any], slots: tuple[str, ...], step: int) -> Program:
-        """What the update rule does to an element. One that depends on its arguments alone is traced once."""
-        if getattr(type(self).update, "pure", False):
-            return self._programs.find(place, self._rule, options, slots, step)
-        return traced(self._rule(options), slots, step)
-
-    def _update(
-        self, place: tuple[int, int], options: dict[str, Any], slots: tuple[str, ...], step: int, work: list[_Work]
-    ) -> None:
-        """Update parameters that are all at one step: by a kernel what one can take, by NumPy the others."""
-        size = 0
-        for w, _, _ in work:
-            size += w.size
-            if size >= LARGE:
-                break
-        large = size >= LARGE
-        tables, left = self._tables(place, slots, work) if large else ([], work)
-        if tables:
-            try:
-                program = self._program(place, options, slots, step)
-            except Exception:  # whatever it is that symbols can't do; a rule that is wrong raises for NumPy, too
-                tables, left = [], work
-        for table, chosen in tables:
-            kernels.optim.update(table, [g for _, g, _ in chosen], program)
-        for w, g, state in left:
-            _update_by_numpy(self._rule(options), slots, w, g, state)
-
-    def _tables(self, place: tuple[int, int], slots: tuple[str, ...], work: list[_Work]) -> tuple[list, list[_Work]]:
-        """The work in tables for kernels, one per dtype, each with the work that it holds; and the work in no table."""
-        key: list[Any] = []
-        for w, g, state in work:
-            key += w, w.flags.writeable, g.dtype
-            for slot in slots:
-                key.append(state.get(slot))
-        known = self._known_tables.get(place)
-        # The same objects as in the step before: to look at each of them again would take as long as the update.
-        if known is None or len(known[0]) != len(key) or not all(map(is_, key, known[0])):
-            known = self._known_tables[place] = key, *_tables(slots, work)
-        _, tables, left = known
-        return [(table, [work[k] for k in chosen]) for table, chosen in tables], [work[k] for k in left]
 
     def _state_of(self, p: Tensor, slots: tuple[str, ...]) -> dict[str, Any]:
         """What is kept for a parameter: how many steps it took, and an array per slot, zeros at first."""
@@ -445,33 +388,3 @@ def _counted(step: Callable[..., Any]) -> Callable[..., Any]:
         return result
 
     return counted
-
-
-@quiet
-def _update_by_numpy(rule: Rule, slots: tuple[str, ...], w: np.ndarray, g: np.ndarray, state: dict[str, Any]) -> None:
-    new = dict(state)
-    weights = rule(w, g, new)
-    if weights is not None:
-        w[...] = weights
-    for slot in slots:
-        if new.get(slot) is not state.get(slot):
-            state[slot][...] = new[slot]
-
-
-def _tables(slots: tuple[str, ...], work: list[_Work]) -> tuple[list[tuple[Any, list[int]]], list[int]]:
-    """Tables for kernels, each with the positions in `work` that it holds, and the positions that no table holds."""
-    if not kernels.dispatch.COMPILED:
-        return [], list(range(len(work)))
-    together: dict[np.dtype, list[int]] = {}
-    left: list[int] = []
-    arrays: list[tuple[Any, ...]] = [(w, *[state.get(slot) for slot in slots]) for w, _, state in work]
-    for k, (w, *kept) in enumerate(arrays):
-        fits = w.dtype == work[k][1].dtype and _fits_kernel(w, kept)
-        (together.setdefault(w.dtype, []) if fits else left).append(k)
-    return [(kernels.optim.Table([arrays[k] for k in chosen]), chosen) for chosen in together.values()], left
-
-
-def _fits_kernel(w: np.ndarray, kept: list[np.ndarray | None]) -> bool:
-    """Whether weights and what is kept for them lie in memory as a kernel takes them: it gets their addresses alone."""
-    fits = w.dtype in KERNEL_FLOATS and w.flags.carray
-    return fits and all([a is not None and a.dtype == w.dtype and a.shape == w.shape and a.flags.carray for a in kept])

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.nn.optim.optimizer import LARGE, Optimizer
+from tensorgrad.nn.optim.optimizer import Optimizer
 from tensorgrad.nn.optim.rules.adam import Adam, AdamW
 from tensorgrad.nn.optim.rules.rmsprop import RMSprop
 from tensorgrad.nn.optim.rules.sgd import SGD
+from tensorgrad.nn.optim.updating import LARGE
 from tensorgrad.tensor import Tensor
 
 RULES: dict[str, Callable[[list[Any]], Optimizer]] = {

@@ -23,7 +23,7 @@ from tensorgrad.nn.optim import (
     RAdam,
     RMSprop,
     Rprop,
-    optimizer,
+    updating,
 )
 from tensorgrad.nn.optim.samples import samples
 
@@ -82,16 +82,16 @@ def assert_same(ours, expected, rtol):
 @pytest.mark.parametrize("make", RULES.values(), ids=RULES)
 def test_kernels_compute_the_rule(make, poison, dtype, rtol, monkeypatch):
     with np.errstate(all="ignore"):
-        monkeypatch.setattr(optimizer, "LARGE", 10**9)
+        monkeypatch.setattr(updating, "LARGE", 10**9)
         expected = trained(make, dtype, poison=poison)
-        monkeypatch.setattr(optimizer, "LARGE", 0)
-        monkeypatch.setattr(optimizer, "_update_by_numpy", None)
+        monkeypatch.setattr(updating, "LARGE", 0)
+        monkeypatch.setattr(updating, "_update_by_numpy", None)
         assert_same(trained(make, dtype, poison=poison), expected, rtol)
 
 
 @pytest.mark.parametrize("make", RULES.values(), ids=RULES)
 def test_the_bits_are_those_of_one_thread(make, monkeypatch):
-    monkeypatch.setattr(optimizer, "LARGE", 0)
+    monkeypatch.setattr(updating, "LARGE", 0)
     monkeypatch.setattr(dispatch, "SMALL", 0)
     before, results = dispatch.get_num_threads(), []
     try:
@@ -104,14 +104,14 @@ def test_the_bits_are_those_of_one_thread(make, monkeypatch):
 
 
 def test_layouts_that_no_kernel_takes_are_updated_by_the_rule(monkeypatch):
-    monkeypatch.setattr(optimizer, "LARGE", 0)
+    monkeypatch.setattr(updating, "LARGE", 0)
     expected = trained(RULES["momentum"], "float64")
     for layout in (np.asfortranarray, lambda a: np.repeat(np.atleast_1d(a), 2, 0)[::2].reshape(a.shape)):
         assert_same(trained(RULES["momentum"], "float64", layout), expected, 1e-13)
 
 
 def test_a_rule_of_ones_own_has_no_kernel(monkeypatch):
-    monkeypatch.setattr(optimizer, "LARGE", 0)
+    monkeypatch.setattr(updating, "LARGE", 0)
 
     class Halving(SGD):
         def update(self, w, g, state, **options):
@@ -142,10 +142,10 @@ class Decaying(Optimizer):
 @pytest.mark.parametrize(("dtype", "rtol"), [("float64", 1e-13), ("float32", 3e-6)])
 @pytest.mark.parametrize("poison", [False, True], ids=["numbers", "NaN and infinities"])
 def test_a_rule_of_ones_own_is_compiled(dtype, rtol, poison, monkeypatch):
-    monkeypatch.setattr(optimizer, "LARGE", 10**9)
+    monkeypatch.setattr(updating, "LARGE", 10**9)
     expected = trained(Decaying, dtype, poison=poison)
-    monkeypatch.setattr(optimizer, "LARGE", 0)
-    monkeypatch.setattr(optimizer, "_update_by_numpy", None)
+    monkeypatch.setattr(updating, "LARGE", 0)
+    monkeypatch.setattr(updating, "_update_by_numpy", None)
     with np.errstate(all="ignore"):
         assert_same(trained(Decaying, dtype, poison=poison), expected, rtol)
 
@@ -186,9 +186,9 @@ def options(lr, weight_decay=0.0):
 def test_half_precision_is_updated_in_single_by_the_same_kernels(monkeypatch):
     results = []
     for large in (10**9, 0):
-        monkeypatch.setattr(optimizer, "LARGE", large)
+        monkeypatch.setattr(updating, "LARGE", large)
         results.append(trained(RULES["Adam, all"], "float16"))
-    monkeypatch.setattr(optimizer, "_update_by_numpy", None)
+    monkeypatch.setattr(updating, "_update_by_numpy", None)
     trained(RULES["Adam, all"], "float16")
     (weights, made), (others, _) = results
     for w, v, state in zip(weights, others, made.state.values(), strict=True):
@@ -202,16 +202,16 @@ def test_the_warm_up_compiles_what_a_first_step_needs():
             step()
         known = kernel_of.cache_info().currsize
         for make in (SGD, lambda p: SGD(p, 0.1, momentum=0.8), Adam, lambda p: AdamW(p, 0.1), RMSprop):
-            w = tg.Tensor(np.ones(optimizer.LARGE, dtype), requires_grad=True)
+            w = tg.Tensor(np.ones(updating.LARGE, dtype), requires_grad=True)
             made = make([w])
             for _ in range(2):
-                w.grad = tg.Tensor(np.ones(optimizer.LARGE, dtype))
+                w.grad = tg.Tensor(np.ones(updating.LARGE, dtype))
                 made.step()
     assert kernel_of.cache_info().currsize == known
 
 
 def test_loaded_state_of_another_layout_is_read_right(monkeypatch):
-    monkeypatch.setattr(optimizer, "LARGE", 0)
+    monkeypatch.setattr(updating, "LARGE", 0)
     gradient = np.random.default_rng(1).standard_normal((3, 4))
     results = []
     for layout in (np.ascontiguousarray, np.asfortranarray):
@@ -228,7 +228,7 @@ def test_loaded_state_of_another_layout_is_read_right(monkeypatch):
 
 
 def test_what_is_remembered_of_memory_is_not_copied(monkeypatch):
-    monkeypatch.setattr(optimizer, "LARGE", 0)
+    monkeypatch.setattr(updating, "LARGE", 0)
     w = tg.tensor(np.ones(50_000), requires_grad=True)
     w.grad = tg.tensor(np.ones(50_000))
     first = SGD([w], 0.1, momentum=0.9)
@@ -242,7 +242,7 @@ def test_what_is_remembered_of_memory_is_not_copied(monkeypatch):
 
 
 def test_weights_moved_or_locked_between_steps_are_noticed(monkeypatch):
-    monkeypatch.setattr(optimizer, "LARGE", 0)
+    monkeypatch.setattr(updating, "LARGE", 0)
     w = tg.tensor(np.ones(6), requires_grad=True)
     w.grad = tg.tensor(np.ones(6))
     sgd = SGD([w], 1.0)

@@ -9,7 +9,12 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.kernels import rules, step_programs
-from tensorgrad.nn.optim import optimizer as optimizers
+from tensorgrad.nn.optim import optimizer as optimizers, updating
+
+
+def program_of(optimizer, options, slots, step):
+    batch = updating.Batch((0, 0), options, slots, step, [])
+    return optimizer._updates._program(batch, optimizer._rule, type(optimizer).update.pure)
 
 
 def as_tuple(program):
@@ -37,12 +42,12 @@ def test_the_programs_of_all_steps_are_as_traced(kind, options, monkeypatch):
             ((_, given),) = optimizer._work()
             given = {**given, "lr": lr}
             slots = optimizer.slots(given)
-            found = optimizer._program((0, 0), given, slots, step)
+            found = program_of(optimizer, given, slots, step)
             assert as_tuple(found) == as_tuple(rules.traced(optimizer._rule(given), slots, step))
     assert len(traces) <= 3  # of the first step, of those after it, and of the first once more
     optimizer.param_groups[0]["weight_decay"] = 0.5
     ((_, given),) = optimizer._work()
-    found = optimizer._program((0, 0), given, optimizer.slots(given), 7)
+    found = program_of(optimizer, given, optimizer.slots(given), 7)
     assert as_tuple(found) == as_tuple(rules.traced(optimizer._rule(given), optimizer.slots(given), 7))
 
 
@@ -96,10 +101,10 @@ class Overriding(nn.optim.SGD):
 
 def test_a_rule_that_reads_attributes_is_never_out_of_date():
     for kind in (Reading, Overriding):
-        w = tg.tensor(np.zeros(optimizers.LARGE, np.float32), requires_grad=True)
+        w = tg.tensor(np.zeros(updating.LARGE, np.float32), requires_grad=True)
         options = {"lr": 1.0} if kind is Overriding else {"lr": 1.0, "maximize": False}
         optimizer = kind([w], **options)
-        w.grad = tg.ones(optimizers.LARGE)
+        w.grad = tg.ones(updating.LARGE)
         for factor in (1.0, 2.0, 4.0):
             optimizer.factor = factor
             optimizer.step()
@@ -107,12 +112,12 @@ def test_a_rule_that_reads_attributes_is_never_out_of_date():
 
 
 def test_an_optimizer_can_be_copied_between_steps():
-    w = tg.tensor(np.ones(optimizers.LARGE, np.float32), requires_grad=True)
+    w = tg.tensor(np.ones(updating.LARGE, np.float32), requires_grad=True)
     optimizer = nn.optim.Adam([w])
-    w.grad = tg.ones(optimizers.LARGE)
+    w.grad = tg.ones(updating.LARGE)
     optimizer.step()
     for other in (copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer))):
         (v,) = other.param_groups[0]["params"]
-        v.grad = tg.ones(optimizers.LARGE)
+        v.grad = tg.ones(updating.LARGE)
         other.step()
         assert v.data[0] < w.data[0]

@@ -11,8 +11,9 @@ import numpy as np
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels.step_programs import pure
 from tensorgrad.nn.optim.first_order import FirstOrder, decayed, names_options
-from tensorgrad.nn.optim.optimizer import Array, Schedule
+from tensorgrad.nn.optim.optimizer import Schedule
 from tensorgrad.nn.optim.options import non_negative, whole_fraction
+from tensorgrad.nn.optim.updating import Array
 
 
 class Adagrad(FirstOrder):
