@@ -78,7 +78,8 @@ class Dividing:
     """Ops that divide; integers, which have no infinity to say so, aren't divided by 0."""
 
     @quiet
-    def forward(self, x, y):
+    def forward(self, *operands):
+        x, y = operands
         if y.dtype.kind in "biu" and not y.all():
             fix = "divide floats, which give ±inf or NaN: x.astype('float32')"
             raise ArgumentError(restate(self.name, "integers can't be divided by 0", fix=fix, x=x, y=y))
@@ -99,7 +100,7 @@ class FloorDivide(Dividing, Elementwise):
 class RoundedQuotient(FloorDivide):
     """The quotient, rounded down; its gradient is 0."""
 
-    name = "floor_divide"
+    name, symbol = "floor_divide", "⌊÷⌋"
     derivatives = (lambda: 0, lambda: 0)
 
     def backward_x(self, grad):
