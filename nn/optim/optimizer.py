@@ -1,10 +1,10 @@
-"""What every optimizer has in common: parameter groups, state, step, saving and loading."""
+"""What every optimizer has in common: parameter groups, state, step; saving and loading are in `saved_state`."""
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from functools import wraps
 from typing import Any
 
@@ -17,8 +17,8 @@ from tensorgrad.autograd.modes import enable_grad, mode, observers
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.nn.optim.kept_gradients import KeptGradients
-from tensorgrad.nn.optim.options import non_negative, plain, storable
-from tensorgrad.nn.optim.saved_state import EXACT, HALF_CHAR, incompatibilities, precision
+from tensorgrad.nn.optim.options import non_negative, plain
+from tensorgrad.nn.optim.saved_state import EXACT, HALF_CHAR, HasState, precision
 from tensorgrad.nn.optim.updating import Array, Batch, Rule, Updates, Work
 from tensorgrad.tensor import Tensor
 
@@ -26,7 +26,7 @@ Schedule = Callable[[int], float]
 """A learning rate as a function of the number of steps done: see `schedules`."""
 
 
-class Optimizer:
+class Optimizer(HasState):
     """Base class of the optimizers. A subclass gives the options, the state and one update rule:
 
     - `slots(options)`: the names of the arrays that it keeps per parameter, zeros at first. `shape_of(slot, shape)` is
@@ -316,64 +316,10 @@ class Optimizer:
         ]
         return "\n".join([f"{self.name}(", *lines, ")"])
 
-    # ----------------------------------------------------------------------------------------------- saving and loading
-
-    def state_dict(self) -> dict[str, Any]:
-        """All that decides the steps to come, apart from weights and schedules: JSON can hold it, but for the arrays.
-
-        Keys: `optimizer`, the class; `steps`; `param_groups`, per group its options and its `params` by name (a
-        schedule by its repr, for it is code); `state`, per name the `step` count and the arrays, which are the
-        optimizer's own: copy them to keep them.
-        """
-        groups = [
-            {"params": list(group["names"])} | {key: storable(group[key]) for key in self.defaults}
-            for group in self.param_groups
-        ]
-        state = {name: dict(self._state[p]) for name, p in self.named_parameters().items() if p in self._state}
-        return {"optimizer": self.name, "steps": self._steps, "param_groups": groups, "state": state}
-
-    def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Go on where `state` was taken, to the bit. Saved numbers replace this optimizer's; its schedules stay.
-
-        Raises:
-            ArgumentError: the state of another optimizer or of other parameters, with a report of all that differs.
-                This optimizer is left as it was.
-        """
-        self.prepare_state_dict(state)()
-
-    def prepare_state_dict(self, state: dict[str, Any]) -> Callable[[], None]:
-        """Check a state without changing anything; return the function that loads it, which can't fail.
-
-        Errors are those of `load_state_dict`.
-        """
-        problems = incompatibilities(self, state)
-        if problems:
-            problem = "the state doesn't fit:" + "".join(f"\n    {line}" for line in problems)
-            fix = "build the optimizer as the saved one was built, over parameters of the same names and order"
-            raise ArgumentError(restate(f"{self.name}.load_state_dict", problem, fix=fix))
-        pairs = zip(self.param_groups, state["param_groups"], strict=True)
-        options = [self.loaded_options(group, saved) for group, saved in pairs]
-        steps, named = state["steps"], self.named_parameters()
-        kept = {
-            named[name]: {key: value if key == "step" else self._kept(value) for key, value in entry.items()}
-            for name, entry in state["state"].items()
-        }
-
-        def load() -> None:
-            for group, loaded in zip(self.param_groups, options, strict=True):
-                group.update(loaded)
-            self._steps, self._state = steps, defaultdict(dict, kept)
-
-        return load
-
     def _kept(self, value: Any) -> Any:
         """A copy of what was saved, as it is kept: an update rule needs arrays, and `tg.load` gives tensors."""
         is_for_pytorch = type(self).update is Optimizer.update
         return value.detach().clone() if is_for_pytorch and isinstance(value, Tensor) else np.array(value)
-
-    def loaded_options(self, group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
-        """The options of a group after loading: the saved numbers, and the group's own schedule."""
-        return self.checked({key: group[key] if callable(group[key]) else saved[key] for key in self.defaults})
 
 
 def _counted(step: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,4 +1,4 @@
-"""What an optimizer keeps per parameter, in which precision, and whether a saved state fits.
+"""What an optimizer keeps per parameter, in which precision; how it is saved and loaded, if it fits.
 
 For parameters of float16 rules compute in float32, and keep their arrays and the exact weights in it.
 """
@@ -6,12 +6,14 @@ For parameters of float16 rules compute in float32, and keep their arrays and th
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.errors import TensorgradError, describe
+from tensorgrad.errors import ArgumentError, TensorgradError, describe, restate
+from tensorgrad.nn.optim.options import storable
 from tensorgrad.nn.state import is_count
 from tensorgrad.tensor import Tensor
 
@@ -120,3 +122,59 @@ def _incompatibilities_of_entry(
             yield f"{name}: {slot} must be an array, got {describe(array)}"
         elif slot in shapes and (array.shape != shapes[slot] or array.dtype != precision(p.dtype)):
             yield f"{name}: {slot} is {array.shape} {array.dtype}, expected {shapes[slot]} {precision(p.dtype)}"
+
+
+class HasState:
+    """The part of `Optimizer` that gives and loads its state."""
+
+    def state_dict(self: Any) -> dict[str, Any]:
+        """All that decides the steps to come, apart from weights and schedules: JSON can hold it, but for the arrays.
+
+        Keys: `optimizer`, the class; `steps`; `param_groups`, per group its options and its `params` by name (a
+        schedule by its repr, for it is code); `state`, per name the `step` count and the arrays, which are the
+        optimizer's own: copy them to keep them.
+        """
+        groups = [
+            {"params": list(group["names"])} | {key: storable(group[key]) for key in self.defaults}
+            for group in self.param_groups
+        ]
+        state = {name: dict(self._state[p]) for name, p in self.named_parameters().items() if p in self._state}
+        return {"optimizer": self.name, "steps": self._steps, "param_groups": groups, "state": state}
+
+    def load_state_dict(self: Any, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken, to the bit. Saved numbers replace this optimizer's; its schedules stay.
+
+        Raises:
+            ArgumentError: the state of another optimizer or of other parameters, with a report of all that differs.
+                This optimizer is left as it was.
+        """
+        self.prepare_state_dict(state)()
+
+    def prepare_state_dict(self: Any, state: dict[str, Any]) -> Callable[[], None]:
+        """Check a state without changing anything; return the function that loads it, which can't fail.
+
+        Errors are those of `load_state_dict`.
+        """
+        problems = incompatibilities(self, state)
+        if problems:
+            problem = "the state doesn't fit:" + "".join(f"\n    {line}" for line in problems)
+            fix = "build the optimizer as the saved one was built, over parameters of the same names and order"
+            raise ArgumentError(restate(f"{self.name}.load_state_dict", problem, fix=fix))
+        pairs = zip(self.param_groups, state["param_groups"], strict=True)
+        options = [self.loaded_options(group, saved) for group, saved in pairs]
+        steps, named = state["steps"], self.named_parameters()
+        kept = {
+            named[name]: {key: value if key == "step" else self._kept(value) for key, value in entry.items()}
+            for name, entry in state["state"].items()
+        }
+
+        def load() -> None:
+            for group, loaded in zip(self.param_groups, options, strict=True):
+                group.update(loaded)
+            self._steps, self._state = steps, defaultdict(dict, kept)
+
+        return load
+
+    def loaded_options(self: Any, group: Mapping[str, Any], saved: Mapping[str, Any]) -> dict[str, Any]:
+        """The options of a group after loading: the saved numbers, and the group's own schedule."""
+        return self.checked({key: group[key] if callable(group[key]) else saved[key] for key in self.defaults})
