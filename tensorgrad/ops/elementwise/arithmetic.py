@@ -97,10 +97,10 @@ class FloorDivide(Dividing, Elementwise):
     formula = lambda x, y: fenced("⌊", x / y, "⌋")
 
 
-class RoundedQuotient(FloorDivide):
+class DivideFloor(FloorDivide):
     """The quotient, rounded down; its gradient is 0."""
 
-    name, symbol = "floor_divide", "⌊÷⌋"
+    symbol = "⌊÷⌋"
     derivatives = (lambda: 0, lambda: 0)
 
     def backward_x(self, grad):
@@ -230,7 +230,7 @@ def divide(input: TensorLike, other: TensorLike, *, rounding_mode: str | None = 
         raise ArgumentError(restate("divide", problem, rounding_mode=rounding_mode))
     x, y = pair(input, other)
     if rounding_mode == "floor":
-        return apply(RoundedQuotient, x, y)
+        return apply(DivideFloor, x, y)
     if x._data.dtype.kind == "f":
         z = _quotient(x, y)
         return where(z < 0, ceil(z), floor(z))
