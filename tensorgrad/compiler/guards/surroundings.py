@@ -6,11 +6,13 @@ import gc
 import os
 import random
 import sys
+import threading
 import types
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba.core import event as events
 
 from tensorgrad.arrays.random import default_generator
 from tensorgrad.autograd.observer import Observer
@@ -31,7 +33,35 @@ OUTSIDE_BUILTINS = frozenset(("open", "input", "eval", "exec", "globals", "__imp
 COMPILERS = ("numba", "llvmlite")
 LIBRARIES = ("tensorgrad", "numpy", *COMPILERS)
 
+COMPILES = "numba:compiler_lock"
+"""Numba's event while it compiles a function, or loads one from the cache."""
+
 SETS_A_SEED = "tensorgrad.arrays.random", "manual_seed"
+
+
+class _Compiling(events.Listener):
+    """Stops the profiler of this thread while numba compiles, which takes three times as long with it.
+
+    What the compiler runs is no part of the call that is recorded.
+    """
+
+    def __init__(self, profiler: Callable[[types.FrameType, str, Any], None]) -> None:
+        self._profiler = profiler
+        self._thread = threading.get_ident()
+        self._depth = 0
+
+    def on_start(self, event: object) -> None:
+        """A thread begins to compile; functions that it calls are compiled in turn."""
+        if threading.get_ident() == self._thread:
+            self._depth += 1
+            sys.setprofile(None)
+
+    def on_end(self, event: object) -> None:
+        """A thread is done with one function."""
+        if threading.get_ident() == self._thread:
+            self._depth -= 1
+            if not self._depth:
+                sys.setprofile(self._profiler)
 
 
 class Surroundings(Observer):
@@ -54,6 +84,7 @@ class Surroundings(Observer):
         self._imports = 0  # imports in progress
         self._in_host_call = False
         self._collects = True
+        self._compiling = _Compiling(self._ran)
 
     def __enter__(self) -> Surroundings:
         self._states = {key: _state(generator) for key, generator in self._generators.items()}
@@ -61,12 +92,14 @@ class Surroundings(Observer):
         # Finalizers of unrelated objects are no part of the call.
         self._collects = gc.isenabled()
         gc.disable()
+        events.register(COMPILES, self._compiling)
         self._before = sys.getprofile()
         sys.setprofile(self._ran)
         return self
 
     def __exit__(self, *exc: object) -> None:
         sys.setprofile(self._before)
+        events.unregister(COMPILES, self._compiling)
         if self._collects:
             gc.enable()
         for generator in self._generators.values():
