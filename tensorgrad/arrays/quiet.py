@@ -28,13 +28,15 @@ _variable, _IGNORE = _found()
 _set, _reset = _variable.set, _variable.reset
 
 
-def quiet(function: F) -> F:
+def quiet(function: F, arguments: int | None = None) -> F:
     """Decorator: `function(*arguments)` without warnings, whatever the settings around it.
+
+    `arguments` is how many every call passes, for a function that can't be asked.
 
     >>> quiet(np.log)(np.zeros(1))
     array([-inf])
     """
-    return _CALLING.get(_arguments_of(function), _calling)(function)  # type: ignore[return-value]
+    return _CALLING.get(arguments or _arguments_of(function), _calling)(function)  # type: ignore[return-value]
 
 
 def _arguments_of(function: Any) -> int | None:

@@ -177,7 +177,8 @@ def _walk(
         if useful is not None and node not in walked:
             continue
         for position, g in node.input_gradients(grad, useful, not retain_graph):
-            if g._data.shape != node.input_shapes[position]:
+            shapes = node.shapes
+            if g._data.shape != (node.shape if shapes is None else shapes[position]):
                 g = node.unbroadcast(g, position)
             edge = node.edges[position]
             if edge in table:

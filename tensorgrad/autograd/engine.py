@@ -43,9 +43,11 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         ShapeError, DTypeError, RangeError, OutOfMemoryError: the call restated, where NumPy or a kernel refused it.
     """
     # As wrap(data), without the call: this runs once per op.
-    op = op_class()
     if params:
+        op = op_class()
         op.__dict__ = params
+    else:
+        op = op_class.shared or op_class()
     # One loop, here and in Node: before Python 3.12 a comprehension costs a call.
     arrays, needs = [], []
     for x in inputs:

@@ -43,7 +43,7 @@ class Node:
     Attributes:
         op: the op, with its parameters.
         edges: per input, the Node that made it, the leaf itself, or None where no gradient flows.
-        input_shapes: per input, its shape.
+        shapes: per input, its shape; None if all have that of the output.
         saved: the values that the rules ask for, by position (OUTPUT for z); None once backward has freed them.
         age: a running number. A node is younger than all it was computed from: sorting by age is a topological order.
         shape: of the output. The output itself isn't kept, so a graph holds no reference cycle.
@@ -56,16 +56,16 @@ class Node:
         "dtype",
         "edges",
         "hooks",
-        "input_shapes",
         "name",
         "op",
         "retained",
         "saved",
         "shape",
+        "shapes",
     )
     op: Op
     edges: tuple[Node | Variable | None, ...]
-    input_shapes: tuple[tuple[int, ...], ...]
+    shapes: tuple[tuple[int, ...], ...] | None
     saved: dict[int, Saved] | None
     age: int
     shape: tuple[int, ...]
@@ -73,6 +73,11 @@ class Node:
     name: str | None
     hooks: dict[int, Hook] | None
     retained: weakref.ref[Variable] | None
+
+    @property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Per input, its shape."""
+        return (self.shape,) * len(self.edges) if self.shapes is None else self.shapes
 
     @property
     def freed(self) -> bool:
@@ -86,7 +91,8 @@ class Node:
         """
         if self.saved or not self.op.aliases or not _are_sizes(self.op.residuals):
             self.saved = None
-            self.op.residuals = None
+            if self.op.residuals is not None:  # a shared op has none
+                self.op.residuals = None
 
     def value(self, k: int, position: int) -> Any:
         """What a rule asked for under source `k`, for the input at `position`.
@@ -183,13 +189,13 @@ def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable, needs: Seque
     node.dtype = data.dtype
     node.name = node.hooks = node.retained = None
     edges: list[Node | Variable | None] = []
-    shapes: list[tuple[int, ...]] = []
+    alike = True
     for x in inputs:
         edges.append((x._node or x) if x._requires_grad else None)
-        have = x._data.shape
-        shapes.append(shape if have == shape else have)  # one tuple, for fewer objects to collect
+        if x._data.shape != shape:
+            alike = False
     node.edges = tuple(edges)
-    node.input_shapes = tuple(shapes)
+    node.shapes = None if alike else tuple([x._data.shape for x in inputs])
     kept = op.always_kept
     node.saved = saved = {}
     for k in op.kept(tuple(needs)) if kept is None else kept:

@@ -62,6 +62,9 @@ class Op:
     known: ClassVar[dict[tuple[bool, ...], tuple[int, ...]]] = {}
     """What `kept` has found so far."""
 
+    shared: ClassVar["Op | None"] = None
+    """The one application of an op without parameters whose forward is a static method: it can leave nothing behind."""
+
     residuals: Any = None
 
     @classmethod
@@ -83,6 +86,7 @@ class Op:
         cls.differentiable = cls.together or any(cls.rules)
         cls.known = {}
         cls.always_kept = None
+        cls.shared = cls() if isinstance(inspect.getattr_static(cls, "forward"), staticmethod) else None
         if not inspect.ismethod(cls.kept):  # an op that finds out for each application
             return
         alone = [tuple(k == position for k in range(len(cls.inputs))) for position in range(len(cls.inputs))]

@@ -124,9 +124,8 @@ def _numpy_product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None) -> np.
     return z if bias is None else z + bias
 
 
-@quiet
-def _dot(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    return np.dot(x, y)  # in two thirds of the time of np.matmul
+_dot = quiet(np.dot, 2)
+"""The product of two matrices, in two thirds of the time of np.matmul."""
 
 
 @quiet

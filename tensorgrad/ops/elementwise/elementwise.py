@@ -217,11 +217,12 @@ def activation(op: type[Elementwise], convert: Unary = floating) -> Unary:
 
 def binary(op: type[Elementwise], convert: Callable[[TensorLike, TensorLike], tuple[Tensor, Tensor]] = pair) -> Binary:
     """The public function of an op with two inputs; `convert` makes them tensors of one dtype."""
+    any_dtype = convert is pair  # which leaves two tensors of one dtype as they are
 
     def function(input: Any, other: Any) -> Any:
         if isinstance(input, Variable) and isinstance(other, Variable):  # the usual case, which needs no `convert`
             dtype = input._data.dtype
-            if dtype is other._data.dtype and dtype in KERNEL_FLOATS:
+            if dtype is other._data.dtype and (any_dtype or dtype in KERNEL_FLOATS):
                 return apply(op, input, other)
         symbolic = isinstance(input, Expression) or isinstance(other, Expression)
         return op.call(input, other) if symbolic else apply(op, *convert(input, other))
@@ -235,10 +236,9 @@ def scaled(op: type[Elementwise], times: Binary) -> Binary:
     def function(input: Any, other: Any, *, alpha: Any = 1) -> Any:
         if alpha is not ONE:
             other = times(other, alpha)
-        if isinstance(input, Variable) and isinstance(other, Variable):  # the usual case, which needs no `pair`
-            dtype = input._data.dtype
-            if dtype is other._data.dtype and dtype in KERNEL_FLOATS:
-                return apply(op, input, other)
+        # The usual case, which needs no `pair`.
+        if isinstance(input, Variable) and isinstance(other, Variable) and input._data.dtype is other._data.dtype:
+            return apply(op, input, other)
         symbolic = isinstance(input, Expression) or isinstance(other, Expression)
         return op.call(input, other) if symbolic else apply(op, *pair(input, other))
 
