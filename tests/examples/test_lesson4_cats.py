@@ -26,13 +26,14 @@ def lesson(monkeypatch):
     not any((REAL / inside / "train_catvnoncat.h5").is_file() for inside in ("", "cats")),
     reason="needs the cat pictures in $TENSORGRAD_DATA or ../shared/data",
 )
-def test_median_accuracy_of_five_seeds(lesson):
+def test_median_accuracy_of_three_seeds(lesson):
+    """Within 40 epochs; always saying "cat" would be right about 66 %."""
     pytest.importorskip("h5py")
     pictures, test = lesson.course_cats(REAL)
     assert len(pictures) == 209 and len(test) == 50
     accuracies = []
-    for seed in range(5):
-        model, _ = lesson.train_detector(pictures, "Adam", 60, seed)
+    for seed in range(3):
+        model, _ = lesson.train_detector(pictures, "Adam", 40, seed)
         accuracies.append(nn.evaluate(model, lesson.for_testing(test))["accuracy"])
     assert np.median(accuracies) >= 0.78
 
