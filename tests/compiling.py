@@ -47,6 +47,15 @@ def assert_same(one, other):
         assert one == other
 
 
+def op_of(case):
+    """What a case of the table calls, as a function that reads its op and its keywords alone.
+
+    The guards of a function that read `case` would be those of the whole row, and most of the time of the test.
+    """
+    function, params = case.row.function, case.params
+    return lambda *tensors: function(*tensors, **params)
+
+
 def ready_made(function, *arguments, calls=2):
     """The compiled function, past its recordings."""
     compiled = tg.compile(function)

@@ -10,7 +10,7 @@ import batches
 import numpy as np
 import pytest
 from cases import CASES
-from compiling import NETWORKS, assert_same, captures, numbers, others, poison
+from compiling import NETWORKS, assert_same, captures, numbers, op_of, others, poison
 from networks import LeNet5
 
 import tensorgrad as tg
@@ -209,7 +209,7 @@ def test_a_copy_of_the_compiled_function(pair):
 @pytest.mark.cases("case", [case for case in CASES if case.sample.inputs], ids=repr)
 def test_every_op_gives_the_same_bits(case):
     """Beside the numbers of the case also others, in memory full of NaN."""
-    compiled = tg.compile(lambda *tensors: case.call(*tensors))
+    compiled = tg.compile(op_of(case))
     kinds = case.inputs(np.float32)
     with tg.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some run as they are, and say so

@@ -10,7 +10,7 @@ import batches
 import numpy as np
 import pytest
 from cases import CASES
-from compiling import NETWORKS, Mixed, assert_same, numbers, ready_made
+from compiling import NETWORKS, Mixed, assert_same, numbers, op_of, ready_made
 from networks import LeNet5
 
 import tensorgrad as tg
@@ -92,7 +92,7 @@ REASONS |= dict.fromkeys(("feature_dropout", "alpha_dropout", "feature_alpha_dro
 
 @pytest.mark.cases("case", [case for case in CASES if case.sample.inputs], ids=repr)
 def test_every_op_replays_to_the_same_bits(case):
-    compiled = tg.compile(lambda *tensors: case.call(*tensors))
+    compiled = tg.compile(op_of(case))
     for times in range(4):
         arrays = [turned(x, times) for x in case.inputs(np.float32)]
         expected = call_and_gradients(case.call, arrays, case.upstream)

@@ -39,7 +39,9 @@ class _Telling(types.ModuleType):
 def watch() -> None:
     """Let all modules of the library that are loaded tell of changes from now on."""
     for name, module in list(sys.modules.items()):
-        if type(module) is types.ModuleType and name.partition(".")[0] == "tensorgrad":
+        # Each recording looks at the thousands of modules that are loaded: the cheapest condition comes first.
+        ours = name.startswith("tensorgrad") and name.partition(".")[0] == "tensorgrad"
+        if ours and type(module) is types.ModuleType:
             module.__class__ = _Telling
 
 
