@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from functools import lru_cache
 
 from tensorgrad.system.console import printable
 
@@ -13,9 +14,10 @@ def columns(text: str) -> int:
     >>> columns("σ(x)"), columns("重み"), columns("x̂")
     (4, 4, 1)
     """
-    return sum(map(_columns, text))
+    return len(text) if text.isascii() else sum(map(_columns, text))
 
 
+@lru_cache(maxsize=1024)
 def _columns(character: str) -> int:
     if unicodedata.combining(character) or unicodedata.category(character) in ("Mn", "Me", "Cf"):
         return 0
