@@ -7,6 +7,8 @@ BENCH = .venv-bench
 # The tests run in two processes. Each begins with one half of them, so that they compile different kernels, which the
 # other then loads; who is done takes from the other's half.
 SHARED = -n 2 --dist worksteal
+# Where this is set, as in many images of systems, each process of the tests compiles the package's sources anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: demo test test-oracle bench gallery lint wheel clean
 
