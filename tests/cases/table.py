@@ -139,6 +139,10 @@ class Case:
         self.params, self.smooth = self.sample.params, self.sample.smooth
 
     def __repr__(self) -> str:
+        return self._name
+
+    @cached_property  # twenty tests name each case, in each process
+    def _name(self) -> str:
         shapes = ",".join("x".join(map(str, x.shape)) or "scalar" for x in self._float64)
         return f"{self.row.name}-{self.number}-{shapes or 'none'}"
 
