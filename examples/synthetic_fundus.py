@@ -121,9 +121,8 @@ def _paint(points: np.ndarray, n: int) -> np.ndarray:
     dx, dy = ((2 * index + 1) / n - 1 - points[k, :, None, None] for k, index in enumerate((columns, rows)))
     cover = _soft(np.hypot(dx, dy), points[2, :, None, None], 1 / n)
     canvas = np.zeros((n, n))
-    seen = (rows >= 0) & (rows < n) & (columns >= 0) & (columns < n)
-    rows, columns = np.broadcast_to(rows, seen.shape)[seen], np.broadcast_to(columns, seen.shape)[seen]
-    np.maximum.at(canvas, (rows, columns), cover[seen])
+    seen = (cover > 0) & (rows >= 0) & (rows < n) & (columns >= 0) & (columns < n)
+    np.maximum.at(canvas.ravel(), (rows * n + columns)[seen], cover[seen])
     return canvas
 
 
