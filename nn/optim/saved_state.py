@@ -127,6 +127,9 @@ def _incompatibilities_of_entry(
 class HasState:
     """The part of `Optimizer` that gives and loads its state."""
 
+    _steps: int
+    _state: dict[Tensor, dict[str, Any]]
+
     def state_dict(self: Any) -> dict[str, Any]:
         """All that decides the steps to come, apart from weights and schedules: JSON can hold it, but for the arrays.
 
