@@ -39,13 +39,23 @@ from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.state import LoadResult, StateDictError
 from tensorgrad.nn.summary import Summary, summary
-from tensorgrad.nn.training import CheckpointError, History, TrainingInterrupted, accuracy, evaluate, fit, predict
+from tensorgrad.nn.training import (
+    Callback,
+    CheckpointError,
+    History,
+    TrainingInterrupted,
+    accuracy,
+    evaluate,
+    fit,
+    predict,
+)
 from tensorgrad.ops.linear import linear
 
 __all__ = [
     "BCELoss",
     "BCEWithLogitsLoss",
     "CTCLoss",
+    "Callback",
     "CheckpointError",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",

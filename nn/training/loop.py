@@ -18,6 +18,7 @@ from tensorgrad.autograd.engine import guard
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.optim import NonFiniteError, Optimizer, clip_grad_norm_
+from tensorgrad.nn.training.callbacks import Callbacks
 from tensorgrad.nn.training.checkpoint import Checkpoint
 from tensorgrad.nn.training.evaluation import Metric, evaluate, measure, unpack
 from tensorgrad.nn.training.history import NOT_MEASURED, History, Means, Record
@@ -25,7 +26,7 @@ from tensorgrad.nn.training.interrupt import deferred
 from tensorgrad.nn.training.progress import Silent, reporter
 from tensorgrad.tensor import Tensor
 
-Callback = Callable[[Record], bool | None]
+OnEnd = Callable[[Record], bool | None]
 """A function of the record of a step or epoch; it returns True to end the training."""
 
 
@@ -47,8 +48,9 @@ def fit(
     validation: Iterable[Any] | None = None,
     metrics: Mapping[str, Metric] | None = None,
     clip_norm: float | None = None,
-    on_step_end: Callback | None = None,
-    on_epoch_end: Callback | None = None,
+    on_step_end: OnEnd | None = None,
+    on_epoch_end: OnEnd | None = None,
+    callbacks: Iterable[Any] = (),
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int | None = None,
     resume: bool = False,
@@ -71,6 +73,8 @@ def fit(
         clip_norm: the bound for the norm of all gradients together, see `clip_grad_norm_`.
         on_step_end: called with the record of each step; returning True ends the training.
         on_epoch_end: called with the record of each epoch; returning True ends the training.
+        callbacks: objects whose methods `on_step_end` and `on_epoch_end` are called in the same way, see `Callback`,
+            such as `tg.viz.Film`.
         checkpoint: a file to save to after each epoch, and when training ends early.
         checkpoint_every: save after every `checkpoint_every` steps too.
         resume: resume from the checkpoint, if there is one. Weights, records (except `seconds`) and random numbers are
@@ -86,7 +90,8 @@ def fit(
         The history of all steps and epochs.
 
     Raises:
-        ArgumentError: an argument out of range, an optimizer of another model, or a loader without batches.
+        ArgumentError: an argument out of range, an optimizer of another model, a callback without such a method, or a
+            loader without batches.
         NonFiniteError: the loss is NaN or infinite.
         CheckpointError: the checkpoint is damaged, or belongs to another model, optimizer or loader; nothing was
             changed.
@@ -102,6 +107,7 @@ def fit(
     (3.0, 1.0, 300)
     """
     _check(model, optimizer, epochs, metrics, checkpoint, checkpoint_every, resume)
+    observers = Callbacks(callbacks)
     saved = None if checkpoint is None else Checkpoint(checkpoint, model, optimizer, train_loader)
     report = reporter(progress)
     history = _begin(saved, resume, seed, report)
@@ -123,11 +129,11 @@ def fit(
 
     step = tg.compile(step) if compile else step
 
-    def ends(callback: Callback | None, record: Record, due: bool) -> bool:
+    def ends(callback: OnEnd | None, told: Callable[[Record], bool], record: Record, due: bool) -> bool:
         """After a step or epoch: call back, save if due or if training ends here; return whether it ends."""
-        end = True  # if the callback raises
+        end = True  # if a callback raises
         try:
-            end = callback is not None and callback(record) is True
+            end = any([callback is not None and callback(record) is True, told(record)])
         finally:
             if saved and (due or end or ctrl_c.requested):
                 saved.save(history)
@@ -152,7 +158,8 @@ def fit(
                 record = history.add_step(epoch, len(inputs[0]), values, rate, clock())
                 means.add(values, len(inputs[0]))
                 report.step(len(inputs[0]), means.values())
-                if ends(on_step_end, record, due=record["step"] % (checkpoint_every or math.inf) == 0):
+                due = record["step"] % (checkpoint_every or math.inf) == 0
+                if ends(on_step_end, observers.on_step_end, record, due):
                     return history
 
             if not means.count:
@@ -162,7 +169,7 @@ def fit(
             values = means.values() | {f"validation_{name}": value for name, value in values.items()}
             record = history.add_epoch(values, clock())
             report.epoch_ends(record)
-            if ends(on_epoch_end, record, due=True):
+            if ends(on_epoch_end, observers.on_epoch_end, record, due=True):
                 return history
     return history
 

@@ -169,6 +169,58 @@ def test_callbacks_see_the_records_and_can_end_the_training():
 # ------------------------------------------------------------------------------------------------- evaluate and predict
 
 
+class Seen(nn.Callback):
+    """Keeps what it is told; ends the training at an event."""
+
+    def __init__(self, end=None):
+        self.steps, self.epochs, self.end = [], [], end
+
+    def on_step_end(self, record):
+        self.steps.append(record["step"])
+        return record["step"] == self.end
+
+
+class Epochs:
+    """A callback of no base class, for epochs alone."""
+
+    def __init__(self):
+        self.seen = []
+
+    def on_epoch_end(self, record):
+        self.seen.append(record["epoch"])
+
+
+@pytest.mark.parametrize("compile", [False, True])
+def test_objects_are_called_back_too_each_of_them_also_where_one_ends_the_training(compile):
+    first, second, epochs, functions = Seen(end=9), Seen(), Epochs(), []
+    history = train(
+        network(), callbacks=[first, second, epochs], on_step_end=lambda r: functions.append(r["step"]), compile=compile
+    )
+    assert first.steps == second.steps == functions == list(range(1, 10))
+    assert len(history.steps) == 9
+    assert epochs.seen == [1]
+
+
+def test_the_gradients_are_still_there_when_a_step_ends():
+    model, found = network(), []
+
+    class Gradients(nn.Callback):
+        def on_step_end(self, record):
+            found.append(model[0].weight.grad.numpy().copy())
+
+    train(model, callbacks=[Gradients()], epochs=1)
+    assert all(np.abs(gradient).max() > 0 for gradient in found)
+
+
+def test_a_callback_without_a_method_to_call_is_refused_before_anything_changes():
+    model = network()
+    before = weights(model)
+    for wrong in (lambda record: None, object()):
+        with pytest.raises(ArgumentError, match="must have a method on_step_end or on_epoch_end"):
+            train(model, callbacks=[wrong])
+    assert np.array_equal(weights(model), before)
+
+
 def test_evaluate_records_nothing_and_restores_each_mode():
     model = nn.Sequential(nn.Linear(6, 3), nn.BatchNorm1d(3), nn.Dropout(0.9))
     model[1].eval()
