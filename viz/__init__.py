@@ -4,6 +4,8 @@
 """
 
 from tensorgrad.viz.attribution import grad_cam, input_gradient
+from tensorgrad.viz.comparison.compare import compare
+from tensorgrad.viz.comparison.comparison import Comparison
 from tensorgrad.viz.explain import explain
 from tensorgrad.viz.explain.explanation import Explanation
 from tensorgrad.viz.graph.drawing import Drawing, graph
@@ -12,7 +14,6 @@ from tensorgrad.viz.plots import (
     DescentPath,
     GradientLog,
     Roc,
-    compare,
     confusion_matrix,
     cost_curve,
     cost_surface,
@@ -30,6 +31,7 @@ from tensorgrad.viz.record.recorder import Depth
 from tensorgrad.viz.record.trace import Trace, trace
 
 __all__ = [
+    "Comparison",
     "Depth",
     "DescentPath",
     "Drawing",

@@ -72,6 +72,13 @@ def test_vanishing_gradient(run):
     assert pictures() == {"vanishing_gradient.svg"}
 
 
+def test_compare_runs(run):
+    text = run("compare_runs")
+    assert "Values begin to differ at: a." in text
+    assert "slope: 0.1 | 0.01" in text
+    assert pictures() == {"compare_runs.svg", "compare_runs.html"}
+
+
 def test_optdigits_cnn(run):
     assert "accuracy on the 1,797 test images" in run("optdigits_cnn", "--epochs", "1")
     assert pictures() == {"backprop.svg", "backprop.html", "training.png", "weights.safetensors"}

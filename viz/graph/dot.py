@@ -47,7 +47,10 @@ def calls(graph: GraphRecord) -> tuple[Call, ...]:
 
 
 def write(
-    graph: GraphRecord, folded: Collection[str] = (), picture: Callable[[TensorRecord], str] = lambda tensor: ""
+    graph: GraphRecord,
+    folded: Collection[str] = (),
+    picture: Callable[[TensorRecord], str] = lambda tensor: "",
+    findings: Collection[Finding] | None = None,
 ) -> str:
     """The DOT text of a graph. Equal arguments give equal text.
 
@@ -55,20 +58,27 @@ def write(
         graph: as collected or traced.
         folded: the paths of the modules to draw as one box each.
         picture: makes the cell of a tensor's label that holds its pictures.
+        findings: what to mark; by default what `health.examine` finds.
     """
     import graphviz
 
     canvas = graphviz.Digraph("backprop", graph_attr=theme.CANVAS, node_attr=theme.NODES, edge_attr=theme.EDGES)
-    _Drawing(fold_view_ops(graph), folded, picture).write(canvas)
+    _Drawing(fold_view_ops(graph), folded, picture, findings).write(canvas)
     return canvas.source
 
 
 class _Drawing:
     """The drawing of a graph, with what its parts need to know of the whole."""
 
-    def __init__(self, graph: GraphRecord, folded: Collection[str], picture: Callable[[TensorRecord], str]) -> None:
+    def __init__(
+        self,
+        graph: GraphRecord,
+        folded: Collection[str],
+        picture: Callable[[TensorRecord], str],
+        findings: Collection[Finding] | None,
+    ) -> None:
         self.modules = find_modules(graph)
-        self.findings = examine(graph, self.modules)
+        self.findings = examine(graph, self.modules) if findings is None else findings
         strengths = _strengths(graph)
         self.strongest = max(filter(math.isfinite, strengths), default=0.0)
         self.not_finite = not all(map(math.isfinite, strengths))

@@ -89,9 +89,13 @@ class Drawing:
 
         Where no program can lay it out, it is a plain column, with a note.
         """
+        return self._page()
+
+    def _page(self, compared: Any = None) -> str:
+        """The page; `compared` is what it shows of another run of the same computation."""
         svg, note = self._all_open()
         folded = [call.id for call in dot.calls(self.record) if call.path in self.folded]
-        return page.write(self.record, svg, note, folded)
+        return page.write(self.record, svg, note, folded, compared)
 
     def _all_open(self) -> tuple[str, str]:
         """An SVG in which a page can fold and unfold every module; and a note where it is a plain column."""
@@ -208,19 +212,20 @@ def graph(
         )
     else:
         record = collect(source, names, variables, max_ops, depth)
-    return Drawing(record, _folded(record, fold, unfold), pictures)
+    return Drawing(record, folded_paths("graph", record, fold, unfold), pictures)
 
 
-def _folded(
-    record: GraphRecord, fold: str | Iterable[str] | bool | None, unfold: str | Iterable[str]
+def folded_paths(
+    call: str, record: GraphRecord, fold: str | Iterable[str] | bool | None, unfold: str | Iterable[str]
 ) -> frozenset[str]:
+    """The paths of the modules that a drawing folds, from the arguments of `call`; see `graph`."""
     plain = fold_view_ops(record)
     modules = find_modules(plain)
-    fold = _paths("fold", fold, modules) if not isinstance(fold, bool | None) else fold
-    return choose_folded(plain, modules, fold, _paths("unfold", unfold, modules))
+    fold = _paths(call, "fold", fold, modules) if not isinstance(fold, bool | None) else fold
+    return choose_folded(plain, modules, fold, _paths(call, "unfold", unfold, modules))
 
 
-def _paths(argument: str, paths: str | Iterable[str], modules: Modules) -> list[str]:
+def _paths(call: str, argument: str, paths: str | Iterable[str], modules: Modules) -> list[str]:
     """The paths, checked; a list of modules that isn't drawn itself, such as `layers`, stands for those in it."""
     paths = [paths] if isinstance(paths, str) else list(paths)
     found = []
@@ -234,5 +239,5 @@ def _paths(argument: str, paths: str | Iterable[str], modules: Modules) -> list[
             known = ", ".join(list(modules.kinds)[:20]) or "none: no op ran in a module, no parameter's name has a dot"
             problem = f"{argument} must name modules of this graph, got {path!r}"
             given: dict[str, Any] = {argument: paths}
-            raise ArgumentError(restate("graph", problem, expected=f"one of: {known}", **given))
+            raise ArgumentError(restate(call, problem, expected=f"one of: {known}", **given))
     return found

@@ -55,13 +55,13 @@ def tensor_label(tensor: TensorRecord, index: GraphIndex, cells: Sequence[str] =
         (markup.LID if any(cells) else markup.GAP) if style.shape == "cylinder" else "",
         title and markup.run(title, style.ink, 12, bold=True),
         shape and markup.run(shape, style.small, 10),
-        markup.small(_numbers(tensor.statistics, tensor.dtype), style.small),
+        markup.small(summary(tensor.statistics, tensor.dtype), style.small),
         *_gradient_lines(tensor, index),
         cells=[markup.badge(wrong and f"holds {wrong}"), *cells],
     )
 
 
-def _numbers(numbers: Statistics | None, dtype: str) -> str:
+def summary(numbers: Statistics | None, dtype: str) -> str:
     """Mean ± standard deviation, minimum … maximum; of integers the last two."""
     if numbers is None:
         return ""

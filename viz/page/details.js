@@ -42,8 +42,10 @@ function tensorDetails(tensor) {
       ["made by", maker && jump(maker.id, maker.symbol)],
       ["used by", jumps(users.get(tensor.id).map((edge) => [edge.op, ops.get(edge.op).symbol]))],
     ]),
-    ...arrayDetails("Value", tensor, tensor.kind === "parameter" ? ARRAY_STYLES.weights : ARRAY_STYLES.values),
+    ...arrayDetails("Value", tensor, styleOf(tensor)),
+    ...comparedDetails(tensor, "value"),
     ...gradientDetails("Gradient", tensor.gradient),
+    ...comparedDetails(tensor, "gradient"),
     tensor.altered && line(`It isn't the sum of what is drawn: ${tensor.altered}.`),
     ...heldDetails(tensor.held),
   ];
@@ -111,6 +113,10 @@ const ARRAY_STYLES = {
   weights: { isSigned: true, color: "var(--green)" },
   gradient: { isSigned: true, color: "var(--vermilion)" },
 };
+
+function styleOf(tensor) {
+  return tensor.kind === "parameter" ? ARRAY_STYLES.weights : ARRAY_STYLES.values;
+}
 
 function gradientDetails(heading, record) {
   if (!record) return [];

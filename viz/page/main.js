@@ -10,6 +10,7 @@ const KEYS = {
   "-": () => zoom(0.8),
   0: fit,
   f: foldAndShow,
+  d: visitDifference,
   "/": () => find("search").focus(),
   Escape: hideDetails,
 };
@@ -88,6 +89,7 @@ function start() {
   startFolding();
   startView();
   nameParts();
+  startComparison();
   startStepper();
   addEventListener("keydown", onKey);
   stage.addEventListener("click", onStageClick);

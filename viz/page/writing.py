@@ -5,10 +5,13 @@ from __future__ import annotations
 import html
 from collections.abc import Iterable
 from importlib.resources import files
+from typing import Any
 
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.record.records import GraphRecord
+
+JSON = "application/json"
 
 PROGRAM = (
     "text",
@@ -21,13 +24,14 @@ PROGRAM = (
     "table",
     "stepper",
     "details",
+    "compare",
     "search",
     "main",
 )
 """The parts of the program, in the order in which they build on each other."""
 
 
-def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = ()) -> str:
+def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = (), compared: Any = None) -> str:
     """A graph as a page that shows the chain rule at work, step by step.
 
     Args:
@@ -35,6 +39,7 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
         svg: its drawing, whose groups have the ids of the records.
         note: a line to show above the drawing.
         folded: the ids, in the SVG, of the modules that are folded at first.
+        compared: the `Runs` of a comparison, to show another run's numbers beside those of the graph.
 
     >>> import tensorgrad as tg
     >>> from tensorgrad.viz.graph import column
@@ -52,6 +57,9 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
         # Without the XML prologue, which HTML doesn't allow.
         "drawing": svg[svg.index("<svg") :],
         "records": encode(graph),
+        "compared": ""
+        if compared is None
+        else f'<script type="application/json" id="compared">{encode(compared)}</script>',
         "program": f'"use strict";\n(() => {{\n{program}}})();',
     }
     # Split before filling in: the parts may contain anything, also the marker of a place to fill.

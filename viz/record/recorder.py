@@ -82,6 +82,10 @@ class Recorder:
         end, loss = outputs[-1] if outputs else "", next((self._tensors[key].symbol for key in self._losses), LOSS.name)
         return GraphRecord(tuple(ops), tuple(self._tensors.values()), tuple(edges), end, loss=loss)
 
+    def arrays(self) -> dict[str, tuple[np.ndarray | None, np.ndarray | None]]:
+        """After `record`: by id of each tensor its values and its gradient, as far as they are known."""
+        return {record.id: (self._array(key), self._gradient_of(key)) for key, record in self._tensors.items()}
+
     def _letters(self, step: Step) -> dict[str, str]:
         """What the symbols of an op's formulas stand for: operands, result, loss, and parameters that are numbers."""
         keys = step.inputs if step.output is None else (*step.inputs, step.output)
@@ -159,8 +163,6 @@ class Recorder:
             return
         known, depth = self._known.get(key, Known()), self._depth
         array, arrived = known.array, self._arrived.get(key)
-        # Where a backward pass is drawn, the `.grad` of a tensor that it didn't reach comes from another pass.
-        gradient = arrived.gradient if arrived else None if self._flows else known.gradient
         kind, value = self._kind(key), statistics.scalar(array)
         self._tensors[key] = TensorRecord(
             id=f"t{len(self._tensors)}",
@@ -169,13 +171,20 @@ class Recorder:
             shape=shape,
             dtype=str(array.dtype if array is not None else getattr(key, "dtype", "")),
             value=value,
-            gradient=self._gradient(gradient),
+            gradient=self._gradient(self._gradient_of(key)),
             statistics=statistics.statistics(array) if depth.numbers and array is not None else None,
             details=statistics.details(array) if depth.details and array is not None else None,
             altered=arrived.altered if arrived else "",
             held=self._held(arrived, known) if arrived and isinstance(key, Variable) else None,
             symbol=self._symbols.new(str(known.name or ""), kind, value, key in self._losses, assigned),
         )
+
+    def _gradient_of(self, key: Key) -> np.ndarray | None:
+        """What arrived at a tensor in the passes that are drawn; where there are none, its `.grad`."""
+        if key in self._arrived:
+            return self._arrived[key].gradient
+        # Where a backward pass is drawn, the `.grad` of a tensor that it didn't reach comes from another pass.
+        return None if self._flows or key not in self._known else self._known[key].gradient
 
     def _gradient(self, array: np.ndarray | None) -> GradientRecord | None:
         depth = self._depth

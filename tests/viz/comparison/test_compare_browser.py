@@ -1,0 +1,67 @@
+"""A comparison's page in a browser: the key D leads from difference to difference, both runs' numbers are shown."""
+
+import numpy as np
+from browser import needs_browser, play
+from layout import needs_program
+
+import tensorgrad as tg
+
+pytestmark = needs_browser
+
+
+def run(weights):
+    w, v = (tg.tensor(array, requires_grad=True, name=name) for name, array in zip("wv", weights, strict=True))
+    with tg.viz.trace() as t:
+        h = (w * 3.0).tanh()
+        loss = (h * v).sum()
+        loss.backward()
+    return t, w, v
+
+
+def two_runs():
+    rng = np.random.default_rng(5)
+    weights = rng.standard_normal((2, 4))
+    return run(weights), run([weights[0], weights[1] + [0.0, 0.5, 0.0, -0.25]])
+
+
+@needs_program
+def test_d_visits_the_differences_from_the_largest_on(tmp_path):
+    (before, *_), (after, w, _) = two_runs()
+    comparison = tg.viz.compare(before, after)
+    script = """
+      const table = all("#differences tbody tr").map((row) => ({ ...row.dataset }));
+      const seen = table.map(() => { press("d"); return [$("#details").dataset.of, textOf("#details")]; });
+      press("D");
+      return { table, seen, again: $("#details").dataset.of, current: all("#differences .current").length,
+               title: textOf("h1"), starts: textOf("#differences p"), step: step() };
+    """
+    told = play(comparison.html, script, tmp_path)
+    pairs = {pair.id: pair for pair in comparison.runs.pairs}
+    expected = {
+        (pair.id, what): found.relative
+        for pair in pairs.values()
+        for what in ("value", "gradient")
+        if (found := getattr(pair, what)) is not None and found.apart
+    }
+    table = [(row["tensor"], row["what"], float(row["relative"])) for row in told["table"]]
+    assert {(id, what): relative for id, what, relative in table} == expected
+    assert [relative for *_, relative in table] == sorted(expected.values(), reverse=True)
+    assert [id for id, _ in told["seen"]] == [id for id, *_ in table]
+    assert told["again"] == table[0][0], "behind the last comes the first"
+    assert (told["current"], told["step"], told["title"]) == (1, 0, "before and after, compared")
+    assert told["starts"] == "Parameters and inputs that differ: v"
+    gradient_of_w = next(text for id, text in told["seen"] if pairs[id].second.name == "w")
+    assert "Gradient in after" in gradient_of_w
+    k = pairs[comparison.record.tensors[0].id].gradient.index
+    assert f"{w.grad.numpy()[k]:.3g}".replace("-", "−") in gradient_of_w
+
+
+def test_runs_that_agree_say_so_and_a_plain_page_has_no_such_panel(tmp_path):
+    (before, *_), _ = two_runs()
+    same = tg.viz.compare(before, before)
+    script = 'press("d"); return [textOf("#differences"), isSeen("#details"), isSeen("#key-d")];'
+    text, details, key = play(same.html, script, tmp_path)
+    assert "before and before agree to rounding." in text
+    assert (details, key) == (False, True)
+    plain = tg.viz.graph(before).html
+    assert play(plain, script, tmp_path) == ["", False, False]

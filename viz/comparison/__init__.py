@@ -1,0 +1,1 @@
+"""Two runs of one computation side by side, and where they differ."""
