@@ -55,7 +55,7 @@ def run(example: Path, data: Path | None) -> float:
         for old in pictures(example):
             old.unlink()
         for path in sorted(Path(folder, "out").glob("*")):
-            if path.suffix in (".png", ".svg"):
+            if path.suffix in (".png", ".svg", ".gif"):
                 shutil.move(path, PICTURES / f"{example.stem}.{path.name.removeprefix(example.stem).lstrip('._-')}")
     return seconds
 

@@ -8,6 +8,7 @@ from tensorgrad.viz.comparison.compare import compare
 from tensorgrad.viz.comparison.comparison import Comparison
 from tensorgrad.viz.explain import explain
 from tensorgrad.viz.explain.explanation import Explanation
+from tensorgrad.viz.film import Film
 from tensorgrad.viz.graph.drawing import Drawing, graph
 from tensorgrad.viz.graph.text import text
 from tensorgrad.viz.plots import (
@@ -36,6 +37,7 @@ __all__ = [
     "DescentPath",
     "Drawing",
     "Explanation",
+    "Film",
     "GradientLog",
     "Roc",
     "Trace",

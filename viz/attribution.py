@@ -59,7 +59,7 @@ def grad_cam(model: Any, images: TensorLike, layer: str | Any, target: int | Ten
     x = _checked("grad_cam", images)
     module = _find("grad_cam", model, layer)
     outputs: list[Tensor] = []
-    with _in_eval_mode(model), enable_grad():
+    with in_eval_mode(model), enable_grad():
         handle = module.register_forward_hook(lambda module, inputs, output: outputs.append(output))
         try:
             score = _score("grad_cam", model(x), target)
@@ -109,7 +109,7 @@ def input_gradient(model: Any, images: TensorLike, target: int | TensorLike | No
     True
     """
     x = _checked("input_gradient", images)
-    with _in_eval_mode(model), enable_grad():
+    with in_eval_mode(model), enable_grad():
         (slopes,) = grad(_score("input_gradient", model(x), target), x)
     assert slopes is not None
     # (N, C, H, W) -> (N, H, W)
@@ -159,10 +159,12 @@ def _score(call: str, output: Tensor, target: int | TensorLike | None) -> Tensor
 
 
 @contextmanager
-def _in_eval_mode(model: Any) -> Iterator[None]:
+def in_eval_mode(model: Any) -> Iterator[None]:
     """The model in eval mode, without dropout and batch statistics; the mode of each module is restored."""
-    modes = [(module, module.training) for _, module in model.named_modules()]
-    model.eval()
+    modules = [module for _, module in model.named_modules()] if hasattr(model, "named_modules") else []
+    modes = [(module, module.training) for module in modules]
+    if modules:
+        model.eval()
     try:
         yield
     finally:

@@ -79,6 +79,11 @@ def test_compare_runs(run):
     assert pictures() == {"compare_runs.svg", "compare_runs.html"}
 
 
+def test_training_film(run):
+    assert "<Film of 8 frames, steps 0 to 56>" in run("training_film", "--epochs", "1")
+    assert pictures() == {"training_film.html", "training_film.gif"}
+
+
 def test_optdigits_cnn(run):
     assert "accuracy on the 1,797 test images" in run("optdigits_cnn", "--epochs", "1")
     assert pictures() == {"backprop.svg", "backprop.html", "training.png", "weights.safetensors"}
