@@ -6,6 +6,8 @@
 from tensorgrad.viz.attribution import grad_cam, input_gradient
 from tensorgrad.viz.comparison.compare import compare
 from tensorgrad.viz.comparison.comparison import Comparison
+from tensorgrad.viz.doctor.doctor import Doctor, doctor
+from tensorgrad.viz.doctor.report import Report
 from tensorgrad.viz.explain import explain
 from tensorgrad.viz.explain.explanation import Explanation
 from tensorgrad.viz.film import Film
@@ -35,10 +37,12 @@ __all__ = [
     "Comparison",
     "Depth",
     "DescentPath",
+    "Doctor",
     "Drawing",
     "Explanation",
     "Film",
     "GradientLog",
+    "Report",
     "Roc",
     "Trace",
     "compare",
@@ -46,6 +50,7 @@ __all__ = [
     "cost_curve",
     "cost_surface",
     "curves",
+    "doctor",
     "explain",
     "feature_maps",
     "filters",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Self
 
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.training.history import Record
@@ -25,6 +25,12 @@ class Callback:
     3
     """
 
+    def on_train_begin(self) -> None:
+        """The training begins: the arguments of `fit` were right."""
+
+    def on_train_end(self) -> None:
+        """The training is over, also where an error ended it."""
+
     def on_step_end(self, record: Record) -> bool | None:
         """A step is done: the weights have moved, and the gradients are still there. True ends the training.
 
@@ -40,11 +46,14 @@ class Callback:
         """
 
 
-EVENTS = ("on_step_end", "on_epoch_end")
+EVENTS = ("on_train_begin", "on_step_end", "on_epoch_end", "on_train_end")
 
 
-class Callbacks(Callback):
-    """Several callbacks as one: each is called, in their order, also where one of them ends the training."""
+class Callbacks:
+    """Several callbacks as one: each is called, in their order, also where one of them ends the training.
+
+    As a context it stands for the whole training.
+    """
 
     def __init__(self, callbacks: Iterable[Any]) -> None:
         self._callbacks = list(callbacks)
@@ -54,6 +63,13 @@ class Callbacks(Callback):
                 fix = "derive from nn.Callback; a function goes to on_step_end= or on_epoch_end="
                 raise ArgumentError(restate("fit", problem, fix=fix, callback=callback))
 
+    def __enter__(self) -> Self:
+        self._tell("on_train_begin")
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._tell("on_train_end")
+
     def on_step_end(self, record: Record) -> bool:
         """Tell all of a step."""
         return self._tell("on_step_end", record)
@@ -62,6 +78,6 @@ class Callbacks(Callback):
         """Tell all of an epoch."""
         return self._tell("on_epoch_end", record)
 
-    def _tell(self, event: str, record: Record) -> bool:
+    def _tell(self, event: str, *record: Record) -> bool:
         methods = [getattr(callback, event, None) for callback in self._callbacks]
-        return any([method(record) is True for method in methods if method is not None])
+        return any([method(*record) is True for method in methods if method is not None])

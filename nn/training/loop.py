@@ -73,8 +73,8 @@ def fit(
         clip_norm: the bound for the norm of all gradients together, see `clip_grad_norm_`.
         on_step_end: called with the record of each step; returning True ends the training.
         on_epoch_end: called with the record of each epoch; returning True ends the training.
-        callbacks: objects whose methods `on_step_end` and `on_epoch_end` are called in the same way, see `Callback`,
-            such as `tg.viz.Film`.
+        callbacks: objects whose methods `on_step_end`, `on_epoch_end`, … are called, see `Callback`; such as
+            `tg.viz.Film`.
         checkpoint: a file to save to after each epoch, and when training ends early.
         checkpoint_every: save after every `checkpoint_every` steps too.
         resume: resume from the checkpoint, if there is one. Weights, records (except `seconds`) and random numbers are
@@ -141,7 +141,7 @@ def fit(
             raise TrainingInterrupted(_farewell(history, saved), history)
         return end
 
-    with deferred() as ctrl_c, closing(report):
+    with deferred() as ctrl_c, closing(report), observers:
         for epoch in range(len(history.epochs) + 1, epochs + 1):
             done = history.current_epoch()
             means = Means.of(done)

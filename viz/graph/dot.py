@@ -150,7 +150,7 @@ class _Drawing:
     def _write_tensor(self, canvas: Digraph, tensor: TensorRecord) -> None:
         text = f"{tensor.name or tensor.kind} {tensor.shape} {tensor.dtype}"
         attributes = _names(tensor.id, f"tensor {tensor.kind}") | theme.TENSORS[tensor.kind].attributes
-        badges = (markup.badge(finding.text, finding.cause) for finding in self._found_at(tensor.id))
+        badges = map(labels.badge, self._found_at(tensor.id))
         cells = (*badges, self.picture(tensor))
         label = labels.tensor_label(tensor, self.whole, cells)
         canvas.node(tensor.id, label, tooltip=markup.tooltip(text), **attributes)

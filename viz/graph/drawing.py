@@ -15,6 +15,7 @@ from tensorgrad.storage import write_file
 from tensorgrad.viz import page
 from tensorgrad.viz.graph import column, dot, pictures
 from tensorgrad.viz.graph.fold import choose_folded
+from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.render import RenderError, find_program, render
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.collect import MAX_OPS, collect, variables_of
@@ -61,16 +62,18 @@ class Drawing:
         record: the graph as plain data.
         folded: the paths of the modules that are drawn as one box each.
         pictures: whether arrays are shown as pictures, in the SVG and on the page.
+        findings: the problems that are marked; None for what `tensorgrad.viz.graph.health` finds.
     """
 
     record: GraphRecord
     folded: frozenset[str] = frozenset()
     pictures: bool = False
+    findings: tuple[Finding, ...] | None = None
 
     @cached_property
     def dot(self) -> str:
         """The drawing in Graphviz's DOT language."""
-        return dot.write(self.record, self.folded, pictures.cells if self.pictures else pictures.none)
+        return dot.write(self.record, self.folded, pictures.cells if self.pictures else pictures.none, self.findings)
 
     @cached_property
     def svg(self) -> str:

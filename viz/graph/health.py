@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tensorgrad.viz.format.theme import power, share
 from tensorgrad.viz.record.graph_index import GraphIndex
@@ -41,11 +41,31 @@ class Finding:
         where: the id of an op or a tensor, or the key of a module's call.
         text: the problem in a few words.
         cause: why, where that is known.
+        remedy: what helps.
     """
 
     where: str
     text: str
     cause: str = ""
+    remedy: str = ""
+
+
+REMEDIES = {
+    "vanishing": "relu, He initialisation or batch norm",
+    "exploding": "clip_norm=1.0, a lower learning rate or scaled inputs",
+    "no gradient": "look for a zero, or dead units, between it and the loss",
+    "dead": "a lower learning rate, He initialisation or leaky_relu",
+    "saturated": "scaled inputs, smaller weights or relu",
+    "NaN": "keep its inputs off the pole, as by + eps",
+    "∞": "keep its inputs off the pole, as by + eps",
+    "its gradient": "keep its inputs off the pole: sqrt(x + eps)",
+}
+"""What helps, by the beginning of the finding."""
+
+
+def _with_remedy(finding: Finding) -> Finding:
+    remedy = next(remedy for begin, remedy in REMEDIES.items() if finding.text.startswith(begin))
+    return replace(finding, remedy=remedy)
 
 
 def strength(gradient: GradientRecord) -> float:
@@ -71,7 +91,8 @@ def examine(graph: GraphRecord, modules: Modules) -> tuple[Finding, ...]:
         modules: those of the graph.
     """
     index = GraphIndex(graph)
-    return (*_layers(graph, index, modules), *_activations(graph, index), *_not_finite(graph, index))
+    found = (*_layers(graph, index, modules), *_activations(graph, index), *_not_finite(graph, index))
+    return tuple(map(_with_remedy, found))
 
 
 def _layers(graph: GraphRecord, index: GraphIndex, modules: Modules) -> Iterator[Finding]:

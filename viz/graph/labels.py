@@ -122,6 +122,13 @@ def _sum(terms: Sequence[float]) -> str:
     return first + "".join(f" − {term[1:]}" if term.startswith("−") else f" + {term}" for term in rest)
 
 
+def badge(finding: Finding) -> str:
+    """The cell that names a problem, its cause and what helps."""
+    remedy = finding.remedy and f"→ {finding.remedy}"
+    lines = [line for text in (finding.cause, remedy) for line in theme.wrapped(text, LONGEST_FORMULA, 2)]
+    return markup.badge(finding.text, *lines)
+
+
 def op_label(op: OpRecord, index: GraphIndex, findings: Sequence[Finding] = ()) -> str:
     """Symbol and formula; of an op that failed, its error and its inputs."""
     if op.error:
@@ -131,7 +138,7 @@ def op_label(op: OpRecord, index: GraphIndex, findings: Sequence[Finding] = ()) 
         markup.run(op.symbol, theme.OP.ink, 14, bold=True),
         markup.GAP if formula else "",
         *(markup.run(line, theme.OP.small, 10) for line in formula),
-        cells=[markup.badge(finding.text, finding.cause) for finding in findings],
+        cells=[badge(finding) for finding in findings],
     )
 
 
@@ -158,7 +165,7 @@ def module_label(box: ModuleRecord, findings: Sequence[Finding] = ()) -> str:
         markup.run(" ".join(part for part in (box.kind, times) if part), theme.MODULE.ink, 11),
         markup.small(", ".join(part for part in (count, ops) if part), theme.MODULE.small),
         markup.small(_mean_gradient(box.gradient), theme.VERMILION, points=10),
-        cells=[markup.badge(finding.text, finding.cause) for finding in findings],
+        cells=[badge(finding) for finding in findings],
     )
 
 
@@ -167,7 +174,7 @@ def cluster_label(path: str, kind: str, findings: Sequence[Finding] = ()) -> str
     name = markup.run(path, theme.GREY, 11, bold=True)
     return markup.label(
         name + markup.small(kind, theme.GREY),
-        cells=[markup.badge(finding.text, finding.cause) for finding in findings],
+        cells=[badge(finding) for finding in findings],
         align="LEFT",
     )
 

@@ -58,8 +58,8 @@ def label(*lines: str, cells: Sequence[str] = (), align: str = "CENTER") -> str:
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
 
 
-def badge(text: str, more: str = "") -> str:
-    """A highlighted cell of one line or two."""
-    lines = [run(text, theme.INK, 10, bold=True), run(more, theme.INK, SMALL)]
+def badge(text: str, *more: str) -> str:
+    """A highlighted cell: a line, and lines of small print below it."""
+    lines = [run(text, theme.INK, 10, bold=True), *(run(line, theme.INK, SMALL) for line in more)]
     written = "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines if line)
     return text and f'<TD ALIGN="LEFT" BALIGN="LEFT" BGCOLOR="{theme.YELLOW}" CELLPADDING="3">{written}</TD>'

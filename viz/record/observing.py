@@ -126,6 +126,10 @@ class StepObserver(Flows):
             return x._node or x
         return self._made.get(id(x)) or self._made.get(id(x._data)) or id(x._data)
 
+    def first_values(self, key: Key) -> np.ndarray | None:
+        """The values of a tensor when it was first seen."""
+        return self._known[key].array if key in self._known else None
+
     def _key(self, x: Variable) -> Key:
         """The key of an input, whose values are noted at its first use and after each change."""
         key = self.key_of(x)

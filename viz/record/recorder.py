@@ -86,6 +86,10 @@ class Recorder:
         """After `record`: by id of each tensor its values and its gradient, as far as they are known."""
         return {record.id: (self._array(key), self._gradient_of(key)) for key, record in self._tensors.items()}
 
+    def id_of(self, key: Key) -> str:
+        """After `record`: the id of a tensor; "" if it isn't among the records."""
+        return self._tensors[key].id if key in self._tensors else ""
+
     def _letters(self, step: Step) -> dict[str, str]:
         """What the symbols of an op's formulas stand for: operands, result, loss, and parameters that are numbers."""
         keys = step.inputs if step.output is None else (*step.inputs, step.output)

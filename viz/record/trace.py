@@ -16,6 +16,7 @@ from tensorgrad.viz.record.naming import tell_apart
 from tensorgrad.viz.record.observing import StepObserver
 from tensorgrad.viz.record.recorder import OUTLINE, Depth, Recorder
 from tensorgrad.viz.record.records import GraphRecord
+from tensorgrad.viz.record.rounds import Round, rounds_of
 from tensorgrad.viz.record.steps import Computed, Step
 
 Outputs = Variable | Iterable[Variable] | None
@@ -97,7 +98,34 @@ class Trace:
         max_ops: int = MAX_OPS,
     ) -> Computed:
         """The steps that led to `output`, their tensors, and the backward passes; see `record`."""
-        last = self._last() if output is None else self._makers(output)
+        return self._computed(self._last() if output is None else self._makers(output), names, variables, max_ops)
+
+    def latest(self, variables: Mapping[str, Any] | None = None, max_ops: int = MAX_OPS) -> Computed:
+        """The steps that the last whole `backward()` started from, alone; what `record` takes where there was none."""
+        passes = [backward for backward in self._observer.passes if backward.call == "backward" and backward.whole]
+        seeds = set(passes[-1].seeds) if passes and not self._failed else set()
+        last = [step for step in self._observer.steps if step.output in seeds]
+        return self._computed(last or self._last(), None, variables, max_ops)
+
+    def rounds(self) -> list[Round]:
+        """Every whole `backward()` in the block, with the values of the leaves that it reached."""
+        return rounds_of(self._observer)
+
+    def unreached(self) -> list[Variable]:
+        """The leaves that recorded ops used, but that no `backward()` in the block reached; none if there was none."""
+        passes = [backward for backward in self._observer.passes if backward.call == "backward"]
+        reached = {key for backward in passes for key in backward.added}
+        steps = (step for step in self._observer.steps if step.node is not None)
+        used = dict.fromkeys(key for step in steps for key in step.inputs if isinstance(key, Variable))
+        return [leaf for leaf in used if leaf not in reached] if passes else []
+
+    @property
+    def _failed(self) -> bool:
+        return bool(self._observer.steps and self._observer.steps[-1].error)
+
+    def _computed(
+        self, last: list[Step], names: Mapping[str, Any] | None, variables: Mapping[str, Any] | None, max_ops: int
+    ) -> Computed:
         steps = self._leading_to(last)
         if len(steps) > max_ops:
             problem, fix = f"the graph must have at most max_ops ops, got {len(steps):,}", "trace a part of it"

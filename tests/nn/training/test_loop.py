@@ -181,10 +181,16 @@ class Seen(nn.Callback):
 
 
 class Epochs:
-    """A callback of no base class, for epochs alone."""
+    """A callback of no base class."""
 
     def __init__(self):
         self.seen = []
+
+    def on_train_begin(self):
+        self.seen.append("begin")
+
+    def on_train_end(self):
+        self.seen.append("end")
 
     def on_epoch_end(self, record):
         self.seen.append(record["epoch"])
@@ -198,7 +204,7 @@ def test_objects_are_called_back_too_each_of_them_also_where_one_ends_the_traini
     )
     assert first.steps == second.steps == functions == list(range(1, 10))
     assert len(history.steps) == 9
-    assert epochs.seen == [1]
+    assert epochs.seen == ["begin", 1, "end"]
 
 
 def test_the_gradients_are_still_there_when_a_step_ends():
@@ -212,11 +218,22 @@ def test_the_gradients_are_still_there_when_a_step_ends():
     assert all(np.abs(gradient).max() > 0 for gradient in found)
 
 
+def test_the_end_is_told_where_an_error_ended_the_training():
+    told = Epochs()
+
+    def fail(record):
+        raise KeyError("a callback's own")
+
+    with pytest.raises(KeyError, match="own"):
+        train(network(), callbacks=[told], on_step_end=fail)
+    assert told.seen == ["begin", "end"]
+
+
 def test_a_callback_without_a_method_to_call_is_refused_before_anything_changes():
     model = network()
     before = weights(model)
     for wrong in (lambda record: None, object()):
-        with pytest.raises(ArgumentError, match="must have a method on_step_end or on_epoch_end"):
+        with pytest.raises(ArgumentError, match="must have a method on_train_begin or on_step_end"):
             train(model, callbacks=[wrong])
     assert np.array_equal(weights(model), before)
 
