@@ -258,6 +258,10 @@ try:
 except nn.StateDictError as error:
     print(error)
 assert_type(tg.viz.text(loss), str)
+with tg.viz.trace() as watched:
+    (x * x).sum().backward()
+assert_type(tg.viz.compare(watched, watched), tg.viz.Comparison)
+assert_type(tg.viz.doctor(watched).text(), str)
 
 # What isn't there is an error
 tg.nn.Linaer  # type: ignore[attr-defined]

@@ -35,7 +35,7 @@ class Film:
     The first frame is that of the model as it is when the film is made.
 
     Args:
-        model: a module, of any kind: the layers are those of its parameters.
+        model: a module of any kind: the layers are those of its parameters. Of several outputs the first is shown.
         images: the images that are kept, `(K, …)`, at most 24: what the model takes, such as `(K, C, H, W)`.
         labels: their class indices `(K,)`, or any targets with K rows; None for none.
         every: a frame is taken every so many steps. At more than 200 frames every second one is dropped, and `every`

@@ -16,13 +16,16 @@ from tensorgrad.tensor import Tensor
 from tensorgrad.viz.attribution import in_eval_mode
 from tensorgrad.viz.film import tiles
 
+FEW = 4
+"""How many numbers of a dense output are kept."""
+
 
 @dataclass(frozen=True)
 class Layer:
     """The parameters whose names are equal up to the last dot, and the module that holds them.
 
     Attributes:
-        name: `conv1`; of a parameter that no module holds, its own.
+        name: `conv1`; of a model that holds parameters itself its class; of a parameter without a module its own.
         kind: the class of the module; "" without one.
         module: the module; None without one.
         parameters: its own.
@@ -44,9 +47,10 @@ def layers_of(model: Any, parameters: Mapping[str, Tensor]) -> list[Layer]:
     modules = dict(model.named_modules()) if callable(getattr(model, "named_modules", None)) else {}
     members: dict[str, list[Tensor]] = {}
     for name, parameter in parameters.items():
-        members.setdefault(name.rpartition(".")[0] or name, []).append(parameter)
-    kinds = {name: type(modules[name]).__name__ if name in modules else "" for name in members}
-    return [Layer(name, kinds[name], modules.get(name), tuple(ps)) for name, ps in members.items()]
+        path = name.rpartition(".")[0]
+        members.setdefault(path if path in modules else path or name, []).append(parameter)
+    kinds = {path: type(modules[path]).__name__ if path in modules else "" for path in members}
+    return [Layer(path or kinds[path], kinds[path], modules.get(path), tuple(ps)) for path, ps in members.items()]
 
 
 @dataclass(frozen=True)
@@ -59,7 +63,8 @@ class Frame:
         updates: per layer ‖Δw‖ of this step; None at the first frame.
         weights: per layer ‖w‖.
         pictures: by layer and what is shown, the pixels `(h, w)`.
-        outputs: the model's outputs for the kept images, `(K, …)`.
+        outputs: the model's outputs for the kept images, `(K,)` or `(K, C)`; of larger ones the first few numbers,
+            `(K, 4, 1)`.
     """
 
     step: int
@@ -128,12 +133,12 @@ class Camera:
         outputs = _Outputs([layer.module for layer in self.shown if layer.module is not None])
         with in_eval_mode(self._model), no_grad(), observe(outputs):
             result = self._model(self.images)
-        maps = {
-            layer.name: outputs.found[id(layer.module)] for layer in self.shown if id(layer.module) in outputs.found
-        }
+        found = {layer.name: outputs.found.get(id(layer.module)) for layer in self.shown}
         count = len(self.images)
-        whole = {name: array for name, array in maps.items() if array.ndim > 1 and len(array) == count}
-        return _array(result).copy(), whole
+        maps = {name: a for name, a in found.items() if a is not None and a.ndim > 1 and len(a) == count}
+        output = _array(_first(result))
+        # Dense outputs, such as masks, would fill the memory.
+        return (output if output.ndim < 3 else output.reshape(count, -1)[:, :FEW, None]).copy(), maps
 
 
 class _Outputs(Observer):
@@ -150,6 +155,13 @@ class _Outputs(Observer):
     def scope_left(self, scope: Scope) -> None:
         if id(scope.owner) in self._wanted and self._last is not None:
             self.found.setdefault(id(scope.owner), self._last.copy())
+
+
+def _first(result: Any) -> Any:
+    """The first of several outputs."""
+    while isinstance(result, tuple | list | Mapping) and len(result):
+        result = next(iter(result.values())) if isinstance(result, Mapping) else result[0]
+    return result
 
 
 def norm(arrays: Sequence[np.ndarray]) -> float:

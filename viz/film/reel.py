@@ -134,11 +134,12 @@ class Reel:
             )
             for k, layer in enumerate(camera.layers)
         )
+        at = dict(losses)
         thinned = losses[:: math.ceil(len(losses) / POINTS) or 1]
         return cls(
             tuple(frame.step for frame in frames),
             tuple((step, _known(loss)) for step, loss in thinned),
-            tuple(_known(dict(losses).get(frame.step)) for frame in frames),
+            tuple(_known(at.get(frame.step)) for frame in frames),
             tracks,
             tuple(_pictures(frames, camera)),
             _predictions(frames, camera, targets, classes),

@@ -201,7 +201,7 @@ def test_any_model_has_its_film(kind, shape, classes, tmp_path):
     assert not re.findall(r"""(?:src|href)=["']?(?!data:)""", html.replace('find("', ""))
     data = json.loads(re.search(r'id="reel">(.*?)</script>', html, re.DOTALL)[1])
     assert data["steps"] == [0, 2, 4]
-    assert len(data["tracks"]) == len({name.rpartition(".")[0] or name for name, _ in model.named_parameters()})
+    assert len(data["tracks"]) == len({name.rpartition(".")[0] for name, _ in model.named_parameters()})
     scores = film.reel.predictions.scores
     np.testing.assert_allclose(scores.sum(-1), 1)
     gif = film.save(tmp_path / "film.gif").read_bytes()
@@ -223,6 +223,32 @@ def test_by_hand_with_targets_that_are_numbers():
     assert film.reel.frame_losses == (None, float(f"{loss.item():.5g}"))
     with pytest.raises(DTypeError, match="loss must be one number"):
         film.step(tg.ones(2))
+
+
+class SeveralOutputs(nn.Linear):
+    def forward(self, x):
+        return super().forward(x), {"x": x}
+
+
+def test_a_model_alone_is_a_layer_and_of_several_outputs_the_first_is_shown():
+    images, labels = batch(shape=(5,), classes=3)
+    plain, several = model_of(lambda: nn.Linear(5, 3)), model_of(lambda: SeveralOutputs(5, 3))
+    one, other = (tg.viz.Film(model, images, labels) for model in (plain, several))
+    assert [track.name for track in one.reel.tracks] == ["Linear"]
+    assert set(one.frames[0].pictures) == {("Linear", "filters"), ("Linear", "maps 0")}
+    np.testing.assert_array_equal(one.frames[0].outputs, other.frames[0].outputs)
+    np.testing.assert_allclose(one.frames[0].pictures["Linear", "maps 0"][0], one.frames[0].outputs[0], rtol=1e-6)
+
+
+def test_of_dense_outputs_a_few_numbers_are_kept():
+    images, _ = batch(shape=(3, 9, 9))
+    model = model_of(lambda: nn.Conv2d(3, 2, 3))
+    film = tg.viz.Film(model, images, np.zeros((6, 2, 7, 7), np.float32))
+    with tg.no_grad():
+        whole = model(tg.tensor(images)).numpy()
+    np.testing.assert_array_equal(film.frames[0].outputs[:, :, 0], whole.reshape(6, -1)[:, :4])
+    assert film.reel.predictions.classes == ()
+    assert film.reel.predictions.scores.shape == (1, 6, 4)
 
 
 def test_outputs_that_are_probabilities_already_stay_so():

@@ -3,6 +3,9 @@
 const said = reel.predictions;
 const probabilities = said.probabilities && bytesOf(said.probabilities);
 
+/** The most classes that have bars. */
+const DRAWN = 40;
+
 function startPredictions() {
   find("predictions").replaceChildren(...said.thumbnails.map(predictionCard));
   find("says-title").firstChild.textContent = said.classes.length ? "What it says " : "What it gives ";
@@ -11,9 +14,10 @@ function startPredictions() {
 function predictionCard(thumbnail, k) {
   const canvas = stillCanvas(thumbnail, imageName(k));
   const verdict = element("p", {});
-  const bars = said.classes.map((name, c) => element("span", { class: c === said.targets?.[k] ? "target" : null, title: name }));
+  const drawn = said.classes.length <= DRAWN ? said.classes : [];
+  const bars = drawn.map((name, c) => element("span", { class: c === said.targets?.[k] ? "target" : null, title: name }));
   const chart = element("div", { class: "bars", "aria-hidden": "true" }, bars);
-  const card = element("div", { class: "said" }, canvas, verdict, said.classes.length ? chart : "");
+  const card = element("div", { class: "said" }, canvas, verdict, drawn.length ? chart : "");
   movers.push((frame) => (said.classes.length ? showScores(card, verdict, bars, k, frame) : showOutputs(verdict, k, frame)));
   return card;
 }
@@ -38,7 +42,7 @@ function showScores(card, verdict, bars, k, frame) {
   const answer = element("span", { class: "verdict" }, `${mark}${said.classes[best]}`);
   const sure = element("small", {}, ` ${percent(scores[best])}`);
   verdict.replaceChildren(answer, sure, isRight ? "" : element("small", {}, `; it is ${said.labels[k]}, ${percent(scores[target])}`));
-  scores.forEach((score, c) => (bars[c].style.height = `${Math.max(100 * score, 2)}%`));
+  bars.forEach((bar, c) => (bar.style.height = `${Math.max(100 * scores[c], 2)}%`));
   Object.assign(card.dataset, { says: said.classes[best], share: scores[best] });
 }
 
