@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.viz.format.theme import power, share, short
+from tensorgrad.viz.format.theme import number, power, short
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.record.rounds import Leaf, Round
 
@@ -19,7 +19,7 @@ LONG = 0.6
 SHORT, USUAL = 1e-5, 1e-3
 """A step of this part of the weights or less is short, if one of the usual length would lower the loss by `GAIN`."""
 
-GAIN = 1e-3
+GAIN = 1e-4
 """Of the loss, by one step of the usual length along the same direction, to first order."""
 
 FEWEST = 10
@@ -78,7 +78,8 @@ def _too_short(rounds: Sequence[Round]) -> Iterator[Finding]:
         shares.append((step / size, gain))
     if shares and all(length < SHORT and gain > GAIN for length, gain in shares):
         length, gain = shares[-1]
-        cause = f"a step is {power(length)} of the weights; one of {power(USUAL)} would lower the loss by {share(gain)}"
+        lower = f"lower the loss by {number(100 * gain, 2)} %"
+        cause = f"a step is {power(length)} of the weights; one of {power(USUAL)} would {lower}"
         remedy = f"multiply it by {power(USUAL / length)}, unless it warms up"
         yield Finding("", "learning rate too small", cause, remedy)
 

@@ -142,6 +142,18 @@ def test_the_place_where_values_begin_to_differ_and_the_argument_that_differs_ar
     assert "0.1 | 0.2" in params
 
 
+def test_a_difference_that_cancellation_makes_larger_begins_where_it_came_from():
+    def run(value):
+        w = tg.tensor([value], requires_grad=True, name="w")
+        with tg.viz.trace() as t:
+            ((w - 1.0) * 2.0).sum().backward()
+        return t
+
+    comparison = tg.viz.compare(run(1.0), run(1.001))
+    assert comparison.runs.pairs[2].value.relative == 1
+    assert comparison.runs.values_part == (comparison.runs.pairs[0].id,)
+
+
 def test_the_first_place_where_structures_part_is_named():
     def run(program):
         with tg.viz.trace() as t:
