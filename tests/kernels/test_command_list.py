@@ -108,10 +108,62 @@ def test_constants_are_kept():
     assert len(recorder.constants) == 1 and recorder.constants[0] is table
 
 
-def test_host_reads_are_refused():
-    for look in (dispatch.host_read, dispatch.status_set):
-        with pytest.raises(Unreadable):
-            recorded(lambda look=look: look(Opaque(np.ones(1, np.int64))))
+def test_flags_that_no_kernel_has_written_are_refused():
+    for flags in (Opaque(np.zeros(1)), Opaque(np.zeros((1, 1), np.int64)), np.zeros(1, np.int64)):
+        for read in (dispatch.status_set, lambda flags: dispatch.otherwise(flags, lambda: None)):
+            with pytest.raises(Unreadable, match="status flags must be"):
+                recorded(lambda read=read, flags=flags: read(flags))
+
+
+@kernel
+def note(log, number, index, chunks):
+    """Append a number to a log, whose first element counts the others."""
+    log[0] += 1
+    log[log[0]] = number
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_launches_are_made_where_a_flag_is_set(kind):
+    log, both = np.zeros(9, np.int64), np.zeros((2, 3, 2), kind)
+    # Strided, as flags stand in the scratches of threads
+    outer, inner = both[0, :, 1], both[1, :, 1]
+
+    def compute(log, outer, inner):
+        run(note, (log, 1), 1)
+        dispatch.otherwise(outer, lambda: alternative(log, inner))
+        run(note, (log, 5), 1)
+
+    def alternative(log, inner):
+        run(note, (log, 2), 1)
+        dispatch.otherwise(inner, lambda: run(note, (log, 3), 1))
+        dispatch.otherwise(inner, lambda: None)
+        run(note, (log, 4), 1)
+
+    recorder = recorded(lambda: compute(*map(Opaque, (log, outer, inner))))
+    launches = CommandList(recorder.launches, [(log.ctypes.data, log.nbytes), (both.ctypes.data, both.nbytes)])
+    for move in range(2):
+        for k in range(-1, 3):
+            for m in range(-1, 3):
+                if move:
+                    log, both = log.copy(), both.copy()
+                both[...], log[...] = 0, 0
+                both[0, k, 1], both[1, m, 1] = (k >= 0) << k + 1, (m >= 0) << m + 1
+                expected = log.copy()
+                compute(expected, both[0, :, 1], both[1, :, 1])
+                numbers = [1, *([2, *([3] if m >= 0 else []), 4] if k >= 0 else []), 5]
+                assert expected[1 : 1 + expected[0]].tolist() == numbers
+                assert launches.play(np.array([log.ctypes.data, both.ctypes.data]))
+                np.testing.assert_array_equal(log, expected)
+
+
+def test_what_cannot_be_recorded_otherwise_raises():
+    flags, log = Opaque(np.zeros(1, np.int64)), Opaque(np.zeros(9, np.int64))
+    recorder = Recorder()
+    with dispatch.recorded(recorder), memory.drawn_from(Room()), pytest.raises(Unreadable):
+        dispatch.otherwise(flags, lambda: run(note, (np.zeros(9, np.int64), 1), 1))
+    with dispatch.recorded(recorder), memory.drawn_from(Room()):
+        run(note, (log, 1), 1)
+    assert [launch.chunks for launch in recorder.launches] == [1, 1]  # that of the flags, and the last
 
 
 def test_a_status_flag_stops_the_launches():

@@ -177,9 +177,9 @@ KERNELS = {
 }
 ADDRESSES = convolution.dot_lines, sparse._addresses
 WINOGRAD = {
-    "read_patches": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), over(x, w))),
-    "write_tiles": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), over(x, w))),
-    "read_gradients": ("_grad_weight_kernel", lambda x, w, g: winograd.grad_weight(x, g, over(x, w))),
+    "read_patches": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), over(x, w), g)),
+    "write_tiles": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), over(x, w), g)),
+    "read_gradients": ("_grad_weight_kernel", lambda x, w, g: winograd.grad_weight(x, g, over(x, w), w)),
 }
 
 
@@ -232,9 +232,9 @@ def test_the_innermost_loops_use_whole_vectors_and_never_the_stack(tile, dtype, 
 @pytest.mark.skipif(emitter.WIDTH < 64, reason="narrower vectors have no masked loads of their own")
 @FLOATS
 def test_the_innermost_loop_that_folds_columns_uses_whole_vectors_and_never_the_stack(dtype, monkeypatch):
-    g, w = np.ones((2, 1, 1, 1), dtype), np.ones((1, 1, 2, 2), dtype)
+    g, w, x = np.ones((2, 1, 1, 1), dtype), np.ones((1, 1, 2, 2), dtype), np.ones((2, 1, 2, 2), dtype)
     window = Window.fitting("conv2d", (2, 2), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1))
-    functions = assembly(col2im, "_columns_kernel", lambda: col2im.grad_input(g, w, window), monkeypatch)
+    functions = assembly(col2im, "_columns_kernel", lambda: col2im.grad_input(g, w, window, x), monkeypatch)
     loops = [loop for loop in inner_loops(functions["tensorgrad_fold_row_1x1"]) if "vadd" in str(loop)]
     assert loops
     for loop in loops:
@@ -289,9 +289,11 @@ for count, channels, filters in ((3, 5, 7), (9, 16, 17)):
         np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 x, w, g = (generator.standard_normal(shape) for shape in ((2, 16, 9, 11), (5, 16, 3, 3), (2, 5, 9, 11)))
 g[:, :, ::2], g[:, :, :, ::2] = 0, 0
+dx, dw = np.empty_like(x), np.empty_like(w)
+assert not sparse.grad_input(g, w, window, dx).any() and not sparse.grad_weight(x, g, window, dw).any()
 for ours, twin in (
-    (sparse.grad_input(g, w, window), fallback.conv_grad_input(g, w, (9, 11), padding=pads)),
-    (sparse.grad_weight(x, g, window), fallback.conv_grad_weight(x, g, (3, 3), padding=pads)),
+    (dx, fallback.conv_grad_input(g, w, (9, 11), padding=pads)),
+    (dw, fallback.conv_grad_weight(x, g, (3, 3), padding=pads)),
 ):
     np.testing.assert_allclose(ours, twin, rtol=1e-11, atol=1e-11)
 for stride in (1, 2):  # in groups of one channel each

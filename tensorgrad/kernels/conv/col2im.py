@@ -37,26 +37,24 @@ def serves(window: Window, w_shape: Sizes, itemsize: int) -> bool:
     return window.stride == (1, 1) and window.groups == 1 and w_shape[0] >= FILTERS and fits and wasteful
 
 
-def grad_input(g: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray:
-    """As `convolution.grad_input`. The arrays are contiguous."""
+def grad_input(g: np.ndarray, w: np.ndarray, window: Window, x: np.ndarray) -> None:
+    """As `convolution.grad_input`, to x. The arrays are contiguous."""
     plan = _plan(g.shape, w.shape, window, g.itemsize)
-    x, chunks = memory.empty(plan.shape, g.dtype), chunks_for(plan.shape[0], plan.work)
+    chunks = chunks_for(len(g), plan.work)
     columns = memory.empty((chunks, plan.length), g.dtype)
     run(_columns_kernel, (g, w, x, columns, plan.table, zeros(plan.taps, g.dtype), plan.numbers), chunks)
-    return x
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of the kernel, for the warm-up."""
     g, w = np.ones((2, 1, 1, 1), dtype), np.ones((1, 1, 2, 2), dtype)
     window = Window.fitting("conv2d", (2, 2), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1))
-    yield "grad_input", lambda: grad_input(g, w, window)
+    yield "grad_input", lambda: grad_input(g, w, window, np.empty((2, 1, 2, 2), dtype))
 
 
 class Plan(NamedTuple):
     """How the gradient is computed, from the shapes."""
 
-    shape: Sizes  # of the input
     length: int  # of the columns
     taps: int
     table: np.ndarray  # the offsets of w[k, 0] and g[k, 0], (K, 2)
@@ -66,13 +64,13 @@ class Plan(NamedTuple):
 
 @planned
 def _plan(g_shape: Sizes, w_shape: Sizes, window: Window, itemsize: int) -> Plan:
-    (count, filters), channels = g_shape[:2], w_shape[1]
+    count, filters = g_shape[:2]
     taps, pixels = prod(w_shape[1:]), prod(window.output)
     index = np.arange(filters)
     table = np.stack([index * taps, index * pixels], axis=1)
     numbers = np.array((*window.kernel, *window.before, *window.dilation))
     length, work = taps * (pixels + WIDTH // itemsize), count * filters * pixels * taps
-    return Plan((count, channels, *window.size), length, taps, table, numbers, work)
+    return Plan(length, taps, table, numbers, work)
 
 
 @kernel

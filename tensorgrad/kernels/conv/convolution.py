@@ -37,6 +37,7 @@ from tensorgrad.kernels.jit.dispatch import (  # fmt: skip
     get_num_threads,
     inlined,
     kernel,
+    otherwise,
     run,
     threads_for,
     zeros,
@@ -80,11 +81,12 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
         return by_fallback(fallback.conv_forward, _reached(x, window), w, bias, *_moves(window))
     if plan.by_planes:
         return depthwise.forward(x, w, bias, window)
+    y = memory.empty(plan.total.shape, x.dtype)
     if plan.by_tiles:
-        y = winograd.forward(x, w, bias, window)
-        if y is not None:
-            return y
-    return _correlate(x, w, bias, plan.total)
+        otherwise(winograd.forward(x, w, bias, window, y), lambda: _correlate(x, w, bias, plan.total, y))
+    else:
+        _correlate(x, w, bias, plan.total, y)
+    return y
 
 
 def grad_input(g: np.ndarray, w: np.ndarray, window: Window, bias: np.ndarray | None = None) -> np.ndarray:
@@ -114,32 +116,45 @@ def grad_input(g: np.ndarray, w: np.ndarray, window: Window, bias: np.ndarray | 
             return _plus(fallback.conv_grad_input(g, w, window.size, *_moves(window)), bias)
     if plan.by_planes:
         return depthwise.grad_input(g, w, added, window)
-    if plan.sparsely:
-        x = sparse.grad_input(g, w, window)
-        if x is not None:
-            return _plus(x, bias)
-    if plan.by_columns:
-        return _plus(col2im.grad_input(g, w, window), bias)
-    if plan.by_tiles is not None:
-        x = winograd.grad_input(g, w, added, plan.by_tiles)
-        if x is not None:
-            return x
-    if window.stride == (1, 1):
-        return _correlate(g, w, added, plan.totals[0][1])
     x = memory.empty(plan.x, g.dtype)
+    if window.stride != (1, 1):
+        _by_phases(g, w, added, window, plan, x)
+        return x
+    if plan.sparsely and bias is None:
+        otherwise(sparse.grad_input(g, w, window, x), lambda: _at_stride_1(g, w, added, window, plan, x))
+    else:
+        _at_stride_1(g, w, added, window, plan, x)
+    return _plus(x, bias) if plan.by_columns else x
+
+
+def _at_stride_1(
+    g: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window, plan: "GradInputPlan", x: np.ndarray
+) -> None:
+    """The gradient for the input of a convolution of stride 1, with a bias except by columns, to x."""
+    if plan.by_columns:
+        col2im.grad_input(g, w, window, x)
+    elif plan.by_tiles is not None:
+        flag = winograd.grad_input(g, w, bias, plan.by_tiles, x)
+        otherwise(flag, lambda: _correlate(g, w, bias, plan.totals[0][1], x))
+    else:
+        _correlate(g, w, bias, plan.totals[0][1], x)
+
+
+def _by_phases(
+    g: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window, plan: "GradInputPlan", x: np.ndarray
+) -> None:
+    """The gradient for the input of a convolution of any stride, with a bias, to x: phase by phase of the stride."""
     if plan.whole:
         parts = memory.empty((*window.stride, *plan.totals[0][1].shape), g.dtype)
         for start, total in plan.totals:
-            _correlate(g, w, added, total, parts[start])
+            _correlate(g, w, bias, total, parts[start])
         run(_interleave_kernel, (parts, x), chunks_for(len(x), x.size))
-        return x
-    if bias is None:
-        x.fill(0)  # where no window reaches
-    else:
-        x[...] = bias[:, None, None]
+        return
+    x[...] = bias[:, None, None]  # also where no window reaches
     for (a, b), total in plan.totals:
-        x[:, :, a :: window.stride[0], b :: window.stride[1]] = _correlate(g, w, added, total)
-    return x
+        part = memory.empty(total.shape, g.dtype)
+        _correlate(g, w, bias, total, part)
+        x[:, :, a :: window.stride[0], b :: window.stride[1]] = part
 
 
 def _plus(x: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
@@ -168,15 +183,20 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
         return by_fallback(fallback.conv_grad_weight, _reached(x, window), g, window.kernel, *_moves(window))
     if plan.by_planes:
         return depthwise.grad_weight(x, g, window)
+    dw = memory.empty(plan.w, x.dtype)
     if plan.sparsely:
-        dw = sparse.grad_weight(x, g, window)
-        if dw is not None:
-            return dw
+        otherwise(sparse.grad_weight(x, g, window, dw), lambda: _from_all_pixels(x, g, window, plan, dw))
+    else:
+        _from_all_pixels(x, g, window, plan, dw)
+    return dw
+
+
+def _from_all_pixels(x: np.ndarray, g: np.ndarray, window: Window, plan: "GradWeightPlan", dw: np.ndarray) -> None:
+    """The gradient for the weights, whatever g is, to dw."""
     if plan.by_tiles:
-        dw = winograd.grad_weight(x, g, window)
-        if dw is not None:
-            return dw
-    return _dot(x, g, plan.w, plan.lines)
+        otherwise(winograd.grad_weight(x, g, window, dw), lambda: _dot(x, g, plan.lines, dw))
+    else:
+        _dot(x, g, plan.lines, dw)
 
 
 def _moves(window: Window) -> tuple[Sizes, Pads, Sizes, int]:
@@ -194,11 +214,9 @@ def _reached(x: np.ndarray, window: Window) -> np.ndarray:
     return x[:, :, : x.shape[2] - less[0], : x.shape[3] - less[1]]
 
 
-def added_up(sums: np.ndarray, shape: Sizes, dtype: np.dtype) -> np.ndarray:
-    """The sum over the chunks of `grad_weight_kernel`: sums (chunks, K, taps) -> dw (K, C/groups, KH, KW)."""
-    dw = memory.empty(shape, dtype)
-    run(_add_up_kernel, (sums, dw), chunks_for(shape[0], sums.size))
-    return dw
+def add_up(sums: np.ndarray, dw: np.ndarray) -> None:
+    """The sum over the chunks of `grad_weight_kernel`, sums (chunks, K, taps), to dw (K, C/groups, KH, KW)."""
+    run(_add_up_kernel, (sums, dw), chunks_for(len(dw), sums.size))
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -310,17 +328,13 @@ def check_bias(filters: int, bias: np.ndarray, op: str = "conv2d") -> None:
 # ------------------------------------------------------------------------------------- forward and the input gradient
 
 
-def _correlate(
-    x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, out: np.ndarray | None = None
-) -> np.ndarray:
-    """y (N, K, OH, OW) as `total` says, in `out` if that is given. The arrays are contiguous."""
-    y, width = memory.empty(total.shape, x.dtype) if out is None else out, WIDTH // x.itemsize
-    chunks = chunks_for(total.blocks, total.work)
+def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, y: np.ndarray) -> None:
+    """The sum over taps as `total` says, to y (N, K, OH, OW). The arrays are contiguous."""
+    chunks, width = chunks_for(total.blocks, total.work), WIDTH // x.itemsize
     scratch = memory.empty((chunks, total.scratch), x.dtype)
     packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
     numbers = (total.rest, packed, scratch, total.lengths, total.step, total.group, width)
     run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks)
-    return y
 
 
 @kernel
@@ -452,20 +466,20 @@ def _dot_plan(window: Window, shapes: Shapes, itemsize: int, threads: int) -> Do
     return DotPlan(np.array(layout), offsets, images, length, blocks, cuts, work)
 
 
-def _dot(x: np.ndarray, g: np.ndarray, shape: Sizes, lines: DotPlan) -> np.ndarray:
-    """The gradient of weights of this shape from the dot products of lines. The arrays are contiguous."""
+def _dot(x: np.ndarray, g: np.ndarray, lines: DotPlan, dw: np.ndarray) -> None:
+    """The gradient for the weights from the dot products of lines, to dw. The arrays are contiguous."""
     chunks = chunks_for(lines.blocks * lines.cuts, lines.work)
     scratch = memory.empty((chunks, lines.length), x.dtype)
     if lines.blocks > 1:
-        sums = memory.empty((chunks, shape[0], lines.offsets.size), FLOAT64)
+        sums = memory.empty((chunks, len(dw), lines.offsets.size), FLOAT64)
     else:  # each chunk has filters of its own, and nothing is added up
-        dw = memory.empty(shape, x.dtype)
-        sums = dw.reshape(1, shape[0], lines.offsets.size)
+        sums = dw.reshape(1, len(dw), lines.offsets.size)
     pointwise.clear(sums)
     dots = dot_lines(x.dtype, sums.dtype)
     arguments = (x, g, sums, lines.offsets, scratch, lines.lengths, lines.images, lines.cuts, dots)
     run(grad_weight_kernel, arguments, chunks)
-    return added_up(sums, shape, x.dtype) if lines.blocks > 1 else dw
+    if lines.blocks > 1:
+        add_up(sums, dw)
 
 
 @cache

@@ -103,7 +103,9 @@ def grad_weight(
     )  # fmt: skip
     run(_grad_weight_kernel, arguments, chunks)
     pooling.check_strays(rectified_pooling.OP, strays, indices, window.output)
-    return convolution.added_up(sums, w_shape, dtype), rectified_pooling.total(plane_sums, dtype)
+    dw = memory.empty(w_shape, dtype)
+    convolution.add_up(sums, dw)
+    return dw, rectified_pooling.total(plane_sums, dtype)
 
 
 def gradients(

@@ -9,7 +9,8 @@ windows of pixels:
 This takes a quarter of the multiply-adds of the sums over all pixels, and fewer where the rectifier's output is 0. A
 window's sums stay in the registers while the entries of a filter, or of a pixel, stream past (`simd.sparse_tile`).
 
-Zero times infinity isn't zero: if x or w isn't finite, other kernels compute the gradients.
+Zero times infinity isn't zero: if x or w isn't finite, other kernels compute the gradients. So they do if g has two
+nonzero elements in a window, which the first image of a dense gradient shows at once. Status flags say either.
 """
 
 from collections.abc import Callable, Iterator
@@ -38,7 +39,6 @@ from tensorgrad.kernels.jit.dispatch import (
     call,
     chunks_for,
     get_num_threads,
-    host_read,
     kernel,
     run,
     status_set,
@@ -57,7 +57,7 @@ PROBE = 4
 
 def serves(window: Window, shapes: Shapes, itemsize: int) -> bool:
     """Whether the sparse kernels support the gradients of this convolution."""
-    if not (window.plain and shapes.w[0] >= FILTERS and min(window.output) > 1):
+    if not (window.plain and shapes.x[0] and shapes.w[0] >= FILTERS and min(window.output) > 1):
         return False
     where = sparse_layout.layout(window, shapes.x[1], itemsize)
     if where is None or where.kernel_h * where.columns < WINDOW:
@@ -65,23 +65,19 @@ def serves(window: Window, shapes: Shapes, itemsize: int) -> bool:
     return where.blocks * where.block * itemsize <= taps.SCRATCH // 2
 
 
-def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray | None:
-    """As `convolution.grad_weight`; the arrays are contiguous.
+def grad_weight(x: np.ndarray, g: np.ndarray, window: Window, dw: np.ndarray) -> np.ndarray:
+    """As `convolution.grad_weight`, to dw; the arrays are contiguous. Returns status flags.
 
-    None where g has more than one number in a window of 2×2 that isn't zero, or where x isn't finite.
+    One is set where g has more than one number in a window of 2×2 that isn't zero, or where x isn't finite.
     """
-    if not _looks_sparse(host_read(g)):
-        return None
-    dw, none = memory.empty((g.shape[1], x.shape[1], *window.kernel), x.dtype), _none(x.dtype)
-    return dw if _gradients(x, none, g, *_no_maxima(x.dtype), none, dw, np.empty(0), window) else None
+    none = _none(x.dtype)
+    return _gradients(x, none, g, *_no_maxima(x.dtype), none, dw, np.empty(0), window)
 
 
-def grad_input(g: np.ndarray, w: np.ndarray, window: Window) -> np.ndarray | None:
-    """As `convolution.grad_input`, the arrays contiguous. None where g isn't sparse, as above, or w isn't finite."""
-    if not _looks_sparse(host_read(g)):
-        return None
-    dx, none = memory.empty((g.shape[0], w.shape[1], *window.size), g.dtype), _none(g.dtype)
-    return dx if _gradients(none, w, g, *_no_maxima(g.dtype), dx, none, np.empty(0), window) else None
+def grad_input(g: np.ndarray, w: np.ndarray, window: Window, dx: np.ndarray) -> np.ndarray:
+    """As `convolution.grad_input`, to dx. Returns status flags: one is set where g isn't sparse, or w isn't finite."""
+    none = _none(g.dtype)
+    return _gradients(none, w, g, *_no_maxima(g.dtype), dx, none, np.empty(0), window)
 
 
 def gradients(
@@ -92,18 +88,17 @@ def gradients(
     z and indices are what `pooled_convolution.forward` returned. The bits of `grad_input`, `grad_weight` and
     `rectified_pooling.scatter_and_sums`. None where x or w isn't finite, or where an index isn't one of its window's.
     """
-    if not len(g):
-        return None
     dx, dw = memory.empty(x.shape, x.dtype), memory.empty(w.shape, x.dtype)
     sums = memory.empty(g.shape[:2], np.float64)
-    return (dx, dw, sums) if _gradients(x, w, g, z, indices, dx, dw, sums.reshape(-1), window) else None
+    flags = _gradients(x, w, g, z, indices, dx, dw, sums.reshape(-1), window)
+    return None if status_set(flags) else (dx, dw, sums)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     x, g = np.ones((2, 4, 5, 5), dtype), np.zeros((2, 1, 2, 2), dtype)
     window = Window.fitting("conv2d", (5, 5), (4, 4), (1, 1), ((0, 0), (0, 0)), (1, 1))
-    yield "gradients", lambda: grad_weight(x, g, window)
+    yield "gradients", lambda: grad_weight(x, g, window, np.empty((1, 4, 4, 4), dtype))
 
 
 # ---------------------------------------------------------------------------------------------------------------- plan
@@ -167,6 +162,7 @@ def _addresses(dtype: np.dtype, pooled: bool) -> tuple[int, ...]:
     """The addresses in `Calls`. Only kernels that are called are compiled; the address of any other is 0."""
     images, positions, line, whole = _none(dtype), _none(np.dtype(np.int32)), np.empty(0, dtype), np.empty(0, np.int64)
     lines, integers, sums = np.empty((0, 0), dtype), np.empty(0, np.int32), np.empty(0)
+    scratch = lines, np.empty((0, 0), np.int32)
     in_planes, in_windows, sum_planes = 0, 0, 0
     if pooled:
         sum_planes = address_of(pointwise.sums_kernel, (np.empty((0, 0, 0), dtype), sums))
@@ -176,7 +172,7 @@ def _addresses(dtype: np.dtype, pooled: bool) -> tuple[int, ...]:
         in_planes = address_of(planes_kernel, (images, line, integers, whole, 0, 0, 0))
     windows = (line, integers, integers, 0, line, 0, 0, integers, line, 0, 0, whole)
     one_image = (images, line, integers, integers, whole, 0, 0, 0, 0, 0)
-    multiply, take = address_of(multiply_kernel, windows), address_of(take_kernel, (images, lines, whole))
+    multiply, take = address_of(multiply_kernel, windows), address_of(take_kernel, (images, *scratch, whole))
     add_filters, fill_image = address_of(filters_kernel, one_image), address_of(image_kernel, one_image)
     return in_planes, in_windows, sum_planes, multiply, add_filters, take, fill_image
 
@@ -191,8 +187,8 @@ def _no_maxima(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return _none(dtype), _none(np.dtype(np.int32))
 
 
-def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> bool:
-    """Fill those of dx, dw and plane_sums that aren't empty. Returns whether the result is valid."""
+def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> np.ndarray:
+    """Fill those of dx, dw and plane_sums that aren't empty. Returns status flags: no result is valid if one is set."""
     for_x, for_w, dtype = dx.size > 0, dw.size > 0, g.dtype
     x_shape, w_shape = x.shape if for_w else dx.shape, dw.shape if for_w else w.shape
     plan = _plan(x_shape, w_shape, window, dtype, (for_x, for_w, z.size > 0), get_num_threads())
@@ -200,11 +196,9 @@ def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> bool:
     floats, integers = memory.empty((chunks, plan.floats), dtype), memory.empty((chunks, plan.integers), np.int32)
     arguments = (x, w, g, z, indices, dx, dw, plane_sums, floats, integers, plan.numbers, plan.table)
     run(_gradients_kernel, arguments, chunks)
-    if status_set(integers[:, plan.flag]):
-        return False
     if for_w and not plan.filter_parts:
-        run(take_kernel, (dw, floats, plan.numbers), min(chunks, chunks_for(len(dw), dw.size * chunks)))
-    return True
+        run(take_kernel, (dw, floats, integers, plan.numbers), min(chunks, chunks_for(len(dw), dw.size * chunks)))
+    return integers[:, plan.flag]
 
 
 # ------------------------------------------------------------------------------------------------------------- kernels
@@ -213,14 +207,14 @@ def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> bool:
 @kernel
 def _looks_sparse(g):
     """Whether no window of 2×2 in a sample of planes has two nonzero numbers."""
-    count, filters, height, width = g.shape
-    for k in range(min(filters, PROBE) if count else 0):
+    _, filters, height, width = g.shape
+    for k in range(min(filters, PROBE)):
         for p in range(0, height - 1, 2):
             for q in range(0, width - 1, 2):
                 a, b, c, d = g[0, k, p, q], g[0, k, p, q + 1], g[0, k, p + 1, q], g[0, k, p + 1, q + 1]
                 if int(a != 0) + int(b != 0) + int(c != 0) + int(d != 0) > 1:
                     return False
-    return count > 0
+    return True
 
 
 @kernel
@@ -228,7 +222,9 @@ def _gradients_kernel(x, w, g, z, indices, dx, dw, plane_sums, floats, integers,
     """Both gradients for some images; if there are few, dw for some of the filters and dx for some of the blocks."""
     (layout, _, at), do = unpacked(numbers), Calls(*to_fixed_tuple(numbers[NUMBERS:], CALLS))
     (count, filters), scratch, ours = g.shape[:2], floats[index], integers[index]
-    ours[at.flag] = 0
+    ours[at.flag] = 0 if z.size or _looks_sparse(g) else 1
+    if ours[at.flag]:
+        return
     clear(scratch, at.image, at.gradient)  # the border of an image stays zero
     units = do.filter_parts + do.block_parts * count if do.filter_parts or do.block_parts else count
     first, last = units * index // chunks, units * (index + 1) // chunks
@@ -262,4 +258,5 @@ def _gradients_kernel(x, w, g, z, indices, dx, dw, plane_sums, floats, integers,
             if for_x:
                 call(do.fill_image, (dx, scratch, ours, table, numbers, do.multiply, m, b, b_end, filters), 0, 1)
         if unit < do.filter_parts:
-            call(do.take, (dw, floats[index : index + 1], numbers), unit, do.filter_parts)
+            ours_alone = floats[index : index + 1], integers[index : index + 1]
+            call(do.take, (dw, *ours_alone, numbers), unit, do.filter_parts)

@@ -122,8 +122,11 @@ def image_kernel(dx, floats, integers, table, numbers, multiply, n, first, end, 
 
 
 @kernel
-def take_kernel(dw, floats, numbers, index, chunks):
-    """A share of the filters, from where they were added up: one line of floats, or the sum of all."""
+def take_kernel(dw, floats, integers, numbers, index, chunks):
+    """A part of the filters, from where they were added up: one line of floats, or the sum of all. If all are valid."""
     layout, _, at = unpacked(numbers)
+    for i in range(len(integers)):
+        if integers[i, at.flag]:
+            return
     lines = floats[index % len(floats)][at.lines : at.end]
     take_filters(floats, at, dw, len(dw) * index // chunks, len(dw) * (index + 1) // chunks, lines, layout)

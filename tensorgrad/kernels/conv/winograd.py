@@ -14,8 +14,8 @@ gradient for the input is the same with flipped filters, and the gradient for th
 Gᵀ [ Σ_tiles (A g Aᵀ) ⊙ (Bᵀ d B) ] G.
 
 No pixel meets an output pixel whose window it lies outside of, so NaN stays where it belongs, and the rounding error is
-that of a sum over the window. Only infinities can turn into NaN: a result that isn't finite is given up, and the caller
-computes it directly.
+that of a sum over the window. Only infinities can turn into NaN: where a result isn't finite a status flag is set, and
+the caller computes it directly.
 
 Lavin and Gray, Fast algorithms for convolutional neural networks, arXiv:1509.09308.
 """
@@ -29,7 +29,7 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.winograd_transforms import read_gradients, read_patches, write_tiles
-from tensorgrad.kernels.elementwise.pointwise import clear, is_finite
+from tensorgrad.kernels.elementwise.pointwise import clear, not_finite
 from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, kernel, run, zeros
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, lanes
@@ -77,18 +77,18 @@ def serves(window: Window, shapes: Shapes) -> bool:
     return shapes.x[0] * prod(window.output) >= SHARE * 4 * tiles
 
 
-def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window) -> np.ndarray | None:
-    """As `convolution.forward`; None where a result isn't finite. The arrays are contiguous."""
-    return _correlate(x, _transform_filters(w, flipped=False), w.shape[0], bias, window)
+def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window, y: np.ndarray) -> np.ndarray:
+    """As `convolution.forward`, to y; the arrays are contiguous. A status flag, set where a result isn't finite."""
+    return _correlate(x, _transform_filters(w, flipped=False), bias, window, y)
 
 
-def grad_input(g: np.ndarray, w: np.ndarray, bias: np.ndarray, phase: Window) -> np.ndarray | None:
-    """As `convolution.grad_input`, for the window of its only phase; None where a result isn't finite."""
-    return _correlate(g, _transform_filters(w, flipped=True), w.shape[1], bias, phase)
+def grad_input(g: np.ndarray, w: np.ndarray, bias: np.ndarray, phase: Window, x: np.ndarray) -> np.ndarray:
+    """As `convolution.grad_input`, to x, for the window of its only phase; returns the flag."""
+    return _correlate(g, _transform_filters(w, flipped=True), bias, phase, x)
 
 
-def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray | None:
-    """As `convolution.grad_weight`; None where a result isn't finite."""
+def grad_weight(x: np.ndarray, g: np.ndarray, window: Window, dw: np.ndarray) -> np.ndarray:
+    """As `convolution.grad_weight`, to dw; returns the flag."""
     channels, filters = x.shape[1], g.shape[1]
     shapes = len(x), channels, filters, window
     grid = _grid(*shapes, x.itemsize, get_num_threads(), DOT_SCRATCH, SHORTEST_DOT)
@@ -97,9 +97,8 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray | No
     sums = memory.empty((chunks, 16, _odd(-(-filters // ROWS) * -(-channels // COLUMNS) * DOTS, grid.width)), x.dtype)
     _, offsets = _lines(channels, grid.line)
     run(_grad_weight_kernel, (x, g, sums, offsets, scratch, grid), chunks)
-    dw = memory.empty((filters, channels, 3, 3), x.dtype)
     run(_gather_kernel, (sums, dw), chunks_for(-(-filters // ROWS), 32 * dw.size))
-    return dw if is_finite(dw) else None
+    return not_finite(dw)
 
 
 @lru_cache(maxsize=1024)
@@ -186,19 +185,18 @@ def _filters_kernel(w, planes, start, row, column, step, rows, columns, index, c
 # ------------------------------------------------------------------------------------- forward and the input gradient
 
 
-def _correlate(x: np.ndarray, u: np.ndarray, filters: int, bias: np.ndarray, window: Window) -> np.ndarray | None:
-    channels = x.shape[1]
+def _correlate(x: np.ndarray, u: np.ndarray, bias: np.ndarray, window: Window, y: np.ndarray) -> np.ndarray:
+    channels, filters = x.shape[1], y.shape[1]
     shapes = len(x), channels, filters, window
     grid = _grid(*shapes, x.itemsize, get_num_threads(), SCRATCH, SHORTEST)
-    y = memory.empty((len(x), filters, *window.output), x.dtype)
     chunks = chunks_for(-(-grid.total // grid.block), 4 * y.size * channels)
     scratch = memory.empty((chunks, grid.scratch), x.dtype)
     table, _ = _lines(channels, grid.line)
-    # The products begin with zero; the bias joins the pixels. The status flag collects what isn't finite.
-    flag = memory.empty((chunks, grid.width), x.dtype)
-    clear(flag)
-    run(_correlate_kernel, (x, u, bias, zeros(filters, x.dtype), y, table, scratch, flag, grid), chunks)
-    return y if is_finite(flag) else None
+    # The products begin with zero; the bias joins the pixels. `marks` collects what isn't finite.
+    marks = memory.empty((chunks, grid.width), x.dtype)
+    clear(marks)
+    run(_correlate_kernel, (x, u, bias, zeros(filters, x.dtype), y, table, scratch, marks, grid), chunks)
+    return not_finite(marks)
 
 
 @kernel
@@ -386,6 +384,6 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     x, w, g = (np.ones(shape, dtype) for shape in ((2, 1, 3, 3), (1, 1, 3, 3), (2, 1, 1, 1)))
     window = Window.fitting("conv2d", (3, 3), (3, 3), (1, 1), ((0, 0), (0, 0)), (1, 1))
     bias, (phase,) = np.ones(1, dtype), window.phases()
-    yield "forward", lambda: forward(x, w, bias, window)
-    yield "grad_input", lambda: grad_input(g, w, bias, phase.window)
-    yield "grad_weight", lambda: grad_weight(x, g, window)
+    yield "forward", lambda: forward(x, w, bias, window, np.empty_like(g))
+    yield "grad_input", lambda: grad_input(g, w, bias, phase.window, np.empty_like(x))
+    yield "grad_weight", lambda: grad_weight(x, g, window, np.empty_like(w))

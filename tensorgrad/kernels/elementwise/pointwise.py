@@ -77,9 +77,14 @@ def is_finite(values: np.ndarray) -> bool:
     >>> is_finite(np.array([1.0, np.inf]))
     False
     """
+    return not status_set(not_finite(values))
+
+
+def not_finite(values: np.ndarray) -> np.ndarray:
+    """A status flag `(1,)`, set where a number of a contiguous array isn't finite."""
     flags = memory.empty((1,), np.int64)
     run(_finite_kernel, (values.reshape(-1), flags), 1)
-    return not status_set(flags)
+    return flags
 
 
 @kernel

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.kernels.jit.dispatch import enter_parallel, kernel, loop_address, trampoline_of
+from tensorgrad.arrays import memory
+from tensorgrad.kernels.jit.dispatch import enter_parallel, kernel, loop_address, run, trampoline_of
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, is_constant, real
 from tensorgrad.kernels.jit.trampolines import call, call_trampoline, status_at
 
@@ -20,7 +21,11 @@ ADDRESS = 4
 
 
 class Launch(NamedTuple):
-    """A kernel with its packed arguments. If `trampoline` is 0: a status flag that must be 0, and its address."""
+    """A kernel with its packed arguments; or a branch, whose `trampoline` is 0, on the status flag at an address.
+
+    Where the flag isn't set, a branch skips the next launches, as many as `chunks` says. If it says 0, the replay stops
+    where the flag is set.
+    """
 
     trampoline: int
     packed: list[int]
@@ -56,17 +61,39 @@ class Recorder:
         return arguments
 
     def status_read(self, flags: Opaque) -> np.ndarray:
-        """Python reads status flags, (M,) int64: returns their values. A replay continues only where all are 0."""
-        array = real(flags)
-        if type(flags) is not Opaque or array.ndim != 1 or array.dtype.kind != "i" or array.any():
+        """Python reads status flags, (M,) integers: returns their values. A replay continues only where all are 0."""
+        array = _checked(flags)
+        if array.any():
             raise Unreadable("a kernel has set its status flag")
         for k in range(array.size):
-            self.launches.append(Launch(0, [array.ctypes.data + k * array.strides[0]], [0], 0))
+            self.launches.append(_branch(array[k:]))
         return array
 
-    def host_read(self, array: np.ndarray | Opaque) -> np.ndarray:
-        """Refuse: Python is about to branch on values."""
-        raise Unreadable("Python branches on the numbers of an array")
+    def otherwise(self, flags: Opaque, compute: Callable[[], object]) -> None:
+        """Record the launches of `compute`, which a replay makes where one of the status flags, (M,), is set."""
+        _checked(flags)
+        found = memory.empty((1,), np.int64)
+        run(_any_kernel, (flags, found), 1)
+        before, self.launches = self.launches, []
+        try:
+            compute()
+        finally:
+            made, self.launches = self.launches, before
+        if made:
+            self.launches += _branch(real(found))._replace(chunks=len(made)), *made
+
+
+def _checked(flags: Opaque) -> np.ndarray:
+    """The array of status flags that a kernel has written."""
+    array = real(flags)
+    if type(flags) is not Opaque or array.ndim != 1 or array.dtype.kind != "i":
+        raise Unreadable("status flags must be what a kernel has written")
+    return array
+
+
+def _branch(flag: np.ndarray) -> Launch:
+    """Stop where the first of these flags is set."""
+    return Launch(0, [flag.ctypes.data], [0], 0)
 
 
 class CommandList:
@@ -103,22 +130,37 @@ class CommandList:
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     yield "play", lambda: CommandList([], []).play(np.zeros(0, np.int64))
+    apart, found = np.zeros((2, 2), np.int32)[:, 0], np.zeros(1, np.int64)
+    for name, flags in (("a flag", found), ("a short flag", apart[:1]), ("flags of chunks", apart)):
+        yield name, lambda flags=flags: run(_any_kernel, (flags, found), 1)
 
 
 @kernel
 def _play(loop, table, packed, moved, regions):
     for k in range(len(moved)):
         packed[moved[k, 0]] = regions[moved[k, 1]] + moved[k, 2]
-    for k in range(len(table)):
+    k = 0
+    while k < len(table):
         trampoline, at, chunks = table[k, 0], table[k, 1], table[k, 2]
+        k += 1
         if trampoline == 0:
-            if status_at(at) != 0:
+            if status_at(at) == 0:
+                k += chunks
+            elif chunks == 0:
                 return False
         elif chunks == 1:
             call_trampoline(trampoline, at, 0, 1)
         else:
             call(loop, (trampoline, at), 0, chunks)
     return True
+
+
+@kernel
+def _any_kernel(flags, found, index, chunks):
+    found[0] = 0
+    for k in range(len(flags)):
+        if flags[k] != 0:
+            found[0] = 1
 
 
 def _plain_arrays(arguments: tuple) -> Iterator[np.ndarray]:

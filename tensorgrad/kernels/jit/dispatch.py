@@ -3,7 +3,7 @@
 A kernel is one function that does chunk `index` of `chunks`, a part of the work. `run` gives the chunks to the
 threads for much work, and calls them one after the other for little work or where threads can't be used: the bits are
 the same either way. Python between kernels hands them memory, sizes and plans that follow from the sizes. Where Python
-branches on values, it reads them through `status_set` or `host_read`: kernel launches are recorded to be repeated.
+branches on values, it does so through `otherwise` or `status_set`: kernel launches are recorded to be repeated.
 """
 
 import os
@@ -145,7 +145,7 @@ def _allow_few() -> None:
 
 @contextmanager
 def recorded(recorder: Any) -> Iterator[Any]:
-    """Within, in this thread, `recorder` is told of each launch, each status flag and each host read.
+    """Within, in this thread, `recorder` is told of each launch and each status flag.
 
     For what it returns see `command_list.Recorder`.
     """
@@ -165,9 +165,16 @@ def status_set(flags: np.ndarray) -> bool:
     return any(flags.tolist())  # a third of the time of flags.any()
 
 
-def host_read(array: np.ndarray) -> np.ndarray:
-    """Mark a host read: Python is about to branch on the values of `array`."""
-    return array if _mode.recorder is None else _mode.recorder.host_read(array)
+def otherwise(flags: np.ndarray, compute: Callable[[], object]) -> None:
+    """Call `compute` if a kernel set its status flag: it computes the same results in another way, in the same memory.
+
+    It makes launches, and takes its decisions by sizes alone. In a command list they are made in those replays where
+    a flag is set. `flags` (M,) are int64 or int32.
+    """
+    if _recorders and _mode.recorder is not None:
+        _mode.recorder.otherwise(flags, compute)
+    elif any(flags.tolist()):
+        compute()
 
 
 def run(kernel: Callable, arguments: tuple, chunks: int) -> None:
