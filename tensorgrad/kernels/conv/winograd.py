@@ -32,7 +32,7 @@ from tensorgrad.kernels.conv.winograd_transforms import read_gradients, read_pat
 from tensorgrad.kernels.elementwise.pointwise import clear, not_finite
 from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, kernel, run, zeros
 from tensorgrad.kernels.jit.opaque import planned
-from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, lanes
+from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin
 from tensorgrad.windows import Shapes, Window
 
@@ -41,9 +41,10 @@ from tensorgrad.windows import Shapes, Window
 # nearly as many as those of the sum.
 CHANNELS, TILES, MANY_CHANNELS, FEW_TILES, SHARE = 16, 256, 64, 64, 0.6
 
-# Bytes that a thread's scratch should take, and tiles that it takes at least: fewer fill the vectors badly. The dot
-# products of a weight gradient end with a sum over lanes that takes as long as some vectors do, so they are longer.
-SCRATCH, SHORTEST = 5 << 18, 96
+# Bytes that a thread's scratch should take, and tiles that it takes at least: fewer fill the vectors badly. Caches are
+# smaller without AVX-512. The dot products of a weight gradient end with a sum over lanes that takes as long as some
+# vectors do, so they are longer.
+SCRATCH, SHORTEST = 5 << 18 if WIDTH == 64 else 3 << 17, 96
 DOT_SCRATCH, SHORTEST_DOT = 3 << 20, 256
 
 

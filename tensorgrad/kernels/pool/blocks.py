@@ -71,7 +71,7 @@ def _max_2x2(build: Writer, rows: int, columns: int, arguments: tuple, rectified
     out = build.lshr(left, integer(1))
     mask, windows = build.first_lanes(build.sub(count, out)), build.mul(line.index, count)
     build.write_where(mask, best, build.at(y, windows, out))
-    build.write_integers_where(mask, where, build.at(indices, windows, out))
+    build.write_where(mask, where, build.at(indices, windows, out))
     line.close([])
 
 

@@ -92,10 +92,21 @@ class Writer(ir.IRBuilder):
         return self.call(self._declared(name, self.vector, arguments), arguments)
 
     def write_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
-        """Store the lanes that the mask selects."""
-        pointer = self._vector_at(pointer)
-        arguments = [value, pointer, ir.Constant(HALF, self.size), mask]
-        self.call(self._declared(f"llvm.masked.store.{self.suffix}.p0", ir.VoidType(), arguments), arguments)
+        """Store the lanes of a vector, of integers too, that the mask selects."""
+        kind, size = (f"v{self.lanes}i32", 4) if value.type.element == HALF else (self.suffix, self.size)
+        target = self.bitcast(pointer, value.type.as_pointer())
+        arguments = [value, target, ir.Constant(HALF, size), mask]
+        store = self._declared(f"llvm.masked.store.{kind}.p0", ir.VoidType(), arguments)
+        if WIDTH == 64:
+            self.call(store, arguments)
+            return
+        # AVX2's masked store is slow on AMD's processors, and narrower instruction sets have none.
+        bits = self.bitcast(mask, ir.IntType(self.lanes))
+        with self.if_else(self.icmp_signed("==", bits, ir.Constant(bits.type, -1))) as (whole, part):
+            with whole:
+                self.write(value, pointer)
+            with part:
+                self.call(store, arguments)
 
     def read_integers_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
         """The lanes of a vector of 32-bit integers that the mask selects, zero in the others."""
@@ -103,12 +114,6 @@ class Writer(ir.IRBuilder):
         pointer = self.bitcast(pointer, kind.as_pointer())
         arguments = [pointer, ir.Constant(HALF, 4), mask, ir.Constant(kind, [0] * self.lanes)]
         return self.call(self._declared(f"llvm.masked.load.v{self.lanes}i32.p0", kind, arguments), arguments)
-
-    def write_integers_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
-        """Store the lanes of a vector of 32-bit integers that the mask selects."""
-        pointer = self.bitcast(pointer, value.type.as_pointer())
-        arguments = [value, pointer, ir.Constant(HALF, 4), mask]
-        self.call(self._declared(f"llvm.masked.store.v{self.lanes}i32.p0", ir.VoidType(), arguments), arguments)
 
     def read_pairs(self, *halves: tuple[ir.Value, ir.Value, ir.Value]) -> list[ir.Value]:
         """The elements at shift, shift + 2, … of two rows, half a vector each; and the elements between them.
