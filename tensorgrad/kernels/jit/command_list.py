@@ -6,6 +6,7 @@ all of that.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import accumulate
 from typing import Any, NamedTuple
 
@@ -132,7 +133,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     yield "play", lambda: CommandList([], []).play(np.zeros(0, np.int64))
     apart, found = np.zeros((2, 2), np.int32)[:, 0], np.zeros(1, np.int64)
     for name, flags in (("a flag", found), ("a short flag", apart[:1]), ("flags of chunks", apart)):
-        yield name, lambda flags=flags: run(_any_kernel, (flags, found), 1)
+        yield name, partial(run, _any_kernel, (flags, found), 1)
 
 
 @kernel
