@@ -72,6 +72,7 @@ OTHER_SLOPES = {
     # PyTorch: 0 or the slope, which depends on the processor
     **dict.fromkeys(["hardtanh", "relu6", "hardsigmoid", "hardshrink", "softshrink"], AT_NAN),
     "softsign": AT_INFINITY,  # flat; PyTorch: NaN
+    "logit": AT_ZERO,  # ∞; PyTorch: at −0 its sign depends on the processor
     "digamma": lambda x: AT_INTEGERS(x) & (x < 0),  # a pole, ∞; PyTorch: 1e33 and the like
 }
 
