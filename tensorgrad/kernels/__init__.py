@@ -22,7 +22,7 @@ MODULES = {
         "conv.convolution",
         "conv.winograd",
         "conv.col2im",
-        "conv.depthwise",
+        "conv.groups.depthwise",
         "conv.sparse",
         "linalg.matmul",
         "linalg.linear",

@@ -19,7 +19,7 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from tensorgrad.arrays.memory import addresses
-from tensorgrad.kernels.jit.dispatch import as_contiguous, chunks_for, kernel, run
+from tensorgrad.kernels.jit.dispatch import as_contiguous, chunks_for, helper, kernel, run
 from tensorgrad.kernels.rules import NUMBERS, RESULTS, SLOTS, Program, traced
 
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.
@@ -116,7 +116,7 @@ def _chunk_range(sizes, p, index, chunks):
     return max(0, first), min(sizes[p], last)
 
 
-@kernel
+@helper
 def _elements(table, p, column, first, last, like):
     """The elements from first to last of an array of parameter p."""
     return carray(_pointer(table[p, column] + first * like.itemsize, like), max(0, last - first))

@@ -8,6 +8,7 @@ from cores import MOST_THREADS
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.conv import convolution
+from tensorgrad.kernels.conv.direct import correlate, dots
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.windows import Window, conv_padding, convolution as convolution_window
 
@@ -40,6 +41,7 @@ LAYERS = {
     "channels in fours and threes": Layer((2, 7, 6, 9), (11, 7, 3, 2)),
     "fours exactly": Layer((2, 4, 6, 6), (8, 4, 2, 2)),
     "1x1": Layer((2, 5, 4, 4), (6, 5, 1, 1)),
+    "1x1, odd planes, groups": Layer((9, 10, 5, 25), (14, 5, 1, 1), groups=2),
     "1x1, stride 2": Layer((2, 3, 7, 8), (4, 3, 1, 1), (2, 2)),
     "one pixel": Layer((3, 4, 1, 1), (5, 4, 1, 1)),
     "one row": Layer((2, 3, 1, 17), (4, 3, 1, 5), (1, 2), ((0, 0), (2, 2))),
@@ -59,6 +61,7 @@ LAYERS = {
     "depthwise": Layer((2, 5, 6, 7), (5, 1, 3, 3), padding=same(3, 3), groups=5),
     "depthwise, short rows of many images": Layer((25, 3, 9, 4), (3, 1, 3, 3), padding=same(3, 3), groups=3),
     "depthwise, stride": Layer((9, 4, 11, 13), (4, 1, 3, 3), (2, 2), ((1, 1), (1, 1)), groups=4),
+    "depthwise, stride, two columns": Layer((11, 4, 3, 2), (4, 1, 3, 3), (1, 2), ((0, 0), (0, 3)), groups=4),
     "depthwise, strides beyond two, dilation": Layer(
         (3, 2, 19, 40), (2, 1, 5, 4), (4, 3), ((2, 1), (0, 5)), (1, 2), groups=2
     ),
@@ -321,6 +324,33 @@ def test_these_weight_gradients_have_the_same_bits_with_any_number_of_threads(co
     assert len(results) == 1
 
 
+@pytest.mark.parametrize("threads", [2, 3, 5])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_one_image_under_filters_of_one_pixel_is_cut_into_bands(monkeypatch, groups, threads):
+    rng = np.random.default_rng(8)
+    x, g, w = (rng.standard_normal(shape) for shape in ((1, 6, 13, 7), (1, 4, 13, 7), (4, 6 // groups, 1, 1)))
+    window, bias, bands = Layer(x.shape, w.shape, groups=groups).window, rng.standard_normal(4), []
+
+    def one_after_the_other(kernel, arguments, chunks):
+        bands.append(chunks)
+        for index in range(chunks):
+            kernel(*arguments, index, chunks)
+
+    monkeypatch.setattr(dispatch, "SMALL", 0)
+    monkeypatch.setattr(convolution, "get_num_threads", lambda: threads)
+    monkeypatch.setattr(dispatch, "get_num_threads", lambda: threads)
+    for module in (correlate, dots):
+        monkeypatch.setattr(module, "run", one_after_the_other)
+    moves = {"groups": groups}
+    for found, wanted in (
+        (convolution.forward(x, w, bias, window), fallback.conv_forward(x, w, bias, **moves)),
+        (convolution.grad_input(g, w, window), fallback.conv_grad_input(g, w, (13, 7), **moves)),
+        (convolution.grad_weight(x, g, window), fallback.conv_grad_weight(x, g, (1, 1), **moves)),
+    ):
+        np.testing.assert_allclose(found, wanted, rtol=1e-12, atol=1e-12)
+    assert bands[:2] == [threads, threads]
+
+
 @pytest.mark.parametrize("threads", [2, 3, 5, 8])
 @pytest.mark.parametrize(("count", "groups"), [(1, 1), (1, 2), (2, 1), (3, 4)])
 def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups, threads):
@@ -336,7 +366,7 @@ def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups
     monkeypatch.setattr(dispatch, "SMALL", 0)
     monkeypatch.setattr(convolution, "get_num_threads", lambda: threads)
     monkeypatch.setattr(dispatch, "get_num_threads", lambda: threads)
-    monkeypatch.setattr(convolution, "run", one_after_the_other)
+    monkeypatch.setattr(dots, "run", one_after_the_other)
     convolution.grad_weight_plan.cache_clear()
     dw = convolution.grad_weight(x, g, Layer(x.shape, (80, 8 // groups, 3, 3), groups=groups).window)
     convolution.grad_weight_plan.cache_clear()

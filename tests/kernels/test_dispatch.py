@@ -275,3 +275,26 @@ def test_ready_copies_only_what_kernels_can_not_take():
         result = dispatch.as_contiguous(other)
         assert result.flags.carray and result.dtype.isnative and not np.shares_memory(result, other)
         np.testing.assert_array_equal(result, other)
+
+
+@dispatch.helper
+def added(x, y):
+    return x + y
+
+
+@dispatch.kernel
+def add_up(x, index, chunks):
+    x[0] = added(index, 1) + added(index, 20) + added(index, chunks)
+
+
+def test_an_integer_literal_compiles_no_other_variant():
+    x = np.zeros(1, np.int64)
+    add_up(x, 3, 1)
+    assert x[0] == 4 + 23 + 4
+    assert len(added.signatures) == 1
+
+
+def test_python_cant_call_a_helper_of_kernels():
+    with pytest.raises(TypeError, match="added is for compiled functions; in Python call its py_func"):
+        added(1, 2)
+    assert added.py_func(1, 2) == 3

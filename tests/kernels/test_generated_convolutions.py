@@ -27,6 +27,8 @@ def draw(kind, rng):
         tuple(int(n) for n in rng.integers(low, high, 2, endpoint=True)) for low, high in KINDS[kind][3:]
     )
     padding = tuple(tuple(int(n) for n in rng.integers(0, 4, 2)) for _ in range(2))
+    if kind == "one pixel" and rng.random() < 0.5:  # then nothing is packed, at stride 1
+        padding = ((0, 0), (0, 0))
     size = []
     for k, d, pads in zip(kernel, dilation, padding, strict=True):
         least, more = max(1, d * (k - 1) + 1 - sum(pads)), rng.integers(0, rng.choice([3, 10, 36]))

@@ -7,6 +7,7 @@ from tensorgrad.kernels.conv import convolution, pooled_convolution
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.pool import pooling
+from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.windows import Window
 
 SAME, WIDE, NONE = ((1, 1), (1, 1)), ((2, 2), (2, 2)), ((0, 0), (0, 0))
@@ -157,7 +158,9 @@ def test_kernels_compute_what_their_references_state(layer):
 
 def test_the_output_stays_where_it_is_only_where_that_is_served():
     plan = pooled_convolution._forward_plan
-    others = {"by tiles", "depthwise", "groups, stride, dilation", "many channels, few vectors"}
+    others = {"by tiles", "depthwise", "groups, stride, dilation"}
+    if WIDTH == 64:  # elsewhere its pixels fill more vectors
+        others.add("many channels, few vectors")
     for name, layer in LAYERS.items():
         x, w, *_ = layer
         assert (plan((17, *x), w, window_of(layer), 4, 2) is None) == (name in others), name

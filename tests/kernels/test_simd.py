@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from benchmarks import peak
-from tensorgrad.kernels.conv import col2im, convolution, depthwise, sparse, winograd
+from tensorgrad.kernels.conv import col2im, convolution, sparse, winograd
+from tensorgrad.kernels.conv.direct import correlate, dots
+from tensorgrad.kernels.conv.groups import depthwise
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.linalg import matmul
 from tensorgrad.kernels.simd import emitter, planes, tiles
@@ -168,14 +170,14 @@ def over(x, w):
 
 KERNELS = {
     "broadcast_tile": (
-        *(convolution, "correlate_kernel", SIZES),
+        *(correlate, "correlate_kernel", SIZES),
         lambda x, w, g: convolution.forward(x, w, None, over(x, w)),
     ),
-    "dot_tile": (convolution, "_dot_lines_kernel", SIZES, lambda x, w, g: convolution.grad_weight(x, g, over(x, w))),
+    "dot_tile": (dots, "_dot_lines_kernel", SIZES, lambda x, w, g: convolution.grad_weight(x, g, over(x, w))),
     "plane_tile": (depthwise, "_correlate_kernel", planes.SIZES, lambda x, w, g: next(depthwise.samples(x.dtype))[1]()),
     "sparse_tile": (sparse, "multiply_kernel", tiles.SPARSE_SIZES, lambda x, w, g: next(sparse.samples(x.dtype))[1]()),
 }
-ADDRESSES = convolution.dot_lines, sparse._addresses
+ADDRESSES = dots.dot_lines, sparse._addresses
 WINOGRAD = {
     "read_patches": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), over(x, w), g)),
     "write_tiles": ("_correlate_kernel", lambda x, w, g: winograd.forward(x, w, np.ones(1, x.dtype), over(x, w), g)),

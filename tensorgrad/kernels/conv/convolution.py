@@ -15,7 +15,6 @@ few channels (`depthwise`).
 """
 
 from collections.abc import Callable, Iterator
-from functools import cache
 from math import prod
 from typing import NamedTuple
 
@@ -24,38 +23,14 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.conv import col2im, depthwise, sparse, taps, winograd
-from tensorgrad.kernels.conv.im2row import clear, pack, pack_images, unpacked
+from tensorgrad.kernels.conv import col2im, sparse, taps, winograd
+from tensorgrad.kernels.conv.direct.correlate import correlate, interleave
+from tensorgrad.kernels.conv.direct.dots import DotPlan, dot, dot_plan
+from tensorgrad.kernels.conv.groups import depthwise
 from tensorgrad.kernels.elementwise import pointwise
-from tensorgrad.kernels.jit.dispatch import (  # fmt: skip
-    COMPILED,
-    address_of,
-    by_fallback,
-    call,
-    chunks_for,
-    floats,
-    get_num_threads,
-    inlined,
-    kernel,
-    otherwise,
-    run,
-    threads_for,
-    zeros,
-)
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, floats, get_num_threads, otherwise, zeros
 from tensorgrad.kernels.jit.opaque import planned
-from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
-from tensorgrad.kernels.simd.gemm import products
-from tensorgrad.kernels.simd.planes import merge_rows, pack_rows, store_rows
-from tensorgrad.kernels.simd.tiles import DOTS, dot_tile, part_begin, turn_rows
-from tensorgrad.windows import Pads, Shapes, Sizes, Window, convolution_shapes
-
-FLOAT64 = np.dtype(np.float64)
-
-# Vectors that the dot products of a weight gradient have at least, where there are so many images: each ends with a
-# sum over lanes that takes as long as some of them.
-LINE = 128
-# The place of the output's columns in a layout.
-OUTPUT_W = taps.Layout._fields.index("output_w")
+from tensorgrad.windows import Pads, Sizes, Window, convolution_shapes
 
 
 def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Window) -> np.ndarray:
@@ -83,9 +58,9 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
         return depthwise.forward(x, w, bias, window)
     y = memory.empty(plan.total.shape, x.dtype)
     if plan.by_tiles:
-        otherwise(winograd.forward(x, w, bias, window, y), lambda: _correlate(x, w, bias, plan.total, y))
+        otherwise(winograd.forward(x, w, bias, window, y), lambda: correlate(x, w, bias, plan.total, y))
     else:
-        _correlate(x, w, bias, plan.total, y)
+        correlate(x, w, bias, plan.total, y)
     return y
 
 
@@ -135,9 +110,9 @@ def _at_stride_1(
         col2im.grad_input(g, w, window, x)
     elif plan.by_tiles is not None:
         flag = winograd.grad_input(g, w, bias, plan.by_tiles, x)
-        otherwise(flag, lambda: _correlate(g, w, bias, plan.totals[0][1], x))
+        otherwise(flag, lambda: correlate(g, w, bias, plan.totals[0][1], x))
     else:
-        _correlate(g, w, bias, plan.totals[0][1], x)
+        correlate(g, w, bias, plan.totals[0][1], x)
 
 
 def _by_phases(
@@ -147,13 +122,13 @@ def _by_phases(
     if plan.whole:
         parts = memory.empty((*window.stride, *plan.totals[0][1].shape), g.dtype)
         for start, total in plan.totals:
-            _correlate(g, w, bias, total, parts[start])
-        run(_interleave_kernel, (parts, x), chunks_for(len(x), x.size))
+            correlate(g, w, bias, total, parts[start])
+        interleave(parts, x)
         return
     x[...] = bias[:, None, None]  # also where no window reaches
     for (a, b), total in plan.totals:
         part = memory.empty(total.shape, g.dtype)
-        _correlate(g, w, bias, total, part)
+        correlate(g, w, bias, total, part)
         x[:, :, a :: window.stride[0], b :: window.stride[1]] = part
 
 
@@ -194,9 +169,9 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
 def _from_all_pixels(x: np.ndarray, g: np.ndarray, window: Window, plan: "GradWeightPlan", dw: np.ndarray) -> None:
     """The gradient for the weights, whatever g is, to dw."""
     if plan.by_tiles:
-        otherwise(winograd.grad_weight(x, g, window, dw), lambda: _dot(x, g, plan.lines, dw))
+        otherwise(winograd.grad_weight(x, g, window, dw), lambda: dot(x, g, plan.lines, dw))
     else:
-        _dot(x, g, plan.lines, dw)
+        dot(x, g, plan.lines, dw)
 
 
 def _moves(window: Window) -> tuple[Sizes, Pads, Sizes, int]:
@@ -212,11 +187,6 @@ def _reached(x: np.ndarray, window: Window) -> np.ndarray:
     fitting = Window.fitting("conv2d", window.size, *window[:5])
     less = [(f - n) * s for f, n, s in zip(fitting.output, window.output, window.stride, strict=True)]
     return x[:, :, : x.shape[2] - less[0], : x.shape[3] - less[1]]
-
-
-def add_up(sums: np.ndarray, dw: np.ndarray) -> None:
-    """The sum over the chunks of `grad_weight_kernel`, sums (chunks, K, taps), to dw (K, C/groups, KH, KW)."""
-    run(_add_up_kernel, (sums, dw), chunks_for(len(dw), sums.size))
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -288,18 +258,6 @@ def _grad_input_plan(g_shape: Sizes, w_shape: Sizes, window: Window, itemsize: i
     return GradInputPlan(shapes.x, by_planes, sparsely, by_tiles, by_columns, totals, whole)
 
 
-class DotPlan(NamedTuple):
-    """How lines are laid out so that their dot products are the gradient for the weights."""
-
-    lengths: np.ndarray  # the layout of an image, as the kernel takes it
-    offsets: np.ndarray  # of the lines
-    images: int  # at a time
-    length: int  # of a scratch
-    blocks: int  # of so many images, or bands of one
-    cuts: int  # parts of the filters, where there are fewer blocks than threads
-    work: int  # in multiply-adds
-
-
 class GradWeightPlan(NamedTuple):
     """How a gradient for weights is computed: by the first method here that applies."""
 
@@ -316,256 +274,10 @@ def grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: i
     shapes = convolution_shapes("conv2d_grad_weight", window, x=x_shape, y=g_shape)
     by_planes, by_tiles = depthwise.serves(window, shapes), winograd.serves(window, shapes)
     sparsely = sparse.serves(window, shapes, itemsize)
-    return GradWeightPlan(shapes.w, by_planes, sparsely, by_tiles, _dot_plan(window, shapes, itemsize, threads))
+    return GradWeightPlan(shapes.w, by_planes, sparsely, by_tiles, dot_plan(window, shapes, itemsize, threads))
 
 
 def check_bias(filters: int, bias: np.ndarray, op: str = "conv2d") -> None:
     """Raise `ShapeError` unless there is one bias per filter."""
     if bias.shape != (filters,):
         raise ShapeError(restate(op, "bias must have one element per filter", expected=f"bias ({filters},)", bias=bias))
-
-
-# ------------------------------------------------------------------------------------- forward and the input gradient
-
-
-def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, y: np.ndarray) -> None:
-    """The sum over taps as `total` says, to y (N, K, OH, OW). The arrays are contiguous."""
-    chunks, width = chunks_for(total.blocks, total.work), WIDTH // x.itemsize
-    scratch = memory.empty((chunks, total.scratch), x.dtype)
-    packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
-    numbers = (total.rest, packed, scratch, total.lengths, total.step, total.group, width)
-    run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks)
-
-
-@kernel
-def _interleave_kernel(parts, x, index, chunks):
-    """x[n, c, u · s + a, v · s + b] = parts[a, b, n, c, u, v], for phases of one size."""
-    down, right, _, _, rows, columns = parts.shape
-    count, channels, height, width = x.shape
-    source, target, apart = parts.reshape(-1), x.reshape(-1), x.size // (down * right)
-    for n in range(count * index // chunks, count * (index + 1) // chunks):
-        for a in range(down):
-            to, at = n * channels * height * width + a * width, a * right * apart + n * channels * rows * columns
-            if right == 2:
-                merge_rows(
-                    target, to, down * width, height * width, source, at, columns, rows * columns, rows, channels,
-                    width, apart,
-                )  # fmt: skip
-                continue
-            for line in range(channels * rows):
-                begin = to + line // rows * height * width + line % rows * down * width
-                for b in range(right):
-                    for v in range(columns):
-                        target[begin + v * right + b] = source[at + b * apart + line * columns + v]
-
-
-def packed_filters(w: np.ndarray, bias: np.ndarray, length: int) -> np.ndarray:
-    """The filters as `taps.Sum.rest` finds them: (taps, K rounded up to vectors), and bias (K,), in one line."""
-    width = WIDTH // w.itemsize
-    packed = memory.empty((length,), w.dtype)
-    run(_pack_filters_kernel, (w, bias, packed, -(-len(w) // width) * width), 1)
-    return packed
-
-
-@kernel
-def _pack_filters_kernel(w, bias, packed, across, index, chunks):
-    taps = w.size // len(w)
-    # (K, taps) -> (taps, K)
-    turn_rows(packed, 0, across, w, 0, taps, len(w), taps)
-    for k in range(len(w)):
-        packed[taps * across + k] = bias[k]
-
-
-@inlined
-def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, pixels, width):
-    """So many pixels of a band of y[n]; `width` lanes make a vector."""
-    filters, plane = y.shape[1] // layout.groups, layout.output_h * layout.output_w
-    for group in range(layout.groups):
-        row = group * filters
-        first = (n * y.shape[1] + row) * plane + band * layout.band * layout.output_w
-        weights, lines = w.ravel()[group * group_step :], image[group * layout.group :]
-        products(filters, pixels, weights, step, table, lines, bias[row:], y.ravel()[first:], plane, width)
-
-
-@inlined
-def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
-    """The pixels of y[n] from `whole` on, a vector being so many filters; the sums are in the order of the others."""
-    filters, plane = y.shape[1], layout.output_h * layout.output_w
-    across, target = -(-filters // width) * width, y.ravel()
-    zeros, out = image[layout.image + 2 * width :], image[layout.image + 3 * width :]
-    products(plane - whole, across, image[whole:], np.intp(1), rest, packed, zeros, out, across, width)
-    # (rows, K) -> (K, rows)
-    for k in range(filters):
-        for q in range(plane - whole):
-            target[(n * filters + k) * plane + whole + q] = out[q * across + k]
-
-
-@kernel
-def _correlate_images(x, w, bias, y, table, image, layout, step, group_step, width, index, chunks):
-    """The same with images side by side, whose output stands in the scratch first."""
-    blocks, filters = -(-len(x) // layout.images), y.shape[1] // layout.groups
-    plane, line = layout.output_h * layout.output_w, layout.output_h * layout.columns
-    target, out = y.ravel(), layout.image + 2 * width - WIDTH // x.itemsize
-    for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
-        first = block * layout.images
-        images = min(layout.images, len(x) - first)
-        pack_images(x, first, images, image, layout)
-        for group in range(layout.groups):
-            row = group * filters
-            weights, lines, results = w.ravel()[group * group_step :], image[group * layout.group :], image[out:]
-            products(filters, line, weights, step, table, lines, bias[row:], results, line, width)
-            for k in range(filters):
-                store_rows(
-                    target, (first * y.shape[1] + row + k) * plane, layout.output_w, y.shape[1] * plane, image,
-                    out + k * line, layout.columns, layout.output_w, layout.output_h, images, layout.output_w,
-                )  # fmt: skip
-
-
-@kernel
-def correlate_kernel(x, w, bias, y, table, rest, packed, scratch, lengths, step, group_step, width, index, chunks):
-    """y (N, K, OH, OW) as a `taps.Sum` says; the bands of all images are shared out."""
-    layout = unpacked(lengths)
-    if layout.images > 1:
-        _correlate_images(x, w, bias, y, table, scratch[index], layout, step, group_step, width, index, chunks)
-        return
-    image, blocks, plane = scratch[index], len(x) * layout.bands, layout.output_h * layout.output_w
-    for i in range(width if len(rest) else 0):
-        image[layout.image + width + i], image[layout.image + 2 * width + i] = 1, 0
-    for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
-        n, band = block // layout.bands, block % layout.bands
-        pack(x, n, band, image, layout)
-        pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)
-        if len(rest):
-            pixels = pixels // width * width
-            _correlate_rest(image, y, n, rest, packed, layout, pixels, width)
-        _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, pixels, width)
-
-
-# ----------------------------------------------------------------------------------------------------- weight gradient
-
-
-def _dot_plan(window: Window, shapes: Shapes, itemsize: int, threads: int) -> DotPlan:
-    count, (filters, channels), groups = shapes.x[0], shapes.w[:2], window.groups
-    work = taps.work(window, channels, count, filters)
-    threads = threads_for(work, threads)
-    # Bands for the threads would make short lines and sums to add up; only where there are few filters.
-    few = groups * -(-filters // groups // ROWS) < threads
-    layout = taps.banded(window, channels, count, itemsize, threads if few else 1)
-    layout = taps.side_by_side(window, channels, count, itemsize, threads, layout, LINE)
-    lanes = WIDTH // itemsize
-    vectors = -(-layout.band * layout.output_w // lanes)
-    fitting = taps.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
-    images = layout.images
-    if images == 1:
-        images = max(1, min(fitting, -(-LINE // vectors), count // threads))
-    offsets = taps.offsets(window, channels, layout)
-    length, blocks = images // layout.images * layout.image + lanes, -(-count // images) * layout.bands
-    if layout.images > 1:  # the gradient stands behind
-        length += filters * layout.output_h * layout.columns + lanes
-    cuts = 1 if few else -(-threads // max(blocks, 1))
-    return DotPlan(np.array(layout), offsets, images, length, blocks, cuts, work)
-
-
-def _dot(x: np.ndarray, g: np.ndarray, lines: DotPlan, dw: np.ndarray) -> None:
-    """The gradient for the weights from the dot products of lines, to dw. The arrays are contiguous."""
-    chunks = chunks_for(lines.blocks * lines.cuts, lines.work)
-    scratch = memory.empty((chunks, lines.length), x.dtype)
-    if lines.blocks > 1:
-        sums = memory.empty((chunks, len(dw), lines.offsets.size), FLOAT64)
-    else:  # each chunk has filters of its own, and nothing is added up
-        sums = dw.reshape(1, len(dw), lines.offsets.size)
-    pointwise.clear(sums)
-    dots = dot_lines(x.dtype, sums.dtype)
-    arguments = (x, g, sums, lines.offsets, scratch, lines.lengths, lines.images, lines.cuts, dots)
-    run(grad_weight_kernel, arguments, chunks)
-    if lines.blocks > 1:
-        add_up(sums, dw)
-
-
-@cache
-def dot_lines(dtype: np.dtype, precision: np.dtype) -> int:
-    """The address of what `grad_weight_kernel` takes dot products with, to add them up in such a precision."""
-    images, sums = np.empty((0,) * 4, dtype), np.empty((0, 0), precision)
-    line, whole = np.empty(0, dtype), np.empty(0, np.int64)
-    return address_of(_dot_lines_kernel, (sums, images, 0, 0, 0, line, whole, whole))
-
-
-@kernel
-def _dot_lines_kernel(sums, g, first, images, band, image, offsets, lengths, index, chunks):
-    """sums (K, taps) += g (N, K, OH, OW) · lines, for a band of so many images from the first on, and a part of K."""
-    layout, tile = unpacked(lengths), np.empty(DOTS, g.dtype)
-    filters, plane = g.shape[1] // layout.groups, layout.output_h * layout.output_w
-    begin, blocks = band * layout.band * layout.output_w, -(-filters // ROWS)
-    pixels = min(begin + layout.band * layout.output_w, plane) - begin
-    for unit in range(layout.groups * blocks * index // chunks, layout.groups * blocks * (index + 1) // chunks):
-        group, block = unit // blocks, unit % blocks
-        k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
-        row = group * filters + k
-        for part in range(-(-offsets.size // COLUMNS)):
-            t, t_end = part_begin(offsets.size, COLUMNS, part), part_begin(offsets.size, COLUMNS, part + 1)
-            dot_tile(
-                k_end - k, t_end - t, g, (first * g.shape[1] + row) * plane + begin, plane, g.shape[1] * plane,
-                image, group * layout.group, offsets, t, layout.image, images, pixels, tile, 0,
-            )  # fmt: skip
-            for m in range(k_end - k):
-                for n in range(t_end - t):
-                    sums[row + m, t + n] += tile[m * (t_end - t) + n]
-
-
-@kernel
-def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, chunks):
-    """The same with images side by side, and their gradients too."""
-    filters, plane, columns = g.shape[1], layout.output_h * layout.output_w, layout.columns
-    lanes, line = WIDTH // x.itemsize, layout.output_h * columns
-    begin = layout.image + lanes
-    end = begin + filters * line
-    upstream, wide = image[begin:end].reshape(1, filters, layout.output_h, columns), lengths.copy()
-    wide[OUTPUT_W] = columns
-    units = -(-len(x) // layout.images) * cuts
-    for unit in range(units * index // chunks, units * (index + 1) // chunks):
-        first, cut = unit // cuts * layout.images, unit % cuts
-        images = min(layout.images, len(x) - first)
-        if images < layout.images:  # nothing of other images may stand in what counts for nothing
-            clear(image, 0, end)
-        pack_images(x, first, images, image, layout)
-        for k in range(filters):
-            pack_rows(
-                image, begin + k * line, columns, layout.output_w, g.reshape(-1), (first * filters + k) * plane,
-                layout.output_w, filters * plane, layout.output_h, images, layout.output_w,
-            )  # fmt: skip
-        call(dots, (sums, upstream, 0, 1, 0, image, offsets, wide), cut, cuts)
-
-
-@kernel
-def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots, index, chunks):
-    """sums[index] (K, taps), or sums[0] where there is one for all, += the products with so many `images` at a time.
-
-    The bands of images are shared out, and `cuts` of the filters.
-    """
-    layout, image = unpacked(lengths), scratch[index]
-    if layout.images > 1:
-        _dot_images(x, g, sums[index % len(sums)], offsets, image, lengths, layout, cuts, dots, index, chunks)
-        return
-    units = -(-len(x) // images) * layout.bands * cuts
-    for unit in range(units * index // chunks, units * (index + 1) // chunks):
-        block, cut = unit // cuts, unit % cuts
-        first, band = block // layout.bands * images, block % layout.bands
-        count = min(images, len(x) - first)
-        for i in range(count):
-            pack(x, first + i, band, image[i * layout.image :], layout)
-        call(dots, (sums[index % len(sums)], g, first, count, band, image, offsets, lengths), cut, cuts)
-
-
-@kernel
-def _add_up_kernel(sums, dw, index, chunks):
-    """sums (chunks before, K, taps), chunk after chunk -> dw (K, C/groups, KH, KW)."""
-    _, filters, taps = sums.shape
-    target = dw.ravel()
-    for row in range(filters * index // chunks, filters * (index + 1) // chunks):
-        total = sums[0, row]
-        for i in range(1, len(sums)):
-            others = sums[i, row]
-            for t in range(taps):
-                total[t] += others[t]
-        for t in range(taps):
-            target[row * taps + t] = total[t]

@@ -3,34 +3,34 @@
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad.kernels.conv import taps
-from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.jit.dispatch import helper
 from tensorgrad.kernels.simd.planes import shift_rows, shift_rows_2
 from tensorgrad.kernels.simd.tiles import copy_rows, skip_rows
 
 LENGTHS = len(taps.Layout._fields)
 
 
-@kernel
+@helper
 def unpacked(lengths):
     """The layout again: a kernel takes an array in an eighth of the time that a named tuple needs."""
     return taps.Layout(*to_fixed_tuple(lengths, LENGTHS))
 
 
-@kernel
+@helper
 def _span(phase, stride, before, size, count):
     """The positions r below `count` whose pixel r · stride + phase − before lies inside the image, as (first, last)."""
     first = min(count, max(0, -((phase - before) // stride)))
     return first, max(first, min(count, -((phase - before - size) // stride)))
 
 
-@kernel
+@helper
 def clear(values, start, end):
     """Zeros from start to end; compiles in a tenth of the time that a slice takes."""
     for i in range(start, end):
         values[i] = 0
 
 
-@kernel
+@helper
 def pack(x, n, band, image, layout):
     """The rows of image n of x (N, C, H, W) that a band of the output meets -> (C, copies, phases, rows, columns)."""
     height, width, columns = x.shape[2], x.shape[3], layout.columns
@@ -57,7 +57,7 @@ def pack(x, n, band, image, layout):
                 clear(image, inside + (last - first) * columns, start)
 
 
-@kernel
+@helper
 def pack_images(x, n, images, image, layout):
     """As `pack` for so many images from the n-th on, side by side."""
     _, channels, height, width = x.shape
@@ -90,7 +90,7 @@ def pack_images(x, n, images, image, layout):
                 start = end
 
 
-@kernel
+@helper
 def _pick_rows(target, at, count, rows, source, row, step, shift, size, stride):
     """`copy_rows` for every stride-th pixel."""
     left, right = _span(shift, stride, 0, size, count)

@@ -17,6 +17,8 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv import convolution, sparse, taps
+from tensorgrad.kernels.conv.direct.correlate import correlate_kernel, packed_filters
+from tensorgrad.kernels.conv.direct.dots import DotPlan, add_up, dot_lines, grad_weight_kernel
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
@@ -63,7 +65,7 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
     chunks = chunks_for(len(x) * cuts, total.work)
     planes = memory.empty((chunks, -(-filters // cuts), height, width), x.dtype)
     image = memory.empty((chunks, total.scratch), x.dtype)
-    packed = convolution.packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
+    packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
     numbers = (total.table, total.rest, packed, image, total.lengths, total.step, total.group, lanes(x.dtype))
     arguments = (x, w, bias, z, indices, planes, cuts, *numbers, *_forward_addresses(x.dtype))
     run(_forward_kernel, arguments, chunks)
@@ -104,7 +106,7 @@ def grad_weight(
     run(_grad_weight_kernel, arguments, chunks)
     pooling.check_strays(rectified_pooling.OP, strays, indices, window.output)
     dw = memory.empty(w_shape, dtype)
-    convolution.add_up(sums, dw)
+    add_up(sums, dw)
     return dw, rectified_pooling.total(plane_sums, dtype)
 
 
@@ -178,9 +180,7 @@ def _forward_plan(
 
 
 @planned
-def _grad_weight_plan(
-    x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: int, threads: int
-) -> convolution.DotPlan | None:
+def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: int, threads: int) -> DotPlan | None:
     """How lines are laid out; None where the layers are computed one after the other."""
     plan = convolution.grad_weight_plan(x_shape, g_shape, window, itemsize, threads)
     lines = plan.lines
@@ -205,7 +205,7 @@ def _forward_addresses(dtype: np.dtype) -> tuple[int, int]:
     images, positions, scratch = np.empty((0,) * 4, dtype), np.empty((0,) * 4, np.int32), np.empty((0, 0), dtype)
     line, table, lengths = np.empty(0, dtype), np.empty((0, 2), np.int64), np.empty(0, np.int64)
     correlation = (images, images, line, images, table, table, line, scratch, lengths, 0, 0, 0)
-    return address_of(convolution.correlate_kernel, correlation), address_of(max_kernel, (images, images, positions))
+    return address_of(correlate_kernel, correlation), address_of(max_kernel, (images, images, positions))
 
 
 @cache
@@ -215,9 +215,9 @@ def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int, int]:
     counts, sums, products = np.empty(0, np.int64), np.empty(0), np.empty((0, 0, 0))
     sum_planes = rectified_pooling.sum_planes(dtype)
     upstream = (images, images, positions, images, counts, sums, sum_planes)
-    dots = convolution.dot_lines(dtype, products.dtype)
+    dots = dot_lines(dtype, products.dtype)
     weights = (images, images, products, counts, scratch, counts, 0, 0, dots)
-    return address_of(scatter_kernel, upstream), sum_planes, address_of(convolution.grad_weight_kernel, weights), dots
+    return address_of(scatter_kernel, upstream), sum_planes, address_of(grad_weight_kernel, weights), dots
 
 
 @kernel

@@ -6,6 +6,8 @@ the order of the output's pixels, whatever the stride, the padding and the dilat
 Where a band is one row, as of a signal, a shifted line begins further on in the same copy: one copy serves all columns
 of the kernel, or one for each phase of the stride. Where a plane is so small that it leaves vectors part empty, rows
 of several images stand side by side, as one row: the lines are those of one wide image.
+
+Where each window is one pixel, and each pixel has its window, the lines are the image's own planes: nothing is packed.
 """
 
 from math import prod
@@ -46,6 +48,7 @@ class Layout(NamedTuple):
     rows: int  # of each phase: those that the windows of a band meet
     group: int  # length of a group of channels
     image: int  # length of all
+    direct: int = 0  # 1 if the lines are read where they lie in the image
 
 
 class Sum(NamedTuple):
@@ -120,6 +123,17 @@ def side_by_side(
     return layout(window, channels, 1, images)
 
 
+def in_place(window: Window, where: Layout) -> Layout:
+    """The same without a copy, if each window is one pixel and each pixel has its window, in the same order."""
+    ones = (1, 1)
+    if (window.kernel, window.stride, window.before) != (ones, ones, (0, 0)) or window.output != window.size:
+        return where
+    if where.images > 1:
+        return where
+    group = where.group // where.rows * where.output_h
+    return where._replace(rows=where.output_h, group=group, image=where.groups * group, direct=1)
+
+
 def offsets(window: Window, channels: int, layout: Layout) -> np.ndarray:
     """Where the line of each tap of the first group begins in the scratch, `(taps,)`."""
     (kh, kw), dilation = window.kernel, window.dilation
@@ -140,11 +154,14 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
     where = banded(window, channels, count, itemsize, threads)
     where = side_by_side(window, channels, count, itemsize, threads, where)
     lines, lanes = offsets(window, channels, where), WIDTH // itemsize
+    rest = _rest(count, filters, where, lines, lanes)
+    if not len(rest):
+        where = in_place(window, where)
+        lines = offsets(window, channels, where)
     taps = lines.size
     table = np.stack([np.arange(taps), lines], axis=1)
     shape = (count, filters, *window.output)
     total = _sum(shape, where, table, taps, filters // window.groups * taps, itemsize)
-    rest = _rest(count, filters, where, lines, lanes)
     if not len(rest):
         return total
     # Behind the image ones, zeros, and the rest of the output; behind the filters what packing them overwrites.
@@ -154,8 +171,8 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
 
 
 def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int, itemsize: int) -> Sum:
-    blocks, total, scratch = -(-shape[0] // where.images) * where.bands, prod(shape) * len(table), where.image
-    scratch += 2 * WIDTH // itemsize
+    blocks, total = -(-shape[0] // where.images) * where.bands, prod(shape) * len(table)
+    scratch = (0 if where.direct else where.image) + 2 * WIDTH // itemsize
     if where.images > 1:  # the output of a group stands behind
         scratch += shape[1] // where.groups * where.images * prod(shape[2:])
     return Sum(shape, where, np.array(where), table, table[:0], 0, scratch, step, group, blocks, total)
@@ -185,7 +202,7 @@ def grad_input_sums(window: Window, shapes: Shapes, itemsize: int, threads: int)
     for start, (rows, columns), phase in window.phases():
         wanted = threads_for(work(phase, filters, count, channels), threads)
         where = banded(phase, filters, count, itemsize, wanted)
-        where = side_by_side(phase, filters, count, itemsize, wanted, where)
+        where = in_place(phase, side_by_side(phase, filters, count, itemsize, wanted, where))
         # (K/groups, 1, 1), (taps of a, 1), (taps of b,) -> (taps,)
         places = np.arange(filters)[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
         table = np.stack([places.ravel(), offsets(phase, filters, where)], axis=1)

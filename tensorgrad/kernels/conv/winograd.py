@@ -30,7 +30,7 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.winograd_transforms import read_gradients, read_patches, write_tiles
 from tensorgrad.kernels.elementwise.pointwise import clear, not_finite
-from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, kernel, run, zeros
+from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, helper, inlined, kernel, run, zeros
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin
@@ -155,14 +155,14 @@ def _transform_filters(w: np.ndarray, flipped: bool) -> np.ndarray:
     return u
 
 
-@kernel
+@helper
 def _transform_column(first, middle, last):
     """G times a column of three."""
     half, outer = type(first)(0.5), first + last
     return first, half * (outer + middle), half * (outer - middle), last
 
 
-@kernel
+@helper
 def _write_line(planes, f, place, first, middle, last):
     a, b, c, d = _transform_column(first, middle, last)
     planes[f, place], planes[f + 1, place], planes[f + 2, place], planes[f + 3, place] = a, b, c, d
@@ -200,20 +200,20 @@ def _correlate(x: np.ndarray, u: np.ndarray, bias: np.ndarray, window: Window, y
     return not_finite(marks)
 
 
-@kernel
+@helper
 def _step(grid):
     """How many rows of tiles a vector takes: two if they fit, so that its halves are two rows; and how far apart."""
     return (2, grid.columns) if 2 * grid.columns <= grid.width else (1, grid.width // 2)
 
 
-@kernel
+@helper
 def _tile_row(row, k, last, filters, height, width, grid):
     """Where a row of tiles begins in channel k of (N, K, H, W); how many rows of pixels follow, none from `last`."""
     n, p = row // grid.rows, row % grid.rows
     return ((n * filters + k) * height + 2 * p) * width, height - 2 * p if row < last else 0
 
 
-@kernel
+@helper
 def _halves(row, step, k, last, filters, height, width, grid):
     """The two halves of a vector: where each begins, how many rows of pixels follow, how far the second is ahead."""
     a, rows = _tile_row(row, k, last, filters, height, width, grid)
@@ -223,7 +223,7 @@ def _halves(row, step, k, last, filters, height, width, grid):
     return a, rows, b, rows_b, 0
 
 
-@kernel
+@inlined
 def _read_block(x, first, last, v, grid):
     """The transforms of the patches of some rows of tiles -> 16 planes (C, tiles)."""
     channels, height, width = x.shape[1], x.shape[2], x.shape[3]
@@ -246,7 +246,7 @@ def _read_block(x, first, last, v, grid):
             at += step * grid.columns
 
 
-@kernel
+@inlined
 def _multiply_block(u, scratch, tiles, zeros, table, grid):
     """16 planes (C, tiles) -> behind them, 16 planes (K, tiles)."""
     filters, channels = len(zeros), len(table)
@@ -264,7 +264,7 @@ def _multiply_block(u, scratch, tiles, zeros, table, grid):
                 )  # fmt: skip
 
 
-@kernel
+@inlined
 def _write_block(scratch, bias, y, first, last, flag, grid):
     """The tiles of some rows -> y."""
     filters, height, width = y.shape[1], y.shape[2], y.shape[3]
@@ -294,7 +294,7 @@ def _correlate_kernel(x, u, bias, zeros, y, table, scratch, flag, grid, index, c
 # ----------------------------------------------------------------------------------------------------- weight gradient
 
 
-@kernel
+@inlined
 def _read_gradient_block(g, first, last, scratch, grid):
     """The transforms of the gradient of some rows of tiles -> 16 planes (K, tiles)."""
     filters, height, width = g.shape[1], g.shape[2], g.shape[3]
@@ -310,7 +310,7 @@ def _read_gradient_block(g, first, last, scratch, grid):
             at += step * grid.columns
 
 
-@kernel
+@inlined
 def _dot_block(sums, scratch, offsets, filters, tiles, dots, grid):
     """sums (16, blocks of filters · parts of channels · DOTS) += planes (K, tiles) · planes (C, tiles)."""
     channels = len(offsets)
@@ -342,14 +342,14 @@ def _grad_weight_kernel(x, g, sums, offsets, scratch, grid, index, chunks):
         _dot_block(sums[index], scratch[index], offsets, g.shape[1], (last - first) * grid.columns, dots, grid)
 
 
-@kernel
+@helper
 def _fold(first, second, third, last):
     """Gᵀ times a column of four."""
     half = 0.5 * (second + third)
     return first + half, 0.5 * (second - third), half + last
 
 
-@kernel
+@helper
 def _fold_column(sums, place, f):
     """Gᵀ times a column of the sums over the chunks, which begins at position f; in float64."""
     a, b, c, d = 0.0, 0.0, 0.0, 0.0

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numba.extending import register_jitable
 
-from tensorgrad.kernels.jit.dispatch import INLINE, kernel
+from tensorgrad.kernels.jit.dispatch import INLINE, helper
 
 _inlined = register_jitable(**INLINE)
 
@@ -42,7 +42,7 @@ def rectified_gradient(g, z):
     return zero if z <= zero else g
 
 
-@kernel
+@helper
 def plane_sum(plane):
     """Σ of a plane, in float64."""
     total = 0.0
@@ -51,7 +51,7 @@ def plane_sum(plane):
     return total
 
 
-@kernel
+@helper
 def plane_sums(g, x, center):
     """Σ g and Σ g · (x − center) of a plane, in float64; the center is rounded to the dtype of x."""
     total, product, center = 0.0, 0.0, x.dtype.type(center)

@@ -19,6 +19,8 @@ from tensorgrad.kernels.jit.dispatch import (
     check_float,
     chunks_for,
     get_num_threads,
+    helper,
+    inlined,
     kernel,
     run,
     threads_for,
@@ -177,7 +179,7 @@ def _in_parts(kernel: Callable, merge: Callable, arguments: tuple, one: np.ndarr
     run(merge, (count, pixels, ones, twos, one, two), 1)
 
 
-@kernel
+@helper
 def _part(count, pixels, part, parts):
     """Part of a channel's elements: the first image, how many, the first pixel, how many. Images or pixels are cut."""
     if count >= parts:
@@ -204,7 +206,7 @@ def _moments_kernel(x, means, variances, index, chunks):
         low += end - c
 
 
-@kernel
+@inlined
 def _moments_of_columns(x, mean, var, low, high):
     """Mean and variance of the columns from low to high, around their first elements: see `mean_and_variance`."""
     count, pivot, total, squares = len(x), x[0, low:high], mean[low:high], var[low:high]
@@ -274,7 +276,7 @@ def _sums_kernel(g, x, mean, sums, products, index, chunks):
         sums[c], products[c] = total, product
 
 
-@kernel
+@inlined
 def _sums_of_columns(g, x, mean, sums, products, low, high):
     """The same sums, to the bit, in the order of memory."""
     center, total, product = np.empty(high - low, x.dtype), sums[low:high], products[low:high]

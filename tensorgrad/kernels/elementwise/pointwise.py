@@ -12,6 +12,7 @@ from tensorgrad.kernels.jit.dispatch import (
     by_fallback,
     chunks_for,
     floats,
+    helper,
     kernel,
     run,
     status_set,
@@ -87,7 +88,7 @@ def not_finite(values: np.ndarray) -> np.ndarray:
     return flags
 
 
-@kernel
+@helper
 def finite(values):
     """Whether all numbers are finite: 0 times another one is NaN."""
     total, zero, numbers = values.dtype.type(0), values.dtype.type(0), values.ravel()

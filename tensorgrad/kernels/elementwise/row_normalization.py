@@ -17,7 +17,16 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.elementwise.statistics import moments_of_units
-from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_fallback, check_float, chunks_for, kernel, run
+from tensorgrad.kernels.jit.dispatch import (
+    COMPILED,
+    as_contiguous,
+    by_fallback,
+    check_float,
+    chunks_for,
+    helper,
+    kernel,
+    run,
+)
 from tensorgrad.kernels.simd.passes import (
     CHAIN,
     affine,
@@ -178,7 +187,7 @@ def _gradient_kernel(g, x, w, mean, inverse, centered, dx, index, chunks):
         combination(upstream, at, source, at, target, at, pixels, rows * blocks, pixels, numbers, 0)
 
 
-@kernel
+@helper
 def _slopes(total, product, mean, inverse, count, centered, number):
     """s and t of the gradient gw · inverse + (x − center) · s + t of a row, from Σ gw and Σ gw · (x − center)."""
     rest = mean - number(mean)
@@ -187,7 +196,7 @@ def _slopes(total, product, mean, inverse, count, centered, number):
     return number(-slope * inverse), number(-offset * inverse)
 
 
-@kernel
+@helper
 def _rows_at_once(count, itemsize):
     """How many rows of `count` elements are done together: so few that they stay in the cache for the second pass."""
     return max(1, min(64, CACHE // max(1, count * itemsize)))
@@ -221,7 +230,7 @@ def _weights_kernel(g, x, mean, inverse, sums, index, chunks):
                 sums[1, start + k] += both[k, 0]
 
 
-@kernel
+@helper
 def _sums_of_columns(g, x, mean, inverse, columns, sums):
     """Σ g · x̂ and Σ g of columns, from `start` on, of rows of `width` elements: each `step`th row from `first` on."""
     (first, step, width, start), height, number = columns, len(mean), x.dtype.type

@@ -6,14 +6,14 @@ contiguous elements, `step` apart, in a flat array. Units are `stride` apart.
 
 import numpy as np
 
-from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.jit.dispatch import helper
 from tensorgrad.kernels.simd.passes import block_of, centered_sums
 
 # By how many times the variance the square of the distance from the pivot to the mean may exceed it.
 FAR = 16
 
 
-@kernel
+@helper
 def moments_of_units(x, at, stride, step, count, length, centered, pivots, sums, mean, var):
     """Mean and biased variance of each unit, float64, in one pass; not `centered`, 0 and the mean of the squares.
 

@@ -14,7 +14,7 @@ import os
 import pickle
 import secrets
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from io import BytesIO
@@ -26,6 +26,7 @@ import numba
 from numba.core.bytecode import FunctionIdentity
 from numba.core.caching import FunctionCache, IndexDataCacheFile, NullCache
 from numba.core.dispatcher import Dispatcher
+from numba.core.types import unliteral
 
 from tensorgrad.kernels.jit.fingerprint import identity
 from tensorgrad.system.console import say
@@ -36,12 +37,21 @@ def cached(dispatcher: Any) -> Any:
     if not isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT leaves the Python function as it is
         return dispatcher
     function: Any = dispatcher
+    function.get_call_template = _without_literals(function.get_call_template)
     try:
         function._cache = _Cache(dispatcher)
     except (RuntimeError, OSError) as error:
         _warn_once(f"no folder for the cache of compiled kernels ({error}); {_FIX}")
         function._cache = _NoCache()
     return function
+
+
+def _without_literals(get_call_template: Callable) -> Callable:
+    """Numba's lookup of the variant that a call takes, for which the integer 1 is an integer.
+
+    By itself numba compiles a function once more for each literal that some call passes.
+    """
+    return lambda args, kws: get_call_template([unliteral(kind) for kind in args], kws)
 
 
 def address(dispatcher: Any, kinds: tuple) -> int:

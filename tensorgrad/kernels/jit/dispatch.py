@@ -17,6 +17,7 @@ import numba
 import numpy as np
 import numpy.ma  # numba opens it at its first call, and a fork in the midst of an import would leave it locked
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import CPUDispatcher
 
 from tensorgrad.arrays import few
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
@@ -38,8 +39,14 @@ if "NUMBA_THREADING_LAYER_PRIORITY" not in os.environ:
 # LeNet-5, batch 64, takes 9 ms with this count and 24 with four times as much; alone both take 2.
 SPINS = "5000"
 
-# NaN and infinities must come through, so sums may be reordered and fused, and nothing else.
-OPTIONS: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": {"reassoc", "contract"}}
+# NaN and infinities must come through, so sums may be reordered and fused, and nothing else. C calls no kernel, so
+# none has an entry for it: each entry is one more function to compile.
+OPTIONS: dict[str, Any] = {
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"reassoc", "contract"},
+    "no_cfunc_wrapper": True,
+}
 
 # For what innermost loops compute an element with: LLVM leaves a loop that calls a function as it is.
 INLINE = OPTIONS | {"forceinline": True}
@@ -57,8 +64,27 @@ SMALL = 500_000
 
 
 def kernel(function: Callable) -> Callable:
-    """Compile a kernel, or a helper function of one."""
+    """Compile a kernel."""
     return cached(numba.njit(**OPTIONS)(function))
+
+
+def helper(function: Callable) -> Callable:
+    """Compile a function that other compiled functions call, and Python never: numba makes no entry for Python.
+
+    For a function that one kernel calls in one place, `inlined` compiles faster.
+    """
+    compiled = numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)
+    if COMPILED:
+        compiled.__class__ = _Helper
+    return cached(compiled)
+
+
+class _Helper(CPUDispatcher):
+    """A compiled function without an entry for Python."""
+
+    def __call__(self, *arguments: Any) -> Any:
+        """Raise a `TypeError`: numba would jump to the address 0."""
+        raise TypeError(f"{self.py_func.__name__} is for compiled functions; in Python call its py_func")
 
 
 def inlined(function: Callable) -> Callable:

@@ -15,6 +15,7 @@ from tensorgrad.kernels.jit.dispatch import (
     by_fallback,
     chunks_for,
     floats,
+    helper,
     kernel,
     run,
 )
@@ -125,14 +126,14 @@ def divisors(window: Window, count_include_pad: bool, divisor: int | None) -> np
     return reduce(np.multiply.outer, [np.array(counts, np.float64) for counts in window.counts(count_include_pad)])
 
 
-@kernel
+@helper
 def _side_by_side(numbers, size, output_size):
     """Whether the windows are adjacent, of 2×2 pixels, none over the end."""
     (kh, kw, sh, sw, top, left), (rows, columns), (height, width) = numbers, output_size, size
     return kh == kw == sh == sw == 2 and top == left == 0 and 2 * rows <= height and 2 * columns <= width
 
 
-@kernel
+@helper
 def _sum_row(source, p, numbers, total):
     """The sums of row p of the windows."""
     (kh, kw, sh, sw, top, left), (height, width) = numbers, source.shape
@@ -166,7 +167,7 @@ def _avg_kernel(x, divisors, y, numbers, index, chunks):
                 total[q] = total[q] / counts[q]
 
 
-@kernel
+@helper
 def _add_row(part, p, numbers, target):
     """Add row p of the windows' parts to all pixels of its windows."""
     (kh, kw, sh, sw, top, left), (height, width) = numbers, target.shape

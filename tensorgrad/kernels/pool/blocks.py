@@ -14,14 +14,14 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.jit.dispatch import helper
 from tensorgrad.kernels.simd.emitter import HALF, INT, Loop, Writer, emit_one, integer
 
 # Bytes of a band of a plane; tiles go down a band before they go right, so that it stays in the first-level cache.
 BAND = 16 * 1024
 
 
-@kernel
+@helper
 def band_of(x):
     """How many lines of windows of x (N, C, H, W) make a band."""
     return max(1, BAND // (2 * x.shape[3] * x.itemsize))

@@ -20,6 +20,7 @@ from tensorgrad.kernels.jit.dispatch import (
     by_fallback,
     chunks_for,
     floats,
+    helper,
     kernel,
     run,
     status_set,
@@ -213,7 +214,7 @@ def check_strays(op: str, strays: np.ndarray, indices: np.ndarray, size: Sizes) 
         )
 
 
-@kernel
+@helper
 def _sort_by_phase(plane, scratch, layout):
     """Copy a plane (H, W) to its places in the scratch (phases, rows, columns); the border isn't written."""
     for a in range(layout.stride_h):
@@ -264,7 +265,7 @@ def _max_2x2_kernel(x, y, indices, index, chunks):
                 max_2x2(x, source, width, left, y, target, indices, target, place, columns, lines)
 
 
-@kernel
+@helper
 def _scatter_2x2(g, indices, x, plane, flag):
     """Scatter a plane for adjacent 2×2 windows. Returns whether it did: False if the windows or an index differ."""
     (rows, columns), (height, width), band = g.shape[2:], x.shape[2:], band_of(x)

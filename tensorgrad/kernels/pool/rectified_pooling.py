@@ -23,6 +23,7 @@ from tensorgrad.kernels.jit.dispatch import (
     call,
     check_float,
     chunks_for,
+    helper,
     kernel,
     run,
 )
@@ -167,7 +168,7 @@ def sum_planes(dtype: np.dtype) -> int:
     return address_of(pointwise.sums_kernel, (np.empty((0, 0, 0), dtype), np.empty(0)))
 
 
-@kernel
+@helper
 def _put_2x2(g, z, indices, x, plane, flag):
     """Scatter a plane for adjacent 2×2 windows. Returns whether it did: False if the windows or an index differ."""
     (rows, columns), (height, width), band = g.shape[2:], x.shape[2:], band_of(x)
@@ -186,7 +187,7 @@ def _put_2x2(g, z, indices, x, plane, flag):
     return flag[0] == 0
 
 
-@kernel
+@helper
 def _put(g, z, where, x):
     """x[where] += g unless z ≤ 0, on zeros, for one plane. How many indices are outside."""
     strays = 0

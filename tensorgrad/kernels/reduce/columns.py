@@ -8,6 +8,7 @@ import numpy as np
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
 from tensorgrad.kernels.reduce.sums import FEW
 from tensorgrad.kernels.simd import passes
+from tensorgrad.kernels.simd.rows import add_rows, add_squares
 
 # The time per element, in multiply-adds; a rough measurement.
 WORK = 3
@@ -51,104 +52,84 @@ def _square(x):
     return np.float64(x) * np.float64(x)
 
 
-def _folding(term: Callable, sums_of_rows: Callable) -> Callable:
-    """The kernel of `fold` for a sum of `term(x)`; `sums_of_rows` sums it along contiguous elements."""
+def _folding(term: Callable, sums_of_rows: Callable, add_rows: Callable) -> Callable:
+    """The kernel of `fold` for a sum of `term(x)`.
 
-    @inlined
-    def add_rows(flat, at, step, count, sums):
-        """sums[k] += Σ flat[at + r · step + k] over `count` rows r."""
-        size, whole = sums.size, count // 4 * 4
-        for r in range(0, whole, 4):
-            start = at + r * step
-            one, two = flat[start : start + size], flat[start + step : start + step + size]
-            three, four = flat[start + 2 * step : start + 2 * step + size], flat[start + 3 * step :][:size]
-            for k in range(size):
-                sums[k] += (term(one[k]) + term(two[k])) + (term(three[k]) + term(four[k]))
-        for r in range(whole, count):
-            one = flat[at + r * step :][:size]
-            for k in range(size):
-                sums[k] += term(one[k])
+    `sums_of_rows` sums it along contiguous elements, `add_rows` along columns.
+    """
 
     @inlined
     def add_short_rows(flat, at, count, inner, sums):
-        """The same for adjacent rows of `inner` elements, so short that a vector holds several."""
+        """sums[k] += Σ of adjacent rows of `inner` elements, so short that a vector holds several."""
         many = SHORT // inner
-        wide = sums[: many * inner]
-        wide[:] = 0
-        add_rows(flat, at, many * inner, count // many, wide)
+        add_rows(flat, at, many * inner, count // many, many * inner, sums, 0)
         for m in range(1, many):
             for k in range(inner):
-                sums[k] += wide[m * inner + k]
-        add_rows(flat, at + count // many * many * inner, inner, count % many, sums[:inner])
+                sums[k] += sums[m * inner + k]
+        add_rows(flat, at + count // many * many * inner, inner, count % many, inner, sums, 0)
 
     @inlined
-    def fold_rows(flat, out, sizes, factor, divisor, scratch, low, high):
-        """The sums of whole rows, where there are no columns: many at once, in explicit vectors."""
+    def fold_rows(flat, out, sizes, factor, divisor, sums, low, high):
+        """The sums of whole rows, where there are no columns: many at once."""
         count, block, blocks = sizes
         together = TILE if blocks == 1 else 1
         for line in range(low, high, together):
             o, b = line // blocks, line % blocks
             rows, length = min(together, high - line), min(block, count - b * block)
-            sums_of_rows(flat, o * count + b * block, count, rows, length, scratch, 0)
+            sums_of_rows(flat, o * count + b * block, count, rows, length, sums, 0)
             for k in range(rows):
-                total = scratch[k]
-                out[line + k] = total if factor == 1 and divisor == 1 else factor * total / divisor
+                out[line + k] = sums[k] if factor == 1 and divisor == 1 else factor * sums[k] / divisor
 
     @inlined
-    def fold_small(flat, out, count, inner, factor, divisor, scratch, low, high):
+    def fold_small(flat, out, count, inner, factor, divisor, sums, low, high):
         """The sums of the columns of small matrices: the same column of many matrices together."""
         size = count * inner
         for first in range(low, high, TILE):
             matrices = min(TILE, high - first)
             for i in range(inner):
                 for k in range(matrices):
-                    scratch[k] = 0
+                    sums[k] = 0
                 for j in range(count):
                     numbers = flat[first * size + j * inner + i :]
                     for k in range(matrices):
-                        scratch[k] += term(numbers[k * size])
+                        sums[k] += term(numbers[k * size])
                 for k in range(matrices):
-                    total = scratch[k]
-                    total = total if factor == 1 and divisor == 1 else factor * total / divisor
+                    total = sums[k] if factor == 1 and divisor == 1 else factor * sums[k] / divisor
                     out[(first + k) * inner + i] = total
 
     @kernel
     def chunk(x, z, block, factor, divisor, index, chunks):
         (outer, count, inner), blocks, flat, out = x.shape, z.shape[1], x.reshape(-1), z.reshape(-1)
-        tiles, scratch = -(-inner // TILE), np.empty(TILE)
+        tiles, sums = -(-inner // TILE), np.empty(TILE)
         units = outer * blocks * tiles
         low, high = units * index // chunks, units * (index + 1) // chunks
         if blocks == 1 and count * inner <= SMALL:
-            fold_small(flat, out, count, inner, factor, divisor, scratch, low, high)
+            fold_small(flat, out, count, inner, factor, divisor, sums, low, high)
             return
         if inner == 1:
-            fold_rows(flat, out, (count, block, blocks), factor, divisor, scratch, low, high)
+            fold_rows(flat, out, (count, block, blocks), factor, divisor, sums, low, high)
             return
         for unit in range(low, high):
             line, start = unit // tiles, unit % tiles * TILE
             o, b = line // blocks, line % blocks
             rows, width = min(block, count - b * block), min(TILE, inner - start)
             at = (o * count + b * block) * inner + start
-            sums = scratch[:width]
+            for k in range(max(width, SHORT)):
+                sums[k] = 0
             if x.size <= FEW:
                 # Row by row, in NumPy's order.
-                sums[:] = 0
                 for r in range(rows):
-                    for k in range(width):
-                        sums[k] += term(flat[at + r * inner + k])
+                    add_rows(flat, at + r * inner, inner, 1, width, sums, 0)
             elif inner < SHORT:
-                add_short_rows(flat, at, rows, inner, scratch)
+                add_short_rows(flat, at, rows, inner, sums)
             else:
-                sums[:] = 0
-                add_rows(flat, at, inner, rows, sums)
-            target = out[line * inner + start : line * inner + start + width]
-            if factor != 1 or divisor != 1:
-                for k in range(width):
-                    sums[k] = factor * sums[k] / divisor
+                add_rows(flat, at, inner, rows, width, sums, 0)
+            target = out[line * inner + start :]
             for k in range(width):
-                target[k] = sums[k]
+                target[k] = sums[k] if factor == 1 and divisor == 1 else factor * sums[k] / divisor
 
     return chunk
 
 
-sums_kernel, squares_kernel = _folding(_number, passes.sums), _folding(_square, passes.sums_of_squares)
+sums_kernel = _folding(_number, passes.sums, add_rows)
+squares_kernel = _folding(_square, passes.sums_of_squares, add_squares)

@@ -11,7 +11,7 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, floats, kernel, run
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, floats, helper, kernel, run
 
 WORK = 12  # multiply-adds that take as long as a value read between four pixels, by a rough measurement
 
@@ -85,7 +85,7 @@ def _check(images: tuple[int, ...], values: tuple[int, ...], v: np.ndarray, u: n
 # next one. Two rows of zeros at the end are for places that are nowhere.
 
 
-@kernel
+@helper
 def _corners(v, u, height, width, first, down, across):
     """For each place: the upper left one of its four pixels in a channel with zeros around, and the parts beyond it."""
     one = down.dtype.type(1)
@@ -98,7 +98,7 @@ def _corners(v, u, height, width, first, down, across):
             first[q], down[q], across[q] = (height + 2) * (width + 1), 0, 0
 
 
-@kernel
+@helper
 def _surround(source, plane):
     """Copy a channel into its copy with zeros around."""
     height, width = source.shape

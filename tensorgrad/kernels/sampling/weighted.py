@@ -10,7 +10,16 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_fallback, chunks_for, floats, kernel, run
+from tensorgrad.kernels.jit.dispatch import (
+    COMPILED,
+    as_contiguous,
+    by_fallback,
+    chunks_for,
+    floats,
+    helper,
+    kernel,
+    run,
+)
 
 PADDINGS = ("zeros", "border", "reflection")
 
@@ -109,7 +118,7 @@ def _places(k: np.ndarray, pixels: int, given: tuple[int, ...], expected: tuple[
     return as_contiguous(k)
 
 
-@kernel
+@helper
 def _transposed_places(places, pixels, at):
     """places (Q, T) -> at (T, Q), unsigned; `pixels`, the place behind the last one, stands for no pixel."""
     for q in range(len(places)):
@@ -182,7 +191,7 @@ def _dots_kernel(x, g, k, w, index, chunks):
                 w[n, q, t] = sums[t, q]
 
 
-@kernel
+@helper
 def _inside(place, n, reflects, align_corners):
     """A place moved inside n pixels; NaN is carried."""
     if reflects:

@@ -92,21 +92,57 @@ class Writer(ir.IRBuilder):
         return self.call(self._declared(name, self.vector, arguments), arguments)
 
     def write_where(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
-        """Store the lanes of a vector, of integers too, that the mask selects."""
-        kind, size = (f"v{self.lanes}i32", 4) if value.type.element == HALF else (self.suffix, self.size)
-        target = self.bitcast(pointer, value.type.as_pointer())
-        arguments = [value, target, ir.Constant(HALF, size), mask]
-        store = self._declared(f"llvm.masked.store.{kind}.p0", ir.VoidType(), arguments)
+        """Store the first lanes of a vector, of integers too: those that the mask selects."""
+        self.write_each_where(mask, [(value, pointer)])
+
+    def write_each_where(self, mask: ir.Value, stores: list[tuple[ir.Value, ir.Value]]) -> None:
+        """The same for several vectors, each with its pointer."""
         if WIDTH == 64:
-            self.call(store, arguments)
+            for value, pointer in stores:
+                self._masked_store(mask, value, pointer)
             return
-        # AVX2's masked store is slow on AMD's processors, and narrower instruction sets have none.
-        bits = self.bitcast(mask, ir.IntType(self.lanes))
-        with self.if_else(self.icmp_signed("==", bits, ir.Constant(bits.type, -1))) as (whole, part):
+        # Without registers for masks a masked store is slow (AVX2 on AMD), or there is none (SSE, NEON).
+        every = ir.IntType(self.lanes)
+        bits = self.bitcast(mask, every)
+        with self.if_else(self.icmp_unsigned("==", bits, ir.Constant(every, -1))) as (whole, part):
             with whole:
-                self.write(value, pointer)
+                for value, pointer in stores:
+                    self.write(value, pointer)
             with part:
-                self.call(store, arguments)
+                count = self.zext(self.ctpop(bits), INT)
+                for value, pointer in stores:
+                    self.call(self._first_lanes_store(value.type), [value, pointer, count])
+
+    def _masked_store(self, mask: ir.Value, value: ir.Value, pointer: ir.Value) -> None:
+        integers = value.type.element == HALF
+        suffix = f"v{self.lanes}i32" if integers else self.suffix
+        pointer = self.bitcast(pointer, value.type.as_pointer())
+        arguments = [value, pointer, ir.Constant(HALF, 4 if integers else self.size), mask]
+        self.call(self._declared(f"llvm.masked.store.{suffix}.p0", ir.VoidType(), arguments), arguments)
+
+    def _first_lanes_store(self, kind: ir.VectorType) -> ir.Function:
+        """A function (vector, pointer, count) that stores the first `count` lanes, fewer than all."""
+        name = f"tensorgrad_store_{kind.count}_{kind.element}"
+        if name in self.module.globals:
+            return self.module.globals[name]
+        arguments = [kind, kind.element.as_pointer(), INT]
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), arguments), name)
+        function.linkage = "internal"
+        function.attributes.add("noinline")
+        build = Writer(function.append_basic_block("entry"), self.scalar)
+        value, pointer, count = function.args
+        lanes = kind.count // 2
+        while lanes:
+            # The next power of two of lanes, if the count has it; then the lanes after these.
+            some = build.and_(count, integer(lanes))
+            low, high = (build.pick(value, value, list(range(k, k + lanes))) for k in (0, lanes))
+            with build.if_then(build.icmp_unsigned("!=", some, integer(0))):
+                build.write(low, pointer)
+            pointer = build.at(pointer, some)
+            value = build.select(build.icmp_unsigned("!=", some, integer(0)), high, low)
+            lanes //= 2
+        build.ret_void()
+        return function
 
     def read_integers_where(self, mask: ir.Value, pointer: ir.Value) -> ir.Value:
         """The lanes of a vector of 32-bit integers that the mask selects, zero in the others."""

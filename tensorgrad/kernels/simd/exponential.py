@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic, overload, register_jitable
 
-from tensorgrad.kernels.jit.dispatch import INLINE, kernel
+from tensorgrad.kernels.jit.dispatch import INLINE, helper
 
 # No reordering of sums, since rounding to an integer relies on cancellation; fused multiply-adds are allowed.
 _OPTIONS: Any = INLINE | {"fastmath": {"contract"}}
@@ -140,7 +140,7 @@ def _maximum(typing, a, b):
     return a(a, a), emit
 
 
-@kernel
+@helper
 def exponentials(row, out):
     """The parts of a softmax: writes e^(rowⱼ − max row) to out, and returns max row and the sum of out.
 

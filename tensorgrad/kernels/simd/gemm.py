@@ -1,11 +1,11 @@
 """A matrix product tile by tile, as a part of other kernels."""
 
-from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.jit.dispatch import inlined
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS
 from tensorgrad.kernels.simd.tiles import broadcast_tile, part_begin
 
 
-@kernel
+@inlined
 def products(rows, length, w, w_step, table, x, bias, y, y_step, width):
     """y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q] for m < `rows` and q < `length`, tile by tile, in flat arrays.
 

@@ -25,7 +25,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.jit.dispatch import helper
 from tensorgrad.kernels.simd.emitter import WIDTH, Loop, Writer, emit_one, integer
 
 # Sums that run side by side, since an addition waits for the one before it; and how many vectors each of them takes.
@@ -81,7 +81,8 @@ class _Segment:
         return carried
 
 
-def _read(build: Writer, mask: ir.Value | None, pointer: ir.Value) -> ir.Value:
+def read(build: Writer, mask: ir.Value | None, pointer: ir.Value) -> ir.Value:
+    """The vector at an address, or its lanes that the mask selects."""
     return build.read(pointer) if mask is None else build.read_where(mask, pointer)
 
 
@@ -144,7 +145,7 @@ def _plain_sums(build: Writer, arguments: tuple, term: Callable) -> None:
     first = build.at(x, build.mul(unit.index, stride))
 
     def body(place: ir.Value, mask: ir.Value | None, carried: Vectors) -> Vectors:
-        return [build.fadd(carried[0], term(build.widened(_read(build, mask, build.at(first, place)))))]
+        return [build.fadd(carried[0], term(build.widened(read(build, mask, build.at(first, place)))))]
 
     whole = segment.sweep(segment.whole, [build.wide_zero] * BESIDE, body)
     one, two, three, four = segment.finish(segment.whole, whole, body)
@@ -165,7 +166,7 @@ def _centered_sums(build: Writer, rows: int, columns: int, arguments: tuple) -> 
     x, *others = arguments
 
     def terms(at, _, mask, center):
-        difference = _less(build, mask, _read(build, mask, build.at(x, at)), center)
+        difference = _less(build, mask, read(build, mask, build.at(x, at)), center)
         return difference, difference
 
     _sums(build, others, terms)
@@ -175,8 +176,8 @@ def _gradient_sums(build: Writer, rows: int, columns: int, arguments: tuple) -> 
     g, x, *others = arguments
 
     def terms(at, _, mask, center):
-        upstream = _read(build, mask, build.at(g, at))
-        return upstream, _less(build, mask, _read(build, mask, build.at(x, at)), center)
+        upstream = read(build, mask, build.at(g, at))
+        return upstream, _less(build, mask, read(build, mask, build.at(x, at)), center)
 
     _sums(build, others, terms)
 
@@ -185,8 +186,8 @@ def _weighted_sums(build: Writer, rows: int, columns: int, arguments: tuple) -> 
     g, x, w, *others = arguments
 
     def terms(at, place, mask, center):
-        weighted = build.fmul(_read(build, mask, build.at(g, at)), _read(build, mask, build.at(w, place)))
-        return weighted, _less(build, mask, _read(build, mask, build.at(x, at)), center)
+        weighted = build.fmul(read(build, mask, build.at(g, at)), read(build, mask, build.at(w, place)))
+        return weighted, _less(build, mask, read(build, mask, build.at(x, at)), center)
 
     _sums(build, others, terms)
 
@@ -244,7 +245,7 @@ def _affine(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     x, z, *others = arguments
 
     def value(at, place, mask, c, s, t):
-        return build.multiply_add(build.fsub(_read(build, mask, build.at(x, at)), c), s, t)
+        return build.multiply_add(build.fsub(read(build, mask, build.at(x, at)), c), s, t)
 
     _map(build, z, others, 3, value)
 
@@ -253,8 +254,8 @@ def _weighted_affine(build: Writer, rows: int, columns: int, arguments: tuple) -
     x, w, b, z, *others = arguments
 
     def value(at, place, mask, c, s, t):
-        factor, term = [_read(build, mask, build.at(array, place)) for array in (w, b)]
-        standard = build.multiply_add(build.fsub(_read(build, mask, build.at(x, at)), c), s, t)
+        factor, term = [read(build, mask, build.at(array, place)) for array in (w, b)]
+        standard = build.multiply_add(build.fsub(read(build, mask, build.at(x, at)), c), s, t)
         return build.multiply_add(standard, factor, term)
 
     _map(build, z, others, 3, value)
@@ -264,7 +265,7 @@ def _combination(build: Writer, rows: int, columns: int, arguments: tuple) -> No
     g, x, z, *others = arguments
 
     def value(at, place, mask, r, c, s, t):
-        upstream, source = [_read(build, mask, build.at(array, at)) for array in (g, x)]
+        upstream, source = [read(build, mask, build.at(array, at)) for array in (g, x)]
         return build.multiply_add(upstream, r, build.multiply_add(build.fsub(source, c), s, t))
 
     _map(build, z, others, 4, value)
@@ -274,8 +275,8 @@ def _weighted_combination(build: Writer, rows: int, columns: int, arguments: tup
     g, x, w, z, *others = arguments
 
     def value(at, place, mask, r, c, s, t):
-        upstream, source = [_read(build, mask, build.at(array, at)) for array in (g, x)]
-        weighted = build.fmul(upstream, _read(build, mask, build.at(w, place)))
+        upstream, source = [read(build, mask, build.at(array, at)) for array in (g, x)]
+        weighted = build.fmul(upstream, read(build, mask, build.at(w, place)))
         return build.multiply_add(weighted, r, build.multiply_add(build.fsub(source, c), s, t))
 
     _map(build, z, others, 4, value)
@@ -286,13 +287,13 @@ def _weighted_combination(build: Writer, rows: int, columns: int, arguments: tup
 _N = types.intp
 
 
-@kernel
+@helper
 def strip(itemsize):
     """The number of elements in the vectors that are summed side by side."""
     return BESIDE * WIDTH // itemsize
 
 
-@kernel
+@helper
 def block_of(length, itemsize):
     """How many segments of this length can be summed before a sum has taken `CHAIN` vectors."""
     wide = BESIDE * WIDTH // itemsize

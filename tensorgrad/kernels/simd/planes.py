@@ -56,8 +56,7 @@ def _plane_tile(build: Writer, rows: int, strip: int, arguments: tuple) -> None:
     for i in range(strip):
         sums = [build.multiply_add(weights[i], lines[r + i], total) for r, total in enumerate(sums)]
     loop.close(sums)
-    for place, total in zip(targets, loop.carried, strict=True):
-        build.write_where(mask, total, place)
+    build.write_each_where(mask, list(zip(loop.carried, targets, strict=True)))
     vectors.close([])
     block.close([])
 
@@ -179,7 +178,7 @@ def _merge_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> Non
         here = build.at(here, build.udiv(index, integer(2)))
         both = build.read(here), build.read(build.at(here, apart))
         for half in (0, build.lanes):
-            lanes = [half // 2 + lane // 2 + lane % 2 * build.lanes for lane in range(build.lanes)]
+            lanes = [q // 2 + q % 2 * build.lanes for q in range(half, half + build.lanes)]
             place = build.at(there, index, integer(half))
             # Signed: fewer pixels than half of them may be left.
             rest = build.sub(left, integer(half))

@@ -22,7 +22,7 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from tensorgrad.kernels.jit.dispatch import kernel
+from tensorgrad.kernels.jit.dispatch import helper
 from tensorgrad.kernels.simd.emitter import (
     COLUMNS,
     INT,
@@ -62,6 +62,7 @@ def _broadcast_tile(build: Writer, rows: int, columns: int, arguments: tuple) ->
     b.append(build.read_where(mask, build.at(pixels, integer((columns - 1) * build.lanes))))
     a = (build.splat(build.load(build.at(row, weight))) for row in filters)
     loop.close(_products(build, a, b, loop.carried))
+    ends = []
     for m in range(rows):
         row = build.at(y, build.mul(y_step, integer(m)))
         for n in range(columns):
@@ -69,7 +70,8 @@ def _broadcast_tile(build: Writer, rows: int, columns: int, arguments: tuple) ->
             if n < columns - 1:
                 build.write(value, target)
             else:
-                build.write_where(mask, value, target)
+                ends.append((value, target))
+    build.write_each_where(mask, ends)
 
 
 def _dot_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
@@ -272,7 +274,7 @@ def turn_rows(typing, target, target_at, target_step, source, source_at, source_
     return signature, lambda *call: emit_one(*call, _turn_rows)
 
 
-@kernel
+@helper
 def part_begin(total, most, index):
     """The start of part `index` of `total`, split into the fewest parts of at most `most`, of nearly equal size."""
     return total * index // -(-total // most)

@@ -1,0 +1,136 @@
+"""The sum that is a convolution, and for each phase of the stride its input gradient: filters × lines, by tiles.
+
+An image's lines stand in a scratch (see `taps`), or are its own planes.
+"""
+
+import numpy as np
+
+from tensorgrad.arrays import memory
+from tensorgrad.kernels.conv import taps
+from tensorgrad.kernels.conv.im2row import pack, pack_images, unpacked
+from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run, zeros
+from tensorgrad.kernels.simd.emitter import WIDTH
+from tensorgrad.kernels.simd.gemm import products
+from tensorgrad.kernels.simd.planes import merge_rows, store_rows
+from tensorgrad.kernels.simd.tiles import turn_rows
+
+
+def correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, y: np.ndarray) -> None:
+    """The sum over taps as `total` says, to y (N, K, OH, OW). The arrays are contiguous."""
+    chunks, width = chunks_for(total.blocks, total.work), WIDTH // x.itemsize
+    scratch = memory.empty((chunks, total.scratch), x.dtype)
+    packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
+    numbers = (total.rest, packed, scratch, total.lengths, total.step, total.group, width)
+    run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks)
+
+
+def interleave(parts: np.ndarray, x: np.ndarray) -> None:
+    """x[n, c, u · s + a, v · s + b] = parts[a, b, n, c, u, v], for phases of one size."""
+    run(_interleave_kernel, (parts, x), chunks_for(len(x), x.size))
+
+
+@kernel
+def _interleave_kernel(parts, x, index, chunks):
+    down, right, _, _, rows, columns = parts.shape
+    count, channels, height, width = x.shape
+    source, target, apart = parts.reshape(-1), x.reshape(-1), x.size // (down * right)
+    for n in range(count * index // chunks, count * (index + 1) // chunks):
+        for a in range(down):
+            to, at = n * channels * height * width + a * width, a * right * apart + n * channels * rows * columns
+            if right == 2:
+                merge_rows(
+                    target, to, down * width, height * width, source, at, columns, rows * columns, rows, channels,
+                    width, apart,
+                )  # fmt: skip
+                continue
+            for line in range(channels * rows):
+                begin = to + line // rows * height * width + line % rows * down * width
+                for b in range(right):
+                    for v in range(columns):
+                        target[begin + v * right + b] = source[at + b * apart + line * columns + v]
+
+
+def packed_filters(w: np.ndarray, bias: np.ndarray, length: int) -> np.ndarray:
+    """The filters as `taps.Sum.rest` finds them: (taps, K rounded up to vectors), and bias (K,), in one line."""
+    width = WIDTH // w.itemsize
+    packed = memory.empty((length,), w.dtype)
+    run(_pack_filters_kernel, (w, bias, packed, -(-len(w) // width) * width), 1)
+    return packed
+
+
+@kernel
+def _pack_filters_kernel(w, bias, packed, across, index, chunks):
+    taps = w.size // len(w)
+    # (K, taps) -> (taps, K)
+    turn_rows(packed, 0, across, w, 0, taps, len(w), taps)
+    for k in range(len(w)):
+        packed[taps * across + k] = bias[k]
+
+
+@inlined
+def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, pixels, width):
+    """So many pixels of a band of y[n]; `width` lanes make a vector."""
+    filters, plane = y.shape[1] // layout.groups, layout.output_h * layout.output_w
+    for group in range(layout.groups):
+        row = group * filters
+        first = (n * y.shape[1] + row) * plane + band * layout.band * layout.output_w
+        weights, lines = w.ravel()[group * group_step :], image[group * layout.group :]
+        products(filters, pixels, weights, step, table, lines, bias[row:], y.ravel()[first:], plane, width)
+
+
+@inlined
+def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
+    """The pixels of y[n] from `whole` on, a vector being so many filters; the sums are in the order of the others."""
+    filters, plane = y.shape[1], layout.output_h * layout.output_w
+    across, target = -(-filters // width) * width, y.ravel()
+    zeros, out = image[layout.image + 2 * width :], image[layout.image + 3 * width :]
+    products(plane - whole, across, image[whole:], np.intp(1), rest, packed, zeros, out, across, width)
+    # (rows, K) -> (K, rows)
+    for k in range(filters):
+        for q in range(plane - whole):
+            target[(n * filters + k) * plane + whole + q] = out[q * across + k]
+
+
+@inlined
+def _correlate_images(x, w, bias, y, table, image, layout, step, group_step, width, index, chunks):
+    """The same with images side by side, whose output stands in the scratch first."""
+    blocks, filters = -(-len(x) // layout.images), y.shape[1] // layout.groups
+    plane, line = layout.output_h * layout.output_w, layout.output_h * layout.columns
+    target, out = y.ravel(), layout.image + 2 * width - WIDTH // x.itemsize
+    for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
+        first = block * layout.images
+        images = min(layout.images, len(x) - first)
+        pack_images(x, first, images, image, layout)
+        for group in range(layout.groups):
+            row = group * filters
+            weights, lines, results = w.ravel()[group * group_step :], image[group * layout.group :], image[out:]
+            products(filters, line, weights, step, table, lines, bias[row:], results, line, width)
+            for k in range(filters):
+                store_rows(
+                    target, (first * y.shape[1] + row + k) * plane, layout.output_w, y.shape[1] * plane, image,
+                    out + k * line, layout.columns, layout.output_w, layout.output_h, images, layout.output_w,
+                )  # fmt: skip
+
+
+@kernel
+def correlate_kernel(x, w, bias, y, table, rest, packed, scratch, lengths, step, group_step, width, index, chunks):
+    """y (N, K, OH, OW) as a `taps.Sum` says; the bands of all images are shared out."""
+    layout = unpacked(lengths)
+    if layout.images > 1:
+        _correlate_images(x, w, bias, y, table, scratch[index], layout, step, group_step, width, index, chunks)
+        return
+    image, blocks, plane = scratch[index], len(x) * layout.bands, layout.output_h * layout.output_w
+    for i in range(width if len(rest) else 0):
+        image[layout.image + width + i], image[layout.image + 2 * width + i] = 1, 0
+    for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
+        n, band = block // layout.bands, block % layout.bands
+        lines = image
+        if layout.direct:
+            lines = x.ravel()[n * layout.image + band * layout.band * layout.output_w :]
+        else:
+            pack(x, n, band, image, layout)
+        pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)
+        if len(rest):
+            pixels = pixels // width * width
+            _correlate_rest(image, y, n, rest, packed, layout, pixels, width)
+        _correlate_band(lines, w, bias, y, n, band, table, layout, step, group_step, pixels, width)
