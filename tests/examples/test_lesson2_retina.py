@@ -88,10 +88,10 @@ def test_three_layers_and_their_letters(lesson):
     assert model(tg.zeros(2, 3, 64, 64)).shape == (2,)
 
 
-def test_auc_and_grad_cam_after_a_third_of_the_training(lesson, tmp_path, capsys):
-    """1,000 synthetic images of 64×64, 300 of them held out; colours alone stay below 0.75, 30 epochs reach 0.97."""
-    figures = lesson.main(["--epochs", "10", "--out", str(tmp_path)])
-    assert figures["auc"] >= 0.94 and figures["grad_cam_hits"] >= 0.85
+def test_auc_and_grad_cam_at_the_default_setting(lesson, tmp_path, capsys):
+    """1,000 synthetic images of 64×64, 300 of them held out."""
+    figures = lesson.main(["--out", str(tmp_path)])
+    assert figures["auc"] >= 0.97 and figures["grad_cam_hits"] >= 0.7
     said = capsys.readouterr().out
     assert "Tried on 300 synthetic fundus images" in said and "sensitivity" in said and "specificity" in said
     assert {path.name for path in tmp_path.iterdir()} == {"retina_roc.png", "retina_where.png"}
