@@ -146,8 +146,9 @@ def exponentials(row, out):
 
     The largest exponent is 0, so nothing overflows, and the sum is at least 1. A NaN in the row reaches all of it.
 
-    >>> out = np.empty(2)
-    >>> exponentials(np.array([1e4, 1e4]), out), out
+    >>> from tensorgrad.kernels.jit.dispatch import kernel
+    >>> row, out = np.array([1e4, 1e4]), np.empty(2)
+    >>> kernel(lambda row, out: exponentials(row, out))(row, out), out
     ((10000.0, 2.0), array([1., 1.]))
     """
     largest, total = row.dtype.type(-np.inf), 0.0
