@@ -48,6 +48,8 @@ OPTIONS: dict[str, Any] = {
     "no_cfunc_wrapper": True,
 }
 
+WITHOUT_ENTRY = OPTIONS | {"no_cpython_wrapper": True}
+
 # For what innermost loops compute an element with: LLVM leaves a loop that calls a function as it is.
 INLINE = OPTIONS | {"forceinline": True}
 
@@ -73,7 +75,7 @@ def helper(function: Callable) -> Callable:
 
     For a function that one kernel calls in one place, `inlined` compiles faster.
     """
-    compiled = numba.njit(no_cpython_wrapper=True, **OPTIONS)(function)
+    compiled = numba.njit(**WITHOUT_ENTRY)(function)
     if COMPILED:
         compiled.__class__ = _Helper
     return cached(compiled)
