@@ -28,21 +28,26 @@ OPEN = "\nstart();\nglobalThis.sumsNow = () => [gradientsAfter(position + 1), te
 # After the page has started.
 SCRIPT = """<script>
 %(reader)s
-let told = null;
-try {
-  told = (() => { %(script)s })();
-} catch (error) {
-  thrown.push(String(error));
-}
-const report = document.createElement("pre");
-report.id = "report";
-report.textContent = JSON.stringify({ told, thrown });
-document.body.append(report);
+(async () => {
+  let told = null;
+  try {
+    told = await (async () => { %(script)s })();
+  } catch (error) {
+    thrown.push(String(error));
+  }
+  const report = document.createElement("pre");
+  report.id = "report";
+  report.textContent = JSON.stringify({ told, thrown });
+  document.body.append(report);
+})();
 </script>"""
 
 
 def play(page, script, folder, size="1400,900"):
-    """What `script` returns when it runs in the page, with the functions of reader.js; fails if anything threw."""
+    """What `script` returns when it runs in the page, with the functions of reader.js; fails if anything threw.
+
+    The script may `await`. The browser writes down the page when its virtual time is over, and nothing is left to do.
+    """
     path = folder / "page.html"
     copy = page.replace("<head>", f"<head>{TRAP}", 1)
     assert copy.count(SHUT) == 1
