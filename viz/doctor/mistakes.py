@@ -52,8 +52,8 @@ def _is_seen_before(op: OpRecord, ops: dict[str, OpRecord], index: GraphIndex) -
     """Whether the input of this softplus went to another one: a loss of logits has two, and is named once."""
     (x,) = index.inputs(op.id)
     at = list(ops)
-    twins = [id for id in at[: at.index(op.id)] if ops[id].name == "softplus"]
-    return any(_root(index.inputs(id)[0], ops, index) == _root(x, ops, index) for id in twins)
+    earlier = [id for id in at[: at.index(op.id)] if ops[id].name == "softplus"]
+    return any(_root(index.inputs(id)[0], ops, index) == _root(x, ops, index) for id in earlier)
 
 
 def _root(tensor: str, ops: dict[str, OpRecord], index: GraphIndex) -> str:

@@ -40,9 +40,9 @@ SETS_A_SEED = "tensorgrad.arrays.random", "manual_seed"
 
 
 class _Compiling(events.Listener):
-    """Stops the profiler of this thread while numba compiles, which takes three times as long with it.
+    """Stops the profiler of this thread while numba compiles: compiling takes three times as long under a profiler.
 
-    What the compiler runs is no part of the call that is recorded.
+    The compiler's own code doesn't belong to the call that is recorded.
     """
 
     def __init__(self, profiler: Callable[[types.FrameType, str, Any], None]) -> None:
