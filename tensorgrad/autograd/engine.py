@@ -60,6 +60,8 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
             data = op.forward(arrays[0])
         elif len(arrays) == 2:
             data = op.forward(arrays[0], arrays[1])
+        elif len(arrays) == 3:
+            data = op.forward(arrays[0], arrays[1], arrays[2])
         else:
             data = op.forward(*arrays)
     except Exception as error:

@@ -189,16 +189,19 @@ def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable, needs: Seque
     node.dtype = data.dtype
     node.name = node.hooks = node.retained = None
     edges: list[Node | Variable | None] = []
-    alike = True
+    shapes = []
     for x in inputs:
         edges.append((x._node or x) if x._requires_grad else None)
-        if x._data.shape != shape:
-            alike = False
+        shapes.append(x._data.shape)
     node.edges = tuple(edges)
-    node.shapes = None if alike else tuple([x._data.shape for x in inputs])
+    node.shapes = None if shapes.count(shape) == len(shapes) else tuple(shapes)
     kept = op.always_kept
+    if kept is None:
+        kept = op.known.get(needed := tuple(needs))
+        if kept is None:
+            kept = op.kept(needed)
     node.saved = saved = {}
-    for k in op.kept(tuple(needs)) if kept is None else kept:
+    for k in kept:
         value = saved[k] = Saved()
         if k == OUTPUT:
             # The source of z is this node: filled in at use, for a node that held itself would be a cycle.

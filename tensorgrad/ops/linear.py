@@ -113,8 +113,7 @@ def _product(x: np.ndarray, y: np.ndarray, bias: np.ndarray | None = None) -> np
     if x.ndim == y.ndim == 2 and x.dtype in KERNEL_FLOATS:
         if x.size * y.shape[1] > FEW:
             return kernels.matmul.product(x, y, bias)
-        z = _dot(x, y)
-        return z if bias is None else _plus(z, bias)
+        return _dot(x, y) if bias is None else _dot_plus(x, y, bias)
     return _half_product(x, y, bias) if x.dtype.char == HALF else _numpy_product(x, y, bias)
 
 
@@ -129,8 +128,9 @@ _dot = quiet(np.dot, 2)
 
 
 @quiet
-def _plus(z: np.ndarray, bias: np.ndarray) -> np.ndarray:
-    return np.add(z, bias, out=z)
+def _dot_plus(x: np.ndarray, y: np.ndarray, bias: np.ndarray) -> np.ndarray:
+    z = np.dot(x, y)
+    return np.add(z, bias, z)
 
 
 @quiet
