@@ -44,12 +44,14 @@ MODULES = {
         "sampling.weighted",
         "sampling.bilinear",
         "sampling.row_sums",
+        "copies",
         "optim",
         "jit.command_list",
     )
 }
 OTHERS = {
     "dispatch": f"{__name__}.jit.dispatch",
+    "arguments": f"{__name__}.arguments",
     "sums": f"{__name__}.reduce.sums",
     "fallback": f"{__name__}.fallback",
     "convolution3d": f"{__name__}.conv.convolution3d",

@@ -19,7 +19,8 @@ from numba import carray, types
 from numba.extending import intrinsic
 
 from tensorgrad.arrays.memory import addresses
-from tensorgrad.kernels.jit.dispatch import as_contiguous, chunks_for, helper, kernel, run
+from tensorgrad.kernels.arguments import as_contiguous
+from tensorgrad.kernels.jit.dispatch import chunks_for, helper, kernel, run
 from tensorgrad.kernels.rules import NUMBERS, RESULTS, SLOTS, Program, traced
 
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.

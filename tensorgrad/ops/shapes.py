@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Never
 
 import numpy as np
 
+from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import repeated
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
@@ -37,7 +38,7 @@ class Clone(Op):
     derivatives = (lambda: 1,)
 
     def forward(self, x):
-        return x.copy()
+        return x.copy() if type(x) is np.ndarray else kernels.copies.contiguous(x)
 
     def backward_x(self, grad):
         return grad
@@ -53,7 +54,7 @@ class Reshape(Op):
 
     def forward(self, x):
         self.residuals = x.shape
-        return x.reshape(self.shape)
+        return x.reshape(self.shape) if type(x) is np.ndarray else kernels.arguments.reshaped(x, self.shape)
 
     def backward_x(self, grad, residuals):
         return grad.reshape(residuals)

@@ -9,6 +9,7 @@ from one_kernel import GATHER, NOTICE, gather, python
 
 from tensorgrad import kernels
 from tensorgrad.errors import ArgumentError, DTypeError
+from tensorgrad.kernels.arguments import as_contiguous
 from tensorgrad.kernels.jit import cache, dispatch
 
 
@@ -268,11 +269,11 @@ def test_the_number_of_threads_is_set_and_checked():
 
 def test_ready_copies_only_what_kernels_can_not_take():
     plain = np.arange(6.0).reshape(2, 3)
-    assert dispatch.as_contiguous(plain) is plain
+    assert as_contiguous(plain) is plain
     frozen = plain.copy()
     frozen.setflags(write=False)
     for other in (plain[:, ::-1], np.asfortranarray(plain), plain.astype(">f8"), frozen):
-        result = dispatch.as_contiguous(other)
+        result = as_contiguous(other)
         assert result.flags.carray and result.dtype.isnative and not np.shares_memory(result, other)
         np.testing.assert_array_equal(result, other)
 

@@ -5,7 +5,7 @@ import operator
 import numpy as np
 import pytest
 
-from tensorgrad.kernels.jit.dispatch import as_contiguous, floats
+from tensorgrad.kernels.arguments import as_contiguous, floats
 from tensorgrad.kernels.jit.opaque import Opaque, constant, is_constant, planned, real
 
 ARRAY = np.arange(24.0).reshape(2, 3, 4)

@@ -16,8 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv.taps import SCRATCH
-from tensorgrad.kernels.jit.dispatch import chunks_for, kernel, run, zeros
+from tensorgrad.kernels.jit.dispatch import chunks_for, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.gemm import products

@@ -22,13 +22,14 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
-from tensorgrad.kernels import fallback
+from tensorgrad.kernels import copies, fallback
+from tensorgrad.kernels.arguments import floats, zeros
 from tensorgrad.kernels.conv import col2im, sparse, taps, winograd
 from tensorgrad.kernels.conv.direct.correlate import correlate, interleave
 from tensorgrad.kernels.conv.direct.dots import DotPlan, dot, dot_plan
 from tensorgrad.kernels.conv.groups import depthwise
 from tensorgrad.kernels.elementwise import pointwise
-from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, floats, get_num_threads, otherwise, zeros
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, get_num_threads, otherwise
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.windows import Pads, Sizes, Window, convolution_shapes
 
@@ -125,11 +126,11 @@ def _by_phases(
             correlate(g, w, bias, total, parts[start])
         interleave(parts, x)
         return
-    x[...] = bias[:, None, None]  # also where no window reaches
+    copies.copy(bias[:, None, None], x)  # also where no window reaches
     for (a, b), total in plan.totals:
         part = memory.empty(total.shape, g.dtype)
         correlate(g, w, bias, total, part)
-        x[:, :, a :: window.stride[0], b :: window.stride[1]] = part
+        copies.copy(part, x[:, :, a :: window.stride[0], b :: window.stride[1]])
 
 
 def _plus(x: np.ndarray, bias: np.ndarray | None) -> np.ndarray:

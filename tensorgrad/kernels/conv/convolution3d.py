@@ -12,8 +12,8 @@ from math import prod
 import numpy as np
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.arguments import floats
 from tensorgrad.kernels.conv import convolution
-from tensorgrad.kernels.jit.dispatch import floats
 from tensorgrad.windows import Sizes, Window, convolution_shapes
 
 # Bytes of the planes of so many volumes as are worked on at once; of one volume at least.

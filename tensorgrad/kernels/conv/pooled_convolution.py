@@ -16,23 +16,12 @@ from math import prod
 import numpy as np
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.arguments import as_contiguous, check_float, floats, zeros
 from tensorgrad.kernels.conv import convolution, sparse, taps
 from tensorgrad.kernels.conv.direct.correlate import correlate_kernel, packed_filters
 from tensorgrad.kernels.conv.direct.dots import DotPlan, add_up, dot_lines, grad_weight_kernel
 from tensorgrad.kernels.jit import dispatch
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    address_of,
-    as_contiguous,
-    call,
-    check_float,
-    chunks_for,
-    floats,
-    get_num_threads,
-    kernel,
-    run,
-    zeros,
-)
+from tensorgrad.kernels.jit.dispatch import COMPILED, address_of, call, chunks_for, get_num_threads, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.pool import pooling, rectified_pooling
 from tensorgrad.kernels.pool.rectified_pooling import max_kernel, scatter_kernel

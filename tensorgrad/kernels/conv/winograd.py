@@ -28,9 +28,10 @@ from typing import NamedTuple
 import numpy as np
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv.winograd_transforms import read_gradients, read_patches, write_tiles
 from tensorgrad.kernels.elementwise.pointwise import clear, not_finite
-from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, helper, inlined, kernel, run, zeros
+from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, helper, inlined, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin

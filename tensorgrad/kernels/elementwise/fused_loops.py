@@ -22,8 +22,9 @@ from numba import types
 from numba.extending import intrinsic, register_jitable
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.arguments import as_contiguous
 from tensorgrad.kernels.elementwise import channels, loops
-from tensorgrad.kernels.jit.dispatch import INLINE, as_contiguous, chunks_for, kernel, run
+from tensorgrad.kernels.jit.dispatch import INLINE, chunks_for, kernel, run
 from tensorgrad.kernels.simd.functions import CALLS
 
 Shape = tuple[int, ...]

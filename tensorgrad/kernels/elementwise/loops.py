@@ -14,15 +14,8 @@ from tensorgrad.arrays import memory
 from tensorgrad.formulas.loops import LOOPS, Loop
 from tensorgrad.formulas.programs import program
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    INLINE,
-    by_fallback,
-    chunks_for,
-    floats,
-    kernel,
-    run,
-)
+from tensorgrad.kernels.arguments import floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, INLINE, by_fallback, chunks_for, kernel, run
 from tensorgrad.kernels.simd.functions import FUNCTIONS
 
 # Multiply-adds that take as long as one element, by a rough measurement.

@@ -7,16 +7,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import RangeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    as_contiguous,
-    by_fallback,
-    chunks_for,
-    floats,
-    kernel,
-    run,
-    status_set,
-)
+from tensorgrad.kernels.arguments import as_contiguous, floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run, status_set
 from tensorgrad.kernels.simd.exponential import exponentials
 
 # The time of an exponential in multiply-adds; a rough measurement.

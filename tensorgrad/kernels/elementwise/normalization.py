@@ -10,13 +10,12 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import fallback
+from tensorgrad.kernels.arguments import as_contiguous, check_float
 from tensorgrad.kernels.elementwise.channels import plane_sums, scaled, scaled_gradient
 from tensorgrad.kernels.elementwise.statistics import moments_of_units
 from tensorgrad.kernels.jit.dispatch import (
     COMPILED,
-    as_contiguous,
     by_fallback,
-    check_float,
     chunks_for,
     get_num_threads,
     helper,

@@ -6,17 +6,9 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import fallback
+from tensorgrad.kernels.arguments import floats
 from tensorgrad.kernels.elementwise.channels import plane_sum, rectified, rectified_gradient
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    by_fallback,
-    chunks_for,
-    floats,
-    helper,
-    kernel,
-    run,
-    status_set,
-)
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run, status_set
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5

@@ -16,17 +16,9 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import fallback
+from tensorgrad.kernels.arguments import as_contiguous, check_float
 from tensorgrad.kernels.elementwise.statistics import moments_of_units
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    as_contiguous,
-    by_fallback,
-    check_float,
-    chunks_for,
-    helper,
-    kernel,
-    run,
-)
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run
 from tensorgrad.kernels.simd.passes import (
     CHAIN,
     affine,

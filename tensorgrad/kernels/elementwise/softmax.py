@@ -10,7 +10,8 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import COMPILED, as_contiguous, by_fallback, check_float, chunks_for, kernel, run
+from tensorgrad.kernels.arguments import as_contiguous, check_float
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run
 from tensorgrad.kernels.simd.exponential import exponential, exponentials
 
 # The time per element in multiply-adds, with an exponential and without; a rough measurement.

@@ -10,7 +10,6 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import lru_cache
 from typing import Any
 
 import numba
@@ -18,12 +17,12 @@ import numpy as np
 import numpy.ma  # numba opens it at its first call, and a fork in the midst of an import would leave it locked
 from numba.core.compiler_lock import global_compiler_lock
 from numba.core.registry import CPUDispatcher
+from numba.extending import typeof_impl
 
 from tensorgrad.arrays import few
-from tensorgrad.arrays.dtypes import KERNEL_FLOATS
-from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels.jit.cache import address, cached, say_once
-from tensorgrad.kernels.jit.opaque import Opaque, constant
+from tensorgrad.kernels.jit.opaque import Opaque, Unreadable
 from tensorgrad.kernels.jit.trampolines import call, call_trampoline, packed_arguments
 from tensorgrad.system.forks import wait_for
 from tensorgrad.windows import as_tuple
@@ -52,8 +51,6 @@ WITHOUT_ENTRY = OPTIONS | {"no_cpython_wrapper": True}
 
 # For what innermost loops compute an element with: LLVM leaves a loop that calls a function as it is.
 INLINE = OPTIONS | {"forceinline": True}
-
-_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
 COMPILED = not _config.DISABLE_JIT
 """False where numba may not compile (NUMBA_DISABLE_JIT=1, to debug): `by_fallback` computes then.
@@ -108,6 +105,11 @@ def _launch(loop, address, chunks, *arguments):
     if chunks:
         call(loop, (trampoline, packed), 0, chunks)
     return trampoline
+
+
+@typeof_impl.register(Opaque)
+def _refuse(array, context):
+    raise Unreadable("a kernel can't read an opaque array, unless its launch is recorded")
 
 
 def address_of(kernel: Callable, arguments: tuple) -> int:
@@ -261,55 +263,6 @@ def threads_for(work: int, threads: int) -> int:
     It doesn't look at `every_variant`: a layout decides about the bits of a sum, and plans are kept.
     """
     return 1 if work < SMALL else threads
-
-
-def as_contiguous(array: np.ndarray) -> np.ndarray:
-    """`array` as kernels take it: contiguous, aligned, writable, of native byte order; copied only where it isn't.
-
-    Numba compiles a kernel again for each kind of array, read-only ones included, so all are brought to one kind.
-    """
-    if array.flags.carray and array.dtype.isnative and type(array) in (np.ndarray, Opaque):
-        return array
-    return np.array(array, dtype=array.dtype.newbyteorder("="), order="C", copy=True, subok=False)
-
-
-def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """`arrays`, each made contiguous; `names` is what the caller calls them. Raises `DTypeError` as `check_float` does.
-
-    >>> x, w = floats("conv2d", "x w", np.ones(2), np.ones(3)[::-1])
-    >>> w.flags.c_contiguous
-    True
-    """
-    dtype = arrays[0].dtype
-    if dtype is _FLOAT32 or dtype is _FLOAT64:
-        # Most calls of small networks end here, so it is made of what costs least; a dtype that is equal to one of
-        # NumPy's own without being it takes the long way, to the same end.
-        for array in arrays:
-            if array.dtype is not dtype or not array.flags.carray or type(array) is not np.ndarray:
-                break
-        else:
-            return arrays
-    check_float(op, **dict(zip(names.split(), arrays, strict=True)))
-    return tuple([as_contiguous(array) for array in arrays])
-
-
-@lru_cache(maxsize=1024)
-def zeros(count: int, dtype: np.dtype) -> np.ndarray:
-    """So many zeros that kernels only read, in place of a bias for example: made once."""
-    return constant(np.zeros(count, dtype))
-
-
-def check_float(op: str, **arrays: Any) -> np.dtype:
-    """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
-    kinds = set()
-    for array in arrays.values():
-        kinds.add(array.dtype)
-    if len(kinds) > 1 or not kinds <= KERNEL_FLOATS:
-        kinds = {dtype.newbyteorder("=") for dtype in kinds}
-    dtype = kinds.pop()
-    if kinds or dtype not in KERNEL_FLOATS:
-        raise DTypeError(restate(op, "all arrays must have one dtype, float32 or float64", **arrays))
-    return dtype
 
 
 # ---------------------------------------------------------------------------------------------------------- threads

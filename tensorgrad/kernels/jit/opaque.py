@@ -105,6 +105,32 @@ def real(value: Any) -> Any:
     return value
 
 
+class _Memory:
+    """A piece of memory as NumPy is told of it; `base` keeps it alive."""
+
+    def __init__(self, address: int, count: int, unit: np.dtype, base: np.ndarray) -> None:
+        self.base = base
+        self.__array_interface__ = {"data": (address, False), "shape": (count,), "typestr": unit.str, "version": 3}
+
+
+def memory_of(array: Any, unit: np.dtype) -> tuple[Any, int]:
+    """The memory from the first to the last element of a view, (M,) of `unit`, and where in it element [0, …, 0] lies.
+
+    For kernels that step through a view themselves: they get one kind of array for all layouts. Opaque where `array`
+    is. `unit` is as many bytes as an element, and these must divide all strides.
+
+    >>> x = np.arange(6, dtype=np.int64).reshape(2, 3)
+    >>> memory_of(x[:, ::-2], np.dtype(np.int64))
+    (array([0, 1, 2, 3, 4, 5]), 2)
+    """
+    plain = real(array)
+    ends = [(n - 1) * stride for n, stride in zip(plain.shape, plain.strides, strict=True)]
+    before = -sum(end for end in ends if end < 0)
+    count = (before + sum(end for end in ends if end > 0)) // plain.itemsize + 1 if plain.size else 0
+    whole = np.asarray(_Memory(plain.ctypes.data - before, count, unit, plain))
+    return Opaque(whole) if type(array) is Opaque else whole, before // plain.itemsize
+
+
 class _Owner(np.ndarray):
     """The owner of a `constant`'s memory."""
 
@@ -142,6 +168,6 @@ def _as_constants(value: Any) -> Any:
 def is_constant(array: np.ndarray) -> bool:
     """Whether `array` is a constant, a view of one, or empty."""
     base: Any = array
-    while type(base) is np.ndarray:
+    while type(base) in (np.ndarray, _Memory):
         base = base.base
     return type(base) is _Owner or not array.size

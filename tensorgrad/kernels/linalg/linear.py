@@ -14,8 +14,9 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
+from tensorgrad.kernels.arguments import floats, zeros
 from tensorgrad.kernels.elementwise import pointwise
-from tensorgrad.kernels.jit.dispatch import COMPILED, address_of, call, chunks_for, floats, inlined, kernel, run, zeros
+from tensorgrad.kernels.jit.dispatch import COMPILED, address_of, call, chunks_for, inlined, kernel, run
 from tensorgrad.kernels.linalg import matmul
 from tensorgrad.kernels.reduce import columns, sums
 from tensorgrad.kernels.simd.emitter import ROWS

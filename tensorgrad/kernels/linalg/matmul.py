@@ -16,16 +16,8 @@ from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.arrays.quiet import quiet
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    by_fallback,
-    check_float,
-    chunks_for,
-    floats,
-    kernel,
-    run,
-    zeros,
-)
+from tensorgrad.kernels.arguments import check_float, floats, zeros
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.reduce import sums
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH, lanes

@@ -10,15 +10,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    by_fallback,
-    chunks_for,
-    floats,
-    helper,
-    kernel,
-    run,
-)
+from tensorgrad.kernels.arguments import floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.pool.blocks import fill_2x2, sum_2x2
 from tensorgrad.kernels.pool.planes import count_planes, inside, plane_of, taps

@@ -14,17 +14,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import DTypeError, RangeError, ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    as_contiguous,
-    by_fallback,
-    chunks_for,
-    floats,
-    helper,
-    kernel,
-    run,
-    status_set,
-)
+from tensorgrad.kernels.arguments import as_contiguous, floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run, status_set
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.pool.blocks import band_of, max_2x2, unpool_2x2
 from tensorgrad.kernels.pool.planes import count_planes, inside, plane_of

@@ -15,18 +15,9 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
+from tensorgrad.kernels.arguments import as_contiguous, check_float
 from tensorgrad.kernels.elementwise import pointwise
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    address_of,
-    as_contiguous,
-    call,
-    check_float,
-    chunks_for,
-    helper,
-    kernel,
-    run,
-)
+from tensorgrad.kernels.jit.dispatch import COMPILED, address_of, call, chunks_for, helper, kernel, run
 from tensorgrad.kernels.pool import pooling
 from tensorgrad.kernels.pool.blocks import band_of, rectified_max_2x2, rectified_unpool_2x2
 from tensorgrad.kernels.pool.pooling import WORK

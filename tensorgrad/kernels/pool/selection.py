@@ -8,16 +8,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import RangeError, ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    as_contiguous,
-    by_fallback,
-    chunks_for,
-    floats,
-    kernel,
-    run,
-    status_set,
-)
+from tensorgrad.kernels.arguments import as_contiguous, floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run, status_set
 from tensorgrad.windows import Sizes
 
 WORK = 5  # multiply-adds that take as long as an element, by a rough measurement

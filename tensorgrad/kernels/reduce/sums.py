@@ -117,7 +117,7 @@ def _by_kernel(x: np.ndarray, axes: tuple[int, ...], divisor: int, squares: bool
 
 
 def _folded(x: np.ndarray, steps: list[Step], factor: int, divisor: int, squares: bool, dtype: np.dtype) -> np.ndarray:
-    line, scale, inner = kernels.dispatch.as_contiguous(x), (1.0, 1.0), FLOAT64
+    line, scale, inner = kernels.arguments.as_contiguous(x), (1.0, 1.0), FLOAT64
     for step in steps:
         if step is steps[-1]:
             scale, inner = (float(factor), float(divisor)), FLOAT32 if dtype == FLOAT16 else dtype

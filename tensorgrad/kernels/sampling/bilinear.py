@@ -11,7 +11,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, floats, helper, kernel, run
+from tensorgrad.kernels.arguments import floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run
 
 WORK = 12  # multiply-adds that take as long as a value read between four pixels, by a rough measurement
 

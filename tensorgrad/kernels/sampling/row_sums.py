@@ -10,16 +10,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import RangeError, ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    as_contiguous,
-    by_fallback,
-    chunks_for,
-    floats,
-    kernel,
-    run,
-    status_set,
-)
+from tensorgrad.kernels.arguments import as_contiguous, floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run, status_set
 
 WORK = 3  # multiply-adds that take as long as a value that is added by its place, by a rough measurement
 

@@ -15,7 +15,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, floats, kernel, run
+from tensorgrad.kernels.arguments import floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.sampling.tables import Axis, Taps, taps
 from tensorgrad.windows import Sizes

@@ -10,16 +10,8 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.jit.dispatch import (
-    COMPILED,
-    as_contiguous,
-    by_fallback,
-    chunks_for,
-    floats,
-    helper,
-    kernel,
-    run,
-)
+from tensorgrad.kernels.arguments import as_contiguous, floats
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run
 
 PADDINGS = ("zeros", "border", "reflection")
 

@@ -6,9 +6,10 @@ An image's lines stand in a scratch (see `taps`), or are its own planes.
 import numpy as np
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.conv.im2row import pack, pack_images, unpacked
-from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run, zeros
+from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.gemm import products
 from tensorgrad.kernels.simd.planes import merge_rows, store_rows

@@ -1,0 +1,70 @@
+"""Arrays as kernels take them: contiguous, and of one float dtype."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS
+from tensorgrad.errors import DTypeError, restate
+from tensorgrad.kernels import copies
+from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, constant
+
+_FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
+
+
+def as_contiguous(array: Any) -> Any:
+    """`array` as kernels take it: contiguous, aligned, writable, of native byte order; copied only where it isn't.
+
+    Numba compiles a kernel again for each kind of array, read-only ones included, so all are brought to one kind.
+    """
+    if array.flags.carray and array.dtype.isnative and type(array) in (np.ndarray, Opaque):
+        return array
+    return copies.contiguous(array)
+
+
+def reshaped(x: Opaque, shape: tuple[int, ...]) -> Opaque:
+    """`x` in another shape: a view where there is one, else of a copy, as NumPy does it."""
+    try:
+        return x.reshape(shape)
+    except Unreadable:
+        return as_contiguous(x).reshape(shape)
+
+
+def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
+    """`arrays`, each made contiguous; `names` is what the caller calls them. Raises `DTypeError` as `check_float` does.
+
+    >>> x, w = floats("conv2d", "x w", np.ones(2), np.ones(3)[::-1])
+    >>> w.flags.c_contiguous
+    True
+    """
+    dtype = arrays[0].dtype
+    if dtype is _FLOAT32 or dtype is _FLOAT64:
+        # Most calls of small networks end here, so it is made of what costs least; a dtype that is equal to one of
+        # NumPy's own without being it takes the long way, to the same end.
+        for array in arrays:
+            if array.dtype is not dtype or not array.flags.carray or type(array) is not np.ndarray:
+                break
+        else:
+            return arrays
+    check_float(op, **dict(zip(names.split(), arrays, strict=True)))
+    return tuple([as_contiguous(array) for array in arrays])
+
+
+@lru_cache(maxsize=1024)
+def zeros(count: int, dtype: np.dtype) -> np.ndarray:
+    """So many zeros that kernels only read, in place of a bias for example: made once."""
+    return constant(np.zeros(count, dtype))
+
+
+def check_float(op: str, **arrays: Any) -> np.dtype:
+    """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
+    kinds = set()
+    for array in arrays.values():
+        kinds.add(array.dtype)
+    if len(kinds) > 1 or not kinds <= KERNEL_FLOATS:
+        kinds = {dtype.newbyteorder("=") for dtype in kinds}
+    dtype = kinds.pop()
+    if kinds or dtype not in KERNEL_FLOATS:
+        raise DTypeError(restate(op, "all arrays must have one dtype, float32 or float64", **arrays))
+    return dtype
