@@ -17,7 +17,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.compiler.fusion.chains import placed
-from tensorgrad.compiler.program import live
+from tensorgrad.compiler.program import call_of, live
 from tensorgrad.compiler.recording import Kind, Step
 from tensorgrad.ops.convolution import ChannelSum
 from tensorgrad.ops.elementwise.activations import ReluGradient
@@ -144,7 +144,7 @@ def fused(steps: Sequence[Step], results: Sequence[str], kinds: Kinds) -> list[S
             if name in groups.of and groups.of[name] is not joined:
                 groups.of[name].open = False
         groups.made |= dict.fromkeys(step.outputs, position)
-    return live(_in_order(steps, groups.at, results), results)
+    return live([_recordable(step, kinds) for step in _in_order(steps, groups.at, results)], results)
 
 
 class _Groups:
@@ -212,6 +212,27 @@ def _in_order(steps: Sequence[Step], at: Mapping[int, Group], results: Sequence[
     return found
 
 
+def _recordable(step: Step, kinds: Kinds) -> Step:
+    """A step that NumPy computes, such that a command list can be recorded of it: a loop with the same bits then."""
+    member = _member(step, kinds, {}, least=1)
+    if member is None or member.formula not in kernels.fused_loops.ARITHMETIC:
+        return step
+    group, plain, name = Group({0: member}, kinds[step.outputs[0]], 0), call_of(step).run, call_of(step).name
+    if not group.fits():
+        return step
+    (found,) = group.steps(lambda name: True)
+    loop: Any = found.function
+    places = [step.inputs.index(operand.name) for operand in group.arrays]
+
+    def run(*arrays: Any) -> Any:
+        if type(arrays[0]) is np.ndarray:
+            return plain(*arrays)
+        return loop(*[arrays[place] for place in places])
+
+    run.__name__ = name
+    return Step(run, {}, step.inputs, {}, step.outputs)
+
+
 def _function_of(loop: FusedLoop) -> Callable[..., Any]:
     def run(*arrays: np.ndarray) -> Any:
         found = kernels.fused_loops.compute(loop, *arrays)
@@ -225,10 +246,10 @@ def _function_of(loop: FusedLoop) -> Callable[..., Any]:
 # ------------------------------------------------------------------------------------ steps as members
 
 
-def _member(step: Step, kinds: Kinds, makers: Mapping[str, Step]) -> Member | None:
-    """The step as a part of a loop; None if it can't be."""
+def _member(step: Step, kinds: Kinds, makers: Mapping[str, Step], least: int = SMALLEST) -> Member | None:
+    """The step as a part of a loop over at least so many elements; None if it can't be."""
     made = kinds.get(step.inputs[0] if step.function in _SUMS else step.outputs[0]) if step.inputs else None
-    if step.op is None or made is None or made.dtype not in KERNEL_FLOATS or prod(made.shape) < SMALLEST:
+    if step.op is None or made is None or made.dtype not in KERNEL_FLOATS or prod(made.shape) < least:
         return None
     special = _SUMS.get(step.op) or _BY_CHANNEL.get(step.op)
     if special is not None:
