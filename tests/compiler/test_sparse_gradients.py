@@ -13,7 +13,7 @@ from tensorgrad.windows import Shapes, Window
 SAME = ((1, 1), (1, 1))
 SHAPES = {
     "by sums": ((3, 16, 6, 6), (9, 16, 3, 3), SAME),
-    "by Winograd's tiles": ((8, 16, 12, 12), (17, 16, 3, 3), SAME),
+    "by Winograd's tiles": ((8, 32, 12, 12), (33, 32, 3, 3), SAME),
     "by columns": ((3, 8, 8, 8), (9, 8, 4, 4), ((0, 0), (0, 0))),
 }
 

@@ -1,9 +1,19 @@
-"""A cache that holds one kernel, filled once and copied for each test."""
+"""A cache that holds one kernel, filled once and copied for each test; and the same ways on every host."""
 
 import shutil
 
 import pytest
 from one_kernel import gather
+
+from tensorgrad.kernels.conv import winograd
+
+
+@pytest.fixture(scope="session", autouse=True)
+def few_channels_go_by_tiles_on_every_host():
+    """Shapes of few channels test Winograd's kernels, also where direct sums are faster there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd, "BETWEEN", winograd.CHANNELS)
+        yield
 
 
 @pytest.fixture(scope="session")
