@@ -15,7 +15,7 @@ from tensorgrad.arrays import memory
 from tensorgrad.errors import DTypeError, RangeError, ShapeError, restate
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import as_contiguous, floats
-from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run, status_set
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, inlined, kernel, run, status_set
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.pool.blocks import band_of, max_2x2, unpool_2x2
 from tensorgrad.kernels.pool.planes import count_planes, inside, plane_of
@@ -213,10 +213,25 @@ def _sort_by_phase(plane, scratch, layout):
         for b in range(layout.stride_w):
             left, right = inside(b - layout.left, layout.stride_w, plane.shape[1], layout.columns)
             phase = (a * layout.stride_w + b) * layout.rows
+            first = np.uint64(left * layout.stride_w + b - layout.left)
             for r in range(top, bottom):
-                source, target = plane[r * layout.stride_h + a - layout.top], scratch[(phase + r) * layout.columns :]
-                for c in range(left, right):
-                    target[c] = source[c * layout.stride_w + b - layout.left]
+                source, place = (
+                    plane[r * layout.stride_h + a - layout.top],
+                    np.uint64((phase + r) * layout.columns + left),
+                )
+                if layout.stride_w == 1:
+                    _copy_every(1, source, first, scratch, place, right - left)
+                elif layout.stride_w == 2:
+                    _copy_every(2, source, first, scratch, place, right - left)
+                else:
+                    _copy_every(layout.stride_w, source, first, scratch, place, right - left)
+
+
+@inlined
+def _copy_every(step, source, first, target, place, count):
+    """Every `step`-th element; steps of 1 and 2 are constants, for which there are vectors."""
+    for k in range(np.uint64(max(0, count))):
+        target[place + k] = source[first + np.uint64(step) * k]
 
 
 @kernel
@@ -240,9 +255,10 @@ def _max_kernel(x, y, indices, offsets, shifts, corners, firsts, layout, index, 
                 where[q] = corners[q] + shift if wins else where[q]
         target, positions = plane_of(y, plane), plane_of(indices, plane)
         for p in range(y.shape[2]):
-            for q in range(y.shape[3]):
-                target[p, q] = best[p * layout.columns + q]
-                positions[p, q] = where[p * layout.columns + q]
+            row = np.uint64(p * layout.columns)
+            for q in range(np.uint64(y.shape[3])):
+                target[p, q] = best[row + q]
+                positions[p, q] = where[row + q]
 
 
 @kernel
