@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from importlib.resources import files
 from typing import Any
 
 from tensorgrad.viz.film.reel import Picture, Predictions, Reel, Track, bytes_of
+from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import encode
 
 PROGRAM = ("reel", "pictures", "charts", "layers", "predictions", "player")
@@ -15,19 +15,16 @@ PROGRAM = ("reel", "pictures", "charts", "layers", "predictions", "player")
 
 def write(reel: Reel) -> str:
     """A film as a page that plays it."""
-    program = "\n".join(_part(f"{name}.js") for name in PROGRAM)
     parts = {
-        "style": _part("film.css"),
+        "style": assembly.read("tensorgrad.viz.page", "theme.css") + _part("film.css"),
         "reel": encode(_plain(reel)),
-        "program": f'"use strict";\n(() => {{\n{program}}})();',
+        "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
     }
-    # Split before filling in: the parts may contain anything, also the marker of a place to fill.
-    segments = _part("film.html").split("@@")
-    return "".join(parts[segment] if k % 2 else segment for k, segment in enumerate(segments))
+    return assembly.fill(_part("film.html"), parts)
 
 
 def _part(name: str) -> str:
-    return files(__package__).joinpath("page", name).read_text(encoding="utf-8")
+    return assembly.read(__package__, "page", name)
 
 
 def _plain(reel: Reel) -> dict[str, Any]:

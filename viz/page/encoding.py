@@ -57,14 +57,21 @@ def _details(details: Details) -> dict[str, Any]:
 
 
 def _values(values: tuple[Any, ...]) -> Any:
-    """Few values as they are; many as the little-endian bytes of floats, in float32 where that is exact."""
-    if len(values) <= FEW:
-        return _plain(values)
-    wide = np.array(values, "<f8")
+    """Few values as they are; many as the bytes of their array."""
+    return _plain(values) if len(values) <= FEW else packed(np.array(values, "<f8"))
+
+
+def packed(array: np.ndarray) -> dict[str, str]:
+    """An array of numbers as the little-endian bytes of floats, in base64: of float32 where that is exact.
+
+    >>> packed(np.array([1.0, 0.5])), list(packed(np.array([0.1])))
+    ({'float32': 'AACAPwAAAD8='}, ['float64'])
+    """
+    wide = np.ascontiguousarray(array, "<f8")
     with np.errstate(over="ignore"):
         narrow = wide.astype("<f4")
-    kind, array = ("float32", narrow) if np.array_equal(narrow, wide, equal_nan=True) else ("float64", wide)
-    return {kind: base64.b64encode(array.tobytes()).decode()}
+    kind, exact = ("float32", narrow) if np.array_equal(narrow, wide, equal_nan=True) else ("float64", wide)
+    return {kind: base64.b64encode(exact.tobytes()).decode()}
 
 
 def _picture(pixels: np.ndarray) -> dict[str, Any]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import html
 from collections.abc import Iterable
-from importlib.resources import files
 from typing import Any
 
 from tensorgrad.viz.format import theme
+from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.record.records import GraphRecord
 
@@ -49,7 +49,6 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
     >>> page[:15], page.count("<script")
     ('<!DOCTYPE html>', 2)
     """
-    program = "\n".join(_part(f"{name}.js") for name in PROGRAM)
     parts = {
         "style": f"{_palette()}\n{_part('page.css')}",
         "note": html.escape(note),
@@ -60,15 +59,13 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
         "compared": ""
         if compared is None
         else f'<script type="application/json" id="compared">{encode(compared)}</script>',
-        "program": f'"use strict";\n(() => {{\n{program}}})();',
+        "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
     }
-    # Split before filling in: the parts may contain anything, also the marker of a place to fill.
-    segments = _part("page.html").split("@@")
-    return "".join(parts[segment] if k % 2 else segment for k, segment in enumerate(segments))
+    return assembly.fill(_part("page.html"), parts)
 
 
 def _part(name: str) -> str:
-    return files(__package__).joinpath(name).read_text(encoding="utf-8")
+    return assembly.read(__package__, name)
 
 
 def _palette() -> str:
