@@ -13,6 +13,7 @@ from tensorgrad.viz.explain.explanation import Explanation
 from tensorgrad.viz.film import Film
 from tensorgrad.viz.graph.drawing import Drawing, graph
 from tensorgrad.viz.graph.text import text
+from tensorgrad.viz.microscope import Microscope, microscope
 from tensorgrad.viz.plots import (
     DescentPath,
     GradientLog,
@@ -42,6 +43,7 @@ __all__ = [
     "Explanation",
     "Film",
     "GradientLog",
+    "Microscope",
     "Report",
     "Roc",
     "Trace",
@@ -58,6 +60,7 @@ __all__ = [
     "gradient_flow",
     "graph",
     "input_gradient",
+    "microscope",
     "mistakes",
     "roc",
     "roc_curve",

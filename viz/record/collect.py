@@ -56,12 +56,22 @@ def collect(
     >>> graph.ops[0].formula, [(e.operand, e.derivative) for e in graph.edges]
     ('z = x · y', [('x', '∂z/∂x = y'), ('y', '')])
     """
+    find = live_computation if depth.numbers else live_steps
+    return Recorder(find(output, names, variables, max_ops), depth).record()
+
+
+def live_computation(
+    output: Variable,
+    names: Mapping[str, Any] | None = None,
+    variables: Mapping[str, Any] | None = None,
+    max_ops: int = MAX_OPS,
+) -> Computed:
+    """The steps that led to `output`, with a backward pass that adds to no `.grad`; see `collect`."""
     found = live_steps(output, names, variables, max_ops)
-    if depth.numbers:
-        found.passes = _backward_pass(output, [step.node for step in found.steps if step.node is not None])
+    found.passes = _backward_pass(output, [step.node for step in found.steps if step.node is not None])
     if found.passes:
         _compute_again(found.steps, found.known)
-    return Recorder(found, depth).record()
+    return found
 
 
 def live_steps(

@@ -1,0 +1,126 @@
+// The choice of a number, by mouse and keyboard.
+
+/** Change what is chosen, and show it. */
+function choose(change) {
+  const before = chosen.layer;
+  const image = chosen.image;
+  Object.assign(chosen, change);
+  keepInside(change);
+  if (chosen.layer !== before || chosen.image !== image) buildStage();
+  show();
+}
+
+/** Keep the choice among what there is: map and channel in one group, places within their planes. */
+function keepInside(change) {
+  const layer = layerNow();
+  chosen.image = Math.min(chosen.image, layer.images.length - 1);
+  chosen.channel = Math.min(chosen.channel, keptChannels(layer) - 1);
+  chosen.map = Math.min(chosen.map, keptMaps(layer) - 1);
+  const [channels, maps] = [channelsSeenBy(layer, chosen.map), mapsThatSee(layer, chosen.channel)];
+  if (!channels.includes(chosen.channel)) {
+    if (change.channel === undefined) chosen.channel = channels[0];
+    else chosen.map = maps[0];
+  }
+  if (chosen.side === "weights" && !hasFilters(layer)) chosen.side = "windows";
+  Object.assign(chosen, insideOf(layer, chosen.side));
+}
+
+function show() {
+  drawStage();
+  drawPanel();
+  showControls();
+  for (const tab of find("layers").children) tab.setAttribute("aria-current", Number(tab.dataset.number) === chosen.layer);
+}
+
+/** Move the chosen place; in a play, from window to window. */
+function move(down, across) {
+  if (isPlaying()) {
+    pause();
+    return sweepTo(sweep.at + across + down * layerNow().axes[1].starts.length);
+  }
+  const [rows, columns] = extentOf(layerNow(), chosen.side);
+  choose({ row: Math.max(0, Math.min(chosen.row + down, rows - 1)), column: Math.max(0, Math.min(chosen.column + across, columns - 1)) });
+}
+
+/** To the first number or the last; in a play, to its beginning or its end. */
+function toEnd(isLast) {
+  const layer = layerNow();
+  if (isPlaying()) {
+    pause();
+    return sweepTo(isLast ? windowCount(layer) - 1 : 0);
+  }
+  const [rows, columns] = extentOf(layer, chosen.side);
+  choose(isLast ? { row: rows - 1, column: columns - 1 } : { row: 0, column: 0 });
+}
+
+/** The next of several, or the one before; after the last comes the first. */
+function turn(key, count, step) {
+  if (key === "layer") endSweep();
+  choose({ [key]: (chosen[key] + step + count) % count });
+}
+
+function toSide(letter) {
+  endSweep();
+  const layer = layerNow();
+  const side = letter === "w" ? "weights" : ["pixels", "windows"].find((side) => letterOf(layer, side) === letter);
+  choose({ side, ...insideOf(layer, side) });
+}
+
+const KEYS = {
+  arrowright: () => move(0, 1),
+  arrowleft: () => move(0, -1),
+  arrowdown: () => move(1, 0),
+  arrowup: () => move(-1, 0),
+  home: () => toEnd(false),
+  end: () => toEnd(true),
+  f: () => play("forward"),
+  b: () => play("backward"),
+  " ": () => play(sweep.direction ?? "forward"),
+  escape: () => (endSweep(), show()),
+  x: () => toSide("x"),
+  w: () => toSide("w"),
+  z: () => toSide("z"),
+  i: (step) => turn("image", layerNow().images.length, step),
+  c: (step) => turn("channel", keptChannels(layerNow()), step),
+  k: (step) => turn("map", keptMaps(layerNow()), step),
+  l: (step) => turn("layer", scope.layers.length, step),
+};
+
+function onKey(event) {
+  if (event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.key === " " && event.target.closest?.("button")) return; // the button's own
+  const action = KEYS[event.key.toLowerCase()];
+  if (!action) return;
+  event.preventDefault();
+  action(event.shiftKey ? -1 : 1);
+}
+
+function layerTab(layer, k) {
+  const [kernel, sizes] = ["weights", "pixels"].map((side) => extentOf(layer, side).slice(isSignal(layer) ? 1 : 0).join("×"));
+  const about = hasFilters(layer) ? `${kernel}, ${layer.transposed ? `${layer.maps} → ${layer.channels}` : `${layer.channels} → ${layer.maps}`}` : `${kernel} over ${sizes}`;
+  const tab = element("button", { "data-number": k }, element("b", {}, shorten(layer.name, 24)), element("small", {}, layer.name.startsWith(layer.kind) ? about : `${layer.kind} ${about}`));
+  tab.addEventListener("click", () => (endSweep(), choose({ layer: k })));
+  return tab;
+}
+
+function start() {
+  find("layers").replaceChildren(...scope.layers.map(layerTab));
+  const without = scope.left_out.length ? `; left out for their size: ${scope.left_out.join(", ")} (layers="${scope.left_out[0]}" shows one alone)` : "";
+  find("facts").textContent = `where each number comes from, and where its gradient goes${without}`;
+  addEventListener("keydown", onKey);
+  addEventListener("resize", show);
+  const buttons = { previous: () => move(0, -1), next: () => move(0, 1), forward: () => play("forward"), backward: () => play("backward"), stop: KEYS.escape };
+  for (const [id, action] of Object.entries(buttons)) find(id).addEventListener("click", action);
+  buildStage();
+  choose(strongestWindow(layerNow()));
+}
+
+/** The window with the largest gradient; without gradients, with the largest value. */
+function strongestWindow(layer) {
+  const { numbers } = planeOf(arrayOf(layer, "window_gradient") ?? arrayOf(layer, "windows"), 0, 0);
+  const place = numbers.reduce((best, number, k) => (Math.abs(number) > Math.abs(numbers[best]) ? k : best), 0);
+  const [row, column] = windowAt(layer, place);
+  return { row, column };
+}
+
+start();

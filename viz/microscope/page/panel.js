@@ -1,0 +1,109 @@
+// The panel: the chosen number, taken apart into pictures that add up to it.
+
+const PICTURE = { width: 118, height: 118 };
+
+function drawPanel() {
+  const layer = layerNow();
+  const sum = chosen.side === "weights" && !hasFilters(layer) ? null : sumOf(layer, chosen);
+  const isSpread = isPlaying() && operationNow(layer) === "scatter";
+  find("sum-title").replaceChildren(...(isSpread ? spreadTitle(layer) : titleOf(layer, sum)));
+  const story = isSpread ? spreadStory(layer) : storyOf(layer, chosen);
+  const formula = formulaOf(layer, isSpread ? { side: "pixels" } : chosen);
+  find("said").replaceChildren(element("p", { class: "formula" }, formula), ...story.filter(Boolean).map((text) => line(text)));
+  find("terms").replaceChildren(...(isSpread ? spreadRows(layer) : sum === null ? [] : termRows(layer, sum)));
+  find("total").replaceChildren(...(isSpread || sum === null ? [] : totalRows(layer, sum)));
+  tell(layer, sum);
+}
+
+/** What is shown, for scripts. */
+function tell(layer, sum) {
+  const { image, ...place } = chosen;
+  Object.assign(document.body.dataset, { ...place, image: layer.images[image], layer: layer.name, ...(sum === null ? {} : { total: sum.total, recorded: sum.recorded, rest: sum.rest ?? 0, agrees: sum.agrees }) });
+}
+
+function titleOf(layer, sum) {
+  const name = summedName(layer, chosen);
+  const value = sum === null ? null : sum.recorded ?? sum.total;
+  return value === null ? [name] : [name, " = ", element("b", {}, brief(value, 6))];
+}
+
+function spreadTitle(layer) {
+  const target = letterOf(layer, "pixels") === "z" ? "z" : gradientName("x");
+  const given = namesOf(layer, "windows").given === "windows" ? letterOf(layer, "windows") : gradientName(letterOf(layer, "windows"));
+  return [`${given} at (${isSignal(layer) ? chosen.column : `${chosen.row}, ${chosen.column}`}) goes into ${target}`];
+}
+
+// -------------------------------------------------------------------------------------------------------------- rows
+
+/** The names of the three planes of a row. */
+function headsOf(layer, side) {
+  const [pixel, window] = layer.transposed ? ["∂L/∂z", "x"] : ["x", "∂L/∂z"];
+  const factor = hasFilters(layer) ? "w" : layer.arrays.chosen === undefined ? "share" : "chosen";
+  return { windows: [`${pixel} in the window`, factor], pixels: [`${factor} it met`, `${window} there`], weights: [`${pixel} it met`, `${window} there`] }[side];
+}
+
+function headRow([left, right], last = "sum") {
+  const cells = ["", left, "·", right, "=", "products", last].map((text) => element("span", {}, text));
+  return element("div", { class: "row head", "aria-hidden": "true" }, cells);
+}
+
+function termRows(layer, sum) {
+  const scales = scalesOf(layer, chosen.side, sum.rows);
+  return [headRow(headsOf(layer, chosen.side)), ...sum.rows.map((row) => termRow(layer, row, scales))];
+}
+
+/** The scales of a row's planes: as on the stage, and one for all products. */
+function scalesOf(layer, side, rows) {
+  const given = (of) => scaleOf(givenOf(layer, of).numbers, namesOf(layer, of).given.endsWith("gradient"));
+  const factor = hasFilters(layer) ? scaleOf(arrayOf(layer, "weights").numbers, true) : stageScale(layer, { side: "weights" });
+  const [left, right] = { windows: ["pixels", null], pixels: [null, "windows"], weights: ["pixels", "windows"] }[side].map((of) => (of === null ? factor : given(of)));
+  return { left, right, product: scaleOf(rows.flatMap(({ product }) => product.numbers), true) };
+}
+
+function termRow(layer, row, scales) {
+  const [chooses, number] = ["channel", "map", "image"].map((key) => [key, row[key]]).find(([, k]) => k !== undefined);
+  const label = { channel: `channel ${number}`, map: `filter ${number}`, image: `image ${layer.images[number]}` }[chooses];
+  const button = element("button", { class: "link", title: `to ${label}` }, hasFilters(layer) ? label : label.replace("filter", "channel"));
+  button.addEventListener("click", () => choose({ [chooses]: number }));
+  const planes = [cellPicture(row.left, scales.left, "left"), "·", cellPicture(row.right, scales.right, "right"), "=", cellPicture(row.product, scales.product, "product")];
+  const sum = row.sum === undefined ? "" : element("output", {}, brief(row.sum, 4));
+  return element("div", { class: "row", "data-label": label, "data-sum": row.sum }, button, planes, sum);
+}
+
+function cellPicture(plane, scale, name) {
+  const canvas = element("canvas", { role: "img", "aria-label": `${name}: ${plane.rows} by ${plane.columns}` });
+  if (!plane.rows || !plane.columns) return element("span", {}, "none");
+  const width = Math.min(PICTURE.width, (find("terms").clientWidth - 192) / 3);
+  const [side] = cellFor(plane.rows, plane.columns, width, PICTURE.height);
+  const isRow = plane.rows === 1 && plane.columns > 1;
+  const cell = isRow ? [Math.max(1, Math.floor(Math.min(width / plane.columns, 44))), 28] : [side, side];
+  draw(canvas, plane, { cell, scale, written: true });
+  return canvas;
+}
+
+function spreadRows(layer) {
+  const rows = spreadOf(layer, chosen);
+  const window = namesOf(layer, "windows").given === "windows" ? "x" : "∂L/∂z";
+  return [headRow([hasFilters(layer) ? "w" : "factor", window], ""), ...rows.map((row) => termRow(layer, row, scalesOf(layer, "pixels", rows)))];
+}
+
+// ------------------------------------------------------------------------------------------------------------- total
+
+function totalRows(layer, { rows, rest, bias, total, recorded, agrees }) {
+  const lines = [];
+  const only = chosen.side === "weights" ? `${counted(layer.batch - rows.length, "other image")}` : chosen.side === "windows" ? `${counted(channelsPerGroup(layer) - rows.length, "other channel")}` : `${counted(mapsPerGroup(layer) - rows.length, "other filter")}`;
+  if (rest !== null) lines.push(totalLine(`… ${only}`, rest, "rest"));
+  if (bias !== null) lines.push(totalLine(`+ b[${chosen.side === "windows" ? chosen.map : chosen.channel}]`, bias, "bias"));
+  lines.push(totalLine(`= ${summedName(layer, chosen)}`, total, "sum"));
+  lines.push(element("p", { class: agrees === false ? "verdict wrong" : "verdict" }, verdictOf(agrees, recorded)));
+  return lines;
+}
+
+function totalLine(text, value, kind) {
+  return element("p", { class: `line ${kind}` }, element("span", {}, text), element("output", {}, brief(value, 6)));
+}
+
+function verdictOf(agrees, recorded) {
+  if (recorded === null) return "The step didn't compute this number: x needs no gradient. This is what it would be.";
+  return agrees ? `✓ the step computed ${brief(recorded, 6)}` : `✗ the step computed ${brief(recorded, 6)}`;
+}
