@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,8 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, restate
 from tensorgrad.storage import write_file
+from tensorgrad.viz.microscope import gif
 from tensorgrad.viz.microscope.cut import Cut, cut
-from tensorgrad.viz.microscope.layers import Layer, layers_of
+from tensorgrad.viz.microscope.layers import Layer
+from tensorgrad.viz.microscope.play import View
+from tensorgrad.viz.microscope.reading import layers_of
 from tensorgrad.viz.microscope.writing import write
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
 from tensorgrad.viz.record.trace import Trace
@@ -40,17 +44,28 @@ class Microscope:
         return write(self.cuts, self.left_out)
 
     def save(self, path: str | Path) -> Path:
-        """Write the page; returns the path.
+        """Write the page, or the play of the first layer as an animated picture; returns the path.
+
+        Args:
+            path: ends in `.html` for the page, in `.gif` for the play, which needs Pillow.
 
         Raises:
-            ArgumentError: the path doesn't end in `.html`.
+            ArgumentError: another suffix.
+            ImportError: Pillow isn't installed, for `.gif`.
             StorageError: the file can't be written.
         """
         path = Path(path)
-        if path.suffix.lower() != ".html":
-            problem = f"path must end in .html, got {path.suffix!r}"
+        suffix = path.suffix.lower()
+        if suffix not in (".html", ".gif"):
+            problem = f"path must end in .html or .gif, got {path.suffix!r}"
             raise ArgumentError(restate("Microscope.save", problem, path=str(path)))
-        write_file("Microscope.save", path, self.html.encode(), folders=True)
+        if suffix == ".html":
+            content = self.html.encode()
+        else:
+            stream = io.BytesIO()
+            gif.write(View.strongest(self.cuts[0].layer, self.cuts[0].images[0]), stream)
+            content = stream.getvalue()
+        write_file("Microscope.save", path, content, folders=True)
         return path
 
     def _repr_html_(self) -> str:

@@ -9,6 +9,7 @@ Shapes: pixels `(N, C, H, W)`, windows `(N, K, P, Q)`, filters `(K, C, I, J)`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -28,9 +29,10 @@ def at_pixels(windows: np.ndarray, filters: np.ndarray, axes: Axes) -> np.ndarra
     """Σ over filters and the windows that hold it of window · weight, for each pixel: `(N, C, H, W)`."""
     total = np.zeros((len(windows), filters.shape[1], *(axis.size for axis in axes)))
     for (i, j), places, (rows, columns) in meetings(axes):
-        # The windows of one tap meet different pixels.
-        met = _taken(windows, places)
-        total[:, :, rows[:, None], columns] += np.einsum("nkpq,kc->ncpq", met, filters[:, :, i, j], optimize=True)
+        met = np.einsum("nkpq,kc->ncpq", _taken(windows, places), filters[:, :, i, j], optimize=True)
+        # Where windows overlap completely, several meet one pixel in one tap: += would count one of them.
+        place: Any = (slice(None), slice(None), rows[:, None], columns)
+        np.add.at(total, place, met)
     return total
 
 

@@ -15,7 +15,7 @@ from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import encode, packed
 
 SHARED = ("text",)
-PROGRAM = ("data", "meetings", "sums", "pictures", "words", "stage", "panel", "sweep", "main")
+PROGRAM = ("data", "meetings", "sums", "pictures", "words", "stage", "marks", "strips", "panel", "sweep", "main")
 """The parts of the program, in the order in which they build on each other, after those of `viz.page`."""
 
 

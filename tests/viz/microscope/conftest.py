@@ -76,7 +76,7 @@ def step():
 @pytest.fixture(scope="session")
 def layers(step):
     """The layers of the step by their names in `NAMES`."""
-    from tensorgrad.viz.microscope.layers import layers_of
+    from tensorgrad.viz.microscope.reading import layers_of
 
     found = list(layers_of(step.computation()))
     assert len(found) == len(NAMES)

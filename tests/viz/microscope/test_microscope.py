@@ -12,9 +12,8 @@ import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError
 from tensorgrad.viz.microscope.cut import BUDGET, CHANNELS, Cut, cut
-from tensorgrad.viz.microscope.layers import layers_of
+from tensorgrad.viz.microscope.reading import layers_of
 from tensorgrad.viz.microscope.rests import rests
-
 
 # By name: stride, padding before, dilation, per axis; groups. As the calls were written, not as the library read them.
 ARGUMENTS = {
@@ -268,7 +267,7 @@ def test_saving(lenet, tmp_path):
     assert path.read_text(encoding="utf-8") == scope.html
     assert "sandbox=" in scope._repr_html_()
     assert re.findall(r"https?:[^\"]*", scope.html) == ["http://www.w3.org/2000/svg"], "no request to a network"
-    with pytest.raises(ArgumentError, match=r"path must end in \.html, got '\.png'"):
+    with pytest.raises(ArgumentError, match=r"path must end in \.html or \.gif, got '\.png'"):
         scope.save("conv.png")
 
 

@@ -183,8 +183,8 @@ def test_clicks_strips_and_rows(cuts, tmp_path):
       told.push(d.channel);
       click('#layers button:nth-child(9)');
       told.push(d.layer, $('#layers [aria-current="true"]').textContent);
-      const isNamed = (part) => part.closest("[aria-hidden]") || part.getAttribute("aria-label") || part.textContent.trim();
-      const unnamed = all("canvas, button").filter((part) => !isNamed(part));
+      const named = (part) => part.closest("[aria-hidden]") || part.getAttribute("aria-label") || part.textContent;
+      const unnamed = all("canvas, button").filter((part) => !named(part));
       told.push(unnamed.length);
       return told;
     """

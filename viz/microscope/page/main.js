@@ -8,6 +8,7 @@ function choose(change) {
   keepInside(change);
   if (chosen.layer !== before || chosen.image !== image) buildStage();
   show();
+  if (chosen.layer !== before) find("layers").children[chosen.layer].scrollIntoView({ block: "nearest", inline: "nearest" });
 }
 
 /** Keep the choice among what there is: map and channel in one group, places within their planes. */
@@ -96,11 +97,25 @@ function onKey(event) {
 }
 
 function layerTab(layer, k) {
-  const [kernel, sizes] = ["weights", "pixels"].map((side) => extentOf(layer, side).slice(isSignal(layer) ? 1 : 0).join("×"));
-  const about = hasFilters(layer) ? `${kernel}, ${layer.transposed ? `${layer.maps} → ${layer.channels}` : `${layer.channels} → ${layer.maps}`}` : `${kernel} over ${sizes}`;
-  const tab = element("button", { "data-number": k }, element("b", {}, shorten(layer.name, 24)), element("small", {}, layer.name.startsWith(layer.kind) ? about : `${layer.kind} ${about}`));
+  const kind = layer.name.startsWith(layer.kind) ? "" : `${layer.kind} `;
+  const tab = element("button", { "data-number": k }, element("b", {}, shorten(layer.name, 24)), element("small", {}, kind + aboutOf(layer)));
   tab.addEventListener("click", () => (endSweep(), choose({ layer: k })));
   return tab;
+}
+
+/** Sizes of a layer: `3×3, 6 → 16, stride 2`. */
+function aboutOf(layer) {
+  const axes = layer.axes.slice(isSignal(layer) ? 1 : 0);
+  const times = (numberOf) => [...new Set(axes.map(numberOf))].length > 1 ? axes.map(numberOf).join("×") : numberOf(axes[0]);
+  const stride = times((axis) => (axis.starts.length > 1 ? axis.starts[1] - axis.starts[0] : 1));
+  const dilation = times((axis) => axis.dilation);
+  const sizes = axes.map((axis) => axis.taps).join("×");
+  const parts = [hasFilters(layer) ? sizes : `${sizes} over ${axes.map((axis) => axis.size).join("×")}`];
+  if (hasFilters(layer)) parts.push(layer.transposed ? `${layer.maps} → ${layer.channels}` : `${layer.channels} → ${layer.maps}`);
+  if (stride !== 1) parts.push(`stride ${stride}`);
+  if (dilation !== 1) parts.push(`dilation ${dilation}`);
+  if (hasFilters(layer) && layer.groups > 1) parts.push(`${layer.groups} groups`);
+  return parts.join(", ");
 }
 
 function start() {

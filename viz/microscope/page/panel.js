@@ -17,8 +17,9 @@ function drawPanel() {
 
 /** What is shown, for scripts. */
 function tell(layer, sum) {
-  const { image, ...place } = chosen;
-  Object.assign(document.body.dataset, { ...place, image: layer.images[image], layer: layer.name, ...(sum === null ? {} : { total: sum.total, recorded: sum.recorded, rest: sum.rest ?? 0, agrees: sum.agrees }) });
+  const { total, recorded, agrees, rest } = sum ?? {};
+  const numbers = sum === null ? {} : { total, recorded, agrees, rest: rest ?? 0 };
+  Object.assign(document.body.dataset, chosen, numbers, { image: layer.images[chosen.image], layer: layer.name });
 }
 
 function titleOf(layer, sum) {
@@ -30,7 +31,7 @@ function titleOf(layer, sum) {
 function spreadTitle(layer) {
   const target = letterOf(layer, "pixels") === "z" ? "z" : gradientName("x");
   const given = namesOf(layer, "windows").given === "windows" ? letterOf(layer, "windows") : gradientName(letterOf(layer, "windows"));
-  return [`${given} at (${isSignal(layer) ? chosen.column : `${chosen.row}, ${chosen.column}`}) goes into ${target}`];
+  return [`${given} at ${isSignal(layer) ? chosen.column : `(${chosen.row}, ${chosen.column})`} goes into ${target}`];
 }
 
 // -------------------------------------------------------------------------------------------------------------- rows
@@ -39,7 +40,8 @@ function spreadTitle(layer) {
 function headsOf(layer, side) {
   const [pixel, window] = layer.transposed ? ["∂L/∂z", "x"] : ["x", "∂L/∂z"];
   const factor = hasFilters(layer) ? "w" : layer.arrays.chosen === undefined ? "share" : "chosen";
-  return { windows: [`${pixel} in the window`, factor], pixels: [`${factor} it met`, `${window} there`], weights: [`${pixel} it met`, `${window} there`] }[side];
+  if (side === "windows") return [`${pixel} in the window`, factor];
+  return [`${side === "pixels" ? factor : pixel} it met`, `${window} there`];
 }
 
 function headRow([left, right], last = "sum") {
@@ -55,8 +57,9 @@ function termRows(layer, sum) {
 /** The scales of a row's planes: as on the stage, and one for all products. */
 function scalesOf(layer, side, rows) {
   const given = (of) => scaleOf(givenOf(layer, of).numbers, namesOf(layer, of).given.endsWith("gradient"));
-  const factor = hasFilters(layer) ? scaleOf(arrayOf(layer, "weights").numbers, true) : stageScale(layer, { side: "weights" });
-  const [left, right] = { windows: ["pixels", null], pixels: [null, "windows"], weights: ["pixels", "windows"] }[side].map((of) => (of === null ? factor : given(of)));
+  const factor = stageScale(layer, { side: "weights", name: "weights" });
+  const left = side === "pixels" ? factor : given("pixels");
+  const right = side === "windows" ? factor : given("windows");
   return { left, right, product: scaleOf(rows.flatMap(({ product }) => product.numbers), true) };
 }
 
@@ -65,9 +68,9 @@ function termRow(layer, row, scales) {
   const label = { channel: `channel ${number}`, map: `filter ${number}`, image: `image ${layer.images[number]}` }[chooses];
   const button = element("button", { class: "link", title: `to ${label}` }, hasFilters(layer) ? label : label.replace("filter", "channel"));
   button.addEventListener("click", () => choose({ [chooses]: number }));
-  const planes = [cellPicture(row.left, scales.left, "left"), "·", cellPicture(row.right, scales.right, "right"), "=", cellPicture(row.product, scales.product, "product")];
+  const [left, right, product] = ["left", "right", "product"].map((name) => cellPicture(row[name], scales[name], name));
   const sum = row.sum === undefined ? "" : element("output", {}, brief(row.sum, 4));
-  return element("div", { class: "row", "data-label": label, "data-sum": row.sum }, button, planes, sum);
+  return element("div", { class: "row", "data-label": label, "data-sum": row.sum }, button, left, "·", right, "=", product, sum);
 }
 
 function cellPicture(plane, scale, name) {
@@ -91,19 +94,26 @@ function spreadRows(layer) {
 
 function totalRows(layer, { rows, rest, bias, total, recorded, agrees }) {
   const lines = [];
-  const only = chosen.side === "weights" ? `${counted(layer.batch - rows.length, "other image")}` : chosen.side === "windows" ? `${counted(channelsPerGroup(layer) - rows.length, "other channel")}` : `${counted(mapsPerGroup(layer) - rows.length, "other filter")}`;
-  if (rest !== null) lines.push(totalLine(`… ${only}`, rest, "rest"));
+  if (rest !== null) lines.push(totalLine(`… ${restName(layer, rows.length)}`, rest, "rest"));
   if (bias !== null) lines.push(totalLine(`+ b[${chosen.side === "windows" ? chosen.map : chosen.channel}]`, bias, "bias"));
   lines.push(totalLine(`= ${summedName(layer, chosen)}`, total, "sum"));
-  lines.push(element("p", { class: agrees === false ? "verdict wrong" : "verdict" }, verdictOf(agrees, recorded)));
-  return lines;
+  const look = agrees === false ? "verdict wrong" : "verdict";
+  return [...lines, element("p", { class: look }, verdictOf(agrees, recorded, total))];
+}
+
+/** `43 other images` */
+function restName(layer, shown) {
+  if (chosen.side === "weights") return counted(layer.batch - shown, "other image");
+  if (chosen.side === "windows") return counted(channelsPerGroup(layer) - shown, "other channel");
+  return counted(mapsPerGroup(layer) - shown, "other filter");
 }
 
 function totalLine(text, value, kind) {
   return element("p", { class: `line ${kind}` }, element("span", {}, text), element("output", {}, brief(value, 6)));
 }
 
-function verdictOf(agrees, recorded) {
+function verdictOf(agrees, recorded, total) {
   if (recorded === null) return "The step didn't compute this number: x needs no gradient. This is what it would be.";
-  return agrees ? `✓ the step computed ${brief(recorded, 6)}` : `✗ the step computed ${brief(recorded, 6)}`;
+  const rounding = agrees && brief(total, 6) !== brief(recorded, 6) ? ", in its own rounding" : "";
+  return `${agrees ? "✓" : "✗"} the step computed ${brief(recorded, 6)}${rounding}`;
 }

@@ -55,7 +55,6 @@ function draw(canvas, plane, { cell, scale, color = (number) => colorOf(number, 
   context.translate(left * width, above * height);
   context.imageSmoothingEnabled = false;
   context.drawImage(rasterOf(plane, color), 0, 0, plane.columns * width, plane.rows * height);
-  plane.isPadding?.forEach((isPadding, k) => isPadding && context.clearRect((k % plane.columns) * width, Math.floor(k / plane.columns) * height, width, height));
   if (plane.isPadding) hatchCells(context, plane, cell);
   if (written && width >= SMALLEST_TEXT.width && height >= SMALLEST_TEXT.height) writeNumbers(context, plane, cell, scale);
   for (const [row, column] of lit) lightUp(context, column * width, row * height, width, height);
@@ -81,7 +80,12 @@ function hatch(context, canvas) {
 
 function hatchCells(context, { columns, isPadding }, [width, height]) {
   context.fillStyle = hatchPattern(context);
-  isPadding.forEach((is, k) => is && context.fillRect((k % columns) * width, Math.floor(k / columns) * height, width, height));
+  isPadding.forEach((isHatched, k) => {
+    const place = [(k % columns) * width, Math.floor(k / columns) * height, width, height];
+    if (!isHatched) return;
+    context.clearRect(...place);
+    context.fillRect(...place);
+  });
 }
 
 const tile = new OffscreenCanvas(6, 6);
@@ -136,7 +140,9 @@ function lightUp(context, x, y, width, height) {
 
 /** The colours of a scale, with their numbers. */
 function legendOf({ low, high, signed }) {
-  return element("span", { class: `scale ${signed ? "signed" : "unsigned"}` }, element("span", {}, brief(low, 2)), element("i", { "aria-hidden": "true" }), element("span", {}, brief(high, 2)));
+  const bar = element("i", { "aria-hidden": "true" });
+  const [from, to] = [low, high].map((end) => element("span", {}, brief(end, 2)));
+  return element("span", { class: `scale ${signed ? "signed" : "unsigned"}` }, from, bar, to);
 }
 
 /** The size of a cell so that a plane fits: whole pixels, unless it is wider than the room. */

@@ -1,4 +1,4 @@
-// The stage: input, filter and result, above them the values, below them the gradients; and the strips to choose from.
+// The stage: input, filter and result; above the values, below the gradients.
 
 /** What is chosen. `layer` is an index, `image` one of those kept; `side` says which picture `row` and `column` lie in. */
 const chosen = { layer: 0, image: 0, channel: 0, map: 0, side: "windows", row: 0, column: 0 };
@@ -16,17 +16,22 @@ const sidesOf = (layer) => (layer.transposed ? ["windows", "weights", "pixels"] 
 function buildStage() {
   const layer = layerNow();
   pictures = [];
-  const columns = sidesOf(layer).map((side) => element("div", { class: "side", "data-side": side }, sideHeading(layer, side), picturesOf(layer, side), side === "weights" ? "" : stripOf(layer, side)));
-  find("stage").replaceChildren(...columns);
+  find("stage").replaceChildren(...sidesOf(layer).map((side) => columnOf(layer, side)));
   find("stage").dataset.rank = isSignal(layer) ? 1 : 2;
   find("images").replaceChildren(...imageButtons(layer));
 }
 
+function columnOf(layer, side) {
+  const strip = side === "weights" ? "" : stripOf(layer, side);
+  return element("div", { class: "side", "data-side": side }, sideHeading(layer, side), picturesOf(layer, side), strip);
+}
+
 function sideHeading(layer, side) {
-  if (side === "weights") {
-    const title = hasFilters(layer) ? "w" : layer.arrays.chosen === undefined ? "share of each" : "chosen";
-    return element("h3", {}, title, element("small", {}, hasFilters(layer) ? " filter " : " window ", nameTag(layer.weights, 22)));
+  if (side === "weights" && !hasFilters(layer)) {
+    const [title, more] = layer.arrays.chosen === undefined ? ["share", " of each pixel"] : ["chosen", " of the window"];
+    return element("h3", {}, title, element("small", {}, more));
   }
+  if (side === "weights") return element("h3", {}, "w", element("small", {}, " filter ", nameTag(layer.weights, 22)));
   const letter = letterOf(layer, side);
   return element("h3", {}, letter, element("small", {}, letter === "x" ? " input " : " result ", nameTag(layer[side].name, 22)));
 }
@@ -78,31 +83,41 @@ function drawStage() {
 
 function drawPicture(layer, picture) {
   const plane = shownPlane(layer, picture);
-  const { canvas, caption, side, kind } = picture;
-  const letter = side === "weights" ? "w" : letterOf(layer, side);
-  const title = kind === "values" ? letter : gradientName(letter);
+  const { canvas, caption, side } = picture;
+  const title = titleOfPicture(layer, picture);
   canvas.hidden = plane === null;
-  if (plane === null) return caption.replaceChildren(`${title} was not recorded${letter === "x" ? ": x needs no gradient" : ""}`);
-  const [rows, columns] = [plane.rows, plane.columns];
+  if (plane === null) return caption.replaceChildren(`${title} was not recorded${title.endsWith("x") ? ": x needs no gradient" : ""}`);
   const margin = marginOf(layer, side);
-  const [tall, wide] = [rows + margin[0][0] + margin[0][1], columns + margin[1][0] + margin[1][1]];
-  const cell = cellOnStage(layer, picture, tall, wide);
-  const scale = stageScale(layer, picture);
+  const [rows, columns] = [plane.rows, plane.columns].map((count, k) => count + margin[k][0] + margin[k][1]);
+  const [cell, scale] = [cellOnStage(layer, picture, rows, columns), stageScale(layer, picture)];
   draw(canvas, plane, { cell, scale, margin, marks: marksOn(layer, side), lit: litOn(layer, picture), written: true });
-  canvas.setAttribute("aria-label", `${title}, ${rows} by ${columns}`);
-  const name = side === "weights" && !hasFilters(layer) ? "" : `${title}[${side === "weights" ? `${chosen.map}, ${chosen.channel % channelsPerGroup(layer)}` : `${layer.images[chosen.image]}, ${side === "pixels" ? chosen.channel : chosen.map}`}]`;
-  caption.replaceChildren(name, legendOf(scale));
+  canvas.setAttribute("aria-label", `${title}, ${plane.rows} by ${plane.columns}`);
+  caption.replaceChildren(title ? `${title}[${planeIndex(layer, side).join(", ")}]` : "", legendOf(scale));
+}
+
+/** `x`, `∂L/∂w`; nothing for the factors of a pooling. */
+function titleOfPicture(layer, { side, kind }) {
+  if (side === "weights" && !hasFilters(layer)) return "";
+  const letter = side === "weights" ? "w" : letterOf(layer, side);
+  return kind === "values" ? letter : gradientName(letter);
+}
+
+/** The first two indices of what a picture shows. */
+function planeIndex(layer, side) {
+  if (side === "weights") return [chosen.map, chosen.channel % channelsPerGroup(layer)];
+  return [layer.images[chosen.image], side === "pixels" ? chosen.channel : chosen.map];
 }
 
 function cellOnStage(layer, { canvas }, rows, columns) {
   const width = canvas.closest(".side").clientWidth;
-  if (isSignal(layer)) return [Math.max(1, Math.min(Math.floor(width / columns), 60)), 34];
+  if (isSignal(layer)) return [Math.min(width / columns, 60), 34];
   return cellFor(rows, columns, width, innerWidth > 1000 ? 220 : 300);
 }
 
 /** One scale for all channels and images of an array, so that they can be compared. */
 function stageScale(layer, { side, kind, name }) {
-  if (side === "weights" && !hasFilters(layer)) return { low: 0, high: layer.arrays.chosen === undefined ? scaleOf(arrayOf(layer, "shares").numbers).high : 1, signed: false };
+  const shares = arrayOf(layer, "shares");
+  if (side === "weights" && !hasFilters(layer)) return { low: 0, high: shares === null ? 1 : scaleOf(shares.numbers).high, signed: false };
   const array = arrayOf(layer, name);
   return scaleOf(array === null ? wholeSums(layer) : array.numbers, side === "weights" || kind === "gradient");
 }
@@ -125,7 +140,8 @@ function factorPlane(layer) {
   if (place === null) return { rows, columns, numbers: Array(rows * columns).fill(null) };
   const cells = cellsOf(rows, columns, (i, j) => {
     const pixels = layer.axes.map((axis, k) => pixelUnder(axis, place[k], k ? j : i));
-    return pixels.every((pixel, k) => isInside(layer.axes[k], pixel)) ? factorAt(layer, chosen.image, chosen.map, chosen.channel, place, [i, j]) : null;
+    if (!pixels.every((pixel, k) => isInside(layer.axes[k], pixel))) return null;
+    return factorAt(layer, chosen.image, chosen.map, chosen.channel, place, [i, j]);
   });
   return { rows, columns, numbers: cells };
 }
@@ -134,102 +150,4 @@ function factorPlane(layer) {
 function windowBeside(layer) {
   const found = [windowsWith(layer.axes[0], chosen.row)[0], windowsWith(layer.axes[1], chosen.column)[0]];
   return found.includes(undefined) ? null : found.map(({ window }) => window);
-}
-
-// ---------------------------------------------------------------------------------------------------- marks and light
-
-/** The outlines on the pictures of a side: the chosen number, and on the other sides what it met. */
-function marksOn(layer, side) {
-  const { row, column } = chosen;
-  if (side === chosen.side) return [{ row, column, strong: true }];
-  if (chosen.side === "windows" && side === "pixels") return [coverOf(layer, [row, column])];
-  if (chosen.side === "pixels") return side === "windows" ? windowMarks(layer) : side === "weights" && hasFilters(layer) ? tapMarks(layer) : [];
-  if (chosen.side === "weights" && side === "pixels") return metByWeight(layer);
-  return [];
-}
-
-const MANY = 200;
-
-function windowMarks(layer) {
-  const [down, across] = [windowsWith(layer.axes[0], chosen.row), windowsWith(layer.axes[1], chosen.column)];
-  const places = down.flatMap((p) => across.map((q) => ({ row: p.window, column: q.window })));
-  return boxesOf(places);
-}
-
-function tapMarks(layer) {
-  const [down, across] = [windowsWith(layer.axes[0], chosen.row), windowsWith(layer.axes[1], chosen.column)];
-  return boxesOf(down.flatMap((p) => across.map((q) => ({ row: p.tap, column: q.tap }))));
-}
-
-/** The pixels that the chosen weight met. */
-function metByWeight(layer) {
-  const [down, across] = layer.axes.map((axis, k) => {
-    const tap = k ? chosen.column : chosen.row;
-    return axis.starts.map((_, window) => pixelUnder(axis, window, tap)).filter((pixel) => isInside(axis, pixel));
-  });
-  return boxesOf(down.flatMap((row) => across.map((column) => ({ row, column }))));
-}
-
-/** One box around places that fill it, else one around each; of very many, one around them all. */
-function boxesOf(places) {
-  if (!places.length) return [];
-  const [rows, columns] = [places.map(({ row }) => row), places.map(({ column }) => column)];
-  const box = { row: Math.min(...rows), column: Math.min(...columns) };
-  Object.assign(box, { rows: Math.max(...rows) - box.row + 1, columns: Math.max(...columns) - box.column + 1 });
-  return box.rows * box.columns === places.length || places.length > MANY ? [box] : places;
-}
-
-/** The maxima that shine: the one of the chosen window; of those that the play has met, all. */
-function litOn(layer, { side }) {
-  if (side !== "pixels" || layer.arrays.chosen === undefined) return [];
-  const places = isPlaying() ? numbersBetween(0, sweep.at + 1).map((k) => windowAt(layer, k)) : chosen.side === "windows" ? [[chosen.row, chosen.column]] : [];
-  const columns = layer.axes[1].size;
-  return places.map(([row, column]) => at(arrayOf(layer, "chosen"), chosen.image, chosen.map, row, column)).map((place) => [Math.floor(place / columns), place % columns]);
-}
-
-// ------------------------------------------------------------------------------------------------------------ strips
-
-/** Small pictures of all channels of a side. */
-function stripOf(layer, side) {
-  const [chooses, count, all] = side === "pixels" ? ["channel", keptChannels(layer), layer.channels] : ["map", keptMaps(layer), layer.maps];
-  const array = arrayOf(layer, side);
-  const buttons = count > 1 ? numbersBetween(0, count).map((k) => stripButton(chooses, k, planeOf(array, chosen.image, k), scaleOf(array.numbers))) : [];
-  const more = count < all ? element("small", {}, `${count} of ${all}`) : "";
-  const label = chooses === "channel" ? "Channel of the pixels" : "Channel of the windows";
-  return element("div", { class: "strip", role: "group", "aria-label": label }, buttons, more);
-}
-
-function stripButton(chooses, number, plane, scale, label = `${chooses} ${number}`) {
-  const canvas = element("canvas", { "aria-hidden": "true" });
-  draw(canvas, plane, { cell: [28 / plane.columns, (plane.rows === 1 ? 12 : 28) / plane.rows], scale });
-  return chooserButton(canvas, chooses, number, label);
-}
-
-function chooserButton(canvas, chooses, number, label) {
-  const button = element("button", { "data-chooses": chooses, "data-number": number, "aria-label": label, title: label }, canvas);
-  button.addEventListener("click", () => choose({ [chooses]: number }));
-  return button;
-}
-
-/** The images as the first layer was given them, where this layer has the same ones. */
-function imageButtons(layer) {
-  const first = scope.layers[0];
-  const shown = first.batch === layer.batch ? first : layer;
-  const array = arrayOf(shown, shown.transposed ? "windows" : "pixels");
-  const left = layer.batch - layer.images.length;
-  const buttons = layer.images.map((name, k) => imageButton(array, k, `image ${name}`));
-  const note = `${left ? "" : "all "}${counted(layer.images.length, "image")}${left ? `; the ${counted(left, "other")} are in the sums alone` : ""}`;
-  return [element("small", {}, note), ...buttons];
-}
-
-/** An image of three channels in colours, else its first channel. */
-function imageButton(array, k, label) {
-  const scale = scaleOf(array.numbers);
-  if (array.shape[1] !== 3) return stripButton("image", k, planeOf(array, k, 0), scale, label);
-  const channels = [0, 1, 2].map((channel) => planeOf(array, k, channel));
-  const share = (number) => (number - scale.low) / (scale.high - scale.low || 1);
-  const plane = { ...channels[0], numbers: numbersBetween(0, channels[0].numbers.length) };
-  const canvas = element("canvas", { "aria-hidden": "true" });
-  draw(canvas, plane, { cell: [28 / plane.columns, (plane.rows === 1 ? 12 : 28) / plane.rows], color: (place) => channels.map(({ numbers }) => Math.round(255 * share(numbers[place]))) });
-  return chooserButton(canvas, "image", k, label);
 }

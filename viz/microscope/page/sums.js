@@ -118,7 +118,8 @@ function spreadOf(layer, { image, channel, row, column }) {
       return { left: factor, right: number, isPadding: !isPixel, counts: isPixel && isUsed(layer, factor) };
     });
     const { left, product } = rowOf(down.taps, across.taps, cells);
-    return { map, left, right: { rows: 1, columns: 1, numbers: [number] }, product };
+    // Only the products fall into the padding.
+    return { map, left: { ...left, isPadding: undefined }, right: { rows: 1, columns: 1, numbers: [number] }, product };
   });
   return rows.sort((one, other) => Math.abs(other.right.numbers[0]) - Math.abs(one.right.numbers[0]));
 }

@@ -23,7 +23,9 @@ function sweptName(layer) {
 
 /** A plane as far as the play has come: windows that have had their turn, or what they have put into the pixels. */
 function sweptPlane(layer, plane) {
-  if (operationNow(layer) === "gather") return { ...plane, numbers: [...plane.numbers].map((number, k) => (k <= sweep.at ? number : null)) };
+  if (operationNow(layer) === "gather") {
+    return { ...plane, numbers: Array.from(plane.numbers, (number, k) => (k <= sweep.at ? number : null)) };
+  }
   const [rows, columns] = extentOf(layer, "pixels");
   return { rows, columns, numbers: partialSums(layer) };
 }

@@ -5,7 +5,7 @@ const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "
 /** A number in few characters: `0.0123`, `1.2·10⁻⁵`. */
 function brief(value, digits = 3) {
   const size = Math.abs(value);
-  if (!Number.isFinite(value) || value === 0 || (size >= 1e-3 && size < 1e5)) return number(Number.isInteger(value) ? value : Number(value), digits);
+  if (!Number.isFinite(value) || value === 0 || (size >= 1e-3 && size < 1e5)) return number(value, digits);
   const [mantissa, exponent] = value.toExponential(digits - 2).split("e");
   return `${mantissa.replace("-", "−")}·10${[...String(Number(exponent))].map((sign) => RAISED[sign]).join("")}`;
 }
@@ -32,65 +32,85 @@ function summedName(layer, chosen) {
 
 /** The formula of the sum. */
 function formulaOf(layer, { side }) {
-  const [given, other] = layer.transposed ? ["∂L/∂z", "x"] : ["x", "∂L/∂z"];
+  const isMaximum = layer.arrays.chosen !== undefined;
   if (!hasFilters(layer)) {
-    const isMaximum = layer.arrays.chosen !== undefined;
     if (side === "windows") return isMaximum ? "z = the largest x of the window" : "z = Σ x · share of each";
-    return isMaximum ? "∂L/∂x = Σ ∂L/∂z of the windows whose maximum it is" : "∂L/∂x = Σ share · ∂L/∂z over the windows that hold it";
+    const windows = isMaximum ? "∂L/∂z over the windows whose maximum it is" : "share · ∂L/∂z over the windows that hold it";
+    return `∂L/∂x = Σ ${windows}`;
   }
+  const [ofPixels, ofWindows] = layer.transposed ? ["∂L/∂z", "x"] : ["x", "∂L/∂z"];
   const bias = arrayOf(layer, "bias") === null ? "" : " + b";
-  if (side === "windows") return layer.transposed ? `∂L/∂x = Σ ${given} · w over the window and its channels` : `z = Σ ${given} · w over the window and its channels${bias}`;
-  if (side === "pixels") return layer.transposed ? `z = Σ w · ${other} over the places that reach it${bias}` : `∂L/∂x = Σ w · ${other} over the places that it went into`;
-  return `∂L/∂w = Σ ${given} · ${other} over images and places`;
+  const over = "over the window and its channels";
+  if (side === "weights") return `∂L/∂w = Σ ${ofPixels} · ${ofWindows} over images and places`;
+  if (layer.transposed) return side === "windows" ? `∂L/∂x = Σ ∂L/∂z · w ${over}` : `z = Σ w · x over the places that reach it${bias}`;
+  return side === "windows" ? `z = Σ x · w ${over}${bias}` : "∂L/∂x = Σ w · ∂L/∂z over the places that it went into";
 }
 
-/** What the number itself is, and what becomes of it. */
+/** Sentences about a number: what it is, and what becomes of it. */
 function storyOf(layer, chosen) {
-  const { side } = chosen;
-  if (side === "weights") return weightStory(layer, chosen);
-  const names = namesOf(layer, side);
-  const place = [chosen.image, side === "pixels" ? chosen.channel : chosen.map, chosen.row, chosen.column];
-  const [value, gradient] = [at(arrayOf(layer, names.values), ...place), at(arrayOf(layer, names.gradient), ...place)];
-  const name = elementName(layer, chosen);
-  const beside = layer[side].beside;
-  if (letterOf(layer, side) === "x") {
-    const origin = beside ? `It was made by ${beside}` : "It is an input of the network";
-    return [`${name} = ${brief(value, 5)}. ${origin}. ${fateOf(layer, chosen)}`, layer[side].shared ? "More of its gradient comes back along other paths; this is the part through this layer." : ""];
-  }
-  const back = gradient === null ? "No gradient for it was recorded." : `Its gradient ${gradientName(name)} = ${brief(gradient, 5)} ${beside ? `came back from ${beside}` : "is where the backward pass began"}; ${returnOf(layer, chosen)}`;
-  return [back];
+  if (chosen.side === "weights") return weightStory(layer, chosen);
+  return letterOf(layer, chosen.side) === "x" ? inputStory(layer, chosen) : resultStory(layer, chosen);
+}
+
+/** Value and gradient of an element of a side; null where they aren't known. */
+function numbersOf(layer, { side, image, channel, map, row, column }) {
+  const { values, gradient } = namesOf(layer, side);
+  const place = [image, side === "pixels" ? channel : map, row, column];
+  return [at(arrayOf(layer, values), ...place), at(arrayOf(layer, gradient), ...place)];
+}
+
+function inputStory(layer, chosen) {
+  const { beside, shared } = layer[chosen.side];
+  const origin = beside ? `It was made by ${beside}` : "It is an input of the network";
+  const story = [`${elementName(layer, chosen)} = ${brief(numbersOf(layer, chosen)[0], 5)}. ${origin}. ${fateOf(layer, chosen)}`];
+  if (shared) story.push("More of its gradient comes back along other paths; this is the part through this layer.");
+  return story;
+}
+
+function resultStory(layer, chosen) {
+  const [, gradient] = numbersOf(layer, chosen);
+  if (gradient === null) return ["No gradient for it was recorded."];
+  const { beside } = layer[chosen.side];
+  const origin = beside ? `came back from ${beside}` : "is where the backward pass began";
+  return [`Its gradient ${gradientName(elementName(layer, chosen))} = ${brief(gradient, 5)} ${origin}; ${returnOf(layer, chosen)}`];
 }
 
 function weightStory(layer, chosen) {
   const place = [chosen.map, chosen.channel % channelsPerGroup(layer), chosen.row, chosen.column];
-  const value = at(arrayOf(layer, "weights"), ...place);
+  const [met, there] = layer.transposed ? ["∂L/∂z", "x"] : ["pixel", "gradients that came back"];
+  const value = `${elementName(layer, chosen)} = ${brief(at(arrayOf(layer, "weights"), ...place), 5)}.`;
+  const images = counted(layer.batch, "image");
+  const story = [`${value} In each window it met one ${met}: these, times the ${there} there, over all ${images}.`];
   const whole = at(arrayOf(layer, "whole"), ...place);
-  const parts = [`${elementName(layer, chosen)} = ${brief(value, 5)}. In each window it met one ${layer.transposed ? "∂L/∂z" : "pixel"}: these, times the ${layer.transposed ? "x" : "gradients that came back"} there, over all ${counted(layer.batch, "image")}.`];
-  if (whole !== null) parts.push(`The layer ran more than once: over all its calls the gradient is ${brief(whole, 5)}; this is the part of this call.`);
-  return parts;
+  if (whole !== null) story.push(`This is the part of this call: over all calls of the layer ∂L/∂w is ${brief(whole, 5)}.`);
+  return story;
 }
 
 /** Where an input went. */
 function fateOf(layer, chosen) {
   if (chosen.side === "windows") return "Times each weight of the filter it is added to the outlined pixels of z.";
-  const windows = windowsWith(layer.axes[0], chosen.row).length * windowsWith(layer.axes[1], chosen.column).length;
-  if (!windows) return "No window holds it, so it has no gradient.";
-  if (hasFilters(layer)) return `It lies in ${counted(windows, "window")} of ${counted(mapsPerGroup(layer), "filter")}: the weight that it met in each, times the gradient that came back there.`;
-  if (layer.arrays.chosen === undefined) return `It lies in ${counted(windows, "window")}, and has its share in each.`;
+  const count = windowsWith(layer.axes[0], chosen.row).length * windowsWith(layer.axes[1], chosen.column).length;
+  if (!count) return "No window holds it, so it has no gradient.";
+  const lies = `It lies in ${counted(count, "window")}`;
+  const filters = counted(mapsPerGroup(layer), "filter");
+  if (hasFilters(layer)) return `${lies} of ${filters}: the weight that it met in each, times the gradient that came back there.`;
+  if (layer.arrays.chosen === undefined) return `${lies}, and has its share in each.`;
   const wins = sumOf(layer, chosen)?.rows[0].left.numbers.filter((factor) => factor === 1).length;
-  return `It lies in ${counted(windows, "window")}${wins === undefined ? "" : `, and is the maximum of ${wins === 0 ? "none" : wins}`}.`;
+  return wins === undefined ? `${lies}.` : `${lies}, and is the maximum of ${wins === 0 ? "none" : wins}.`;
 }
 
 /** Where a result's gradient goes on to. */
 function returnOf(layer, chosen) {
   if (chosen.side === "pixels") return "it goes on into the outlined elements of x.";
   if (layer.arrays.chosen !== undefined) return "it goes to the pixel that was chosen, and to no other.";
-  return layer.arrays.shares === undefined ? "times each weight of the filter it goes to the outlined pixels." : "it goes to all pixels of the window, to each its share.";
+  if (layer.arrays.shares !== undefined) return "it goes to all pixels of the window, to each its share.";
+  return "times each weight of the filter it goes to the outlined pixels.";
 }
 
 /** What happens in one window when it scatters. */
 function spreadStory(layer) {
   const target = letterOf(layer, "pixels") === "z" ? "z" : gradientName("x");
-  const factors = hasFilters(layer) ? "the weights of its filter" : layer.arrays.chosen === undefined ? "the share of each pixel" : "1 at the pixel that was chosen, 0 elsewhere";
+  const pooled = layer.arrays.chosen === undefined ? "the share of each pixel" : "1 at the pixel that was chosen, 0 elsewhere";
+  const factors = hasFilters(layer) ? "the weights of its filter" : pooled;
   return [`The number of this window, times ${factors}, is added to the outlined pixels of ${target}.`];
 }
