@@ -84,6 +84,11 @@ def test_training_film(run):
     assert pictures() == {"training_film.html", "training_film.gif"}
 
 
+def test_convolution_microscope(run):
+    assert "<Microscope on conv1, pool1, conv2, pool2>" in run("convolution_microscope", "--epochs", "1")
+    assert pictures() == {"convolution_microscope.html", "convolution_microscope.gif"}
+
+
 def test_optdigits_cnn(run):
     assert "accuracy on the 1,797 test images" in run("optdigits_cnn", "--epochs", "1")
     assert pictures() == {"backprop.svg", "backprop.html", "training.png", "weights.safetensors"}

@@ -262,6 +262,7 @@ with tg.viz.trace() as watched:
     (x * x).sum().backward()
 assert_type(tg.viz.compare(watched, watched), tg.viz.Comparison)
 assert_type(tg.viz.doctor(watched).text(), str)
+assert_type(tg.viz.microscope(watched, layers="conv1", images=[0]), tg.viz.Microscope)
 
 # What isn't there is an error
 tg.nn.Linaer  # type: ignore[attr-defined]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from PIL.ImageDraw import ImageDraw
 
 SIDE, FILTER, MARGIN, LINE = 224, 126, 16, 20
-"""The room for a picture, and for the filter; the margin, and the height of a line of text; in pixels."""
+"""The largest size of a picture, and of the filter; the margin, and the height of a line of text; in pixels."""
 
 INK, GREY, PAPER, YELLOW, EMPTY = (29, 29, 31), (91, 91, 96), (255, 255, 255), (255, 200, 0), (232, 232, 236)
 MOST, COLORS, MILLISECONDS, LAST = 50, 128, 100, 1800
@@ -39,14 +39,14 @@ def write(view: View, stream: IO[bytes]) -> None:
 
 
 def _frames(view: View, frames: list[tuple[Direction, int]]) -> Iterator[Image]:
-    seen = [_seen(view, direction, done) for direction, done in frames]
+    seen = [_planes(view, direction, done) for direction, done in frames]
     # One scale for the whole play; the last frame of the play has every number.
     strips = {name: _strip([planes[name] for planes in seen], name.endswith("gradient")) for name in seen[0]}
     for k, (direction, done) in enumerate(frames):
         yield _frame(view, strips, k, f"{view.layer.name}, {direction}: window {done} of {view.count}", done - 1)
 
 
-def _seen(view: View, direction: Direction, done: int) -> Planes:
+def _planes(view: View, direction: Direction, done: int) -> Planes:
     """The planes of a frame: on the way forward no gradient is there yet."""
     planes = view.planes(direction, done)
     if direction == "backward":
@@ -91,7 +91,7 @@ def _paste(
     k: int,
     corner: tuple[int, int],
     box: tuple[int, int, int, int] | None,
-    room: int = SIDE,
+    largest: int = SIDE,
 ) -> None:
     """One picture at a corner, with a box around (top, left, bottom, right), in its elements."""
     from PIL import Image
@@ -101,7 +101,7 @@ def _paste(
         draw.text(corner, "not recorded", GREY)
         return
     levels = pictures.levels[k]
-    across = max(1, room // levels.shape[1] if len(levels) == 1 else min(room // n for n in levels.shape))
+    across = max(1, largest // levels.shape[1] if len(levels) == 1 else min(largest // n for n in levels.shape))
     down = LINE if len(levels) == 1 else across
     palette = pictures.palette.copy()
     palette[255] = EMPTY

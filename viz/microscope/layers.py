@@ -86,8 +86,8 @@ class Layer:
         """Of pixels and of windows, the numbers that all sums are made of.
 
         Those of pixels go into the sums of windows, those of windows into the sums of pixels, their products into the
-        sums of weights. A convolution multiplies its input on the way forward and its result's gradient on the way
-        back. In a transposed one pixels and windows have changed places.
+        sums of weights. A convolution multiplies its input in the forward pass and its result's gradient in the
+        backward pass. In a transposed one pixels and windows have changed places.
         """
         if self.transposed:
             return self.pixels.gradient, self.windows.values

@@ -12,6 +12,14 @@ from tensorgrad.viz.microscope.layers import Layer
 
 Direction = Literal["forward", "backward"]
 
+WRITTEN = {
+    ("forward", True): "windows",
+    ("forward", False): "pixels",
+    ("backward", True): "window_gradient",
+    ("backward", False): "pixel_gradient",
+}
+"""What is written in a direction, by whether windows gather what lies in them, or scatter."""
+
 
 @dataclass(frozen=True)
 class View:
@@ -55,24 +63,16 @@ class View:
         Each is `(h, w)`. Forward the values on the side of the result are written, backward the gradient on the side
         of the input: NaN where no window has been, or the sum of what they have put there. None if it isn't known.
         """
-        layer, place = self.layer, {"pixel": self.channel, "window": self.map}
-        seen = {
-            "pixels": layer.pixels.values,
-            "windows": layer.windows.values,
-            "pixel_gradient": layer.pixels.gradient,
-            "window_gradient": layer.windows.gradient,
-        }
+        pixels, windows = self.layer.pixels, self.layer.windows
+        pixel, window = (self.image, self.channel), (self.image, self.map)
         shown = {
-            name: None if array is None else array[self.image, place[name.removesuffix("s").removesuffix("_gradient")]]
-            for name, array in seen.items()
+            "pixels": pixels.values[pixel],
+            "windows": windows.values[window],
+            "pixel_gradient": None if pixels.gradient is None else pixels.gradient[pixel],
+            "window_gradient": None if windows.gradient is None else windows.gradient[window],
         }
-        gathers = (direction == "forward") != layer.transposed
-        written = {
-            ("forward", True): "windows",
-            ("forward", False): "pixels",
-            ("backward", True): "window_gradient",
-            ("backward", False): "pixel_gradient",
-        }[direction, gathers]
+        gathers = (direction == "forward") != self.layer.transposed
+        written = WRITTEN[direction, gathers]
         plane = shown[written]
         if not gathers:
             shown[written] = self._scattered(done)

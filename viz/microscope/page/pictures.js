@@ -145,7 +145,7 @@ function legendOf({ low, high, signed }) {
   return element("span", { class: `scale ${signed ? "signed" : "unsigned"}` }, from, bar, to);
 }
 
-/** The size of a cell so that a plane fits: whole pixels, unless it is wider than the room. */
+/** The size of a cell so that a plane fits: whole pixels, at least one each. */
 function cellFor(rows, columns, width, height, largest = 44) {
   const size = Math.max(1, Math.min(Math.floor(width / columns), Math.floor(height / rows), largest));
   return [size, size];
