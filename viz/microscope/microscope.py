@@ -98,8 +98,9 @@ def microscope(
     scattered back, step by step or played.
 
     It shows convolutions of one and two dimensions with any stride, padding, dilation and groups, transposed ones too,
-    maximum and average pooling, adaptive ones too. To keep the page at about 4 MB it holds as many of the first images
-    as fit, up to 24, and at most 64 channels of a layer; of whatever is left out the sums say how much it adds.
+    maximum and average pooling, adaptive ones too; not those of volumes, nor fractional pooling. To keep the page at
+    about 4 MB it holds as many of the first images as fit, up to 24, and at most 64 channels of a layer; of whatever
+    is left out the sums say how much it adds.
 
     Args:
         source: a trace of the step; or the loss, whose graph is alive, before `backward()`.

@@ -42,15 +42,14 @@ class _Reader:
                 self._users.setdefault(key, step)
 
     def layer(self, step: Step) -> Layer | None:
-        """The layer that a step is; None for other ops, volumes, and arrays that aren't known any more."""
+        """The layer that a step is; None for other ops, volumes, and arrays that are empty or not known any more."""
         op: Any = step.op
         read = _KINDS.get(op.name)
         window = getattr(op, "window", None)
         if read is None or step.error or (window is not None and len(window.kernel) > 2):
             return None
-        if self._array(step, 0) is None or self._values(step.output) is None:
-            return None
-        return read(self, step, op)
+        source, result = self._array(step, 0), self._values(step.output)
+        return read(self, step, op) if source is not None and result is not None and source.size else None
 
     # ------------------------------------------------------------------------------------------------------- each kind
 

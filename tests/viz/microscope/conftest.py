@@ -64,7 +64,7 @@ def step():
     with tg.viz.trace() as traced:
         for name, call in CALLS.items():
             x, w, maps = SHAPES[name]
-            z = call(leaf(x, f"{name}.x"), leaf(w, f"{name}.weight"), leaf((maps,), f"{name}.bias"))
+            z = call(leaf(x, f"{name}.x"), leaf(w, f"<i>{name}</i>.weight"), leaf((maps,), f"{name}.bias"))
             total = total + (z * tg.tensor(rng.standard_normal(z.shape).astype(np.float32))).sum()
         for name, call in POOLS.items():
             z = call(leaf(POOLED, f"{name}.x"))

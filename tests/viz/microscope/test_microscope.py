@@ -285,6 +285,7 @@ def test_what_is_refused(lenet):
         tg.viz.microscope(step, images=[])
     with tg.viz.trace() as other:
         tg.conv3d(tg.ones(1, 1, 3, 3, 3), tg.ones(1, 1, 2, 2, 2))
+        tg.conv2d(tg.ones(0, 1, 3, 3), tg.ones(1, 1, 2, 2))
     with pytest.raises(GraphError, match="no convolution or pooling over signals or images"):
         tg.viz.microscope(other)
     with pytest.raises(DTypeError, match="output must be a tensor"):

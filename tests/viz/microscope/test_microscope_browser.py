@@ -185,14 +185,14 @@ def test_clicks_strips_and_rows(cuts, tmp_path):
       told.push(d.layer, $('#layers [aria-current="true"]').textContent);
       const named = (part) => part.closest("[aria-hidden]") || part.getAttribute("aria-label") || part.textContent;
       const unnamed = all("canvas, button").filter((part) => !named(part));
-      told.push(unnamed.length);
+      told.push(unnamed.length, $("i:not([aria-hidden])"));
       return told;
     """
     told = play(Microscope(tuple(cuts.values())).html, script, tmp_path)
     assert told[:3] == [["pixels", 0, 5], ["weights", 2, 0], ["windows", 2, 4]]
     assert told[3:7] == ["2", "0", "image 0", "1"]
-    assert told[7] == "up" and "up" in told[8] and "transposed convolution" in told[8]
-    assert told[9] == 0, "every control and picture has a name"
+    assert told[7] == "<i>up</i>" and told[7] in told[8] and "transposed convolution" in told[8]
+    assert told[9:] == [0, None], "every control and picture has a name; names are text"
 
 
 def test_a_first_layer_says_that_its_input_needs_no_gradient(tmp_path):

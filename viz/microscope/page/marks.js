@@ -42,8 +42,8 @@ function boxesOf(places) {
 }
 
 /** The maxima that shine: the one of the chosen window; in a play, of all windows that have had their turn. */
-function litOn(layer, { side }) {
-  if (side !== "pixels" || layer.arrays.chosen === undefined) return [];
+function litOn(layer, { side, kind }) {
+  if (side !== "pixels" || kind !== "values" || layer.arrays.chosen === undefined) return [];
   const columns = layer.axes[1].size;
   return litWindows(layer).map(([row, column]) => {
     const place = at(arrayOf(layer, "chosen"), chosen.image, chosen.map, row, column);
