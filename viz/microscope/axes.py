@@ -31,8 +31,8 @@ class Axis:
         lengths: how many taps each window has, where they differ; else none.
 
     >>> axis = Axis(size=5, starts=(-1, 1, 3), taps=3)
-    >>> [list(found) for found in axis.met(0)], [list(found) for found in axis.met(1)]
-    ([[1, 2], [1, 3]], [[0, 1, 2], [0, 2, 4]])
+    >>> axis.met(0), axis.met(1)
+    ((array([1, 2]), array([1, 3])), (array([0, 1, 2]), array([0, 2, 4])))
     """
 
     size: int

@@ -64,7 +64,8 @@ class _Reader:
         filters = Filters(_image(weights), _image(part), bias, name, _image(whole))
         kind = "transposed convolution" if op.name == "transposed_convolution" else "convolution"
         pixels, windows = self._sides(step)[:: -1 if op.name == "transposed_convolution" else 1]
-        title = name.rpartition(".")[0] or name or kind
+        module, _, parameter = name.rpartition(".")
+        title = module or (parameter if parameter != "weight" else "") or kind  # `weight` of a module that stands alone
         return Layer(title, kind, of_window(op.window), pixels, windows, op.window.groups, filters)
 
     def _max_pool(self, step: Step, op: Any) -> Layer:

@@ -123,7 +123,7 @@ function start() {
   const without = scope.left_out.length ? `; left out for their size: ${scope.left_out.join(", ")} (layers="${scope.left_out[0]}" shows one alone)` : "";
   find("facts").textContent = `where each number comes from, and where its gradient goes${without}`;
   addEventListener("keydown", onKey);
-  addEventListener("resize", show);
+  addEventListener("resize", () => (measureStage(), show()));
   const buttons = { previous: () => move(0, -1), next: () => move(0, 1), forward: () => play("forward"), backward: () => play("backward"), stop: KEYS.escape };
   for (const [id, action] of Object.entries(buttons)) find(id).addEventListener("click", action);
   buildStage();

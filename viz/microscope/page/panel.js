@@ -76,10 +76,10 @@ function termRow(layer, row, scales) {
 function cellPicture(plane, scale, name) {
   const canvas = element("canvas", { role: "img", "aria-label": `${name}: ${plane.rows} by ${plane.columns}` });
   if (!plane.rows || !plane.columns) return element("span", {}, "none");
-  const width = Math.min(PICTURE.width, (find("terms").clientWidth - 192) / 3);
+  const width = Math.min(PICTURE.width, (sumWidth - 192) / 3);
   const [side] = cellFor(plane.rows, plane.columns, width, PICTURE.height);
   const isRow = plane.rows === 1 && plane.columns > 1;
-  const cell = isRow ? [Math.max(1, Math.floor(Math.min(width / plane.columns, 44))), 28] : [side, side];
+  const cell = isRow ? [Math.min(width / plane.columns, 44), 28] : [side, side];
   draw(canvas, plane, { cell, scale, written: true });
   return canvas;
 }

@@ -5,6 +5,7 @@ const chosen = { layer: 0, image: 0, channel: 0, map: 0, side: "windows", row: 0
 const layerNow = () => scope.layers[chosen.layer];
 
 let pictures = [];
+let sumWidth = 0;
 
 /** The sizes of the planes of a side. */
 function extentOf(layer, side) {
@@ -19,6 +20,13 @@ function buildStage() {
   find("stage").replaceChildren(...sidesOf(layer).map((side) => columnOf(layer, side)));
   find("stage").dataset.rank = isSignal(layer) ? 1 : 2;
   find("images").replaceChildren(...imageButtons(layer));
+  measureStage();
+}
+
+/** Widths are read once: reading them between two drawings would lay out the page each time. */
+function measureStage() {
+  for (const picture of pictures) picture.width = picture.canvas.closest(".side").clientWidth;
+  sumWidth = find("terms").clientWidth;
 }
 
 function columnOf(layer, side) {
@@ -108,8 +116,7 @@ function planeIndex(layer, side) {
   return [layer.images[chosen.image], side === "pixels" ? chosen.channel : chosen.map];
 }
 
-function cellOnStage(layer, { canvas }, rows, columns) {
-  const width = canvas.closest(".side").clientWidth;
+function cellOnStage(layer, { width }, rows, columns) {
   if (isSignal(layer)) return [Math.min(width / columns, 60), 34];
   return cellFor(rows, columns, width, innerWidth > 1000 ? 220 : 300);
 }

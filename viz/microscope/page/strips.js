@@ -31,11 +31,10 @@ function imageButtons(layer) {
   const first = scope.layers[0];
   const shown = first.batch === layer.batch ? first : layer;
   const array = arrayOf(shown, shown.transposed ? "windows" : "pixels");
-  const left = layer.batch - layer.images.length;
   const buttons = layer.images.map((name, k) => imageButton(array, k, `image ${name}`));
-  const noun = isSignal(layer) ? "signal" : "image";
-  const kept = counted(layer.images.length, noun);
-  const note = left ? `${kept}; the ${counted(left, "other")} are in the sums alone` : `all ${kept}`;
+  const all = counted(layer.batch, isSignal(layer) ? "signal" : "image");
+  const others = hasFilters(layer) ? "; the others are in the sums alone" : "";
+  const note = layer.images.length < layer.batch ? `${layer.images.length} of ${all}${others}` : `all ${all}`;
   return [element("small", {}, note), ...buttons];
 }
 
