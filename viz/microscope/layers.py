@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from tensorgrad.viz.microscope.axes import Axes
+from tensorgrad.viz.record.steps import Key
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ class Layer:
         filters: of a convolution.
         chosen: of max pooling, the place h · W + w of each window's maximum, `(N, C, P, Q)`.
         shares: of average pooling, 1 / the divisor of each window, `(P, Q)`.
+        result: the key of its result in the computation.
+        origin: the key of what its input was made from by relu and the like; without these, of the input itself.
     """
 
     name: str
@@ -75,6 +78,8 @@ class Layer:
     filters: Filters | None = None
     chosen: np.ndarray | None = None
     shares: np.ndarray | None = None
+    result: Key | None = None
+    origin: Key | None = None
 
     @property
     def transposed(self) -> bool:

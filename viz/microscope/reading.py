@@ -9,11 +9,15 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.ops.elementwise.elementwise import Elementwise
 from tensorgrad.ops.pooling import MaxPoolIndices
 from tensorgrad.viz.microscope.axes import Axes, of_tiling, of_window
 from tensorgrad.viz.microscope.layers import Filters, Layer, Side
 from tensorgrad.viz.record.arrivals import arrivals, same
 from tensorgrad.viz.record.steps import Computed, Key, Step, flows_of
+
+PLACE_KEEPING = frozenset({"batch_norm", "scale_and_shift", "group_norm", "layer_norm", "cast", "reshape"})
+"""Ops whose result has, at each place, what they made of the element there; where they keep the shape."""
 
 
 def layers_of(computed: Computed) -> Iterator[Layer]:
@@ -49,7 +53,22 @@ class _Reader:
         if read is None or step.error or (window is not None and len(window.kernel) > 2):
             return None
         source, result = self._array(step, 0), self._values(step.output)
-        return read(self, step, op) if source is not None and result is not None and source.size else None
+        found = read(self, step, op) if source is not None and result is not None and source.size else None
+        return None if found is None else replace(found, result=step.output, origin=self._origin(step.inputs[0]))
+
+    def _origin(self, key: Key) -> Key:
+        """What a tensor was made from by ops that keep each element at its place: relu, dropout, batch norm."""
+        while (step := self._makers.get(key)) is not None and self._keeps_places(step):
+            key = step.inputs[0]
+        return key
+
+    def _keeps_places(self, step: Step) -> bool:
+        """Whether each element of the result is made from that of the first input, and of no other such input."""
+        if not isinstance(step.op, Elementwise) and step.op.name not in PLACE_KEEPING:
+            return False
+        shapes = zip(step.inputs[1:], step.input_shapes[1:], strict=True)
+        alone = not any(shape == step.shape and other in self._makers for other, shape in shapes)
+        return step.input_shapes[0] == step.shape and alone
 
     # ------------------------------------------------------------------------------------------------------- each kind
 

@@ -22,7 +22,8 @@ PROGRAM = ("data", "meetings", "sums", "pictures", "words", "stage", "marks", "s
 def write(cuts: Sequence[Cut], left_out: Sequence[Layer]) -> str:
     """The page of these layers; it names those that were left out."""
     arrays = Arrays()
-    layers = [_layer(cut, arrays) for cut in cuts]
+    places = {cut.layer.result: k for k, cut in enumerate(cuts)}
+    layers = [_layer(cut, arrays, places.get(cut.layer.origin)) for cut in cuts]
     scope = {"layers": layers, "arrays": arrays.packed, "left_out": [layer.name for layer in left_out]}
     sources = [assembly.read("tensorgrad.viz.page", f"{name}.js") for name in SHARED]
     sources += [_part(f"{name}.js") for name in PROGRAM]
@@ -50,13 +51,14 @@ class Arrays:
         return self._places[key]
 
 
-def _layer(cut: Cut, arrays: Arrays) -> dict[str, Any]:
+def _layer(cut: Cut, arrays: Arrays, before: int | None) -> dict[str, Any]:
     layer, filters = cut.layer, cut.layer.filters
     known = cut.arrays()
     source = layer.windows.values if layer.transposed else layer.pixels.values
     return {
         "name": layer.name,
         "kind": layer.kind,
+        "before": before,
         "transposed": layer.transposed,
         "axes": [_axis(axis) for axis in layer.axes],
         "groups": layer.groups,

@@ -209,6 +209,27 @@ def test_an_array_is_on_the_page_once(lenet):
     assert "pixel_gradient" not in first["arrays"] and "weight_rest" in first["arrays"]
 
 
+def origins(model, x):
+    """For each layer the index of the one whose result its input was made from, place by place."""
+    with tg.viz.trace() as step:
+        model(x).sum().backward()
+    layers = list(layers_of(step.computation()))
+    results = [layer.result for layer in layers]
+    return [results.index(layer.origin) if layer.origin in results else None for layer in layers]
+
+
+def test_numbers_are_followed_through_ops_that_keep_their_places(lenet):
+    block = [nn.Conv2d(2, 2, 3, padding=1), nn.BatchNorm2d(2), nn.ReLU(), nn.Dropout(0.5), nn.MaxPool2d(2), nn.GELU()]
+    model = nn.Sequential(*block, nn.Conv2d(2, 2, 1), nn.Sigmoid())
+    assert origins(model, tg.ones(2, 2, 6, 6)) == [None, 0, 1]
+    conv, pool = nn.Conv2d(2, 2, 3, padding=1), nn.MaxPool2d(2)
+    assert origins(lambda x: pool(conv(x) + tg.sin(x)), tg.ones(2, 2, 6, 6)) == [None, None], "a sum of two"
+    assert origins(lambda x: pool(tg.flip(conv(x), (2,))), tg.ones(2, 2, 6, 6)) == [None, None], "turned over"
+    assert origins(lambda x: pool(conv(x)) + pool(conv(x)), tg.ones(2, 2, 6, 6)) == [None, 0, None, 2]
+    plain = json.loads(re.search(r'id="scope">(.*?)</script>', tg.viz.microscope(lenet[0], images=[0]).html)[1])
+    assert [layer["before"] for layer in plain["layers"]] == [None, 0, 1, 2]
+
+
 def test_layers_and_images_can_be_chosen(lenet):
     scope = tg.viz.microscope(lenet[0], layers=["conv2", "max pooling"], images=[5, 63, 5])
     assert [(part.layer.name, part.images) for part in scope.cuts] == [("max pooling", (5, 63)), ("conv2", (5, 63))]

@@ -195,6 +195,34 @@ def test_clicks_strips_and_rows(cuts, tmp_path):
     assert told[9:] == [0, None], "every control and picture has a name; names are text"
 
 
+def test_a_number_is_followed_through_the_layers(tmp_path):
+    rng = np.random.default_rng(8)
+    first, second = tg.nn.Conv2d(1, 3, 3), tg.nn.ConvTranspose2d(3, 2, 2)
+    with tg.viz.trace() as step:
+        h = tg.max_pool2d(first(tg.tensor(rng.standard_normal((2, 1, 8, 8)).astype(np.float32))).tanh(), 2)
+        second(h).square().sum().backward()
+    script = """
+      const seen = [];
+      const look = () => {
+        const { layer, side, image, channel, map, row, column } = document.body.dataset;
+        seen.push([layer, side, ...[image, side === "pixels" ? channel : map, row, column].map(Number)]);
+      };
+      for (const key of ["l", "l", "i", "x", "End", "c", "k"]) press(key);
+      look();
+      for (const key of ["p", "n", "p", "x", "p", "p", "n", "n"]) { press(key); look(); }
+      click(".links button");
+      look();
+      return [seen, textOf(".links")];
+    """
+    seen, link = play(tg.viz.microscope(step).html, script, tmp_path)
+    at_pool, at_first = ["max pooling", "windows", 1, 1, 2, 2], ["first", "windows", 1, 1, 2, 2]
+    transposed = ["second", "windows", 1, 1, 2, 2]
+    inside = ["max pooling", "pixels", 1, 1, 2, 2]
+    assert seen[:4] == [transposed, at_pool, transposed, at_pool]
+    assert seen[4:] == [inside, at_first, at_first, inside, inside, at_first]
+    assert link == "it goes to x[1, 1, 2, 2] of max pooling"
+
+
 def test_a_first_layer_says_that_its_input_needs_no_gradient(tmp_path):
     conv = tg.nn.Conv2d(1, 2, 3)
     with tg.viz.trace() as step:

@@ -60,6 +60,33 @@ function turn(key, count, step) {
   choose({ [key]: (chosen[key] + step + count) % count });
 }
 
+/** Where the chosen number is found again, in the layer that it came from or in those that it goes to. */
+function neighboursOf(layer) {
+  if (chosen.side === "weights") return [];
+  const isInput = letterOf(layer, chosen.side) === "x";
+  const here = scope.layers.indexOf(layer);
+  const channel = chosen.side === "pixels" ? chosen.channel : chosen.map;
+  return scope.layers.flatMap((other, k) => {
+    if (isInput ? layer.before !== k : other.before !== here) return [];
+    const side = ["pixels", "windows"].find((one) => letterOf(other, one) === (isInput ? "z" : "x"));
+    const [key, kept] = side === "pixels" ? ["channel", keptChannels(other)] : ["map", keptMaps(other)];
+    const isKept = channel < kept && chosen.image < other.images.length;
+    return isKept ? [{ other, change: { layer: k, side, [key]: channel } }] : [];
+  });
+}
+
+function follow(change) {
+  endSweep();
+  choose(change);
+}
+
+/** To the layer before, from its result to the input here; or from a result to the layer after. */
+function toNeighbour(letter) {
+  if (letterOf(layerNow(), chosen.side) !== letter) return;
+  const [neighbour] = neighboursOf(layerNow());
+  if (neighbour) follow(neighbour.change);
+}
+
 function toSide(letter) {
   endSweep();
   const layer = layerNow();
@@ -81,6 +108,8 @@ const KEYS = {
   x: () => toSide("x"),
   w: () => toSide("w"),
   z: () => toSide("z"),
+  p: () => toNeighbour("x"),
+  n: () => toNeighbour("z"),
   i: (step) => turn("image", layerNow().images.length, step),
   c: (step) => turn("channel", keptChannels(layerNow()), step),
   k: (step) => turn("map", keptMaps(layerNow()), step),

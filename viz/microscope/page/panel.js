@@ -9,10 +9,21 @@ function drawPanel() {
   find("sum-title").replaceChildren(...(isSpread ? spreadTitle(layer) : titleOf(layer, sum)));
   const story = isSpread ? spreadStory(layer) : storyOf(layer, chosen);
   const formula = formulaOf(layer, isSpread ? { side: "pixels" } : chosen);
-  find("said").replaceChildren(element("p", { class: "formula" }, formula), ...story.filter(Boolean).map((text) => line(text)));
+  find("said").replaceChildren(element("p", { class: "formula" }, formula), ...story.map((text) => line(text)), linksOf(layer));
   find("terms").replaceChildren(...(isSpread ? spreadRows(layer) : sum === null ? [] : termRows(layer, sum)));
   find("total").replaceChildren(...(isSpread || sum === null ? [] : totalRows(layer, sum)));
   tell(layer, sum);
+}
+
+/** Buttons to the same number in the layers before and after: relu and the like keep it at its place. */
+function linksOf(layer) {
+  const buttons = neighboursOf(layer).map(({ other, change }) => {
+    const [from, to] = letterOf(layer, chosen.side) === "x" ? ["came from", "z"] : ["goes to", "x"];
+    const button = element("button", { class: "link" }, `it ${from} ${elementName(other, { ...chosen, ...change })} of ${other.name}`);
+    button.addEventListener("click", () => follow(change));
+    return button;
+  });
+  return element("p", { class: "links" }, buttons);
 }
 
 /** What is shown, for scripts. */
