@@ -47,6 +47,7 @@ POOLS = {
     "avg_adaptive": lambda x: tg.adaptive_avg_pool2d(x, (3, 5)),
     "avg_upwards": lambda x: tg.adaptive_avg_pool2d(x, (9, 6)),
     "avg_global": lambda x: tg.adaptive_avg_pool2d(x, 1),
+    "avg_mean": lambda x: x.mean((2, 3)),
 }
 POOLED = (3, 3, 7, 6)
 NAMES = [*CALLS, *POOLS]

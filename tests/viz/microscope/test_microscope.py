@@ -104,7 +104,8 @@ def test_what_is_left_out_is_the_sum_over_other_channels_filters_and_images(laye
 
 def windows_of(name, rows, columns):
     """By plain rules the pixels of each window of a pooling: lists of rows, of columns."""
-    adaptive = {"max_adaptive": (3, 4), "avg_adaptive": (3, 5), "avg_upwards": (9, 6), "avg_global": (1, 1)}
+    adaptive = {"max_adaptive": (3, 4), "avg_adaptive": (3, 5), "avg_upwards": (9, 6)}
+    adaptive |= {"avg_global": (1, 1), "avg_mean": (1, 1)}
     if name in adaptive:
         axes = zip((rows, columns), adaptive[name], strict=True)
         return [[range(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in axes]
@@ -136,7 +137,7 @@ def test_windows_of_poolings(layers, name):
     check_pooling(layers[name], name)
 
 
-@pytest.mark.parametrize("name", ["avg_adaptive", "avg_upwards", "avg_global"])
+@pytest.mark.parametrize("name", ["avg_adaptive", "avg_upwards", "avg_global", "avg_mean"])
 def test_windows_that_tile_the_image(layers, name):
     check_pooling(layers[name], name)
 

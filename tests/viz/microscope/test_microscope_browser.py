@@ -156,7 +156,7 @@ def test_a_play_ends_with_the_numbers_of_the_step(cuts, tmp_path):
         if gathers:
             shown = [number is not None for number in second["numbers"]]
             assert shown == [k <= int(second["at"]) for k in range(count)]
-        elif count > 4 and name != "avg_global":
+        elif count > 4:
             assert not np.allclose(second["numbers"], plane, atol=1e-5)
 
 
@@ -167,7 +167,7 @@ def test_clicks_strips_and_rows(cuts, tmp_path):
       const at = (canvas, x, y) => {
         const box = canvas.getBoundingClientRect();
         const [clientX, clientY] = [box.left + x * box.width, box.top + y * box.height];
-        send(canvas, new PointerEvent("pointerdown", { bubbles: true, clientX, clientY }));
+        send(canvas, new MouseEvent("click", { bubbles: true, clientX, clientY }));
         const { side, row, column } = document.body.dataset;
         told.push([side, Number(row), Number(column)]);
       };

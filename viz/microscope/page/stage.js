@@ -51,7 +51,7 @@ function picturesOf(layer, side) {
     const canvas = element("canvas", { tabindex: 0, role: "img" });
     const caption = element("figcaption");
     const picture = { canvas, caption, side, kind, name: names[kind] };
-    canvas.addEventListener("pointerdown", (event) => chooseAt(picture, event));
+    canvas.addEventListener("click", (event) => chooseAt(picture, event));
     canvas.addEventListener("focus", () => chosen.side !== side && choose({ side, ...insideOf(layer, side) }));
     pictures.push(picture);
     return element("figure", { "data-kind": kind }, canvas, caption);

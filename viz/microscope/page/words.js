@@ -63,7 +63,7 @@ function inputStory(layer, chosen) {
   const { beside, shared } = layer[chosen.side];
   const origin = beside ? `It was made by ${beside}` : "It is an input of the network";
   const story = [`${elementName(layer, chosen)} = ${brief(numbersOf(layer, chosen)[0], 5)}. ${origin}. ${fateOf(layer, chosen)}`];
-  if (shared) story.push("More of its gradient comes back along other paths; this is the part through this layer.");
+  if (shared) story.push("This is the part of its gradient that comes back through this layer: other paths, or a hook, change it.");
   return story;
 }
 
@@ -82,7 +82,7 @@ function weightStory(layer, chosen) {
   const images = counted(layer.batch, "image");
   const story = [`${value} In each window it met one ${met}: these, times the ${there} there, over all ${images}.`];
   const whole = at(arrayOf(layer, "whole"), ...place);
-  if (whole !== null) story.push(`This is the part of this call: over all calls of the layer ∂L/∂w is ${brief(whole, 5)}.`);
+  if (whole !== null) story.push(`This is the part of this call. With other calls, or a hook, ∂L/∂w is ${brief(whole, 5)}.`);
   return story;
 }
 
