@@ -4,22 +4,38 @@ const PICTURE = { width: 118, height: 118 };
 
 function drawPanel() {
   const layer = layerNow();
-  const sum = chosen.side === "weights" && !hasFilters(layer) ? null : sumOf(layer, chosen);
-  const isSpread = isPlaying() && operationNow(layer) === "scatter";
-  find("sum-title").replaceChildren(...(isSpread ? spreadTitle(layer) : titleOf(layer, sum)));
-  const story = isSpread ? spreadStory(layer) : storyOf(layer, chosen);
-  const formula = formulaOf(layer, isSpread ? { side: "pixels" } : chosen);
-  find("said").replaceChildren(element("p", { class: "formula" }, formula), ...story.map((text) => line(text)), linksOf(layer));
-  find("terms").replaceChildren(...(isSpread ? spreadRows(layer) : sum === null ? [] : termRows(layer, sum)));
-  find("total").replaceChildren(...(isSpread || sum === null ? [] : totalRows(layer, sum)));
+  const sum = hasSum(layer) ? sumOf(layer, chosen) : null;
+  if (isPlaying() && operationNow(layer) === "scatter") showSpread(layer);
+  else showSum(layer, sum);
   tell(layer, sum);
 }
+
+const hasSum = (layer) => chosen.side !== "weights" || hasFilters(layer);
+
+/** Where the chosen number comes from. */
+function showSum(layer, sum) {
+  const story = storyOf(layer, chosen).map((text) => line(text));
+  find("sum-title").replaceChildren(...titleOf(layer, sum));
+  find("said").replaceChildren(formulaLine(layer, chosen), ...story, linksOf(layer));
+  find("terms").replaceChildren(...(sum === null ? [] : termRows(layer, sum)));
+  find("total").replaceChildren(...(sum === null ? [] : totalRows(layer, sum)));
+}
+
+/** In a play, what a window puts into the pixels. */
+function showSpread(layer) {
+  find("sum-title").replaceChildren(...spreadTitle(layer));
+  find("said").replaceChildren(formulaLine(layer, { side: "pixels" }), ...spreadStory(layer).map((text) => line(text)));
+  find("terms").replaceChildren(...spreadRows(layer));
+  find("total").replaceChildren();
+}
+
+const formulaLine = (layer, chosen) => element("p", { class: "formula" }, formulaOf(layer, chosen));
 
 /** Buttons to the same number in the layers before and after: relu and the like keep it at its place. */
 function linksOf(layer) {
   const buttons = neighboursOf(layer).map(({ other, change }) => {
-    const [from, to] = letterOf(layer, chosen.side) === "x" ? ["came from", "z"] : ["goes to", "x"];
-    const button = element("button", { class: "link" }, `it ${from} ${elementName(other, { ...chosen, ...change })} of ${other.name}`);
+    const verb = letterOf(layer, chosen.side) === "x" ? "came from" : "goes to";
+    const button = element("button", { class: "link" }, `it ${verb} ${elementName(other, { ...chosen, ...change })} of ${other.name}`);
     button.addEventListener("click", () => follow(change));
     return button;
   });
@@ -28,9 +44,12 @@ function linksOf(layer) {
 
 /** What is shown, for scripts. */
 function tell(layer, sum) {
-  const { total, recorded, agrees, rest } = sum ?? {};
-  const numbers = sum === null ? {} : { total, recorded, agrees, rest: rest ?? 0 };
-  Object.assign(document.body.dataset, chosen, numbers, { image: layer.images[chosen.image], layer: layer.name });
+  const told = document.body.dataset;
+  for (const key of ["total", "recorded", "agrees", "rest"]) {
+    if (sum === null) delete told[key];
+    else told[key] = key === "rest" ? sum.rest ?? 0 : sum[key];
+  }
+  Object.assign(told, chosen, { image: layer.images[chosen.image], layer: layer.name });
 }
 
 function titleOf(layer, sum) {
@@ -41,7 +60,8 @@ function titleOf(layer, sum) {
 
 function spreadTitle(layer) {
   const target = letterOf(layer, "pixels") === "z" ? "z" : gradientName("x");
-  const given = namesOf(layer, "windows").given === "windows" ? letterOf(layer, "windows") : gradientName(letterOf(layer, "windows"));
+  const letter = letterOf(layer, "windows");
+  const given = namesOf(layer, "windows").given === "windows" ? letter : gradientName(letter);
   return [`${given} at ${isSignal(layer) ? chosen.column : `(${chosen.row}, ${chosen.column})`} goes into ${target}`];
 }
 
