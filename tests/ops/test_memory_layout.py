@@ -16,11 +16,16 @@ import tensorgrad as tg
 from tensorgrad.arrays import memory
 
 
+# Arenas take turns in one piece of memory: to get so much anew takes longer than a case. What the one before has left
+# also shows a kernel that reads what it should write.
+MEMORY = np.zeros(1 << 24, np.uint8)
+
+
 class Arena:
     """Hands out memory in one direction, with the same gap between any two arrays."""
 
     def __init__(self, step, gap):
-        self.memory = np.zeros(1 << 24, np.uint8)
+        self.memory = MEMORY
         self.first = -self.memory.ctypes.data % 64
         self.place, self.step, self.gap = (0 if step > 0 else len(self.memory) - 64), step, gap
 
