@@ -22,6 +22,7 @@ from numba.extending import typeof_impl
 from tensorgrad.arrays import few
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels.jit.cache import address, cached, say_once
+from tensorgrad.kernels.jit.compiler import KernelCompiler
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable
 from tensorgrad.kernels.jit.trampolines import call, call_trampoline, packed_arguments
 from tensorgrad.system.forks import wait_for
@@ -64,7 +65,7 @@ SMALL = 500_000
 
 def kernel(function: Callable) -> Callable:
     """Compile a kernel."""
-    return cached(numba.njit(**OPTIONS)(function))
+    return cached(numba.njit(pipeline_class=KernelCompiler, **OPTIONS)(function))
 
 
 def helper(function: Callable) -> Callable:
@@ -72,7 +73,7 @@ def helper(function: Callable) -> Callable:
 
     For a function that one kernel calls in one place, `inlined` compiles faster.
     """
-    compiled = numba.njit(**WITHOUT_ENTRY)(function)
+    compiled = numba.njit(pipeline_class=KernelCompiler, **WITHOUT_ENTRY)(function)
     if COMPILED:
         compiled.__class__ = _Helper
     return cached(compiled)
