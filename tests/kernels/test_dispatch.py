@@ -186,10 +186,10 @@ def record(monkeypatch):
     """A kernel that is a plain Python function, and the calls it has had: each piece, or all together."""
     calls = []
 
-    def launch(loop, address, chunks, *arguments):
+    def launch(loop, trampoline, address, chunks, *arguments):
         calls.append(("together", *arguments, chunks))
 
-    monkeypatch.setattr(dispatch, "_address_like", lambda kernel, arguments: 0)
+    monkeypatch.setattr(dispatch, "trampoline_of", lambda kernel, arguments: (0, 0))
     monkeypatch.setattr(dispatch, "_launch", launch)
     return calls, lambda *call: calls.append(("kernel", *call))
 

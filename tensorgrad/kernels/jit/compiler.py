@@ -17,12 +17,12 @@ class KernelCompiler(Compiler):
     def define_pipelines(self) -> list[Any]:
         """Numba's own passes; the one that emits code takes the library that it finds."""
         if self.state.library is None:
-            self.state.library = _OptimizedOnce(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
+            self.state.library = OptimizedOnce(self.state.targetctx.codegen(), self.state.func_id.func_qualname)
             self.state.library.enable_object_caching()
         return super().define_pipelines()
 
 
-class _OptimizedOnce(JITCodeLibrary):
+class OptimizedOnce(JITCodeLibrary):
     """A function's code and that of all that it calls."""
 
     def _optimize_functions(self, ll_module: Any) -> None:

@@ -10,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any
 
 import numba
@@ -24,7 +25,7 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels.jit.cache import address, cached, say_once
 from tensorgrad.kernels.jit.compiler import KernelCompiler
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable
-from tensorgrad.kernels.jit.trampolines import call, call_trampoline, packed_arguments
+from tensorgrad.kernels.jit.trampolines import call, call_trampoline, packed_arguments, trampoline
 from tensorgrad.system.forks import wait_for
 from tensorgrad.windows import as_tuple
 
@@ -101,11 +102,8 @@ def _all_chunks(trampoline, packed, first, chunks):
 
 
 @kernel
-def _launch(loop, address, chunks, *arguments):
-    trampoline, packed = packed_arguments(address, arguments)
-    if chunks:
-        call(loop, (trampoline, packed), 0, chunks)
-    return trampoline
+def _launch(loop, trampoline, address, chunks, *arguments):
+    call(loop, (trampoline, packed_arguments(address, arguments)), 0, chunks)
 
 
 @typeof_impl.register(Opaque)
@@ -121,15 +119,18 @@ def address_of(kernel: Callable, arguments: tuple) -> int:
     return address(kernel, (*map(numba.typeof, arguments), numba.intp, numba.intp))
 
 
-_addresses: dict[tuple, int] = {}
+_entries: dict[tuple, tuple[int, int]] = {}
 
 
-def _address_like(kernel: Callable, arguments: tuple) -> int:
-    """The same, looked up by what decides about the types that numba gives the arguments."""
+def trampoline_of(kernel: Callable, arguments: tuple) -> tuple[int, int]:
+    """The address of a trampoline for such arguments, and that of the kernel, the first of its packed arguments.
+
+    They are looked up by what decides about the types that numba gives the arguments.
+    """
     key = (kernel, _kinds(arguments))
-    found = _addresses.get(key)
+    found = _entries.get(key)
     if found is None:
-        found = _addresses[key] = address_of(kernel, arguments)
+        found = _entries[key] = trampoline(tuple(map(numba.typeof, arguments))), address_of(kernel, arguments)
     return found
 
 
@@ -220,7 +221,7 @@ def run(kernel: Callable, arguments: tuple, chunks: int) -> None:
             kernel(*arguments, index, chunks)
     if _serial_only:
         return
-    enter_parallel(_launch, loop_address(), _address_like(kernel, arguments), chunks, *arguments)
+    enter_parallel(_launch, loop_address(), *trampoline_of(kernel, arguments), chunks, *arguments)
 
 
 def enter_parallel(compiled: Callable, *arguments: Any) -> Any:
@@ -235,15 +236,10 @@ def enter_parallel(compiled: Callable, *arguments: Any) -> Any:
     return compiled(*arguments)
 
 
+@cache
 def loop_address() -> int:
     """The address of the parallel loop: a function (trampoline, packed arguments, first chunk, chunks)."""
-    return _address_like(_all_chunks, (0, 0))
-
-
-def trampoline_of(kernel: Callable, arguments: tuple) -> tuple[int, int]:
-    """The address of a trampoline for such arguments, and that of the kernel, the first of its packed arguments."""
-    address = _address_like(kernel, arguments)
-    return _launch(loop_address(), address, 0, *arguments), address
+    return address_of(_all_chunks, (0, 0))
 
 
 def parallel_with(threads: int) -> bool:

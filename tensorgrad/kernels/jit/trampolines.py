@@ -6,12 +6,17 @@ the signature, unpacks them and calls the kernel.
 """
 
 import hashlib
+from functools import cache
 from typing import Any
 
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.compiler_lock import global_compiler_lock
+from numba.core.registry import cpu_target
 from numba.extending import intrinsic
+
+from tensorgrad.kernels.jit.compiler import OptimizedOnce
 
 _INT64 = ir.IntType(64)
 _PACKED = _INT64.as_pointer()
@@ -32,10 +37,10 @@ def call(typing, address, arguments, index, chunks):
 
 @intrinsic
 def packed_arguments(typing, address, arguments):
-    """The addresses of a trampoline for a tuple of such arguments, and of the packed arguments.
+    """The address of the packed arguments: the address of the kernel, and a tuple of its arguments.
 
-    The address of the kernel comes first. The arguments follow, an array as numba's structure: two pointers, size, item
-    size, address, shape, strides. The packed arguments lie on the caller's stack.
+    An array is packed as numba's structure: two pointers, size, item size, address, shape, strides. The packed
+    arguments lie on the caller's stack.
     """
 
     def emit(context, builder, signature, values):
@@ -45,11 +50,9 @@ def packed_arguments(typing, address, arguments):
         packed = cgutils.alloca_once(builder, _INT64, size=len(flat))
         for k, value in enumerate(flat):
             builder.store(value, _slot(builder, packed, k, value.type))
-        trampoline = _trampoline(context, builder.module, arguments.types)
-        addresses = [builder.ptrtoint(pointer, _INT64) for pointer in (trampoline, packed)]
-        return context.make_tuple(builder, signature.return_type, addresses)
+        return builder.ptrtoint(packed, _INT64)
 
-    return types.UniTuple(types.intp, 2)(address, arguments), emit
+    return types.intp(address, arguments), emit
 
 
 @intrinsic
@@ -75,20 +78,27 @@ def status_at(typing, packed):
     return types.int32(packed), emit
 
 
-def _trampoline(context: Any, module: ir.Module, kinds: tuple) -> ir.Function:
-    """A function (packed arguments, index, chunks) that unpacks the arguments and calls the kernel with them."""
+@cache
+def trampoline(kinds: tuple) -> int:
+    """The address of a function (packed arguments, index, chunks) that calls the kernel with arguments of these types.
+
+    It is so short that to emit it takes no longer than to load it from a cache.
+    """
+    context: Any = cpu_target.target_context
     name = f"trampoline_{hashlib.sha256(repr(kinds).encode()).hexdigest()[:16]}"
-    if name in module.globals:
-        return module.globals[name]
-    function = ir.Function(module, _TRAMPOLINE, name)
-    function.linkage = "internal"
-    builder, (packed, index, chunks) = ir.IRBuilder(function.append_basic_block()), function.args
-    packer = context.get_arg_packer(kinds)
-    flat = [builder.load(_slot(builder, packed, k, kind)) for k, kind in enumerate(packer.argument_types, 1)]
-    values = [*packer.from_arguments(builder, flat), index, chunks]
-    _call(context, builder, builder.load(packed), (*kinds, types.intp, types.intp), values)
-    builder.ret_void()
-    return function
+    with global_compiler_lock:
+        library = OptimizedOnce(context.codegen(), name)
+        module = library.create_ir_module(name)
+        function = ir.Function(module, _TRAMPOLINE, name)
+        builder, (packed, index, chunks) = ir.IRBuilder(function.append_basic_block()), function.args
+        kernel = context.call_conv.get_function_type(types.none, (*kinds, types.intp, types.intp))
+        unused = [builder.alloca(kind.pointee) for kind in kernel.args[:2]]  # the result and the exception of a kernel
+        flat = [builder.load(_slot(builder, packed, k, kind)) for k, kind in enumerate(kernel.args[2:-2], 1)]
+        builder.call(builder.inttoptr(builder.load(packed), kernel.as_pointer()), [*unused, *flat, index, chunks])
+        builder.ret_void()
+        library.add_ir_module(module)
+        library.finalize()
+        return library.get_pointer_to_function(name)
 
 
 def _slot(builder: ir.IRBuilder, packed: ir.Value, k: int, kind: ir.Type) -> ir.Value:
