@@ -15,7 +15,6 @@ from cases import CASES
 import tensorgrad as tg
 from tensorgrad.arrays import memory
 
-
 # Arenas take turns in one piece of memory: to get so much anew takes longer than a case. What the one before has left
 # also shows a kernel that reads what it should write.
 MEMORY = np.zeros(1 << 24, np.uint8)

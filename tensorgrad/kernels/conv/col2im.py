@@ -20,6 +20,7 @@ from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv.taps import SCRATCH
 from tensorgrad.kernels.jit.dispatch import chunks_for, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.gemm import products
 from tensorgrad.kernels.simd.tiles import fold_row
@@ -80,8 +81,8 @@ def _columns_kernel(g, w, x, columns, table, zeros, numbers, index, chunks):
     (_, channels, height, width), (rows, row) = x.shape, g.shape[2:]
     taps = channels * kernel_h * kernel_w
     line = columns.shape[1] // taps
-    filters, plane, gradients, pixels = g.shape[1], rows * row, g.reshape(-1), x.reshape(-1)
-    found, weights = columns[index], w.reshape(-1)
+    filters, plane, gradients, pixels = g.shape[1], rows * row, flattened(g), flattened(x)
+    found, weights = columns[index], flattened(w)
     for n in range(len(g) * index // chunks, len(g) * (index + 1) // chunks):
         # (K, taps), (K, OH · OW) -> (taps, OH · OW)
         upstream = gradients[n * filters * plane :]

@@ -4,6 +4,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.jit.dispatch import helper
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.planes import shift_rows, shift_rows_2
 from tensorgrad.kernels.simd.tiles import copy_rows, skip_rows
 
@@ -34,7 +35,7 @@ def clear(values, start, end):
 def pack(x, n, band, image, layout):
     """The rows of image n of x (N, C, H, W) that a band of the output meets -> (C, copies, phases, rows, columns)."""
     height, width, columns = x.shape[2], x.shape[3], layout.columns
-    pixels, above = x.ravel(), layout.top - band * layout.band * layout.stride_h
+    pixels, above = flattened(x), layout.top - band * layout.band * layout.stride_h
     # Of the only phase once: to find where one is inside the image takes as long as some rows.
     first, last = _span(0, layout.stride_h, above, height, layout.rows)
     start = 0
@@ -61,7 +62,7 @@ def pack(x, n, band, image, layout):
 def pack_images(x, n, images, image, layout):
     """As `pack` for so many images from the n-th on, side by side."""
     _, channels, height, width = x.shape
-    pixels, across, step = x.ravel(), channels * height * width, layout.stride_h * width
+    pixels, across, step = flattened(x), channels * height * width, layout.stride_h * width
     start, columns = 0, layout.columns
     for c in range(channels):
         for j in range(layout.copies):

@@ -5,6 +5,7 @@ from tensorgrad.kernels.conv.sparse_layout import lay_out_image, take_filters, t
 from tensorgrad.kernels.conv.sparse_tiles import find_in_planes, find_in_windows, list_by_corner, list_by_line
 from tensorgrad.kernels.elementwise.pointwise import finite
 from tensorgrad.kernels.jit.dispatch import call, kernel
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.tiles import SPARSE_COLUMNS, SPARSE_ROWS, part_begin, sparse_tile, turn_rows
 
@@ -16,7 +17,7 @@ def planes_kernel(g, floats, integers, numbers, n, first, end, index, chunks):
     Sets the status flag where a window has two.
     """
     layout, _, at = unpacked(numbers)
-    pixels, values, corners = g.reshape(-1), floats[at.values :], floats[at.corners :]
+    pixels, values, corners = flattened(g), floats[at.values :], floats[at.corners :]
     filters, height, width = g.shape[1], layout.output_h, layout.output_w
     rows, columns, lanes = height // 2, width // 2, WIDTH // g.itemsize
     for k in range(end - first):
@@ -38,11 +39,11 @@ def windows_kernel(g, z, indices, floats, integers, table, sums, numbers, sum_pl
     Sets the status flag where an index isn't one of its window's.
     """
     layout, _, at = unpacked(numbers)
-    filters, pixels, where = g.shape[1], layout.output_h * layout.output_w, indices.reshape(-1)
+    filters, pixels, where = g.shape[1], layout.output_h * layout.output_w, flattened(indices)
     count = (layout.output_h // 2) * (layout.output_w // 2)
     begin = (n * filters + first) * count
     find_in_windows(
-        floats, at.values, floats, at.corners, g.reshape(-1), begin, z.reshape(-1), begin, where, begin, table, 0,
+        floats, at.values, floats, at.corners, flattened(g), begin, flattened(z), begin, where, begin, table, 0,
         layout.output_w, count, end - first, integers, at.flag,
     )  # fmt: skip
     if integers[at.flag] or not sums.size:

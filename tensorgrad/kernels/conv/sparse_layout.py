@@ -19,6 +19,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.conv.im2row import pack
 from tensorgrad.kernels.jit.dispatch import inlined, kernel
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.tiles import copy_rows, fold_row, turn_rows
 from tensorgrad.windows import Window
@@ -168,7 +169,7 @@ def lay_out_image(x, n, image, lines, packing, layout):
         taps, count = layout.channels * layout.kernel_w, layout.rows * layout.output_w
         turn_rows(image, 0, layout.pixel, lines, 0, count, taps, count)
         return
-    pixels, plane = x.ravel(), layout.height * layout.width
+    pixels, plane = flattened(x), layout.height * layout.width
     for block in range(layout.blocks):
         source = (n * layout.channels + block * width) * plane
         for h in range(layout.height):
@@ -184,7 +185,7 @@ def take_image(image, x, n, first, end, lines, layout):
     if layout.copied:
         _fold_image(image, x, n, lines, layout)
         return
-    pixels, plane, width = x.ravel(), layout.height * layout.width, WIDTH // x.itemsize
+    pixels, plane, width = flattened(x), layout.height * layout.width, WIDTH // x.itemsize
     across = -(-layout.width // width) * width
     for h in range(layout.height):
         for block in range(first, end):
@@ -204,7 +205,7 @@ def take_image(image, x, n, first, end, lines, layout):
 @inlined
 def _fold_image(image, x, n, lines, layout):
     """x[n] (C, H, W) from an image with copies: a pixel is the sum of its copies."""
-    pixels, lanes, count = x.ravel(), WIDTH // x.itemsize, layout.rows * layout.output_w
+    pixels, lanes, count = flattened(x), WIDTH // x.itemsize, layout.rows * layout.output_w
     across = -(-count // lanes) * lanes
     # (rows · OW, C · KW) -> (C · KW, rows · OW)
     turn_rows(lines, 0, across, image, 0, layout.pixel, count, layout.channels * layout.kernel_w)
@@ -221,7 +222,7 @@ def _fold_image(image, x, n, lines, layout):
 @inlined
 def lay_out_filters(w, filters, layout):
     """w (K, C, KH, KW) -> filters (blocks, K, KH, columns · lanes)."""
-    weights, taps, width = w.ravel(), layout.kernel_h * layout.kernel_w, WIDTH // w.itemsize
+    weights, taps, width = flattened(w), layout.kernel_h * layout.kernel_w, WIDTH // w.itemsize
     for block in range(layout.blocks):
         for k in range(len(w)):
             at, source = (block * len(w) + k) * layout.window, (k * layout.channels + block * width) * taps
@@ -250,7 +251,7 @@ def take_filters(floats, at, dw, first, end, lines, layout):
             others = floats[i][at.sums : at.lines]
             for t in range(begin, stop):
                 total[t] += others[t]
-    whole, filter_size = dw.ravel(), layout.channels * taps
+    whole, filter_size = flattened(dw), layout.channels * taps
     for k in range(first, end):
         # Vector stores overrun into the next filter, which rewrites it; behind the last filter is memory of others.
         inside = (end - 1 - k) * filter_size >= (width + 1) * max(taps, width)

@@ -24,6 +24,7 @@ from tensorgrad.kernels.jit.dispatch import (
     run,
     threads_for,
 )
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.passes import affine
 
 # The time per element in multiply-adds; a rough measurement.
@@ -190,7 +191,7 @@ def _part(count, pixels, part, parts):
 
 @kernel
 def _moments_kernel(x, means, variances, index, chunks):
-    (count, channels, pixels), flat, (parts, _) = x.shape, x.reshape(-1), means.shape
+    (count, channels, pixels), flat, (parts, _) = x.shape, flattened(x), means.shape
     low, high = parts * channels * index // chunks, parts * channels * (index + 1) // chunks
     if pixels == 1:
         _moments_of_columns(x.reshape(count, channels), means[0], variances[0], low, high)
@@ -242,7 +243,7 @@ def _merge_moments(count, pixels, means, variances, mean, var, index, chunks):
 
 @kernel
 def _scale_kernel(x, center, scale, shift, z, index, chunks):
-    (count, channels, pixels), source, target = x.shape, x.reshape(-1), z.reshape(-1)
+    (count, channels, pixels), source, target = x.shape, flattened(x), flattened(z)
     if pixels == 1:
         for n in range(count * index // chunks, count * (index + 1) // chunks):
             row, out = source[n * channels : (n + 1) * channels], target[n * channels : (n + 1) * channels]

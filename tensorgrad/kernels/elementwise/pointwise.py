@@ -9,6 +9,7 @@ from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import floats
 from tensorgrad.kernels.elementwise.channels import plane_sum, rectified, rectified_gradient
 from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run, status_set
+from tensorgrad.kernels.jit.views import flattened
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -83,7 +84,7 @@ def not_finite(values: np.ndarray) -> np.ndarray:
 @helper
 def finite(values):
     """Whether all numbers are finite: 0 times another one is NaN."""
-    total, zero, numbers = values.dtype.type(0), values.dtype.type(0), values.ravel()
+    total, zero, numbers = values.dtype.type(0), values.dtype.type(0), flattened(values)
     for k in range(numbers.size):
         total += zero * numbers[k]
     return total == zero

@@ -19,6 +19,7 @@ from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import as_contiguous, check_float
 from tensorgrad.kernels.elementwise.statistics import moments_of_units
 from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.passes import (
     CHAIN,
     affine,
@@ -104,7 +105,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 @kernel
 def _normalize_kernel(x, w, b, eps, centered, z, mean, inverse, index, chunks):
-    (height, blocks, pixels), source, target = x.shape, x.reshape(-1), z.reshape(-1)
+    (height, blocks, pixels), source, target = x.shape, flattened(x), flattened(z)
     count, groups, number = blocks * pixels, len(w) // max(blocks, 1), x.dtype.type
     several = _rows_at_once(count, x.itemsize)
     pivots, sums, numbers = np.empty(several, x.dtype), np.empty((several, 2)), np.empty((several, 3), x.dtype)
@@ -135,7 +136,7 @@ def _normalize_kernel(x, w, b, eps, centered, z, mean, inverse, index, chunks):
 
 @kernel
 def _gradient_kernel(g, x, w, mean, inverse, centered, dx, index, chunks):
-    (height, blocks, pixels), upstream, source, target = x.shape, g.reshape(-1), x.reshape(-1), dx.reshape(-1)
+    (height, blocks, pixels), upstream, source, target = x.shape, flattened(g), flattened(x), flattened(dx)
     count, groups, number = blocks * pixels, len(w) // max(blocks, 1), x.dtype.type
     several = _rows_at_once(count, 2 * x.itemsize)
     units = several * (1 if pixels == 1 else blocks)
@@ -196,7 +197,7 @@ def _rows_at_once(count, itemsize):
 
 @kernel
 def _weights_kernel(g, x, mean, inverse, sums, index, chunks):
-    (height, blocks, pixels), upstream, source, size = x.shape, g.reshape(-1), x.reshape(-1), sums.shape[1]
+    (height, blocks, pixels), upstream, source, size = x.shape, flattened(g), flattened(x), sums.shape[1]
     low, high, groups = size * index // chunks, size * (index + 1) // chunks, size // max(blocks, 1)
     if pixels == 1:
         for group in range(groups):

@@ -17,6 +17,7 @@ from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels.arguments import floats, zeros
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import COMPILED, address_of, call, chunks_for, inlined, kernel, run
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.linalg import matmul
 from tensorgrad.kernels.reduce import columns, sums
 from tensorgrad.kernels.simd.emitter import ROWS
@@ -106,7 +107,7 @@ def _gradients_kernel(g, z, x, w, dx, dw, db, masked, x_table, w_table, zeros, p
 @inlined
 def _mask(g, z, masked):
     """The rectifier's gradient: 0 where z ≤ 0, else g."""
-    upstream, output, target, zero = g.reshape(-1), z.reshape(-1), masked.reshape(-1), g.dtype.type(0)
+    upstream, output, target, zero = flattened(g), flattened(z), flattened(masked), g.dtype.type(0)
     for k in range(target.size):
         # Both are read before one is chosen: LLVM doesn't vectorize a conditional read.
         value, above = upstream[k], output[k]

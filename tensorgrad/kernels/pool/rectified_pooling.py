@@ -18,6 +18,7 @@ from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels.arguments import as_contiguous, check_float
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import COMPILED, address_of, call, chunks_for, helper, kernel, run
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.pool import pooling
 from tensorgrad.kernels.pool.blocks import band_of, rectified_max_2x2, rectified_unpool_2x2
 from tensorgrad.kernels.pool.pooling import WORK
@@ -195,7 +196,7 @@ def _put(g, z, where, x):
 def scatter_kernel(g, z, indices, x, strays, sums, sum_planes, index, chunks):
     """g, z, indices (N, C, OH, OW) -> x (N, C, H, W); strays (chunks,) are counted; sums (N · C,) or none."""
     planes, windows, pixels = g.shape[0] * g.shape[1], g.shape[2] * g.shape[3], x.shape[2] * x.shape[3]
-    upstream, maxima, where = g.reshape(-1), z.reshape(-1), indices.reshape(-1)
+    upstream, maxima, where = flattened(g), flattened(z), flattened(indices)
     lines, flag = x.reshape(planes, pixels), np.empty(1, np.int64)
     strays[index] = 0
     first, end, some = planes * index // chunks, planes * (index + 1) // chunks, max(1, HOT // (pixels * x.itemsize))

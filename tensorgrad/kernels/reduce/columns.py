@@ -6,6 +6,7 @@ from functools import partial
 import numpy as np
 
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.reduce.sums import FEW
 from tensorgrad.kernels.simd import passes
 from tensorgrad.kernels.simd.rows import add_rows, add_squares
@@ -99,7 +100,7 @@ def _folding(term: Callable, sums_of_rows: Callable, add_rows: Callable) -> Call
 
     @kernel
     def chunk(x, z, block, factor, divisor, index, chunks):
-        (outer, count, inner), blocks, flat, out = x.shape, z.shape[1], x.reshape(-1), z.reshape(-1)
+        (outer, count, inner), blocks, flat, out = x.shape, z.shape[1], flattened(x), flattened(z)
         tiles, sums = -(-inner // TILE), np.empty(TILE)
         units = outer * blocks * tiles
         low, high = units * index // chunks, units * (index + 1) // chunks

@@ -12,6 +12,7 @@ from tensorgrad.errors import RangeError, ShapeError, restate
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import as_contiguous, floats
 from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run, status_set
+from tensorgrad.kernels.jit.views import flattened
 
 WORK = 3  # multiply-adds that take as long as a value that is added by its place, by a rough measurement
 
@@ -77,9 +78,9 @@ def _add_kernel(x, values, rows, has_x, narrows, wide, z, strays, index, chunks)
             strays[index] = 1
     if strays[index]:
         return
-    sums, target = wide.reshape(-1)[low * width : high * width], z.reshape(-1)[low * width : high * width]
+    sums, target = flattened(wide)[low * width : high * width], flattened(z)[low * width : high * width]
     if has_x:
-        start = x.reshape(-1)[low * width : high * width]
+        start = flattened(x)[low * width : high * width]
         for q in range(sums.size):
             sums[q] = start[q]
     else:

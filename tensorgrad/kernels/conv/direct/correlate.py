@@ -10,6 +10,7 @@ from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.conv.im2row import pack, pack_images, unpacked
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.gemm import products
 from tensorgrad.kernels.simd.planes import merge_rows, store_rows
@@ -34,7 +35,7 @@ def interleave(parts: np.ndarray, x: np.ndarray) -> None:
 def _interleave_kernel(parts, x, index, chunks):
     down, right, _, _, rows, columns = parts.shape
     count, channels, height, width = x.shape
-    source, target, apart = parts.reshape(-1), x.reshape(-1), x.size // (down * right)
+    source, target, apart = flattened(parts), flattened(x), x.size // (down * right)
     for n in range(count * index // chunks, count * (index + 1) // chunks):
         for a in range(down):
             to, at = n * channels * height * width + a * width, a * right * apart + n * channels * rows * columns
@@ -75,15 +76,15 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
     for group in range(layout.groups):
         row = group * filters
         first = (n * y.shape[1] + row) * plane + band * layout.band * layout.output_w
-        weights, lines = w.ravel()[group * group_step :], image[group * layout.group :]
-        products(filters, pixels, weights, step, table, lines, bias[row:], y.ravel()[first:], plane, width)
+        weights, lines = flattened(w)[group * group_step :], image[group * layout.group :]
+        products(filters, pixels, weights, step, table, lines, bias[row:], flattened(y)[first:], plane, width)
 
 
 @inlined
 def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
     """The pixels of y[n] from `whole` on, a vector being so many filters; the sums are in the order of the others."""
     filters, plane = y.shape[1], layout.output_h * layout.output_w
-    across, target = -(-filters // width) * width, y.ravel()
+    across, target = -(-filters // width) * width, flattened(y)
     zeros, out = image[layout.image + 2 * width :], image[layout.image + 3 * width :]
     products(plane - whole, across, image[whole:], np.intp(1), rest, packed, zeros, out, across, width)
     # (rows, K) -> (K, rows)
@@ -97,14 +98,14 @@ def _correlate_images(x, w, bias, y, table, image, layout, step, group_step, wid
     """The same with images side by side, whose output stands in the scratch first."""
     blocks, filters = -(-len(x) // layout.images), y.shape[1] // layout.groups
     plane, line = layout.output_h * layout.output_w, layout.output_h * layout.columns
-    target, out = y.ravel(), layout.image + 2 * width - WIDTH // x.itemsize
+    target, out = flattened(y), layout.image + 2 * width - WIDTH // x.itemsize
     for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
         first = block * layout.images
         images = min(layout.images, len(x) - first)
         pack_images(x, first, images, image, layout)
         for group in range(layout.groups):
             row = group * filters
-            weights, lines, results = w.ravel()[group * group_step :], image[group * layout.group :], image[out:]
+            weights, lines, results = flattened(w)[group * group_step :], image[group * layout.group :], image[out:]
             products(filters, line, weights, step, table, lines, bias[row:], results, line, width)
             for k in range(filters):
                 store_rows(
@@ -127,7 +128,7 @@ def correlate_kernel(x, w, bias, y, table, rest, packed, scratch, lengths, step,
         n, band = block // layout.bands, block % layout.bands
         lines = image
         if layout.direct:
-            lines = x.ravel()[n * layout.image + band * layout.band * layout.output_w :]
+            lines = flattened(x)[n * layout.image + band * layout.band * layout.output_w :]
         else:
             pack(x, n, band, image, layout)
         pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)

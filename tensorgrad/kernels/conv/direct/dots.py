@@ -10,6 +10,7 @@ from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.conv.im2row import clear, pack, pack_images, unpacked
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import address_of, call, chunks_for, inlined, kernel, run, threads_for
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
 from tensorgrad.kernels.simd.planes import pack_rows
 from tensorgrad.kernels.simd.tiles import DOTS, dot_tile, part_begin
@@ -130,7 +131,7 @@ def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, 
         pack_images(x, first, images, image, layout)
         for k in range(filters):
             pack_rows(
-                image, begin + k * line, columns, layout.output_w, g.reshape(-1), (first * filters + k) * plane,
+                image, begin + k * line, columns, layout.output_w, flattened(g), (first * filters + k) * plane,
                 layout.output_w, filters * plane, layout.output_h, images, layout.output_w,
             )  # fmt: skip
         call(dots, (sums, upstream, 0, 1, 0, image, offsets, wide), cut, cuts)
@@ -153,7 +154,7 @@ def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots
         count = min(images, len(x) - first)
         lines = image
         if layout.direct:
-            lines = x.ravel()[first * layout.image + band * layout.band * layout.output_w :]
+            lines = flattened(x)[first * layout.image + band * layout.band * layout.output_w :]
         else:
             for i in range(count):
                 pack(x, first + i, band, image[i * layout.image :], layout)
@@ -164,7 +165,7 @@ def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots
 def _add_up_kernel(sums, dw, index, chunks):
     """sums (chunks before, K, taps), chunk after chunk -> dw (K, C/groups, KH, KW)."""
     _, filters, taps = sums.shape
-    target = dw.ravel()
+    target = flattened(dw)
     for row in range(filters * index // chunks, filters * (index + 1) // chunks):
         total = sums[0, row]
         for i in range(1, len(sums)):

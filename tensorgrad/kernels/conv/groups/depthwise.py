@@ -21,6 +21,7 @@ from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.groups.plans import LENGTHS, Plan, Planes, forward_plan, grad_input_plan, grad_weight_plan
 from tensorgrad.kernels.conv.im2row import clear
 from tensorgrad.kernels.jit.dispatch import chunks_for, helper, inlined, kernel, run
+from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.planes import (
     PLANE_DOTS,
     merge_rows,
@@ -91,7 +92,7 @@ def _unpacked(numbers):
 def _pack_planes(x, first, images, channel, scratch, at, packs, layout):
     """Channel after channel of a group of so many images into the scratch."""
     _, channels, height, width = x.shape
-    pixels, image = x.reshape(-1), channels * height * width
+    pixels, image = flattened(x), channels * height * width
     for c in range(layout.inputs):
         plane = (first * channels + channel + c) * height * width
         for index in range(len(packs)):
@@ -120,7 +121,7 @@ def _pack_planes(x, first, images, channel, scratch, at, packs, layout):
 def _store_planes(y, first, images, channel, scratch, layout):
     """The planes of one channel of so many images out of the scratch, their phases interleaved."""
     _, channels, height, width = y.shape
-    pixels, image = y.reshape(-1), channels * height * width
+    pixels, image = flattened(y), channels * height * width
     plane = (first * channels + channel) * height * width
     for a in range(min(layout.out_stride_h, height)):
         rows = -(-(height - a) // layout.out_stride_h)
@@ -146,8 +147,8 @@ def _store_planes(y, first, images, channel, scratch, layout):
 
 @kernel
 def _correlate_kernel(x, w, bias, y, scratch, packs, entries, table, numbers, index, chunks):
-    layout, lines, taps = _unpacked(numbers), scratch[index], table.reshape(-1)
-    groups, pixels, plane = y.shape[1] // layout.outputs, y.reshape(-1), y.shape[2] * y.shape[3]
+    layout, lines, taps = _unpacked(numbers), scratch[index], flattened(table)
+    groups, pixels, plane = y.shape[1] // layout.outputs, flattened(y), y.shape[2] * y.shape[3]
     clear(lines, 0, layout.end)
     units = -(-len(x) // layout.images) * groups
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
@@ -175,8 +176,8 @@ def _correlate_kernel(x, w, bias, y, scratch, packs, entries, table, numbers, in
 
 @kernel
 def _grad_weight_kernel(x, g, dw, sums, scratch, packs, entries, table, numbers, index, chunks):
-    layout, lines, taps = _unpacked(numbers), scratch[index], table.reshape(-1)
-    groups, (_, filters, out_h, out_w), gradients = g.shape[1] // layout.outputs, g.shape, g.reshape(-1)
+    layout, lines, taps = _unpacked(numbers), scratch[index], flattened(table)
+    groups, (_, filters, out_h, out_w), gradients = g.shape[1] // layout.outputs, g.shape, flattened(g)
     upstream, dots, plane = layout.out + layout.out_apart, np.empty(PLANE_DOTS, x.dtype), out_h * out_w
     clear(lines, 0, layout.end)
     for n in range(layout.images):
