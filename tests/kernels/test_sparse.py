@@ -66,6 +66,14 @@ def close(ours, twin, dtype):
     np.testing.assert_allclose(ours, twin, rtol=digits, atol=digits * np.abs(twin).max())
 
 
+def test_a_dense_gradient_launches_nothing(monkeypatch):
+    """A network without pooling would otherwise wait for kernels that it never needs to be compiled."""
+    x, w, g = draw(LAYERS["LeNet-5, second"], 2, np.float32)
+    monkeypatch.setattr(sparse, "run", None)
+    window = window_of(LAYERS["LeNet-5, second"])
+    assert grad_weight(x, g + 1, window) is None and grad_input(g + 1, w, window) is None
+
+
 @FLOATS
 @pytest.mark.parametrize("count", [1, 2, 5])
 @EVERY_LAYER

@@ -39,6 +39,7 @@ from tensorgrad.kernels.jit.dispatch import (
     call,
     chunks_for,
     get_num_threads,
+    is_recording,
     kernel,
     run,
     status_set,
@@ -53,6 +54,8 @@ WINDOW = 4
 FILTERS = 8
 # The number of planes of the gradient that are checked to decide whether it is sparse.
 PROBE = 4
+# Status flags that say that g isn't sparse.
+_DENSE = np.ones(1, np.int64)
 
 
 def serves(window: Window, shapes: Shapes, itemsize: int) -> bool:
@@ -71,13 +74,13 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window, dw: np.ndarray) ->
     One is set where g has more than one number in a window of 2×2 that isn't zero, or where x isn't finite.
     """
     none = _none(x.dtype)
-    return _gradients(x, none, g, *_no_maxima(x.dtype), none, dw, np.empty(0), window)
+    return _of_any(x, none, g, none, dw, window)
 
 
 def grad_input(g: np.ndarray, w: np.ndarray, window: Window, dx: np.ndarray) -> np.ndarray:
     """As `convolution.grad_input`, to dx. Returns status flags: one is set where g isn't sparse, or w isn't finite."""
     none = _none(g.dtype)
-    return _gradients(none, w, g, *_no_maxima(g.dtype), dx, none, np.empty(0), window)
+    return _of_any(none, w, g, dx, none, window)
 
 
 def gradients(
@@ -185,6 +188,16 @@ def _none(dtype: np.dtype) -> np.ndarray:
 @cache
 def _no_maxima(dtype: np.dtype) -> tuple[np.ndarray, np.ndarray]:
     return _none(dtype), _none(np.dtype(np.int32))
+
+
+def _of_any(x, w, g, dx, dw, window) -> np.ndarray:
+    """`_gradients` for a g that may be dense: where a sample of it is, nothing is launched, and so nothing compiled.
+
+    While launches are recorded the kernel alone looks at g: in a replay it may be another.
+    """
+    if not is_recording() and not _looks_sparse(g):
+        return _DENSE
+    return _gradients(x, w, g, *_no_maxima(g.dtype), dx, dw, np.empty(0), window)
 
 
 def _gradients(x, w, g, z, indices, dx, dw, plane_sums, window) -> np.ndarray:

@@ -43,6 +43,7 @@ SPINS = "5000"
 # NaN and infinities must come through, so sums may be reordered and fused, and nothing else. C calls no kernel, so
 # none has an entry for it: each entry is one more function to compile.
 OPTIONS: dict[str, Any] = {
+    "pipeline_class": KernelCompiler,
     "nogil": True,
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract"},
@@ -52,7 +53,7 @@ OPTIONS: dict[str, Any] = {
 WITHOUT_ENTRY = OPTIONS | {"no_cpython_wrapper": True}
 
 # For what innermost loops compute an element with: LLVM leaves a loop that calls a function as it is.
-INLINE = OPTIONS | {"forceinline": True}
+INLINE = WITHOUT_ENTRY | {"forceinline": True}
 
 COMPILED = not _config.DISABLE_JIT
 """False where numba may not compile (NUMBA_DISABLE_JIT=1, to debug): `by_fallback` computes then.
@@ -66,7 +67,7 @@ SMALL = 500_000
 
 def kernel(function: Callable) -> Callable:
     """Compile a kernel."""
-    return cached(numba.njit(pipeline_class=KernelCompiler, **OPTIONS)(function))
+    return cached(numba.njit(**OPTIONS)(function))
 
 
 def helper(function: Callable) -> Callable:
@@ -74,7 +75,7 @@ def helper(function: Callable) -> Callable:
 
     For a function that one kernel calls in one place, `inlined` compiles faster.
     """
-    compiled = numba.njit(pipeline_class=KernelCompiler, **WITHOUT_ENTRY)(function)
+    compiled = numba.njit(**WITHOUT_ENTRY)(function)
     if COMPILED:
         compiled.__class__ = _Helper
     return cached(compiled)
@@ -188,6 +189,11 @@ def recorded(recorder: Any) -> Iterator[Any]:
     finally:
         _mode.recorder = before
         _count_recorders(-1)
+
+
+def is_recording() -> bool:
+    """Whether this thread records launches: then a decision must not depend on values."""
+    return _recorders > 0 and _mode.recorder is not None
 
 
 def status_set(flags: np.ndarray) -> bool:
