@@ -15,6 +15,7 @@ from tensorgrad.autograd.backward import accumulate
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.recording import Given, Step
+from tensorgrad.kernels.jit.opaque import Opaque
 
 GIVEN = "given"
 """The parameter of a program for the tensors of the call, where it needs more than their arrays."""
@@ -177,7 +178,7 @@ def _run_of(op: type[Op], step: Step) -> Callable[..., Any]:
     settings, keys, parts = step.settings, tuple(step.arrays), step.parts
     forward = _unquieted(op.forward)
     if isinstance(getattr_static(op, "forward"), staticmethod):  # a function of the arrays alone
-        return (lambda *arrays: np.asarray(forward(*arrays))) if step.scalar else forward
+        return (lambda *arrays: _as_array(forward(*arrays))) if step.scalar else forward
     if not keys and not parts and not step.scalar:
         return forward.__get__(op.of(**settings))
     count = len(step.inputs)
@@ -186,10 +187,15 @@ def _run_of(op: type[Op], step: Step) -> Callable[..., Any]:
         # An op of its own for each run: it holds arrays, and several threads may be here.
         applied = op.of(**_filled(settings, keys, arrays[count:]))
         z = forward(applied, *arrays[:count])
-        z = np.asarray(z) if step.scalar else z
+        z = _as_array(z) if step.scalar else z
         return (z, *_residuals(applied, parts)) if parts else z
 
     return run
+
+
+def _as_array(z: Any) -> Any:
+    """The result of an op without axes, which NumPy may have returned as a scalar."""
+    return z if isinstance(z, np.ndarray | Opaque) else np.asarray(z)
 
 
 def _unquieted(forward: Callable[..., Any]) -> Callable[..., Any]:
