@@ -72,11 +72,14 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
         raise _restated(op, inputs, error) from error
     if type(data) is not np.ndarray:
         data = np.asarray(data)  # NumPy turns 0-d results into scalars
+    base = data.base
+    if base is None and not data.flags.c_contiguous and not op.aliases:
+        # NumPy's results follow the order of its operands, kernels' don't; what follows may sum in the order of memory.
+        data = np.ascontiguousarray(data)
     output = _new(variable.result_class)
     output._data = data
     output._requires_grad = recorded
     output._node = output._version = output._aliases = output._hooks = output._grad = output.name = None
-    base = data.base
     if base is not None or op.aliases:
         for array in arrays:
             if data is array or (base is not None and (base is array or base is array.base)):

@@ -176,26 +176,35 @@ def _is_plain(value: Any) -> bool:
 def _run_of(op: type[Op], step: Step) -> Callable[..., Any]:
     """The forward of an op as a function of arrays, which returns the output and the residuals that steps need."""
     settings, keys, parts = step.settings, tuple(step.arrays), step.parts
-    forward = _unquieted(op.forward)
+    forward, result = _unquieted(op.forward), _as_array if op.aliases else _contiguous
     if isinstance(getattr_static(op, "forward"), staticmethod):  # a function of the arrays alone
-        return (lambda *arrays: _as_array(forward(*arrays))) if step.scalar else forward
-    if not keys and not parts and not step.scalar:
-        return forward.__get__(op.of(**settings))
+        return lambda *arrays: result(forward(*arrays))
     count = len(step.inputs)
+    if not keys and not parts:
+        applied = op.of(**settings)
+
+        return lambda *arrays: result(forward(applied, *arrays))
 
     def run(*arrays: np.ndarray) -> Any:
         # An op of its own for each run: it holds arrays, and several threads may be here.
         applied = op.of(**_filled(settings, keys, arrays[count:]))
-        z = forward(applied, *arrays[:count])
-        z = _as_array(z) if step.scalar else z
+        z = result(forward(applied, *arrays[:count]))
         return (z, *_residuals(applied, parts)) if parts else z
 
     return run
 
 
 def _as_array(z: Any) -> Any:
-    """The result of an op without axes, which NumPy may have returned as a scalar."""
+    """The result of an op: NumPy returns scalars for arrays without axes."""
     return z if isinstance(z, np.ndarray | Opaque) else np.asarray(z)
+
+
+def _contiguous(z: Any) -> Any:
+    """The same, contiguous unless it is a view, as the engine keeps it."""
+    if type(z) is Opaque:
+        return z
+    z = _as_array(z)
+    return z if z.base is not None or z.flags.c_contiguous else np.ascontiguousarray(z)
 
 
 def _unquieted(forward: Callable[..., Any]) -> Callable[..., Any]:
