@@ -20,7 +20,7 @@ from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv.taps import SCRATCH
 from tensorgrad.kernels.jit.dispatch import chunks_for, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
-from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.jit.views import flattened, tail
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.gemm import products
 from tensorgrad.kernels.simd.tiles import fold_row
@@ -85,7 +85,7 @@ def _columns_kernel(g, w, x, columns, table, zeros, numbers, index, chunks):
     found, weights = columns[index], flattened(w)
     for n in range(len(g) * index // chunks, len(g) * (index + 1) // chunks):
         # (K, taps), (K, OH · OW) -> (taps, OH · OW)
-        upstream = gradients[n * filters * plane :]
+        upstream = tail(gradients, n * filters * plane)
         products(taps, plane, weights, np.intp(1), table, upstream, zeros, found, line, line - plane)
         for c in range(channels):
             for h in range(height):

@@ -46,6 +46,7 @@ from tensorgrad.kernels.jit.dispatch import (
     threads_for,
 )
 from tensorgrad.kernels.jit.opaque import planned
+from tensorgrad.kernels.jit.views import between
 from tensorgrad.windows import Shapes, Sizes, Window
 
 # The fewest vectors per window and block: an entry has a fixed cost, that of two vectors.
@@ -247,7 +248,7 @@ def _gradients_kernel(x, w, g, z, indices, dx, dw, plane_sums, floats, integers,
         if not finite(w.reshape(filters, -1, 1)):
             ours[at.flag] = 1
             return
-        lay_out_filters(w, scratch[at.filters : at.plane], layout)
+        lay_out_filters(w, between(scratch, at.filters, at.plane), layout)
     for unit in range(first, last):
         n, n_end, k, k_end, b, b_end = unit, unit + 1, 0, filters, 0, layout.blocks
         for_w, for_x = dw.size > 0, dx.size > 0

@@ -5,7 +5,7 @@ from tensorgrad.kernels.conv.sparse_layout import lay_out_image, take_filters, t
 from tensorgrad.kernels.conv.sparse_tiles import find_in_planes, find_in_windows, list_by_corner, list_by_line
 from tensorgrad.kernels.elementwise.pointwise import finite
 from tensorgrad.kernels.jit.dispatch import call, kernel
-from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.jit.views import between, flattened, tail
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.tiles import SPARSE_COLUMNS, SPARSE_ROWS, part_begin, sparse_tile, turn_rows
 
@@ -17,7 +17,7 @@ def planes_kernel(g, floats, integers, numbers, n, first, end, index, chunks):
     Sets the status flag where a window has two.
     """
     layout, _, at = unpacked(numbers)
-    pixels, values, corners = flattened(g), floats[at.values :], floats[at.corners :]
+    pixels, values, corners = flattened(g), tail(floats, at.values), tail(floats, at.corners)
     filters, height, width = g.shape[1], layout.output_h, layout.output_w
     rows, columns, lanes = height // 2, width // 2, WIDTH // g.itemsize
     for k in range(end - first):
@@ -48,7 +48,7 @@ def windows_kernel(g, z, indices, floats, integers, table, sums, numbers, sum_pl
     )  # fmt: skip
     if integers[at.flag] or not sums.size:
         return
-    plane, values = floats[at.plane : at.plane + pixels], floats[at.values :]
+    plane, values = between(floats, at.plane, at.plane + pixels), tail(floats, at.values)
     for k in range(end - first):
         clear(plane, 0, pixels)
         for m in range(count):
@@ -81,10 +81,10 @@ def filters_kernel(x, floats, integers, table, numbers, multiply, n, first, end,
     if not finite(x[n]):
         integers[at.flag] = 1
         return
-    image, lines = floats[at.image : at.gradient], floats[at.lines : at.end]
+    image, lines = between(floats, at.image, at.gradient), between(floats, at.lines, at.end)
     lay_out_image(x, n, image, lines, packing, layout)
-    values, corners, entries = floats[at.values :], floats[at.corners :], floats[at.by_filter :]
-    places, starts = integers[at.filter_places :], integers[at.filter_starts :]
+    values, corners, entries = tail(floats, at.values), tail(floats, at.corners), tail(floats, at.by_filter)
+    places, starts = tail(integers, at.filter_places), tail(integers, at.filter_starts)
     count, lanes = (layout.output_h // 2) * (layout.output_w // 2), WIDTH // x.itemsize
     list_by_line(
         entries, 0, places, 0, starts, 0, values, 0, corners, 0, table, count, layout.row, layout.pixel, count,
@@ -92,8 +92,9 @@ def filters_kernel(x, floats, integers, table, numbers, multiply, n, first, end,
     )  # fmt: skip
     for block in range(layout.blocks):
         arguments = (
-            entries, places, starts, end - first, image, block * layout.block, layout.row, table[2 * count + first :],
-            floats, at.sums + block * filters * layout.window, layout.columns * lanes, numbers,
+            entries, places, starts, end - first, image, block * layout.block, layout.row,
+            tail(table, 2 * count + first), floats, at.sums + block * filters * layout.window, layout.columns * lanes,
+            numbers,
         )  # fmt: skip
         call(multiply, arguments, 0, 1)
 
@@ -103,15 +104,16 @@ def image_kernel(dx, floats, integers, table, numbers, multiply, n, first, end, 
     """The blocks first to end of image n of dx."""
     layout, _, at = unpacked(numbers)
     count, lanes = (layout.output_h // 2) * (layout.output_w // 2), WIDTH // dx.itemsize
-    values, corners, entries = floats[at.transposed_values :], floats[at.transposed_corners :], floats[at.by_pixel :]
-    places, starts, across = integers[at.pixel_places :], integers[at.pixel_starts :], -(-filters // lanes) * lanes
+    values, corners = tail(floats, at.transposed_values), tail(floats, at.transposed_corners)
+    entries, across = tail(floats, at.by_pixel), -(-filters // lanes) * lanes
+    places, starts = tail(integers, at.pixel_places), tail(integers, at.pixel_starts)
     # (K, windows of the pooling) -> (windows of the pooling, K)
     turn_rows(values, 0, across, floats, at.values, count, filters, count)
     turn_rows(corners, 0, across, floats, at.corners, count, filters, count)
     list_by_corner(
         entries, 0, places, 0, starts, 0, values, 0, corners, 0, layout.window, across, count
     )  # fmt: skip
-    gradient, targets = floats[at.gradient : at.filters], table[2 * count + filters :]
+    gradient, targets = between(floats, at.gradient, at.filters), tail(table, 2 * count + filters)
     clear(gradient, 0, len(gradient))
     for block in range(first, end):
         arguments = (
@@ -119,7 +121,7 @@ def image_kernel(dx, floats, integers, table, numbers, multiply, n, first, end, 
             layout.columns * lanes, targets, gradient, block * layout.block, layout.row, numbers,
         )  # fmt: skip
         call(multiply, arguments, 0, 1)
-    take_image(gradient, dx, n, first, end, floats[at.lines : at.end], layout)
+    take_image(gradient, dx, n, first, end, between(floats, at.lines, at.end), layout)
 
 
 @kernel

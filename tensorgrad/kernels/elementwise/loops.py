@@ -16,6 +16,7 @@ from tensorgrad.formulas.programs import program
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import floats
 from tensorgrad.kernels.jit.dispatch import COMPILED, INLINE, by_fallback, chunks_for, kernel, run
+from tensorgrad.kernels.jit.views import between
 from tensorgrad.kernels.simd.functions import FUNCTIONS
 
 # Multiply-adds that take as long as one element, by a rough measurement.
@@ -81,7 +82,7 @@ def _over_one(formula: Callable) -> Callable:
     @kernel
     def chunk(x, z, parameters, index, chunks):
         start, end = z.size * index // chunks, z.size * (index + 1) // chunks
-        x, z = x[start:end], z[start:end]
+        x, z = between(x, start, end), between(z, start, end)
         for k in range(end - start):
             z[k] = formula(x[k], *parameters)
 
@@ -92,7 +93,7 @@ def _over_two(formula: Callable) -> Callable:
     @kernel
     def chunk(x, y, z, parameters, index, chunks):
         start, end = z.size * index // chunks, z.size * (index + 1) // chunks
-        x, y, z = x[start:end], y[start:end], z[start:end]
+        x, y, z = between(x, start, end), between(y, start, end), between(z, start, end)
         for k in range(end - start):
             z[k] = formula(x[k], y[k], *parameters)
 
@@ -103,7 +104,7 @@ def _over_three(formula: Callable) -> Callable:
     @kernel
     def chunk(w, x, y, z, parameters, index, chunks):
         start, end = z.size * index // chunks, z.size * (index + 1) // chunks
-        w, x, y, z = w[start:end], x[start:end], y[start:end], z[start:end]
+        w, x, y, z = between(w, start, end), between(x, start, end), between(y, start, end), between(z, start, end)
         for k in range(end - start):
             z[k] = formula(w[k], x[k], y[k], *parameters)
 

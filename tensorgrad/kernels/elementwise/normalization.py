@@ -24,7 +24,7 @@ from tensorgrad.kernels.jit.dispatch import (
     run,
     threads_for,
 )
-from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.jit.views import between, flattened
 from tensorgrad.kernels.simd.passes import affine
 
 # The time per element in multiply-adds; a rough measurement.
@@ -209,7 +209,7 @@ def _moments_kernel(x, means, variances, index, chunks):
 @inlined
 def _moments_of_columns(x, mean, var, low, high):
     """Mean and variance of the columns from low to high, around their first elements: see `mean_and_variance`."""
-    count, pivot, total, squares = len(x), x[0, low:high], mean[low:high], var[low:high]
+    count, pivot, total, squares = len(x), x[0, low:high], between(mean, low, high), between(var, low, high)
     for k in range(total.size):
         total[k], squares[k] = 0.0, 0.0
     for n in range(count):
@@ -246,7 +246,8 @@ def _scale_kernel(x, center, scale, shift, z, index, chunks):
     (count, channels, pixels), source, target = x.shape, flattened(x), flattened(z)
     if pixels == 1:
         for n in range(count * index // chunks, count * (index + 1) // chunks):
-            row, out = source[n * channels : (n + 1) * channels], target[n * channels : (n + 1) * channels]
+            begin, end = n * channels, (n + 1) * channels
+            row, out = between(source, begin, end), between(target, begin, end)
             for c in range(channels):
                 out[c] = scaled(row[c], center[c], scale[c], shift[c])
         return
@@ -279,7 +280,7 @@ def _sums_kernel(g, x, mean, sums, products, index, chunks):
 @inlined
 def _sums_of_columns(g, x, mean, sums, products, low, high):
     """The same sums, to the bit, in the order of memory."""
-    center, total, product = np.empty(high - low, x.dtype), sums[low:high], products[low:high]
+    center, total, product = np.empty(high - low, x.dtype), between(sums, low, high), between(products, low, high)
     for k in range(total.size):
         center[k], total[k], product[k] = mean[low + k], 0.0, 0.0
     for n in range(len(x)):

@@ -9,7 +9,7 @@ from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import floats
 from tensorgrad.kernels.elementwise.channels import plane_sum, rectified, rectified_gradient
 from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run, status_set
-from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.jit.views import between, flattened
 
 # Multiply-adds that take as long as an element that passes by, by a rough measurement.
 WORK = 5
@@ -113,7 +113,7 @@ def _clear_kernel(x, index, chunks):
 @kernel
 def _relu_kernel(x, z, index, chunks):
     start, end = x.size * index // chunks, x.size * (index + 1) // chunks
-    source, target = x[start:end], z[start:end]
+    source, target = between(x, start, end), between(z, start, end)
     for k in range(end - start):
         target[k] = rectified(source[k])
 
@@ -121,7 +121,7 @@ def _relu_kernel(x, z, index, chunks):
 @kernel
 def _relu_gradient_kernel(g, z, x, index, chunks):
     start, end = x.size * index // chunks, x.size * (index + 1) // chunks
-    upstream, output, target = g[start:end], z[start:end], x[start:end]
+    upstream, output, target = between(g, start, end), between(z, start, end), between(x, start, end)
     for k in range(end - start):
         # Both are read before one is chosen: a read under a condition isn't vectorised.
         target[k] = rectified_gradient(upstream[k], output[k])

@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
-from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.jit.views import flattened, tail
 from tensorgrad.kernels.reduce.sums import FEW
 from tensorgrad.kernels.simd import passes
 from tensorgrad.kernels.simd.rows import add_rows, add_squares
@@ -91,7 +91,7 @@ def _folding(term: Callable, sums_of_rows: Callable, add_rows: Callable) -> Call
                 for k in range(matrices):
                     sums[k] = 0
                 for j in range(count):
-                    numbers = flat[first * size + j * inner + i :]
+                    numbers = tail(flat, first * size + j * inner + i)
                     for k in range(matrices):
                         sums[k] += term(numbers[k * size])
                 for k in range(matrices):
@@ -125,7 +125,7 @@ def _folding(term: Callable, sums_of_rows: Callable, add_rows: Callable) -> Call
                 add_short_rows(flat, at, rows, inner, sums)
             else:
                 add_rows(flat, at, inner, rows, width, sums, 0)
-            target = out[line * inner + start :]
+            target = tail(out, line * inner + start)
             for k in range(width):
                 target[k] = sums[k] if factor == 1 and divisor == 1 else factor * sums[k] / divisor
 

@@ -12,7 +12,7 @@ from tensorgrad.errors import RangeError, ShapeError, restate
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import as_contiguous, floats
 from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run, status_set
-from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.jit.views import between, flattened
 
 WORK = 3  # multiply-adds that take as long as a value that is added by its place, by a rough measurement
 
@@ -78,9 +78,9 @@ def _add_kernel(x, values, rows, has_x, narrows, wide, z, strays, index, chunks)
             strays[index] = 1
     if strays[index]:
         return
-    sums, target = flattened(wide)[low * width : high * width], flattened(z)[low * width : high * width]
+    sums, target = between(flattened(wide), low * width, high * width), between(flattened(z), low * width, high * width)
     if has_x:
-        start = flattened(x)[low * width : high * width]
+        start = between(flattened(x), low * width, high * width)
         for q in range(sums.size):
             sums[q] = start[q]
     else:

@@ -10,7 +10,7 @@ from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.conv.im2row import pack, pack_images, unpacked
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
-from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.jit.views import flattened, tail
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.gemm import products
 from tensorgrad.kernels.simd.planes import merge_rows, store_rows
@@ -76,8 +76,8 @@ def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step,
     for group in range(layout.groups):
         row = group * filters
         first = (n * y.shape[1] + row) * plane + band * layout.band * layout.output_w
-        weights, lines = flattened(w)[group * group_step :], image[group * layout.group :]
-        products(filters, pixels, weights, step, table, lines, bias[row:], flattened(y)[first:], plane, width)
+        weights, lines = tail(flattened(w), group * group_step), tail(image, group * layout.group)
+        products(filters, pixels, weights, step, table, lines, tail(bias, row), tail(flattened(y), first), plane, width)
 
 
 @inlined
@@ -85,8 +85,8 @@ def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
     """The pixels of y[n] from `whole` on, a vector being so many filters; the sums are in the order of the others."""
     filters, plane = y.shape[1], layout.output_h * layout.output_w
     across, target = -(-filters // width) * width, flattened(y)
-    zeros, out = image[layout.image + 2 * width :], image[layout.image + 3 * width :]
-    products(plane - whole, across, image[whole:], np.intp(1), rest, packed, zeros, out, across, width)
+    zeros, out = tail(image, layout.image + 2 * width), tail(image, layout.image + 3 * width)
+    products(plane - whole, across, tail(image, whole), np.intp(1), rest, packed, zeros, out, across, width)
     # (rows, K) -> (K, rows)
     for k in range(filters):
         for q in range(plane - whole):
@@ -105,8 +105,8 @@ def _correlate_images(x, w, bias, y, table, image, layout, step, group_step, wid
         pack_images(x, first, images, image, layout)
         for group in range(layout.groups):
             row = group * filters
-            weights, lines, results = flattened(w)[group * group_step :], image[group * layout.group :], image[out:]
-            products(filters, line, weights, step, table, lines, bias[row:], results, line, width)
+            weights, lines = tail(flattened(w), group * group_step), tail(image, group * layout.group)
+            products(filters, line, weights, step, table, lines, tail(bias, row), tail(image, out), line, width)
             for k in range(filters):
                 store_rows(
                     target, (first * y.shape[1] + row + k) * plane, layout.output_w, y.shape[1] * plane, image,
@@ -128,7 +128,7 @@ def correlate_kernel(x, w, bias, y, table, rest, packed, scratch, lengths, step,
         n, band = block // layout.bands, block % layout.bands
         lines = image
         if layout.direct:
-            lines = flattened(x)[n * layout.image + band * layout.band * layout.output_w :]
+            lines = tail(flattened(x), n * layout.image + band * layout.band * layout.output_w)
         else:
             pack(x, n, band, image, layout)
         pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)

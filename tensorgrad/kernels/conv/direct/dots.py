@@ -10,7 +10,7 @@ from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.conv.im2row import clear, pack, pack_images, unpacked
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import address_of, call, chunks_for, inlined, kernel, run, threads_for
-from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.jit.views import flattened, tail
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
 from tensorgrad.kernels.simd.planes import pack_rows
 from tensorgrad.kernels.simd.tiles import DOTS, dot_tile, part_begin
@@ -154,10 +154,10 @@ def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots
         count = min(images, len(x) - first)
         lines = image
         if layout.direct:
-            lines = flattened(x)[first * layout.image + band * layout.band * layout.output_w :]
+            lines = tail(flattened(x), first * layout.image + band * layout.band * layout.output_w)
         else:
             for i in range(count):
-                pack(x, first + i, band, image[i * layout.image :], layout)
+                pack(x, first + i, band, tail(image, i * layout.image), layout)
         call(dots, (sums[index % len(sums)], g, first, count, band, lines, offsets, lengths), cut, cuts)
 
 
