@@ -5,12 +5,13 @@ import types
 
 import numpy as np
 import pytest
+from numba.core.compiler import Compiler
 from one_kernel import GATHER, NOTICE, gather, python
 
 from tensorgrad import kernels
 from tensorgrad.errors import ArgumentError, DTypeError
 from tensorgrad.kernels.arguments import as_contiguous
-from tensorgrad.kernels.jit import cache, dispatch
+from tensorgrad.kernels.jit import cache, compiler, dispatch
 
 
 def test_the_rooms_open_at_first_use():
@@ -299,3 +300,9 @@ def test_python_cant_call_a_helper_of_kernels():
     with pytest.raises(TypeError, match="added is for compiled functions; in Python call its py_func"):
         added(1, 2)
     assert added.py_func(1, 2) == 3
+
+
+def test_kernels_are_optimized_once_where_numba_is_known(monkeypatch):
+    assert compiler.pipeline() is dispatch.OPTIONS["pipeline_class"] is compiler.KernelCompiler
+    monkeypatch.setattr(compiler, "EXCHANGED", (*compiler.EXCHANGED, "_of_another_version"))
+    assert compiler.pipeline() is Compiler

@@ -8,7 +8,11 @@ of their inner loops, and the last run inlines, vectorizes and simplifies all th
 from typing import Any
 
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import Compiler
+from numba.core.compiler import Compiler, CompilerBase
+from numba.core.registry import cpu_target
+
+EXCHANGED = "_optimize_functions", "_optimize_final_module"
+"""Methods of numba's libraries that are private to it; they are the same from numba 0.62 to 0.68."""
 
 
 class KernelCompiler(Compiler):
@@ -30,5 +34,12 @@ class OptimizedOnce(JITCodeLibrary):
 
     def _optimize_final_module(self) -> None:
         manager, builder = self._codegen._module_pass_manager()
-        with self._recorded_timings.record("Module passes", builder):
+        with self.recorded_timings.record("Module passes", builder):
             manager.run(self._final_module, builder)
+
+
+def pipeline() -> type[CompilerBase]:
+    """The compiler for kernels: numba's own where a version of it is built in another way."""
+    known = all(hasattr(JITCodeLibrary, name) for name in EXCHANGED)
+    known = known and hasattr(cpu_target.target_context.codegen(), "_module_pass_manager")
+    return KernelCompiler if known else Compiler

@@ -23,7 +23,7 @@ from numba.extending import typeof_impl
 from tensorgrad.arrays import few
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels.jit.cache import address, cached, say_once
-from tensorgrad.kernels.jit.compiler import KernelCompiler
+from tensorgrad.kernels.jit.compiler import pipeline
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable
 from tensorgrad.kernels.jit.trampolines import call, call_trampoline, packed_arguments, trampoline
 from tensorgrad.system.forks import wait_for
@@ -43,7 +43,7 @@ SPINS = "5000"
 # NaN and infinities must come through, so sums may be reordered and fused, and nothing else. C calls no kernel, so
 # none has an entry for it: each entry is one more function to compile.
 OPTIONS: dict[str, Any] = {
-    "pipeline_class": KernelCompiler,
+    "pipeline_class": pipeline(),
     "nogil": True,
     "error_model": "numpy",
     "fastmath": {"reassoc", "contract"},
