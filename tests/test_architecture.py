@@ -183,7 +183,7 @@ def test_the_wheel_holds_one_top_level_package(tmp_path):
         names
     )
     assert "tensorgrad/viz/plots/__init__.py" in names
-    folders = "viz/page", "viz/film/page", "viz/microscope/page"
+    folders = "viz/page", "viz/page/shared", "viz/film/page", "viz/microscope/page"
     page = {f"tensorgrad/{folder}/{path.name}" for folder in folders for path in (ROOT / folder).glob("*.*")}
     assert any(name.endswith(".js") for name in page)
     assert page <= set(names)

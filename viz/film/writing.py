@@ -10,13 +10,13 @@ from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import encode
 
 PROGRAM = ("reel", "pictures", "charts", "layers", "predictions", "player")
-"""The parts of the program, in the order in which they build on each other."""
+"""The parts of the program behind the shared ones, in the order in which they build on each other."""
 
 
 def write(reel: Reel) -> str:
     """A film as a page that plays it."""
     parts = {
-        "style": assembly.read("tensorgrad.viz.page", "theme.css") + _part("film.css"),
+        "style": assembly.themed(_part("film.css")),
         "reel": encode(_plain(reel)),
         "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
     }

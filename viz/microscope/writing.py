@@ -14,9 +14,8 @@ from tensorgrad.viz.microscope.rests import rests
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import encode, packed
 
-SHARED = ("text",)
 PROGRAM = ("data", "meetings", "sums", "pictures", "words", "stage", "marks", "strips", "panel", "sweep", "main")
-"""The parts of the program, in the order in which they build on each other, after those of `viz.page`."""
+"""The parts of the program behind the shared ones, in the order in which they build on each other."""
 
 
 def write(cuts: Sequence[Cut], left_out: Sequence[Layer]) -> str:
@@ -25,12 +24,10 @@ def write(cuts: Sequence[Cut], left_out: Sequence[Layer]) -> str:
     places = {cut.layer.result: k for k, cut in enumerate(cuts)}
     layers = [_layer(cut, arrays, places.get(cut.layer.origin)) for cut in cuts]
     scope = {"layers": layers, "arrays": arrays.packed, "left_out": [layer.name for layer in left_out]}
-    sources = [assembly.read("tensorgrad.viz.page", f"{name}.js") for name in SHARED]
-    sources += [_part(f"{name}.js") for name in PROGRAM]
     parts = {
-        "style": assembly.read("tensorgrad.viz.page", "theme.css") + _part("microscope.css"),
+        "style": assembly.themed(_part("microscope.css")),
         "scope": encode(scope),
-        "program": assembly.program(sources),
+        "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
     }
     return assembly.fill(_part("microscope.html"), parts)
 

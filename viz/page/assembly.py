@@ -1,9 +1,12 @@
-"""Puts pages together: a template with its places filled in, and a program made of several files."""
+"""Puts pages together: a template with its places filled in, a style, and a program made of several files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
+
+HELPERS = ("elements", "text", "decoding", "colors")
+"""The parts that every program begins with, in `shared/`."""
 
 
 def read(package: str, *path: str) -> str:
@@ -11,9 +14,19 @@ def read(package: str, *path: str) -> str:
     return files(package).joinpath(*path).read_text(encoding="utf-8")
 
 
+def shared(name: str) -> str:
+    """A part that several pages have in common."""
+    return read(__package__, "shared", name)
+
+
+def themed(style: str) -> str:
+    """A style sheet, after the one that all pages that play have in common."""
+    return f"{shared('theme.css')}\n{style}"
+
+
 def program(parts: Iterable[str]) -> str:
-    """One program of several parts, which keeps its names to itself."""
-    joined = "\n".join(parts)
+    """One program of several parts, after the helpers of all pages; it keeps its names to itself."""
+    joined = "\n".join([*(shared(f"{name}.js") for name in HELPERS), *parts])
     return f'"use strict";\n(() => {{\n{joined}}})();'
 
 
@@ -23,5 +36,6 @@ def fill(template: str, parts: Mapping[str, str]) -> str:
     >>> fill("<p>@@text@@</p>", {"text": "@@text@@"})
     '<p>@@text@@</p>'
     """
+    # Split before filling in: the parts may contain anything, also the marker of a place to fill.
     segments = template.split("@@")
     return "".join(parts[segment] if k % 2 else segment for k, segment in enumerate(segments))

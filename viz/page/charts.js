@@ -45,10 +45,6 @@ function legend(low, high, between) {
   return element("div", { class: "legend" }, from, between, to);
 }
 
-const WHITE = [255, 255, 255];
-const BLUE = [0, 114, 178];
-const VERMILION = [213, 94, 0];
-
 function sequentialColor(share) {
   return mix([247, 251, 255], [0, 52, 94], share);
 }
@@ -60,8 +56,4 @@ function divergingColor(low, high) {
     const value = (low + share * (high - low)) / most;
     return mix(WHITE, value < 0 ? BLUE : VERMILION, Math.abs(value));
   };
-}
-
-function mix(from, to, share) {
-  return from.map((start, k) => Math.round(start + share * (to[k] - start)));
 }

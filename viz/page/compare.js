@@ -1,6 +1,6 @@
 // Two runs of one computation: the largest differences, and both runs' numbers in the details.
 
-const compared = JSON.parse(find("compared")?.textContent ?? "null", revive);
+const compared = dataOf("compared", reviveArrays);
 const pairs = new Map((compared?.pairs ?? []).map((pair) => [pair.id, pair]));
 
 /** The values and gradients that differ by more than rounding, the largest difference first. */

@@ -1,21 +1,11 @@
 // The records of the graph, and look-ups between them.
 
-/** Floats that JSON can't represent. */
-const FLOATS = { nan: NaN, inf: Infinity, "-inf": -Infinity };
-
-/** Decode what encoding.py writes for floats and arrays. */
-function revive(key, value) {
-  if (value?.float) return FLOATS[value.float];
-  if (value?.float32) return Array.from(new Float32Array(bytesOf(value.float32).buffer));
-  if (value?.float64) return Array.from(new Float64Array(bytesOf(value.float64).buffer));
-  return value;
+/** Arrays are decoded at once: each has few elements. */
+function reviveArrays(key, value) {
+  return value?.float32 || value?.float64 ? Array.from(floatsOf(value)) : reviveFloat(key, value);
 }
 
-function bytesOf(base64) {
-  return Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
-}
-
-const graph = JSON.parse(find("records").textContent, revive);
+const graph = dataOf("records", reviveArrays);
 graph.ops ??= [];
 graph.tensors ??= [];
 graph.edges ??= [];

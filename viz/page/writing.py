@@ -14,7 +14,6 @@ from tensorgrad.viz.record.records import GraphRecord
 JSON = "application/json"
 
 PROGRAM = (
-    "text",
     "records",
     "steps",
     "charts",
@@ -28,7 +27,7 @@ PROGRAM = (
     "search",
     "main",
 )
-"""The parts of the program, in the order in which they build on each other."""
+"""The parts of the program behind the shared ones, in the order in which they build on each other."""
 
 
 def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = (), compared: Any = None) -> str:

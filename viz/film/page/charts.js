@@ -12,7 +12,7 @@ function startCharts() {
   const means = meansOf(loss);
   const lines = (what) => reel.tracks.map((track, k) => ({ points: atFrames(track[what]), color: colorOf(k), track }));
   const charts = [
-    chart(`loss of each step${means.length ? ", and means" : ""}`, [{ points: loss, look: means.length ? "loss" : "mean" }, { points: means, look: "mean" }], (k) => number(reel.frame_losses[k], 4)),
+    chart(`loss of each step${means.length ? ", and means" : ""}`, [{ points: loss, look: means.length ? "loss" : "mean" }, { points: means, look: "mean" }], (k) => written(reel.frame_losses[k], 4)),
     chart("‖gradient‖ of each layer, log scale", lines("gradients")),
     chart("‖update‖ of each layer, log scale", lines("updates")),
   ];
@@ -79,7 +79,7 @@ function powersOfTen(low, high) {
 function tickText(tick, isLog) {
   const exponent = Math.log10(tick);
   const isPower = isLog && Math.abs(exponent - Math.round(exponent)) < 1e-9 && Math.abs(exponent) > 2;
-  return isPower ? `10${power(Math.round(exponent))}` : number(tick, 2);
+  return isPower ? powerOfTen(Math.round(exponent)) : written(tick, 2);
 }
 
 function gridLine(y, text) {
@@ -117,7 +117,7 @@ function trackRow(track, k) {
   const cells = ["gradients", "updates", "ratios"].map(() => element("td", {}));
   const row = element("tr", { "data-track": track.name }, element("td", {}, button), cells);
   movers.push((frame) => {
-    ["gradients", "updates", "ratios"].forEach((what, column) => (cells[column].textContent = number(track[what][frame])));
+    ["gradients", "updates", "ratios"].forEach((what, column) => (cells[column].textContent = written(track[what][frame])));
     Object.assign(row.dataset, { gradient: track.gradients[frame], update: track.updates[frame] });
   });
   return row;

@@ -44,8 +44,8 @@ function stillCanvas({ width, height, png }, label) {
 function scaleOf({ lows, highs, signed }) {
   const [low, high] = [element("span"), element("span")];
   movers.push((frame) => {
-    low.textContent = number(lows[frame], 2);
-    high.textContent = number(highs[frame], 2);
+    low.textContent = written(lows[frame], 2);
+    high.textContent = written(highs[frame], 2);
   });
   const bar = element("i", { "aria-hidden": "true" });
   return element("span", { class: `scale ${signed ? "signed" : "unsigned"}` }, low, bar, high);

@@ -20,7 +20,7 @@ function show(frame) {
   for (const move of movers) move(now);
   showScore(now);
   const loss = reel.frame_losses[now];
-  const text = `step ${reel.steps[now].toLocaleString("en")}${loss === null ? ", before training" : `, loss ${number(loss, 4)}`}`;
+  const text = `step ${reel.steps[now].toLocaleString("en")}${loss === null ? ", before training" : `, loss ${written(loss, 4)}`}`;
   find("now").textContent = text;
   find("slider").value = now;
   find("slider").setAttribute("aria-valuetext", text);

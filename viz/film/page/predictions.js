@@ -47,7 +47,7 @@ function showScores(card, verdict, bars, k, frame) {
 }
 
 function showOutputs(verdict, k, frame) {
-  const outputs = said.outputs[frame][k].map((value) => number(value)).join(", ");
+  const outputs = said.outputs[frame][k].map((value) => written(value)).join(", ");
   const wanted = said.labels[k] ? element("small", {}, ` wanted ${said.labels[k]}`) : "";
   verdict.replaceChildren(element("span", { class: "verdict" }, outputs), wanted);
 }

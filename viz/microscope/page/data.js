@@ -1,20 +1,17 @@
 // The layers and their arrays: exact numbers, as the step computed them.
 
-const scope = JSON.parse(find("scope").textContent);
+const scope = dataOf("scope");
 const decoded = new Map();
 
 /** An array of a layer, its shape and numbers; null where it isn't known. */
 function arrayOf(layer, name) {
   const place = layer.arrays[name];
   if (place === undefined) return null;
-  if (!decoded.has(place)) decoded.set(place, decode(scope.arrays[place]));
+  if (!decoded.has(place)) {
+    const packed = scope.arrays[place];
+    decoded.set(place, { shape: packed.shape, numbers: floatsOf(packed) });
+  }
   return decoded.get(place);
-}
-
-function decode({ shape, float32, float64 }) {
-  const bytes = Uint8Array.from(atob(float32 ?? float64), (letter) => letter.charCodeAt(0));
-  const numbers = float32 === undefined ? new Float64Array(bytes.buffer) : new Float32Array(bytes.buffer);
-  return { shape, numbers };
 }
 
 /** An element of an array; null where the array isn't known. */

@@ -1,6 +1,6 @@
 // Pictures of planes: one square for each number, white for 0 where the sign matters, outlines around what belongs together.
 
-const [WHITE, BLUE, VERMILION, BLACK] = [[255, 255, 255], [0, 114, 178], [213, 94, 0], [0, 0, 0]];
+const BLACK = [0, 0, 0];
 const SMALLEST_TEXT = { width: 30, height: 18 };
 const scales = new WeakMap();
 
@@ -23,10 +23,6 @@ function scaleOf(numbers, signed = false) {
 function colorOf(number, { low, high, signed }) {
   if (signed) return mix(WHITE, number < 0 ? BLUE : VERMILION, high > 0 ? Math.min(Math.abs(number) / high, 1) : 0);
   return mix(BLACK, WHITE, high > low ? (number - low) / (high - low) : 1);
-}
-
-function mix(from, to, share) {
-  return from.map((start, k) => Math.round(start + share * (to[k] - start)));
 }
 
 /** The plane at one canvas pixel for each number; what isn't known or isn't finite is left out. */

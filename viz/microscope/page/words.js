@@ -1,15 +1,5 @@
 // What the page says: names of numbers, and one or two sentences about where each comes from.
 
-const RAISED = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
-
-/** A number in few characters: `0.0123`, `1.2·10⁻⁵`. */
-function brief(value, digits = 3) {
-  const size = Math.abs(value);
-  if (!Number.isFinite(value) || value === 0 || (size >= 1e-3 && size < 1e5)) return number(value, digits);
-  const [mantissa, exponent] = value.toExponential(digits - 2).split("e");
-  return `${mantissa.replace("-", "−")}·10${[...String(Number(exponent))].map((sign) => RAISED[sign]).join("")}`;
-}
-
 /** The letter of a side in formulas: x goes in, z comes out. */
 const letterOf = (layer, side) => ((side === "pixels") !== layer.transposed ? "x" : "z");
 

@@ -1,4 +1,4 @@
-// Numbers, names and elements. All that comes from the model enters the page as text, here and nowhere else.
+// Numbers and names, as text.
 
 /** A number with some significant digits and a true minus sign. */
 function number(value, digits = 4) {
@@ -7,6 +7,20 @@ function number(value, digits = 4) {
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const exact = Number.isInteger(value) && Math.abs(value) < 1e9;
   return String(exact ? value : Number(value.toPrecision(digits))).replaceAll("-", "−");
+}
+
+/** A number in few characters: `0.0123`, `1.2·10⁻⁵`; of a power of ten so many decimals. */
+function brief(value, digits = 3, decimals = digits - 2) {
+  const size = Math.abs(value);
+  if (!Number.isFinite(value) || value === 0 || (size >= 1e-3 && size < 1e5)) return number(value, digits);
+  const [mantissa, exponent] = value.toExponential(decimals).split("e");
+  return `${mantissa.replace("-", "−")}·${powerOfTen(Number(exponent))}`;
+}
+
+const SUPERSCRIPTS = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
+
+function powerOfTen(exponent) {
+  return `10${[...String(exponent)].map((sign) => SUPERSCRIPTS[sign]).join("")}`;
 }
 
 /** A shape as Python prints it. */
@@ -26,29 +40,6 @@ function shorten(text, longest = 48) {
 /** A name, isolated so that one written from right to left doesn't reverse its neighbours. */
 function nameTag(text, longest) {
   return element("bdi", { class: "name" }, shorten(text, longest));
-}
-
-/** A new element with attributes and children: other elements, or text. */
-function element(tag, attributes = {}, ...children) {
-  return fill(document.createElement(tag), attributes, children);
-}
-
-/** The same for a part of a drawing. */
-function shape(tag, attributes = {}, ...children) {
-  return fill(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-}
-
-function fill(node, attributes, children) {
-  for (const [name, value] of Object.entries(attributes)) {
-    if (value !== undefined && value !== null) node.setAttribute(name, value);
-  }
-  node.append(...children.flat().filter((child) => child !== undefined && child !== null && child !== ""));
-  return node;
-}
-
-/** The element of the page with this id. */
-function find(id) {
-  return document.getElementById(id);
 }
 
 /** A line of text. */
