@@ -18,7 +18,8 @@ import time
 from pathlib import Path
 
 DOCS = Path(__file__).parent
-EXAMPLES = DOCS.parent / "examples"
+ROOT = DOCS.parent
+EXAMPLES = ROOT / "examples"
 PICTURES = DOCS / "gallery"
 HEAD = """# Gallery
 
@@ -32,7 +33,7 @@ def main() -> None:
     parser.add_argument("names", nargs="*", help="which examples to run, all by default")
     parser.add_argument("--data", type=Path, help="the folder of MNIST and the cats, for the examples that use them")
     options = parser.parse_args()
-    examples = {path.stem: path for path in sorted(EXAMPLES.glob("*.py")) if _doc(path)}
+    examples = {path.stem: path for path in sorted(EXAMPLES.rglob("*.py")) if _doc(path)}
     if unknown := set(options.names) - set(examples):
         sys.exit(f"names must be examples, got {', '.join(sorted(unknown))}; expected some of {', '.join(examples)}")
     PICTURES.mkdir(exist_ok=True)
@@ -65,7 +66,8 @@ def section(example: Path) -> str:
     title, *paragraphs = _doc(example).split("\n\n")
     commands = [p for p in paragraphs if p.startswith("    python")]
     prose = [p for p in paragraphs if p not in commands]
-    command = commands[0].split("\n")[0].split("  ")[2] if commands else f"python examples/{example.name}"
+    plain = f"python {example.relative_to(ROOT).as_posix()}"
+    command = commands[0].split("\n")[0].split("  ")[2] if commands else plain
     shown = [f"[![{title}](gallery/{path.name})](gallery/{path.name})" for path in pictures(example)]
     text = [f"## {' '.join(title.split()).rstrip('.')}", f"`{command}`", *prose, *shown]
     return "\n\n".join(text) + "\n"

@@ -26,10 +26,10 @@ def run(monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "no cache"))
     monkeypatch.setenv("MPLBACKEND", "agg")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(EXAMPLES)  # as it is for a script: some import what stands beside them
 
     def run_example(name, *arguments):
         path = EXAMPLES / f"{name}.py"
+        monkeypatch.syspath_prepend(path.parent)  # as it is for a script: some import what stands beside them
         monkeypatch.setattr(sys, "argv", [str(path), *arguments])
         runpy.run_path(str(path), run_name="__main__")
         return capsys.readouterr().out
@@ -59,7 +59,15 @@ def write_mnist(folder, count=64):
 
 def test_every_example_is_run_here():
     tested = Path(__file__).read_text(encoding="utf-8")
-    assert {path.stem for path in EXAMPLES.glob("*.py") if f'run("{path.stem}"' not in tested} == set()
+    names = {path.relative_to(EXAMPLES).with_suffix("").as_posix() for path in EXAMPLES.rglob("*.py")}
+    assert {name for name in names if f'run("{name}"' not in tested} == set()
+
+
+@pytest.mark.parametrize("path", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.stem)
+def test_an_example_says_how_it_is_run(path):
+    """Where it says so: a file that is moved takes its command with it."""
+    commands = re.findall(r"python (examples/\S+)", path.read_text(encoding="utf-8"))
+    assert set(commands) <= {path.relative_to(EXAMPLES.parent).as_posix()}
 
 
 def test_chain_rule(run):
@@ -68,24 +76,24 @@ def test_chain_rule(run):
 
 
 def test_vanishing_gradient(run):
-    assert "remedy: relu, He initialisation or batch norm" in run("vanishing_gradient")
+    assert "remedy: relu, He initialisation or batch norm" in run("drawings/vanishing_gradient")
     assert pictures() == {"vanishing_gradient.svg"}
 
 
 def test_compare_runs(run):
-    text = run("compare_runs")
+    text = run("drawings/compare_runs")
     assert "Values begin to differ at: a." in text
     assert "slope: 0.1 | 0.01" in text
     assert pictures() == {"compare_runs.svg", "compare_runs.html"}
 
 
 def test_training_film(run):
-    assert "<Film of 8 frames, steps 0 to 56>" in run("training_film", "--epochs", "1")
+    assert "<Film of 8 frames, steps 0 to 56>" in run("drawings/training_film", "--epochs", "1")
     assert pictures() == {"training_film.html", "training_film.gif"}
 
 
 def test_convolution_microscope(run):
-    assert "<Microscope on conv1, pool1, conv2, pool2>" in run("convolution_microscope", "--epochs", "1")
+    assert "<Microscope on conv1, pool1, conv2, pool2>" in run("drawings/convolution_microscope", "--epochs", "1")
     assert pictures() == {"convolution_microscope.html", "convolution_microscope.gif"}
 
 

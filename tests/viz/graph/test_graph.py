@@ -474,13 +474,14 @@ def test_hostile_modules_and_errors_are_text_too():
 
 
 @needs_program
-@pytest.mark.parametrize("name", ["chain_rule", "vanishing_gradient"])
-def test_the_pictures_of_the_documentation_are_those_that_the_examples_draw(name, tmp_path):
+@pytest.mark.parametrize("example", ["chain_rule", "drawings/vanishing_gradient"])
+def test_the_pictures_of_the_documentation_are_those_that_the_examples_draw(example, tmp_path):
     """Every text of them; where it stands depends on the layout program."""
     root = Path(__file__).parents[3]
-    subprocess.run([sys.executable, root / "examples" / f"{name}.py"], cwd=tmp_path, check=True, capture_output=True)
+    path = root / "examples" / f"{example}.py"
+    subprocess.run([sys.executable, path], cwd=tmp_path, check=True, capture_output=True)
     kept, drawn = (
-        sorted(text.text or "" for text in ElementTree.parse(folder / f"{name}.svg").iter(f"{SVG}text"))
+        sorted(text.text or "" for text in ElementTree.parse(folder / f"{path.stem}.svg").iter(f"{SVG}text"))
         for folder in (root / "docs" / "gallery", tmp_path / "out")
     )
     assert kept == drawn

@@ -4,7 +4,7 @@ The digits are Optdigits, 8 × 8 pixels, inside the package. `tg.viz.Film` is a 
 takes a frame, and the training stays the same to the bit. Writes `out/training_film.html`, one page with a slider,
 arrow keys and a play button, which needs no network; and `out/training_film.gif`.
 
-    python examples/training_film.py [--epochs N]
+    python examples/drawings/training_film.py [--epochs N]
 """
 
 import argparse

@@ -5,7 +5,7 @@ A network learns to read digits (Optdigits, 8 × 8 pixels, inside the package). 
 add up to it. Writes `out/convolution_microscope.html`, and the play of the first convolution as
 `out/convolution_microscope.gif`: the filter slides over the digit, then the gradient is scattered back.
 
-    python examples/convolution_microscope.py [--epochs N]
+    python examples/drawings/convolution_microscope.py [--epochs N]
 """
 
 import argparse

@@ -1,6 +1,6 @@
 """Why nobody could train deep sigmoid networks: draw one, and see its first layer's gradient vanish.
 
-    python examples/vanishing_gradient.py
+    python examples/drawings/vanishing_gradient.py
 
 Prints what the doctor says of it, with cause and remedy. Writes the backprop graph of four layers, on 64 real digits,
 to `out/vanishing_gradient.svg`, on which the same stands at its place.
