@@ -8,6 +8,7 @@ from tensorgrad.viz.comparison.compare import compare
 from tensorgrad.viz.comparison.comparison import Comparison
 from tensorgrad.viz.doctor.doctor import Doctor, doctor
 from tensorgrad.viz.doctor.report import Report
+from tensorgrad.viz.exercise import Exercise
 from tensorgrad.viz.explain import explain
 from tensorgrad.viz.explain.explanation import Explanation
 from tensorgrad.viz.film import Film
@@ -40,6 +41,7 @@ __all__ = [
     "DescentPath",
     "Doctor",
     "Drawing",
+    "Exercise",
     "Explanation",
     "Film",
     "GradientLog",

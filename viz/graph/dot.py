@@ -51,6 +51,7 @@ def write(
     folded: Collection[str] = (),
     picture: Callable[[TensorRecord], str] = lambda tensor: "",
     findings: Collection[Finding] | None = None,
+    with_legend: bool = True,
 ) -> str:
     """The DOT text of a graph. Equal arguments give equal text.
 
@@ -59,11 +60,15 @@ def write(
         folded: the paths of the modules to draw as one box each.
         picture: makes the cell of a tensor's label that holds its pictures.
         findings: what to mark; by default what `health.examine` finds.
+        with_legend: whether to explain shapes and colours above the graph.
     """
     import graphviz
 
     canvas = graphviz.Digraph("backprop", graph_attr=theme.CANVAS, node_attr=theme.NODES, edge_attr=theme.EDGES)
-    _Drawing(fold_view_ops(graph), folded, picture, findings).write(canvas)
+    drawing = _Drawing(fold_view_ops(graph), folded, picture, findings)
+    if with_legend:
+        canvas.attr(label=legend(drawing.strongest > 0, drawing.not_finite))
+    drawing.write(canvas)
     return canvas.source
 
 
@@ -105,7 +110,6 @@ class _Drawing:
                 self.inside[call.parent].append(key)
 
     def write(self, canvas: Digraph) -> None:
-        canvas.attr(label=legend(self.strongest > 0, self.not_finite))
         self._write_call(canvas, "")
         drawn: Counter[str] = Counter()
         for edge in self.view.edges:

@@ -27,6 +27,7 @@ from tensorgrad.viz.record.trace import Trace
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
+    from tensorgrad.viz.exercise import Exercise
 
 NO_PROGRAM = (
     "This is a plain layout in one column: no program that lays out graphs is installed. "
@@ -63,17 +64,20 @@ class Drawing:
         folded: the paths of the modules that are drawn as one box each.
         pictures: whether arrays are shown as pictures, in the SVG and on the page.
         findings: the problems that are marked; None for what `tensorgrad.viz.graph.health` finds.
+        with_legend: whether shapes and colours are explained above the graph.
     """
 
     record: GraphRecord
     folded: frozenset[str] = frozenset()
     pictures: bool = False
     findings: tuple[Finding, ...] | None = None
+    with_legend: bool = True
 
     @cached_property
     def dot(self) -> str:
         """The drawing in Graphviz's DOT language."""
-        return dot.write(self.record, self.folded, pictures.cells if self.pictures else pictures.none, self.findings)
+        picture = pictures.cells if self.pictures else pictures.none
+        return dot.write(self.record, self.folded, picture, self.findings, self.with_legend)
 
     @cached_property
     def svg(self) -> str:
@@ -132,6 +136,49 @@ class Drawing:
         content = getattr(self, FORMATS[path.suffix.lower()])
         write_file("Drawing.save", path, content if isinstance(content, bytes) else content.encode(), folders=True)
         return path
+
+    def exercise(
+        self, path: str | Path | None = None, blank: float = 0.4, *, key: str | Path | None = None, seed: int = 0
+    ) -> Exercise:
+        """An exercise sheet: this drawing with some rules, numbers and shapes left blank.
+
+        On its page each answer is checked: a formula at random points against the op's own slope, so any equivalent
+        form is right; a number within the digits that are shown. There are two hints for each. Printed, it is one sheet
+        of paper with lines for the answers. Whatever is blank follows from what is left, in the order of the questions.
+
+        The numbers are those of tensors without axes; of arrays, shapes and rules are asked for. The page holds the
+        answers: it is for practice, the paper for an examination.
+
+        Args:
+            path: where to write the page, a `.html` file; None for nowhere.
+            blank: the fraction of all questions to ask, from 0 to 1; at most 20 are asked.
+            key: where to write the key, the same sheet filled in.
+            seed: of the choice: equal seeds leave the same blank.
+
+        Raises:
+            DTypeError: `blank` isn't a number.
+            ArgumentError: `blank` isn't in [0, 1], `seed` is no integer from 0 on, or a path doesn't end in `.html`.
+            GraphError: nothing can be asked for: no rule of the graph is arithmetic, and no number known.
+            StorageError: a file can't be written.
+
+        >>> import tensorgrad as tg
+        >>> w = tg.tensor(0.5, requires_grad=True, name="w")
+        >>> h = (w * 2).sigmoid()
+        >>> sheet = tg.viz.graph(h).exercise("sheet.html", blank=1.0, key="key.html")
+        >>> sheet
+        <Exercise of 6 blanks: 2 rules, 2 values, 1 local derivative and 1 product>
+        >>> sheet.blanks[2].prompt, sheet.blanks[2].answer
+        ('∂h/∂u₁', 'h · (1 − h)')
+        """
+        from tensorgrad.viz.exercise import exercise  # which draws, too
+
+        if key is not None and path is None:
+            problem, fix = "a key needs a sheet: path must be given", 'exercise("sheet.html", key="key.html")'
+            raise ArgumentError(restate("exercise", problem, fix=fix, key=str(key)))
+        made = exercise(self, blank, seed)
+        if path is not None:
+            made.save(path, key)
+        return made
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks; those that show no frames take the SVG."""

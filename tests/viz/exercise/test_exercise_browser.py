@@ -1,0 +1,218 @@
+"""The page of an exercise in a browser: keys are accepted and wrong answers refused, hints, score, paper."""
+
+import json
+import re
+import subprocess
+
+import numpy as np
+import pytest
+from browser import PROGRAM, needs_browser, play
+from cases import ROWS
+from sheets import GRAPHS, drawn, opened
+
+import tensorgrad as tg
+from tensorgrad.viz.exercise import writing
+from tensorgrad.viz.exercise.rules import rule_questions
+from tensorgrad.viz.exercise.scene import Scene
+
+pytestmark = needs_browser
+
+
+@pytest.fixture(scope="module")
+def sheets():
+    return {name: drawn(run).exercise(blank=1.0) for name, run in GRAPHS.items()}
+
+
+# What of a blank's key is wrong: every number by 3 %, by its sign and by an offset; formulas too; one size of a shape.
+JUDGE = """
+  const { check } = inner;
+  const vanishes = ({ points }) => points.slopes.flat(Infinity).every((slope) => slope === 0);
+  const wrongs = (blank) => {
+    const key = blank.answer;
+    if (blank.kind === "shape") return [
+      key.replace(/\\d+/, (size) => Number(size) + 1),
+      key.replace(/\\d+,/, ""),
+      "7",
+    ];
+    const scaled = [`1.03·(${key})`, `−(${key})`, `(${key})/2`];
+    const moved = [`(${key}) + 0.05·(1 + |${key}|)`];
+    const isZero = blank.kind === "rule" ? vanishes(blank) : blank.value === 0;
+    const isMatrix = blank.kind === "rule" && Array.isArray(blank.points.slopes[0]);
+    return isZero ? moved : [...scaled, ...(isMatrix ? [] : moved)];
+  };
+  const judged = (blanks) => blanks.map((blank) => ({
+    prompt: `${blank.prompt} = ${blank.answer}`,
+    key: check(blank, blank.answer),
+    accepted: wrongs(blank).filter((text) => check(blank, text).right),
+    unread: wrongs(blank).filter((text) => check(blank, text).unread),
+  }));
+"""
+
+
+@pytest.mark.parametrize("name", GRAPHS)
+def test_the_page_accepts_every_key_and_refuses_what_is_wrong(sheets, name, tmp_path):
+    judged = play(opened(sheets[name].html), JUDGE + "return judged(inner.blanks);", tmp_path)
+    assert len(judged) == len(sheets[name].blanks)
+    for question in judged:
+        assert question["key"] == {"right": True, "says": ""}, question
+        assert question["accepted"] == question["unread"] == [], question
+
+
+def rules_of_ops():
+    """A question for every rule of an elementwise op that can be asked, by the name of the op."""
+    rng, found = np.random.default_rng(0), {}
+    for row in ROWS:
+        inputs = row.samples[0].inputs
+        if not row.differentiable or not inputs or not all(isinstance(x, tuple) and x == () for x in inputs):
+            continue
+        count = len(inputs)
+        domains = [row.domains[min(k, len(row.domains) - 1)] for k in range(count)]
+        try:
+            xs = [tg.tensor(np.asarray(domain(rng, ()), np.float64), requires_grad=True) for domain in domains]
+            for letter, x in zip("abcd", xs, strict=False):
+                x.name = letter
+            drawing = tg.viz.graph(row.function(*xs, **row.samples[0].params))
+        except (tg.TensorgradError, TypeError):
+            continue
+        for question in rule_questions(Scene(drawing.record, ())):
+            found.setdefault((question.topic, question.blank({}).prompt), question.blank({}))
+    return found
+
+
+def test_the_page_accepts_the_rule_of_every_op(sheets, tmp_path):
+    rules = rules_of_ops()
+    names = {name for name, _ in rules}
+    assert len(names) >= 45
+    assert {"sigmoid", "tanh", "relu", "log", "divide", "power", "leaky_relu", "silu", "maximum", "arctan"} <= names
+    plain = [writing.plain(k, blank) for k, blank in enumerate(rules.values(), 1)]
+    script = JUDGE + f"return judged({json.dumps(plain)});"
+    for question, (name, _) in zip(play(opened(sheets["neuron"].html), script, tmp_path), rules, strict=True):
+        assert question["key"] == {"right": True, "says": ""}, (name, question)
+        assert question["accepted"] == question["unread"] == [], (name, question)
+
+
+def test_what_is_said_of_a_wrong_answer(sheets, tmp_path):
+    sheet = sheets["neuron"]
+    assert sheet.blanks[0].answer == "−0.6"
+    answer = next(blank.answer for blank in sheet.blanks if blank.kind == "rule" and blank.answer.startswith("2"))
+    script = """
+      const { check, blanks } = inner;
+      const said = (blank, ...texts) => texts.map((text) => check(blank, text).says);
+      const rule = blanks.find((blank) => blank.answer === "ANSWER");
+      const value = blanks[0];
+      const comma = check(value, "−0,6").right;
+      return [said(rule, "−(ANSWER)", "2·ANSWER", "1"), said(value, "0,6", "−0.61", "5", "w"), comma];
+    """
+    rule, value, comma = play(opened(sheet.html), script.replace("ANSWER", answer), tmp_path)
+    assert rule[:2] == ["The sign is wrong.", "It is 2 times the derivative."]
+    assert re.match(r"At .* it gives 1; the slope there is", rule[2])
+    assert value[0] == "The sign is wrong."
+    assert value[1].startswith("Close")
+    assert value[2] == "Not this number."
+    assert value[3] == "“w” isn't known: numbers are enough here."
+    assert comma is True
+
+
+def test_shapes_and_matrices_that_are_wrong_are_named(sheets, tmp_path):
+    script = """
+      const { check, blanks } = inner;
+      const shape = blanks.find((blank) => blank.kind === "shape");
+      const rule = blanks.find((blank) => blank.answer.endsWith("ᵀ · u₂"));
+      const upstream = rule.points.names[0];
+      const says = (blank, ...texts) => texts.map((text) => check(blank, text).says);
+      return [
+        says(shape, "(5, 4)", "(4,)", "(4, 6)", "four"),
+        ["4x5", "4, 5", "[4,5]", "4 × 5"].map((text) => check(shape, text).right),
+        says(rule, `u₂ᵀ · ${upstream}`, `${upstream} · u₂`, "u₂", `${upstream}ᵀ·u₂·1.5`),
+        check(rule, `(u_2.T @ ${upstream}).T`).right,
+      ];
+    """
+    shape, accepted, rule, other = play(opened(sheets["perceptron"].html), script, tmp_path)
+    assert shape[0] == "The right sizes, in another order."
+    assert shape[1].startswith("It has 1 axis")
+    assert shape[2:] == ["Not these sizes.", "“four” isn't a shape: write its sizes, as in (4, 3)."]
+    assert accepted == [True] * 4
+    assert rule[0] == "It is transposed."
+    assert "doesn't fit: transpose or exchange them" in rule[1]
+    assert "compare the sizes" in rule[2]
+    assert rule[3] == "It is 1.5 times the derivative."
+    assert other is True
+
+
+# ----------------------------------------------------------------------------------------------------------- the sheet
+
+
+def test_answers_hints_and_score(sheets, tmp_path):
+    sheet = sheets["neuron"]
+    script = """
+      const states = () => all("#questions li").map((row) => row.dataset.state ?? "open").slice(0, 4);
+      const state = () => [textOf("#score"), states()];
+      const answer = (k, text) => {
+        $(`#answer-${k}`).focus();
+        type(`#answer-${k}`, text);
+        press("Enter", $(`#answer-${k}`));
+      };
+      const marks = () => all('.blank[data-blank="1"]').map((mark) => mark.textContent);
+      const told = [state(), marks()];
+      answer(0, "12");
+      told.push(state());
+      answer(0, inner.blanks[0].answer);
+      told.push(state(), marks(), document.activeElement.id, $("#answer-0").readOnly);
+      for (let k = 0; k < 3; k++) {
+        click("#questions li:nth-child(2) .hint");
+        told.push(textOf("#questions li:nth-child(2) .says"));
+      }
+      told.push(state(), $("#answer-1").value);
+      answer(2, "(((");
+      told.push(state()[1], $("#answer-2").getAttribute("aria-invalid"));
+      send($('.blank[data-blank="4"]'), new MouseEvent("click", { bubbles: true }));
+      const isNow = all(".blank.now").every((mark) => mark.dataset.blank === "4");
+      told.push(document.activeElement.id, all(".blank.now").length > 0, isNow);
+      for (const [k, blank] of inner.blanks.entries()) answer(k, blank.answer);
+      told.push(textOf("#score"), { ...document.body.dataset });
+      const controls = all("button:not([hidden]), input");
+      told.push(controls.filter((part) => !part.textContent && !part.labels?.length).length);
+      return told;
+    """
+    told = play(opened(sheet.html), script, tmp_path)
+    count = len(sheet.blanks)
+    assert told[0] == [f"0 of {count} right", ["open"] * 4]
+    assert told[1] == ["[1]____"]
+    assert told[2] == [f"0 of {count} right", ["wrong", "open", "open", "open"]]
+    assert told[3] == [f"1 of {count} right", ["right", "open", "open", "open"]]
+    assert told[4:7] == [[sheet.blanks[0].answer], "answer-1", True]
+    assert told[7:10] == [*sheet.blanks[1].hints, ""]
+    assert told[10] == [f"1 of {count} right, 2 hints, 1 shown", ["right", "shown", "open", "open"]]
+    assert told[11] == sheet.blanks[1].answer
+    assert told[12:14] == [["right", "shown", "unread", "open"], "true"]
+    assert told[14:17] == ["answer-3", True, True]
+    assert told[17] == f"{count - 1} of {count} right, 2 hints, 1 shown"
+    assert told[18] == {"right": str(count - 1), "hints": "2", "shown": "1"}
+    assert told[19] == 0, "every control has a name"
+
+
+def test_the_key_shows_the_answers(sheets, tmp_path):
+    sheet = sheets["shared"]
+    script = 'return [textOf("#score"), all("input").map((input) => input.value), all("button:not([hidden])").length];'
+    assert play(sheet.key_html, script, tmp_path) == ["Answers", [blank.answer for blank in sheet.blanks], 0]
+
+
+@pytest.mark.parametrize("name", ["neuron", "convolutions"])
+def test_it_is_printed_on_one_page(sheets, name, tmp_path):
+    for page in ("html", "key_html"):
+        (tmp_path / "sheet.html").write_text(getattr(sheets[name], page), encoding="utf-8")
+        command = [PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+        command += [f"--print-to-pdf={tmp_path / 'sheet.pdf'}", (tmp_path / "sheet.html").as_uri()]
+        subprocess.run(command, capture_output=True, check=True, timeout=120)
+        assert len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "sheet.pdf").read_bytes())) == 1
+
+
+def test_names_are_text_and_not_markup(tmp_path):
+    w = tg.tensor(0.5, requires_grad=True, name="<b>w</b>")
+    page = tg.viz.graph((w * 2.0).tanh()).exercise(blank=1.0).html
+    script = """
+      return [all("b:not(.digit)").length, inner.blanks.map((blank) => inner.check(blank, blank.answer).right)];
+    """
+    told = play(opened(page), script, tmp_path)
+    assert told[0] == 0
+    assert all(told[1])

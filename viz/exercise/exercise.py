@@ -1,0 +1,106 @@
+"""An exercise sheet: a drawn graph with blanks, as a page that checks the answers and as a sheet of paper."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
+from tensorgrad.storage import write_file
+from tensorgrad.viz.exercise import writing
+from tensorgrad.viz.exercise.blank import Blank, Kind, filled, listed, marked
+from tensorgrad.viz.exercise.choosing import choose
+from tensorgrad.viz.exercise.masking import mask
+from tensorgrad.viz.exercise.scene import Scene
+from tensorgrad.viz.graph import column
+from tensorgrad.viz.graph.render import RenderError
+
+if TYPE_CHECKING:
+    from tensorgrad.viz.graph.drawing import Drawing
+
+KINDS: dict[Kind, tuple[str, str]] = {
+    "rule": ("rule", "rules"),
+    "value": ("value", "values"),
+    "local": ("local derivative", "local derivatives"),
+    "product": ("product", "products"),
+    "sum": ("sum of paths", "sums of paths"),
+    "shape": ("shape", "shapes"),
+}
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """An exercise sheet: see `Drawing.exercise`. A notebook shows it as its page.
+
+    Attributes:
+        drawing: the graph, with everything in it.
+        blanks: the questions, in an order in which they can be solved.
+    """
+
+    drawing: Drawing
+    blanks: tuple[Blank, ...]
+
+    @cached_property
+    def html(self) -> str:
+        """The page to practise on; printed, a sheet with lines for the answers."""
+        return writing.write(self._svg(key=False), self.blanks, key=False)
+
+    @cached_property
+    def key_html(self) -> str:
+        """The sheet filled in."""
+        return writing.write(self._svg(key=True), self.blanks, key=True)
+
+    def save(self, path: str | Path, key: str | Path | None = None) -> Path:
+        """Write the sheet, and the key where a path is given for it; returns the path of the sheet.
+
+        Raises:
+            ArgumentError: a path that doesn't end in `.html`.
+            StorageError: a file can't be written.
+        """
+        pages = [(Path(path), "html")] + ([] if key is None else [(Path(key), "key_html")])
+        for file, _ in pages:
+            if file.suffix.lower() != ".html":
+                problem = f"path and key must end in .html, got {file.name!r}"
+                raise ArgumentError(restate("exercise", problem, fix='save a page: "sheet.html"; print it from there'))
+        for file, name in pages:
+            write_file("exercise", file, getattr(self, name).encode(), folders=True)
+        return pages[0][0]
+
+    def _svg(self, key: bool) -> str:
+        """The drawing with blanks, or with the answers in their places; no findings, which would tell numbers."""
+        record = mask(self.drawing.record, self.blanks, filled if key else marked)
+        try:
+            return replace(self.drawing, record=record, pictures=False, findings=(), with_legend=False).svg
+        except RenderError:
+            return column.draw(record)
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, for notebooks."""
+        frame = "width:100%;height:760px;border:1px solid #ddd"
+        return f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" style="{frame}"></iframe>'
+
+    def __repr__(self) -> str:
+        counts = Counter(blank.kind for blank in self.blanks)
+        said = [f"{counts[kind]} {KINDS[kind][counts[kind] > 1]}" for kind in KINDS if counts[kind]]
+        return f"<Exercise of {len(self.blanks)} blanks: {listed(said)}>" if said else "<Exercise without blanks>"
+
+
+def exercise(drawing: Drawing, blank: float, seed: int) -> Exercise:
+    """An exercise of a drawing: see `Drawing.exercise`."""
+    if isinstance(blank, bool) or not isinstance(blank, int | float):
+        raise DTypeError(restate("exercise", f"blank must be a number, got {blank!r}", blank=blank))
+    if not 0 <= blank <= 1:
+        fix = "it is the fraction of the rules and numbers to leave blank: blank=0.4"
+        raise ArgumentError(restate("exercise", f"blank must be in [0, 1], got {blank}", fix=fix, blank=blank))
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ArgumentError(restate("exercise", f"seed must be an integer of at least 0, got {seed!r}", seed=seed))
+    blanks = choose(Scene(drawing.record, drawing.folded), blank, seed)
+    if blank and not blanks:
+        problem = "nothing in this graph can be asked for: it has no rule that is arithmetic, and no known number"
+        fix = "draw it before backward() frees its values, or trace the step; unfold a module: graph(step, unfold=…)"
+        raise GraphError(restate("exercise", problem, fix=fix, drawing=drawing))
+    return Exercise(drawing, tuple(blanks))
