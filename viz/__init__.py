@@ -9,6 +9,7 @@ from tensorgrad.viz.comparison.comparison import Comparison
 from tensorgrad.viz.doctor.doctor import Doctor, doctor
 from tensorgrad.viz.doctor.report import Report
 from tensorgrad.viz.exercise import Exercise
+from tensorgrad.viz.exercise.rule_check import RuleCheck, check_rule
 from tensorgrad.viz.explain import explain
 from tensorgrad.viz.explain.explanation import Explanation
 from tensorgrad.viz.film import Film
@@ -48,7 +49,9 @@ __all__ = [
     "Microscope",
     "Report",
     "Roc",
+    "RuleCheck",
     "Trace",
+    "check_rule",
     "compare",
     "confusion_matrix",
     "cost_curve",
