@@ -87,6 +87,13 @@ def test_compare_runs(run):
     assert pictures() == {"compare_runs.svg", "compare_runs.html"}
 
 
+def test_exercise_sheet(run):
+    text = run("drawings/exercise_sheet")
+    assert "<Exercise of 11 blanks: 4 rules, 4 values, 1 local derivative, 1 product and 1 sum of paths>" in text
+    assert "x, the input, is taken where z, the output, belongs" in text
+    assert pictures() == {"exercise_sheet.svg", "exercise_sheet.html", "exercise_key.html"}
+
+
 def test_training_film(run):
     assert "<Film of 8 frames, steps 0 to 56>" in run("drawings/training_film", "--epochs", "1")
     assert pictures() == {"training_film.html", "training_film.gif"}

@@ -47,36 +47,52 @@ class Exercise:
     @cached_property
     def html(self) -> str:
         """The page to practise on; printed, a sheet with lines for the answers."""
-        return writing.write(self._svg(key=False), self.blanks, key=False)
+        return writing.write(self.svg, self.blanks, key=False)
 
     @cached_property
     def key_html(self) -> str:
         """The sheet filled in."""
-        return writing.write(self._svg(key=True), self.blanks, key=True)
+        return writing.write(self.key_svg, self.blanks, key=True)
+
+    @cached_property
+    def svg(self) -> str:
+        """The drawing with its blanks, for a document of one's own."""
+        return self._svg(key=False)
+
+    @cached_property
+    def key_svg(self) -> str:
+        """The drawing with the answers in their places."""
+        return self._svg(key=True)
 
     def save(self, path: str | Path, key: str | Path | None = None) -> Path:
         """Write the sheet, and the key where a path is given for it; returns the path of the sheet.
 
+        Args:
+            path: ends in `.html` for the page, or in `.svg` for the drawing alone, with its blanks.
+            key: the same for the key.
+
         Raises:
-            ArgumentError: a path that doesn't end in `.html`.
+            ArgumentError: a path that ends otherwise.
             StorageError: a file can't be written.
         """
-        pages = [(Path(path), "html")] + ([] if key is None else [(Path(key), "key_html")])
-        for file, _ in pages:
-            if file.suffix.lower() != ".html":
-                problem = f"path and key must end in .html, got {file.name!r}"
-                raise ArgumentError(restate("exercise", problem, fix='save a page: "sheet.html"; print it from there'))
-        for file, name in pages:
-            write_file("exercise", file, getattr(self, name).encode(), folders=True)
-        return pages[0][0]
+        files = [(Path(path), "")] + ([] if key is None else [(Path(key), "key_")])
+        for file, _ in files:
+            if file.suffix.lower() not in (".html", ".svg"):
+                problem = f"path and key must end in .html or .svg, got {file.name!r}"
+                raise ArgumentError(restate("exercise", problem, fix='save a page, "sheet.html", and print that'))
+        for file, which in files:
+            content = getattr(self, which + file.suffix.lower()[1:])
+            write_file("exercise", file, content.encode(), folders=True)
+        return files[0][0]
 
     def _svg(self, key: bool) -> str:
         """The drawing with blanks, or with the answers in their places; no findings, which would tell numbers."""
         record = mask(self.drawing.record, self.blanks, filled if key else marked)
         try:
-            return replace(self.drawing, record=record, pictures=False, findings=(), with_legend=False).svg
+            svg = replace(self.drawing, record=record, pictures=False, findings=(), with_legend=False).svg
         except RenderError:
-            return column.draw(record)
+            svg = column.draw(record)
+        return writing.mark(svg, self.blanks, key)
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks."""

@@ -12,7 +12,7 @@ from tensorgrad.viz.exercise.quantities import Quantities
 from tensorgrad.viz.exercise.question import BACKWARD, FORWARD, LOCAL, PRODUCT, SUM, Numbering, Order, Question
 from tensorgrad.viz.exercise.relations import Relation
 from tensorgrad.viz.exercise.scene import Scene, left_side, read, right_side, shown
-from tensorgrad.viz.format.notation import total
+from tensorgrad.viz.format.notation import few, total
 from tensorgrad.viz.record.records import EdgeRecord
 
 DIGITS_ASKED = 3
@@ -72,8 +72,8 @@ class _Writer:
         """What writes the blank."""
 
         def blank(numbering: Numbering) -> Blank:
-            value, names = self._values[way.of], dict.fromkeys(map(self._name, places))
-            prompt = self._name(way.of)
+            value, prompt = self._values[way.of], self._name(way.of)
+            names = dict.fromkeys(self._name(place) for place in places if place[0] != "flow")
             return Blank(
                 KINDS[way.of[0]],
                 places,
@@ -81,7 +81,7 @@ class _Writer:
                 shown(value),
                 self._hints(way, numbering),
                 about=self._about(way),
-                also=tuple(name for name in names if name != prompt),
+                also=tuple(few([name for name in names if name != prompt], 4)),
                 value=value,
                 tolerance=self.tolerance(way),
             )

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from tensorgrad.formulas.expression import Expression, Number, Symbol
+from tensorgrad.formulas.expression import Expression, Symbol
 from tensorgrad.viz.exercise.blank import Place
 from tensorgrad.viz.exercise.evaluation import evaluate
 from tensorgrad.viz.exercise.scene import Scene, derivative_of, formula_of
@@ -110,10 +110,10 @@ def equal(scene: Scene) -> Iterator[tuple[Place, Place]]:
             stated = derivative_of(edge)
             if stated is None:
                 continue
-            if _is_one(stated[1]):
+            if edge.local == 1:
                 yield _place("flow", edge), ("gradient", op.output)
-            seed = scene.output(op).gradient
-            if scene.output(op).kind == "output" and seed is not None and seed.value == 1:
+            upstream = scene.output(op).gradient
+            if upstream is not None and upstream.value == 1:
                 yield _place("flow", edge), _place("local", edge)
             if isinstance(stated[1], Symbol):
                 tensors = {e.operand: e.tensor for e in scene.edges(op)} | {"z": op.output}
@@ -123,10 +123,6 @@ def equal(scene: Scene) -> Iterator[tuple[Place, Place]]:
         flows = _flows(scene, tensor.id)
         if len(flows) == 1 and not tensor.altered:
             yield flows[0], ("gradient", tensor.id)
-
-
-def _is_one(local: Expression) -> bool:
-    return isinstance(local, Number) and local.value == 1
 
 
 def visible(scene: Scene) -> Iterator[Place]:

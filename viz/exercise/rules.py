@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.differences import CentralDifference, numeric_gradient
-from tensorgrad.formulas.expression import Expression, Indexed
+from tensorgrad.formulas.expression import Expression, Indexed, Stated
 from tensorgrad.viz.exercise.blank import Blank, Points
 from tensorgrad.viz.exercise.evaluation import UPSTREAM, NotComputable, evaluate
 from tensorgrad.viz.exercise.question import BACKWARD, RULE, Numbering, Question
@@ -54,12 +54,13 @@ def _blank(op: OpRecord, edge: EdgeRecord, points: Points) -> Blank:
 
 
 def _hints(op: OpRecord, edge: EdgeRecord) -> tuple[str, str]:
+    several = len({"x", "y", "w"} & {*op.formula.expression.symbols}) > 1 if isinstance(op.formula, Stated) else False
     name, x = op.name.replace("_", " "), left_side(edge.applied).rpartition("/∂")[2]
     stated = derivative_of(edge)
     if stated is not None and not stated[2]:
         look = f"which product or sum with the gradient that arrives has the shape of {x}?"
     else:
-        look = f"differentiate {op.applied} by {x}, as if all else in it were constant."
+        look = f"differentiate {op.applied} by {x}" + (", as if all else in it were constant." if several else ".")
     return f"The op is called {name}: {look}", f"In general: for {op.formula}, {edge.derivative}."
 
 

@@ -9,11 +9,15 @@ from dataclasses import asdict
 from typing import Any
 
 from tensorgrad.viz.exercise.blank import Blank, filled, label, marked
+from tensorgrad.viz.format import theme
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import encode
 
 PROGRAM = ("functions", "tokens", "reader", "answers", "sheet")
 """The parts of the program behind the shared ones, in the order in which they build on each other."""
+
+LIGHT_BLUE = "#7CC4F2"
+"""Of blanks on the black box of the loss."""
 
 TALL = 1.1
 """The ratio of height to width from which on the questions stand beside the drawing, on paper, else below it."""
@@ -23,7 +27,7 @@ def write(svg: str, blanks: Sequence[Blank], key: bool) -> str:
     """The sheet as a page.
 
     Args:
-        svg: the drawing, in which the blanks are written by `marked`, or by `filled` for the key.
+        svg: the drawing, as `mark` gives it.
         blanks: the questions.
         key: whether it is the key, with the answers.
     """
@@ -34,7 +38,7 @@ def write(svg: str, blanks: Sequence[Blank], key: bool) -> str:
         "facts": _facts(len(blanks), key),
         "layout": "tall" if height > TALL * width else "wide",
         "style": assembly.themed(_part("sheet.css")),
-        "drawing": mark(svg[svg.index("<svg") :], blanks, key),
+        "drawing": svg[svg.index("<svg") :],  # without the XML prologue, which HTML doesn't allow
         "sheet": encode({"key": key, "blanks": [plain(k + 1, blank) for k, blank in enumerate(blanks)]}),
         "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
     }
@@ -42,11 +46,24 @@ def write(svg: str, blanks: Sequence[Blank], key: bool) -> str:
 
 
 def mark(svg: str, blanks: Sequence[Blank], key: bool) -> str:
-    """The drawing with each blank in an element of its own, of the class `blank`."""
-    for number, blank in enumerate(blanks):
-        text = html.escape((filled if key else marked)(number, blank.answer), quote=False)
-        svg = svg.replace(text, f'<tspan class="blank" data-blank="{number + 1}">{text}</tspan>')
-    return svg
+    """The drawing with each blank in an element of its own, of the class `blank`, in blue.
+
+    Args:
+        svg: the drawing, in which the blanks are written by `marked`, or by `filled` for the key.
+        blanks: the questions.
+        key: whether it is that of the key.
+    """
+    written = [html.escape((filled if key else marked)(k, blank.answer), quote=False) for k, blank in enumerate(blanks)]
+
+    def with_marks(match: re.Match[str]) -> str:
+        tag, text = match.groups()
+        color = LIGHT_BLUE if re.search(r'fill="(white|#ffffff|#ffb27a)"', tag, re.IGNORECASE) else theme.BLUE
+        for k, blank in enumerate(written):
+            look = f'class="blank" data-blank="{k + 1}" fill="{color}" font-weight="bold"'
+            text = text.replace(blank, f"<tspan {look}>{blank}</tspan>")
+        return tag + text
+
+    return re.sub(r"(<text\b[^>]*>)([^<]*)", with_marks, svg)
 
 
 def _facts(count: int, key: bool) -> str:

@@ -150,14 +150,15 @@ class Drawing:
         answers: it is for practice, the paper for an examination.
 
         Args:
-            path: where to write the page, a `.html` file; None for nowhere.
+            path: where to write the page, a `.html` file, or with `.svg` the drawing alone; None for nowhere.
             blank: the fraction of all questions to ask, from 0 to 1; at most 20 are asked.
             key: where to write the key, the same sheet filled in.
             seed: of the choice: equal seeds leave the same blank.
 
         Raises:
             DTypeError: `blank` isn't a number.
-            ArgumentError: `blank` isn't in [0, 1], `seed` is no integer from 0 on, or a path doesn't end in `.html`.
+            ArgumentError: `blank` isn't in [0, 1], `seed` is no integer from 0 on, or a path doesn't end in
+                `.html` or `.svg`.
             GraphError: nothing can be asked for: no rule of the graph is arithmetic, and no number known.
             StorageError: a file can't be written.
 

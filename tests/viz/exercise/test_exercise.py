@@ -1,7 +1,10 @@
 """Exercise sheets: what is blank follows from what is left, nothing tells it, and a sheet can be made again."""
 
+import contextlib
+import io
 import re
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,6 +13,8 @@ from sheets import GRAPHS, drawn, neuron, number, program
 import tensorgrad as tg
 from tensorgrad.viz.exercise.blank import MOST
 from tensorgrad.viz.format import theme
+
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -138,7 +143,7 @@ def test_a_difference_of_nearly_equal_numbers_is_no_fair_question():
 def texts(page):
     """The texts of the drawing, with those of blanks by their numbers."""
     figure = page[page.index("<figure") : page.index("</figure")]
-    marks = re.findall(r'<tspan class="blank" data-blank="(\d+)">([^<]*)</tspan>', figure)
+    marks = re.findall(r'<tspan class="blank" data-blank="(\d+)"[^>]*>([^<]*)</tspan>', figure)
     return re.sub(r"<tspan.*?</tspan>", "", figure), marks
 
 
@@ -250,6 +255,8 @@ def test_files(tmp_path, drawings):
     assert (tmp_path / "new" / "sheet.html").read_text(encoding="utf-8") == sheet.html
     assert (tmp_path / "key.html").read_text(encoding="utf-8") == sheet.key_html
     assert "://" not in re.sub(r"http://www.w3.org/\S*", "", sheet.html)
+    assert sheet.save(tmp_path / "drawing.svg", tmp_path / "key.svg").read_text(encoding="utf-8") == sheet.svg
+    assert texts(f"<figure>{sheet.key_svg}</figure>")[1] == texts(sheet.key_html)[1]
     assert sheet._repr_html_().startswith("<iframe")
     assert repr(sheet).startswith(f"<Exercise of {len(sheet.blanks)} blanks: ")
 
@@ -260,8 +267,8 @@ REFUSED = {
     "NaN": ({"blank": float("nan")}, tg.ArgumentError, r"blank must be in \[0, 1\]"),
     "blank a word": ({"blank": "all"}, tg.DTypeError, "blank must be a number"),
     "a negative seed": ({"seed": -1}, tg.ArgumentError, "seed must be an integer of at least 0"),
-    "a suffix": ({"path": "sheet.pdf"}, tg.ArgumentError, "must end in .html"),
-    "the key's suffix": ({"path": "sheet.html", "key": "key.txt"}, tg.ArgumentError, "must end in .html"),
+    "a suffix": ({"path": "sheet.pdf"}, tg.ArgumentError, "must end in .html or .svg"),
+    "the key's suffix": ({"path": "sheet.html", "key": "key.txt"}, tg.ArgumentError, "must end in .html or .svg"),
     "a key alone": ({"key": "key.html"}, tg.ArgumentError, "path"),
 }
 
@@ -279,3 +286,20 @@ def test_a_graph_without_a_question():
     w = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     with pytest.raises(tg.GraphError, match="nothing in this graph can be asked for"):
         tg.viz.graph(w[0]).exercise()
+
+
+def test_the_teachers_path_is_as_the_page_says(tmp_path, monkeypatch):
+    """Word for word, in an empty folder."""
+    page = (ROOT / "docs" / "drawing.md").read_text(encoding="utf-8")
+    section = page[page.index("## A teacher's path") :].partition("\n## ")[0]
+    monkeypatch.chdir(tmp_path)
+    space = {"__name__": "page"}
+    found = re.findall(r"^```python\n(.*?)^```$(?:\n\n```text\n(.*?)^```$)?", section, re.DOTALL | re.MULTILINE)
+    assert len(found) == 4
+    for code, printed in found:
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(compile(code, "drawing.md", "exec"), space)
+        assert said.getvalue() == printed
+    names = {"sheet", "key", *(f"{kind}{group}" for kind in ("sheet", "key") for group in (1, 2, 3))}
+    assert {path.name for path in tmp_path.iterdir()} == {f"{name}.html" for name in names}
