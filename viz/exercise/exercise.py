@@ -13,8 +13,8 @@ from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.storage import write_file
 from tensorgrad.viz.exercise import writing
 from tensorgrad.viz.exercise.blank import Blank, Kind, filled, listed, marked
-from tensorgrad.viz.exercise.choosing import choose
 from tensorgrad.viz.exercise.masking import mask
+from tensorgrad.viz.exercise.questions.choosing import choose
 from tensorgrad.viz.exercise.scene import Scene
 from tensorgrad.viz.graph import column
 from tensorgrad.viz.graph.render import RenderError

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from tensorgrad.viz.exercise.blank import Blank, Place
-from tensorgrad.viz.exercise.shapes import without_result
+from tensorgrad.viz.exercise.questions.shapes import without_result
 from tensorgrad.viz.record.records import EdgeRecord, GradientRecord, GraphRecord, OpRecord, TensorRecord
 
 

@@ -7,14 +7,9 @@ import pytest
 from browser import needs_browser, play
 from sheets import drawn, neuron, opened
 
-from tensorgrad.viz.exercise import evaluation
+from tensorgrad.viz.exercise.questions import evaluation
 
 pytestmark = needs_browser
-
-
-@pytest.fixture(scope="module")
-def page():
-    return opened(drawn(neuron).exercise(blank=0.1).html)
 
 
 NAMES = {"h": 0.25, "z": 2.0, "u₁": 3.0, "∂loss/∂u₁": [[1.0, 2.0], [3.0, 4.0]], "w": [[1.0, 0.0], [5.0, 2.0]]}
@@ -40,9 +35,14 @@ MISREAD = {
 }  # fmt: skip
 
 
-def test_formulas_are_read_as_people_write_them(page, tmp_path):
+POINTS = [0.3, -1.7, 2.4]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    """What a page's reader makes of the texts, and its functions of the points."""
     script = f"""
-      const {{ read, evaluate, Misread }} = inner, values = {json.dumps(NAMES)};
+      const {{ read, evaluate, Misread, FUNCTIONS }} = inner, values = {json.dumps(NAMES)};
       const told = (text) => {{
         try {{
           return read(text, Object.keys(values)).map((tree) => evaluate(tree, values));
@@ -50,31 +50,37 @@ def test_formulas_are_read_as_people_write_them(page, tmp_path):
           return error instanceof Misread ? error.message : `threw ${{error}}`;
         }}
       }};
-      const [reads, misread] = {json.dumps([list(READS), list(MISREAD)])};
-      return [reads.map(told), misread.map(told), told("1/2z")];
-    """
-    reads, misread, ambiguous = play(page, script, tmp_path)
-    for (text, value), found in zip(READS.items(), reads, strict=True):
-        np.testing.assert_allclose(found[0], value, rtol=1e-9, err_msg=text)
-    for (text, words), said in zip(MISREAD.items(), misread, strict=True):
-        assert words in said, text
-    assert ambiguous == [0.25, 1.0]
-
-
-def test_the_page_knows_the_functions_that_formulas_write(page, tmp_path):
-    """By their names, and with the same results."""
-    points = [0.3, -1.7, 2.4]
-    script = f"""
+      const [reads, misread, points] = {json.dumps([list(READS), list(MISREAD), POINTS])};
       const of = (f, x) => (f.length === 2 ? f(x, 0.5) : f(x));
-      const finite = (y) => (Number.isFinite(y) ? y : null);
-      const numbers = (f) => {json.dumps(points)}.map((x) => finite(of(f, x)));
-      return Object.entries(inner.FUNCTIONS).map(([name, f]) => [name, numbers(f)]);
+      const numbers = (f) => points.map((x) => of(f, x)).map((y) => (Number.isFinite(y) ? y : null));
+      const functions = Object.entries(FUNCTIONS).map(([name, f]) => [name, numbers(f)]);
+      return [reads.map(told), misread.map(told), told("1/2z"), functions];
     """
-    found = dict(play(page, script, tmp_path))
+    page = opened(drawn(neuron).exercise(blank=0.1).html)
+    return play(page, script, tmp_path_factory.mktemp("reader"))
+
+
+def test_formulas_are_read_as_people_write_them(told):
+    for (text, value), found in zip(READS.items(), told[0], strict=True):
+        np.testing.assert_allclose(found[0], value, rtol=1e-9, err_msg=text)
+
+
+def test_what_is_not_understood_is_said(told):
+    for (text, words), said in zip(MISREAD.items(), told[1], strict=True):
+        assert words in said, text
+
+
+def test_a_formula_with_two_readings_has_both(told):
+    assert told[2] == [0.25, 1.0]
+
+
+def test_the_page_knows_the_functions_that_formulas_write(told):
+    """By their names, and with the same results."""
+    found = dict(told[3])
     assert set(found) == set(evaluation.FUNCTIONS)
     with np.errstate(all="ignore"):
         for name, function in evaluation.FUNCTIONS.items():
-            values = [function(x, 0.5) if name in ("max", "min") else function(x) for x in points]
+            values = [function(x, 0.5) if name in ("max", "min") else function(x) for x in POINTS]
             assert [y is not None for y in found[name]] == [bool(np.isfinite(y)) for y in values], name
             for y, value in zip(found[name], values, strict=True):
                 assert y is None or y == pytest.approx(float(value), rel=1e-12), name

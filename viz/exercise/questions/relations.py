@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tensorgrad.formulas.expression import Expression, Symbol
 from tensorgrad.viz.exercise.blank import Place
-from tensorgrad.viz.exercise.evaluation import evaluate
+from tensorgrad.viz.exercise.questions.evaluation import evaluate
 from tensorgrad.viz.exercise.scene import Scene, derivative_of, formula_of
 from tensorgrad.viz.record.records import EdgeRecord, OpRecord
 

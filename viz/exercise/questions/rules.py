@@ -12,8 +12,8 @@ import numpy as np
 from tensorgrad.arrays.differences import CentralDifference, numeric_gradient
 from tensorgrad.formulas.expression import Expression, Indexed, Stated
 from tensorgrad.viz.exercise.blank import Blank, Points
-from tensorgrad.viz.exercise.evaluation import UPSTREAM, NotComputable, evaluate
-from tensorgrad.viz.exercise.question import BACKWARD, RULE, Numbering, Question
+from tensorgrad.viz.exercise.questions.evaluation import UPSTREAM, NotComputable, evaluate
+from tensorgrad.viz.exercise.questions.question import BACKWARD, RULE, Numbering, Question
 from tensorgrad.viz.exercise.scene import Scene, derivative_of, formula_of, left_side, right_side
 from tensorgrad.viz.record.records import EdgeRecord, OpRecord
 

@@ -8,12 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from tensorgrad.viz.exercise.blank import MOST, Blank
-from tensorgrad.viz.exercise.numbers import number_questions
-from tensorgrad.viz.exercise.quantities import Quantities
-from tensorgrad.viz.exercise.question import Question
-from tensorgrad.viz.exercise.rules import rule_questions
+from tensorgrad.viz.exercise.questions.numbers import number_questions
+from tensorgrad.viz.exercise.questions.quantities import Quantities
+from tensorgrad.viz.exercise.questions.question import Question
+from tensorgrad.viz.exercise.questions.rules import rule_questions
+from tensorgrad.viz.exercise.questions.shapes import shape_questions
 from tensorgrad.viz.exercise.scene import Scene
-from tensorgrad.viz.exercise.shapes import shape_questions
 
 
 def choose(scene: Scene, part: float, seed: int) -> list[Blank]:

@@ -8,9 +8,18 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from tensorgrad.viz.exercise.blank import Blank, Kind, Place, label
-from tensorgrad.viz.exercise.quantities import Quantities
-from tensorgrad.viz.exercise.question import BACKWARD, FORWARD, LOCAL, PRODUCT, SUM, Numbering, Order, Question
-from tensorgrad.viz.exercise.relations import Relation
+from tensorgrad.viz.exercise.questions.quantities import Quantities
+from tensorgrad.viz.exercise.questions.question import (
+    BACKWARD,
+    FORWARD,
+    LOCAL,
+    PRODUCT,
+    SUM,
+    Numbering,
+    Order,
+    Question,
+)
+from tensorgrad.viz.exercise.questions.relations import Relation
 from tensorgrad.viz.exercise.scene import Scene, left_side, read, right_side, shown
 from tensorgrad.viz.format.notation import few, total
 from tensorgrad.viz.record.records import EdgeRecord

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from tensorgrad.viz.exercise.blank import Place
-from tensorgrad.viz.exercise.evaluation import NotComputable
-from tensorgrad.viz.exercise.relations import Relation, equal, numbers, relations, visible
+from tensorgrad.viz.exercise.questions.evaluation import NotComputable
+from tensorgrad.viz.exercise.questions.relations import Relation, equal, numbers, relations, visible
 from tensorgrad.viz.exercise.scene import Scene
 
 AGREES = 1e-3

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from tensorgrad.viz.exercise.blank import Blank, label
-from tensorgrad.viz.exercise.question import FORWARD, Numbering, Question
+from tensorgrad.viz.exercise.questions.question import FORWARD, Numbering, Question
 from tensorgrad.viz.exercise.scene import Scene, formula_of
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.record.records import OpRecord

@@ -1,0 +1,1 @@
+"""The questions that a drawn graph gives: for rules, numbers and shapes, and which of them a sheet asks."""
