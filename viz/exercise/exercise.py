@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.storage import write_file
@@ -17,10 +16,8 @@ from tensorgrad.viz.exercise.masking import mask
 from tensorgrad.viz.exercise.questions.choosing import choose
 from tensorgrad.viz.exercise.scene import Scene
 from tensorgrad.viz.graph import column
+from tensorgrad.viz.graph.drawing import Drawing
 from tensorgrad.viz.graph.render import RenderError
-
-if TYPE_CHECKING:
-    from tensorgrad.viz.graph.drawing import Drawing
 
 KINDS: dict[Kind, tuple[str, str]] = {
     "rule": ("rule", "rules"),
@@ -89,7 +86,7 @@ class Exercise:
         """The drawing with blanks, or with the answers in their places; no findings, which would tell numbers."""
         record = mask(self.drawing.record, self.blanks, filled if key else marked)
         try:
-            svg = replace(self.drawing, record=record, pictures=False, findings=(), with_legend=False).svg
+            svg = Drawing(record, self.drawing.folded, findings=(), with_legend=False).svg
         except RenderError:
             svg = column.draw(record)
         return writing.mark(svg, self.blanks, key)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.differences import CentralDifference, numeric_gradient
-from tensorgrad.formulas.expression import Expression, Indexed, Stated
+from tensorgrad.formulas.expression import Expression, Indexed
 from tensorgrad.viz.exercise.blank import Blank, Points
 from tensorgrad.viz.exercise.questions.evaluation import UPSTREAM, NotComputable, evaluate
 from tensorgrad.viz.exercise.questions.question import BACKWARD, RULE, Numbering, Question
@@ -38,7 +38,7 @@ def rule_questions(scene: Scene) -> Iterator[Question]:
         for at, edge in enumerate(scene.edges(op)):
             points = _points(scene, op, edge) if edge.carries_gradient else None
             if points is not None:
-                blank = _blank(op, edge, points)
+                blank = _blank(op, edge, points, several=len(scene.edges(op)) > 1)
                 yield Question("rule", op.name, (BACKWARD, -position, at, RULE), blank.places, partial(_same, blank))
 
 
@@ -47,14 +47,14 @@ def _same(blank: Blank, numbering: Numbering) -> Blank:
     return blank
 
 
-def _blank(op: OpRecord, edge: EdgeRecord, points: Points) -> Blank:
+def _blank(op: OpRecord, edge: EdgeRecord, points: Points, several: bool) -> Blank:
     places = (("rule", op.id, edge.operand),)
     sides = left_side(edge.applied), right_side(edge.applied)
-    return Blank("rule", places, *sides, _hints(op, edge), about=op.applied, points=points)
+    return Blank("rule", places, *sides, _hints(op, edge, several), about=op.applied, points=points)
 
 
-def _hints(op: OpRecord, edge: EdgeRecord) -> tuple[str, str]:
-    several = len({"x", "y", "w"} & {*op.formula.expression.symbols}) > 1 if isinstance(op.formula, Stated) else False
+def _hints(op: OpRecord, edge: EdgeRecord, several: bool) -> tuple[str, str]:
+    """What to look at, and the rule in general form; `several`: the op has other operands."""
     name, x = op.name.replace("_", " "), left_side(edge.applied).rpartition("/∂")[2]
     stated = derivative_of(edge)
     if stated is not None and not stated[2]:
@@ -114,7 +114,7 @@ def _scalar_points(
     found: list[tuple[Values, Any]] = []
     for k in range(TRIES):
         drawn: Values = {name: rng.uniform(*RANGES[k % len(RANGES)]) for name in sorted({*letters.values()} - {""})}
-        values: Values = {k: drawn[name] for k, name in letters.items() if name} | numbers
+        values: Values = {letter: drawn[name] for letter, name in letters.items() if name} | numbers
         values["z"] = evaluate(formula, values)
         slope = _slope(formula, values, x)
         stated = evaluate(derivative, values)
