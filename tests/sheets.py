@@ -46,6 +46,12 @@ def convolutions():
     return ((h.flatten(1) @ v).tanh().mean(0) ** 3).sum()
 
 
+def many_convolutions():
+    """A column of ops with parameters: the sheet that takes most space on paper."""
+    tg.manual_seed(0)
+    return nn.Sequential(*[nn.Conv2d(1, 1, 3, padding=1) for _ in range(20)])(tg.randn(2, 1, 32, 32)).mean()
+
+
 GRAPHS = {"neuron": neuron, "shared": shared, "perceptron": perceptron, "convolutions": convolutions}
 
 

@@ -44,6 +44,7 @@ class Blank:
         answer: the right side, as the drawing writes it.
         hints: where to look; then the rule in general form, or the numbers to put in.
         about: the formula of the op, as the drawing writes it.
+        given: what the drawing doesn't say and the answer needs: the op's parameters.
         also: what else is the same number.
         value: of a number.
         tolerance: how far a number may be from it, so that who computes with the digits that are shown is right.
@@ -57,6 +58,7 @@ class Blank:
     answer: str
     hints: tuple[str, str]
     about: str = ""
+    given: str = ""
     also: tuple[str, ...] = ()
     value: float | None = None
     tolerance: float = 0.0

@@ -83,14 +83,8 @@ def _size(svg: str) -> tuple[float, float]:
 
 def plain(number: int, blank: Blank) -> dict[str, Any]:
     """A question as the page takes it."""
-    about = {
-        "number": number,
-        "about": blank.about,
-        "kind": blank.kind,
-        "prompt": blank.prompt,
-        "answer": blank.answer,
-        "hints": blank.hints,
-    }
+    about = {"number": number, "kind": blank.kind, "prompt": blank.prompt, "answer": blank.answer}
+    about |= {"about": blank.about, "given": blank.given, "hints": blank.hints}
     if blank.points is not None:
         return about | {"points": asdict(blank.points)}
     if blank.shape is not None:

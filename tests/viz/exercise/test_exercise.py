@@ -178,6 +178,15 @@ def test_every_question_has_two_hints_and_a_name(drawings):
                 assert f"∂{'L' if '∂L' in blank.hints[1] else 'z'}" in blank.hints[1]  # the op's own letters
 
 
+def test_parameters_that_a_shape_depends_on_are_given(drawings):
+    """On the sheet itself, not only in a hint: the drawing doesn't show them."""
+    given = {
+        blank.about.partition(" = ")[2]: blank.given for blank in drawings["convolutions"].exercise(blank=1.0).blanks
+    }
+    assert given["max of each window"] == "window 2×2 over 6×6, stride 2×2"
+    assert "padding (1, 1) (1, 1)" in next(text for formula, text in given.items() if "∗ w" in formula)
+
+
 def test_a_hint_names_the_blank_that_it_needs():
     sheet = drawn(neuron).exercise(blank=1.0)
     number_of = {blank.prompt: k for k, blank in enumerate(sheet.blanks, 1) if blank.kind == "value"}

@@ -19,7 +19,9 @@ function questionRow(blank, k) {
   const input = element("input", { id, type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
   const equals = blank.kind === "shape" ? " " : " = ";
   const prompt = element("label", { for: id }, element("b", { class: "digit" }, String(blank.number)), " ", element("bdi", {}, blank.prompt), equals);
-  const kind = element("small", {}, [KINDS[blank.kind], blank.about].filter(Boolean).join(": "), blank.also?.length ? `, also ${blank.also.join(", ")}` : "");
+  const also = blank.also?.length ? `, also ${blank.also.join(", ")}` : "";
+  const given = blank.given ? [", ", element("span", { class: "given" }, blank.given)] : "";
+  const kind = element("small", {}, [KINDS[blank.kind], blank.about].filter(Boolean).join(": "), also, given);
   const says = element("p", { class: "says", role: "status" });
   const hint = element("button", { type: "button", class: "hint" }, "Hint");
   const done = element("button", { type: "button", class: "check" }, "Check");

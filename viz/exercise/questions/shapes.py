@@ -57,14 +57,15 @@ def _question(scene: Scene, op: OpRecord) -> Callable[[Numbering], Blank]:
     def blank(numbering: Numbering) -> Blank:
         tensor = scene.output(op)
         said = ", ".join(dict.fromkeys(_size(scene, edge.tensor, numbering) for edge in scene.edges(op)))
-        params = "".join(f"; {key} {without_result(text)}" for key, text in op.params if text not in ("None", "False"))
+        params = (f"{key} {without_result(text)}" for key, text in op.params if text not in ("None", "False"))
         return Blank(
             "shape",
             (("shape", op.output),),
             f"shape of {tensor.name or tensor.symbol}",
             theme.sizes(tensor.shape),
-            (f"The op {op.symbol} is given {said}{params}.", _rule(op)),
+            (f"The op {op.symbol} is given {said}.", _rule(op)),
             about=op.applied,
+            given=", ".join(params),
             shape=tensor.shape,
         )
 
