@@ -20,11 +20,15 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
+from tensorgrad.viz.exercise import writing
+from tensorgrad.viz.exercise.blank import marked
+from tensorgrad.viz.exercise.masking import mask
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.graph import column, dot
 from tensorgrad.viz.graph.fold import fold_modules
 from tensorgrad.viz.graph.health import examine
 from tensorgrad.viz.graph.simplify import fold_view_ops
+from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.record.graph_index import GraphIndex
 from tensorgrad.viz.record.modules.find import find_modules
 
@@ -281,6 +285,18 @@ def check_sums(record):
             assert not error > 1e-5 * sum(map(abs, values)) + 1e-30
 
 
+def check_exercise(drawing, seed):
+    """Every blank is drawn, and its question can be written down; a graph without a question says so."""
+    try:
+        sheet = drawing.exercise(blank=1.0, seed=seed)
+    except tg.GraphError as error:
+        assert "nothing in this graph can be asked for" in str(error)
+        return
+    encode([writing.plain(number, blank) for number, blank in enumerate(sheet.blanks)])
+    text = dot.write(mask(drawing.record, sheet.blanks, marked), drawing.folded, findings=())
+    assert all(marked(number, blank.answer) in text for number, blank in enumerate(sheet.blanks))
+
+
 def check_lanes(record, text):
     broken = [e for e in record.edges if e.contribution is not None and not np.isfinite(e.contribution.mean_abs)]
     assert (theme.NOT_FINITE in text) == bool(broken) or any(
@@ -306,6 +322,7 @@ def test_a_drawing_says_what_ran_and_nothing_else(seed):
         some = [path for path in paths if world.chance(0.4)]
         texts = [check_dot(record, folded) for folded in (drawing.folded, (), paths, some)]
         check_lanes(record, texts[1])
+        check_exercise(drawing, seed)
         check_page(record, drawing.html if seed % 8 == 0 else dot_free_page(record))
         if seed % 8 == 0 and shutil.which("dot"):
             check_svg(drawing)
