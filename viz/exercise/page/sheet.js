@@ -16,7 +16,7 @@ const KINDS = {
 
 function questionRow(blank, k) {
   const id = `answer-${k}`;
-  const input = element("input", { id, type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
+  const input = element("input", { id, type: "text", autocomplete: "off", autocapitalize: "off", spellcheck: "false", maxlength: 200 });
   const equals = blank.kind === "shape" ? " " : " = ";
   const prompt = element("label", { for: id }, element("b", { class: "digit" }, String(blank.number)), " ", element("bdi", {}, blank.prompt), equals);
   const also = blank.also?.length ? `, also ${blank.also.join(", ")}` : "";

@@ -12,7 +12,7 @@ import numpy as np
 from tensorgrad.arrays.differences import CentralDifference, numeric_gradient
 from tensorgrad.formulas.expression import Expression, Indexed
 from tensorgrad.viz.exercise.blank import Blank, Points
-from tensorgrad.viz.exercise.questions.evaluation import UPSTREAM, NotComputable, evaluate
+from tensorgrad.viz.exercise.questions.evaluation import CONSTANTS, UPSTREAM, NotComputable, evaluate
 from tensorgrad.viz.exercise.questions.question import BACKWARD, RULE, Numbering, Question
 from tensorgrad.viz.exercise.scene import Scene, derivative_of, formula_of, left_side, right_side
 from tensorgrad.viz.record.records import EdgeRecord, OpRecord
@@ -85,7 +85,13 @@ def _points(scene: Scene, op: OpRecord, edge: EdgeRecord) -> Points | None:
             names = {letter: name for letter, name in letters.items() if name}
     except (NotComputable, ValueError):
         return None
-    return None if found is None else _table(found, names)
+    return _table(found, names) if found is not None and _are_readable(names, derivative) else None
+
+
+def _are_readable(names: Mapping[str, str], derivative: Expression) -> bool:
+    """Whether no name is taken for a number, or for a sign of the formula: a tensor e beside Euler's number."""
+    signs = {"if", "else", *(set(derivative.symbols) & CONSTANTS.keys() - names.keys())}
+    return signs.isdisjoint(names.values()) and not any(name[:1].isdecimal() for name in names.values())
 
 
 def _table(found: list[tuple[Values, Any]], names: Mapping[str, str]) -> Points:
