@@ -6,7 +6,7 @@ functions that the names in it stand for, and in how a number is spelled.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 from tensorgrad.formulas.expression import Binary, Call, Choice, Comparison, Expression, Negative, Number, Symbol
@@ -53,8 +53,20 @@ def source(
     meaning: Expression, parameters: Sequence[str], vocabulary: Vocabulary, number: Callable[[float], str]
 ) -> list[str]:
     """The lines of that function: a step for each expression in it, the parts before the whole."""
+    steps, result = steps_of(meaning, vocabulary, number)
+    lines = [f"    {name} = {step}" for name, step in steps]
+    return [f"def formula({', '.join(parameters)}):", *lines, f"    return {result}"]
+
+
+def steps_of(
+    meaning: Expression, vocabulary: Container[str], number: Callable[[float], str]
+) -> tuple[list[tuple[str, str]], str]:
+    """The steps that compute an expression, each a name and its code, and the code of the result.
+
+    The code is in the operators that Python and JavaScript have in common.
+    """
     names: dict[Expression, str] = {}
-    steps: list[str] = []
+    steps: list[tuple[str, str]] = []
 
     def of(node: Expression) -> str:
         if isinstance(node, Symbol):
@@ -68,11 +80,10 @@ def source(
         if node not in names:
             step = _step(node, of)
             names[node] = f"t{len(names)}"
-            steps.append(f"    {names[node]} = {step}")
+            steps.append((names[node], step))
         return names[node]
 
-    result = of(meaning)
-    return [f"def formula({', '.join(parameters)}):", *steps, f"    return {result}"]
+    return steps, of(meaning)
 
 
 def _step(node: Expression, of: Callable[[Expression], str]) -> str:

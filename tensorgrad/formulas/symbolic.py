@@ -108,6 +108,12 @@ def named(sign: str) -> Callable[[Callable[..., Any]], Callable[..., Expression]
     return decorate
 
 
+def lettered(letter: Any, body: Any) -> Expression:
+    """Let formulas write a part by a letter alone, such as μ, and compute it by what it is made of."""
+    letter, body = expression(letter), expression(body)
+    return Call(str(letter), (body,), letter, body)
+
+
 def fenced(left: str, x: Any, right: str) -> Expression:
     """Brackets around an expression: `fenced("⌊", x, "⌋")`."""
     return Fenced(left, expression(x), right)
@@ -136,6 +142,16 @@ def transposed(x: Any) -> Expression:
 def equation(left: Any, right: Any, sign: str = "=") -> Expression:
     """left = right, where a derivative is stated in other terms than ∂z/∂x."""
     return Equation(expression(left), expression(right), sign)
+
+
+def mean_of(x: Any) -> Expression:
+    """The mean of the group that x belongs to, written μ."""
+    return lettered(Symbol("mu"), function("mean")(x))
+
+
+def variance_of(x: Any) -> Expression:
+    """The mean square of x − μ, written σ²."""
+    return lettered(Symbol("sigma") ** 2, function("mean")((x - mean_of(x)) ** 2))
 
 
 def partial(of: Any, by: Any) -> Expression:

@@ -12,7 +12,7 @@ from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import DTypeError, ShapeError, restate
-from tensorgrad.formulas.symbolic import fenced, function, root, summed, words
+from tensorgrad.formulas.symbolic import fenced, function, mean_of, root, summed, variance_of, words
 from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number, quiet, widened
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class ScaleSums(Op):
 class BatchNorm(Op):
     """z = x̂ · w + b with x̂ = (x − μ) / √(σ² + ε), with μ and σ² of the batch, per channel."""
 
-    symbol, formula = "batch norm", lambda x, mu, sigma, eps, w, b: (x - mu) / root(sigma**2 + eps) * w + b
+    symbol, formula = "batch norm", lambda x, eps, w, b: (x - mean_of(x)) / root(variance_of(x) + eps) * w + b
     derivatives = (
         lambda grad, w, sigma, eps, xhat: _gradient(grad, w, sigma, eps, xhat),
         lambda grad, xhat: summed(grad * xhat),

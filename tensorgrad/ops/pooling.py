@@ -49,7 +49,7 @@ def averaging_kernels(window):
 class MaxPool(Windowed):
     """z = the maximum of each window; a tie goes to the first, NaN is carried."""
 
-    symbol, formula = "max pool", lambda: words("max of each window")
+    symbol, formula = "max pool", lambda x: words("max of", x, "over each window")
     derivatives = (lambda grad: words(grad, ", to the argmax"),)
 
     def forward(self, x):

@@ -1,7 +1,6 @@
 """erf in arithmetic that LLVM turns into vectors, for the innermost loops of kernels.
 
-The rational approximations of S. Moshier's Cephes library (ndtr.c), after W. J. Cody, Rational Chebyshev Approximations
-for the Error Function, Mathematics of Computation 23, 1969: x · T(x²)/U(x²) below 1, 1 − e^(−x²) · P(x)/Q(x) above.
+The rational approximations of `error_coefficients`.
 """
 
 import math
@@ -13,46 +12,8 @@ from numba import types
 from numba.extending import overload, register_jitable
 
 from tensorgrad.kernels.jit.dispatch import INLINE
+from tensorgrad.kernels.simd.error_coefficients import FAR, FURTHEST, NEAR
 from tensorgrad.kernels.simd.exponential import exponential
-
-# The coefficients of the highest power first.
-_T = (
-    9.60497373987051638749,
-    90.0260197203842689217,
-    2232.00534594684319226,
-    7003.32514112805075473,
-    55592.3013010394962768,
-)
-_U = (
-    1.0,
-    33.5617141647503099647,
-    521.357949780152679795,
-    4594.32382970980127987,
-    22629.0000613890934246,
-    49267.3942608635921086,
-)
-_P = (
-    2.46196981473530512524e-10,
-    0.564189564831068821977,
-    7.46321056442269912687,
-    48.6371970985681366614,
-    196.520832956077098242,
-    526.445194995477358631,
-    934.528527171957607540,
-    1027.55188689515710272,
-    557.535335369399327526,
-)
-_Q = (
-    1.0,
-    13.2281951154744992508,
-    86.7072140885989742329,
-    354.937778887819891062,
-    975.708501743205489753,
-    1823.90916687909736289,
-    2246.33760818710981792,
-    1656.66309194161350182,
-    557.535340817727675546,
-)
 
 
 def error_function(x: float) -> float:
@@ -67,8 +28,8 @@ def error_function(x: float) -> float:
 
 
 def _formula(dtype: type[np.floating]) -> Callable[[float], float]:
-    one, furthest = dtype(1), dtype(7)  # where erf is 1 to the last digit
-    t, u, p, q = (_polynomial(dtype, coefficients) for coefficients in (_T, _U, _P, _Q))
+    one, furthest = dtype(1), dtype(FURTHEST)
+    t, u, p, q = (_polynomial(dtype, coefficients) for coefficients in (*NEAR, *FAR))
 
     def compute(x):
         size = abs(x)

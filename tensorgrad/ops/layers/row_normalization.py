@@ -13,7 +13,7 @@ from tensorgrad import kernels
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
-from tensorgrad.formulas.symbolic import Formula, fenced, function, root, summed, words
+from tensorgrad.formulas.symbolic import Formula, fenced, function, mean_of, root, summed, variance_of, words
 from tensorgrad.ops.elementwise.arithmetic import square
 from tensorgrad.ops.operands import quiet, widened
 from tensorgrad.ops.reductions import mean
@@ -104,7 +104,7 @@ class RmsNorm(Op):
 class LayerNorm(RmsNorm):
     """z = x̂ · w + b with x̂ = (x − μ) / √(σ² + ε), with μ and σ² of each row."""
 
-    symbol, formula = "layer norm", lambda x, mu, sigma, eps, w, b: (x - mu) / root(sigma**2 + eps) * w + b
+    symbol, formula = "layer norm", lambda x, eps, w, b: (x - mean_of(x)) / root(variance_of(x) + eps) * w + b
     derivatives = (
         lambda grad, w, sigma, eps, xhat: _row_gradient(grad * w, xhat) / root(sigma**2 + eps),
         lambda grad, xhat: summed(grad * xhat),
