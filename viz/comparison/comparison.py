@@ -15,6 +15,7 @@ from tensorgrad.viz.format.theme import share
 from tensorgrad.viz.graph import dot
 from tensorgrad.viz.graph.drawing import Drawing
 from tensorgrad.viz.graph.health import Finding
+from tensorgrad.viz.graph.simplify import without_numbers
 from tensorgrad.viz.record.records import GraphRecord
 
 MARKED = 3
@@ -88,9 +89,6 @@ class Comparison(Drawing):
 
 def _without_numbers(record: GraphRecord) -> GraphRecord:
     """The graph with rules and shapes alone: the cells hold the numbers of both runs."""
-    tensors = (
-        replace(t, value=None, statistics=None, details=None, gradient=None, altered="", held=None)
-        for t in record.tensors
-    )
+    tensors = map(without_numbers, record.tensors)
     edges = (replace(edge, local=None, contribution=None, checked=None) for edge in record.edges)
     return replace(record, tensors=tuple(tensors), edges=tuple(edges))

@@ -26,7 +26,7 @@ from tensorgrad.viz.graph import labels, markup
 from tensorgrad.viz.graph.fold import fold_modules, outermost
 from tensorgrad.viz.graph.health import Finding, examine, strength
 from tensorgrad.viz.graph.legend import legend
-from tensorgrad.viz.graph.simplify import fold_view_ops, repeat_leaves
+from tensorgrad.viz.graph.simplify import fold_view_ops, repeat_leaves, without_numbers
 from tensorgrad.viz.record.graph_index import GraphIndex
 from tensorgrad.viz.record.modules.calls import Call
 from tensorgrad.viz.record.modules.find import find_modules, side_leaves
@@ -52,6 +52,7 @@ def write(
     picture: Callable[[TensorRecord], str] = lambda tensor: "",
     findings: Collection[Finding] | None = None,
     with_legend: bool = True,
+    with_numbers: bool = True,
 ) -> str:
     """The DOT text of a graph. Equal arguments give equal text.
 
@@ -61,11 +62,12 @@ def write(
         picture: makes the cell of a tensor's label that holds its pictures.
         findings: what to mark; by default what `health.examine` finds.
         with_legend: whether to explain shapes and colours above the graph.
+        with_numbers: whether to write the numbers of tensors; a page may write them itself.
     """
     import graphviz
 
     canvas = graphviz.Digraph("backprop", graph_attr=theme.CANVAS, node_attr=theme.NODES, edge_attr=theme.EDGES)
-    drawing = _Drawing(fold_view_ops(graph), folded, picture, findings)
+    drawing = _Drawing(fold_view_ops(graph), folded, picture, findings, with_numbers)
     if with_legend:
         canvas.attr(label=legend(drawing.strongest > 0, drawing.not_finite))
     drawing.write(canvas)
@@ -81,6 +83,7 @@ class _Drawing:
         folded: Collection[str],
         picture: Callable[[TensorRecord], str],
         findings: Collection[Finding] | None,
+        with_numbers: bool,
     ) -> None:
         self.modules = find_modules(graph)
         self.findings = examine(graph, self.modules) if findings is None else findings
@@ -94,7 +97,7 @@ class _Drawing:
         self.upstream = {op.id: self.index.tensors[op.output].gradient for op in self.view.ops if op.output}
         carrying = {edge.op for edge in graph.edges if edge.carries_gradient}
         self.carrying = {op.output for op in graph.ops if op.id in carrying}
-        self.picture = picture
+        self.picture, self.with_numbers = picture, with_numbers
         self.place = {id: self._place(key, folded) for id, key in self.modules.call_of.items()}
         self.place |= {id: self.place[leaf] for id, leaf in copies.items()}
         self.place |= {box.id: self.modules.calls[box.calls[0]].parent for box in self.view.modules}
@@ -156,7 +159,7 @@ class _Drawing:
         attributes = _names(tensor.id, f"tensor {tensor.kind}") | theme.TENSORS[tensor.kind].attributes
         badges = map(labels.badge, self._found_at(tensor.id))
         cells = (*badges, self.picture(tensor))
-        label = labels.tensor_label(tensor, self.whole, cells)
+        label = labels.tensor_label(tensor if self.with_numbers else without_numbers(tensor), self.whole, cells)
         canvas.node(tensor.id, label, tooltip=markup.tooltip(text), **attributes)
 
     def _write_op(self, canvas: Digraph, op: OpRecord) -> None:

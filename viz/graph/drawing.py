@@ -16,28 +16,18 @@ from tensorgrad.viz import page
 from tensorgrad.viz.graph import column, dot, pictures
 from tensorgrad.viz.graph.fold import choose_folded
 from tensorgrad.viz.graph.health import Finding
-from tensorgrad.viz.graph.render import RenderError, find_program, render
+from tensorgrad.viz.graph.render import RenderError, all_open, render
 from tensorgrad.viz.graph.simplify import fold_view_ops
-from tensorgrad.viz.record.collect import MAX_OPS, collect, variables_of
+from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
 from tensorgrad.viz.record.modules.calls import Modules
 from tensorgrad.viz.record.modules.find import find_modules
-from tensorgrad.viz.record.recorder import Depth
+from tensorgrad.viz.record.recorder import Depth, Recorder
 from tensorgrad.viz.record.records import GraphRecord
 from tensorgrad.viz.record.trace import Trace
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
     from tensorgrad.viz.exercise import Exercise
-
-NO_PROGRAM = (
-    "This is a plain layout in one column: no program that lays out graphs is installed. "
-    "pip install graphviz-pure (no root needed), and save the page again: then modules fold, and SVG and PNG work too."
-)
-TOO_LARGE = "This is a plain layout in one column: with all its modules open, this graph is too large for Graphviz."
-
-LARGEST = 200
-"""The most ops of a graph that a page lays out with all its modules open; ResNet-50 has fewer."""
-
 
 FORMATS = {".html": "html", ".svg": "svg", ".png": "png", ".dot": "dot", ".gv": "dot"}
 """The formats of files, by suffix."""
@@ -100,22 +90,9 @@ class Drawing:
 
     def _page(self, compared: Any = None) -> str:
         """The page; `compared` is what it shows of another run of the same computation."""
-        svg, note = self._all_open()
+        svg, note = all_open(self.record, lambda: replace(self, folded=frozenset()).svg)
         folded = [call.id for call in dot.calls(self.record) if call.path in self.folded]
         return page.write(self.record, svg, note, folded, compared)
-
-    def _all_open(self) -> tuple[str, str]:
-        """An SVG in which a page can fold and unfold every module; and a note where it is a plain column."""
-        try:
-            find_program()
-        except RenderError:
-            return column.draw(self.record), NO_PROGRAM
-        try:
-            if len(self.record.ops) <= LARGEST:
-                return replace(self, folded=frozenset()).svg, ""
-        except RenderError:
-            pass
-        return column.draw(self.record), TOO_LARGE
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing, in the format of the suffix; returns the path.
@@ -255,14 +232,15 @@ def graph(
     depth = Depth(numbers=True, details=True, check=check)
     variables = variables_of(sys._getframe(1))
     if isinstance(source, Trace):
-        record = source.record(output, names, variables, max_ops, depth)
+        computed = source.computation(output, names, variables, max_ops)
     elif output is not None:
         fix = "leave it out, or pass a trace and the tensor: graph(step, output=loss)"
         raise ArgumentError(
             restate("graph", "output must be None, unless source is a trace", fix=fix, source=source, output=output)
         )
     else:
-        record = collect(source, names, variables, max_ops, depth)
+        computed = live_computation(source, names, variables, max_ops)
+    record = Recorder(computed, depth).record()
     return Drawing(record, folded_paths("graph", record, fold, unfold), pictures)
 
 

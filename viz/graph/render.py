@@ -5,9 +5,12 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sysconfig
+from collections.abc import Callable
 
 from tensorgrad.errors import TensorgradError, restate
 from tensorgrad.viz.format import theme
+from tensorgrad.viz.graph import column
+from tensorgrad.viz.record.records import GraphRecord
 
 TIMEOUT = 120
 """How long a layout may take, in seconds."""
@@ -28,6 +31,16 @@ _REPLACEMENTS = str.maketrans(
     }
     | {"✓": "ok", "✗": "off by"}
 )
+
+
+NO_PROGRAM = (
+    "This is a plain layout in one column: no program that lays out graphs is installed. "
+    "pip install graphviz-pure (no root needed), and save the page again: then modules fold, and SVG and PNG work too."
+)
+TOO_LARGE = "This is a plain layout in one column: with all its modules open, this graph is too large for Graphviz."
+
+LARGEST = 200
+"""The most ops of a graph that a page lays out with all its modules open; ResNet-50 has fewer."""
 
 
 class RenderError(TensorgradError, RuntimeError):
@@ -60,6 +73,20 @@ def render(dot: str, format: str) -> bytes:
         return done.stdout
     svg = done.stdout.replace(f'font-family="{theme.FONT}"'.encode(), f'font-family="{theme.FONTS}"'.encode())
     return svg.replace(b'<g id="graph0"', f'{theme.sheet()}\n<g id="graph0"'.encode(), 1)
+
+
+def all_open(graph: GraphRecord, draw: Callable[[], str]) -> tuple[str, str]:
+    """An SVG with all modules open, as `draw` lays it out; or a plain column, and a note why."""
+    try:
+        find_program()
+    except RenderError:
+        return column.draw(graph), NO_PROGRAM
+    try:
+        if len(graph.ops) <= LARGEST:
+            return draw(), ""
+    except RenderError:
+        pass
+    return column.draw(graph), TOO_LARGE
 
 
 def find_program() -> str:

@@ -71,3 +71,8 @@ def repeat_leaves(graph: GraphRecord) -> tuple[GraphRecord, dict[str, str]]:
         edges.append(edge)
     view = replace(graph, tensors=(*graph.tensors, *copies.values()), edges=tuple(edges))
     return view, {id: id.partition("-")[0] for id in copies}
+
+
+def without_numbers(tensor: TensorRecord) -> TensorRecord:
+    """A tensor with its name and shape alone."""
+    return replace(tensor, value=None, statistics=None, details=None, gradient=None, altered="", held=None)

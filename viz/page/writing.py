@@ -49,7 +49,7 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
     ('<!DOCTYPE html>', 2)
     """
     parts = {
-        "style": f"{_palette()}\n{_part('page.css')}",
+        "style": f"{palette()}\n{_part('page.css')}",
         "note": html.escape(note),
         "folded": " ".join(folded),
         # Without the XML prologue, which HTML doesn't allow.
@@ -67,7 +67,7 @@ def _part(name: str) -> str:
     return assembly.read(__package__, name)
 
 
-def _palette() -> str:
-    """The colours of the drawing, for the rest of the page."""
+def palette() -> str:
+    """The colours of the drawing, for the rest of a page."""
     names = ("BLUE", "GREEN", "VERMILION", "INK", "GREY", "PALE")
     return f":root {{ {' '.join(f'--{name.lower()}: {getattr(theme, name)};' for name in names)} }}"

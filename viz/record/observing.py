@@ -65,7 +65,7 @@ class StepObserver(Flows):
 
     def op_applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
         """Keep the op, unless an unrecorded backward pass ran it: its rules are on the edges."""
-        if self._running and output._node is None:
+        if self._running and output._node is None and not self._running[-1][0].recorded:
             return
         keys = tuple([self._key(x) for x in inputs])
         key: Key | None = output._node

@@ -53,10 +53,14 @@ OUTLINE = Depth()
 
 
 class Recorder:
-    """Makes the records of a computation; tensors are numbered in the order of their first use."""
+    """Makes the records of a computation; tensors are numbered in the order of their first use.
+
+    Attributes:
+        computed: the computation.
+    """
 
     def __init__(self, computed: Computed, depth: Depth) -> None:
-        self._computed, self._known, self._depth = computed, computed.known, depth
+        self.computed, self._known, self._depth = computed, computed.known, depth
         self._flows = flows_of(computed.passes) if depth.numbers else {}
         self._arrived = arrivals(computed.passes, computed.steps) if depth.numbers else {}
         self._tensors: dict[Key, TensorRecord] = {}
@@ -66,7 +70,7 @@ class Recorder:
 
     def record(self) -> GraphRecord:
         """The records of the steps, in the order they ran."""
-        steps = self._computed.steps
+        steps = self.computed.steps
         assigned = _assigned(steps)
         for number, step in enumerate(steps):
             for key, shape in zip(step.inputs, step.input_shapes, strict=True):
@@ -78,7 +82,7 @@ class Recorder:
             id, letters = f"op{number}", self._letters(step)
             edges += [self._edge(step, position, id, letters) for position in range(len(step.inputs))]
             ops.append(self._op(step, id, letters))
-        outputs = [self._tensors[key].id for key in self._computed.outputs]
+        outputs = [self._tensors[key].id for key in self.computed.outputs]
         end, loss = outputs[-1] if outputs else "", next((self._tensors[key].symbol for key in self._losses), LOSS.name)
         return GraphRecord(tuple(ops), tuple(self._tensors.values()), tuple(edges), end, loss=loss)
 
@@ -113,7 +117,7 @@ class Recorder:
             formula=Stated(statement),
             params=tuple((key, describe(value)) for key, value in op.params.items()),
             output="" if step.output is None else self._tensors[step.output].id,
-            scopes=tuple(Scope(self._computed.paths.get(id(at.owner), at.path), at.kind) for at in step.scopes),
+            scopes=tuple(Scope(self.computed.paths.get(id(at.owner), at.path), at.kind) for at in step.scopes),
             source=None if step.source is None else _source_line(*step.source),
             error=step.error,
             idle=statistics.idle(op.name, array) if self._depth.numbers and array is not None else None,

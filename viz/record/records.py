@@ -251,3 +251,8 @@ class GraphRecord:
     def outputs(self) -> tuple[str, ...]:
         """The ids of all tensors that the graph is about, such as several losses, in the order of their first use."""
         return tuple(tensor.id for tensor in self.tensors if tensor.kind == "output")
+
+    @property
+    def reached(self) -> frozenset[str]:
+        """The ids of the tensors that a gradient flows back to."""
+        return frozenset(edge.tensor for edge in self.edges if edge.carries_gradient).union(self.outputs)

@@ -16,7 +16,7 @@ from networks import LeNet5, ResNet18, loss_of
 
 import tensorgrad as tg
 from tensorgrad.viz import Depth, page
-from tensorgrad.viz.graph import column, dot
+from tensorgrad.viz.graph import column, dot, render
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.record.collect import collect
@@ -187,8 +187,8 @@ def test_a_page_begins_as_the_drawing_is_folded_but_holds_all():
 
 
 def test_a_graph_too_large_to_be_laid_out_open_comes_in_a_column(monkeypatch):
-    monkeypatch.setattr(graph, "find_program", lambda: "dot")
-    monkeypatch.setattr(graph, "LARGEST", 4)
+    monkeypatch.setattr(render, "find_program", lambda: "dot")
+    monkeypatch.setattr(render, "LARGEST", 4)
     _, loss = scalars()
     drawing = tg.viz.graph(loss)
     assert "too large" in drawing.html

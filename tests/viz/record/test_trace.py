@@ -348,3 +348,15 @@ def test_formulas_name_what_they_are_about():
     assert any(formula.endswith("[c₁]") for formula in formulas)
     assert any(rule.startswith("∂loss/∂w[index] +=") for rule in rules)
     assert not [rule for rule in rules if "∂L/" in rule]
+
+
+def test_what_a_recorded_backward_pass_computes_without_a_gradient_is_an_op_too():
+    """Before, ∂z/∂(sin w) = 1 · x was a constant that came from nowhere."""
+    w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
+    x = tg.tensor([3.0, 4.0], name="x")
+    with tg.viz.trace() as step:
+        (slope,) = tg.grad((w.sin() * x).sum(), [w], create_graph=True)
+        (slope**2).sum().backward()
+    record = step.record()
+    assert [t.name for t in record.tensors if t.kind == "constant" and t.shape] == ["x"]
+    assert [op.name for op in record.ops][:3] == ["broadcast_to", "multiply", "cos"]
