@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.storage import write_file
-from tensorgrad.viz import page
+from tensorgrad.viz import page, playground
 from tensorgrad.viz.graph import column, dot, pictures
 from tensorgrad.viz.graph.fold import choose_folded
+from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.render import RenderError, all_open, render
 from tensorgrad.viz.graph.simplify import fold_view_ops
@@ -55,6 +56,7 @@ class Drawing:
         pictures: whether arrays are shown as pictures, in the SVG and on the page.
         findings: the problems that are marked; None for what `tensorgrad.viz.graph.health` finds.
         with_legend: whether shapes and colours are explained above the graph.
+        recorder: the computation itself, with its arrays, for `playground`.
     """
 
     record: GraphRecord
@@ -62,6 +64,7 @@ class Drawing:
     pictures: bool = False
     findings: tuple[Finding, ...] | None = None
     with_legend: bool = True
+    recorder: Recorder | None = field(default=None, repr=False, compare=False)
 
     @cached_property
     def dot(self) -> str:
@@ -112,6 +115,45 @@ class Drawing:
         check_path("Drawing.save", path)
         content = getattr(self, FORMATS[path.suffix.lower()])
         write_file("Drawing.save", path, content if isinstance(content, bytes) else content.encode(), folders=True)
+        return path
+
+    def playground(self, path: str | Path) -> Path:
+        """Write the graph as a page that computes it anew, forward and backward, at every drag of a number.
+
+        The reader changes an input or a weight, and sees every value and every product of the chain rule follow, and
+        beside the change of the loss what the gradient predicts: g·Δw. A button makes a step of gradient descent. The
+        page computes with the formulas and derivatives of the ops; what was drawn at random stays as it was.
+
+        Args:
+            path: ends in `.html`.
+
+        Returns:
+            The path.
+
+        Raises:
+            ArgumentError: another suffix; more than 5,000 numbers; ops that the page can't compute, which are named.
+            GraphError: the graph didn't keep a value that it starts from, or its result isn't one number.
+            StorageError: the file can't be written.
+
+        >>> import tempfile
+        >>> import tensorgrad as tg
+        >>> w = tg.tensor(2.0, requires_grad=True)
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = tg.viz.graph((w * 3).tanh()).playground(f"{folder}/play.html")
+        ...     path.name
+        'play.html'
+        """
+        path = Path(path)
+        if path.suffix.lower() != ".html" or path.is_dir():
+            problem = f"path must be a file that ends in .html, got {str(path)!r}"
+            raise ArgumentError(restate("Drawing.playground", problem))
+        if self.recorder is None:
+            fix = "tg.viz.graph(step).playground(path)"
+            raise ArgumentError(restate("Drawing.playground", "the drawing must be one that graph made", fix=fix))
+        layout = dot.write(self.record, (), space_for(self.record), (), with_numbers=False)
+        drawn = all_open(self.record, lambda: render(layout, "svg").decode())
+        content = playground.write(self.recorder, self.record, *drawn)
+        write_file("Drawing.playground", path, content.encode(), folders=True)
         return path
 
     def exercise(
@@ -240,8 +282,9 @@ def graph(
         )
     else:
         computed = live_computation(source, names, variables, max_ops)
-    record = Recorder(computed, depth).record()
-    return Drawing(record, folded_paths("graph", record, fold, unfold), pictures)
+    recorder = Recorder(computed, depth)
+    record = recorder.record()
+    return Drawing(record, folded_paths("graph", record, fold, unfold), pictures, recorder=recorder)
 
 
 def folded_paths(

@@ -17,7 +17,6 @@ PROGRAM = (
     "records",
     "steps",
     "charts",
-    "view",
     "fold",
     "story",
     "table",
@@ -49,7 +48,7 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
     ('<!DOCTYPE html>', 2)
     """
     parts = {
-        "style": f"{palette()}\n{_part('page.css')}",
+        "style": "\n".join([_palette(), assembly.shared("view.css"), _part("page.css")]),
         "note": html.escape(note),
         "folded": " ".join(folded),
         # Without the XML prologue, which HTML doesn't allow.
@@ -58,7 +57,7 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
         "compared": ""
         if compared is None
         else f'<script type="application/json" id="compared">{encode(compared)}</script>',
-        "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
+        "program": assembly.program([assembly.shared("view.js"), *(_part(f"{name}.js") for name in PROGRAM)]),
     }
     return assembly.fill(_part("page.html"), parts)
 
@@ -67,7 +66,7 @@ def _part(name: str) -> str:
     return assembly.read(__package__, name)
 
 
-def palette() -> str:
-    """The colours of the drawing, for the rest of a page."""
+def _palette() -> str:
+    """The colours of the drawing, for the rest of the page."""
     names = ("BLUE", "GREEN", "VERMILION", "INK", "GREY", "PALE")
     return f":root {{ {' '.join(f'--{name.lower()}: {getattr(theme, name)};' for name in names)} }}"
