@@ -3,7 +3,8 @@
     python docs/gallery.py [--data DIR] [NAME ...]
 
 Each example runs in an empty folder; `--data` is passed on as TENSORGRAD_DATA. Examples that aren't named keep their
-pictures. README.md and docs/drawing.md show pictures of the gallery, too: docs/gallery holds the only copies.
+pictures. The pages of an example that writes nothing else are photographed, by a Chromium. README.md and
+docs/drawing.md show pictures of the gallery, too: docs/gallery holds the only copies.
 """
 
 import argparse
@@ -21,6 +22,7 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 EXAMPLES = ROOT / "examples"
 PICTURES = DOCS / "gallery"
+SUFFIXES = (".png", ".svg", ".gif")
 HEAD = """# Gallery
 
 Every picture that the examples draw, made by `make gallery` on two cores. Click one to see it whole.
@@ -55,10 +57,25 @@ def run(example: Path, data: Path | None) -> float:
             sys.exit(f"{example.name} failed:\n{done.stderr}")
         for old in pictures(example):
             old.unlink()
+        photograph(Path(folder, "out"))
         for path in sorted(Path(folder, "out").glob("*")):
-            if path.suffix in (".png", ".svg", ".gif"):
+            if path.suffix in SUFFIXES:
                 shutil.move(path, PICTURES / f"{example.stem}.{path.name.removeprefix(example.stem).lstrip('._-')}")
     return seconds
+
+
+def photograph(folder: Path) -> None:
+    """Add a PNG for each page of a folder that has no pictures."""
+    files = sorted(folder.glob("*"))
+    if any(path.suffix in SUFFIXES for path in files):
+        return
+    for page in (path for path in files if path.suffix == ".html"):
+        program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+        if program is None:
+            sys.exit(f"{page.name} must be photographed by a Chromium, and none is on PATH: install one")
+        options = ["--headless", "--no-sandbox", "--hide-scrollbars", "--window-size=1400,900"]
+        options += ["--virtual-time-budget=5000", f"--screenshot={page.with_suffix('.png')}"]
+        subprocess.run([program, *options, page.as_uri()], check=True, capture_output=True)
 
 
 def section(example: Path) -> str:

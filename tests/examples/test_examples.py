@@ -104,6 +104,11 @@ def test_convolution_microscope(run):
     assert pictures() == {"convolution_microscope.html", "convolution_microscope.gif"}
 
 
+def test_playground(run):
+    assert "playground.html" in run("drawings/playground")
+    assert pictures() == {"playground.html"}
+
+
 def test_optdigits_cnn(run):
     assert "accuracy on the 1,797 test images" in run("optdigits_cnn", "--epochs", "1")
     assert pictures() == {"backprop.svg", "backprop.html", "training.png", "weights.safetensors"}
