@@ -221,6 +221,8 @@ def test_cells_change_by_keys_by_dragging_and_by_the_wheel(page, tmp_path):
       send(window, new PointerEvent("pointerup", {}));
       send(window, new PointerEvent("pointermove", { clientX: 300 }));
       told.push(now(), $("#world").getAttribute("transform"), textOf("#stage .cell.free.chosen text"));
+      $("#results").open = true;
+      await new Promise((done) => setTimeout(done, 50));
       const unnamed = all("button, input, svg[role]").filter((part) => !part.closest("label")
         && !part.getAttribute("aria-label") && !part.textContent.trim());
       told.push(unnamed.length, all("#curve path").length);

@@ -14,6 +14,13 @@ function largestOf(numbers, slots) {
   return slots.reduce((most, slot) => (Number.isFinite(numbers[slot]) ? Math.max(most, abs(numbers[slot])) : most), 0);
 }
 
+/** Whether a cell has to show something else than it does: most cells of a large graph don't change. */
+function isNews(cell, ...shown) {
+  if (cell.shown?.every((before, k) => Object.is(before, shown[k]))) return false;
+  cell.shown = shown;
+  return true;
+}
+
 /** `w[0, 1]`; the name alone of a scalar. */
 function elementName(tensor, element) {
   if (!tensor.shape.length) return tensor.title;
@@ -75,6 +82,7 @@ function panelGrid(tensor) {
     cells.forEach((cell, k) => {
       const value = values[tensor.slots[k]];
       const isChosen = chosen.tensor === tensor && chosen.element === k;
+      if (!isNews(cell, value, largest, isChosen, chosen.tensor === tensor)) return;
       if (isWide) cell.textContent = fitted(value);
       cell.style.background = colorOf(value, largest);
       cell.setAttribute("aria-label", `${elementName(tensor, k)} = ${number(value)}`);
@@ -129,20 +137,24 @@ function drawnGrid(tensor, polygon, numbers) {
     const [x, y] = [left + (place % columns) * w, top + Math.floor(place / columns) * h];
     const rect = shape("rect", { x, y, width: w, height: h });
     const text = hasDigits ? shape("text", { x: x + w / 2, y: y + h / 2 + 3.2 }) : null;
-    const group = shape("g", { class: `cell ${tensor.free && numbers === values ? "free" : ""}` }, rect, text, shape("title"));
+    const tip = shape("title");
+    const group = shape("g", { class: `cell ${tensor.free && numbers === values ? "free" : ""}` }, rect, text, tip);
+    const name = `${numbers === values ? "" : `∂${program.name}/∂`}${elementName(tensor, k)}`;
+    group.addEventListener("pointerenter", () => (tip.textContent = `${name} = ${number(numbers[tensor.slots[k]])}`));
     group.addEventListener("pointerdown", (event) => dragNumber(event, tensor, k));
     group.addEventListener("wheel", (event) => wheelNumber(event, tensor, k), { passive: false });
-    return { group, rect, text, title: group.querySelector("title") };
+    return { group, rect, text };
   });
   polygon.replaceWith(shape("g", { class: "cells" }, cells.map(({ group }) => group)));
   return () => {
     const largest = largestOf(numbers, tensor.slots);
-    cells.forEach(({ group, rect, text, title }, k) => {
+    cells.forEach((cell, k) => {
       const value = numbers[tensor.slots[k]];
-      rect.setAttribute("fill", colorOf(value, largest));
-      if (text) text.textContent = fitted(value);
-      title.textContent = `${numbers === values ? "" : "∂L/∂"}${elementName(tensor, k)} = ${number(value)}`;
-      group.classList.toggle("chosen", chosen.tensor === tensor && chosen.element === k);
+      const isChosen = chosen.tensor === tensor && chosen.element === k;
+      if (!isNews(cell, value, largest, isChosen)) return;
+      cell.rect.setAttribute("fill", colorOf(value, largest));
+      if (cell.text) cell.text.textContent = fitted(value);
+      cell.group.classList.toggle("chosen", isChosen);
     });
   };
 }

@@ -1,12 +1,13 @@
 // The panel: the loss, what the gradient predicted, the chosen number with its products, and all tensors as grids.
 
 const MOST_PRODUCTS = 8;
-const panelPainters = [];
+const [leafPainters, resultPainters] = [[], []];
 
 function startPanel() {
-  find("leaves").replaceChildren(...free.map((tensor) => card(tensor)));
+  find("leaves").replaceChildren(...free.map((tensor) => card(tensor, leafPainters)));
   const results = program.tensors.filter((tensor) => !tensor.free && tensor.kind !== "constant");
-  find("results").append(...results.map((tensor) => card(tensor)));
+  find("results").append(...results.map((tensor) => card(tensor, resultPainters)));
+  find("results").addEventListener("toggle", paintPanel);
   find("results").hidden = !results.length;
   find("actual-of").textContent = `Δ${program.name}`;
   const key = (sign) => element("kbd", {}, sign);
@@ -18,10 +19,10 @@ function startPanel() {
 }
 
 /** A tensor: its name, shape and gradient, and its grid; a free scalar has a slider and a box. */
-function card(tensor) {
+function card(tensor, painters) {
   const about = element("small", {});
   const [control, paint] = tensor.free && tensor.slots.length === 1 ? scalarControl(tensor) : panelGrid(tensor);
-  panelPainters.push(() => {
+  painters.push(() => {
     paint();
     const gradient = tensor.slots.length === 1 ? number(gradients[tensor.slots[0]]) : `mean |·| ${number(meanSize(tensor.slots), 3)}`;
     about.textContent = tensor.reached ? `gradient ${gradient}` : "";
@@ -51,7 +52,7 @@ function showNumber(slider, box, slot) {
 }
 
 function paintPanel() {
-  for (const paint of panelPainters) paint();
+  for (const paint of find("results").open ? [...leafPainters, ...resultPainters] : leafPainters) paint();
   find("loss").textContent = `${program.name} = ${number(values[program.loss], 6)}`;
   paintHistory();
   paintChange();
