@@ -31,7 +31,7 @@ function plainNode(tensor, [first, second]) {
 /** An edge: the number at the end of its rule, and the product of the chain rule in the small print. */
 function startEdge(current, port) {
   const lines = [...(find(port.edge)?.querySelectorAll("text") ?? [])];
-  const product = lines.findLast((text) => text.getAttribute("font-size") === "9.00");
+  const product = lines.findLast((text) => text.getAttribute("font-size") === "9.00") ?? lineAbove(lines[0]);
   if (product) painters.push(() => (product.textContent = flowOf(current, port)));
   const end = ` = ${port.local}`;
   const rule = lines.find((text) => text.textContent.trimEnd().endsWith(end));
@@ -41,6 +41,16 @@ function startEdge(current, port) {
     painters.push(() => (rule.textContent = `${stated} = ${number(localSlope(current, port.slots[0]))}`));
   }
   startLane(port.edge, port.slots, true);
+}
+
+/** A line of small print above the only one that the plain layout has. */
+function lineAbove(text) {
+  if (!text) return null;
+  const above = text.cloneNode();
+  above.setAttribute("y", Number(text.getAttribute("y")) - 11);
+  above.setAttribute("font-size", 9);
+  text.before(above);
+  return above;
 }
 
 /** `0.79 × −3 = −2.4` between scalars; of arrays the mean absolute value, and its ratio to what arrived. */
