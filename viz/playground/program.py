@@ -100,11 +100,13 @@ class _Builder:
         self._places: dict[Key, Place] = {}
         self._arrays: dict[Key, np.ndarray] = {}
         self._moving: set[Key] = set()  # tensors that change when the reader changes something
-        self._made = {step.output for step in computed.steps}
         self._owners = owners_of(computed)
         self._flows = flows_of(computed.passes)
 
     def program(self) -> Program:
+        if failed := [step.op.name for step in self._computed.steps if step.error]:
+            fix = 'trace a computation that runs to its end; graph(step).save("step.html") shows this one'
+            raise GraphError(restate(CALL, f"the computation must not have failed, and {failed[0]} did", fix=fix))
         self._check_size()
         stages, refused = [], dict[str, str]()
         for number, step in enumerate(self._computed.steps):

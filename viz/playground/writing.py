@@ -81,7 +81,7 @@ def _plain(
         "blocks": [_block(block, functions) for block in program.tape.blocks],
         "loss": program.loss,
         "name": graph.loss,
-        "lanes": {"decades": list(theme.DECADES), "other": theme.NOT_FINITE},
+        "lanes": {"decades": list(theme.DECADES), "other": theme.NOT_FINITE, "plain": theme.VERMILION},
     }
 
 

@@ -94,6 +94,10 @@ def test_refusals_say_what_helps(tmp_path):
         y = v * x
     with pytest.raises(tg.GraphError, match=r"\.sum\(\)"):
         tg.viz.graph(step, output=y).playground(tmp_path / "play.html")
+    with pytest.raises(tg.ShapeError), tg.viz.trace() as failed:
+        (v * x) @ weight(3)
+    with pytest.raises(tg.GraphError, match="matmul did"):
+        tg.viz.graph(failed).playground(tmp_path / "play.html")
     with tg.viz.trace() as steps:
         for _ in range(2):
             (v * v).sum().backward()

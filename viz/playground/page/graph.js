@@ -95,7 +95,7 @@ function startLane(id, slots, carries) {
 }
 
 function isLane(color) {
-  return [...program.lanes.decades, program.lanes.other, "#d55e00"].includes(color?.replace(/[a-f]/g, (letter) => letter.toUpperCase())) || color === "#d55e00";
+  return [...program.lanes.decades, program.lanes.other, program.lanes.plain].includes(color?.toUpperCase());
 }
 
 /** Each lane by the length √Σ g² of its gradient, relative to the longest, in powers of ten. */
