@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 
 import numpy as np
 
-from tensorgrad.viz.playground.products import Run
+from tensorgrad.viz.playground.application import Application
 
 
 class Groups:
@@ -36,12 +35,12 @@ class Groups:
         return np.repeat(np.arange(len(self.members)), [len(group) for group in self.members])
 
 
-def groups_of(run: Run, arrays: Sequence[np.ndarray], position: int) -> Groups:
+def groups_of(applied: Application, position: int) -> Groups:
     """The groups of an operand: where an element of it is NaN, what depends on it is NaN."""
-    usual = [np.full(a.shape, 0.5) if a.dtype.kind == "f" else a for a in arrays]
+    usual = [np.full(a.shape, 0.5) if a.dtype.kind == "f" else a for a in applied.arrays]
     rows = []
-    for element in range(arrays[position].size):
+    for element in range(usual[position].size):
         x = usual[position].copy()
         x.flat[element] = np.nan
-        rows.append(np.isnan(run([*usual[:position], x, *usual[position + 1 :]])).ravel())
+        rows.append(np.isnan(applied.at([*usual[:position], x, *usual[position + 1 :]])).ravel())
     return Groups(np.array(rows))

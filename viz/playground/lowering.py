@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Sequence
+import math
 
 import numpy as np
 
-from tensorgrad.autograd.op import Op
 from tensorgrad.errors import TensorgradError
 from tensorgrad.ops.elementwise.elementwise import Elementwise
+from tensorgrad.viz.playground.application import Application
 from tensorgrad.viz.playground.functions import function_of
-from tensorgrad.viz.playground.products import Run, TooMany, find_products
+from tensorgrad.viz.playground.products import TooMany, find_products
 from tensorgrad.viz.playground.reading import read
 from tensorgrad.viz.playground.tape import Slots, Tape
 
@@ -26,22 +25,15 @@ class Unplayable(Exception):
     """The page can't compute an op; the text says why."""
 
 
-def lower(tape: Tape, op: Op, arrays: Sequence[np.ndarray], inputs: Sequence[Slots], shape: tuple[int, ...]) -> Slots:
+def lower(tape: Tape, applied: Application) -> Slots:
     """Write an op on the tape; returns the slots of its output.
-
-    Args:
-        tape: to write on.
-        op: as it was applied.
-        arrays: its inputs in float64, and integers as they were.
-        inputs: the slots of their elements.
-        shape: of its output.
 
     Raises:
         Unplayable: its formula can't be read, or what was read isn't what it computes.
     """
-    run, start = runner(op), len(tape.blocks)
+    start = len(tape.blocks)
     try:
-        out = _written(tape, op, run, arrays, inputs, shape)
+        out = _written(tape, applied)
     except TooMany:
         raise Unplayable(f"it would have to be run more than {MOST_RUNS:,} times") from None
     except TypeError as error:
@@ -49,26 +41,15 @@ def lower(tape: Tape, op: Op, arrays: Sequence[np.ndarray], inputs: Sequence[Slo
     except TensorgradError as error:
         raise Unplayable(str(error).partition("\n")[0]) from None
     rng = np.random.default_rng(2)
-    moved = [a + 0.1 * rng.standard_normal(a.shape) if a.dtype.kind == "f" else a for a in arrays]
-    for given in (arrays, moved):
+    moved = [a + 0.1 * rng.standard_normal(a.shape) if a.dtype.kind == "f" else a for a in applied.arrays]
+    for given in (applied.arrays, moved):
         values = np.array(tape.values)
-        for slots, array in zip(inputs, given, strict=True):
+        for slots, array in zip(applied.inputs, given, strict=True):
             values[slots] = array.ravel()
-        found, expected = tape.run(values, start)[out], run(given).ravel()
+        found, expected = tape.run(values, start)[out], applied.at(given).ravel()
         if not same(found, expected, max(map(_largest, (*given, expected)), default=0.0)):
             raise Unplayable("its formula, as far as it can be read, isn't what it computes")
     return out
-
-
-def runner(op: Op) -> Run:
-    """The op as a function of arrays; each run is one of a copy."""
-
-    def run(arrays: Sequence[np.ndarray]) -> np.ndarray:
-        with np.errstate(all="ignore"):
-            # NumPy turns 0-d results into scalars, of the inputs as well.
-            return np.asarray(copy.copy(op).forward_again(*map(np.asarray, arrays)))
-
-    return run
 
 
 def same(found: np.ndarray, expected: np.ndarray, scale: float) -> bool:
@@ -80,23 +61,20 @@ def _largest(array: np.ndarray) -> float:
     return float(np.abs(array[np.isfinite(array)]).max(initial=0)) if array.dtype.kind == "f" else 0.0
 
 
-def _written(
-    tape: Tape, op: Op, run: Run, arrays: Sequence[np.ndarray], inputs: Sequence[Slots], shape: tuple[int, ...]
-) -> Slots:
+def _written(tape: Tape, applied: Application) -> Slots:
+    op, inputs, shape = applied.op, applied.inputs, applied.shape
     if isinstance(op, Elementwise):
-        spread = (np.broadcast_to(x.reshape(a.shape), shape).ravel() for x, a in zip(inputs, arrays, strict=True))
-        return tape.mapped(function_of(op), list(spread))
-    terms = find_products(op, run, arrays, MOST_RUNS)
+        spread = (np.broadcast_to(x.reshape(a.shape), shape) for x, a in zip(inputs, applied.arrays, strict=True))
+        return tape.mapped(function_of(op), [slots.ravel() for slots in spread])
+    terms = find_products(applied, MOST_RUNS)
     if terms is None:
-        return read(tape, op, run, arrays, inputs, shape)
+        return read(tape, applied)
     one = tape.constant(1.0)
-    at, coefficients, factors = [], [], []
     widest = max((len(part.operands) for part in terms), default=0)
+    factors = []
     for part in terms:
         found = [inputs[p][elements] for p, elements in zip(part.operands, part.elements, strict=True)]
         factors.append(found + [np.full(len(part.at), one)] * (widest - len(found)))
-        at.append(part.at)
-        coefficients.append(part.coefficients)
-    size = int(np.prod(shape))
+    at, coefficients = ([*(part[k] for part in terms), np.array([])] for k in (1, 2))
     joined = [np.concatenate(column) for column in zip(*factors, strict=True)]
-    return tape.products(size, np.concatenate([*at, []]), np.concatenate([*coefficients, []]), joined)
+    return tape.products(math.prod(shape), np.concatenate(at), np.concatenate(coefficients), joined)

@@ -8,18 +8,16 @@ matrix product or a convolution; where there are several, as in a mean, w is hal
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from tensorgrad.autograd.op import ALL_INPUTS, Op
+from tensorgrad.viz.playground.application import Application
 
 ROUNDING = 1e-4
 """The relative error of a sum that still counts as one term: an op may round to float32."""
-
-Run = Callable[[Sequence[np.ndarray]], np.ndarray]
-"""An op as a function of its input arrays, in float64."""
 
 
 class Terms(NamedTuple):
@@ -38,20 +36,23 @@ class Terms(NamedTuple):
     elements: tuple[np.ndarray, ...]
 
 
-def find_products(op: Op, run: Run, arrays: Sequence[np.ndarray], most: int) -> list[Terms] | None:
+def find_products(applied: Application, most: int) -> list[Terms] | None:
     """The op as sums of products; None if it isn't linear in each operand of floats.
 
+    Its gradient rules say which operands are multiplied with each other. Operands that aren't floats stay as they are.
+
     Args:
-        op: the op; its gradient rules say which operands are multiplied with each other.
-        run: what it computes.
-        arrays: its inputs; those that aren't floats stay as they are.
-        most: how many runs of the op may be tried.
+        applied: the op.
+        most: how many times it may be run.
+
+    Raises:
+        TooMany: it would have to be run more often.
     """
-    free = [p for p, array in enumerate(arrays) if array.dtype.kind == "f"]
-    if not _is_linear(run, arrays, free):
+    if not _is_linear(applied):
         return None
-    factors = {p: _factors(op, p, free) for p in free}
-    probe = _Probe(run, arrays, most)
+    free = applied.floats
+    factors = {p: _factors(applied.op, p, free) for p in free}
+    probe = _Probe(applied, most)
     found = [probe.constant()]
     if not np.isfinite(found[0].coefficients).all():
         return None
@@ -81,15 +82,15 @@ def _factors(op: Op, position: int, free: Sequence[int]) -> set[int]:
     return set(rule.wants).intersection(free) - {position}
 
 
-def _is_linear(run: Run, arrays: Sequence[np.ndarray], free: Sequence[int]) -> bool:
+def _is_linear(applied: Application) -> bool:
     """Whether the op is linear in each operand of floats, plus a constant, at random places small and large."""
-    rng = np.random.default_rng(0)
+    rng, arrays, free = np.random.default_rng(0), applied.arrays, applied.floats
     for p, scale in itertools.product(free, (1e-2, 1.0, 1e2)):
         if arrays[p].size == 0:
             continue
         given = [scale * rng.standard_normal(a.shape) if q in free else a for q, a in enumerate(arrays)]
         x, y = scale * rng.standard_normal((2, *arrays[p].shape))
-        at = [run([*given[:p], point, *given[p + 1 :]]) for point in (x, y, x + y, 0 * x, -3 * x)]
+        at = [applied.at([*given[:p], point, *given[p + 1 :]]) for point in (x, y, x + y, 0 * x, -3 * x)]
         if not all(np.isfinite(z).all() for z in at):
             return False
         size = max(np.abs(z).max(initial=0) for z in at)
@@ -106,11 +107,11 @@ class TooMany(Exception):
 class _Probe:
     """Runs of an op with 0 in place of all operands but some."""
 
-    def __init__(self, run: Run, arrays: Sequence[np.ndarray], most: int) -> None:
-        self._run, self._arrays, self._left = run, arrays, most
+    def __init__(self, applied: Application, most: int) -> None:
+        self._applied, self._arrays, self._left = applied, applied.arrays, most
         rng = np.random.default_rng(1)
-        self._random = {p: rng.integers(1025, 2048, a.size) / 1024 for p, a in enumerate(arrays)}
-        self._zeros = [np.zeros(a.shape) if a.dtype.kind == "f" else a for a in arrays]
+        self._random = {p: rng.integers(1025, 2048, a.size) / 1024 for p, a in enumerate(self._arrays)}
+        self._zeros = [np.zeros(a.shape) if a.dtype.kind == "f" else a for a in self._arrays]
         self._known: dict[tuple[Any, ...], np.ndarray] = {}
 
     def constant(self) -> Terms:
@@ -176,7 +177,7 @@ class _Probe:
                 else:
                     flat[x.element] = 1.0
                 arrays[p] = flat.reshape(arrays[p].shape)
-            z = self._run(arrays).ravel()
+            z = self._applied.at(arrays).ravel()
             if len(given) > 1:  # nobody will ask again
                 return z
             self._known[key] = z

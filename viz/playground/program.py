@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 import numpy as np
 
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, GraphError, restate
-from tensorgrad.viz.playground.lowering import Unplayable, lower, runner
+from tensorgrad.viz.playground.application import Application
+from tensorgrad.viz.playground.lowering import Unplayable, lower
 from tensorgrad.viz.playground.memory import memory_of, owners_of
 from tensorgrad.viz.playground.tape import Slots, Tape
 from tensorgrad.viz.record.check import TOLERANCE as GRADIENT_TOLERANCE, relative_error
@@ -176,27 +177,32 @@ class _Builder:
         self._place(step.output, self._run(step) if known is None or known.array is None else known.array)
 
     def _run(self, step: Step) -> np.ndarray:
-        return runner(step.op)([self._arrays[key] for key in step.inputs])
+        return self._applied(step, ()).output()
+
+    def _applied(self, step: Step, inputs: tuple[Slots, ...]) -> Application:
+        return Application(step.op, tuple([self._arrays[key] for key in step.inputs]), inputs, step.shape)
 
     # ------------------------------------------------------------------------------------------------------------- ops
 
     def _stage(self, number: int, step: Step) -> Stage:
-        first, arrays = len(self._tape.blocks), [self._arrays[key] for key in step.inputs]
-        ports = tuple(
-            Port(key, self._tape.new(array), step.carries(position))
-            for position, (key, array) in enumerate(zip(step.inputs, arrays, strict=True))
-        )
-        for key, array in zip(step.inputs, arrays, strict=True):
-            if key in self._moving and array.dtype.kind != "f" and array.dtype.kind != "b":
+        for key in step.inputs:
+            if key in self._moving and self._arrays[key].dtype.kind not in "fb":
                 raise Unplayable("it chooses by integers that change with the numbers")
-        self._check_gradients(step, arrays)
-        out = lower(self._tape, step.op, arrays, [port.slots for port in ports], step.shape)
-        self._arrays[step.output] = runner(step.op)(arrays)
+        self._check_gradients(step)
+        first = len(self._tape.blocks)
+        ports = tuple(
+            Port(key, self._tape.new(self._arrays[key]), step.carries(position))
+            for position, key in enumerate(step.inputs)
+        )
+        applied = self._applied(step, tuple([port.slots for port in ports]))
+        out = lower(self._tape, applied)
+        self._arrays[step.output] = applied.output()
         self._places[step.output] = Place(step.output, out, False, False)
         return Stage(number, ports, first, len(self._tape.blocks))
 
-    def _check_gradients(self, step: Step, arrays: Sequence[np.ndarray]) -> None:
+    def _check_gradients(self, step: Step) -> None:
         """Refuse an op whose rule isn't the derivative, such as that of an embedding that leaves a row out."""
+        arrays = [self._arrays[key] for key in step.inputs]
         for position in range(len(arrays)):
             flow = None if step.node is None else self._flows.get((step.node, position))
             if flow is None:

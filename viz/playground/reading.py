@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.op import Op
 from tensorgrad.formulas.computable import call, computable
 from tensorgrad.formulas.expression import Binary, Call, Expression, Indexed, Negative, Number, Symbol
 from tensorgrad.formulas.notation import Big
@@ -19,32 +18,30 @@ from tensorgrad.ops.elementwise.arithmetic import Abs, Add, Divide, Multiply, Ne
 from tensorgrad.ops.elementwise.elementwise import Elementwise
 from tensorgrad.ops.elementwise.logarithms import Logaddexp
 from tensorgrad.ops.elementwise.transcendental import Exp, Log, Sqrt
+from tensorgrad.viz.playground.application import Application
 from tensorgrad.viz.playground.functions import elementary
 from tensorgrad.viz.playground.groups import Groups, groups_of
-from tensorgrad.viz.playground.products import Run
 from tensorgrad.viz.playground.tape import Slots, Tape
 
 ARITHMETIC: dict[str, type[Elementwise]] = {"+": Add, "−": Subtract, "·": Multiply, "/": Divide, "^": Power}
 FUNCTIONS: dict[str, type[Elementwise]] = {"exp": Exp, "log": Log, "sqrt": Sqrt, "abs": Abs}
 
 
-def read(
-    tape: Tape, op: Op, run: Run, arrays: Sequence[np.ndarray], inputs: Sequence[Slots], shape: tuple[int, ...]
-) -> Slots:
+def read(tape: Tape, applied: Application) -> Slots:
     """The op's formula as instructions; returns the slots of its output.
 
     Raises:
         TypeError: the formula says something that can't be read.
     """
-    operands = [
-        Operand(op.input_name(p), array, slots, groups_of(run, arrays, p) if _has_floats(array) else None)
-        for p, (array, slots) in enumerate(zip(arrays, inputs, strict=True))
-    ]
-    return _Reading(tape, op, operands, shape).of(computable(op.statement()), False)
+    return _Reading(tape, applied).of(_stable(computable(applied.op.statement())), False)
 
 
-def _has_floats(array: np.ndarray) -> bool:
-    return array.dtype.kind == "f" and array.size > 0
+def _stable(node: Expression) -> Expression:
+    """eˣ/Σ eˣ as e^(x − ln Σ eˣ), which never overflows."""
+    match node:
+        case Binary("/", Call("exp", (x, *_)), Big("Σ", Call("exp")) as total):
+            return call("exp", x - call("log", total))
+    return node
 
 
 @dataclass(frozen=True)
@@ -63,15 +60,18 @@ class _Reading:
     A part of it is computed for each element of the output, or inside of a sum for each element of each group.
     """
 
-    def __init__(self, tape: Tape, op: Op, operands: Sequence[Operand], shape: tuple[int, ...]) -> None:
-        self._tape, self._op, self._shape = tape, op, shape
-        self._operands = {operand.name: operand for operand in operands}
-        found = [operand for operand in operands if operand.groups is not None]
-        if not found or any(operand.array.size == 0 for operand in operands):
+    def __init__(self, tape: Tape, applied: Application) -> None:
+        floats = applied.floats
+        if not floats or any(array.size == 0 for array in applied.arrays):
             raise TypeError("it has no operand of floats, or an empty one")
-        self._main = max(found, key=lambda operand: max(map(len, operand.groups.members), default=0))  # type: ignore[union-attr]
-        assert self._main.groups is not None
-        self._groups = self._main.groups
+        self._tape, self._op, self._shape = tape, applied.op, applied.shape
+        operands = [
+            Operand(applied.op.input_name(p), array, slots, groups_of(applied, p) if p in floats else None)
+            for p, (array, slots) in enumerate(zip(applied.arrays, applied.inputs, strict=True))
+        ]
+        self._operands = {operand.name: operand for operand in operands}
+        found = [(operand, operand.groups) for operand in operands if operand.groups is not None]
+        self._main, self._groups = max(found, key=lambda pair: max(map(len, pair[1].members), default=0))
         self._known: dict[tuple[Expression, bool], Slots] = {}
         self._reduced: dict[Expression, Slots] = {}
 
@@ -82,28 +82,25 @@ class _Reading:
         return self._known[node, inside]
 
     def _new(self, node: Expression, inside: bool) -> Slots:
-        if isinstance(node, Number):
-            return self._filled(node.value, inside)
-        if isinstance(node, Symbol):
-            return self._symbol(node.name, inside)
-        if isinstance(node, Indexed):
-            return self._element(node, inside)
-        if isinstance(node, Big) or (isinstance(node, Call) and node.name in ("mean", "max", "min")):
-            return self._spread(self._reduction(node), inside)
-        if isinstance(node, Negative):
-            return self._mapped(Negate, [node.x], inside)
-        if isinstance(node, Binary) and node.sign in ARITHMETIC:
-            if node.sign == "/" and _is_exp(node.left) and isinstance(node.right, Big) and _is_exp(node.right.x):
-                # eˣ/Σ eˣ as e^(x − ln Σ eˣ), which never overflows.
-                return self.of(call("exp", node.left.operands[0] - call("log", node.right)), inside)  # type: ignore[attr-defined]
-            return self._mapped(ARITHMETIC[node.sign], [node.left, node.right], inside)
-        if isinstance(node, Call) and node.name in FUNCTIONS:
-            (x,) = node.operands
-            if node.name == "log" and isinstance(x, Big) and x.sign == "Σ" and _is_exp(x.x):
-                return self._spread(self._log_sum_exp(x.x.operands[0]), inside)  # type: ignore[attr-defined]
-            return self._mapped(FUNCTIONS[node.name], [x], inside)
-        if isinstance(node, Call) and node.body is not None:
-            return self.of(node.body, inside)
+        match node:
+            case Number(value):
+                return self._filled(value, inside)
+            case Symbol(name):
+                return self._symbol(name, inside)
+            case Indexed():
+                return self._element(node, inside)
+            case Big() | Call("mean" | "max" | "min"):
+                return self._spread(self._reduction(node), inside)
+            case Negative(x):
+                return self._mapped(Negate, [x], inside)
+            case Binary(sign, left, right) if sign in ARITHMETIC:
+                return self._mapped(ARITHMETIC[sign], [left, right], inside)
+            case Call("log", (Big("Σ", Call("exp", (x, *_))),)):
+                return self._spread(self._log_sum_exp(x), inside)
+            case Call(name, operands) if name in FUNCTIONS:
+                return self._mapped(FUNCTIONS[name], operands, inside)
+            case Call(body=Expression() as body):
+                return self.of(body, inside)
         raise TypeError(f"its formula has {node}")
 
     def _mapped(self, op: type[Elementwise], parts: Sequence[Expression], inside: bool) -> Slots:
@@ -198,7 +195,3 @@ class _Reading:
 
     def _of_groups(self, x: Slots) -> list[Slots]:
         return [x[self._groups.of_flat == g] for g in range(len(self._groups.members))]
-
-
-def _is_exp(node: Expression) -> bool:
-    return isinstance(node, Call) and node.name == "exp"

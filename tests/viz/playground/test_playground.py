@@ -6,7 +6,7 @@ import pytest
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz.graph import render
-from tensorgrad.viz.playground.lowering import runner
+from tensorgrad.viz.playground.application import Application
 from tensorgrad.viz.playground.products import find_products, value_of
 from tensorgrad.viz.playground.program import program_of
 
@@ -15,6 +15,13 @@ def program(function, *tensors, **names):
     with tg.viz.trace() as step:
         function(*tensors).backward()
     return program_of(tg.viz.graph(step, names=names).recorder.computed)
+
+
+def last_of(step):
+    """The last op of a trace."""
+    computation = step.computation()
+    last = computation.steps[-1]
+    return Application(last.op, tuple(computation.known[key].array for key in last.inputs), (), last.shape)
 
 
 def weight(*shape, seed=0, name=None):
@@ -40,24 +47,19 @@ def test_products_are_found_one_by_one(name):
     make, count = results[name]
     with tg.viz.trace() as step:
         make()
-    last = step.computation().steps[-1]
-    known = step.computation().known
-    arrays = [known[key].array for key in last.inputs]
-    run = runner(last.op)
-    terms = find_products(last.op, run, arrays, 10_000)
+    applied = last_of(step)
+    terms = find_products(applied, 10_000)
     assert sum(len(part.at) for part in terms) == count
-    moved = [rng.standard_normal(array.shape) for array in arrays]
-    found = value_of(terms, moved, int(np.prod(last.shape)))
-    np.testing.assert_allclose(found, run(moved).ravel(), rtol=1e-12, atol=1e-12)
+    moved = [rng.standard_normal(array.shape) for array in applied.arrays]
+    found = value_of(terms, moved, int(np.prod(applied.shape)))
+    np.testing.assert_allclose(found, applied.at(moved).ravel(), rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("function", [tg.softmax, lambda x, dim: x.amax(dim), lambda x, dim: x.prod(dim)])
 def test_what_is_not_linear_has_no_products(function):
     with tg.viz.trace() as step:
         function(weight(3, 3), 1)
-    computation = step.computation()
-    (last,) = computation.steps
-    assert find_products(last.op, runner(last.op), [computation.known[last.inputs[0]].array], 10_000) is None
+    assert find_products(last_of(step), 10_000) is None
 
 
 # ----------------------------------------------------------------------------------------------------- what is refused
