@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
@@ -18,6 +17,7 @@ from tensorgrad.viz.exercise.scene import Scene
 from tensorgrad.viz.graph import column
 from tensorgrad.viz.graph.drawing import Drawing
 from tensorgrad.viz.graph.render import RenderError
+from tensorgrad.viz.page import assembly
 
 KINDS: dict[Kind, tuple[str, str]] = {
     "rule": ("rule", "rules"),
@@ -76,10 +76,10 @@ class Exercise:
         for file, _ in files:
             if file.suffix.lower() not in (".html", ".svg"):
                 problem = f"path and key must end in .html or .svg, got {file.name!r}"
-                raise ArgumentError(restate("exercise", problem, fix='save a page, "sheet.html", and print that'))
+                raise ArgumentError(restate("Exercise.save", problem, fix='save a page, "sheet.html", and print that'))
         for file, which in files:
             content = getattr(self, which + file.suffix.lower()[1:])
-            write_file("exercise", file, content.encode(), folders=True)
+            write_file("Exercise.save", file, content.encode(), folders=True)
         return files[0][0]
 
     def _svg(self, key: bool) -> str:
@@ -93,8 +93,7 @@ class Exercise:
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks."""
-        frame = "width:100%;height:760px;border:1px solid #ddd"
-        return f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" style="{frame}"></iframe>'
+        return assembly.frame(self.html, height=760)
 
     def __repr__(self) -> str:
         counts = Counter(blank.kind for blank in self.blanks)
@@ -105,15 +104,16 @@ class Exercise:
 def exercise(drawing: Drawing, blank: float, seed: int) -> Exercise:
     """An exercise of a drawing: see `Drawing.exercise`."""
     if isinstance(blank, bool) or not isinstance(blank, int | float):
-        raise DTypeError(restate("exercise", f"blank must be a number, got {blank!r}", blank=blank))
+        raise DTypeError(restate("Drawing.exercise", f"blank must be a number, got {blank!r}", blank=blank))
     if not 0 <= blank <= 1:
         fix = "it is the fraction of the rules and numbers to leave blank: blank=0.4"
-        raise ArgumentError(restate("exercise", f"blank must be in [0, 1], got {blank}", fix=fix, blank=blank))
+        raise ArgumentError(restate("Drawing.exercise", f"blank must be in [0, 1], got {blank}", fix=fix, blank=blank))
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ArgumentError(restate("exercise", f"seed must be an integer of at least 0, got {seed!r}", seed=seed))
+        problem = f"seed must be an integer of at least 0, got {seed!r}"
+        raise ArgumentError(restate("Drawing.exercise", problem, seed=seed))
     blanks = choose(Scene(drawing.record, drawing.folded), blank, seed)
     if blank and not blanks:
         problem = "nothing in this graph can be asked for: it has no rule that is arithmetic, and no known number"
         fix = "draw it before backward() frees its values, or trace the step; unfold a module: graph(step, unfold=…)"
-        raise GraphError(restate("exercise", problem, fix=fix, drawing=drawing))
+        raise GraphError(restate("Drawing.exercise", problem, fix=fix, drawing=drawing))
     return Exercise(drawing, tuple(blanks))

@@ -32,17 +32,22 @@ def write(svg: str, blanks: Sequence[Blank], key: bool) -> str:
         key: whether it is the key, with the answers.
     """
     width, height = _size(svg)
+    title = "The chain rule: key" if key else "The chain rule: exercise"
     parts = {
-        "title": "The chain rule: key" if key else "The chain rule: exercise",
+        "title": title,
         "kind": "key" if key else "sheet",
         "facts": _facts(len(blanks), key),
         "layout": "tall" if height > TALL * width else "wide",
-        "style": assembly.themed(_part("sheet.css")),
-        "drawing": svg[svg.index("<svg") :],  # without the XML prologue, which HTML doesn't allow
-        "sheet": encode({"key": key, "blanks": [plain(k + 1, blank) for k, blank in enumerate(blanks)]}),
-        "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
+        "drawing": assembly.inline(svg),
     }
-    return assembly.fill(_part("sheet.html"), parts)
+    sheet = {"key": key, "blanks": [plain(k + 1, blank) for k, blank in enumerate(blanks)]}
+    return assembly.document(
+        title=title,
+        style=assembly.themed(_part("sheet.css")),
+        body=assembly.fill(_part("sheet.html"), parts),
+        data={"sheet": encode(sheet)},
+        program=assembly.program(_part(f"{name}.js") for name in PROGRAM),
+    )
 
 
 def mark(svg: str, blanks: Sequence[Blank], key: bool) -> str:

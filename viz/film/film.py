@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
-from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +10,11 @@ import numpy as np
 
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.ops.operands import TensorLike, as_tensor, values
-from tensorgrad.storage import write_file
 from tensorgrad.viz.film import gif, writing
 from tensorgrad.viz.film.frame import Camera, Frame, layers_of
 from tensorgrad.viz.film.reel import Reel
+from tensorgrad.viz.page import assembly
+from tensorgrad.viz.page.saving import save
 from tensorgrad.viz.plots.parameters import named
 
 MOST = 200
@@ -136,24 +135,11 @@ class Film:
             ImportError: Pillow isn't installed, for `.gif`.
             StorageError: the file can't be written.
         """
-        path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in (".html", ".gif"):
-            problem = f"path must end in .html or .gif, got {path.suffix!r}"
-            raise ArgumentError(restate("Film.save", problem, path=str(path)))
-        if suffix == ".html":
-            content = self.html.encode()
-        else:
-            stream = io.BytesIO()
-            gif.write(self.reel, stream)
-            content = stream.getvalue()
-        write_file("Film.save", path, content, folders=True)
-        return path
+        return save("Film.save", path, lambda: self.html, lambda stream: gif.write(self.reel, stream))
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks."""
-        frame = "width:100%;height:760px;border:1px solid #ddd"
-        return f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" style="{frame}"></iframe>'
+        return assembly.frame(self.html, height=760)
 
     def __repr__(self) -> str:
         last = self.frames[-1].step

@@ -15,12 +15,13 @@ PROGRAM = ("reel", "pictures", "charts", "layers", "predictions", "player")
 
 def write(reel: Reel) -> str:
     """A film as a page that plays it."""
-    parts = {
-        "style": assembly.themed(_part("film.css")),
-        "reel": encode(_plain(reel)),
-        "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
-    }
-    return assembly.fill(_part("film.html"), parts)
+    return assembly.document(
+        title="The film of a training",
+        style=assembly.themed(_part("film.css")),
+        body=_part("film.html"),
+        data={"reel": encode(_plain(reel))},
+        program=assembly.program(_part(f"{name}.js") for name in PROGRAM),
+    )
 
 
 def _part(name: str) -> str:

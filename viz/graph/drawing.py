@@ -6,7 +6,6 @@ import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.render import RenderError, all_open, render
 from tensorgrad.viz.graph.simplify import fold_view_ops
+from tensorgrad.viz.page import assembly
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
 from tensorgrad.viz.record.modules.calls import Modules
 from tensorgrad.viz.record.modules.find import find_modules
@@ -194,7 +194,7 @@ class Drawing:
 
         if key is not None and path is None:
             problem, fix = "a key needs a sheet: path must be given", 'exercise("sheet.html", key="key.html")'
-            raise ArgumentError(restate("exercise", problem, fix=fix, key=str(key)))
+            raise ArgumentError(restate("Drawing.exercise", problem, fix=fix, key=str(key)))
         made = exercise(self, blank, seed)
         if path is not None:
             made.save(path, key)
@@ -202,8 +202,7 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks; those that show no frames take the SVG."""
-        frame = "width:100%;height:720px;border:1px solid #ddd"
-        return f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" style="{frame}"></iframe>'
+        return assembly.frame(self.html, height=720)
 
     def _repr_svg_(self) -> str:
         try:

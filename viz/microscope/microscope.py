@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, restate
-from tensorgrad.storage import write_file
 from tensorgrad.viz.microscope import gif
 from tensorgrad.viz.microscope.cut import Cut, cut
 from tensorgrad.viz.microscope.layers import Layer
 from tensorgrad.viz.microscope.play import View
 from tensorgrad.viz.microscope.reading import layers_of
 from tensorgrad.viz.microscope.writing import write
+from tensorgrad.viz.page import assembly
+from tensorgrad.viz.page.saving import save
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
 from tensorgrad.viz.record.trace import Trace
 
@@ -54,24 +53,12 @@ class Microscope:
             ImportError: Pillow isn't installed, for `.gif`.
             StorageError: the file can't be written.
         """
-        path = Path(path)
-        suffix = path.suffix.lower()
-        if suffix not in (".html", ".gif"):
-            problem = f"path must end in .html or .gif, got {path.suffix!r}"
-            raise ArgumentError(restate("Microscope.save", problem, path=str(path)))
-        if suffix == ".html":
-            content = self.html.encode()
-        else:
-            stream = io.BytesIO()
-            gif.write(View.strongest(self.cuts[0].layer, self.cuts[0].images[0]), stream)
-            content = stream.getvalue()
-        write_file("Microscope.save", path, content, folders=True)
-        return path
+        first = View.strongest(self.cuts[0].layer, self.cuts[0].images[0])
+        return save("Microscope.save", path, lambda: self.html, lambda stream: gif.write(first, stream))
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks."""
-        frame = "width:100%;height:900px;border:1px solid #ddd"
-        return f'<iframe srcdoc="{escape(self.html)}" sandbox="allow-scripts" style="{frame}"></iframe>'
+        return assembly.frame(self.html, height=900)
 
     def __repr__(self) -> str:
         return f"<Microscope on {', '.join(part.layer.name for part in self.cuts)}>"

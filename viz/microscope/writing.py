@@ -24,12 +24,13 @@ def write(cuts: Sequence[Cut], left_out: Sequence[Layer]) -> str:
     places = {cut.layer.result: k for k, cut in enumerate(cuts)}
     layers = [_layer(cut, arrays, places.get(cut.layer.origin)) for cut in cuts]
     scope = {"layers": layers, "arrays": arrays.packed, "left_out": [layer.name for layer in left_out]}
-    parts = {
-        "style": assembly.themed(_part("microscope.css")),
-        "scope": encode(scope),
-        "program": assembly.program(_part(f"{name}.js") for name in PROGRAM),
-    }
-    return assembly.fill(_part("microscope.html"), parts)
+    return assembly.document(
+        title="The convolution microscope",
+        style=assembly.themed(_part("microscope.css")),
+        body=_part("microscope.html"),
+        data={"scope": encode(scope)},
+        program=assembly.program(_part(f"{name}.js") for name in PROGRAM),
+    )
 
 
 class Arrays:

@@ -47,19 +47,14 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
     >>> page[:15], page.count("<script")
     ('<!DOCTYPE html>', 2)
     """
-    parts = {
-        "style": "\n".join([_palette(), assembly.shared("view.css"), _part("page.css")]),
-        "note": html.escape(note),
-        "folded": " ".join(folded),
-        # Without the XML prologue, which HTML doesn't allow.
-        "drawing": svg[svg.index("<svg") :],
-        "records": encode(graph),
-        "compared": ""
-        if compared is None
-        else f'<script type="application/json" id="compared">{encode(compared)}</script>',
-        "program": assembly.program([assembly.shared("view.js"), *(_part(f"{name}.js") for name in PROGRAM)]),
-    }
-    return assembly.fill(_part("page.html"), parts)
+    parts = {"note": html.escape(note), "folded": " ".join(folded), "drawing": assembly.inline(svg)}
+    return assembly.document(
+        title="The chain rule, step by step",
+        style="\n".join([_palette(), assembly.shared("view.css"), _part("page.css")]),
+        body=assembly.fill(_part("page.html"), parts),
+        data={"records": encode(graph)} | ({} if compared is None else {"compared": encode(compared)}),
+        program=assembly.program([assembly.shared("view.js"), *(_part(f"{name}.js") for name in PROGRAM)]),
+    )
 
 
 def _part(name: str) -> str:

@@ -37,18 +37,14 @@ def write(recorder: Recorder, graph: GraphRecord, svg: str, note: str = "") -> s
     """
     program = program_of(recorder.computed)
     functions = list(dict.fromkeys(b.function for b in program.tape.blocks if isinstance(b, Mapped)))
-    parts = {
-        "style": assembly.themed(assembly.shared("view.css") + _part("playground.css")),
-        "title": html.escape(f"Playground: {theme.shorten(graph.loss)}"),
-        "note": html.escape(note),
-        "drawing": svg[svg.index("<svg") :],
-        "program": encode(_plain(graph, recorder.id_of, program, functions)),
-        "script": assembly.program(
-            [assembly.shared("view.js"), _part("functions.js"), _formulas(functions)]
-            + [_part(f"{name}.js") for name in PROGRAM]
-        ),
-    }
-    return assembly.fill(_part("playground.html"), parts)
+    formulas = [_part("functions.js"), _formulas(functions)]
+    return assembly.document(
+        title=f"Playground: {theme.shorten(graph.loss)}",
+        style=assembly.themed(assembly.shared("view.css") + _part("playground.css")),
+        body=assembly.fill(_part("playground.html"), {"note": html.escape(note), "drawing": assembly.inline(svg)}),
+        data={"program": encode(_plain(graph, recorder.id_of, program, functions))},
+        program=assembly.program([assembly.shared("view.js"), *formulas, *(_part(f"{name}.js") for name in PROGRAM)]),
+    )
 
 
 def _part(name: str) -> str:
