@@ -103,7 +103,7 @@ function productLines(tensor, k) {
   const rest = lines.length - MOST_PRODUCTS;
   const shown = lines.slice(0, MOST_PRODUCTS).map(({ parts }) => element("li", {}, ...parts));
   const more = rest > 0 ? [line(element("small", {}, `and ${rest} more`))] : [];
-  const heading = lines.length > 1 ? `the sum of ${lines.length} products, the largest first` : "which is one product";
+  const heading = lines.length > 1 ? `the sum of ${lines.length} products, the largest first` : "one product of the chain rule";
   return [element("h3", {}, heading), element("ol", {}, ...shown), ...more];
 }
 
