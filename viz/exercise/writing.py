@@ -88,7 +88,7 @@ def _size(svg: str) -> tuple[float, float]:
 
 def plain(number: int, blank: Blank) -> dict[str, Any]:
     """A question as the page takes it."""
-    about = {"number": number, "kind": blank.kind, "prompt": blank.prompt, "answer": blank.answer}
+    about: dict[str, Any] = {"number": number, "kind": blank.kind, "prompt": blank.prompt, "answer": blank.answer}
     about |= {"about": blank.about, "given": blank.given, "hints": blank.hints}
     if blank.points is not None:
         return about | {"points": asdict(blank.points)}
