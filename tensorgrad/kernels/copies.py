@@ -13,7 +13,7 @@ from tensorgrad.kernels.jit.opaque import Opaque, memory_of
 # Multiply-adds that take as long as an element that is copied, by a rough measurement.
 WORK = 5
 
-UNITS = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
+UNITS: dict[int, np.dtype[Any]] = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64)}
 """Per bytes of an element, what the kernel copies it as: the bits, whatever they mean."""
 
 AXES = 4
