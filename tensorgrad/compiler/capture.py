@@ -26,7 +26,7 @@ from tensorgrad import kernels
 from tensorgrad.arrays import memory
 from tensorgrad.compiler.program import Call, Setting, call_of, function_of, last_uses
 from tensorgrad.compiler.recording import Step
-from tensorgrad.kernels.jit.opaque import Opaque, real
+from tensorgrad.kernels.jit.opaque import Opaque, extent, real
 from tensorgrad.ops.operands import quiet
 
 if TYPE_CHECKING:  # with numba, which is loaded at its first use
@@ -265,10 +265,10 @@ class Captured:
                 self.invalid = True
                 return None
         for name, array in self._copied.items():
-            found[name] = array.copy()
+            found[name] = _copied(array)
         for name in self._by_host:
             if _borrows(found[name], self._stays):
-                found[name] = found[name].copy()
+                found[name] = _copied(found[name])
         return found
 
     def _follow(self, arrays: Sequence[np.ndarray]) -> bool:
@@ -472,6 +472,19 @@ def _draws(call: Call) -> bool:
 
 def _outputs(values: Any, count: int) -> Sequence[Any]:
     return (values,) if count == 1 else values if count else ()
+
+
+def _copied(array: np.ndarray) -> np.ndarray:
+    """A copy that is laid out alike, as a view of a result is: what sums over it follows the order of memory."""
+    if array.flags.c_contiguous:
+        return array.copy()
+    shape, strides, dtype = array.shape, array.strides, array.dtype
+    count, at = extent(shape, strides, dtype.itemsize)
+    copy = np.ndarray(shape, dtype, np.empty(count, dtype), at * dtype.itemsize, strides)
+    once = tuple([slice(None if stride else 1) for stride in strides])  # of an axis that repeats its elements
+    np.copyto(copy[once], array[once])
+    copy.flags.writeable = array.flags.writeable
+    return copy
 
 
 def _borrows(array: np.ndarray, places: Sequence[tuple[int, int]]) -> bool:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from compiling import assert_same, numbers
+from compiling import assert_same, captures, numbers
 
 import tensorgrad as tg
 
@@ -41,3 +41,29 @@ def test_results_are_contiguous(name):
 def test_a_view_stays_one():
     x = tg.rand(3, 4)
     assert np.shares_memory(x.T.numpy(), x.numpy()) and not x.T.is_contiguous()
+
+
+VIEWS = {
+    "transposed": lambda z: z.T,
+    "a slice": lambda z: z[2:, ::3],
+    "backwards": lambda z: z.flip(0).permute(1, 0),
+    "broadcast": lambda z: z[:1].expand(5, 40),
+    "windows": lambda z: z.unfold(0, 3, 2),
+    "whole": lambda z: z,
+}
+
+
+@pytest.mark.parametrize("name", VIEWS)
+def test_a_view_that_a_capture_returns_is_laid_out_alike(name):
+    def views(x):
+        return VIEWS[name]((x * 2).tanh())
+
+    compiled, rng = tg.compile(views), np.random.default_rng(0)
+    with tg.no_grad():
+        for _ in range(6):
+            x = tg.tensor((rng.standard_normal((30, 40)) * 100).astype(np.float32))
+            one, other = views(x), compiled(x)
+            assert other.data.strides == one.data.strides
+            assert other.data.flags.writeable == one.data.flags.writeable
+            assert_same(*[[numbers(z), *(numbers(z.sum(k)) for k in range(z.ndim))] for z in (one, other)])
+    assert captures(compiled)

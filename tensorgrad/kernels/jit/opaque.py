@@ -124,11 +124,23 @@ def memory_of(array: Any, unit: np.dtype) -> tuple[Any, int]:
     (array([0, 1, 2, 3, 4, 5]), 2)
     """
     plain = real(array)
-    ends = [(n - 1) * stride for n, stride in zip(plain.shape, plain.strides, strict=True)]
-    before = -sum(end for end in ends if end < 0)
-    count = (before + sum(end for end in ends if end > 0)) // plain.itemsize + 1 if plain.size else 0
-    whole = np.asarray(_Memory(plain.ctypes.data - before, count, unit, plain))
-    return Opaque(whole) if type(array) is Opaque else whole, before // plain.itemsize
+    count, at = extent(plain.shape, plain.strides, plain.itemsize)
+    whole = np.asarray(_Memory(plain.ctypes.data - at * plain.itemsize, count, unit, plain))
+    return Opaque(whole) if type(array) is Opaque else whole, at
+
+
+@lru_cache(maxsize=1024)
+def extent(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) -> tuple[int, int]:
+    """How many elements lie from the first to the last of a view in memory, and which of them is [0, …, 0].
+
+    >>> extent((2, 3), (24, -8), 8)
+    (6, 2)
+    """
+    if 0 in shape:
+        return 0, 0
+    ends = [(n - 1) * stride for n, stride in zip(shape, strides, strict=True)]
+    before, after = -sum(end for end in ends if end < 0), sum(end for end in ends if end > 0)
+    return (before + after) // itemsize + 1, before // itemsize
 
 
 class _Owner(np.ndarray):
