@@ -476,7 +476,7 @@ def _outputs(values: Any, count: int) -> Sequence[Any]:
 
 def _copied(array: np.ndarray) -> np.ndarray:
     """A copy that is laid out alike, as a view of a result is: what sums over it follows the order of memory."""
-    if array.flags.c_contiguous:
+    if array.flags.carray:
         return array.copy()
     shape, strides, dtype = array.shape, array.strides, array.dtype
     count, at = extent(shape, strides, dtype.itemsize)
