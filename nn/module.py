@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, Self, TypeVar
 
-from tensorgrad.autograd.backward import zero_grad
+from tensorgrad.autograd.backward_pass import zero_grad
 from tensorgrad.autograd.configuration import reconfigured
 from tensorgrad.autograd.modes import mode, scope
 from tensorgrad.errors import ArgumentError, DTypeError, restate

@@ -9,8 +9,8 @@ import numpy as np
 
 from tensorgrad.arrays.differences import numeric_gradient
 from tensorgrad.arrays.dtypes import check_memory, is_float
-from tensorgrad.autograd import modes, variable
-from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd import backward_pass, modes, variable
+from tensorgrad.autograd.backward_pass import gradients
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, TensorgradError, restate
 from tensorgrad.ops.joining import stack
 from tensorgrad.ops.operands import TensorLike, as_tensor, flag
@@ -88,6 +88,62 @@ def grad(
     if materialize_grads:
         found = [variable.wrap(np.zeros_like(x._data)) if g is None else g for x, g in zip(inputs, found, strict=True)]
     return tuple(found)
+
+
+def backward(
+    tensors: Tensor | Sequence[Tensor],
+    grad_tensors: TensorLike | Sequence[TensorLike | None] | None = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    grad_variables: TensorLike | Sequence[TensorLike | None] | None = None,
+    inputs: Tensor | Iterable[Tensor] | None = None,
+) -> None:
+    """Add ∂(Σ tensors · grad_tensors)/∂leaf to the `.grad` of every leaf, in one pass: `tg.autograd.backward`.
+
+    Args:
+        tensors: one tensor or several.
+        grad_tensors: the upstream gradients, of the tensors' shapes; by default 1 for scalars.
+        retain_graph: keep the graph for another backward pass; by default only if `create_graph`.
+        create_graph: record the backward pass, so that the gradients can be differentiated.
+        grad_variables: the older name of `grad_tensors`.
+        inputs: add to the `.grad` of these tensors alone, leaves or interior.
+
+    Raises:
+        GraphError: no graph, or a freed one; no upstream gradient for an array; a saved value was changed in place.
+        DTypeError: one of `tensors` or `inputs` isn't a tensor.
+        ArgumentError: another number of upstream gradients than tensors; no inputs; both names of the gradients.
+        ShapeError: an upstream gradient of another shape than its tensor.
+
+    >>> import tensorgrad as tg
+    >>> x = tg.tensor([1.0, 2.0], requires_grad=True)
+    >>> tg.autograd.backward([x.sum(), x * x], [None, tg.tensor([1.0, 0.5])])
+    >>> x.grad
+    tensor([3., 3.])
+    """
+    create_graph = flag("backward", "create_graph", create_graph)
+    retain_graph = None if retain_graph is None else flag("backward", "retain_graph", retain_graph)
+    if grad_variables is not None:
+        if grad_tensors is not None:
+            raise ArgumentError(
+                restate("backward", "grad_variables is the older name of grad_tensors: pass one of them")
+            )
+        grad_tensors = grad_variables
+    outputs = _sequence(tensors)
+    given: dict[str, Any] = {"tensors": outputs} | ({} if inputs is None else {"inputs": _sequence(inputs)})
+    for name, found in given.items():
+        if not found:
+            raise ArgumentError(restate("backward", f"{name} must hold at least one tensor", **{name: found}))
+        if not all(isinstance(x, Tensor) for x in found):
+            raise DTypeError(restate("backward", f"{name} must be tensors", **{name: found}))
+    seeds = [None] * len(outputs) if grad_tensors is None else _sequence(grad_tensors)
+    if len(seeds) != len(outputs):
+        problem = f"grad_tensors must have one entry per tensor, {len(outputs)}, got {len(seeds)}"
+        raise ArgumentError(restate("backward", problem, tensors=outputs))
+    if inputs is None:
+        backward_pass.backward(outputs, seeds, create_graph, retain_graph)
+    else:
+        outputs[0]._host_read("backward(inputs=...)")
+        backward_pass.backward_into(given["inputs"], outputs, seeds, create_graph, retain_graph)
 
 
 def vjp(f: Callable[..., Tensor], *inputs: TensorLike) -> tuple[Tensor, Callable[[TensorLike], tuple[Tensor, ...]]]:

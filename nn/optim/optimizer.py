@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import is_float
-from tensorgrad.autograd.backward import zero_grad
+from tensorgrad.autograd.backward_pass import zero_grad
 from tensorgrad.autograd.engine import host_call
 from tensorgrad.autograd.modes import enable_grad, mode, observers
 from tensorgrad.autograd.versions import begin_version

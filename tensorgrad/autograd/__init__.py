@@ -1,12 +1,19 @@
 """Reverse-mode differentiation: what an op is, the engine that applies and records ops, and the backward pass.
 
-Programs find here what PyTorch has in `torch.autograd`: `Function`, `grad`, `gradcheck`, `functional`, `Variable`.
+Programs find here what PyTorch has in `torch.autograd`: `Function`, `backward`, `grad`, `gradcheck`, `functional`,
+`Variable`, and the modes `no_grad`, `enable_grad`, `set_grad_enabled` and `inference_mode`.
 """
 
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad.autograd import functional as functional
 from tensorgrad.autograd.function import Function as Function
+from tensorgrad.autograd.modes import (
+    enable_grad as enable_grad,
+    inference_mode as inference_mode,
+    no_grad as no_grad,
+    set_grad_enabled as set_grad_enabled,
+)
 from tensorgrad.autograd.variable import Variable as _Variable
 from tensorgrad.errors import DTypeError, restate
 from tensorgrad.system import lazy as _lazy
@@ -25,9 +32,9 @@ def Variable(data: Any, requires_grad: bool = False) -> Any:
 
 
 if TYPE_CHECKING:
-    from tensorgrad.transforms import grad as grad, gradcheck as gradcheck
+    from tensorgrad.transforms import backward as backward, grad as grad, gradcheck as gradcheck
 else:
-    _LAZY = _lazy.names_of("tensorgrad.transforms", "grad", "gradcheck")  # which stand above the engine
+    _LAZY = _lazy.names_of("tensorgrad.transforms", "backward", "grad", "gradcheck")  # which stand above the engine
 
     def __getattr__(name: str) -> Any:
         return _lazy.load(globals(), name, _LAZY)

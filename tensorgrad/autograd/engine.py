@@ -1,7 +1,7 @@
 """`apply`, the function that runs every op, and three helpers for what is computed beside ops.
 
 The engine knows no particular op: ops import it, and call `apply` from their gradient rules too. The graph is in
-`node.py`, the backward pass in `backward.py`.
+`node.py`, the backward pass in `backward_pass.py`.
 """
 
 from collections.abc import Callable

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tensorgrad.autograd.backward import nodes_below
+from tensorgrad.autograd.backward_pass import nodes_below
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.fusion import loops

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.autograd.backward import accumulate, forget
+from tensorgrad.autograd.backward_pass import accumulate, forget
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.recording import Given, Step
 

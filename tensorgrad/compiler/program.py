@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.arrays.quiet import is_quiet, quiet
-from tensorgrad.autograd.backward import accumulate
+from tensorgrad.autograd.backward_pass import accumulate
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.recording import Given, Step

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 
 import numpy as np
 
-from tensorgrad.autograd.backward import accumulate, forget, is_spent
+from tensorgrad.autograd.backward_pass import accumulate, forget, is_spent
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
 from tensorgrad.autograd.op import Op

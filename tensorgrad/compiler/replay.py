@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays import memory
-from tensorgrad.autograd.backward import gradients, is_spent
+from tensorgrad.autograd.backward_pass import gradients, is_spent
 from tensorgrad.autograd.engine import apply, note_shared_memory
 from tensorgrad.autograd.modes import enable_grad, is_grad_enabled, observe
 from tensorgrad.autograd.node import Node, node_of

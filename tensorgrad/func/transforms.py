@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd import modes
-from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.backward_pass import gradients
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate

@@ -13,7 +13,7 @@ import numpy as np
 from tensorgrad import interop, unknown_names
 from tensorgrad.arrays.dtypes import DTypeLike, as_array, is_float
 from tensorgrad.autograd import configuration, hooks, modes, places, variable, versions
-from tensorgrad.autograd.backward import backward, gradients, zero_grad
+from tensorgrad.autograd.backward_pass import backward, backward_into, zero_grad
 from tensorgrad.autograd.hooks import HookHandle
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Hook, Variable
@@ -250,10 +250,7 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
         if not wanted:
             raise ArgumentError(restate("backward", "inputs must name at least one tensor", output=self))
         self._host_read("backward(inputs=...)")
-        found: Any = gradients([self], wanted, [gradient], create_graph, retain_graph)
-        for x, g in zip(wanted, found, strict=True):
-            if g is not None:
-                x._grad = g.clone() if x._grad is None else x._grad + g
+        backward_into(wanted, [self], [gradient], create_graph, retain_graph)
 
     def register_hook(self, hook: Hook) -> HookHandle:
         """Call `hook(grad)` when this tensor's gradient is complete; a tensor that it returns replaces the gradient.

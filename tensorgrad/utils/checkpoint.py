@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tensorgrad.arrays.random import default_generator
-from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.backward_pass import gradients
 from tensorgrad.autograd.function import Function
 from tensorgrad.autograd.modes import enable_grad, is_grad_enabled
 from tensorgrad.autograd.node import Node, next_age

@@ -626,3 +626,57 @@ def test_a_hook_that_is_no_function_is_refused_where_it_is_registered(register):
             call(None)
     layer(w).sum().backward()
     assert w.grad is not None
+
+
+# ------------------------------------------------------------------------------------------------- tg.autograd.backward
+
+
+def several(rng):
+    """Leaves, tensors that share some of them, and upstream gradients."""
+    w, v = (tg.tensor(rng.standard_normal((3, 4)), requires_grad=True) for _ in "wv")
+    hidden = (w * v).tanh()
+    return (w, v, hidden), [hidden * w, hidden.sum(), v.exp()], [rng.standard_normal((3, 4)), None, w.detach() * 2]
+
+
+def test_backward_of_several_tensors_is_that_of_their_weighted_sum():
+    (w, v, _), tensors, upstream = several(np.random.default_rng(0))
+    tg.autograd.backward(tensors, upstream)
+    found = w.grad.data.copy(), v.grad.data.copy()
+    (w, v, _), tensors, upstream = several(np.random.default_rng(0))
+    weights = [1.0 if g is None else tg.tensor(g) if isinstance(g, np.ndarray) else g for g in upstream]
+    sum((t * g).sum() for t, g in zip(tensors, weights, strict=True)).backward()
+    np.testing.assert_allclose(found, (w.grad.data, v.grad.data), rtol=1e-12)
+
+
+def test_backward_of_several_tensors_to_some_inputs():
+    (w, v, hidden), tensors, upstream = several(np.random.default_rng(1))
+    w.grad = tg.ones(3, 4, dtype=tg.float64)
+    expected = tg.grad(tensors, [w, hidden], upstream, retain_graph=True)
+    tg.autograd.backward(tensors, upstream, inputs=[w, hidden])
+    assert v.grad is None
+    np.testing.assert_allclose(w.grad.data, expected[0].data + 1, rtol=1e-12)
+    np.testing.assert_allclose(hidden._grad.data, expected[1].data, rtol=1e-12)
+
+
+def test_backward_refuses_what_doesnt_fit_and_changes_nothing():
+    (w, v, hidden), tensors, upstream = several(np.random.default_rng(2))
+    refused = [
+        (tg.ArgumentError, "grad_tensors must have one entry per tensor, 3, got 2", (tensors, upstream[:2]), {}),
+        (tg.ArgumentError, "tensors must hold at least one tensor", ([],), {}),
+        (tg.ArgumentError, "inputs must hold at least one tensor", (tensors, upstream), {"inputs": []}),
+        (tg.DTypeError, "tensors must be tensors", ([w.data],), {}),
+        (tg.ArgumentError, "older name", (tensors, upstream), {"grad_variables": upstream}),
+        (tg.GraphError, "backward", (tensors,), {}),
+        (tg.ShapeError, "backward", (tensors, [np.ones(2), None, w]), {}),
+    ]
+    for error, message, arguments, named in refused:
+        with pytest.raises(error, match=message):
+            tg.autograd.backward(*arguments, **named)
+        assert w.grad is None and v.grad is None and hidden._grad is None
+    tg.autograd.backward(hidden, grad_variables=w.detach())
+    assert w.grad is not None
+
+
+def test_autograd_has_the_modes():
+    for name in ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode"):
+        assert getattr(tg.autograd, name) is getattr(tg, name)

@@ -7,7 +7,7 @@ from compiling import assert_same, numbers
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.arrays.random import default_generator
-from tensorgrad.autograd.backward import zero_grad
+from tensorgrad.autograd.backward_pass import zero_grad
 from tensorgrad.autograd.engine import guard
 
 pytestmark = pytest.mark.filterwarnings("error")

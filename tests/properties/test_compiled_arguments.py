@@ -7,7 +7,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.autograd.backward import zero_grad
+from tensorgrad.autograd.backward_pass import zero_grad
 
 pytestmark = pytest.mark.filterwarnings("ignore:compile")
 

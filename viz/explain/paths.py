@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.backward_pass import gradients
 from tensorgrad.autograd.modes import enable_grad, no_grad
 from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.viz.explain.computation import Computation, Link

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.backward_pass import gradients
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.modes import set_grad_enabled
 from tensorgrad.autograd.variable import Variable, wrap

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.backward_pass import gradients
 from tensorgrad.autograd.modes import observe
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Variable

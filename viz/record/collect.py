@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.backward import gradients
+from tensorgrad.autograd.backward_pass import gradients
 from tensorgrad.autograd.modes import observe
 from tensorgrad.autograd.node import Node, Saved
 from tensorgrad.autograd.op import OUTPUT

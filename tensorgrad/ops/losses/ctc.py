@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from tensorgrad.autograd import backward
+from tensorgrad.autograd.backward_pass import gradients
 from tensorgrad.autograd.engine import apply, constant, host_call
 from tensorgrad.autograd.modes import is_grad_enabled
 from tensorgrad.autograd.op import Op
@@ -78,7 +78,7 @@ class CTC(Op):
         # Differentiable, for second derivatives.
         losses = _by_ops(x, targets, lengths, target_lengths, self.blank)
         losses = where(losses > -IMPOSSIBLE / 2, 0.0, losses)
-        return backward.gradients([losses], [x], [grad], create_graph=True, leaf_hooks=False, ends=True)[0]
+        return gradients([losses], [x], [grad], create_graph=True, leaf_hooks=False, ends=True)[0]
 
 
 class CTCGradient(Op):

@@ -122,6 +122,20 @@ def gradients(
     return [found.get(key) for key in wanted]
 
 
+def backward_into(
+    inputs: Sequence[Any],
+    outputs: Sequence[Variable],
+    seeds: Sequence[Any],
+    create_graph: bool = False,
+    retain_graph: bool | None = None,
+) -> None:
+    """As `backward`, but add to the `.grad` of the inputs alone, leaves or not; those outside the graph keep theirs."""
+    found: list[Any] = gradients(outputs, inputs, seeds, create_graph, retain_graph)
+    for x, gradient in zip(inputs, found, strict=True):
+        if gradient is not None:
+            x._grad = gradient.clone() if x._grad is None else x._grad + gradient
+
+
 @quiet  # sums of gradients may meet ∞ − ∞: a value, not a warning
 def _walk(
     call: str,
