@@ -3,6 +3,7 @@ import subprocess
 import sys
 import types
 
+import numba
 import numpy as np
 import pytest
 from numba.core.compiler import Compiler
@@ -284,12 +285,11 @@ def added(x, y):
     return x + y
 
 
-@dispatch.kernel
-def add_up(x, index, chunks):
-    x[0] = added(index, 1) + added(index, 20) + added(index, chunks)
-
-
 def test_an_integer_literal_compiles_no_other_variant():
+    @numba.njit(**dispatch.OPTIONS)  # not cached: a kernel that is loaded compiles nothing
+    def add_up(x, index, chunks):
+        x[0] = added(index, 1) + added(index, 20) + added(index, chunks)
+
     x = np.zeros(1, np.int64)
     add_up(x, 3, 1)
     assert x[0] == 4 + 23 + 4
