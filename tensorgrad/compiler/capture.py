@@ -286,6 +286,9 @@ class Captured:
         self._stays = [*self._arena.buffers(), *map(_place, self._held)]
         self._fresh: dict[str, tuple[tuple[int, int], int, np.ndarray]] = {}
         self._copied: dict[str, np.ndarray] = {}
+        made = [real(capture.known[name]) for name in wanted if name not in self._by_host]
+        if any(np.may_share_memory(one, other) for one, other in combinations(made, 2)):
+            raise NotCapturable  # each would be copied, and a change of one would not be seen in the other
         for name in wanted:
             if name in self._by_host:
                 continue

@@ -1,0 +1,57 @@
+"""Results that share memory share it in replays, too: a change of one is seen in the other."""
+
+import numpy as np
+import pytest
+from compiling import assert_same, numbers
+
+import tensorgrad as tg
+
+
+def changed_in_place(x):
+    z = x * 2
+    v = z[1:]
+    v.mul_(3)
+    return z, v
+
+
+def two_changed_views(x):
+    z = x * 2
+    a, b = z[:2], z[1:]
+    a.add_(b.sum())
+    return a, b
+
+
+FUNCTIONS = {
+    "a view and what it shows": lambda x: (lambda z: (z, z.T))((x * 2).tanh()),
+    "a part": lambda x: (lambda z: (z, z[1:]))((x * 2).tanh()),
+    "two parts": lambda x: (lambda z: (z[:2], z[1:].T))(x.exp()),
+    "twice": lambda x: (lambda z: (z, z))(x.exp()),
+    "views of the argument": lambda x: (x, x.T, x[1:]),
+    "of both": lambda x: (lambda z: (x[1:], z, z.reshape(-1)))(x.exp()),
+    "apart": lambda x: (lambda z: (z, z + 1, z.clone()))(x.exp()),
+    "changed in place": changed_in_place,
+    "two changed views": two_changed_views,
+}
+AS_IT_IS = {"changed in place", "two changed views"}
+
+
+@pytest.mark.filterwarnings("ignore:.*share memory")
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_what_shares_memory_shares_it_in_replays(name):
+    function, rng = FUNCTIONS[name], np.random.default_rng(0)
+    compiled = tg.compile(function)
+    with tg.no_grad():
+        for _ in range(7):
+            x = rng.standard_normal((6, 8)).astype(np.float32)
+            seen = []
+            for call in (function, compiled):
+                given = tg.tensor(x.copy())
+                results = call(given)
+                seen.append([[np.shares_memory(a.data, b.data) for a in (given, *results)] for b in results])
+                seen.append([numbers(z) for z in results])
+                results[0].mul_(2)
+                results[-1].add_(1)
+                seen.append([numbers(z) for z in results])
+            assert_same(seen[:3], seen[3:])
+    assert [problem for problem in compiled.problems if "share memory" not in problem] == []
+    assert (compiled.replays == 0) == (name in AS_IT_IS)
