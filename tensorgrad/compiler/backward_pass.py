@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import NamedTuple
+from itertools import permutations
+from typing import NamedTuple, cast
 
 import numpy as np
 
@@ -116,8 +117,12 @@ def pruned(steps: Sequence[Step], absent: set[str]) -> tuple[list[Step], dict[st
     return left, names
 
 
-def grouped(outputs: Sequence[Variable], wanted: Iterable[int]) -> list[list[int]]:
-    """The numbers of `wanted` outputs in groups that share nodes of the graph: a backward pass frees those of all."""
+def grouped(outputs: Sequence[Variable], wanted: Iterable[int]) -> list[list[int]] | None:
+    """The numbers of `wanted` outputs in groups that share nodes of the graph: a backward pass frees those of all.
+
+    They come in the order in which they add to the leaves that they share, the oldest first: the engine goes through
+    the groups as through its nodes, and sums have the same bits then. None where two add to leaves by turns.
+    """
     groups: list[tuple[list[int], set[Node]]] = []
     for k in wanted:
         root = outputs[k]._node
@@ -126,4 +131,33 @@ def grouped(outputs: Sequence[Variable], wanted: Iterable[int]) -> list[list[int
             groups.remove(group)
             numbers, nodes = [*group[0], *numbers], nodes | group[1]
         groups.append((numbers, nodes))
-    return [sorted(numbers) for numbers, _ in groups]
+    order = _oldest_first([_ages_at_leaves(nodes) for _, nodes in groups])
+    return None if order is None else [sorted(groups[k][0]) for k in order]
+
+
+def _ages_at_leaves(nodes: Iterable[Node]) -> dict[Variable, list[int]]:
+    """Per leaf, the ages of the nodes that a gradient reaches it from."""
+    ages: dict[Variable, list[int]] = {}
+    for node in nodes:
+        for edge in node.edges:
+            if edge is not None and type(edge) is not Node:
+                ages.setdefault(cast("Variable", edge), []).append(node.age)
+    return ages
+
+
+def _oldest_first(ages: Sequence[dict[Variable, list[int]]]) -> list[int] | None:
+    """The numbers of the groups, those of smaller ages at a leaf first; None if there is no such order."""
+    after: dict[int, set[int]] = {k: set() for k in range(len(ages))}
+    for one, other in permutations(range(len(ages)), 2):
+        for leaf in ages[one].keys() & ages[other].keys():
+            if max(ages[one][leaf]) < min(ages[other][leaf]):
+                after[other].add(one)
+            elif max(ages[other][leaf]) >= min(ages[one][leaf]):
+                return None
+    order: list[int] = []
+    while len(order) < len(ages):
+        free = [k for k in after if k not in order and after[k] <= {*order}]
+        if not free:
+            return None
+        order.append(free[0])
+    return order

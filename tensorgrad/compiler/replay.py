@@ -48,7 +48,13 @@ class Plan:
         self.variables, variables = recording.variables, (*inputs, *recording.leaves.values())
         self.spent = {k for k, output in enumerate(outputs) if output._node is not None and is_spent(output._node)}
         wanted = [k for k, output in enumerate(outputs) if output._node is not None and k not in self.spent]
-        self.backward = [self._dry_run(group, outputs, variables) for group in grouped(outputs, wanted)]
+        groups = grouped(outputs, wanted)
+        if groups is None:
+            problem = (
+                "the gradients of its results add to one tensor by turns, which a replay would sum in another order"
+            )
+            recording.refuse(f"{problem}; call backward() inside, or return one result")
+        self.backward = [self._dry_run(group, outputs, variables) for group in groups or ()]
 
     def _refuse_shared(self, outputs: Sequence[Variable]) -> None:
         """A replay computes a change in place as a new array, so a view of the old one is none of the new one."""
