@@ -176,8 +176,8 @@ class Drawing:
 
         Raises:
             DTypeError: `blank` isn't a number.
-            ArgumentError: `blank` isn't in [0, 1], `seed` is no integer from 0 on, or a path doesn't end in
-                `.html` or `.svg`.
+            ArgumentError: `blank` isn't in [0, 1], `seed` isn't an integer ≥ 0, or a path doesn't end in `.html` or
+                `.svg`.
             GraphError: nothing can be asked for: no rule of the graph is arithmetic, and no number known.
             StorageError: a file can't be written.
 
