@@ -6,6 +6,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tensorgrad.arrays.memory import empty
+from tensorgrad.kernels.copies import copy
+from tensorgrad.kernels.jit.opaque import view_of
+
+BYTE = np.dtype(np.uint8)
+
 
 def address(array: np.ndarray) -> int:
     """The address of element 0."""
@@ -48,6 +54,7 @@ class Place(NamedTuple):
     whole_offset: int
     size: int
     dtype: np.dtype
+    writeable: bool
 
     @classmethod
     def of(cls, part: np.ndarray, whole: np.ndarray) -> Place:
@@ -55,7 +62,8 @@ class Place(NamedTuple):
         low, high = bounds(whole)
         offset = address(part) - low if part.size else 0
         whole_offset = address(whole) - low
-        return cls(part.shape, part.strides, offset, whole.shape, whole.strides, whole_offset, high - low, whole.dtype)
+        within = part.shape, part.strides, offset, whole.shape, whole.strides, whole_offset
+        return cls(*within, high - low, whole.dtype, part.flags.writeable)
 
     @property
     def is_whole(self) -> bool:
@@ -67,19 +75,21 @@ class Place(NamedTuple):
         place = self._in(whole.dtype)
         contiguous = whole.flags.c_contiguous and whole.nbytes == place.size
         laid_out = contiguous and whole.strides == place.whole_strides
-        return place._part(whole if laid_out else place._copied(whole))
+        part = place._part(whole if laid_out else place._copied(whole))
+        part.flags.writeable = self.writeable and part.flags.writeable
+        return part
 
     def replaced(self, whole: np.ndarray, part: np.ndarray) -> np.ndarray:
         """A copy of an array of the whole's shape, with other values in the part."""
         place = self._in(np.result_type(whole, part))
         memory = place._copied(whole)
-        place._part(memory)[...] = part
+        copy(part, place._part(memory))
         return place._whole(memory)
 
     def embedded(self, part: np.ndarray) -> np.ndarray:
         """An array of the whole's shape: `part` in its place, 0 elsewhere. Elements at one address are added up."""
         place = self._in(part.dtype)
-        memory = np.zeros(place.size, np.uint8)
+        memory = np.zeros(place.size, BYTE)
         repeats = tuple(k for k, stride in enumerate(self.strides) if not stride)
         once = tuple(slice(1) if k in repeats else slice(None) for k in range(len(self.shape)))
         place._part(memory)[once] = part.sum(repeats, keepdims=True) if repeats else part
@@ -99,18 +109,19 @@ class Place(NamedTuple):
             whole_offset=n * self.whole_offset,
             size=n * self.size,
             dtype=dtype,
+            writeable=self.writeable,
         )
 
     def _copied(self, whole: np.ndarray) -> np.ndarray:
-        memory = np.zeros(self.size, np.uint8)
-        self._whole(memory)[...] = whole
+        memory = empty((self.size,), BYTE)
+        copy(whole, self._whole(memory))
         return memory
 
     def _part(self, memory: np.ndarray) -> np.ndarray:
-        return np.ndarray(self.shape, self.dtype, memory, self.offset, self.strides)
+        return view_of(memory, self.shape, self.dtype, self.offset, self.strides)
 
     def _whole(self, memory: np.ndarray) -> np.ndarray:
-        return np.ndarray(self.whole_shape, self.dtype, memory, self.whole_offset, self.whole_strides)
+        return view_of(memory, self.whole_shape, self.dtype, self.whole_offset, self.whole_strides)
 
 
 def overlaps_itself(array: np.ndarray) -> bool:

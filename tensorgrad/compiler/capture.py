@@ -286,7 +286,7 @@ class Captured:
         self._stays = [*self._arena.buffers(), *map(_place, self._held)]
         self._fresh: dict[str, tuple[tuple[int, int], int, np.ndarray]] = {}
         self._copied: dict[str, np.ndarray] = {}
-        made = [real(capture.known[name]) for name in wanted if name not in self._by_host]
+        made = [real(capture.known[name]) for name in wanted if not capture.returned_by_view(name)]
         if any(np.may_share_memory(one, other) for one, other in combinations(made, 2)):
             raise NotCapturable  # each would be copied, and a change of one would not be seen in the other
         for name in wanted:
@@ -387,7 +387,10 @@ class _Capture:
         sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
         arguments = [x.value if isinstance(x, Setting) else real(self.known[x]) for x in call.arguments]
         outputs = []
-        for name, value in zip(call.outputs, _outputs(quiet(call.run)(*arguments), len(call.outputs)), strict=True):
+        values = _outputs(quiet(call.run)(*arguments), len(call.outputs))
+        if any(np.may_share_memory(x, y) for x in _arrays(arguments) for y in _arrays(values)):
+            raise NotCapturable  # a view: a copy of it would share nothing with what it shows
+        for name, value in zip(call.outputs, values, strict=True):
             target = self._target(value)
             self.known[name] = value if target is None else Opaque(target)
             self.by_host.add(name)
@@ -475,6 +478,10 @@ def _draws(call: Call) -> bool:
 
 def _outputs(values: Any, count: int) -> Sequence[Any]:
     return (values,) if count == 1 else values if count else ()
+
+
+def _arrays(values: Sequence[Any]) -> list[np.ndarray]:
+    return [x for x in values if isinstance(x, np.ndarray)]
 
 
 def _copied(array: np.ndarray) -> np.ndarray:

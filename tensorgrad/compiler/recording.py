@@ -15,9 +15,11 @@ from tensorgrad.autograd.backward_pass import accumulate, forget, is_spent
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
 from tensorgrad.autograd.op import Op
+from tensorgrad.autograd.places import Place
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import version_of
 from tensorgrad.compiler.guards.exact import same, same_array, same_memory
+from tensorgrad.ops.assignment import ReadPart
 
 HELPERS = (
     "code outside of an op's forward computes arrays by engine.host_call, branches by engine.guard and makes new "
@@ -229,8 +231,20 @@ class Recording(Observer):
             self.constants[name] = tensor._data.copy()
 
     def tensor_assigned(self, tensor: Variable, now: Variable) -> None:
-        """From here on the tensor's memory holds the result of an op."""
-        self._names[id(tensor._data)] = self.name_of(now)
+        """From here on the tensor's memory holds the result of an op; a view is a part of its whole, assigned before.
+
+        The tensor stays laid out as it was, and keeps sharing memory, so the steps read its values from its place.
+        """
+        name, array, aliases = self.name_of(now), tensor._data, tensor._aliases
+        whole = array if aliases is None else aliases.array
+        source = name if whole is array else self._names[id(whole)]
+        place = Place.of(array, whole)
+        if (whole is array and array.strides == now._data.strides) or (whole is not array and place.is_whole):
+            self._names[id(array)] = source
+        else:
+            self._names[id(array)] = part = f"part_{next(self._numbers)}"
+            self.kinds[part] = Kind(array.shape, array.dtype)
+            self.steps.append(Step(ReadPart, {"place": place}, (source,), {}, (part,), (), not array.ndim))
         self._interior.append(weakref.ref(tensor))
 
     def gradient_contributed(self, node: Node, position: int, upstream: Variable, contribution: Variable) -> None:

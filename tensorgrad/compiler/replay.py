@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
-from itertools import combinations, compress
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -43,7 +43,6 @@ class Plan:
         self.recording = recording
         self.outputs = tuple(recording.name_of(tensor) for tensor in outputs)
         self.forward = tuple(recording.steps)
-        self._refuse_shared(outputs)
         self.inside = tuple(step for steps in recording.passes for step in steps)
         self.variables, variables = recording.variables, (*inputs, *recording.leaves.values())
         self.spent = {k for k, output in enumerate(outputs) if output._node is not None and is_spent(output._node)}
@@ -55,14 +54,6 @@ class Plan:
             )
             recording.refuse(f"{problem}; call backward() inside, or return one result")
         self.backward = [self._dry_run(group, outputs, variables) for group in groups or ()]
-
-    def _refuse_shared(self, outputs: Sequence[Variable]) -> None:
-        """A replay computes a change in place as a new array, so a view of the old one is none of the new one."""
-        roots = [_root(name, self.forward) for name in self.outputs]
-        for (one, root), (other, another) in combinations(zip(outputs, roots, strict=True), 2):
-            if root != another and np.may_share_memory(one._data, other._data):
-                problem = "it returns two tensors that share memory, which it has changed in place"
-                self.recording.refuse(f"{problem}; return one of them, or a clone()")
 
     def _dry_run(
         self, group: Sequence[int], outputs: Sequence[Variable], variables: Sequence[Variable]

@@ -1,5 +1,6 @@
 """Arrays as kernels take them: contiguous, and of one float dtype."""
 
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.errors import DTypeError, restate
 from tensorgrad.kernels import copies
-from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, constant
+from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, constant, real
 
 _FLOAT32, _FLOAT64 = np.dtype(np.float32), np.dtype(np.float64)
 
@@ -29,6 +30,30 @@ def reshaped(x: Opaque, shape: tuple[int, ...]) -> Opaque:
         return x.reshape(shape)
     except Unreadable:
         return as_contiguous(x).reshape(shape)
+
+
+def restrided(x: Any, shape: Sequence[int], strides: Sequence[int]) -> Any:
+    """A view of the memory of `x` with these strides, from its first element on; None where NumPy can't make one.
+
+    Its base is that of `x`, by which the engine knows who shares memory: a view by `as_strided` has another one.
+
+    >>> restrided(np.arange(4), (3, 2), (8, 8))
+    array([[0, 1],
+           [1, 2],
+           [2, 3]])
+    """
+    if not x.size:
+        return x.reshape(shape)
+    array = real(x)
+    owner = array if array.base is None else array.base
+    try:
+        memory = np.frombuffer(owner.T if isinstance(owner, np.ndarray) and owner.flags.fnc else owner, np.uint8)
+    except (TypeError, ValueError, BufferError):  # only its owner knows the memory, or it has gaps
+        return None
+    offset = array.ctypes.data - memory.ctypes.data
+    view: np.ndarray = np.ndarray(shape, array.dtype, memory, offset, strides)  # type: ignore[arg-type]
+    view.flags.writeable = array.flags.writeable
+    return Opaque(view) if type(x) is Opaque else view
 
 
 def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:

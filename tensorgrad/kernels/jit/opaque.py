@@ -7,7 +7,7 @@ it takes their sizes and views, and passes them to kernels. Everything else rais
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, wraps
 from typing import Any
 
@@ -15,8 +15,11 @@ import numpy as np
 
 # NumPy's functions that return views; `_view` checks that they did.
 VIEWS: frozenset[Callable] = frozenset(
-    (np.broadcast_to, np.expand_dims, np.flip, np.moveaxis, np.reshape, np.squeeze, np.swapaxes, np.transpose)
-)
+    (
+        np.broadcast_to, np.diagonal, np.expand_dims, np.flip, np.moveaxis, np.reshape, np.squeeze, np.swapaxes,
+        np.transpose,
+    )
+)  # fmt: skip
 
 
 class Unreadable(TypeError):
@@ -103,6 +106,17 @@ def real(value: Any) -> Any:
         parts = [real(part) for part in value]
         return type(value)(*parts) if hasattr(value, "_fields") else tuple(parts)
     return value
+
+
+def view_of(memory: Any, shape: Sequence[int], dtype: np.dtype, offset: int, strides: Sequence[int]) -> Any:
+    """`np.ndarray(shape, dtype, memory, offset, strides)`, opaque where the contiguous `memory` is.
+
+    >>> view_of(np.arange(6.0), (2, 2), np.dtype(np.float64), 8, (16, 8))
+    array([[1., 2.],
+           [3., 4.]])
+    """
+    view: np.ndarray = np.ndarray(shape, dtype, real(memory), offset, strides)  # type: ignore[arg-type]
+    return Opaque(view) if type(memory) is Opaque else view
 
 
 class _Memory:

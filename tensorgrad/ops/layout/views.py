@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad import kernels
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
-from tensorgrad.autograd.places import address
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import equation, words
 from tensorgrad.ops.axes import normalize_axis
@@ -42,11 +42,8 @@ class SlidingWindows(Op):
         shape.append(self.size)
         strides.append(strides[self.axis])
         strides[self.axis] *= self.step
-        # A view whose base is that of x, by which the engine knows who shares memory; as_strided's has another base.
-        owner = x if x.base is None else x.base
-        if not isinstance(owner, np.ndarray) or not owner.flags.c_contiguous:
-            return self.forward(x.copy())
-        return np.ndarray(shape, x.dtype, owner, address(x) - address(owner), strides)  # type: ignore[arg-type]
+        view = kernels.arguments.restrided(x, shape, strides)
+        return self.forward(kernels.copies.contiguous(x)) if view is None else view
 
     def backward_x(self, grad, residuals):
         return apply(AddWindows, grad, axis=self.axis, size=self.size, step=self.step, shape=residuals)
