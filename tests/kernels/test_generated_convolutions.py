@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.conv import convolution
-from tensorgrad.windows import Window
+from tensorgrad.kernels.conv import convolution, taps
+from tensorgrad.kernels.conv.direct import correlate
+from tensorgrad.windows import Window, convolution_shapes
 
 # Of each kind: groups, channels in a group, filters in a group, sides of the filter, strides and dilations.
 KINDS = {
@@ -89,3 +90,33 @@ def test_nan_and_infinity_reach_what_they_reach_in_the_sums(kind):
             ours, expected = results(window, *arrays), references(window, *arrays)
         for name, found in ours.items():
             np.testing.assert_allclose(found, expected[name], rtol=1e-10, atol=1e-10, err_msg=f"{name}, {window}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_panels_give_the_bits_of_factors_read_where_they_lie(kind, monkeypatch):
+    """Which of the two a host takes follows from its registers: here both are, one after the other."""
+    rng = np.random.default_rng(200 + list(KINDS).index(kind))
+    draws, found, panels = [draw(kind, rng) for _ in range(25)], [], 0
+    if kind == "many channels":  # more panels than a cache holds
+        window = Window.fitting("conv2d", (9, 9), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
+        shapes = (2, 140, 9, 9), (64, 140, 3, 3), (64,), (2, 64, 9, 9)
+        draws.append((window, [rng.standard_normal(shape).astype(np.float32) for shape in shapes]))
+    for way in (False, True):
+        monkeypatch.setattr(taps, "PANELS", way)
+        monkeypatch.setattr(taps, "DOWN", 1)
+        monkeypatch.setattr(taps, "ACROSS", 1)
+        for window, (x, w, bias, g) in draws:
+            shapes = convolution_shapes("conv2d", window, x=x.shape, w=w.shape)
+            total = taps.forward_sum(window, shapes, x.itemsize, 2)
+            y = np.full(total.shape, np.nan, x.dtype)
+            correlate.correlate(x, w, bias, total, y)
+            found.append(y)
+            for _, part in taps.grad_input_sums(window, shapes, x.itemsize, 2):
+                z = np.full(part.shape, np.nan, x.dtype)
+                correlate.correlate(g, w, np.zeros(x.shape[1], x.dtype), part, z)
+                found.append(z)
+            panels += total.panels > 0
+    assert panels == len(draws) and not any(np.isnan(y).any() for y in found)
+    half = len(found) // 2
+    for one, other in zip(found[:half], found[half:], strict=True):
+        np.testing.assert_array_equal(one, other)

@@ -173,6 +173,10 @@ KERNELS = {
         *(correlate, "correlate_kernel", SIZES),
         lambda x, w, g: convolution.forward(x, w, None, over(x, w)),
     ),
+    "panel_tile": (
+        *(correlate, "correlate_kernel", SIZES),
+        lambda x, w, g: convolution.forward(x, w, None, over(x, w)),
+    ),
     "dot_tile": (dots, "_dot_lines_kernel", SIZES, lambda x, w, g: convolution.grad_weight(x, g, over(x, w))),
     "plane_tile": (depthwise, "_correlate_kernel", planes.SIZES, lambda x, w, g: next(depthwise.samples(x.dtype))[1]()),
     "sparse_tile": (sparse, "multiply_kernel", tiles.SPARSE_SIZES, lambda x, w, g: next(sparse.samples(x.dtype))[1]()),

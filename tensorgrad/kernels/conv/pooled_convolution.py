@@ -55,7 +55,17 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
     planes = memory.empty((chunks, -(-filters // cuts), height, width), x.dtype)
     image = memory.empty((chunks, total.scratch), x.dtype)
     packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
-    numbers = (total.table, total.rest, packed, image, total.lengths, total.step, total.group, lanes(x.dtype))
+    numbers = (
+        total.table,
+        total.rest,
+        packed,
+        zeros(0, x.dtype),
+        image,
+        total.lengths,
+        total.step,
+        total.group,
+        lanes(x.dtype),
+    )
     arguments = (x, w, bias, z, indices, planes, cuts, *numbers, *_forward_addresses(x.dtype))
     run(_forward_kernel, arguments, chunks)
     return z, indices
@@ -158,7 +168,7 @@ def _forward_plan(
     # A last row that no window meets isn't computed; a last column is, for the positions that indices tell.
     met = window._replace(output=(height // 2 * 2, width))
     shapes = convolution_shapes("conv2d", window, x=x_shape, w=w_shape)
-    total = taps.forward_sum(met, shapes, itemsize, 1)
+    total = taps.forward_sum(met, shapes, itemsize, 1)._replace(panels=0)  # an image's filters may be cut
     # Fewer images than threads, taken whole, would leave some with nothing to do.
     cuts = -(-dispatch.threads_for(total.work, threads) // max(x_shape[0], 1))
     if cuts > 1:
@@ -193,7 +203,7 @@ def _forward_addresses(dtype: np.dtype) -> tuple[int, int]:
     """What computes an image, and what pools it."""
     images, positions, scratch = np.empty((0,) * 4, dtype), np.empty((0,) * 4, np.int32), np.empty((0, 0), dtype)
     line, table, lengths = np.empty(0, dtype), np.empty((0, 2), np.int64), np.empty(0, np.int64)
-    correlation = (images, images, line, images, table, table, line, scratch, lengths, 0, 0, 0)
+    correlation = (images, images, line, images, table, table, line, line, scratch, lengths, 0, 0, 0)
     return address_of(correlate_kernel, correlation), address_of(max_kernel, (images, images, positions))
 
 
@@ -210,8 +220,8 @@ def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int, int]:
 
 
 @kernel
-def _forward_kernel(x, w, bias, z, indices, planes, cuts, table, rest, packed, scratch, lengths, step, group, width,
-                   correlate, pool, index, chunks):  # fmt: skip
+def _forward_kernel(x, w, bias, z, indices, planes, cuts, table, rest, packed, panels, scratch, lengths, step, group,
+                   width, correlate, pool, index, chunks):  # fmt: skip
     filters, (height, out_width), image = len(w), z.shape[2:], scratch[index : index + 1]
     # (N, K, H, W) -> (N·K, 1, H, W): adjacent planes are one array
     z_planes, positions = z.reshape(-1, 1, height, out_width), indices.reshape(-1, 1, height, out_width)
@@ -221,7 +231,7 @@ def _forward_kernel(x, w, bias, z, indices, planes, cuts, table, rest, packed, s
         y, first, end = planes[index][: k_end - k], n * filters + k, n * filters + k_end
         _, rows, columns = y.shape
         arrays = (x[n : n + 1], w[k:k_end], bias[k:k_end], y.reshape(1, k_end - k, rows, columns))
-        call(correlate, (*arrays, table, rest, packed, image, lengths, step, group, width), 0, 1)
+        call(correlate, (*arrays, table, rest, packed, panels, image, lengths, step, group, width), 0, 1)
         call(pool, (y.reshape(k_end - k, 1, rows, columns), z_planes[first:end], positions[first:end]), 0, 1)
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tensorgrad.kernels.jit.dispatch import threads_for
-from tensorgrad.kernels.simd.emitter import WIDTH
+from tensorgrad.kernels.simd.emitter import COLUMNS, PANELS, ROWS, WIDTH
 from tensorgrad.windows import Shapes, Sizes, Window
 
 # Bytes of a scratch: three quarters of a second-level cache of 1 MiB, the rest is for the weights.
@@ -26,6 +26,8 @@ MANY = 8
 # Taps from which on images stand side by side where a plane fills less than this share of its vectors, until they fill
 # that share of so many vectors: the output is then copied once more.
 SIDE_TAPS, EMPTY, FULL, VECTORS = 128, 0.8, 0.93, 4
+# Tiles down a group's filters, and across the output of all images, from which on both factors are copied into panels.
+DOWN, ACROSS = 4, 16
 
 
 class Layout(NamedTuple):
@@ -60,7 +62,8 @@ class Sum(NamedTuple):
     table: np.ndarray  # (taps, 2): place and offset, of the first group
     rest: np.ndarray  # (1 + taps, 2): the same for what is left of a plane by whole vectors, or (0, 2)
     packed: int  # length of the packed filters that it refers to
-    scratch: int  # length of an image with all that stands behind it
+    panels: int  # length of the panels of all filters; 0 if they are read where they lie
+    scratch: int  # length of an image with all that stands behind it, a panel of pixels last
     step: int  # in w, from one k to the next
     group: int  # in w, from one group to the next
     blocks: int  # bands of all images
@@ -163,11 +166,12 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
     shape = (count, filters, *window.output)
     total = _sum(shape, where, table, taps, filters // window.groups * taps, itemsize)
     if not len(rest):
-        return total
+        return _in_panels(total, window.groups, itemsize)
     # Behind the image ones, zeros, and the rest of the output; behind the filters what packing them overwrites.
     across = -(-filters // lanes) * lanes
     scratch = total.scratch + lanes * (2 + across)
-    return total._replace(rest=rest, packed=(len(rest) + lanes) * across, scratch=scratch)
+    total = total._replace(rest=rest, packed=(len(rest) + lanes) * across, scratch=scratch)
+    return _in_panels(total, window.groups, itemsize)
 
 
 def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int, itemsize: int) -> Sum:
@@ -175,7 +179,18 @@ def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int, 
     scratch = (0 if where.direct else where.image) + 2 * WIDTH // itemsize
     if where.images > 1:  # the output of a group stands behind
         scratch += shape[1] // where.groups * where.images * prod(shape[2:])
-    return Sum(shape, where, np.array(where), table, table[:0], 0, scratch, step, group, blocks, total)
+    return Sum(shape, where, np.array(where), table, table[:0], 0, 0, scratch, step, group, blocks, total)
+
+
+def _in_panels(total: Sum, groups: int, itemsize: int) -> Sum:
+    """The same from panels, where each is used so often that the copies pay."""
+    (count, filters, *plane), taps, lanes = total.shape, len(total.table), WIDTH // itemsize
+    down, across = -(-filters // groups // ROWS), count * -(-prod(plane) // (COLUMNS * lanes))
+    if not PANELS or down < DOWN or across < ACROSS:
+        return total
+    line = 64 // itemsize  # a panel begins with a line of the cache
+    scratch = -(-total.scratch // line) * line + taps * COLUMNS * lanes
+    return total._replace(panels=groups * down * (1 + taps) * ROWS, scratch=scratch)
 
 
 def _rest(count: int, filters: int, where: Layout, lines: np.ndarray, lanes: int) -> np.ndarray:
@@ -207,5 +222,6 @@ def grad_input_sums(window: Window, shapes: Shapes, itemsize: int, threads: int)
         places = np.arange(filters)[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
         table = np.stack([places.ravel(), offsets(phase, filters, where)], axis=1)
         shape = (count, channels, *phase.output)
-        sums.append((start, _sum(shape, where, table, prod(window.kernel), filters * itself, itemsize)))
+        total = _sum(shape, where, table, prod(window.kernel), filters * itself, itemsize)
+        sums.append((start, _in_panels(total, window.groups, itemsize)))
     return tuple(sums)

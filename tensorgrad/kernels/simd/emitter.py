@@ -32,6 +32,9 @@ def _host(triple: str, features: str) -> tuple[int, int, int]:
 
 WIDTH, ROWS, COLUMNS = _host(TRIPLE, FEATURES)
 
+PANELS = WIDTH == 32
+"""Whether products of many rows copy both factors into panels first: a tile of few columns meets each factor often."""
+
 FAST = CPU == "znver5"
 """Whether a core multiplies and adds two vectors of 64 bytes in a cycle: twice what Zen 4 does, from equal caches."""
 

@@ -6,6 +6,8 @@ Numba has no vector type for that, so each tile is emitted as an LLVM function, 
 up to the largest that fits into registers, and called by these intrinsics:
 
     broadcast_tile   y[m, q] = bias[m] + Σ_t w[m, t] · x[t, q]      q along the vectors
+    panel_tile       the same from panels of both factors
+    copy_panel       panel[t, q] = x[t, q]
     dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, lanes summed at the end
     sparse_tile      target[r] += Σ_e value[e] · source[place[e]]   e over the entries of row r, each as many vectors
     copy_rows        target[r, q] = source[r, q + shift], zero outside the source
@@ -37,6 +39,7 @@ from tensorgrad.kernels.simd.emitter import (
 )
 
 SIZES = [(rows, columns) for rows in range(1, ROWS + 1) for columns in range(1, COLUMNS + 1)]
+ONE_ROW = SIZES[:COLUMNS]
 # A sparse tile needs registers for its sums and one factor only.
 SPARSE_ROWS, SPARSE_COLUMNS = 5, min(3, ROWS * COLUMNS // 5)
 SPARSE_SIZES = [(rows, columns) for rows in range(1, SPARSE_ROWS + 1) for columns in range(1, SPARSE_COLUMNS + 1)]
@@ -62,15 +65,47 @@ def _broadcast_tile(build: Writer, rows: int, columns: int, arguments: tuple) ->
     b.append(build.read_where(mask, build.at(pixels, integer((columns - 1) * build.lanes))))
     a = (build.splat(build.load(build.at(row, weight))) for row in filters)
     loop.close(_products(build, a, b, loop.carried))
+    _write_tile(build, loop.carried, columns, y, y_step, mask)
+
+
+def _panel_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    w, taps, x, y, y_step, last = arguments
+    start = [build.splat(build.load(build.at(w, integer(m)))) for m in range(rows)]
+    loop = Loop(build, taps, 1, [value for value in start for _ in range(columns)], "taps")
+    factors = build.at(w, build.mul(build.add(loop.index, integer(1)), integer(ROWS)))
+    pixels = build.at(x, build.mul(loop.index, integer(COLUMNS * build.lanes)))
+    b = [build.read(build.at(pixels, integer(n * build.lanes))) for n in range(columns)]
+    a = (build.splat(build.load(build.at(factors, integer(m)))) for m in range(rows))
+    loop.close(_products(build, a, b, loop.carried))
+    _write_tile(build, loop.carried, columns, y, y_step, build.first_lanes(last))
+
+
+def _copy_panel(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    panel, table, taps, x, last = arguments
+    mask = build.first_lanes(last)
+    loop = Loop(build, taps, 1, [], "taps")
+    offset = build.load(build.at(table, build.mul(loop.index, integer(2)), integer(1)))
+    target = build.at(panel, build.mul(loop.index, integer(COLUMNS * build.lanes)))
+    for n in range(columns):
+        place = build.at(x, offset, integer(n * build.lanes))
+        # Memory may end after the last lane.
+        value = build.read(place) if n < columns - 1 else build.read_where(mask, place)
+        build.write(value, build.at(target, integer(n * build.lanes)))
+    loop.close([])
+
+
+def _write_tile(
+    build: Writer, sums: list[ir.Value], columns: int, y: ir.Value, y_step: ir.Value, mask: ir.Value
+) -> None:
+    """The rows of sums to y, of the last vector the lanes that the mask selects."""
     ends = []
-    for m in range(rows):
-        row = build.at(y, build.mul(y_step, integer(m)))
-        for n in range(columns):
-            target, value = build.at(row, integer(n * build.lanes)), loop.carried[m * columns + n]
-            if n < columns - 1:
-                build.write(value, target)
-            else:
-                ends.append((value, target))
+    for index, value in enumerate(sums):
+        m, n = divmod(index, columns)
+        target = build.at(y, build.mul(y_step, integer(m)), integer(n * build.lanes))
+        if n < columns - 1:
+            build.write(value, target)
+        else:
+            ends.append((value, target))
     build.write_each_where(mask, ends)
 
 
@@ -204,6 +239,24 @@ def broadcast_tile(typing, rows, columns, w, w_at, w_step, table, table_at, taps
     n = types.intp
     signature = types.void(n, n, w, n, n, table, n, n, x, n, bias, n, y, n, n, n)
     return signature, lambda *call: _emit_tile(*call, _broadcast_tile)
+
+
+@intrinsic
+def panel_tile(typing, rows, columns, w, w_at, taps, x, x_at, y, y_at, y_step, last):
+    """y[m, q] = w[0, m] + Σ_t w[1 + t, m] · x[t, q] for `rows` m and `columns` vectors q; `last` lanes of the last one.
+
+    w (1 + taps, ROWS), x (taps, COLUMNS vectors), each in one line.
+    """
+    n = types.intp
+    return types.void(n, n, w, n, n, x, n, y, n, n, n), lambda *call: _emit_tile(*call, _panel_tile)
+
+
+@intrinsic
+def copy_panel(typing, rows, columns, panel, panel_at, table, table_at, taps, x, x_at, last):
+    """panel[t, q] = x[table[t, 1] + q] for `columns` vectors q, `last` lanes of the last one; `rows` is 1."""
+    n = types.intp
+    signature = types.void(n, n, panel, n, table, n, n, x, n, n)
+    return signature, lambda *call: _emit_tile(*call, _copy_panel, ONE_ROW)
 
 
 @intrinsic

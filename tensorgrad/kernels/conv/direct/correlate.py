@@ -11,8 +11,8 @@ from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.conv.im2row import pack, pack_images, unpacked
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
 from tensorgrad.kernels.jit.views import flattened, tail
-from tensorgrad.kernels.simd.emitter import WIDTH
-from tensorgrad.kernels.simd.gemm import products
+from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
+from tensorgrad.kernels.simd.gemm import fill_panel, panel_products, products
 from tensorgrad.kernels.simd.planes import merge_rows, store_rows
 from tensorgrad.kernels.simd.tiles import turn_rows
 
@@ -22,7 +22,8 @@ def correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, y
     chunks, width = chunks_for(total.blocks, total.work), WIDTH // x.itemsize
     scratch = memory.empty((chunks, total.scratch), x.dtype)
     packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
-    numbers = (total.rest, packed, scratch, total.lengths, total.step, total.group, width)
+    panels = _panels(w, bias, total) if total.panels else zeros(0, x.dtype)
+    numbers = (total.rest, packed, panels, scratch, total.lengths, total.step, total.group, width)
     run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks)
 
 
@@ -60,6 +61,23 @@ def packed_filters(w: np.ndarray, bias: np.ndarray, length: int) -> np.ndarray:
     return packed
 
 
+def _panels(w: np.ndarray, bias: np.ndarray, total: taps.Sum) -> np.ndarray:
+    """The filters of all groups and their biases as `panel_products` takes them."""
+    panels, groups = memory.empty((total.panels,), w.dtype), total.layout.groups
+    numbers = (groups, total.shape[1] // groups, total.step, total.group)
+    run(_panels_kernel, (w, bias, panels, total.table, *numbers), chunks_for(len(w), total.panels))
+    return panels
+
+
+@kernel
+def _panels_kernel(w, bias, panels, table, groups, filters, step, group_step, index, chunks):
+    blocks, weights = -(-filters // ROWS), flattened(w)
+    for unit in range(groups * blocks * index // chunks, groups * blocks * (index + 1) // chunks):
+        group, block = unit // blocks, unit % blocks
+        panel, own = tail(panels, unit * (1 + len(table)) * ROWS), tail(weights, group * group_step)
+        fill_panel(filters, block, own, step, table, tail(bias, group * filters), panel)
+
+
 @kernel
 def _pack_filters_kernel(w, bias, packed, across, index, chunks):
     taps = w.size // len(w)
@@ -70,14 +88,28 @@ def _pack_filters_kernel(w, bias, packed, across, index, chunks):
 
 
 @inlined
-def _correlate_band(image, w, bias, y, n, band, table, layout, step, group_step, pixels, width):
-    """So many pixels of a band of y[n]; `width` lanes make a vector."""
+def _correlate_group(group, filters, pixels, w, bias, table, panels, image, layout, step, group_step, y, y_step, panel,
+                     width):  # fmt: skip
+    """So many pixels of the filters of a group; `width` lanes make a vector."""
+    lines, row = tail(image, group * layout.group), group * filters
+    if len(panels):
+        own = tail(panels, group * -(-filters // ROWS) * (1 + len(table)) * ROWS)
+        panel_products(filters, pixels, own, table, lines, y, y_step, panel, width)
+    else:
+        weights = tail(flattened(w), group * group_step)
+        products(filters, pixels, weights, step, table, lines, tail(bias, row), y, y_step, width)
+
+
+@inlined
+def _correlate_band(image, w, bias, y, n, band, table, panels, layout, step, group_step, pixels, panel, width):
+    """So many pixels of a band of y[n]."""
     filters, plane = y.shape[1] // layout.groups, layout.output_h * layout.output_w
     for group in range(layout.groups):
-        row = group * filters
-        first = (n * y.shape[1] + row) * plane + band * layout.band * layout.output_w
-        weights, lines = tail(flattened(w), group * group_step), tail(image, group * layout.group)
-        products(filters, pixels, weights, step, table, lines, tail(bias, row), tail(flattened(y), first), plane, width)
+        first = (n * y.shape[1] + group * filters) * plane + band * layout.band * layout.output_w
+        _correlate_group(
+            group, filters, pixels, w, bias, table, panels, image, layout, step, group_step,
+            tail(flattened(y), first), plane, panel, width,
+        )  # fmt: skip
 
 
 @inlined
@@ -94,7 +126,7 @@ def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
 
 
 @inlined
-def _correlate_images(x, w, bias, y, table, image, layout, step, group_step, width, index, chunks):
+def _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_step, panel, width, index, chunks):
     """The same with images side by side, whose output stands in the scratch first."""
     blocks, filters = -(-len(x) // layout.images), y.shape[1] // layout.groups
     plane, line = layout.output_h * layout.output_w, layout.output_h * layout.columns
@@ -105,8 +137,10 @@ def _correlate_images(x, w, bias, y, table, image, layout, step, group_step, wid
         pack_images(x, first, images, image, layout)
         for group in range(layout.groups):
             row = group * filters
-            weights, lines = tail(flattened(w), group * group_step), tail(image, group * layout.group)
-            products(filters, line, weights, step, table, lines, tail(bias, row), tail(image, out), line, width)
+            _correlate_group(
+                group, filters, line, w, bias, table, panels, image, layout, step, group_step, tail(image, out), line,
+                panel, width,
+            )  # fmt: skip
             for k in range(filters):
                 store_rows(
                     target, (first * y.shape[1] + row + k) * plane, layout.output_w, y.shape[1] * plane, image,
@@ -115,13 +149,15 @@ def _correlate_images(x, w, bias, y, table, image, layout, step, group_step, wid
 
 
 @kernel
-def correlate_kernel(x, w, bias, y, table, rest, packed, scratch, lengths, step, group_step, width, index, chunks):
+def correlate_kernel(x, w, bias, y, table, rest, packed, panels, scratch, lengths, step, group_step, width, index,
+                     chunks):  # fmt: skip
     """y (N, K, OH, OW) as a `taps.Sum` says; the bands of all images are shared out."""
-    layout = unpacked(lengths)
+    layout, image = unpacked(lengths), scratch[index]
+    panel = tail(image, len(image) - len(table) * COLUMNS * width) if len(panels) else image
     if layout.images > 1:
-        _correlate_images(x, w, bias, y, table, scratch[index], layout, step, group_step, width, index, chunks)
+        _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_step, panel, width, index, chunks)
         return
-    image, blocks, plane = scratch[index], len(x) * layout.bands, layout.output_h * layout.output_w
+    blocks, plane = len(x) * layout.bands, layout.output_h * layout.output_w
     for i in range(width if len(rest) else 0):
         image[layout.image + width + i], image[layout.image + 2 * width + i] = 1, 0
     for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
@@ -135,4 +171,4 @@ def correlate_kernel(x, w, bias, y, table, rest, packed, scratch, lengths, step,
         if len(rest):
             pixels = pixels // width * width
             _correlate_rest(image, y, n, rest, packed, layout, pixels, width)
-        _correlate_band(lines, w, bias, y, n, band, table, layout, step, group_step, pixels, width)
+        _correlate_band(lines, w, bias, y, n, band, table, panels, layout, step, group_step, pixels, panel, width)
