@@ -1,0 +1,148 @@
+"""Captured steps: command lists and host calls over fixed memory, and what becomes of their results."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from itertools import combinations
+
+import numpy as np
+
+from tensorgrad import kernels
+from tensorgrad.arrays import memory
+from tensorgrad.compiler.capture.capturing import Capturing, NotCapturable, begins_within, place_of
+from tensorgrad.compiler.capture.host_calls import HostCall
+from tensorgrad.compiler.recording import Step
+from tensorgrad.kernels.jit.opaque import extent, real
+
+LIMIT = memory.LIMIT
+"""Bytes that a capture holds at most: as many as the pool of buffers, from which the steps themselves take theirs."""
+
+
+class Captured:
+    """Steps that were captured on some arrays, and can run on others of the same kind.
+
+    Attributes:
+        invalid: whether a kernel set its status flag (the steps then raise their own error), or the number of threads
+            has changed.
+
+    Raises:
+        NotCapturable: the steps or the arrays can't be captured.
+        memory.ArenaFull: the steps need too much memory.
+    """
+
+    def __init__(
+        self,
+        steps: Sequence[Step],
+        parameters: Sequence[str],
+        arrays: Sequence[np.ndarray],
+        wanted: Sequence[str],
+        constants: dict[str, np.ndarray],
+    ) -> None:
+        if not all(array.flags.carray for array in arrays):
+            raise NotCapturable  # kernels would get copies
+        if any(
+            begins_within(one, place_of(other)) or begins_within(other, place_of(one))
+            for one, other in combinations(arrays, 2)
+        ):
+            raise NotCapturable  # one of them may move
+        self.invalid = False
+        self._threads, self._arena = kernels.dispatch.get_num_threads(), memory.Arena(LIMIT)
+        self._places = [place_of(array) for array in arrays]
+        self._kinds = [(array.shape, array.dtype) for array in arrays]
+        self._known = [weakref.ref(array) for array in arrays]
+        self._held: list[np.ndarray] = []
+        capture = Capturing(self._arena, steps, parameters, arrays, wanted, constants)
+        parts = capture.parts
+        hosts = sum(type(part) is HostCall for part in parts)
+        if sum(len(part) for part in parts if type(part) is list) <= hosts:
+            raise NotCapturable  # a host call costs as much as a launch saves
+        self._held, self._views = capture.held, capture.views
+        self._plan_results(capture, wanted)
+        regions = [*self._places, *(place for place, *_ in self._fresh.values())]
+        self._units = [
+            part if isinstance(part, HostCall) else kernels.command_list.CommandList(part, regions) for part in parts
+        ]
+        self._starts = np.array([begin for begin, _ in regions], np.int64)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the fixed memory."""
+        return self._arena.nbytes
+
+    def fill(self, byte: int) -> None:
+        """Overwrite all memory between the steps."""
+        self._arena.fill(byte)
+
+    def run(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray] | None:
+        """The wanted arrays by name, owned by the caller; None if the capture can't run now."""
+        if not kernels.dispatch.parallel_with(self._threads) or not self._follow(arrays):
+            self.invalid = kernels.dispatch.get_num_threads() != self._threads
+            return None
+        found: dict[str, np.ndarray] = {}
+        for k, (name, ((_, size), offset, like)) in enumerate(self._fresh.items(), len(arrays)):
+            buffer = memory.empty((size,), np.uint8)
+            self._starts[k] = buffer.ctypes.data
+            found[name] = buffer[offset : offset + like.nbytes].view(like.dtype).reshape(like.shape)
+        for unit in (*self._views, *self._units):
+            if not (unit(arrays, found) if isinstance(unit, HostCall) else unit.play(self._starts)):
+                self.invalid = True
+                return None
+        for name, array in self._copied.items():
+            found[name] = _copied(array)
+        for name in self._by_host:
+            if _borrows(found[name], self._stays):
+                found[name] = _copied(found[name])
+        return found
+
+    def _follow(self, arrays: Sequence[np.ndarray]) -> bool:
+        """Note parameters that have moved; False if one has another shape, dtype or layout."""
+        for k, array in enumerate(arrays):
+            if self._known[k]() is not array:
+                if (array.shape, array.dtype) != self._kinds[k] or not array.flags.carray:
+                    return False
+                self._known[k], self._starts[k] = weakref.ref(array), array.ctypes.data
+        return True
+
+    def _plan_results(self, capture: Capturing, wanted: Sequence[str]) -> None:
+        """Decide which results get fresh memory in each run and which are copied; host calls return the others."""
+        self._by_host = [name for name in wanted if name in capture.by_host or capture.returned_by_view(name)]
+        self._stays = [*self._arena.buffers(), *map(place_of, self._held)]
+        self._fresh: dict[str, tuple[tuple[int, int], int, np.ndarray]] = {}
+        self._copied: dict[str, np.ndarray] = {}
+        made = [real(capture.known[name]) for name in wanted if not capture.returned_by_view(name)]
+        if any(np.may_share_memory(one, other) for one, other in combinations(made, 2)):
+            raise NotCapturable  # each would be copied, and a change of one would not be seen in the other
+        for name in wanted:
+            if name in self._by_host:
+                continue
+            array = real(capture.known[name])
+            place = next((place for place in self._arena.buffers() if begins_within(array, place)), None)
+            others = (*self._held, *(real(capture.known[other]) for other in wanted if other != name))
+            alone = place is not None and not any(begins_within(x, place) for x in others)
+            if place is not None and alone and array.nbytes >= memory.SMALLEST and array.flags.carray:
+                like = np.broadcast_to(np.empty((), array.dtype), array.shape)
+                self._fresh[name] = place, array.ctypes.data - place[0], like
+            else:
+                self._copied[name] = array
+
+
+def _copied(array: np.ndarray) -> np.ndarray:
+    """A copy that is laid out alike, as a view of a result is: what sums over it follows the order of memory."""
+    if array.flags.carray:
+        return array.copy()
+    shape, strides, dtype = array.shape, array.strides, array.dtype
+    count, at = extent(shape, strides, dtype.itemsize)
+    copy = np.ndarray(shape, dtype, np.empty(count, dtype), at * dtype.itemsize, strides)
+    once = tuple([slice(None if stride else 1) for stride in strides])  # of an axis that repeats its elements
+    np.copyto(copy[once], array[once])
+    copy.flags.writeable = array.flags.writeable
+    return copy
+
+
+def _borrows(array: np.ndarray, places: Sequence[tuple[int, int]]) -> bool:
+    """Whether the array is a view of memory in one of these places."""
+    if array.base is None:
+        return False
+    start = array.ctypes.data
+    return any(begin <= start < begin + size for begin, size in places)

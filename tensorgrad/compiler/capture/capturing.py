@@ -1,0 +1,212 @@
+"""The run of a program's steps that captures them: on arrays whose numbers can't be read."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from tensorgrad import kernels
+from tensorgrad.arrays import memory
+from tensorgrad.compiler.capture.host_calls import HostCall, Name, Parameter, outputs_of
+from tensorgrad.compiler.program import Call, Setting, call_of, last_uses
+from tensorgrad.compiler.recording import Step
+from tensorgrad.kernels.jit.opaque import Opaque, real
+from tensorgrad.ops.operands import quiet
+
+if TYPE_CHECKING:  # with numba, which is loaded at its first use
+    from tensorgrad.kernels.jit.command_list import Launch
+
+
+class NotCapturable(Exception):
+    """These steps or these arrays can't be captured."""
+
+
+class Capturing:
+    """The run of the steps that captures them.
+
+    Attributes:
+        parts: lists of launches, and the host calls between and after them.
+        views: host calls that take views of parameters; they come first.
+        held: arrays that must stay alive.
+        known: arrays by name; opaque, except for those that only host calls use.
+        by_host: the names of arrays that host calls return.
+    """
+
+    def __init__(
+        self,
+        arena: memory.Arena,
+        steps: Sequence[Step],
+        parameters: Sequence[str],
+        arrays: Sequence[np.ndarray],
+        wanted: Sequence[str],
+        constants: dict[str, np.ndarray],
+    ) -> None:
+        self.views: list[HostCall] = []
+        self.held: list[np.ndarray] = []
+        self.by_host: set[str] = set()
+        self._arena = arena
+        self._opaque_arena: Any = _OpaqueArena(arena)
+        self._numbers = {name: Parameter(k) for k, name in enumerate(parameters)}
+        self._places = [place_of(array) for array in arrays]
+        self._made_by: dict[str, Call] = {}  # a view's name -> the step that took it
+        self._read: set[str] = set()  # by captured steps
+        self.known = {
+            name: Opaque(array) for name, array in (*constants.items(), *zip(parameters, arrays, strict=True))
+        }
+        self.parts = self._parts_of([call_of(step) for step in steps], last_uses(steps, wanted, ()))
+
+    def _parts_of(self, calls: Sequence[Call], uses: dict[int, list[str]]) -> list[list[Launch] | HostCall]:
+        parts: list[list[Launch] | HostCall] = []
+        run: list[Launch] = []
+        last: list[HostCall] = []
+        for number, call in enumerate(calls):
+            launches = self._captured(call)
+            if launches is not None:
+                run += launches
+            else:
+                later = {name for other in calls[number + 1 :] for name in _names(other)}
+                if later.isdisjoint(call.outputs):
+                    # No step reads its results. What it reads is held, so nothing overwrites it.
+                    self.held += [real(self.known[name]) for name in _names(call)]
+                    last.append(self._host_call(call))
+                else:
+                    host = self._host_call(call)
+                    parts += run, host
+                    run = []
+            for name in uses.get(number, ()):
+                if name not in self._made_by or not self._is_given(name):
+                    del self.known[name]
+        return [self._without_idle_targets(part) for part in (*parts, run, *last) if part]
+
+    def _captured(self, call: Call) -> list[Launch] | None:
+        """The launches of a step; None if it must be a host call."""
+        arguments = _values(call, self.known)
+        if not all(type(self.known[name]) is Opaque for name in _names(call)) or _draws(call):
+            return None
+        recorder = kernels.command_list.Recorder()
+        try:
+            with kernels.dispatch.recorded(recorder), memory.drawn_from(self._opaque_arena):
+                outputs = outputs_of(quiet(call.run)(*arguments), len(call.outputs))
+        except memory.ArenaFull:
+            raise
+        except Exception:  # it reads numbers; if the step itself fails, the host call raises
+            return None
+        if not outputs or not all(type(x) is Opaque for x in outputs):
+            return None
+        self.held += recorder.constants
+        self.known.update(zip(call.outputs, outputs, strict=True))
+        self._read.update(_names(call))
+        if not recorder.launches:
+            self._made_by.update(dict.fromkeys(call.outputs, call))
+        return recorder.launches
+
+    def _host_call(self, call: Call) -> HostCall:
+        """Make the call, and note its arguments and results."""
+        sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
+        arguments = [x.value if isinstance(x, Setting) else real(self.known[x]) for x in call.arguments]
+        outputs = []
+        values = outputs_of(quiet(call.run)(*arguments), len(call.outputs))
+        if any(np.may_share_memory(x, y) for x in _arrays(arguments) for y in _arrays(values)):
+            raise NotCapturable  # a view: a copy of it would share nothing with what it shows
+        for name, value in zip(call.outputs, values, strict=True):
+            target = self._target(value)
+            self.known[name] = value if target is None else Opaque(target)
+            self.by_host.add(name)
+            outputs.append((name, None if target is None else self._fixed(target)))
+        return HostCall(quiet(call.run), sources, outputs)
+
+    def _target(self, value: np.ndarray) -> np.ndarray | None:
+        """Memory from which captured steps read a host call's result, laid out alike, with a copy of the result."""
+        # From the axis of the longest steps to that of the shortest, and back
+        if not isinstance(value, np.ndarray):
+            return None
+        order = sorted(range(value.ndim), key=lambda axis: -value.strides[axis])
+        with suppress(memory.ArenaFull):
+            target = self._arena.take(tuple(value.shape[axis] for axis in order), value.dtype)
+            target = target.transpose(np.argsort(order))
+            if target.strides == value.strides:
+                np.copyto(target, value)
+                return target
+        return None
+
+    def _source(self, name: str) -> Any:
+        """The source of an argument of a host call."""
+        if name in self._numbers:
+            return self._numbers[name]
+        if name in self.by_host or self.returned_by_view(name):
+            return Name(name)
+        return self._fixed(real(self.known[name]))
+
+    def _fixed(self, array: np.ndarray) -> np.ndarray:
+        """The array, for a host call: in the arena without a reference, so that its memory is used again after it."""
+        place = next((place for place in self._arena.buffers() if begins_within(array, place)), None)
+        if place is not None:
+            begin, size = place
+            buffer: Any = (ctypes.c_char * size).from_address(begin)
+            array = np.ndarray(array.shape, array.dtype, buffer, array.ctypes.data - begin, array.strides)
+        self.held.append(array)
+        return array
+
+    def returned_by_view(self, name: str) -> bool:
+        """Whether the array is a parameter, which may move, or a view of one: host calls take the view anew."""
+        if not self._is_given(name):
+            return False
+        if name not in self.by_host:
+            call = self._made_by.get(name)
+            if call is None:
+                raise NotCapturable  # an array that no step made
+            sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
+            self.views.append(HostCall(call.run, sources, [(output, None) for output in call.outputs]))
+            self.by_host.update(call.outputs)
+        return True
+
+    def _is_given(self, name: str) -> bool:
+        array = real(self.known[name])
+        return any(begins_within(array, place) for place in self._places)
+
+    def _without_idle_targets(self, part: list[Launch] | HostCall) -> list[Launch] | HostCall:
+        if not isinstance(part, HostCall):
+            return part
+        return part._replace(outputs=[(name, x if name in self._read else None) for name, x in part.outputs])
+
+
+class _OpaqueArena:
+    """An arena for `memory.empty` whose arrays are opaque."""
+
+    def __init__(self, arena: memory.Arena) -> None:
+        self._arena = arena
+
+    def take(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
+        return Opaque(self._arena.take(shape, dtype))
+
+
+def _values(call: Call, known: dict[str, Any]) -> list[Any]:
+    return [x.value if isinstance(x, Setting) else known[x] for x in call.arguments]
+
+
+def _names(call: Call) -> list[str]:
+    return [x for x in call.arguments if not isinstance(x, Setting)]
+
+
+def _draws(call: Call) -> bool:
+    """Whether the call may pass a random number to a kernel, where it would be fixed."""
+    values = (*[x.value for x in call.arguments if isinstance(x, Setting)], getattr(call.run, "__self__", None))
+    return any(isinstance(value, np.random.Generator) for value in values)
+
+
+def _arrays(values: Sequence[Any]) -> list[np.ndarray]:
+    return [x for x in values if isinstance(x, np.ndarray)]
+
+
+def place_of(array: np.ndarray) -> tuple[int, int]:
+    """Where a contiguous array begins in memory, and its bytes."""
+    return array.ctypes.data, array.nbytes
+
+
+def begins_within(array: np.ndarray, place: tuple[int, int]) -> bool:
+    """Whether the first element of an array lies in a place."""
+    return place[0] <= array.ctypes.data < place[0] + place[1]
