@@ -11,13 +11,14 @@ import tensorgrad as tg
 from tensorgrad.autograd.engine import constant
 from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.nn.losses.targets import check_reduction, in_dtype_of, joined, reduced, refuse_legacy
-from tensorgrad.ops.operands import TensorLike, flag, floating, number
+from tensorgrad.ops.operands import TensorLike, flag, floating, number, rounded_once
 from tensorgrad.tensor import Tensor
 
 Distance = Callable[[Tensor, Tensor], Tensor]
 """A distance of vectors: `(N, D)` and `(N, D)` -> `(N,)`."""
 
 
+@rounded_once
 def triplet_margin_loss(
     anchor: TensorLike,
     positive: TensorLike,
@@ -63,6 +64,7 @@ def triplet_margin_loss(
     return _by_margin(call, triplet, lambda x, y: p_norm(x - y + eps, p), margin, swap, reduction)
 
 
+@rounded_once
 def triplet_margin_with_distance_loss(
     anchor: TensorLike,
     positive: TensorLike,
@@ -100,6 +102,7 @@ def triplet_margin_with_distance_loss(
     return _by_margin(call, triplet, distance, margin, swap, reduction)
 
 
+@rounded_once
 def cosine_embedding_loss(
     input1: TensorLike,
     input2: TensorLike,

@@ -73,7 +73,7 @@ def apply(op_class: type[Op], *inputs: Variable, **params: Any) -> Any:
     if type(data) is not np.ndarray:
         data = np.asarray(data)  # NumPy turns 0-d results into scalars
     base = data.base
-    if base is None and not data.flags.c_contiguous and not op.aliases:
+    if base is None and not data.flags.c_contiguous and not (op.aliases and any([data is x for x in arrays])):
         # NumPy's results follow the order of its operands, kernels' don't; what follows may sum in the order of memory.
         data = np.ascontiguousarray(data)
     output = _new(variable.result_class)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from tensorgrad import kernels
 from tensorgrad.arrays.memory import empty
-from tensorgrad.kernels.copies import copy
 from tensorgrad.kernels.jit.opaque import view_of
 
 BYTE = np.dtype(np.uint8)
@@ -83,17 +83,29 @@ class Place(NamedTuple):
         """A copy of an array of the whole's shape, with other values in the part."""
         place = self._in(np.result_type(whole, part))
         memory = place._copied(whole)
-        copy(part, place._part(memory))
+        kernels.copies.copy(part, place._part(memory))
         return place._whole(memory)
 
     def embedded(self, part: np.ndarray) -> np.ndarray:
         """An array of the whole's shape: `part` in its place, 0 elsewhere. Elements at one address are added up."""
         place = self._in(part.dtype)
         memory = np.zeros(place.size, BYTE)
-        repeats = tuple(k for k, stride in enumerate(self.strides) if not stride)
-        once = tuple(slice(1) if k in repeats else slice(None) for k in range(len(self.shape)))
-        place._part(memory)[once] = part.sum(repeats, keepdims=True) if repeats else part
+        target = place._part(memory)
+        if overlaps_itself(target):
+            places, which = np.unique(place._addresses(), return_inverse=True)
+            sums = np.bincount(which.ravel(), part.ravel())  # in float64
+            bytes_of = sums.astype(part.dtype).view(BYTE).reshape(len(places), -1)
+            memory[places[:, None] + np.arange(part.itemsize)] = bytes_of
+        else:
+            target[...] = part
         return place._whole(memory)
+
+    def _addresses(self) -> np.ndarray:
+        """Where in the memory each element of the part begins, in bytes."""
+        places = np.asarray(self.offset)
+        for n, stride in zip(self.shape, self.strides, strict=True):
+            places = places[..., None] + stride * np.arange(n)
+        return places
 
     def _in(self, dtype: np.dtype) -> Place:
         """The same place among elements of another dtype: finite differences compute in float64."""
@@ -114,7 +126,7 @@ class Place(NamedTuple):
 
     def _copied(self, whole: np.ndarray) -> np.ndarray:
         memory = empty((self.size,), BYTE)
-        copy(whole, self._whole(memory))
+        kernels.copies.copy(whole, self._whole(memory))
         return memory
 
     def _part(self, memory: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ from tensorgrad.autograd.backward_pass import nodes_below
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.fusion import loops
-from tensorgrad.compiler.program import function_of, live
+from tensorgrad.compiler.program import function_of, live, renewed
 from tensorgrad.compiler.recording import Kind, Step
 from tensorgrad.ops.elementwise.arithmetic import Add
 
@@ -72,12 +72,13 @@ class Backward:
             [names.get(name, name) for name in some if name not in absent] for some in self._recorded.gradients
         ]
         found = tuple(dict.fromkeys(name for some in gradients for name in some))
+        steps, constants = renewed(steps, self._constants, found)
         steps = loops.fused(live(steps, found), found, self._kinds)
         needed = {name for step in steps for name in step.takes}.union(found)
         kept = [(place, name) for place, name in enumerate(self.kept) if name in needed]
         upstream = [self._recorded.upstream[k] for k in outputs]
         title = "_".join(str(k + 1) for k in outputs)
-        run = function_of(f"backward_{title}", upstream, steps, found, self._constants, kept=[name for _, name in kept])
+        run = function_of(f"backward_{title}", upstream, steps, found, constants, kept=[name for _, name in kept])
         places = tuple(tuple(found.index(name) for name in some) for some in gradients)
         return _Function(run, tuple(place for place, _ in kept), places)
 

@@ -16,6 +16,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.recording import Given, Step
 from tensorgrad.kernels.jit.opaque import Opaque
+from tensorgrad.ops.shapes import Clone
 
 GIVEN = "given"
 """The parameter of a program for the tensors of the call, where it needs more than their arrays."""
@@ -96,17 +97,38 @@ def folded(
 ) -> tuple[list[Step], dict[str, np.ndarray]]:
     """Constant folding: the steps without those that depend on constants alone, and the constants with their results.
 
-    Results of the program are not folded. In a training step this folds the loss's upstream gradient, 1, and its mean.
+    Results of the program aren't folded, nor what they are views of. In a training step this folds the loss's upstream
+    gradient, 1, and its mean.
     """
     left, constants = [], dict(constants)
+    seen = {name for result in results for name in viewed(result, steps)}
     for step in steps:
         known = step.inputs and constants.keys() >= {*step.takes}
-        if step.op is None or not known or {*results}.intersection(step.outputs):
+        if step.op is None or not known or seen.intersection(step.outputs):
             left.append(step)
             continue
         made = quiet(_run_of(step.op, step))(*[constants[name] for name in step.takes])
         constants.update(zip(step.outputs, made if step.parts else (made,), strict=True))
     return left, constants
+
+
+def renewed(
+    steps: Sequence[Step], constants: dict[str, np.ndarray], results: Sequence[str]
+) -> tuple[list[Step], dict[str, np.ndarray]]:
+    """The same program, in which constants that the caller gets to see are copied first: it may change the copy."""
+    seen = {name for result in results for name in viewed(result, steps)}.intersection(constants)
+    kept = {f"{name}_kept" if name in seen else name: array for name, array in constants.items()}
+    copies = [Step(Clone, {}, (f"{name}_kept",), {}, (name,)) for name in constants if name in seen]
+    return [*copies, *steps], kept
+
+
+def viewed(name: str, steps: Sequence[Step]) -> list[str]:
+    """The name of an array, and of those that it may be a view of: the last is the root."""
+    names = [name]
+    for step in reversed(steps):
+        if names[-1] in step.outputs[:1] and step.op is not None and step.op.aliases:
+            names.append(step.inputs[0])
+    return names
 
 
 class Call(NamedTuple):
@@ -176,35 +198,33 @@ def _is_plain(value: Any) -> bool:
 def _run_of(op: type[Op], step: Step) -> Callable[..., Any]:
     """The forward of an op as a function of arrays, which returns the output and the residuals that steps need."""
     settings, keys, parts = step.settings, tuple(step.arrays), step.parts
-    forward, result = _unquieted(op.forward), _as_array if op.aliases else _contiguous
+    forward = _unquieted(op.forward)
     if isinstance(getattr_static(op, "forward"), staticmethod):  # a function of the arrays alone
-        return lambda *arrays: result(forward(*arrays))
+        return lambda *arrays: _laid_out(forward(*arrays), arrays)
     count = len(step.inputs)
     if not keys and not parts:
         applied = op.of(**settings)
 
-        return lambda *arrays: result(forward(applied, *arrays))
+        return lambda *arrays: _laid_out(forward(applied, *arrays), arrays)
 
     def run(*arrays: np.ndarray) -> Any:
         # An op of its own for each run: it holds arrays, and several threads may be here.
         applied = op.of(**_filled(settings, keys, arrays[count:]))
-        z = result(forward(applied, *arrays[:count]))
+        z = _laid_out(forward(applied, *arrays[:count]), arrays)
         return (z, *_residuals(applied, parts)) if parts else z
 
     return run
 
 
-def _as_array(z: Any) -> Any:
-    """The result of an op: NumPy returns scalars for arrays without axes."""
-    return z if isinstance(z, np.ndarray | Opaque) else np.asarray(z)
-
-
-def _contiguous(z: Any) -> Any:
-    """The same, contiguous unless it is a view, as the engine keeps it."""
+def _laid_out(z: Any, arrays: Sequence[Any]) -> Any:
+    """The result of an op on these arrays, contiguous unless it is a view, as the engine keeps it."""
     if type(z) is Opaque:
         return z
-    z = _as_array(z)
-    return z if z.base is not None or z.flags.c_contiguous else np.ascontiguousarray(z)
+    if not isinstance(z, np.ndarray):
+        z = np.asarray(z)  # NumPy returns scalars for arrays without axes
+    if z.base is not None or z.flags.c_contiguous or any([z is x for x in arrays]):
+        return z
+    return np.ascontiguousarray(z)
 
 
 def _unquieted(forward: Callable[..., Any]) -> Callable[..., Any]:

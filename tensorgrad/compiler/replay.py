@@ -21,10 +21,11 @@ from tensorgrad.compiler.backward_pass import Backward, RecordedPass, grouped
 from tensorgrad.compiler.capture import GraphCapture, NotReplayed
 from tensorgrad.compiler.fusion import fused, loops
 from tensorgrad.compiler.journal import Journal
-from tensorgrad.compiler.program import GIVEN, StoppedHalfway, folded, function_of, live, names_given
+from tensorgrad.compiler.program import GIVEN, StoppedHalfway, folded, function_of, live, names_given, renewed, viewed
 from tensorgrad.compiler.recording import Recording, Step
-from tensorgrad.errors import GraphError, restate
+from tensorgrad.errors import GraphError, TensorgradError, restate
 from tensorgrad.formulas.symbolic import equation, function, partial, words
+from tensorgrad.ops.assignment import ReadPart, WritePart
 
 INSIDE = -1
 """Among the backward passes, by outputs, those of the function itself."""
@@ -53,7 +54,10 @@ class Plan:
                 "the gradients of its results add to one tensor by turns, which a replay would sum in another order"
             )
             recording.refuse(f"{problem}; call backward() inside, or return one result")
-        self.backward = [self._dry_run(group, outputs, variables) for group in groups or ()]
+        try:
+            self.backward = [self._dry_run(group, outputs, variables) for group in groups or ()]
+        except TensorgradError as error:  # the function itself raises it where its gradient is taken
+            recording.refuse(f"the gradient of its result can't be taken: {error}".split("\n")[0])
 
     def _dry_run(
         self, group: Sequence[int], outputs: Sequence[Variable], variables: Sequence[Variable]
@@ -122,9 +126,11 @@ class Program:
         ends = (*plan.outputs, *_taken_by(effects))
         found = tuple(name for recorded in backward for name in recorded.found)
         recorded_passes = {k: recorded.steps for k, recorded in enumerate(backward)} | {INSIDE: plan.inside}
+        ends = (*ends, *_idle(plan, (*ends, *found)))
         forward, passes = fused(plan.forward, recorded_passes, (*ends, *found), recording.kinds)
         known = recording.constants | dict(made_anew)
-        forward, constants = folded((*forward, *passes.pop(INSIDE)), known, (*ends, *found))
+        forward, known = renewed((*forward, *passes.pop(INSIDE)), known, ends)
+        forward, constants = folded(forward, known, (*ends, *found))
         made = {name for step in forward for name in step.outputs}.union(parameters)
         kinds = recording.kinds
         ways = [Backward(recorded, passes[k], made, constants, kinds) for k, recorded in enumerate(backward)]
@@ -184,10 +190,18 @@ def _spent() -> Node:
 
 def _root(name: str, steps: Sequence[Step]) -> str:
     """The name of the array that this one may be a view of."""
-    for step in reversed(steps):
-        if name in step.outputs[:1] and step.op is not None and step.op.aliases:
-            name = step.inputs[0]
-    return name
+    return viewed(name, steps)[-1]
+
+
+def _idle(plan: Plan, taken: Iterable[str]) -> list[str]:
+    """The names of what the function computes and nobody reads: it may raise, as of a label out of range."""
+    steps = (*plan.forward, *plan.inside, *(step for recorded in plan.backward for step in recorded.steps))
+    read = {*taken, *(name for step in steps for name in step.takes)}
+    return [
+        step.outputs[0]
+        for step in plan.forward
+        if step.op is not None and step.function not in (ReadPart, WritePart) and read.isdisjoint(step.outputs)
+    ]
 
 
 def _taken_by(steps: Sequence[Step]) -> list[str]:
@@ -341,6 +355,8 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
             for place, k in enumerate(group):
                 how = {"run": run, "output": k, "place": place, "count": len(group)}
                 outputs[k] = whole if len(group) == 1 else apply(Part, whole, **how)
+                if outputs[k] is not whole:
+                    note_shared_memory(outputs[k], variables, outputs[k]._requires_grad)
     for k, output in enumerate(outputs):
         other = next((x for x in outputs[:k] if np.may_share_memory(x._data, output._data)), None)
         if other is not None and output._aliases is None:

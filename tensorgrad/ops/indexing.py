@@ -37,6 +37,8 @@ class GetItem(Op):
 
     def forward(self, x):
         self.residuals = x.shape
+        if len(self.index) == x.ndim and _ints_alone(self.index):
+            return x[(*self.index, ...)]  # a view, where x[index] would be a number
         return x[self.index]
 
     def backward_x(self, grad, residuals):
@@ -123,6 +125,11 @@ class OneHot(Op):
     def forward(self, x):
         # (...) -> (..., C)
         return (x[..., None] == np.arange(self.num_classes)).astype(np.int64)
+
+
+def _ints_alone(index: tuple) -> bool:
+    """Whether the index names one element by its numbers."""
+    return all([isinstance(k, (int, np.integer)) and not isinstance(k, (bool, np.bool_)) for k in index])
 
 
 def _names_each_once(index: tuple) -> bool:

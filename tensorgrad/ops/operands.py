@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import wraps
 from numbers import Real
 from types import EllipsisType
-from typing import TYPE_CHECKING, Any, Protocol, SupportsIndex, TypeAlias
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, SupportsIndex, TypeAlias
 
 import numpy as np
 
@@ -81,6 +81,28 @@ def widened(forward: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
         return in_float32(self, *arrays) if arrays[0].dtype.char == HALF else forward(self, *arrays)
 
     return wide
+
+
+P = ParamSpec("P")
+
+
+def rounded_once(function: Callable[P, Tensor]) -> Callable[P, Tensor]:
+    """A function made of ops, whose float16 tensors come as float32, and whose result is rounded back: as `widened`."""
+
+    @wraps(function)
+    def wide(*arguments: P.args, **keywords: P.kwargs) -> Tensor:
+        given = [*arguments, *keywords.values()]
+        if {x._data.dtype.char for x in given if isinstance(x, Variable) and is_float(x._data.dtype)} != {HALF}:
+            return function(*arguments, **keywords)
+        found: Any = [_in_float32(x) for x in arguments]
+        named: Any = {name: _in_float32(x) for name, x in keywords.items()}
+        return astype(function(*found, **named), np.float16)
+
+    return wide
+
+
+def _in_float32(x: Any) -> Any:
+    return astype(x, np.float32) if isinstance(x, Variable) and x._data.dtype.char == HALF else x  # type: ignore[arg-type]
 
 
 class Cast(Op):

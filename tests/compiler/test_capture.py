@@ -406,7 +406,7 @@ def test_labels_of_any_kind(dtype):
 
 
 def test_what_needs_much_memory_is_left_alone(monkeypatch):
-    monkeypatch.setattr(capture, "LIMIT", 10_000)
+    monkeypatch.setattr(capture.captured, "LIMIT", 10_000)
     pair = Pair()
     for _ in range(5):
         pair.check()

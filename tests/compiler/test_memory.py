@@ -6,7 +6,8 @@ from compiling import captures, numbers
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.compiler import capture, compiled
+from tensorgrad.compiler import compiled
+from tensorgrad.compiler.capture import graph_capture
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -31,7 +32,7 @@ def test_captures_are_bounded_together(monkeypatch):
         for _ in range(4):
             functions[0](batch(100))
         one = kept(functions)
-        monkeypatch.setattr(capture, "KEPT", int(5.5 * one))
+        monkeypatch.setattr(graph_capture, "KEPT", int(5.5 * one))
         for rows in range(100, 120):
             for function in functions:
                 for _ in range(4):
@@ -49,7 +50,7 @@ def test_the_least_recently_used_goes_first(monkeypatch):
                 function(batch(rows))
         first, second, third = captures(function)
         function(batch(100))
-        monkeypatch.setattr(capture, "KEPT", first.nbytes + third.nbytes + second.nbytes)
+        monkeypatch.setattr(graph_capture, "KEPT", first.nbytes + third.nbytes + second.nbytes)
         for _ in range(4):
             function(batch(99))
     assert first in captures(function) and third in captures(function) and second not in captures(function)

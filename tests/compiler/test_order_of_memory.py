@@ -11,6 +11,8 @@ FUNCTIONS = {
     "broadcast": lambda x, y: x.T * y.mean(1) + 2,
     "joined": lambda x, y: tg.cat([x.T, y.T]),
     "a copy": lambda x, y: (x.T + y.T).clone(),
+    "einsum": lambda x, y: tg.einsum("ij,ij->ji", x, y),
+    "einsum of one": lambda x, y: tg.einsum("ij->ji", x) * 2,
     "activation": lambda x, y: tg.relu(x.T) + tg.sigmoid(y.T),
 }
 
@@ -36,6 +38,14 @@ def test_results_are_contiguous(name):
     for function in (FUNCTIONS[name], tg.compile(FUNCTIONS[name])):
         for _ in range(5):
             assert function(x, y).is_contiguous()
+
+
+def test_einsum_is_contiguous_where_it_is_no_view():
+    x, y = tg.rand(5, 4, requires_grad=True), tg.rand(4, 6)
+    for function in (lambda: tg.einsum("ij,kj->ikj", x, y.T), tg.compile(lambda: tg.einsum("ij,kj->ikj", x, y.T))):
+        for _ in range(5):
+            z = function()
+            assert z.is_contiguous() and np.shares_memory(z[1:].data, z.data)
 
 
 def test_a_view_stays_one():

@@ -55,3 +55,30 @@ def test_what_shares_memory_shares_it_in_replays(name):
                 seen.append([numbers(z) for z in results])
             assert_same(seen[:3], seen[3:])
     assert compiled.replays == 5 and not compiled.problems
+
+
+GROUPS = {"one result": lambda h: (h[0],), "with another": lambda h: (lambda v: (v, v * 2))(h[0])}
+
+
+@pytest.mark.parametrize("name", GROUPS)
+def test_a_view_of_an_argument_stays_one_where_gradients_are_taken(name):
+    compiled = tg.compile(GROUPS[name])
+    for _ in range(6):
+        found = []
+        for call in (GROUPS[name], compiled):
+            x = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+            h = x * 1.0
+            results = call(h)
+            results[0].mul_(10.0)
+            (h * h).sum().backward()
+            found.append(x.grad.tolist())
+        assert found[0] == found[1] == [[200.0, 400.0], [6.0, 8.0]]
+
+
+def test_a_view_of_a_parameter_refuses_a_change_that_is_recorded():
+    w = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
+    compiled = tg.compile(lambda: (lambda v: (v, v.exp()))(w[0]))
+    for _ in range(5):
+        with pytest.raises(tg.GraphError, match="leaf"):
+            compiled()[0].mul_(10.0)
+        assert w.tolist() == [[1.0, 2.0], [3.0, 4.0]]

@@ -154,3 +154,36 @@ def test_fit_stops_at_the_same_place(spoiled):
         return str(stopped.value), [numbers(t) for t in tensors], default_generator().bit_generator.state
 
     assert_same(trained(True), trained(False))
+
+
+def test_what_nobody_reads_still_raises():
+    @tg.compile
+    def function(x, labels):
+        tg.nn.functional.cross_entropy(x, labels)
+        return x * 2
+
+    for _ in range(6):
+        function(tg.ones(2, 3), tg.tensor([0, 2]))
+    assert function.replays == 4
+    with pytest.raises(tg.RangeError, match="class"):
+        function(tg.ones(2, 3), tg.tensor([0, 7]))
+
+
+def test_a_gradient_that_cannot_be_taken_stops_nobody_who_takes_none():
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+
+    def function(x):
+        e = (x * w).exp()
+        with tg.no_grad():
+            e.clamp_(max=5.0)
+        return e.sum()
+
+    compiled = tg.compile(function)
+    with pytest.warns(RuntimeWarning, match="gradient of its result"):
+        compiled(tg.ones(2))
+    for _ in range(4):
+        found, wanted = compiled(tg.ones(2)), function(tg.ones(2))
+        assert found.item() == wanted.item()
+        for loss in (found, wanted):
+            with pytest.raises(tg.GraphError, match="changed in place"):
+                loss.backward()

@@ -276,11 +276,11 @@ def test_hooks_stay_with_the_old_value_and_retain_grad_follows():
     np.testing.assert_array_equal(y.grad.data, [1.0] * 3)
 
 
-def test_integer_reads_of_vectors_are_copies_as_in_numpy():
+def test_integer_reads_of_vectors_are_views_as_in_pytorch():
     h = leaf(3) * 1.0
     before, v = h.data.copy(), h[0]
     v *= 5.0
-    np.testing.assert_array_equal(h.data, before)
+    np.testing.assert_array_equal(h.data, before * [5.0, 1.0, 1.0])
 
 
 def test_python_floats_go_into_float64_exactly():

@@ -10,9 +10,17 @@ def _of_bytes(values):
     return np.ndarray(values.shape, values.dtype, bytearray(values.tobytes()))
 
 
-@pytest.mark.parametrize("how", [np.asfortranarray, _of_bytes, lambda x: x[:, ::-1], lambda x: x.T], ids=str)
-def test_windows_of_any_memory_are_views_that_follow_it(how):
-    x = tg.from_numpy(how(np.arange(12.0).reshape(3, 4)))
+MEMORY = {
+    "Fortran order": np.asfortranarray,
+    "bytes": _of_bytes,
+    "backwards": lambda x: x[:, ::-1],
+    "transposed": lambda x: x.T,
+}
+
+
+@pytest.mark.parametrize("memory", MEMORY)
+def test_windows_of_any_memory_are_views_that_follow_it(memory):
+    x = tg.from_numpy(MEMORY[memory](np.arange(12.0).reshape(3, 4)))
     windows = x.unfold(1, 2, 1)
     expected = np.lib.stride_tricks.sliding_window_view(x.numpy(), 2, 1)
     assert np.shares_memory(windows.numpy(), x.numpy())
@@ -25,3 +33,36 @@ def test_windows_of_any_memory_are_views_that_follow_it(how):
 def test_windows_of_nothing_and_of_what_cannot_be_written():
     assert tg.zeros(3, 0).unfold(0, 2, 1).shape == (2, 0, 2) and tg.zeros(0).unfold(0, 0, 1).shape == (1, 0)
     assert not tg.zeros(3).expand(2, 3).unfold(1, 2, 1).data.flags.writeable
+
+
+CHANGES = {"mul_": lambda h: h.mul_(2.0), "set": lambda h: h.__setitem__(1, 5.0), "tanh_": lambda h: h.tanh_()}
+
+
+@pytest.mark.parametrize("step", [1, 2])
+@pytest.mark.parametrize("change", CHANGES)
+def test_gradients_through_windows_that_overlap_after_a_change(change, step):
+    """The same computed from the changed values, without views."""
+    rng, found = np.random.default_rng(0), []
+    values, upstream = rng.standard_normal(9), rng.standard_normal(((9 - 4) // step + 1, 4))
+    for views in (True, False):
+        x = tg.tensor(values, requires_grad=True)
+        h = x * 1.0
+        windows = h.unfold(0, 4, step) if views else None
+        CHANGES[change](h)
+        windows = windows if views else tg.stack([h[k : k + 4] for k in range(0, 6, step)])
+        (windows * tg.tensor(upstream)).sum().backward()
+        found.append(x.grad.data)
+    np.testing.assert_allclose(*found, rtol=1e-12)
+
+
+def test_one_element_is_a_view_as_in_pytorch():
+    x = tg.tensor([[1.0, 2.0], [3.0, 4.0]])
+    x[0][1].mul_(10.0)
+    x[1, -1].add_(1.0)
+    x.diagonal()[0].zero_()
+    assert x.tolist() == [[0.0, 20.0], [3.0, 5.0]] and x[1, 0].shape == ()
+    y = tg.tensor([1.0, 2.0], requires_grad=True)
+    h = y * 3.0
+    h[0].mul_(h[1])
+    h.sum().backward()
+    assert h.tolist() == [18.0, 6.0] and y.grad.tolist() == [18.0, 12.0]

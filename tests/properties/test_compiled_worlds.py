@@ -4,6 +4,7 @@ import pytest
 from worlds import Difference, live
 
 from tensorgrad.compiler import capture, journal, recording, replay
+from tensorgrad.compiler.capture import host_calls
 from tensorgrad.kernels.jit import command_list
 from tensorgrad.kernels.jit.opaque import real
 
@@ -35,12 +36,12 @@ def parameters_never_move(patch):
 
 def host_calls_are_not_read(patch):
     def call(self, arrays, found):
-        arguments = [capture._SOURCES.get(type(x), capture._itself)(x, arrays, found) for x in self.sources]
-        values = capture._outputs(self.run(*arguments), len(self.outputs))
+        arguments = [host_calls.SOURCES.get(type(x), host_calls.itself)(x, arrays, found) for x in self.sources]
+        values = host_calls.outputs_of(self.run(*arguments), len(self.outputs))
         found.update((name, value) for (name, _), value in zip(self.outputs, values, strict=True))
         return True
 
-    patch.setattr(capture.HostCall, "__call__", call)
+    patch.setattr(host_calls.HostCall, "__call__", call)
 
 
 def nothing_is_restored(patch):

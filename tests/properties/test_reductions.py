@@ -293,3 +293,22 @@ def test_whatever_adds_up_misses_by_a_millionth_at_most(reader):
         assert z.shape == np.shape(exact)
         miss = np.max(np.abs(wide(z.data) - exact) / scale)
         assert miss <= 1e-6, f"value {k} misses by {miss:.1e} of what was added up"
+
+
+HALVES = {
+    "nanmean": lambda x: tg.nanmean(x.reshape(-1)),
+    "cov": lambda x: tg.cov(x.reshape(50, -1)[:, :50] * 0.5),
+    "corrcoef": lambda x: tg.corrcoef(x.reshape(50, -1)[:, :50]),
+    "cosine similarity": lambda x: tg.nn.functional.cosine_similarity(x[:50], x[50:]),
+    "attention": lambda x: tg.nn.functional.scaled_dot_product_attention(x / 60, x / 60, x / 60),
+    "triplet": lambda x: tg.nn.functional.triplet_margin_loss(x, x * 0.5, x * 0.0),
+    "cosine embedding": lambda x: tg.nn.functional.cosine_embedding_loss(x[:50], x[50:], tg.ones(50, dtype="int64")),
+}
+
+
+@pytest.mark.parametrize("name", HALVES)
+def test_what_is_made_of_several_ops_rounds_half_precision_once(name):
+    x = np.random.default_rng(0).uniform(100, 200, (100, 500)).astype(np.float16)
+    half, exact = [HALVES[name](tg.tensor(a)) for a in (x, x.astype(np.float64))]
+    assert half.dtype == np.float16
+    np.testing.assert_allclose(half.data.astype(np.float64), exact.data, rtol=3e-3, atol=1e-3)

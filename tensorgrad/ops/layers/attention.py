@@ -12,7 +12,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.ops.dropout import dropout
 from tensorgrad.ops.elementwise.choice import where
 from tensorgrad.ops.linear import matmul
-from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number
+from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number, rounded_once
 from tensorgrad.ops.shapes import broadcast_to
 from tensorgrad.ops.softmax import softmax
 from tensorgrad.ops.spelling import numpy_spellings
@@ -26,6 +26,7 @@ NEVER = -math.inf
 
 
 @numpy_spellings
+@rounded_once
 def scaled_dot_product_attention(
     query: TensorLike,
     key: TensorLike,

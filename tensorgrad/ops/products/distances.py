@@ -10,7 +10,7 @@ from tensorgrad.errors import ArgumentError, ShapeError, restate
 from tensorgrad.ops.axes import Axes, normalize_axis
 from tensorgrad.ops.elementwise.choice import clip
 from tensorgrad.ops.linalg.norms import p_norm
-from tensorgrad.ops.operands import TensorLike, floating, floating_pair, number
+from tensorgrad.ops.operands import TensorLike, floating, floating_pair, number, rounded_once
 from tensorgrad.ops.shapes import unsqueeze
 from tensorgrad.ops.spelling import numpy_spellings
 
@@ -124,6 +124,7 @@ def normalize(input: TensorLike, p: float = 2.0, dim: Axes = 1, eps: float = 1e-
     return x / clip(p_norm("normalize", x, p, dim, True), number("normalize", "eps", eps))
 
 
+@rounded_once
 def cosine_similarity(x1: TensorLike, x2: TensorLike, dim: int = 1, eps: float = 1e-8) -> Tensor:
     """x₁ · x₂ / (max(‖x₁‖, eps) · max(‖x₂‖, eps)), the cosine of the angle between vectors along an axis.
 

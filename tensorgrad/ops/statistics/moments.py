@@ -13,7 +13,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.ops.axes import Axes, normalize_axes, normalize_axis
 from tensorgrad.ops.elementwise.choice import clip, where
 from tensorgrad.ops.linear import matmul
-from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating, number
+from tensorgrad.ops.operands import TensorLike, as_tensor, astype, floating, number, rounded_once
 from tensorgrad.ops.reductions import cumsum, sum
 from tensorgrad.ops.spelling import numpy_spellings
 
@@ -47,6 +47,7 @@ def nansum(input: TensorLike, dim: Axes = None, keepdim: bool = False, *, dtype:
 
 
 @numpy_spellings
+@rounded_once
 def nanmean(input: TensorLike, dim: Axes = None, keepdim: bool = False, *, dtype: DTypeLike = None) -> Tensor:
     """The mean of the elements that aren't NaN; NaN if there are no others. NaNs get no gradient.
 
@@ -92,6 +93,7 @@ def count_nonzero(input: TensorLike, dim: Axes = None) -> Tensor:
     return sum(x != 0, normalize_axes("count_nonzero", x, dim))
 
 
+@rounded_once
 def cov(
     input: TensorLike,
     *,
@@ -161,6 +163,7 @@ def _are_weights(w: np.ndarray) -> bool:
     return bool((w >= 0).all())
 
 
+@rounded_once
 def corrcoef(input: TensorLike) -> Tensor:
     """The matrix `(V, V)` of Pearson's correlation coefficients of the variables in the rows of `(V, N)`.
 
