@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from leaves import leaf
 
 import tensorgrad as tg
 from tensorgrad import nn
@@ -161,3 +162,42 @@ def test_observing_needs_an_observer():
     ):
         raise AssertionError("it was let in")
     assert modes.observers() == ()
+
+
+def test_observers_see_every_op_backward_included_and_failures():
+    seen = []
+
+    class Log(tg.Observer):
+        def op_applied(self, op, inputs, output):
+            seen.append((op.name, output.shape))
+
+        def op_failed(self, op, inputs, error):
+            seen.append((op.name, type(error).__name__))
+
+    x = leaf(3)
+    with tg.observe(Log()):
+        y = (x * x).sum()
+        y.backward()
+        with pytest.raises(tg.ShapeError):
+            x + tg.ones(4)
+    x * 2.0
+    names = [name for name, _ in seen]
+    assert names[:2] == ["multiply", "sum"] and "broadcast_to" in names and names.count("multiply") == 3
+    assert seen[-1] == ("add", "ValueError")
+
+
+def test_observers_see_parts_that_later_sums_do_not_change():
+    parts = []
+
+    class Keep(tg.Observer):
+        def op_applied(self, op, inputs, output):
+            parts.append((output, output.data.copy()))
+
+        def op_failed(self, op, inputs, error):
+            raise error
+
+    x = leaf(3)
+    with tg.observe(Keep()):
+        h = x * 2.0
+        (h * 1.0 + h * 2.0 + h * 3.0 + h * 4.0).sum().backward()
+    assert all(np.array_equal(t.data, was) for t, was in parts)
