@@ -104,8 +104,8 @@ class Program:
         host_calls: the names of its host calls and effects: masks that it draws, statistics that it updates.
         spent: per output whose graph a `backward()` inside has freed, a freed node.
         count: how many outputs there are.
-        variable_of: per array that forward keeps, the number of the input or leaf that it is a view of, or None.
-        output_of: the same, with the watched outputs.
+        variables_of: per array that forward keeps, the numbers of inputs and leaves that it may be a view of.
+        outputs_of: the same, of the watched outputs.
         nbytes: bytes of its constants.
         groups: the outputs that have a gradient, grouped by shared parts of their graph.
         backward: the backward pass from each group, and the positions of what it needs among the kept arrays.
@@ -146,10 +146,12 @@ class Program:
         if not (backward or self.given):
             self.run = GraphCapture(self.forward, before, steps, effects, parameters, results, constants)
         roots = [_root(name, plan.forward) for name in kept]
-        self.variable_of = [parameters.index(name) if name in parameters else None for name in roots]
-        self.watched = tuple(k for k, name in enumerate(plan.outputs) if _root(name, plan.forward) in roots)
-        places = {_root(plan.outputs[k], plan.forward): place for place, k in enumerate(self.watched)}
-        self.output_of = [places.get(name) for name in roots]
+        self.variables_of = [[k for k, name in enumerate(parameters) if name == root] for root in roots]
+        roots_of_outputs = [_root(name, plan.forward) for name in plan.outputs]
+        self.watched = tuple(k for k, root in enumerate(roots_of_outputs) if root in roots)
+        self.outputs_of = [
+            [place for place, k in enumerate(self.watched) if roots_of_outputs[k] == root] for root in roots
+        ]
 
         self._journal = Journal((*plan.forward, *plan.inside), recording.effects)
         self._begins_with = recording.begins_with
@@ -215,7 +217,7 @@ def _host_calls(steps: Sequence[Step]) -> list[str]:
 class Run:
     """One call of a program: its outputs, and what it keeps for backward."""
 
-    __slots__ = ("again", "kept", "outputs", "program", "shown", "upstream", "variables", "versions")
+    __slots__ = ("again", "arrays", "kept", "outputs", "program", "shown", "upstream", "variables", "versions")
 
     def __init__(self, program: Program, variables: Sequence[Variable], again: Callable) -> None:
         self.program, self.variables, self.again = program, variables, again
@@ -224,6 +226,7 @@ class Run:
         self.kept = results[program.count :]
         self.shown: list[Version] = []  # of the watched outputs; the outputs themselves would be a cycle
         self.versions = [version_of(x) for x in variables] if program.backward else []
+        self.arrays = [x._data for x in variables] if program.backward else []
         self.upstream: dict[int, Variable] = {}  # gradients of outputs that wait for others
 
     def gradients(
@@ -265,9 +268,11 @@ class Run:
         """The kept arrays at these positions, with the values from the forward pass even after in-place changes."""
         kept = [self.kept[place] for place in needed]
         for k, place in enumerate(needed):
-            variable, output = self.program.variable_of[place], self.program.output_of[place]
-            for source, versions in ((variable, self.versions), (output, self.shown)):
-                if source is None or versions[source].current:
+            variables, outputs = self.program.variables_of[place], self.program.outputs_of[place]
+            sources = [(source, self.versions, self.arrays[source]) for source in variables]
+            sources += [(source, self.shown, self.outputs[self.program.watched[source]]) for source in outputs]
+            for source, versions, array in sources:
+                if versions[source].current or not np.may_share_memory(kept[k], array):
                     continue
                 value = versions[source].value(kept[k])
                 if value is None and versions is self.shown:

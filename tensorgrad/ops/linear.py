@@ -148,13 +148,13 @@ class Einsum(Op):
 
     symbol, formula = "einsum", lambda xs: words("Σ Π of", xs)
     derivatives = (lambda grad: words("Σ", grad, "· Π of the others"),)
-    aliases = True
     subscripts: str
 
     @quiet
     @widened
     def forward(self, *xs):
-        return _einsum(self.subscripts, xs)
+        z = _einsum(self.subscripts, xs)
+        return z.copy() if len(xs) == 1 and z.base is not None else z
 
     def backward_xs(self, grad, i, xs):
         labels, output = self.subscripts.split("->")
@@ -266,7 +266,21 @@ def einsum(equation: str | TensorLike, *operands: TensorLike) -> Tensor:
         raise DTypeError(restate("einsum", "the equation must be text", expected=expected, equation=equation))
     one_list = len(operands) == 1 and isinstance(operands[0], (list, tuple)) and holds_tensors(operands[0])
     tensors = in_one_dtype(operands[0] if one_list else operands)
-    return apply(Einsum, *tensors, subscripts=_explicit(equation, tensors))
+    subscripts = _explicit(equation, tensors)
+    labels, _, output = subscripts.partition("->")
+    if len(tensors) == 1 and {*labels} == {*output}:  # nothing is summed: a view
+        return _rearranged(tensors[0], labels, output)
+    return apply(Einsum, *tensors, subscripts=subscripts)
+
+
+def _rearranged(x: Tensor, labels: str, output: str) -> Tensor:
+    """x with the axes of these labels in the order of the output; those of one label become their diagonal."""
+    while len({*labels}) < len(labels):
+        label = next(label for label in labels if labels.count(label) > 1)
+        one, other = [axis for axis, name in enumerate(labels) if name == label][:2]
+        x = x.diagonal(0, one, other)
+        labels = "".join(name for axis, name in enumerate(labels) if axis not in (one, other)) + label
+    return x.permute(*[labels.index(label) for label in output]) if labels != output else x.view(x.shape)
 
 
 def as_equation(call: str, operands: Sequence[Any]) -> tuple[Any, ...]:

@@ -66,3 +66,12 @@ def test_one_element_is_a_view_as_in_pytorch():
     h[0].mul_(h[1])
     h.sum().backward()
     assert h.tolist() == [18.0, 6.0] and y.grad.tolist() == [18.0, 12.0]
+
+
+@pytest.mark.parametrize("equation", ["ij->ji", "ij->ij", "ii->i", "iji->ij", "jiki->kij", "...i->i..."])
+def test_einsum_that_sums_nothing_is_a_view_as_numpys_is(equation):
+    axes = 2 if "." in equation else equation.index("-")
+    x = np.arange(3.0**axes).reshape([3] * axes)
+    z, wanted = tg.einsum(equation, tg.from_numpy(x)), np.einsum(equation, x)
+    np.testing.assert_array_equal(z.data, wanted)
+    assert np.shares_memory(z.data, x)
