@@ -60,5 +60,5 @@ def play(page, script, folder, size="1400,900"):
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     (report,) = re.findall(r'<pre id="report">(.*?)</pre>', done.stdout, re.DOTALL)
     report = json.loads(html.unescape(report))
-    assert report["thrown"] == []
+    assert report["thrown"] == [], report["thrown"]
     return report["told"]

@@ -12,7 +12,7 @@ from tensorgrad.viz.comparison.writing import document
 from tensorgrad.viz.format.document import as_text
 from tensorgrad.viz.format.terminal import terminal_width
 from tensorgrad.viz.format.theme import share
-from tensorgrad.viz.graph import dot
+from tensorgrad.viz.graph.dot import Drawn
 from tensorgrad.viz.graph.drawing import Drawing
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.simplify import without_numbers
@@ -33,11 +33,9 @@ class Comparison(Drawing):
 
     runs: Runs = field(kw_only=True)
 
-    @cached_property
-    def dot(self) -> str:
-        """The drawing in Graphviz's DOT language."""
+    def _drawn(self) -> Drawn:
         cells = labels.Cells(self.record, self.runs)
-        return dot.write(_without_numbers(self.record), self.folded, cells, self._findings())
+        return Drawn(_without_numbers(self.record), self.folded, cells, tuple(self._findings()))
 
     @cached_property
     def html(self) -> str:

@@ -54,7 +54,7 @@ def doctor(step: Trace, losses: Sequence[float] = (), learning_rates: Sequence[f
     Raises:
         DTypeError: `step` isn't a trace.
         GraphError: nothing ran inside the trace.
-        ArgumentError: the last step has more than 2,000 ops.
+        ArgumentError: the last step has more than 10,000 ops.
 
     >>> import tensorgrad as tg
     >>> w = tg.tensor([[0.1, -0.1]], requires_grad=True, name="w")

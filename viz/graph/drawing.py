@@ -13,10 +13,11 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.storage import write_file
 from tensorgrad.viz import page, playground
 from tensorgrad.viz.graph import column, dot, pictures
+from tensorgrad.viz.graph.dot import Drawn
 from tensorgrad.viz.graph.fold import choose_folded
 from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
-from tensorgrad.viz.graph.render import RenderError, all_open, render
+from tensorgrad.viz.graph.render import RenderError, all_open, render, render_sheets
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
@@ -69,13 +70,17 @@ class Drawing:
     @cached_property
     def dot(self) -> str:
         """The drawing in Graphviz's DOT language."""
+        return dot.write(*self._drawn())
+
+    def _drawn(self) -> Drawn:
+        """What `dot.write` is to draw."""
         picture = pictures.cells if self.pictures else pictures.none
-        return dot.write(self.record, self.folded, picture, self.findings, self.with_legend)
+        return Drawn(self.record, self.folded, picture, self.findings, self.with_legend)
 
     @cached_property
     def svg(self) -> str:
-        """The drawing as an SVG document."""
-        svg = render(self.dot, "svg").decode()
+        """The drawing as an SVG document; of more than 60 ops in sheets, one below the other."""
+        svg = render_sheets(dot.write_sheets(*self._drawn()))
         return pictures.put_in(svg, self.record) if self.pictures else svg
 
     @cached_property
@@ -93,7 +98,8 @@ class Drawing:
 
     def _page(self, compared: Any = None) -> str:
         """The page; `compared` is what it shows of another run of the same computation."""
-        svg, note = all_open(self.record, lambda: replace(self, folded=frozenset()).svg)
+        unfolded = replace(self, folded=frozenset()) if self.folded else self
+        svg, note = all_open(self.record, lambda: unfolded.svg)
         folded = [call.id for call in dot.calls(self.record) if call.path in self.folded]
         return page.write(self.record, svg, note, folded, compared)
 
@@ -150,8 +156,8 @@ class Drawing:
         if self.recorder is None:
             fix = "tg.viz.graph(step).playground(path)"
             raise ArgumentError(restate("Drawing.playground", "the drawing must be one that graph made", fix=fix))
-        layout = dot.write(self.record, (), space_for(self.record), (), with_numbers=False)
-        drawn = all_open(self.record, lambda: render(layout, "svg").decode())
+        sheets = dot.write_sheets(self.record, (), space_for(self.record), (), with_numbers=False)
+        drawn = all_open(self.record, lambda: render_sheets(sheets))
         content = playground.write(self.recorder, self.record, *drawn)
         write_file("Drawing.playground", path, content.encode(), folders=True)
         return path

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sysconfig
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tensorgrad.errors import TensorgradError, restate
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.graph import column
+from tensorgrad.viz.graph.stack import stack
 from tensorgrad.viz.record.records import GraphRecord
 
 TIMEOUT = 120
@@ -37,10 +40,7 @@ NO_PROGRAM = (
     "This is a plain layout in one column: no program that lays out graphs is installed. "
     "pip install graphviz-pure (no root needed), and save the page again: then modules fold, and SVG and PNG work too."
 )
-TOO_LARGE = "This is a plain layout in one column: with all its modules open, this graph is too large for Graphviz."
-
-LARGEST = 200
-"""The most ops of a graph that a page lays out with all its modules open; ResNet-50 has fewer."""
+TOO_LARGE = "This is a plain layout in one column: Graphviz failed on this graph, with all its modules open."
 
 
 class RenderError(TensorgradError, RuntimeError):
@@ -75,6 +75,19 @@ def render(dot: str, format: str) -> bytes:
     return svg.replace(b'<g id="graph0"', f'{theme.sheet()}\n<g id="graph0"'.encode(), 1)
 
 
+def render_sheets(sheets: Sequence[str]) -> str:
+    """Lay out the sheets of a graph side by side in time, and stack them: one SVG.
+
+    Args:
+        sheets: their DOT texts.
+
+    Raises:
+        RenderError: as `render`.
+    """
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        return stack([svg.decode() for svg in threads.map(lambda dot: render(dot, "svg"), sheets)])
+
+
 def all_open(graph: GraphRecord, draw: Callable[[], str]) -> tuple[str, str]:
     """An SVG with all modules open, as `draw` lays it out; or a plain column, and a note why."""
     try:
@@ -82,11 +95,9 @@ def all_open(graph: GraphRecord, draw: Callable[[], str]) -> tuple[str, str]:
     except RenderError:
         return column.draw(graph), NO_PROGRAM
     try:
-        if len(graph.ops) <= LARGEST:
-            return draw(), ""
+        return draw(), ""
     except RenderError:
-        pass
-    return column.draw(graph), TOO_LARGE
+        return column.draw(graph), TOO_LARGE
 
 
 def find_program() -> str:

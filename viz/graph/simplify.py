@@ -64,13 +64,21 @@ def repeat_leaves(graph: GraphRecord) -> tuple[GraphRecord, dict[str, str]]:
             leaf, number = shared[edge.tensor], seen[edge.tensor]
             seen[leaf.id] += 1
             if number:
-                again = f"{leaf.name}, again" if leaf.name else ""
-                copy = replace(leaf, id=f"{leaf.id}-{number}", name=again, gradient=None, statistics=None, details=None)
+                copy = repeated(leaf, number)
                 copies[copy.id] = copy
                 edge = replace(edge, tensor=copy.id)
         edges.append(edge)
     view = replace(graph, tensors=(*graph.tensors, *copies.values()), edges=tuple(edges))
     return view, {id: id.partition("-")[0] for id in copies}
+
+
+def repeated(tensor: TensorRecord, number: int) -> TensorRecord:
+    """A copy of a tensor, to be drawn at another place under the name of the tensor."""
+    title = tensor.name or tensor.symbol
+    again = f"{title}, again" if title else ""
+    return replace(
+        tensor, id=f"{tensor.id}-{number}", name=again, gradient=None, statistics=None, details=None, held=None
+    )
 
 
 def without_numbers(tensor: TensorRecord) -> TensorRecord:

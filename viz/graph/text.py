@@ -49,7 +49,7 @@ def text(
     Raises:
         DTypeError: `loss` is neither a tensor nor a trace, or `width` isn't an integer.
         GraphError: nothing was recorded.
-        ArgumentError: `max_ops` is below 2, `width` is below 20, or the graph has more than 2,000 ops.
+        ArgumentError: `max_ops` is below 2, `width` is below 20, or the graph has more than 10,000 ops.
 
     >>> import tensorgrad as tg
     >>> a, b = tg.tensor(0.5, requires_grad=True), tg.tensor(-3.0, requires_grad=True)

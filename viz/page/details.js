@@ -3,8 +3,7 @@
 function showDetails(id) {
   const content = detailsOf(id);
   if (!content) return;
-  for (const group of drawing.querySelectorAll(".chosen")) group.classList.remove("chosen");
-  placeOf(id)?.classList.add("chosen");
+  markOnly("chosen", [placeOf(id)].filter(Boolean));
   const close = element("button", { id: "close", title: "Close (Esc)", "aria-label": "Close" }, "×");
   close.addEventListener("click", hideDetails);
   find("details").replaceChildren(close, ...content.filter(Boolean));
@@ -19,7 +18,7 @@ function detailsOf(id) {
 }
 
 function hideDetails() {
-  for (const group of drawing.querySelectorAll(".chosen")) group.classList.remove("chosen");
+  markOnly("chosen", []);
   find("details").hidden = true;
   delete find("details").dataset.of;
 }

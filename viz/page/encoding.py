@@ -29,7 +29,12 @@ def encode(record: Any) -> str:
     >>> encode(OpRecord("op0", "</script>", "+", "", (("fill", "nan"),), "t1", idle=float("nan")))[:41]
     '{"id":"op0","name":"\\u003c/script\\u003e",'
     """
-    text = json.dumps(_plain(record), separators=(",", ":"), allow_nan=False)
+    return as_json(_plain(record))
+
+
+def as_json(plain: Any) -> str:
+    """Plain data as JSON that is safe between the tags of a script."""
+    text = json.dumps(plain, separators=(",", ":"), allow_nan=False)
     return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
 
 

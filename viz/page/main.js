@@ -43,14 +43,14 @@ function onSearchKey(event) {
 
 /** The action of a click on a part of the drawing. */
 function choose(target) {
-  const module = parts.modules.find(({ group, closed }) => group.contains(target) || closed.contains(target));
+  const group = target.closest("g.node, g.edge, g.cluster, g.folded");
+  const part = group && [...present].find((part) => part.group === group);
+  if (!part) return;
+  if (!part.module) return showDetails(part.id);
   // Of an open module only the title: its area is for dragging.
-  if (module && !target.matches("path, polygon")) {
-    toggle(module);
-    return show(position);
-  }
-  const group = target.closest("g.node, g.edge");
-  if (group) showDetails(group.id);
+  if (part.kind === "cluster" && target.matches("path, polygon")) return;
+  toggle(part.module);
+  show(position);
 }
 
 function onStageClick(event) {
@@ -66,29 +66,12 @@ function onLinkClick(event) {
   if (place) reveal(place);
 }
 
-/** Nodes and modules can be reached with the tab key, and have labels for screen readers. */
-function nameParts() {
-  for (const [id, { group }] of parts.nodes) {
-    const record = tensors.get(id) ?? ops.get(id);
-    if (record) giveRole(group, tensors.has(id) ? title(record) : record.name);
-  }
-  for (const { group, closed, text } of parts.modules) {
-    for (const box of [group, closed]) giveRole(box, `module ${text}`);
-  }
-}
-
-function giveRole(group, label) {
-  group.setAttribute("tabindex", 0);
-  group.setAttribute("role", "button");
-  group.setAttribute("aria-label", shorten(label, 80));
-}
-
 function start() {
   const subject = outputs.length ? shorten(outputs.map((id) => title(tensors.get(id))).join(", ")) : "a failed computation";
   document.title = `The chain rule: ${subject}`;
-  startFolding();
   startView();
-  nameParts();
+  startScene();
+  showBeginning();
   startComparison();
   startStepper();
   addEventListener("keydown", onKey);

@@ -7,8 +7,7 @@ function search(query) {
   const wanted = query.trim().toLowerCase();
   matches = wanted ? [...graph.tensors, ...graph.ops].filter((record) => searchText(record).includes(wanted)) : [];
   visited = -1;
-  for (const group of drawing.querySelectorAll(".found")) group.classList.remove("found");
-  for (const { id } of matches) placeOf(id)?.classList.add("found");
+  markOnly("found", matches.map(({ id }) => placeOf(id)).filter(Boolean));
   find("matches").textContent = wanted ? `${matches.length} found` : "";
   if (matches.length) visit(1);
 }

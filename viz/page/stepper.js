@@ -6,11 +6,11 @@ let position = 0;
 const runsAt = new Map();
 const returnsAt = new Map();
 
-/** By step: the groups of the drawing whose look changes there. */
+/** By step: the parts of the drawing whose look changes there. */
 const changesAt = new Map();
 
-/** How the drawing looks now: the step, whether it is of the forward pass, and the parts that are highlighted. */
-const shown = { position: -1, mode: "", now: [] };
+/** How the drawing looks now: the step, and the pass that it is of. */
+const shown = { position: -1, mode: "start" };
 
 function startStepper() {
   steps.forEach((step, k) => {
@@ -22,9 +22,9 @@ function startStepper() {
       if (!outputs.includes(step.edge.tensor)) returnsAt.set(step.edge.tensor, k); // the last of its contributions
     }
   });
-  for (const group of drawing.querySelectorAll(".node, .edge")) {
-    for (const k of [runsAt.get(group.id), returnsAt.get(group.id)]) {
-      if (k !== undefined) changesAt.set(k, [...(changesAt.get(k) ?? []), group]);
+  for (const part of [...parts.nodes.values(), ...parts.edges.values()]) {
+    for (const k of [runsAt.get(part.id), returnsAt.get(part.id)]) {
+      if (k !== undefined) changesAt.set(k, [...(changesAt.get(k) ?? []), part]);
     }
   }
   find("slider").max = steps.length - 1;
@@ -61,29 +61,30 @@ function show(wanted) {
 function highlight(step) {
   const mode = step.phase === "start" || step.phase === "forward" || step.phase === "failed" ? step.phase : "backward";
   const from = shown.mode === mode ? shown.position : -1;
-  for (const group of changed(from)) light(group, mode);
-  for (const group of shown.now) group.classList.remove("now");
+  Object.assign(shown, { position, mode });
+  for (const part of changed(from)) light(part);
   const now = current(step).map(placeOf).filter(Boolean);
-  for (const group of now) group.classList.add("now");
-  Object.assign(shown, { position, mode, now });
+  markOnly("now", now);
   if (now.length) reveal(now[0]);
 }
 
-/** The groups whose look differs between two steps of one pass; all where it was another pass. */
+/** The parts whose look differs between two steps of one pass; where it was another pass, all that are drawn. */
 function changed(from) {
-  if (from < 0) return drawing.querySelectorAll(".node, .edge");
+  if (from < 0) return present;
   const [first, last] = [Math.min(from, position), Math.max(from, position)];
-  const groups = [];
-  for (let k = first + 1; k <= last; k++) groups.push(...(changesAt.get(k) ?? []));
-  return groups;
+  const found = [];
+  for (let k = first + 1; k <= last; k++) found.push(...(changesAt.get(k) ?? []));
+  return found;
 }
 
-function light({ id, classList }, mode) {
-  const isForward = mode === "forward" || mode === "failed";
+/** How a node or an edge looks at this step; one that isn't drawn will look so when it is. */
+function light({ id, kind, group }) {
+  if (!group || (kind !== "node" && kind !== "edge")) return;
+  const isForward = shown.mode === "forward" || shown.mode === "failed";
   const returns = returnsAt.get(id) ?? Infinity;
-  classList.toggle("later", isForward && (runsAt.get(id) ?? -1) > position);
-  classList.toggle("visited", mode === "backward" && returns <= position);
-  classList.toggle("due", mode !== "start" && returns > position);
+  group.classList.toggle("later", isForward && (runsAt.get(id) ?? -1) > position);
+  group.classList.toggle("visited", shown.mode === "backward" && returns <= position);
+  group.classList.toggle("due", shown.mode !== "start" && returns > position);
 }
 
 /** The current parts of a step, the main one first. */
@@ -93,13 +94,12 @@ function current({ phase, op, edge }) {
   return edge ? [edge.id, edge.tensor] : [];
 }
 
-/** The element that shows a part of the graph: its own, the folded module it is in, or the edge that replaces it. */
+/** The part that shows a part of the graph: its own, the lid of the folded module it is in, or what replaces it. */
 function placeOf(id) {
-  const group = document.getElementById(id);
-  if (!group || !drawing.contains(group)) return placeBehind(id);
-  const edge = parts.edges.get(group);
-  const hidden = edge ? group.classList.contains("hidden") && hiddenBy(edge.ends[0]) : hiddenBy(id);
-  return hidden ? hidden.closed : group;
+  const part = parts.nodes.get(id) ?? parts.edges.get(id);
+  if (!part) return placeBehind(id);
+  const hidden = part.kind === "edge" ? part.isHidden && hiddenBy(part.ends[0]) : hiddenBy(id);
+  return hidden ? hidden.lid : part;
 }
 
 /** View ops aren't drawn: the edge behind them stands for them. */

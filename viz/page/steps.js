@@ -30,27 +30,40 @@ for (const { edge } of steps.filter((step) => step.phase === "backward")) {
   expected.set(edge.tensor, (expected.get(edge.tensor) ?? 0) + 1);
 }
 
-/** The gradients after every so many steps, so that those in between are few steps away. */
-const STRIDE = 100;
-const milestones = [new Map()];
+/** The gradients that have arrived, by id of the tensor, and the number of steps that they are of. */
+const arrived = new Map();
+let counted = 0;
 
-/** The gradients that have arrived after the first `count` steps, by id of the tensor. */
+/** By step: what it changes, as the tensor's id, its gradient before and its gradient after. Known once it was passed. */
+const arrivals = [];
+
+/** The gradients after the first `count` steps: `arrived`, brought there step by step. */
 function gradientsAfter(count) {
-  while (milestones.length <= count / STRIDE) {
-    const [from, to] = [(milestones.length - 1) * STRIDE, milestones.length * STRIDE];
-    milestones.push(arriveAll(new Map(milestones.at(-1)), from, to));
+  while (counted < count) {
+    for (const { id, after } of arrivalsAt(counted)) arrived.set(id, after);
+    counted++;
   }
-  const from = Math.floor(count / STRIDE);
-  return arriveAll(new Map(milestones[from]), from * STRIDE, count);
-}
-
-/** Add what arrives in the steps from `from` to `to`. */
-function arriveAll(arrived, from, to) {
-  for (const step of steps.slice(from, to)) {
-    if (step.phase === "seed") for (const id of outputs) arrived.set(id, seed(tensors.get(id)));
-    if (step.phase === "backward") arrived.set(step.edge.tensor, arrive(arrived.get(step.edge.tensor), step.edge));
+  while (counted > count) {
+    counted--;
+    for (const { id, before } of arrivalsAt(counted)) {
+      if (before) arrived.set(id, before);
+      else arrived.delete(id);
+    }
   }
   return arrived;
+}
+
+/** What arrives at a step; at first use, `arrived` must be that of the steps before it. */
+function arrivalsAt(k) {
+  const { phase, edge } = steps[k];
+  if (phase === "seed") arrivals[k] ??= outputs.map((id) => ({ id, after: seed(tensors.get(id)) }));
+  if (phase === "backward") arrivals[k] ??= [arrivalAlong(edge)];
+  return arrivals[k] ?? [];
+}
+
+function arrivalAlong(edge) {
+  const before = arrived.get(edge.tensor);
+  return { id: edge.tensor, before, after: arrive(before, edge) };
 }
 
 /** The gradient that backward starts with at an output: the engine's, else 1. */

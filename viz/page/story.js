@@ -173,7 +173,7 @@ function meeting(edge, arrived) {
   const all = expected.get(edge.tensor);
   if (all === 1) return "";
   const now = arrived.get(edge.tensor);
-  const before = gradientsAfter(position).get(edge.tensor);
+  const [{ before }] = arrivalsAt(position);
   const tensor = tensors.get(edge.tensor);
   if (tensor.kind === "output") return line("Backward began at this tensor: its gradient already includes this.");
   const paths = `Path ${now.parts} of ${all} to `;

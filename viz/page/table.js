@@ -1,43 +1,77 @@
-// The table of gradients: what has arrived so far, per tensor.
+// The table of gradients: what has arrived so far, per tensor. Of many tensors it shows those around the current one.
 
-/** The rows by id of the tensor, and what they show. */
-const table = { rows: new Map(), arrived: new Map(), current: undefined };
+/** The most rows at a time. */
+const ROWS = 150;
+
+/** The ids of all rows, the place of each, the first row that is shown, and what the rows that are shown say. */
+const table = { ids: [], places: new Map(), from: 0, rows: new Map(), shown: new Map(), current: undefined };
 
 /** The gradients so far, parameters first. Attributes hold the numbers in full, of small arrays all elements. */
 function showGradients(arrived, current) {
-  if (!table.rows.size) return find("gradients").replaceChildren(...newTable(arrived, current));
-  for (const id of new Set([...table.arrived.keys(), ...arrived.keys()])) {
-    if (table.arrived.get(id) !== arrived.get(id)) showRow(id, arrived.get(id), id === current);
-  }
+  if (!table.ids.length) startTable();
+  const place = table.places.get(current) ?? table.from;
+  if (!table.rows.size || place < table.from || place >= table.from + ROWS) showRows(startFor(place), arrived);
+  for (const [id, row] of table.rows) if (table.shown.get(id) !== arrived.get(id)) showRow(id, row, arrived.get(id));
   table.rows.get(table.current)?.classList.remove("current");
   table.rows.get(current)?.classList.add("current");
-  Object.assign(table, { arrived, current });
+  table.current = current;
 }
 
-function showRow(id, arrived, isCurrent) {
-  const row = gradientRow(tensors.get(id), arrived, isCurrent);
-  table.rows.get(id)?.replaceWith(row);
-  if (table.rows.has(id)) table.rows.set(id, row);
-}
-
-function newTable(arrived, current) {
-  if (!expected.size) return [line(element("small", {}, "No gradient flows in this graph."))];
-  const ids = [...expected.keys()];
+function startTable() {
   const isParameter = (id) => tensors.get(id).kind === "parameter";
-  const sorted = [...ids.filter(isParameter), ...ids.filter((id) => !isParameter(id))];
-  for (const id of sorted) table.rows.set(id, gradientRow(tensors.get(id), arrived.get(id), id === current));
-  Object.assign(table, { arrived, current });
+  const ids = [...expected.keys()];
+  table.ids = [...ids.filter(isParameter), ...ids.filter((id) => !isParameter(id))];
+  table.ids.forEach((id, place) => table.places.set(id, place));
+}
+
+/** The first row, so that this one is in the middle. */
+function startFor(place) {
+  return Math.max(Math.min(place - (ROWS >> 1), table.ids.length - ROWS), 0);
+}
+
+function showRow(id, old, sum) {
+  const row = gradientRow(tensors.get(id), sum);
+  old.replaceWith(row);
+  table.rows.set(id, row);
+  table.shown.set(id, sum);
+}
+
+/** Show the rows from this one on, between buttons that lead to the others. */
+function showRows(from, arrived) {
+  table.from = from;
+  const ids = table.ids.slice(from, from + ROWS);
+  table.shown = new Map(ids.map((id) => [id, arrived.get(id)]));
+  table.rows = new Map(ids.map((id) => [id, gradientRow(tensors.get(id), arrived.get(id))]));
+  table.rows.get(table.current)?.classList.add("current");
+  find("gradients").replaceChildren(...(ids.length ? fullTable(arrived) : [line(element("small", {}, "No gradient flows in this graph."))]));
+}
+
+function fullTable(arrived) {
   const columns = ["tensor", "paths", `∂${graph.loss}/∂·`].map((text) => element("th", { scope: "col" }, text));
   const head = element("thead", {}, element("tr", {}, columns));
   const heading = element("h2", {}, "Gradients so far ", element("small", {}, "mean |·| of arrays"));
-  return [heading, element("table", {}, head, element("tbody", {}, [...table.rows.values()]))];
+  const [above, below] = [table.from, table.ids.length - table.from - table.rows.size];
+  return [
+    heading,
+    more(above, "above", Math.max(above - ROWS, 0), arrived),
+    element("table", {}, head, element("tbody", {}, [...table.rows.values()])),
+    more(below, "below", table.from + ROWS, arrived),
+  ];
 }
 
-function gradientRow(tensor, arrived, isCurrent) {
+/** A button that leads to rows that aren't shown; nothing where there are none. */
+function more(count, side, from, arrived) {
+  if (count <= 0) return "";
+  const button = element("button", { class: "link" }, `${count} more ${side}`);
+  button.addEventListener("click", () => showRows(from, arrived));
+  return line(button);
+}
+
+function gradientRow(tensor, arrived) {
   const [parts, all] = [arrived?.parts ?? 0, expected.get(tensor.id)];
   const complete = parts === all;
   const attributes = {
-    class: [tensor.kind, complete && "complete", isCurrent && "current"].filter(Boolean).join(" "),
+    class: [tensor.kind, complete && "complete"].filter(Boolean).join(" "),
     "data-tensor": tensor.id,
     "data-name": tensor.name ?? "",
     "data-arrived": parts,

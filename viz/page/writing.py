@@ -8,7 +8,8 @@ from typing import Any
 
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.page import assembly
-from tensorgrad.viz.page.encoding import encode
+from tensorgrad.viz.page.encoding import as_json, encode
+from tensorgrad.viz.page.parts import split
 from tensorgrad.viz.record.records import GraphRecord
 
 JSON = "application/json"
@@ -17,6 +18,9 @@ PROGRAM = (
     "records",
     "steps",
     "charts",
+    "layout",
+    "scene",
+    "modules",
     "fold",
     "story",
     "table",
@@ -45,14 +49,15 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
     >>> record = collect(tg.tensor([1.0, 2.0], requires_grad=True, name="w").sum())
     >>> page = write(record, column.draw(record))
     >>> page[:15], page.count("<script")
-    ('<!DOCTYPE html>', 2)
+    ('<!DOCTYPE html>', 3)
     """
-    parts = {"note": html.escape(note), "folded": " ".join(folded), "drawing": assembly.inline(svg)}
+    parts = {"note": html.escape(note), "folded": " ".join(folded)}
     return assembly.document(
         title="The chain rule, step by step",
         style="\n".join([_palette(), assembly.shared("view.css"), _part("page.css")]),
         body=assembly.fill(_part("page.html"), parts),
-        data={"records": encode(graph)} | ({} if compared is None else {"compared": encode(compared)}),
+        data={"records": encode(graph), "layout": as_json(split(svg))}
+        | ({} if compared is None else {"compared": encode(compared)}),
         program=assembly.program([assembly.shared("view.js"), *(_part(f"{name}.js") for name in PROGRAM)]),
     )
 

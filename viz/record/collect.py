@@ -22,8 +22,8 @@ from tensorgrad.viz.record.recorder import OUTLINE, Depth, Recorder
 from tensorgrad.viz.record.records import GraphRecord
 from tensorgrad.viz.record.steps import Computed, Flows, Key, Known, Pass, Step, key_of, learn_from
 
-MAX_OPS = 2000
-"""The default limit: a drawing of more ops can't be read, and its layout takes minutes."""
+MAX_OPS = 10_000
+"""The default limit: to record and to lay out so many ops takes a minute."""
 
 
 def collect(

@@ -313,7 +313,7 @@ def test_repr_is_short():
 
 def test_a_refused_graph_costs_no_layout():
     y = tg.Tensor(1.0, requires_grad=True)
-    for _ in range(2_001):
+    for _ in range(10_001):
         y = y * 1.0
     with pytest.raises(tg.ArgumentError, match="at most max_ops ops, got more than"):
         tg.viz.graph(y)
@@ -448,13 +448,13 @@ def test_a_computation_that_was_not_recorded_is_drawn_without_gradients():
 def test_a_chain_of_a_million_is_refused_after_the_first_few_thousand():
     """The walk stops early: no node beyond the limit is looked at, which would fail."""
     y = tg.Tensor(1.0, requires_grad=True)
-    for _ in range(3_000):
+    for _ in range(11_000):
         y = y * 1.0
     node = y._node
-    for _ in range(2_500):
+    for _ in range(10_500):
         node = node.edges[0]
     node.edges = None  # whoever comes this far fails
-    with pytest.raises(tg.ArgumentError, match=r"got more than 2,000(.|\n)*draw a part(.|\n)*max_ops"):
+    with pytest.raises(tg.ArgumentError, match=r"got more than 10,000(.|\n)*draw a part(.|\n)*max_ops"):
         tg.viz.graph(y)
 
 

@@ -142,7 +142,7 @@ def test_a_graph_that_is_too_large_is_refused_quickly():
     for _ in range(100_000):
         h = h * 1.0
     start = time.perf_counter()
-    with pytest.raises(tg.ArgumentError, match="at most max_ops ops, got more than 2,000"):
+    with pytest.raises(tg.ArgumentError, match="at most max_ops ops, got more than 10,000"):
         tg.viz.text(h)
     assert time.perf_counter() - start < 60  # it must not walk paths or take minutes
 

@@ -225,16 +225,18 @@ def test_search_finds_names_ops_and_modules(tmp_path):
 
 FOLDING = """
   const height = () => $("#world").getBBox().height;
-  const parts = all(".node, .edge path, .cluster path");
-  const places = () => JSON.stringify(parts.map((part) => [part.getAttribute("transform"), part.getAttribute("d")]));
+  const parts = () => all(".node, .edge path, .cluster path");
+  const places = () => JSON.stringify(parts().map((part) => [part.getAttribute("transform"), part.getAttribute("d")]));
   const aside = (a, b) => a.right <= b.left + 1 || b.right <= a.left + 1;
   const apart = (a, b) => aside(a, b) || a.bottom <= b.top + 1 || b.bottom <= a.top + 1;
-  const boxes = () => all(".node:not(.hidden), .folded").map((part) => part.getBoundingClientRect());
+  const boxes = () => all(".node, .folded").map((part) => part.getBoundingClientRect());
   const neat = () => boxes().every((a, k) => boxes().slice(k + 1).every((b) => apart(a, b)));
-  const shifts = () => new Set(all(".node:not(.hidden)").map((part) => part.transform.baseVal.consolidate().matrix.f));
+  const placeOf = (part) => part.transform.baseVal.consolidate().matrix.f;
+  const first = placeOf($(".node"));
+  const shifts = () => new Set(all(".node").map((part) => placeOf(part) - first));
   const look = () => ({
     height: height(), folded: all(".folded").length, neat: neat(), places: places(), shifts: [...shifts()],
-    module: $(".cluster path").getBBox().height, box: $(".folded rect")?.getBBox().height,
+    module: $(".cluster path")?.getBBox().height, box: $(".folded rect")?.getBBox().height,
     rules: all('[id^="edge-op0-"] text').filter((text) => text.getBoundingClientRect().width).length,
   });
 """
@@ -316,8 +318,8 @@ def test_hostile_names_are_text_in_the_browser_too(tmp_path):
         assert set(names) <= set(told)
         assert set(names) <= set(titles)
         assert found == "1 of 1"
-        # The page's two scripts, the trap and the reader.
-        assert made == [4, 0]
+        # The page's three scripts, the trap and the reader.
+        assert made == [5, 0]
 
 
 def test_a_failed_computation_shows_what_ran_and_the_error(tmp_path):

@@ -3,7 +3,9 @@
 const stage = find("stage");
 const drawing = stage.querySelector("svg");
 const world = shape("g", { id: "world" });
-const view = { x: 0, y: 0, scale: 1 };
+
+/** Where the drawing is, and the size of its stage; a page may say what its extent is, and what follows a move. */
+const view = { x: 0, y: 0, scale: 1, frame: { width: 0, height: 0 }, extent: () => extentOf(world.getBBox()), moved() {} };
 const [SMALLEST, LARGEST, READABLE] = [0.02, 6, 1.35];
 const MARGIN = 16;
 
@@ -13,35 +15,49 @@ function startView() {
   drawing.append(world);
   stage.addEventListener("wheel", onWheel, { passive: false });
   stage.addEventListener("pointerdown", onPress);
+  new ResizeObserver(measureStage).observe(stage);
+  measureStage();
+}
+
+/** The whole drawing; of a tall one, which would be too small, the top. */
+function showBeginning() {
   fit();
-  // A tall graph would be too small: show its top.
   if (view.scale < 0.75) fitWidth();
+}
+
+function measureStage() {
+  view.frame = { width: stage.clientWidth, height: stage.clientHeight };
+}
+
+function extentOf({ x, y, width, height }) {
+  return { left: x, right: x + width, top: y, bottom: y + height };
 }
 
 function showView() {
   world.setAttribute("transform", `translate(${view.x} ${view.y}) scale(${view.scale})`);
+  view.moved();
 }
 
 function fit() {
-  const box = world.getBBox();
-  const { clientWidth: width, clientHeight: height } = stage;
-  const scale = Math.min((width - 2 * MARGIN) / box.width, (height - 2 * MARGIN) / box.height, READABLE);
+  const { left, right, top, bottom } = view.extent();
+  const { width, height } = view.frame;
+  const scale = Math.min((width - 2 * MARGIN) / (right - left), (height - 2 * MARGIN) / (bottom - top), READABLE);
   view.scale = Math.max(scale, SMALLEST);
-  view.x = width / 2 - view.scale * (box.x + box.width / 2);
-  view.y = height / 2 - view.scale * (box.y + box.height / 2);
+  view.x = (width - view.scale * (left + right)) / 2;
+  view.y = (height - view.scale * (top + bottom)) / 2;
   showView();
 }
 
 function fitWidth() {
-  const box = world.getBBox();
-  view.scale = Math.min((stage.clientWidth - 2 * MARGIN) / box.width, 1);
-  view.x = stage.clientWidth / 2 - view.scale * (box.x + box.width / 2);
-  view.y = MARGIN - view.scale * box.y;
+  const { left, right, top } = view.extent();
+  view.scale = Math.min((view.frame.width - 2 * MARGIN) / (right - left), 1);
+  view.x = (view.frame.width - view.scale * (left + right)) / 2;
+  view.y = MARGIN - view.scale * top;
   showView();
 }
 
 /** Zoom so that the point (x, y) of the stage stays where it is. */
-function zoom(factor, x = stage.clientWidth / 2, y = stage.clientHeight / 2) {
+function zoom(factor, x = view.frame.width / 2, y = view.frame.height / 2) {
   const scale = Math.min(Math.max(view.scale * factor, SMALLEST), LARGEST);
   view.x = x - ((x - view.x) * scale) / view.scale;
   view.y = y - ((y - view.y) * scale) / view.scale;
@@ -74,18 +90,4 @@ function onPress(press) {
   };
   addEventListener("pointermove", move);
   addEventListener("pointerup", release, { once: true });
-}
-
-/** Move a part of the drawing into the view; nothing moves if it is visible already. */
-function reveal(part) {
-  const [frame, box] = [stage.getBoundingClientRect(), part.getBoundingClientRect()];
-  view.x += shiftInto(box.left, box.right, frame.left, frame.right);
-  view.y += shiftInto(box.top, box.bottom, frame.top, frame.bottom);
-  showView();
-}
-
-function shiftInto(low, high, from, to) {
-  const margin = Math.min(60, (to - from) / 6);
-  const fits = low >= from + margin && high <= to - margin;
-  return fits ? 0 : (from + to) / 2 - (low + high) / 2;
 }

@@ -29,6 +29,7 @@ function start() {
   startGraph();
   startPanel();
   startView();
+  showBeginning();
   const buttons = { step: KEYS.s, steps: () => descend(10), reset, from: KEYS.m, "zoom-in": () => zoom(1.25), "zoom-out": () => zoom(0.8), fit };
   for (const [id, action] of Object.entries(buttons)) find(id).addEventListener("click", action);
   addEventListener("keydown", onKey);
