@@ -4,7 +4,7 @@ from benchmarks.idle import BUSY
 from benchmarks.results import Results
 from benchmarks.tables import TABLES
 from benchmarks.targets import TARGETS, Target
-from benchmarks.text import NONE, duration, percent, table, times
+from benchmarks.text import NONE, duration, number, percent, table, times
 from benchmarks.workers import PEERS
 
 WIDTH = 120
@@ -18,6 +18,8 @@ def report(results: Results) -> str:
             parts += make(cases, results)
     if results.startup:
         parts.append(startup(results))
+    if results.pages:
+        parts.append(pages(results))
     parts.append(targets(results))
     parts += [notes(results)] if results.notes or results.absent else []
     return "\n\n".join(parts) + "\n"
@@ -49,6 +51,21 @@ def startup(results: Results) -> str:
         for name, found in results.startup.items()
     ]
     return table("Start-up · a fresh process, LeNet-5 at batch 64, from the start of the import", head, rows)
+
+
+def pages(results: Results) -> str:
+    head = ["", "ops", "record", "SVG", "page", "size", "ready", "per key"]
+    rows = [
+        [
+            name,
+            f"{found['ops']:,}",
+            *(duration(found[key]) for key in ("record", "svg", "page")),
+            f"{number(found['size'] / 1e6)} MB",
+            *(duration(found.get(key)) for key in ("ready", "key")),
+        ]
+        for name, found in results.pages.items()
+    ]
+    return table("Pages · large graphs with all modules open; ready and per key in a headless browser", head, rows)
 
 
 def targets(results: Results) -> str:

@@ -41,6 +41,8 @@ class Results:
     versions: dict[str, str] = field(default_factory=dict)
     cells: dict[Case, dict[str, Cell]] = field(default_factory=dict)
     startup: dict[str, dict[str, float]] = field(default_factory=dict)
+    pages: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By graph what its page costs."""
     absent: list[str] = field(default_factory=list)
     """Libraries that were asked for and aren't installed."""
     core_peak: float | None = None
@@ -116,6 +118,7 @@ class Results:
             "fma_peak_gflops_per_core": self.core_peak,
             "cells": cells,
             "startup": self.startup,
+            "pages": self.pages,
             "not_installed": self.absent,
             "notes": self.notes,
         }

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from benchmarks.browser import find_browser
 from benchmarks.networks import NETWORKS
+from benchmarks.pages import GRAPHS, measure
 from benchmarks.processes import Died, Process, command
 from benchmarks.results import Cell, Results
 from benchmarks.workers import MAIN, OURS, PEERS, REPLAYED
@@ -168,12 +170,21 @@ def _once(team: Team, name: str, what: str, env: dict[str, str] | None = None) -
         process.stop()
 
 
+def drawn(team: Team, say: Say) -> None:
+    """The pages of large graphs."""
+    if find_browser() is None:
+        team.results.note("no browser: install Chromium", "pages")
+    for name in list(GRAPHS)[: 1 if team.settings.quick else None]:
+        found = team.results.pages[name] = measure(name)
+        say(f"pages: {name}, made in {found['record'] + found['page']:.1f} s")
+
+
 def run(section: str, team: Team, say: Say) -> None:
     """Measure one section, by its name."""
     if section in CASES:
         timed(section, team, say)
     else:
-        startup(team, say)
+        {"startup": startup, "pages": drawn}[section](team, say)
 
 
-SECTIONS = (*CASES, "startup")
+SECTIONS = (*CASES, "startup", "pages")

@@ -75,6 +75,11 @@ def startup(library: str, what: str) -> Callable[[Results], float | None]:
     return lambda results: results.startup.get(library, {}).get(what)
 
 
+def slowest_page(what: str) -> Callable[[Results], float | None]:
+    """The longest time of the pages that were measured."""
+    return lambda results: max((found[what] for found in results.pages.values() if what in found), default=None)
+
+
 def memory_ratio(results: Results) -> float | None:
     ours, theirs = (results.memory(LARGEST, name) for name in (OURS, MAIN))
     return theirs / ours if ours and theirs else None
@@ -150,5 +155,8 @@ TARGETS = (
     ),
     Target("first step, warm cache", 1.5, "s", startup(OURS, "first step"), at_most=True),
     Target("first step, warm cache, beside PyTorch", 1, "×", startup_ratio),
+    Target("a large graph's SVG", 10, "s", slowest_page("svg"), at_most=True),
+    Target("a large graph's page, until it is ready", 3, "s", slowest_page("ready"), at_most=True),
+    Target("a large graph's page, per key", 0.05, "s", slowest_page("key"), at_most=True),
     Target("first step, empty cache", 20, "s", startup(OURS, "empty cache"), at_most=True),
 )

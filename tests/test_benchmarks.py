@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import inputs, layers, report, sections, tables, text, workloads
+from benchmarks import browser, inputs, layers, report, sections, tables, text, workloads
 from benchmarks.__main__ import parse
 from benchmarks.networks import NETWORKS
 from benchmarks.processes import Died, Process
@@ -193,6 +193,8 @@ def made_up(ours=1.0, theirs=2.0):
                     cell.memory, cell.faults = memory, [faults]
     results.startup = {"tensorgrad": {"import": 0.1, "first step": 0.7, "empty cache": 12.0}}
     results.startup["pytorch"] = {"import": 1.0, "first step": 1.4}
+    page = {"ops": 3000, "record": 4.0, "svg": 6.0, "page": 7.0, "size": 2e7}
+    results.pages = {"loop": page | {"ready": 2.0, "key": 0.02}, "RNN": page | {"svg": 11.0}}
     return results
 
 
@@ -209,6 +211,8 @@ def test_verdicts():
     assert found["inference compiled over ONNX Runtime, each"] == (1.0, True)
     assert found["first step, warm cache"] == (0.7, True)
     assert found["first step, warm cache, beside PyTorch"] == (2.0, True)
+    assert found["a large graph's SVG"] == (11.0, False)
+    assert found["a large graph's page, per key"] == (0.02, True)
     assert found["first step, empty cache"] == (12.0, True)
 
 
@@ -219,6 +223,17 @@ def test_a_share_of_the_peak_is_that_of_all_threads():
     assert results.share(key) == pytest.approx(flops / 0.01 / 200e9)
     with_both = next(case for case in results.cells if case.key == key.replace("forward", "with both"))
     assert with_both.flops == 3 * flops
+
+
+def test_a_page_tells_what_its_script_measured():
+    program = browser.find_browser()
+    if program is None:
+        pytest.skip("no browser")
+    page = "<html><body><p>text</p></body></html>"
+    assert browser.measure(program, page, 'return { text: document.querySelector("p").textContent };') == {
+        "text": "text"
+    }
+    assert "RNN" in report.report(made_up())
 
 
 def test_nothing_measured_is_neither_met_nor_missed():
