@@ -14,6 +14,7 @@ function startScene() {
   world.setAttribute("class", "graph");
   world.append(...Object.values(layers));
   view.extent = () => around([...drawnParts().map(({ placed }) => placed), ...legendBoxes()]);
+  view.beginning = () => middleOf(placeOf(graph.ops[0]?.id)?.placed ?? view.extent());
   view.moved = showParts;
   startFolding();
 }

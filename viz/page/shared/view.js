@@ -4,9 +4,17 @@ const stage = find("stage");
 const drawing = stage.querySelector("svg");
 const world = shape("g", { id: "world" });
 
-/** Where the drawing is, and the size of its stage; a page may say what its extent is, and what follows a move. */
-const view = { x: 0, y: 0, scale: 1, frame: { width: 0, height: 0 }, extent: () => extentOf(world.getBBox()), moved() {} };
-const [SMALLEST, LARGEST, READABLE] = [0.02, 6, 1.35];
+/**
+ * Where the drawing is, and the size of its stage. A page may say what the drawing's extent is, where from left to
+ * right it begins, and what follows a move.
+ */
+const view = {
+  ...{ x: 0, y: 0, scale: 1, frame: { width: 0, height: 0 } },
+  extent: () => extentOf(world.getBBox()),
+  beginning: () => middleOf(view.extent()),
+  moved() {},
+};
+const [SMALLEST, LEAST, LARGEST, READABLE] = [0.02, 0.6, 6, 1.35];
 const MARGIN = 16;
 
 function startView() {
@@ -19,14 +27,27 @@ function startView() {
   measureStage();
 }
 
-/** The whole drawing; of a tall one, which would be too small, the top. */
+/** The whole drawing; of a tall one, which would be too small, the top; of a wide one what is about its first part. */
 function showBeginning() {
   fit();
   if (view.scale < 0.75) fitWidth();
+  if (view.scale < LEAST) lookAt(view.beginning(), view.extent().top);
+}
+
+/** This place of the drawing in a readable size, at the top and a third of the width from the left. */
+function lookAt(x, y) {
+  view.scale = LEAST;
+  view.x = view.frame.width / 3 - LEAST * x;
+  view.y = MARGIN - LEAST * y;
+  showView();
 }
 
 function measureStage() {
   view.frame = { width: stage.clientWidth, height: stage.clientHeight };
+}
+
+function middleOf({ left, right }) {
+  return (left + right) / 2;
 }
 
 function extentOf({ x, y, width, height }) {
