@@ -9,6 +9,11 @@ const KEYS = {
   "=": () => zoom(1.25),
   "-": () => zoom(0.8),
   0: fit,
+  " ": togglePlay,
+  l: () => jumpToLayer(1),
+  L: () => jumpToLayer(-1),
+  p: () => jumpToParameter(1),
+  P: () => jumpToParameter(-1),
   f: foldAndShow,
   d: visitDifference,
   "/": () => find("search").focus(),
@@ -27,6 +32,7 @@ function onKey(event) {
     event.preventDefault();
     return choose(event.target);
   }
+  if (event.key === " " && event.target.closest("button, input")) return;
   const action = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
@@ -74,6 +80,7 @@ function start() {
   showBeginning();
   startComparison();
   startStepper();
+  startTravel();
   addEventListener("keydown", onKey);
   stage.addEventListener("click", onStageClick);
   document.querySelector("aside").addEventListener("click", onLinkClick);

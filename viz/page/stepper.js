@@ -49,6 +49,7 @@ function show(wanted) {
   find("count").textContent = `${position} / ${steps.length - 1}`;
   document.body.dataset.step = position;
   document.body.dataset.phase = step.phase;
+  noteStep();
   highlight(step);
   if (step.phase === "failed") showDetails(step.op.id);
   find("story").replaceChildren(...describe(step, arrived));

@@ -25,6 +25,7 @@ PROGRAM = (
     "story",
     "table",
     "stepper",
+    "travel",
     "details",
     "compare",
     "search",
