@@ -56,14 +56,13 @@ class Cells:
             return ""
         first, pair = self._pairs[tensor.id]
         style = theme.TENSORS[tensor.kind]
-        orange = "#FFB27A" if tensor.kind == "output" else theme.VERMILION
         rows = []
         if pair.value is not None:
             rows.append(_row(style.ink, "value", value(first), value(pair.second), apart(pair.value)))
         if pair.gradient is not None:
             numbers = gradient(first.gradient), gradient(pair.second.gradient)
             name = "grad" if first.gradient and first.gradient.value is not None else "mean |grad|"
-            rows.append(_row(orange, name, *numbers, apart(pair.gradient)))
+            rows.append(_row(style.gradient, name, *numbers, apart(pair.gradient)))
         if not rows:
             return ""
         names = (theme.shorten(label, 16) for label in self._labels)

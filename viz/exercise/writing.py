@@ -16,9 +16,6 @@ from tensorgrad.viz.page.encoding import encode
 PROGRAM = ("functions", "tokens", "reader", "answers", "sheet")
 """The parts of the program behind the shared ones, in the order in which they build on each other."""
 
-LIGHT_BLUE = "#7CC4F2"
-"""Of blanks on the black box of the loss."""
-
 TALL = 1.1
 """The ratio of height to width from which on the questions stand beside the drawing, on paper, else below it."""
 
@@ -62,7 +59,7 @@ def mark(svg: str, blanks: Sequence[Blank], key: bool) -> str:
 
     def with_marks(match: re.Match[str]) -> str:
         tag, text = match.groups()
-        color = LIGHT_BLUE if re.search(r'fill="(white|#ffffff|#ffb27a)"', tag, re.IGNORECASE) else theme.BLUE
+        color = theme.LIGHT_BLUE if re.search(r'fill="(white|#ffffff|#ffb27a)"', tag, re.IGNORECASE) else theme.BLUE
         for k, blank in enumerate(written):
             look = f'class="blank" data-blank="{k + 1}" fill="{color}" font-weight="bold"'
             text = text.replace(blank, f"<tspan {look}>{blank}</tspan>")

@@ -12,10 +12,16 @@ import unicodedata
 from typing import NamedTuple
 
 BLUE, GREEN, VERMILION, YELLOW = "#0072B2", "#009E73", "#D55E00", "#F0E442"
-INK, GREY, PALE = "#222222", "#6B6B6B", "#B5B5B5"
+INK, GREY, PALE = "#222222", "#616161", "#B5B5B5"
 
-DECADES = ("#662500", "#A03C00", "#D2601A", "#EC8F55", "#F4B48C", "#F5CDB4")
-"""The lanes of gradients, from the strongest to 10⁻⁵ of it and less; they differ in lightness."""
+GRADIENT, LIGHT_GRADIENT, GOOD = "#A83C00", "#FFB27A", "#00694D"
+"""The same hues for text, with a contrast of 4.5:1: of a gradient, of one on a black face, of what is right."""
+
+LIGHT_BLUE = "#7CC4F2"
+"""Blue text on a black face."""
+
+DECADES = ("#521E00", "#7F2F00", "#A84300", "#C85C16", "#D56826", "#DA7030")
+"""The lanes of gradients, from the strongest to 10⁻⁵ of it and less; all of them have a contrast of 3:1."""
 
 WIDTHS = (3.0, 2.4, 1.9, 1.5, 1.2, 0.9)
 """The widths of these lanes, in points. A wider one would cover the grey lane beside it."""
@@ -31,7 +37,7 @@ LONGEST = 60
 
 
 class NodeStyle(NamedTuple):
-    """How a kind of node looks: Graphviz's shape and style; the colours of its face, outline, text and small print."""
+    """How a kind of node looks: Graphviz's shape and style; colours of face, outline, text, small print, gradient."""
 
     shape: str
     style: str
@@ -39,6 +45,7 @@ class NodeStyle(NamedTuple):
     outline: str
     ink: str
     small: str
+    gradient: str = GRADIENT
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -53,7 +60,7 @@ TENSORS = {
     "parameter": NodeStyle("cylinder", "filled", "#D8F0E7", GREEN, INK, GREY),
     "constant": NodeStyle("box", "rounded,filled,dashed", "#FAFAFA", PALE, GREY, GREY),
     "interior": NodeStyle("box", "rounded,filled", "#FFFFFF", GREY, INK, GREY),
-    "output": NodeStyle("box", "rounded,filled", INK, INK, "#FFFFFF", "#DDDDDD"),
+    "output": NodeStyle("box", "rounded,filled", INK, INK, "#FFFFFF", "#DDDDDD", LIGHT_GRADIENT),
 }
 
 CANVAS = {
@@ -97,13 +104,6 @@ def level(ratio: float) -> int:
     (0, 0, 1, 5)
     """
     return min(int(-math.log10(min(ratio, 1.0))), len(DECADES) - 1) if ratio > 0 else len(DECADES) - 1
-
-
-def sheet() -> str:
-    """The style sheet of an SVG: the width of each lane."""
-    lanes = [(GREY, EDGES["penwidth"]), *zip(DECADES, WIDTHS, strict=True), (NOT_FINITE, WIDTHS[0])]
-    rules = (f'.edge path[stroke="{colour.lower()}"]{{stroke-width:{width}}}' for colour, width in lanes)
-    return f"<style>{''.join(rules)}</style>"
 
 
 def wrapped(text: str, width: int, lines: int) -> list[str]:

@@ -11,6 +11,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from tensorgrad.viz.format import theme
+from tensorgrad.viz.format.sheet import sheet
 from tensorgrad.viz.record.records import EdgeRecord, GraphRecord, OpRecord, TensorRecord
 
 WIDTH, HEIGHT, ROW = 190, 38, 68
@@ -50,8 +51,9 @@ def draw(graph: GraphRecord) -> str:
     right, bottom = RESULT + WIDTH + FAR, max((box.y for box in boxes.values()), default=0) + HEIGHT
     frame = f"-20 -20 {right + 40} {bottom + 40}"
     svg = ElementTree.Element("svg", xmlns="http://www.w3.org/2000/svg", viewBox=frame)
-    svg.append(_arrowheads())
+    svg.append(ElementTree.fromstring(sheet()))
     canvas = ElementTree.SubElement(svg, "g", {"id": "graph0", "class": "graph", "font-family": theme.FONTS})
+    canvas.append(_arrowheads())
     positions: Counter[str] = Counter()
     repeats: Counter[tuple[str, str]] = Counter()
     for op in graph.ops:
@@ -97,7 +99,7 @@ def _draw_tensor(canvas: ElementTree.Element, tensor: TensorRecord, box: Box) ->
     title = " = ".join(part for part in (theme.shorten(tensor.name or tensor.symbol, 24), value) if part)
     shape = theme.sizes(tensor.shape) if tensor.shape else ""
     style = theme.TENSORS[tensor.kind]
-    gradient, color = _gradient(tensor), theme.VERMILION if tensor.gradient else style.small
+    gradient, color = _gradient(tensor), style.gradient if tensor.gradient else style.small
     lines = [(title, style.ink, 12), (" ".join(part for part in (shape, gradient) if part), color, 10)]
     _draw_node(canvas, tensor.id, f"tensor {tensor.kind}", style, 8, box, lines)
 
@@ -141,7 +143,7 @@ def _draw_edge(
 ) -> None:
     path, place = _course(start, end, repeated)
     group = _draw_lanes(canvas, f"edge-{edge.op}-{position}", (edge.tensor, edge.op), path, edge.carries_gradient)
-    color = theme.VERMILION if edge.derivative else theme.GREY
+    color = theme.GRADIENT if edge.derivative else theme.GREY
     _text(group, theme.shorten(edge.applied), *place, color, 10)
 
 

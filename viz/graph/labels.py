@@ -83,7 +83,7 @@ def _gradient_lines(tensor: TensorRecord, index: GraphIndex) -> list[str]:
     edges = [edge for op in dict.fromkeys(index.users[tensor.id]) for edge in index.edges[op]]
     parts = [e.contribution for e in edges if e.tensor == tensor.id and e.contribution is not None]
     terms = [part.value for part in parts if part.value is not None]
-    ink = "#FFB27A" if tensor.kind == "output" else theme.VERMILION
+    ink = theme.TENSORS[tensor.kind].gradient
     if gradient.value is None:
         lines = [_mean_gradient(gradient)]
         if len(parts) > 1:
@@ -164,7 +164,7 @@ def module_label(box: ModuleRecord, findings: Sequence[Finding] = ()) -> str:
         markup.run(title, theme.MODULE.ink, 12, bold=True),
         markup.run(" ".join(part for part in (box.kind, times) if part), theme.MODULE.ink, 11),
         markup.small(", ".join(part for part in (count, ops) if part), theme.MODULE.small),
-        markup.small(_mean_gradient(box.gradient), theme.VERMILION, points=10),
+        markup.small(_mean_gradient(box.gradient), theme.GRADIENT, points=10),
         cells=[badge(finding) for finding in findings],
     )
 
@@ -194,12 +194,12 @@ def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord 
     if edge.through:
         name = tensor.name.rpartition(".")[2] or tensor.symbol
         stands_for = f"{edge.symbol} = {name}{''.join(VIEW_OPS[op] for op in edge.through)}"
-    ink = theme.VERMILION if edge.derivative else theme.GREY
+    ink = theme.GRADIENT if edge.derivative else theme.GREY
     # The pad keeps the text away from the lanes.
     return markup.label(
         *(markup.run(line, ink, 10, pad=_PAD) for line in _rule(edge)),
         markup.run(stands_for, theme.GREY, 10, pad=_PAD),
-        markup.small(_flow(edge, upstream), theme.VERMILION, _PAD) + _tick(edge),
+        markup.small(_flow(edge, upstream), theme.GRADIENT, _PAD) + _tick(edge),
     )
 
 
@@ -249,6 +249,6 @@ def _tick(edge: EdgeRecord) -> str:
     if edge.checked is None:
         return ""
     if edge.checked <= TOLERANCE:
-        return markup.run("✓", theme.GREEN, 10, bold=True)
+        return markup.run("✓", theme.GOOD, 10, bold=True)
     off = theme.share(edge.checked) if edge.checked < 10 else "far off"
     return markup.run(f"✗ {off}", theme.INK, 10, bold=True)

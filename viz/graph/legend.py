@@ -21,15 +21,15 @@ def legend(numbers: bool, not_finite: bool = False) -> str:
         _swatch("tensor", theme.TENSORS["interior"]),
         _swatch("op", theme.OP),
         f"<TD>{markup.run('↓ data', theme.GREY, 10)}</TD>",
-        f"<TD>{markup.run('↑ gradient, by the rule beside it', theme.VERMILION, 10)}</TD>",
+        f"<TD>{markup.run('↑ gradient, by the rule beside it', theme.GRADIENT, 10)}</TD>",
     ]
     rows = [_table(cells, spacing=6, padding=3)]
     lanes = [_step(level) for level in range(len(theme.DECADES))] if numbers else []
     lanes += [_lane(theme.NOT_FINITE, theme.WIDTHS[0], "NaN or ∞")] if not_finite else []
     if lanes:
-        text = "the longer √Σ g², the darker and wider; 1 is the longest" if numbers else "the gradient isn't finite"
+        text = "the longer √Σ g², the wider the lane; 1 is the longest" if numbers else "the gradient isn't finite"
         scale = [f"<TD>{_table(lane, spacing=0, padding=2)}</TD>" for lane in lanes]
-        explained = f"<TD>{markup.run(text, theme.VERMILION, 10)}</TD>"
+        explained = f"<TD>{markup.run(text, theme.GRADIENT, 10)}</TD>"
         rows.append(_table([explained, *scale], spacing=6, padding=0))
     outer = "".join(f'<TR><TD ALIGN="LEFT">{row}</TD></TR>' for row in rows)
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0">{outer}</TABLE>>'

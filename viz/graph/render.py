@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from tensorgrad.errors import TensorgradError, restate
 from tensorgrad.viz.format import theme
+from tensorgrad.viz.format.sheet import sheet
 from tensorgrad.viz.graph import column
 from tensorgrad.viz.graph.stack import stack
 from tensorgrad.viz.record.records import GraphRecord
@@ -72,7 +73,7 @@ def render(dot: str, format: str) -> bytes:
     if format != "svg":
         return done.stdout
     svg = done.stdout.replace(f'font-family="{theme.FONT}"'.encode(), f'font-family="{theme.FONTS}"'.encode())
-    return svg.replace(b'<g id="graph0"', f'{theme.sheet()}\n<g id="graph0"'.encode(), 1)
+    return svg.replace(b'<g id="graph0"', f'{sheet()}\n<g id="graph0"'.encode(), 1)
 
 
 def render_sheets(sheets: Sequence[str]) -> str:

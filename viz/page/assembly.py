@@ -21,7 +21,7 @@ def shared(name: str) -> str:
 
 
 def themed(style: str) -> str:
-    """A style sheet, after the one that all pages that play have in common."""
+    """A style sheet, after the one that all pages that play have in common; `document` adds that of all pages."""
     return f"{shared('theme.css')}\n{style}"
 
 
@@ -58,6 +58,7 @@ def document(title: str, style: str, body: str, data: Mapping[str, str], program
         program: the script.
     """
     scripts = (f'<script type="application/json" id="{id}">{json}</script>' for id, json in data.items())
+    style = f"{shared('base.css')}\n{style}"
     parts = {"title": html.escape(title), "style": style, "body": body, "program": program}
     return fill(shared("document.html"), parts | {"data": "\n".join(scripts)})
 

@@ -108,9 +108,9 @@ const FEW = 64;
 
 /** How an array is shown: whether its sign matters, and the colour of its histogram. */
 const ARRAY_STYLES = {
-  values: { isSigned: false, color: "var(--blue)" },
-  weights: { isSigned: true, color: "var(--green)" },
-  gradient: { isSigned: true, color: "var(--vermilion)" },
+  values: { isSigned: false, color: "var(--accent)" },
+  weights: { isSigned: true, color: "var(--parameter)" },
+  gradient: { isSigned: true, color: "var(--gradient)" },
 };
 
 function styleOf(tensor) {

@@ -2,7 +2,7 @@
 
 /** The most parts that are drawn with all they say; of more in view, only the boxes. */
 const MOST = 600;
-const FORWARD = ["#6b6b6b", "#b5b5b5"]; // the colours of lanes that carry data, not gradients
+const FORWARD = ["#616161", "#b5b5b5"]; // the colours of lanes that carry data, not gradients
 
 /** Layers from the bottom up, the parts in each of them in the order of the layout. */
 const pile = ["cluster", "edge", "node", "lid"];

@@ -6,7 +6,6 @@ import html
 from collections.abc import Iterable
 from typing import Any
 
-from tensorgrad.viz.format import theme
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import as_json, encode
 from tensorgrad.viz.page.parts import split
@@ -55,7 +54,7 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
     parts = {"note": html.escape(note), "folded": " ".join(folded)}
     return assembly.document(
         title="The chain rule, step by step",
-        style="\n".join([_palette(), assembly.shared("view.css"), _part("page.css")]),
+        style="\n".join([assembly.shared("view.css"), _part("page.css")]),
         body=assembly.fill(_part("page.html"), parts),
         data={"records": encode(graph), "layout": as_json(split(svg))}
         | ({} if compared is None else {"compared": encode(compared)}),
@@ -66,8 +65,3 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
 def _part(name: str) -> str:
     return assembly.read(__package__, name)
 
-
-def _palette() -> str:
-    """The colours of the drawing, for the rest of the page."""
-    names = ("BLUE", "GREEN", "VERMILION", "INK", "GREY", "PALE")
-    return f":root {{ {' '.join(f'--{name.lower()}: {getattr(theme, name)};' for name in names)} }}"

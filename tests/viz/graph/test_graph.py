@@ -72,11 +72,11 @@ def test_golden_dot_of_one_op():
 
     gap, pad = '<FONT POINT-SIZE="3">\N{NO-BREAK SPACE}</FONT><BR/>', 2 * "\N{NO-BREAK SPACE}"
     assert body.split("\n") == [
-        f"\tt0 [label=<{gap}{bold.format('#222222', 12, 'w')}<BR/>{small.format('#6B6B6B', '(2,)')}"
-        f"{numbers('#6B6B6B', '1.5 ± 0.5, 1 … 2')}> "
+        f"\tt0 [label=<{gap}{bold.format('#222222', 12, 'w')}<BR/>{small.format('#616161', '(2,)')}"
+        f"{numbers('#616161', '1.5 ± 0.5, 1 … 2')}> "
         'class="tensor parameter" color="#009E73" fillcolor="#D8F0E7" id=t0 shape=cylinder style=filled '
         'tooltip="w (2,) float32"]',
-        f'\tt1 [label=<{bold.format("#6B6B6B", 12, "2.5")}> class="tensor constant" color="#B5B5B5" '
+        f'\tt1 [label=<{bold.format("#616161", 12, "2.5")}> class="tensor constant" color="#B5B5B5" '
         'fillcolor="#FAFAFA" id=t1 shape=box style="rounded,filled,dashed" tooltip="constant () float32"]',
         f"\tt2 [label=<{bold.format('#FFFFFF', 12, 'u₁')}<BR/>{small.format('#DDDDDD', '(2,)')}"
         f"{numbers('#DDDDDD', '3.75 ± 1.25, 2.5 … 5')}> "
@@ -89,10 +89,10 @@ def test_golden_dot_of_one_op():
         "\t\top0",
         "\t\tt1",
         "\t}",
-        f"\tt0 -> op0 [label=<{small.format('#D55E00', f'{pad}∂u₁/∂w = 2.5{pad}')}> "
-        'class=gradient color="#6B6B6B:#D55E00" dir=both id="edge-op0-0" weight=1]',
+        f"\tt0 -> op0 [label=<{small.format('#A83C00', f'{pad}∂u₁/∂w = 2.5{pad}')}> "
+        'class=gradient color="#616161:#D55E00" dir=both id="edge-op0-0" weight=1]',
         '\top0 -> t1 [class=data color="#B5B5B5" dir=back id="edge-op0-1" weight=1]',
-        '\top0 -> t2 [class=gradient color="#6B6B6B:#D55E00" dir=both id="edge-op0-out" weight=8]',
+        '\top0 -> t2 [class=gradient color="#616161:#D55E00" dir=both id="edge-op0-out" weight=8]',
         "}",
         "",
     ]
@@ -400,7 +400,7 @@ def test_lanes_are_dark_and_wide_by_decades_of_the_gradients_length():
     y = x
     for _ in range(7):
         y = y * 0.09
-    found = re.findall(r't\d+ -> op\d+ .*?color="#6B6B6B:(#\w+)".*?penwidth=([\d.]+)', tg.viz.graph(y * 1.0).dot)
+    found = re.findall(r't\d+ -> op\d+ .*?color="#616161:(#\w+)".*?penwidth=([\d.]+)', tg.viz.graph(y * 1.0).dot)
     expected = [(theme.DECADES[min(k, 5)], str(min(theme.WIDTHS[min(k, 5)], 2.0))) for k in (7, 6, 5, 4, 3, 2, 1, 0)]
     assert found == expected
     assert list(theme.WIDTHS) == sorted(theme.WIDTHS, reverse=True)

@@ -107,8 +107,8 @@ function paintLanes() {
     const level = lengths[k] > 0 ? Math.min(Math.floor(-log10(Math.min(lengths[k] / longest, 1))), decades.length - 1) : decades.length - 1;
     const color = Number.isFinite(lengths[k]) ? decades[level] : other;
     for (const part of parts) {
-      part.style.stroke = color;
-      if (part.tagName === "polygon") part.style.fill = color;
+      part.setAttribute("stroke", color);
+      if (part.tagName === "polygon") part.setAttribute("fill", color);
     }
   });
 }
