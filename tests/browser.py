@@ -43,10 +43,11 @@ SCRIPT = """<script>
 </script>"""
 
 
-def play(page, script, folder, size="1400,900"):
+def play(page, script, folder, size="1400,900", dark=False):
     """What `script` returns when it runs in the page, with the functions of reader.js; fails if anything threw.
 
-    The script may `await`. The browser writes down the page when its virtual time is over, and nothing is left to do.
+    The script may `await`. With `dark` the reader prefers dark pages. The browser writes down the page when its virtual
+    time is over, and nothing is left to do.
     """
     path = folder / "page.html"
     copy = page.replace("<head>", f"<head>{TRAP}", 1)
@@ -56,6 +57,7 @@ def play(page, script, folder, size="1400,900"):
     at = copy.rindex("</body>")
     path.write_text(copy[:at] + SCRIPT % {"reader": reader, "script": script} + copy[at:], encoding="utf-8")
     command = [PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
+    command += [f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
     command += [f"--window-size={size}", "--virtual-time-budget=20000", "--dump-dom", path.as_uri()]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
     (report,) = re.findall(r'<pre id="report">(.*?)</pre>', done.stdout, re.DOTALL)

@@ -1,15 +1,31 @@
 // The panel beside the drawing: details of the part that was clicked.
 
+/** What had the focus when the details were opened. */
+let openedFrom = null;
+
 function showDetails(id) {
   const content = detailsOf(id);
   if (!content) return;
   markOnly("chosen", [placeOf(id)].filter(Boolean));
   const close = element("button", { id: "close", title: "Close (Esc)", "aria-label": "Close" }, "×");
-  close.addEventListener("click", hideDetails);
+  close.addEventListener("click", closeDetails);
   find("details").replaceChildren(close, ...content.filter(Boolean));
   find("details").dataset.of = id;
   find("details").hidden = false;
   find("details").parentNode.scrollTop = 0;
+}
+
+/** Show details and go there; closing them leads back to where they were opened. */
+function openDetails(id) {
+  if (!find("details").contains(document.activeElement)) openedFrom = document.activeElement;
+  showDetails(id);
+  find("details").focus({ preventScroll: true });
+}
+
+function closeDetails() {
+  const wasInside = find("details").contains(document.activeElement);
+  hideDetails();
+  if (wasInside) (openedFrom?.isConnected ? openedFrom : stage).focus({ preventScroll: true });
 }
 
 function detailsOf(id) {

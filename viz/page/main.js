@@ -17,22 +17,21 @@ const KEYS = {
   f: foldAndShow,
   d: visitDifference,
   "/": () => find("search").focus(),
-  Escape: hideDetails,
+  Escape: closeDetails,
 };
 
 function foldAndShow() {
+  const wasInside = drawing.contains(document.activeElement);
   foldAll();
   show(position);
+  if (wasInside) focusPart(route[reached]);
 }
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === find("search")) return onSearchKey(event);
-  if ((event.key === "Enter" || event.key === " ") && event.target.closest(".node, .edge, .cluster, .folded")) {
-    event.preventDefault();
-    return choose(event.target);
-  }
   if (event.key === " " && event.target.closest("button, input")) return;
+  if (stage.contains(event.target) && onStageKey(event)) return;
   const action = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
   if (!action) return;
   event.preventDefault();
@@ -42,9 +41,11 @@ function onKey(event) {
 function onSearchKey(event) {
   if (event.key === "Enter") visit(event.shiftKey ? -1 : 1);
   if (event.key !== "Escape") return;
+  const found = matches[visited]?.id;
   find("search").value = "";
   search("");
   stage.focus();
+  if (found) focusPart(found);
 }
 
 /** The action of a click on a part of the drawing. */
@@ -52,11 +53,12 @@ function choose(target) {
   const group = target.closest("g.node, g.edge, g.cluster, g.folded");
   const part = group && [...present].find((part) => part.group === group);
   if (!part) return;
-  if (!part.module) return showDetails(part.id);
+  if (!part.module) return openDetails(part.id);
   // Of an open module only the title: its area is for dragging.
   if (part.kind === "cluster" && target.matches("path, polygon")) return;
   toggle(part.module);
   show(position);
+  focusPart(part.module.id);
 }
 
 function onStageClick(event) {
@@ -67,7 +69,7 @@ function onStageClick(event) {
 function onLinkClick(event) {
   const id = event.target.closest("[data-show]")?.dataset.show;
   if (!id) return;
-  showDetails(id);
+  openDetails(id);
   const place = placeOf(id);
   if (place) reveal(place);
 }
@@ -77,6 +79,7 @@ function start() {
   document.title = `The chain rule: ${subject}`;
   startView();
   startScene();
+  startKeyboard();
   showBeginning();
   startComparison();
   startStepper();

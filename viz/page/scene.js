@@ -81,31 +81,22 @@ function dress(part) {
 }
 
 const DRESSES = {
-  node(part) {
-    const record = tensors.get(part.id) ?? ops.get(part.id);
-    if (record) giveRole(part.group, tensors.has(part.id) ? title(record) : record.name);
-  },
-  edge: ({ group }) => {
+  node: ({ group, id }) => giveRole(group, ops.has(id) ? "op" : NOUNS[tensors.get(id)?.kind]),
+  edge({ group, id }) {
     for (const drawn of group.children) {
       const color = drawn.getAttribute("stroke") ?? drawn.getAttribute("fill");
       drawn.classList.toggle("back", !FORWARD.includes(color?.toLowerCase()));
     }
     // A broad invisible line is easy to click.
     group.append(shape("path", { class: "reach", d: group.querySelector("path").getAttribute("d") }));
+    nameEdge(group, id);
   },
-  cluster({ group, right, top, x, y, module }) {
-    group.append(shape("text", { class: "opener", x: right - x - 12, y: top - y + 18 }, "▾"));
-    giveRole(group, `module ${module.text}`);
+  cluster({ group, right, top, x, y }) {
+    group.append(shape("text", { class: "opener", "aria-hidden": true, x: right - x - 12, y: top - y + 18 }, "▾"));
+    giveRole(group, "module", { "aria-expanded": true });
   },
-  lid: ({ group, module }) => giveRole(group, `module ${module.text}`),
+  lid: ({ group }) => giveRole(group, "module", { "aria-expanded": false }),
 };
-
-/** Parts can be reached with the tab key, and have labels for screen readers. */
-function giveRole(group, label) {
-  group.setAttribute("tabindex", 0);
-  group.setAttribute("role", "button");
-  group.setAttribute("aria-label", shorten(label, 80));
-}
 
 /** Move a group to where folding has put its part. */
 function settle(part) {

@@ -46,6 +46,7 @@ function show(wanted) {
   const step = steps[position];
   const arrived = gradientsAfter(position + 1);
   find("slider").value = position;
+  find("slider").setAttribute("aria-valuetext", `step ${position} of ${steps.length - 1}`);
   find("count").textContent = `${position} / ${steps.length - 1}`;
   document.body.dataset.step = position;
   document.body.dataset.phase = step.phase;

@@ -31,7 +31,9 @@ function startFor(place) {
 
 function showRow(id, old, sum) {
   const row = gradientRow(tensors.get(id), sum);
+  const hadFocus = old.contains(document.activeElement);
   old.replaceWith(row);
+  if (hadFocus) row.querySelector("button").focus({ preventScroll: true });
   table.rows.set(id, row);
   table.shown.set(id, sum);
 }

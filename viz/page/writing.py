@@ -28,6 +28,7 @@ PROGRAM = (
     "details",
     "compare",
     "search",
+    "keyboard",
     "main",
 )
 """The parts of the program behind the shared ones, in the order in which they build on each other."""
@@ -64,4 +65,3 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
 
 def _part(name: str) -> str:
     return assembly.read(__package__, name)
-

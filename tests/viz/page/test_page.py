@@ -147,7 +147,9 @@ def test_the_page_asks_nobody_for_anything():
     record = collect(loss, names=parameters, depth=DETAILED)
     text = page.write(record, column.draw(record))
     tags = Reader(text).tags
-    assert not [(tag, attrs) for tag, attrs in tags if {"src", "href", "srcset", "action"} & attrs.keys()]
+    assert not [(tag, attrs) for tag, attrs in tags if {"src", "srcset", "action"} & attrs.keys()]
+    links = [attrs["href"] for _, attrs in tags if "href" in attrs]
+    assert links == ["#next"], "a link leads to a place on the page"
     policy = next(attrs["content"] for tag, attrs in tags if attrs.get("http-equiv") == "Content-Security-Policy")
     assert policy.startswith("default-src 'none';")
     assert not re.search(r"\b(fetch|XMLHttpRequest|WebSocket|innerHTML|outerHTML|insertAdjacentHTML|eval)\b", text)

@@ -37,11 +37,11 @@ function columnOf(layer, side) {
 function sideHeading(layer, side) {
   if (side === "weights" && !hasFilters(layer)) {
     const [title, more] = layer.arrays.chosen === undefined ? ["share", " of each pixel"] : ["chosen", " of the window"];
-    return element("h3", {}, title, element("small", {}, more));
+    return element("h2", {}, title, element("small", {}, more));
   }
-  if (side === "weights") return element("h3", {}, "w", element("small", {}, " filter ", nameTag(layer.weights, 22)));
+  if (side === "weights") return element("h2", {}, "w", element("small", {}, " filter ", nameTag(layer.weights, 22)));
   const letter = letterOf(layer, side);
-  return element("h3", {}, letter, element("small", {}, letter === "x" ? " input " : " result ", nameTag(layer[side].name, 22)));
+  return element("h2", {}, letter, element("small", {}, letter === "x" ? " input " : " result ", nameTag(layer[side].name, 22)));
 }
 
 function picturesOf(layer, side) {

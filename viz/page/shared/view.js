@@ -1,4 +1,4 @@
-// The view of the drawing: moved by dragging, zoomed by the wheel.
+// The view of the drawing: moved by dragging, zoomed by the wheel or by two fingers; on paper the whole of it.
 
 const stage = find("stage");
 const drawing = stage.querySelector("svg");
@@ -23,6 +23,10 @@ function startView() {
   drawing.append(world);
   stage.addEventListener("wheel", onWheel, { passive: false });
   stage.addEventListener("pointerdown", onPress);
+  addEventListener("pointermove", onHold);
+  for (const kind of ["pointerup", "pointercancel"]) addEventListener(kind, onRelease);
+  addEventListener("beforeprint", beforePrint);
+  addEventListener("afterprint", afterPrint);
   new ResizeObserver(measureStage).observe(stage);
   measureStage();
 }
@@ -92,23 +96,59 @@ function onWheel(event) {
   zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0015)), event.clientX - frame.x, event.clientY - frame.y);
 }
 
-/** Drag the drawing; the click at the end of a drag does nothing. */
-function onPress(press) {
-  if (press.button !== 0) return;
-  const from = { x: press.clientX - view.x, y: press.clientY - view.y };
-  let moved = false;
-  const move = (event) => {
-    moved ||= Math.hypot(event.clientX - press.clientX, event.clientY - press.clientY) > 4;
-    if (!moved) return;
-    stage.classList.add("dragged");
-    Object.assign(view, { x: event.clientX - from.x, y: event.clientY - from.y });
-    showView();
-  };
-  const release = () => {
-    removeEventListener("pointermove", move);
-    // After the click event.
-    setTimeout(() => stage.classList.remove("dragged"));
-  };
-  addEventListener("pointermove", move);
-  addEventListener("pointerup", release, { once: true });
+/** The pointers that hold the drawing, by id, where they are on the stage: one drags, two zoom. */
+const held = new Map();
+let pressed = null;
+
+function onPress(event) {
+  if (event.button !== 0) return;
+  pressed ??= pointOf(event);
+  held.set(event.pointerId, pointOf(event));
+}
+
+function pointOf({ clientX, clientY }) {
+  const frame = stage.getBoundingClientRect();
+  return { x: clientX - frame.x, y: clientY - frame.y };
+}
+
+function distance(a, b) {
+  return Math.hypot(a.x - b.x, a.y - b.y);
+}
+
+/** Drag or zoom the drawing; the click at the end of a drag does nothing. */
+function onHold(event) {
+  const before = held.get(event.pointerId);
+  const now = pointOf(event);
+  const isClick = held.size === 1 && distance(now, pressed) <= 4 && !stage.classList.contains("dragged");
+  if (!before || isClick) return;
+  stage.classList.add("dragged");
+  held.set(event.pointerId, now);
+  const other = [...held].find(([id]) => id !== event.pointerId)?.[1];
+  if (other) zoom(distance(now, other) / Math.max(distance(before, other), 1), other.x, other.y);
+  else moveView(now.x - before.x, now.y - before.y);
+}
+
+function onRelease(event) {
+  if (!held.delete(event.pointerId) || held.size) return;
+  pressed = null;
+  // After the click event.
+  setTimeout(() => stage.classList.remove("dragged"));
+}
+
+function moveView(x, y) {
+  view.x += x;
+  view.y += y;
+  showView();
+}
+
+/** On paper the whole drawing, as large as fits; afterwards the view that was there. */
+function beforePrint() {
+  world.removeAttribute("transform");
+  const { left, right, top, bottom } = view.extent();
+  drawing.setAttribute("viewBox", `${left} ${top} ${right - left} ${bottom - top}`);
+}
+
+function afterPrint() {
+  drawing.removeAttribute("viewBox");
+  showView();
 }
