@@ -89,6 +89,11 @@ def words(*said: Any) -> Expression:
     return Phrase(tuple(map(expression, said)))
 
 
+def at(x: Any, index: Any) -> Expression:
+    """x[index], the elements at an index of NumPy."""
+    return words(x, fenced("[", index, "]"))
+
+
 def equal(x: Any, y: Any) -> Expression:
     """[x = y]: 1 where both are equal, else 0."""
     return Comparison("=", expression(x), expression(y))

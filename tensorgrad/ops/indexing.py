@@ -14,7 +14,7 @@ from tensorgrad.autograd.modes import observers
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, RangeError, ShapeError, restate, restated
-from tensorgrad.formulas.symbolic import LOSS, equal, equation, partial, words
+from tensorgrad.formulas.symbolic import LOSS, at, equal, equation, partial, words
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.operands import Index, TensorLike, as_tensor, flag, holds_tensors, loses_gradient, quiet
 from tensorgrad.ops.row_sums import added_to_zeros
@@ -30,8 +30,8 @@ class GetItem(Op):
     """z = x[index]."""
 
     name = "getitem"
-    symbol, formula = "[ ]", lambda x: words(x, "[index]")
-    derivatives = (lambda grad, x: equation(words(partial(LOSS, x), "[index]"), grad, "+="),)
+    symbol, formula = "[ ]", lambda x, index: at(x, index)
+    derivatives = (lambda grad, x, index: equation(at(partial(LOSS, x), index), grad, "+="),)
     aliases = True
     index: tuple
 
@@ -48,8 +48,8 @@ class GetItem(Op):
 class ScatterAdd(Op):
     """z = 0, then z[index] += x; values at repeated indices accumulate. The adjoint of reading."""
 
-    symbol, formula = "[ ]+=", lambda z, x: equation(words(z, "[index]"), x, "+=")
-    derivatives = (lambda grad: words(grad, "[index]"),)
+    symbol, formula = "[ ]+=", lambda z, x, index: equation(at(z, index), x, "+=")
+    derivatives = (lambda grad, index: at(grad, index),)
     index: tuple
     shape: tuple[int, ...]
 
@@ -69,8 +69,8 @@ class SetItem(Op):
     """z = x, then z[index] = v."""
 
     name = "setitem"
-    symbol, formula = "[ ]=", lambda x, z, v: words(x, ",", z, "[index]", "=", v)
-    derivatives = (lambda grad: words(grad, ", 0 at the index"), lambda grad: words(grad, "[index]"))
+    symbol, formula = "[ ]=", lambda x, z, v, index: words(x, ",", at(z, index), "=", v)
+    derivatives = (lambda grad: words(grad, ", 0 at the index"), lambda grad, index: at(grad, index))
     index: tuple
 
     def forward(self, x, v):

@@ -5,6 +5,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
 
 from tensorgrad.autograd.op import Op
 from tensorgrad.viz.format import theme
@@ -80,9 +83,29 @@ def letters_of(op: Op, operands: Sequence[str]) -> dict[str, str]:
 
 
 def numbers_of(op: Op, input_shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> dict[str, str]:
-    """What the letters of an op's formula stand for that are numbers: its parameters, and n, how many a mean is of."""
+    """What the letters of a formula stand for that are numbers: parameters, an index, and n, how many a mean is of."""
     params = ((key, value) for key, value in op.params.items() if isinstance(value, int | float))
     numbers = {key: factor(value) for key, value in params if not isinstance(value, bool)}
     if op.name in ("mean", "var", "std"):
         numbers["n"] = str(math.prod(input_shapes[0]) // max(math.prod(shape), 1))
+    if "index" in op.params:
+        numbers["index"] = place(op.params["index"])
     return numbers
+
+
+def place(index: Any) -> str:
+    """An index as the program writes it; arrays in it, which may be long, by the word.
+
+    >>> place((slice(None), 3)), place((slice(1, None, 2), None, Ellipsis)), place((np.array([0, 2]),))
+    (':, 3', '1::2, None, …', 'index')
+    """
+    return ", ".join(map(_along_an_axis, index if isinstance(index, tuple) else (index,)))
+
+
+def _along_an_axis(index: Any) -> str:
+    if isinstance(index, slice):
+        ends = ["" if end is None else str(end) for end in (index.start, index.stop, index.step)]
+        return ":".join(ends if ends[2] else ends[:2])
+    if index is Ellipsis:
+        return "…"
+    return str(index) if index is None or isinstance(index, int | np.integer) else "index"
