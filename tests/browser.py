@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -56,11 +57,22 @@ def play(page, script, folder, size="1400,900", dark=False):
     reader = Path(__file__).with_name("reader.js").read_text(encoding="utf-8")
     at = copy.rindex("</body>")
     path.write_text(copy[:at] + SCRIPT % {"reader": reader, "script": script} + copy[at:], encoding="utf-8")
-    command = [PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder / 'profile'}"]
-    command += [f"--blink-settings=preferredColorScheme={0 if dark else 1}"]
-    command += [f"--window-size={size}", "--virtual-time-budget=20000", "--dump-dom", path.as_uri()]
-    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
+    done = browse(path, folder / "profile", size, dark, "--virtual-time-budget=20000", "--dump-dom")
     (report,) = re.findall(r'<pre id="report">(.*?)</pre>', done.stdout, re.DOTALL)
     report = json.loads(html.unescape(report))
     assert report["thrown"] == [], report["thrown"]
     return report["told"]
+
+
+def browse(path, profile, size, dark, *options):
+    """Run the browser on a file; returns the finished process."""
+    command = [PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={profile}"]
+    command += [f"--blink-settings=preferredColorScheme={0 if dark else 1}", f"--window-size={size}"]
+    return subprocess.run([*command, *options, path.as_uri()], capture_output=True, text=True, check=True, timeout=300)
+
+
+def photograph(path, picture, size, dark=False):
+    """Write a picture of a page, or of an SVG, as it is when it has opened."""
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
+        options = ["--hide-scrollbars", "--virtual-time-budget=4000", f"--screenshot={Path(picture).resolve()}"]
+        browse(path.resolve(), profile, size, dark, *options)

@@ -7,6 +7,8 @@ from contextlib import ExitStack
 from types import TracebackType
 from typing import Any, Self
 
+import numpy as np
+
 from tensorgrad.autograd.modes import observe
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
@@ -17,7 +19,7 @@ from tensorgrad.viz.record.observing import StepObserver
 from tensorgrad.viz.record.recorder import OUTLINE, Depth, Recorder
 from tensorgrad.viz.record.records import GraphRecord
 from tensorgrad.viz.record.rounds import Round, rounds_of
-from tensorgrad.viz.record.steps import Computed, Step
+from tensorgrad.viz.record.steps import Computed, Key, Step
 
 Outputs = Variable | Iterable[Variable] | None
 """The tensors that a drawing ends with; None for the default."""
@@ -132,6 +134,8 @@ class Trace:
             raise ArgumentError(restate("trace", problem, fix=fix, max_ops=max_ops))
         outputs = tuple(step.output for step in steps if step in last and not step.error)
         known = self._observer.known(names or {}, variables or {})
+        for key, array in _first_values(steps).items():
+            known[key].array = array
         paths = tell_apart(steps, known, variables or {})
         return Computed(steps, known, outputs, only_from(self._observer.passes, outputs), paths)
 
@@ -177,3 +181,12 @@ class Trace:
                 wanted.update(step.inputs)
                 steps.append(step)
         return steps[::-1]
+
+
+def _first_values(steps: list[Step]) -> dict[Key, np.ndarray]:
+    """The values of leaves at the first of these steps, where they had others before: weights, while they were set."""
+    first: dict[Key, Step] = {}
+    for step in steps:
+        for key in step.inputs:
+            first.setdefault(key, step)
+    return {key: step.leaves[key] for key, step in first.items() if key in step.leaves}

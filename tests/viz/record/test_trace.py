@@ -360,3 +360,16 @@ def test_what_a_recorded_backward_pass_computes_without_a_gradient_is_an_op_too(
     record = step.record()
     assert [t.name for t in record.tensors if t.kind == "constant" and t.shape] == ["x"]
     assert [op.name for op in record.ops][:3] == ["broadcast_to", "multiply", "cos"]
+
+
+def test_a_model_made_inside_of_the_block_is_drawn_with_the_values_that_it_ran_with():
+    with tg.viz.trace() as t:
+        layer = nn.Linear(3, 2)  # its weights are zeros before they are set
+        loss = layer(tg.ones(1, 3)).sum()
+        loss.backward()
+        with tg.no_grad():
+            layer.weight += 1.0
+    record = t.record(names=dict(layer.named_parameters()), depth=tg.viz.Depth(numbers=True))
+    found = next(tensor.statistics for tensor in record.tensors if tensor.name == "weight")
+    before = layer.weight.numpy() - 1.0
+    assert (found.min, found.max) == pytest.approx((before.min(), before.max()), abs=1e-6)

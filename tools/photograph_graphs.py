@@ -1,0 +1,50 @@
+"""Draw the thirty everyday graphs of tests/everyday.py as page, SVG and text, and photograph each page and SVG.
+
+    python tools/photograph_graphs.py FOLDER [NAME ...]
+
+Writes NAME.html, NAME.svg, NAME.txt, and pictures by a Chromium: the page on a desk (1400×900) and on a phone
+(390×844), also in the dark, and the SVG. To be looked at, one by one, when a drawing changes.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from browser import photograph  # noqa: E402
+from everyday import GRAPHS, Tape  # noqa: E402
+
+import tensorgrad as tg  # noqa: E402
+
+DESK, PHONE = "1400,900", "390,844"
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("names", nargs="*", help="which graphs, all by default")
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    for name in options.names or GRAPHS:
+        start = time.perf_counter()
+        draw(name, options.folder / name.replace(" ", "_"))
+        print(f"{name}: {time.perf_counter() - start:.1f} s", flush=True)
+
+
+def draw(name: str, path: Path) -> None:
+    """Write and photograph one graph; `path` has no suffix yet."""
+    tape = Tape(GRAPHS[name])
+    drawing = tg.viz.graph(tape.trace, names=tape.names, max_ops=5000)
+    page = drawing.save(f"{path}.html")
+    Path(f"{path}.txt").write_text(tg.viz.text(tape.trace, names=tape.names, width=100), encoding="utf-8")
+    photograph(page, f"{path}.desk.png", DESK)
+    photograph(page, f"{path}.phone.png", PHONE, dark=True)
+    photograph(drawing.save(f"{path}.svg"), f"{path}.svg.png", DESK)
+
+
+if __name__ == "__main__":
+    main()
