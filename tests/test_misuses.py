@@ -54,6 +54,11 @@ MISUSES = {
     "a class too many": (lambda: F.cross_entropy(W, tg.tensor([0, 3])), tg.RangeError, r"in \[0, 3\), got 0 to 3"),
     "logits for probabilities": (lambda: F.binary_cross_entropy(W * 3, X), tg.RangeError, "apply a sigmoid first"),
     "images into a linear layer": (lambda: nn.Linear(192, 10)(IMAGES), tg.ShapeError, r"nn.Flatten\(\)"),
+    "a linear layer of another size": (
+        lambda: nn.Linear(4, 2)(X),
+        tg.ShapeError,
+        r"fix: a weight \(2, 3\), as nn.Linear\(3, 2\)",
+    ),
     "backward of several": (lambda: (W * 2).backward(), tg.GraphError, r"reduce it first"),
     "backward of a constant": (lambda: X.sum().backward(), tg.GraphError, "requires_grad=True"),
     "backward twice": (backward_twice, tg.GraphError, "retain_graph=True"),

@@ -224,10 +224,11 @@ def linear(input: TensorLike, weight: TensorLike, bias: TensorLike | None = None
     a, w, b = operands if alike(input, weight, bias) else _promoted(input, weight, bias)
     shape, sizes = a._data.shape, w._data.shape
     if len(sizes) != 2 or not shape or shape[-1] != sizes[1]:
-        expected, fix = (
-            "input (..., I) and weight (O, I)",
-            "flatten images first: nn.Flatten()" if len(shape) > 2 else "",
-        )
+        expected, fix = "input (..., I) and weight (O, I)", ""
+        if len(shape) > 2:
+            fix = "flatten images first: nn.Flatten()"
+        elif shape and len(sizes) == 2:
+            fix = f"a weight ({sizes[0]}, {shape[-1]}), as nn.Linear({shape[-1]}, {sizes[0]}) has"
         problem = "input and weight must agree in the size of the last axis"
         raise ShapeError(restate("linear", problem, expected=expected, fix=fix, input=a, weight=w))
     if b is not None and b._data.shape != sizes[:1]:

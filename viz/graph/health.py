@@ -27,7 +27,7 @@ DEAD = 1 / 3
 """The fraction of relu's units that are 0. A few are 0 for some batch; without a third, a layer loses its width."""
 
 ENOUGH = 10
-"""The fewest values per unit to judge it by: a unit that is 0 for half of all inputs is 0 for ten once in 1,000."""
+"""The fewest values to judge by: a unit that is 0 for half of all inputs is 0 for ten once in 1,000."""
 
 SATURATED = 1 / 2
 """The fraction of sigmoid's or tanh's elements on the flat parts, where the derivative is below 5 % of its maximum."""
@@ -56,14 +56,27 @@ REMEDIES = {
     "no gradient": "look for a zero, or dead units, between it and the loss",
     "dead": "a lower learning rate, He initialisation or leaky_relu",
     "saturated": "scaled inputs, smaller weights or relu",
-    "NaN": "keep its inputs off the pole, as by + eps",
-    "∞": "keep its inputs off the pole, as by + eps",
     "its gradient": "keep its inputs off the pole: sqrt(x + eps)",
 }
 """What helps, by the beginning of the finding."""
 
+POLE, ABOVE, OVERFLOW = "keep the divisor off 0, as by + eps", "inputs above 0, as by x.clip(min=eps)", "smaller inputs"
+DOMAINS = {
+    "divide": POLE,
+    "reciprocal": POLE,
+    "pow": POLE,
+    "rsqrt": ABOVE,
+    "sqrt": "inputs of at least 0, as by x.clip(min=0)",
+    **dict.fromkeys(("log", "log2", "log10"), ABOVE),
+    **dict.fromkeys(("exp", "exp2", "expm1"), "smaller inputs: subtract the largest first"),
+    **dict.fromkeys(("arcsin", "arccos", "arctanh"), "inputs between −1 and 1"),
+}
+"""What keeps an op's result finite, by its name; the others overflow."""
+
 
 def _with_remedy(finding: Finding) -> Finding:
+    if finding.remedy:
+        return finding
     remedy = next(remedy for begin, remedy in REMEDIES.items() if finding.text.startswith(begin))
     return replace(finding, remedy=remedy)
 
@@ -168,7 +181,7 @@ def _activations(graph: GraphRecord, index: GraphIndex) -> Iterator[Finding]:
         if op.name == "relu":
             if op.idle >= DEAD and _values_per_unit(op, index) >= ENOUGH:
                 yield Finding(op.id, f"dead: {share(op.idle)} of units")
-        elif op.idle >= SATURATED:
+        elif op.idle >= SATURATED and math.prod(index.tensors[op.output].shape) >= ENOUGH:
             yield Finding(op.id, f"saturated: {share(op.idle)}")
 
 
@@ -185,7 +198,7 @@ def _not_finite(graph: GraphRecord, index: GraphIndex) -> Iterator[Finding]:
             continue
         output = index.tensors[op.output]
         if wrong := not_finite(output):
-            yield Finding(op.id, f"{wrong} from here on")
+            yield Finding(op.id, f"{wrong} from here on", remedy=DOMAINS.get(op.name, OVERFLOW))
         elif output.gradient is None or math.isfinite(output.gradient.mean_abs):
             handed_on = (edge.contribution for edge in index.edges[op.id])
             if any(gradient is not None and not math.isfinite(gradient.mean_abs) for gradient in handed_on):

@@ -28,7 +28,8 @@ function startStepper() {
     }
   }
   find("slider").max = steps.length - 1;
-  show(0);
+  // A computation that failed is looked at for its error.
+  show(steps.at(-1).phase === "failed" ? steps.length - 1 : 0);
 }
 
 function partsOf(op) {

@@ -19,7 +19,8 @@ function showGradients(arrived, current) {
 
 function startTable() {
   const isParameter = (id) => tensors.get(id).kind === "parameter";
-  const ids = [...expected.keys()];
+  // From the first layer on, as they are drawn; backward reaches the last one first.
+  const ids = graph.tensors.map(({ id }) => id).filter((id) => expected.has(id));
   table.ids = [...ids.filter(isParameter), ...ids.filter((id) => !isParameter(id))];
   table.ids.forEach((id, place) => table.places.set(id, place));
 }
@@ -45,7 +46,8 @@ function showRows(from, arrived) {
   table.shown = new Map(ids.map((id) => [id, arrived.get(id)]));
   table.rows = new Map(ids.map((id) => [id, gradientRow(tensors.get(id), arrived.get(id))]));
   table.rows.get(table.current)?.classList.add("current");
-  find("gradients").replaceChildren(...(ids.length ? fullTable(arrived) : [line(element("small", {}, "No gradient flows in this graph."))]));
+  const none = `No gradient flows ${steps.at(-1).op?.error ? "after an error" : "in this graph"}.`;
+  find("gradients").replaceChildren(...(ids.length ? fullTable(arrived) : [line(element("small", {}, none))]));
 }
 
 function fullTable(arrived) {

@@ -106,6 +106,12 @@ def test_saturated(activation):
     assert 90 <= share <= 100
 
 
+def test_one_number_on_the_flat_part_is_no_saturated_layer():
+    x = tg.tensor([5.0] * health.ENOUGH, requires_grad=True)
+    assert [text for _, text in said(x.tanh().sum())] == ["saturated: 100 %"]
+    assert said(x[1:].tanh().sum()) == said(x[0].tanh()) == []
+
+
 def test_thresholds_are_the_least_that_is_named():
     graph = fold_view_ops(collect(network(), depth=tg.viz.Depth(numbers=True)))
     for name, least in (("relu", health.DEAD), ("tanh", health.SATURATED), ("sigmoid", health.SATURATED)):
@@ -123,6 +129,21 @@ def test_nan_and_infinity_are_named_where_they_arise():
     assert said((y * 2).sqrt().sum()) == [("op1", "its gradient isn't finite")]
     z = tg.Tensor(0.0, requires_grad=True)
     assert said(z.log() * 2)[0] == ("op0", "∞ from here on")
+
+
+@pytest.mark.parametrize(
+    ("function", "at", "remedy"),
+    [
+        (tg.exp, 100.0, "smaller inputs: subtract the largest first"),
+        (tg.sqrt, -1.0, "inputs of at least 0, as by x.clip(min=0)"),
+        (tg.log, -1.0, "inputs above 0, as by x.clip(min=eps)"),
+        (lambda x: 1 / x, 0.0, "keep the divisor off 0, as by + eps"),
+        (tg.square, 1e30, "smaller inputs"),
+    ],
+)
+def test_what_helps_is_told_by_the_op(function, at, remedy):
+    x = tg.tensor([at, 1.0], requires_grad=True)
+    assert examined(function(x).sum())[0].remedy == remedy
 
 
 def test_a_gradient_that_is_not_finite_makes_its_layer_explode():

@@ -78,6 +78,8 @@ def test_stepping_to_the_end_gives_every_parameter_its_gradient(run, layout, tmp
     parameters, record = pages_record(run)
     script = "return [rows(), toTheEnd(), rows(), sums()];"
     before, steps, after, sums = play(page_of(record, layout), script, tmp_path)
+    kinds = [[tensor.name for tensor in record.tensors if tensor.kind == kind] for kind in ("parameter", "interior")]
+    assert [row["name"] for row in before] == [name for names in kinds for name in names], "in the order of the drawing"
     contributions = [edge for edge in record.edges if edge.contribution]
     # Each op, then 1 at the loss, each edge, and the end.
     assert steps == len(record.ops) + 1 + len(contributions) + 1
@@ -327,13 +329,12 @@ def test_a_failed_computation_shows_what_ran_and_the_error(tmp_path):
         (tg.ones(3, 4, requires_grad=True) * 2) @ tg.ones(5, 6)
     record = t.record(depth=DETAILED)
     script = """
-      for (let k = 0; k < 9; k++) press("ArrowRight");
-      const story = textOf("#story");
-      click('[id="op1"]');
-      return [phase(), story, textOf("#details .error"), isSeen("#gradients table")];
+      const told = [phase(), textOf("#story"), textOf("#details .error"), isSeen("#gradients table")];
+      press("Home");
+      return [...told, step()];
     """
-    phase, story, error, table = play(page_of(record, "column"), script, tmp_path)
-    assert phase == "failed"
+    phase, story, error, table, first = play(page_of(record, "column"), script, tmp_path)
+    assert (phase, first) == ("failed", 0), "it opens at the error"
     assert record.ops[-1].error.splitlines()[0] in story
     assert error == record.ops[-1].error
     assert not table
