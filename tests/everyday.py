@@ -286,8 +286,8 @@ def tied(watch):
 def plain_ops(count):
     def run(watch):
         x, w = images(4, 3), watch(tg.tensor([0.9, -1.1, 0.4], requires_grad=True), "w")
-        for k in range(count // 3):
-            x = (x * w + 0.1 * k).tanh()
+        for _ in range(count // 3):
+            x = (x * w + 0.1).tanh()
         x.mean().backward()
 
     return run

@@ -16,6 +16,13 @@ const type = (query, text) => {
   send($(query), new Event("input", { bubbles: true }));
 };
 
+/** The number that a text writes: `−1.2·10⁻⁵`. */
+const RAISED = "⁰¹²³⁴⁵⁶⁷⁸⁹";
+const numberIn = (text) => {
+  const plain = text.replaceAll("−", "-").replaceAll("⁻", "-").replace("·10", "e");
+  return Number([...plain].map((sign) => (RAISED.includes(sign) ? RAISED.indexOf(sign) : sign)).join(""));
+};
+
 const step = () => Number(document.body.dataset.step);
 const phase = () => document.body.dataset.phase;
 const rows = () => all("#gradients tbody tr").map((row) => ({ ...row.dataset }));

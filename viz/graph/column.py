@@ -110,7 +110,7 @@ def _gradient(tensor: TensorRecord) -> str:
         return ""
     if gradient.value is not None:
         return f"grad = {theme.number(gradient.value)}"
-    return f"mean |grad| = {theme.number(gradient.mean_abs, 3)}"
+    return f"mean |grad| = {theme.short(gradient.mean_abs)}"
 
 
 def _draw_op(canvas: ElementTree.Element, op: OpRecord, box: Box) -> None:

@@ -364,3 +364,20 @@ def test_nothing_is_cut_off_on_a_narrow_screen(size, tmp_path):
     assert (wide, tall, details) == (True, True, True)
     assert width > 250
     assert height > 150
+
+
+def test_small_and_large_numbers_are_written_as_powers_of_ten(tmp_path):
+    def run():
+        w, x = (tg.tensor(v, dtype="float64", requires_grad=True) for v in (-1.278e-8, 2.5e7))
+        return {"w": w, "x": x}, w * x * 0.25
+
+    _, record = pages_record(run)
+    script = """
+      toTheEnd();
+      const shown = all("#gradients tbody tr").map((row) => row.lastChild.textContent);
+      press("ArrowLeft");
+      return [shown, textOf("#story")];
+    """
+    shown, story = play(page_of(record, "column"), script, tmp_path)
+    assert shown == ["6250000", "−3.195·10⁻⁹", "0.25"]
+    assert "e−" not in story and "e+" not in story

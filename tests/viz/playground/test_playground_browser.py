@@ -152,7 +152,7 @@ def page(tmp_path_factory):
 
 
 LOOK = """
-  const real = (query) => Number(textOf(query).replaceAll("−", "-").split(" = ").at(-1));
+  const real = (query) => numberIn(textOf(query).split(" = ").at(-1));
   const look = () => ({
     loss: real("#loss"), predicted: real("#predicted"), actual: real("#actual"), left: real("#left"),
     title: textOf("#chosen-title"), said: textOf("#said"), slope: real("#slope"),

@@ -1,19 +1,26 @@
 // Numbers and names, as text.
 
-/** A number with some significant digits and a true minus sign. */
+/** A number with some significant digits and a true minus sign: `−0.05`, `1.278·10⁻⁸`. */
 function number(value, digits = 4) {
   if (typeof value === "boolean") return value ? "True" : "False";
   if (Number.isNaN(value)) return "NaN";
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const exact = Number.isInteger(value) && Math.abs(value) < 1e9;
-  return String(exact ? value : Number(value.toPrecision(digits))).replaceAll("-", "−");
+  const size = Math.abs(value);
+  if (!exact && (size < 1e-4 || size >= 1e6)) return scientific(Number(value.toPrecision(digits)).toExponential());
+  return String(exact ? value : Number(value.toPrecision(digits))).replace("-", "−");
 }
 
 /** A number in few characters: `0.0123`, `1.2·10⁻⁵`; of a power of ten so many decimals. */
 function brief(value, digits = 3, decimals = digits - 2) {
   const size = Math.abs(value);
   if (!Number.isFinite(value) || value === 0 || (size >= 1e-3 && size < 1e5)) return number(value, digits);
-  const [mantissa, exponent] = value.toExponential(decimals).split("e");
+  return scientific(value.toExponential(decimals));
+}
+
+/** `1.2e-5` as `1.2·10⁻⁵`. */
+function scientific(text) {
+  const [mantissa, exponent] = text.split("e");
   return `${mantissa.replace("-", "−")}·${powerOfTen(Number(exponent))}`;
 }
 
