@@ -2,7 +2,7 @@
 
 import pytest
 
-from tensorgrad.viz.graph.render import RenderError, find_program
+from tensorgrad.viz.graph.layout.render import RenderError, find_program
 
 try:
     find_program()

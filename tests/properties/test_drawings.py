@@ -24,9 +24,10 @@ from tensorgrad.viz.exercise import writing
 from tensorgrad.viz.exercise.blank import marked
 from tensorgrad.viz.exercise.masking import mask
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.graph import column, dot
+from tensorgrad.viz.graph import column
 from tensorgrad.viz.graph.fold import fold_modules
 from tensorgrad.viz.graph.health import examine
+from tensorgrad.viz.graph.layout import dot
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.record.graph_index import GraphIndex

@@ -16,7 +16,8 @@ import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz import page
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.graph import column, dot
+from tensorgrad.viz.graph import column
+from tensorgrad.viz.graph.layout import dot
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.modules.find import find_modules
 

@@ -12,9 +12,9 @@ from tensorgrad.viz.comparison.writing import document
 from tensorgrad.viz.format.document import as_text
 from tensorgrad.viz.format.terminal import terminal_width
 from tensorgrad.viz.format.theme import share
-from tensorgrad.viz.graph.dot import Drawn
 from tensorgrad.viz.graph.drawing import Drawing
 from tensorgrad.viz.graph.health import Finding
+from tensorgrad.viz.graph.layout.dot import Drawn
 from tensorgrad.viz.graph.simplify import without_numbers
 from tensorgrad.viz.record.records import GraphRecord
 

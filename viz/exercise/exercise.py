@@ -16,7 +16,7 @@ from tensorgrad.viz.exercise.questions.choosing import choose
 from tensorgrad.viz.exercise.scene import Scene
 from tensorgrad.viz.graph import column
 from tensorgrad.viz.graph.drawing import Drawing
-from tensorgrad.viz.graph.render import RenderError
+from tensorgrad.viz.graph.layout.render import RenderError
 from tensorgrad.viz.page import assembly
 
 KINDS: dict[Kind, tuple[str, str]] = {

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.storage import write_file
 from tensorgrad.viz import page, playground
-from tensorgrad.viz.graph import column, dot, pictures
-from tensorgrad.viz.graph.dot import Drawn
+from tensorgrad.viz.graph import column, pictures
 from tensorgrad.viz.graph.fold import choose_folded
 from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
-from tensorgrad.viz.graph.render import RenderError, all_open, render, render_sheets
+from tensorgrad.viz.graph.layout import dot
+from tensorgrad.viz.graph.layout.dot import Drawn
+from tensorgrad.viz.graph.layout.render import RenderError, all_open, render, render_sheets
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of

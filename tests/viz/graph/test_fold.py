@@ -8,8 +8,8 @@ from networks import BasicBlock, LeNet5, ResNet18, loss_of
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.viz.graph import dot
 from tensorgrad.viz.graph.fold import NODE_BUDGET, choose_folded, fold_modules
+from tensorgrad.viz.graph.layout import dot
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.collect import collect
 from tensorgrad.viz.record.modules.calls import common_path, parent_path, prefixes

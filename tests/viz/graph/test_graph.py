@@ -13,7 +13,7 @@ from layout import HAS_PROGRAM, needs_program
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.graph.dot import modules
+from tensorgrad.viz.graph.layout.dot import modules
 from tensorgrad.viz.graph.simplify import fold_view_ops
 
 SVG = "{http://www.w3.org/2000/svg}"

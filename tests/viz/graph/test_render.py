@@ -6,8 +6,8 @@ import sysconfig
 import pytest
 
 import tensorgrad as tg
-from tensorgrad.viz.graph import render as rendering
-from tensorgrad.viz.graph.render import RenderError, find_program, render
+from tensorgrad.viz.graph.layout import render as rendering
+from tensorgrad.viz.graph.layout.render import RenderError, find_program, render
 
 TINY = 'digraph { a [label="z = x ∗ w"] }'
 

@@ -10,10 +10,10 @@ from layout import needs_program
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.viz import Depth
-from tensorgrad.viz.graph import dot
 from tensorgrad.viz.graph.drawing import Drawing
-from tensorgrad.viz.graph.sheets import FEWEST, MOST, cut
-from tensorgrad.viz.graph.stack import GAP, stack
+from tensorgrad.viz.graph.layout import dot
+from tensorgrad.viz.graph.layout.sheets import FEWEST, MOST, cut
+from tensorgrad.viz.graph.layout.stack import GAP, stack
 from tensorgrad.viz.record.collect import collect
 
 

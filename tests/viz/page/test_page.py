@@ -16,8 +16,9 @@ from networks import LeNet5, ResNet18, loss_of
 
 import tensorgrad as tg
 from tensorgrad.viz import Depth, page
-from tensorgrad.viz.graph import column, dot, render
-from tensorgrad.viz.graph.render import RenderError
+from tensorgrad.viz.graph import column
+from tensorgrad.viz.graph.layout import dot, render
+from tensorgrad.viz.graph.layout.render import RenderError
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.page.parts import split

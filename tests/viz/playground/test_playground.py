@@ -5,7 +5,7 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.viz.graph import render
+from tensorgrad.viz.graph.layout import render
 from tensorgrad.viz.playground.application import Application
 from tensorgrad.viz.playground.products import find_products, value_of
 from tensorgrad.viz.playground.program import program_of

@@ -13,7 +13,7 @@ from tensorgrad.errors import TensorgradError, restate
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.sheet import sheet
 from tensorgrad.viz.graph import column
-from tensorgrad.viz.graph.stack import stack
+from tensorgrad.viz.graph.layout.stack import stack
 from tensorgrad.viz.record.records import GraphRecord
 
 TIMEOUT = 120

@@ -19,10 +19,10 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.graph.dot_sheet import Sheet, Whole
 from tensorgrad.viz.graph.health import Finding
+from tensorgrad.viz.graph.layout.sheet import Sheet, Whole
+from tensorgrad.viz.graph.layout.sheets import cut
 from tensorgrad.viz.graph.legend import legend
-from tensorgrad.viz.graph.sheets import cut
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.modules.calls import Call
 from tensorgrad.viz.record.modules.find import find_modules
