@@ -37,9 +37,9 @@ function layRoute() {
 
 /** A screen reader is told where an edge leads, and the numbers on it as far as they are shown. */
 function nameEdge(group, id) {
-  giveRole(group, "edge");
   const edge = edges.get(id);
-  if (!edge) return;
+  if (!edge) return; // from an op to its own result
+  giveRole(group, "edge");
   const texts = [...group.querySelectorAll("text")].map((text) => text.textContent.trim());
   const ends = `${title(tensors.get(edge.tensor))} → ${ops.get(edge.op).symbol}`;
   group.setAttribute("aria-label", [ends, ...texts].join(" "));

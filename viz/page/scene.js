@@ -37,7 +37,8 @@ function showParts() {
   const isFar = near.length > MOST;
   const wanted = new Set(isFar ? near.filter(({ marks }) => marks.has("now") || marks.has("chosen")) : near);
   layers.far.replaceChildren(...(isFar ? outlines(near) : []));
-  for (const part of present) if (!wanted.has(part) && !part.group.contains(document.activeElement)) remove(part);
+  const isHeld = (part) => !part.isHidden && part.group.contains(document.activeElement);
+  for (const part of present) if (!wanted.has(part) && !isHeld(part)) remove(part);
   const next = Object.fromEntries(pile.map((kind) => [kind, layers[kind].firstChild]));
   for (const part of wanted) {
     const group = groupOf(part, dress);

@@ -79,7 +79,8 @@ def variables(css):
 
 
 def test_every_text_of_a_page_can_be_read():
-    light, dark = assembly.shared("base.css").split("@media screen and (prefers-color-scheme: dark)")
+    screen = assembly.shared("base.css").split("@media print")[0]
+    light, dark = screen.split("@media screen and (prefers-color-scheme: dark)")
     for colours in (variables(light), variables(light) | variables(dark)):
         for ink in ("ink", "quiet", "accent", "good", "bad"):
             for face in ("paper", "card", "faint", "mark"):

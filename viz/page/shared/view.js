@@ -144,8 +144,8 @@ function moveView(x, y) {
 /** On paper the whole drawing, as large as fits; afterwards the view that was there. */
 function beforePrint() {
   world.removeAttribute("transform");
-  const { left, right, top, bottom } = view.extent();
-  drawing.setAttribute("viewBox", `${left} ${top} ${right - left} ${bottom - top}`);
+  const { x, y, width, height } = world.getBBox();
+  drawing.setAttribute("viewBox", `${x} ${y} ${width} ${height}`);
 }
 
 function afterPrint() {
