@@ -87,7 +87,7 @@ def lane(strength: float, strongest: float) -> tuple[str, float] | None:
     """Colour and width of a gradient's lane; None where all gradients are 0.
 
     >>> lane(0.2, 2.0), lane(float("inf"), 2.0), lane(0.0, 0.0)
-    (('#A03C00', 2.4), ('#8B1A6B', 3.0), None)
+    (('#7F2F00', 2.4), ('#8B1A6B', 3.0), None)
     """
     if not math.isfinite(strength):
         return NOT_FINITE, WIDTHS[0]
