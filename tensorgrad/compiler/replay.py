@@ -54,6 +54,7 @@ class Plan:
                 "the gradients of its results add to one tensor by turns, which a replay would sum in another order"
             )
             recording.refuse(f"{problem}; call backward() inside, or return one result")
+        self.backward: list[RecordedPass] = []
         try:
             self.backward = [self._dry_run(group, outputs, variables) for group in groups or ()]
         except TensorgradError as error:  # the function itself raises it where its gradient is taken

@@ -269,7 +269,7 @@ def einsum(equation: str | TensorLike, *operands: TensorLike) -> Tensor:
     tensors = in_one_dtype(operands[0] if one_list else operands)
     subscripts = _explicit(equation, tensors)
     labels, _, output = subscripts.partition("->")
-    if len(tensors) == 1 and {*labels} == {*output}:  # nothing is summed: a view
+    if len(tensors) == 1 and sorted({*labels}) == sorted(output):  # nothing is summed: a view
         return _rearranged(tensors[0], labels, output)
     return apply(Einsum, *tensors, subscripts=subscripts)
 

@@ -84,7 +84,7 @@ def test_a_view_of_a_parameter_refuses_a_change_that_is_recorded():
         assert w.tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
-# Results of which the second is computed from the first, though its op may give views of what it takes.
+# Two results each: the second is a copy computed from the first, by an op that gives views of other operands.
 COPIES = {
     "einsum": lambda w: (lambda z: (z, tg.einsum("ij,ij->ij", z, z)))(w.exp()),
     "an index": lambda w: (lambda z: (z, z[[1, 0]]))(w.exp()),

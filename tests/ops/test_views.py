@@ -75,3 +75,8 @@ def test_einsum_that_sums_nothing_is_a_view_as_numpys_is(equation):
     z, wanted = tg.einsum(equation, tg.from_numpy(x)), np.einsum(equation, x)
     np.testing.assert_array_equal(z.data, wanted)
     assert np.shares_memory(z.data, x)
+
+
+def test_einsum_names_itself_where_an_axis_is_asked_for_twice():
+    with pytest.raises(tg.ShapeError, match="einsum"):
+        tg.einsum("i->ii", tg.ones(3))

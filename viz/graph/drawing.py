@@ -81,7 +81,7 @@ class Drawing:
     @cached_property
     def svg(self) -> str:
         """The drawing as an SVG document; of more than 60 ops in sheets, one below the other."""
-        svg = render_sheets(dot.write_sheets(*self._drawn()))
+        svg = render_sheets(dot.write_sheets(self._drawn()))
         return pictures.put_in(svg, self.record) if self.pictures else svg
 
     @cached_property
@@ -157,7 +157,7 @@ class Drawing:
         if self.recorder is None:
             fix = "tg.viz.graph(step).playground(path)"
             raise ArgumentError(restate("Drawing.playground", "the drawing must be one that graph made", fix=fix))
-        sheets = dot.write_sheets(self.record, (), space_for(self.record), (), with_numbers=False)
+        sheets = dot.write_sheets(Drawn(self.record, (), space_for(self.record), ()), with_numbers=False)
         drawn = all_open(self.record, lambda: render_sheets(sheets))
         content = playground.write(self.recorder, self.record, *drawn)
         write_file("Drawing.playground", path, content.encode(), folders=True)

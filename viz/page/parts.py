@@ -26,7 +26,7 @@ def split(svg: str) -> dict[str, Any]:
 
     Returns:
         `styles`: tags with the attributes that many shapes share.
-        `still`: what is no part, such as the legend: shapes, each with where its sheet stands.
+        `still`: what never moves, such as the legend: shapes, each with where its sheet stands.
         `parts`: nodes, edges and frames in the order of the SVG: `id`, `class`, `box`; where its sheet stands, `at`;
         its shapes; of an edge its `ends` and the boxes of its `labels`, of others the `tip`.
 

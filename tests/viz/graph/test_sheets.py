@@ -83,7 +83,7 @@ def test_what_an_earlier_sheet_made_is_repeated_by_name_without_its_gradient():
 
 def test_a_sheet_ends_between_modules():
     record = residual(30)
-    texts = dot.write_sheets(record)
+    texts = dot.write_sheets(dot.Drawn(record))
     assert len(texts) > 2
     assert not any("continued" in text for text in texts)
 
@@ -103,7 +103,7 @@ def test_a_module_of_many_ops_goes_on_in_the_next_sheet():
     network = nn.Sequential(Long(), nn.Linear(3, 1))
     with tg.viz.trace() as step:
         network(tg.ones(2, 3)).sum().backward()
-    texts = dot.write_sheets(step.record(depth=Depth(numbers=True)))
+    texts = dot.write_sheets(dot.Drawn(step.record(depth=Depth(numbers=True))))
     ids = [re.findall(r'id="?(module-0[.\d]*)"?', text) for text in texts]
     assert ids == [["module-0"], ["module-0.1"]]
     assert "0, continued" in texts[1]

@@ -71,19 +71,12 @@ def write(
     return _write(whole, whole.view, with_legend)
 
 
-def write_sheets(
-    graph: GraphRecord,
-    folded: Collection[str] = (),
-    picture: Callable[[TensorRecord], str] = lambda tensor: "",
-    findings: Collection[Finding] | None = None,
-    with_legend: bool = True,
-    with_numbers: bool = True,
-) -> list[str]:
+def write_sheets(drawn: Drawn, with_numbers: bool = True) -> list[str]:
     """The same graph in sheets, to be laid out one by one and stacked; the legend is in the first. See `write`."""
-    whole = Whole(fold_view_ops(graph), folded, picture, findings, with_numbers)
+    whole = Whole(fold_view_ops(drawn.graph), drawn.folded, drawn.picture, drawn.findings, with_numbers)
     sheets, copies = cut(whole.view, whole.shared)
     whole.place |= {copy: whole.place[id] for copy, id in copies.items()}
-    return [_write(whole, sheet, with_legend and not number) for number, sheet in enumerate(sheets)]
+    return [_write(whole, sheet, drawn.with_legend and not number) for number, sheet in enumerate(sheets)]
 
 
 def _write(whole: Whole, view: GraphRecord, with_legend: bool) -> str:
