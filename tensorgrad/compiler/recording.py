@@ -100,8 +100,9 @@ class Recording(Observer):
         self.wanted: set[Variable | Node] = set()
         self.contributions: dict[Variable | Node, list[str]] = {}
         self.problem: str | None = None
-        self._names: dict[int, str] = {}  # by the identity of an array
-        self._kept: list[Any] = []  # kept alive, so that no other array gets the same identity
+        self._names: dict[int, str] = {}  # by the identity of an array that is alive
+        self._alive: dict[int, weakref.ref[np.ndarray]] = {}  # these arrays
+        self._kept: list[Any] = []  # kept alive, so that nothing else gets the same identity
         self._numbers = itertools.count(1)
         self._settings: dict[int, np.ndarray] = {}  # arrays that Python made for an index, by identity
         self._origins: dict[int, Variable] = {}  # what an alias was detached from, by the alias's identity
@@ -240,9 +241,9 @@ class Recording(Observer):
         source = name if whole is array else self._names[id(whole)]
         place = Place.of(array, whole)
         if (whole is array and array.strides == now._data.strides) or (whole is not array and place.is_whole):
-            self._names[id(array)] = source
+            self._call(array, source)
         else:
-            self._names[id(array)] = part = f"part_{next(self._numbers)}"
+            part = self._call(array, f"part_{next(self._numbers)}")
             self.kinds[part] = Kind(array.shape, array.dtype)
             self.steps.append(Step(ReadPart, {"place": place}, (source,), {}, (part,), (), not array.ndim))
         self._interior.append(weakref.ref(tensor))
@@ -404,9 +405,20 @@ class Recording(Observer):
 
     def introduce(self, array: np.ndarray, name: str) -> str:
         """Name an array."""
-        self._names.setdefault(id(array), name)  # two inputs may be one array
+        if id(array) not in self._names:  # two inputs may be one array
+            self._call(array, name)
         self.kinds[name] = Kind(array.shape, array.dtype)
-        self._kept.append(array)
+        return name
+
+    def _call(self, array: np.ndarray, name: str) -> str:
+        """Give an array a name for as long as it lives: its memory is free when the function lets go of it."""
+        names, alive, key = self._names, self._alive, id(array)
+
+        def died(_: object) -> None:
+            names.pop(key, None)
+            alive.pop(key, None)
+
+        names[key], alive[key] = name, weakref.ref(array, died)
         return name
 
     def _name_of_leaf(self, tensor: Variable) -> str:
@@ -453,6 +465,7 @@ class Recording(Observer):
         self._gradients.clear()
         self._gradients_before.clear()
         self._names.clear()
+        self._alive.clear()
         self._origins.clear()
         self._settings.clear()
         self._interior.clear()

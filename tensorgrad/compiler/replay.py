@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.arrays import memory
 from tensorgrad.autograd.backward_pass import gradients, is_spent
 from tensorgrad.autograd.engine import apply, note_shared_memory
 from tensorgrad.autograd.modes import enable_grad, is_grad_enabled, observe
@@ -168,13 +167,14 @@ class Program:
         """Call `run`. If it raises, undo its changes; if they can't be undone, raise `StoppedHalfway`."""
         before, arrays = self._journal.note(variables), [x._data for x in variables]
         try:
-            try:
-                return self.run(variables, *arrays) if self.given else self.run(*arrays)
-            except NotReplayed:
-                self._journal.restore(before, self._begins_with)
-                results = self.forward(*arrays)
-                memory.empty_cache()  # what the steps took: from now on the capture has memory of its own
-                return results
+            for _ in range(2):  # the first run may make a capture, which the second one replays
+                try:
+                    return self.run(variables, *arrays) if self.given else self.run(*arrays)
+                except NotReplayed as stop:
+                    self._journal.restore(before, self._begins_with)
+                    if not stop.captured:
+                        break
+            return self.forward(*arrays)
         except StoppedHalfway as stop:
             if self._journal.restore(before, self._begins_with + stop.done):
                 raise stop.error from None

@@ -1,11 +1,14 @@
 """What compiled functions keep: bounded together, and freed on request."""
 
+import weakref
+
 import numpy as np
 import pytest
 from compiling import captures, numbers
 
 import tensorgrad as tg
 from tensorgrad import nn
+from tensorgrad.arrays import memory
 from tensorgrad.compiler import compiled
 from tensorgrad.compiler.capture import graph_capture
 
@@ -95,3 +98,39 @@ def test_clear_forgets_everything():
         assert function.replays == replays
         function(batch(50))
         assert function.replays == replays + 1
+
+
+def test_a_recorded_call_lets_go_of_what_the_function_does():
+    seen = []
+
+    @tg.compile
+    def function(x):
+        y = x * 2.0
+        reference = weakref.ref(y._data)
+        z = y + 1.0
+        del y
+        seen.append(reference() is None)
+        return z
+
+    with tg.no_grad():
+        for _ in range(2):
+            function(batch(40))
+    assert function.replays == 0 and seen == [True, True]
+
+
+def test_a_capture_and_the_steps_never_hold_memory_together(monkeypatch):
+    def held():
+        return memory.statistics().held_bytes
+
+    most = [0]
+    take = memory.Arena.take
+    monkeypatch.setattr(memory.Arena, "take", lambda *given: (most.append(max(most.pop(), held())), take(*given))[1])
+    model = network()
+    function = tg.compile(model)
+    with tg.no_grad():
+        for _ in range(2):
+            function(batch(4000))
+        before = held()
+        function(batch(4000))  # captured, and run by the capture
+        assert len(captures(function)) == 1 and before > 1 << 20
+        assert most[0] <= batch(4000).nbytes and held() <= batch(4000).nbytes

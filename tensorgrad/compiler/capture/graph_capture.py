@@ -24,7 +24,15 @@ TRIES = 3
 
 
 class NotReplayed(Exception):
-    """A capture was made or found to be invalid: undo what has happened, and run the steps."""
+    """A capture was made or found to be invalid: undo what has happened, and run again.
+
+    Attributes:
+        captured: whether a capture was made, to be run now; else run the steps.
+    """
+
+    def __init__(self, captured: bool) -> None:
+        super().__init__()
+        self.captured = captured
 
 
 class GraphCapture:
@@ -85,11 +93,13 @@ class GraphCapture:
             return self._function(*arrays)
         try:
             self._begin()
+            before = self._captured
             found = self._found(arrays)
+            captured = self._captured not in (before, None)
         finally:
             self._lock.release()
         if found is None:
-            raise NotReplayed
+            raise NotReplayed(captured)
         late = self._finish([found.pop(name) for name in self._taken]) if self._taken else self._finish()
         found.update(zip(self._late, late, strict=True))
         return tuple([found[name] for name in self._results])
@@ -101,6 +111,7 @@ class GraphCapture:
         self._captured = None
         if self._tries:
             self._tries -= 1
+            memory.empty_cache()  # what the steps took: from now on the capture has memory of its own
             with suppress(Exception):  # if the steps themselves fail, `function` fails too
                 self._captured = Captured(self._steps, self._parameters, arrays, self._wanted, self._constants)
                 _evict(self)
