@@ -191,10 +191,10 @@ def _walk(
         if useful is not None and node not in walked:
             continue
         for position, g in node.input_gradients(grad, useful, not retain_graph):
-            shapes = node.shapes
-            if g._data.shape != (node.shape if shapes is None else shapes[position]):
+            edge: Any = node.edges[position]
+            # As shape_of(edge), without the call.
+            if g._data.shape != (edge.shape if type(edge) is Node else edge._data.shape):
                 g = node.unbroadcast(g, position)
-            edge = node.edges[position]
             if edge in table:
                 table.add(edge, g)
             else:

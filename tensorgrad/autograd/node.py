@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Container, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -21,13 +21,15 @@ next_age = itertools.count().__next__
 
 _new = object.__new__
 
+Edge: TypeAlias = "Node | Variable | None"
+
 
 class Saved:
     """A value kept for backward as it was then: its array, where it came from, and the version of its memory."""
 
     __slots__ = ("array", "name", "source", "version")
     array: np.ndarray
-    source: Node | Variable | None
+    source: Edge
     version: Version
     name: str | None
 
@@ -43,7 +45,7 @@ class Node:
     Attributes:
         op: the op, with its parameters.
         edges: per input, the Node that made it, the leaf itself, or None where no gradient flows.
-        shapes: per input, its shape; None if all have that of the output.
+        constants: the shapes of the inputs without an edge, in their order.
         saved: the values that the rules ask for, by position (OUTPUT for z); None once backward has freed them.
         age: a running number. A node is younger than all it was computed from: sorting by age is a topological order.
         shape: of the output. The output itself isn't kept, so a graph holds no reference cycle.
@@ -53,6 +55,7 @@ class Node:
     __slots__ = (
         "__weakref__",
         "age",
+        "constants",
         "dtype",
         "edges",
         "hooks",
@@ -61,11 +64,10 @@ class Node:
         "retained",
         "saved",
         "shape",
-        "shapes",
     )
     op: Op
-    edges: tuple[Node | Variable | None, ...]
-    shapes: tuple[tuple[int, ...], ...] | None
+    edges: tuple[Edge, ...]
+    constants: tuple[tuple[int, ...], ...]
     saved: dict[int, Saved] | None
     age: int
     shape: tuple[int, ...]
@@ -73,11 +75,6 @@ class Node:
     name: str | None
     hooks: dict[int, Hook] | None
     retained: weakref.ref[Variable] | None
-
-    @property
-    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
-        """Per input, its shape."""
-        return (self.shape,) * len(self.edges) if self.shapes is None else self.shapes
 
     @property
     def freed(self) -> bool:
@@ -149,6 +146,12 @@ class Node:
             found.append((position, rule.backward(op, grad, *values)))
         return found
 
+    @property
+    def input_shapes(self) -> tuple[tuple[int, ...], ...]:
+        """Per input, its shape. (A leaf keeps its own for life.)"""
+        constants = iter(self.constants)
+        return tuple([next(constants) if edge is None else shape_of(edge) for edge in self.edges])
+
     def unbroadcast(self, grad: Any, position: int) -> Variable:
         """Sum over the axes along which the input at `position` was broadcast."""
         op, shape, have = self.op, self.input_shapes[position], grad._data.shape
@@ -179,22 +182,27 @@ def _are_sizes(residuals: Any) -> bool:
     return residuals is None or type(residuals) is int
 
 
+def shape_of(edge: Node | Variable) -> tuple[int, ...]:
+    """The shape of the input behind an edge."""
+    return edge.shape if isinstance(edge, Node) else edge._data.shape
+
+
 def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable, needs: Sequence[bool]) -> Node:
     """The record of `op`, which made `output` of `inputs`; `needs` says which of them require a gradient."""
     # This runs once per recorded op, so it is made of what costs least: a class's own `__init__` costs a call more.
     node, data = Node(), output._data
     node.op = op
     node.age = next_age()
-    node.shape = shape = data.shape
+    node.shape = data.shape
     node.dtype = data.dtype
     node.name = node.hooks = node.retained = None
-    edges: list[Node | Variable | None] = []
-    shapes = []
+    edges: list[Edge] = []
     for x in inputs:
         edges.append((x._node or x) if x._requires_grad else None)
-        shapes.append(x._data.shape)
     node.edges = tuple(edges)
-    node.shapes = None if shapes.count(shape) == len(shapes) else tuple(shapes)
+    node.constants = ()
+    if False in needs:
+        node.constants = tuple([x._data.shape for x in inputs if not x._requires_grad])
     kept = op.always_kept
     if kept is None:
         kept = op.known.get(needed := tuple(needs))

@@ -86,7 +86,7 @@ class Op:
         cls.differentiable = cls.together or any(cls.rules)
         cls.known = {}
         cls.always_kept = None
-        cls.shared = cls() if isinstance(inspect.getattr_static(cls, "forward"), staticmethod) else None
+        cls.shared = cls() if cls._is_static() else None
         if not inspect.ismethod(cls.kept):  # an op that finds out for each application
             return
         alone = [tuple(k == position for k in range(len(cls.inputs))) for position in range(len(cls.inputs))]
@@ -94,10 +94,15 @@ class Op:
         cls.always_kept = kept.pop() if len(kept) == 1 and (kept == {()} or not cls.variadic) else None
 
     @classmethod
+    def _is_static(cls) -> bool:
+        return isinstance(inspect.getattr_static(cls, "forward"), staticmethod)
+
+    @classmethod
     def _read_inputs(cls) -> None:
         code = inspect.unwrap(cls.forward).__code__
         cls.variadic = bool(code.co_flags & inspect.CO_VARARGS)
-        cls.inputs = code.co_varnames[1 : code.co_argcount + cls.variadic]
+        first = 0 if cls._is_static() else 1  # after self
+        cls.inputs = code.co_varnames[first : code.co_argcount + cls.variadic]
 
     @classmethod
     def _read_rule(cls, input_name: str) -> Rule | None:

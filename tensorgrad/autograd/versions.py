@@ -81,10 +81,11 @@ def version_of(x: Variable) -> Version:
     if version is None or not version.current:
         with _lock:
             version = x._version
-            if version is None or not version.current:
+            if version is None and x._aliases is None:  # nobody shares its memory: the usual case
+                version = x._version = Version()
+            elif version is None or not version.current:
                 owner = None if version is None else _owner_of(x._data) if version is UNASKED else version.owner
-                version = Version() if owner is None else _present(owner)
-                x._version = version
+                version = x._version = Version() if owner is None else _present(owner)
                 for tensor in sharers(x) if x._aliases is not None else ():
                     tensor._version = version
     return version

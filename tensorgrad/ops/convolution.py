@@ -223,7 +223,7 @@ def of_one_dtype(op, x, weight, bias):
     x, weight = floating_pair(x, weight)
     x = for_kernel(op, x)
     bias = None if bias is None else floating(bias)
-    return x, weight, bias if alike(x, bias) else astype(bias, x._data.dtype)
+    return x, weight, bias if bias is None or alike(x, bias) else astype(bias, x._data.dtype)
 
 
 def of_batch(convolution, rank, x, weight, bias, window):

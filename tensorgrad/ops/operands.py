@@ -325,16 +325,13 @@ def floating(x: Any) -> Tensor:
     return x if x._data.dtype in FLOATS else astype(x, default_float())
 
 
-def alike(*operands: TensorLike | None) -> bool:
-    """Whether all operands but None are tensors of one dtype that kernels take: the usual case, nothing to convert."""
-    dtype = None
-    for x in operands:
-        if x is None:
-            continue
-        if not isinstance(x, Variable) or (dtype is not None and x._data.dtype is not dtype):
-            return False
-        dtype = x._data.dtype
-    return dtype in KERNEL_FLOATS
+def alike(x: TensorLike, y: TensorLike, z: TensorLike | None = None) -> bool:
+    """Whether x, y, and z if given, are tensors of one dtype that kernels take: the usual case, nothing to convert."""
+    if not (isinstance(x, Variable) and isinstance(y, Variable)):
+        return False
+    dtype = x._data.dtype
+    both = y._data.dtype is dtype and dtype in KERNEL_FLOATS
+    return both if z is None else both and isinstance(z, Variable) and z._data.dtype is dtype
 
 
 def for_kernel(op: str, x: Any) -> Tensor:

@@ -33,10 +33,8 @@ ZEROS = {dtype: np.zeros((), dtype) for dtype in KERNEL_FLOATS}
 
 def rectified(x: np.ndarray) -> np.ndarray:
     """The array max(x, 0)."""
-    if x.size <= few.limit:
-        zero = ZEROS.get(x.dtype)
-        if zero is not None and x.ndim and x.flags.carray:
-            return np.maximum(x, zero)  # in this order −0 becomes 0, as in the kernel
+    if x.size <= few.limit and (zero := ZEROS.get(x.dtype)) is not None:
+        return np.maximum(x, zero)  # in this order −0 becomes 0, as in the kernel
     return kernels.pointwise.relu(x) if x.dtype in KERNEL_FLOATS else np.maximum(x, x.dtype.type(0))
 
 
