@@ -13,6 +13,8 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import fenced, function, mean_of, root, summed, variance_of, words
+from tensorgrad.ops.elementwise.elementwise import Elementwise
+from tensorgrad.ops.elementwise.transcendental import sqrt
 from tensorgrad.ops.operands import TensorLike, as_tensor, flag, floating, number, quiet, widened
 
 if TYPE_CHECKING:
@@ -61,6 +63,15 @@ class ScaleAndShift(Op):
         if not is_grad_enabled() and residuals.get("grad") is grad:
             return residuals["sums"][0]
         return grad.sum(_all_but_channels(grad.ndim))
+
+
+class Scaling(Elementwise):
+    """What a channel of variance v is multiplied by, in evaluation."""
+
+    symbol = "w / σ"
+    eps: float
+    formula = lambda w, v, eps: w / sqrt(v + eps)
+    derivatives = (lambda v, eps: 1 / sqrt(v + eps), lambda v, z, eps: -z / (2 * (v + eps)))
 
 
 class ScaleSums(Op):
@@ -223,7 +234,7 @@ def batch_norm(
     if x._data.size == 0:
         return apply(ScaleAndShift, x, b, w, b)  # an empty batch has no statistics
     if not training and running_mean is not None and running_var is not None:
-        scale = w / (given["running_var"] + eps).sqrt()
+        scale = apply(Scaling, w, given["running_var"], eps=eps)
         return apply(ScaleAndShift, x, given["running_mean"], scale, b)
     count = x._data.size // x.shape[1]
     if training and count == 1:
