@@ -21,7 +21,7 @@ from tensorgrad.kernels.conv.taps import SCRATCH
 from tensorgrad.kernels.jit.dispatch import chunks_for, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.jit.views import flattened, tail
-from tensorgrad.kernels.simd.emitter import WIDTH
+from tensorgrad.kernels.simd.emitter import ROWS, WIDTH
 from tensorgrad.kernels.simd.gemm import products
 from tensorgrad.kernels.simd.tiles import fold_row
 from tensorgrad.windows import Sizes, Window
@@ -86,7 +86,8 @@ def _columns_kernel(g, w, x, columns, table, zeros, numbers, index, chunks):
     for n in range(len(g) * index // chunks, len(g) * (index + 1) // chunks):
         # (K, taps), (K, OH · OW) -> (taps, OH · OW)
         upstream = tail(gradients, n * filters * plane)
-        products(taps, plane, weights, np.intp(1), table, upstream, zeros, found, line, line - plane)
+        one, none, blocks = np.intp(1), np.intp(0), -(-taps // ROWS)
+        products(taps, none, blocks, plane, weights, one, table, upstream, zeros, found, line, line - plane)
         for c in range(channels):
             for h in range(height):
                 # Tap i reads the output's row h + top − i · down, where there is one.

@@ -203,7 +203,7 @@ def _forward_addresses(dtype: np.dtype) -> tuple[int, int]:
     """What computes an image, and what pools it."""
     images, positions, scratch = np.empty((0,) * 4, dtype), np.empty((0,) * 4, np.int32), np.empty((0, 0), dtype)
     line, table, lengths = np.empty(0, dtype), np.empty((0, 2), np.int64), np.empty(0, np.int64)
-    correlation = (images, images, line, images, table, table, line, line, scratch, lengths, 0, 0, 0)
+    correlation = (images, images, line, images, table, table, line, line, scratch, lengths, 0, 0, 1, 0)
     return address_of(correlate_kernel, correlation), address_of(max_kernel, (images, images, positions))
 
 
@@ -231,7 +231,7 @@ def _forward_kernel(x, w, bias, z, indices, planes, cuts, table, rest, packed, p
         y, first, end = planes[index][: k_end - k], n * filters + k, n * filters + k_end
         _, rows, columns = y.shape
         arrays = (x[n : n + 1], w[k:k_end], bias[k:k_end], y.reshape(1, k_end - k, rows, columns))
-        call(correlate, (*arrays, table, rest, packed, panels, image, lengths, step, group, width), 0, 1)
+        call(correlate, (*arrays, table, rest, packed, panels, image, lengths, step, group, 1, width), 0, 1)
         call(pool, (y.reshape(k_end - k, 1, rows, columns), z_planes[first:end], positions[first:end]), 0, 1)
 
 

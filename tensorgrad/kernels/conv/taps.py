@@ -67,6 +67,7 @@ class Sum(NamedTuple):
     step: int  # in w, from one k to the next
     group: int  # in w, from one group to the next
     blocks: int  # bands of all images
+    cuts: int  # parts of the filters, where there are fewer blocks than threads
     work: int  # multiply-adds
 
 
@@ -166,7 +167,7 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
     shape = (count, filters, *window.output)
     total = _sum(shape, where, table, taps, filters // window.groups * taps, itemsize)
     if not len(rest):
-        return _in_panels(total, window.groups, itemsize)
+        return _in_panels(_cut(total, threads), window.groups, itemsize)
     # Behind the image ones, zeros, and the rest of the output; behind the filters what packing them overwrites.
     across = -(-filters // lanes) * lanes
     scratch = total.scratch + lanes * (2 + across)
@@ -179,7 +180,14 @@ def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int, 
     scratch = (0 if where.direct else where.image) + 2 * WIDTH // itemsize
     if where.images > 1:  # the output of a group stands behind
         scratch += shape[1] // where.groups * where.images * prod(shape[2:])
-    return Sum(shape, where, np.array(where), table, table[:0], 0, 0, scratch, step, group, blocks, total)
+    return Sum(shape, where, np.array(where), table, table[:0], 0, 0, scratch, step, group, blocks, 1, total)
+
+
+def _cut(total: Sum, threads: int) -> Sum:
+    """The same with the filters of a group shared out, where there are fewer bands of images than threads."""
+    down = -(-total.shape[1] // total.layout.groups // ROWS)
+    wanted = -(-threads // max(total.blocks, 1)) if total.layout.images == 1 else 1
+    return total._replace(cuts=max(1, min(wanted, down)))
 
 
 def _in_panels(total: Sum, groups: int, itemsize: int) -> Sum:
@@ -222,6 +230,6 @@ def grad_input_sums(window: Window, shapes: Shapes, itemsize: int, threads: int)
         places = np.arange(filters)[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
         table = np.stack([places.ravel(), offsets(phase, filters, where)], axis=1)
         shape = (count, channels, *phase.output)
-        total = _sum(shape, where, table, prod(window.kernel), filters * itself, itemsize)
+        total = _cut(_sum(shape, where, table, prod(window.kernel), filters * itself, itemsize), wanted)
         sums.append((start, _in_panels(total, window.groups, itemsize)))
     return tuple(sums)

@@ -30,7 +30,7 @@ from tensorgrad.kernels.simd.functions import CALLS
 Shape = tuple[int, ...]
 
 # Multiply-adds that take as long as one element of a link, by a rough measurement.
-WORK = 5
+WORK = 20
 
 _exactly = register_jitable(**INLINE | {"fastmath": False})  # else it would inherit the caller's flags
 

@@ -19,11 +19,11 @@ from tensorgrad.kernels.simd.tiles import turn_rows
 
 def correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, y: np.ndarray) -> None:
     """The sum over taps as `total` says, to y (N, K, OH, OW). The arrays are contiguous."""
-    chunks, width = chunks_for(total.blocks, total.work), WIDTH // x.itemsize
+    chunks, width = chunks_for(total.blocks * total.cuts, total.work), WIDTH // x.itemsize
     scratch = memory.empty((chunks, total.scratch), x.dtype)
     packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
     panels = _panels(w, bias, total) if total.panels else zeros(0, x.dtype)
-    numbers = (total.rest, packed, panels, scratch, total.lengths, total.step, total.group, width)
+    numbers = (total.rest, packed, panels, scratch, total.lengths, total.step, total.group, total.cuts, width)
     run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks)
 
 
@@ -88,26 +88,28 @@ def _pack_filters_kernel(w, bias, packed, across, index, chunks):
 
 
 @inlined
-def _correlate_group(group, filters, pixels, w, bias, table, panels, image, layout, step, group_step, y, y_step, panel,
-                     width):  # fmt: skip
-    """So many pixels of the filters of a group; `width` lanes make a vector."""
-    lines, row = tail(image, group * layout.group), group * filters
+def _correlate_group(group, filters, cut, cuts, pixels, w, bias, table, panels, image, layout, step, group_step, y,
+                     y_step, panel, width):  # fmt: skip
+    """So many pixels of the filters of a group, or of one of `cuts` parts of them; `width` lanes make a vector."""
+    lines, row, blocks = tail(image, group * layout.group), group * filters, -(-filters // ROWS)
+    first, end = blocks * cut // cuts, blocks * (cut + 1) // cuts
     if len(panels):
-        own = tail(panels, group * -(-filters // ROWS) * (1 + len(table)) * ROWS)
-        panel_products(filters, pixels, own, table, lines, y, y_step, panel, width)
+        own = tail(panels, group * blocks * (1 + len(table)) * ROWS)
+        panel_products(filters, first, end, pixels, own, table, lines, y, y_step, panel, width)
     else:
         weights = tail(flattened(w), group * group_step)
-        products(filters, pixels, weights, step, table, lines, tail(bias, row), y, y_step, width)
+        products(filters, first, end, pixels, weights, step, table, lines, tail(bias, row), y, y_step, width)
 
 
 @inlined
-def _correlate_band(image, w, bias, y, n, band, table, panels, layout, step, group_step, pixels, panel, width):
-    """So many pixels of a band of y[n]."""
+def _correlate_band(image, w, bias, y, n, band, cut, cuts, table, panels, layout, step, group_step, pixels, panel,
+                    width):  # fmt: skip
+    """So many pixels of a band of y[n], of a part of each group's filters."""
     filters, plane = y.shape[1] // layout.groups, layout.output_h * layout.output_w
     for group in range(layout.groups):
         first = (n * y.shape[1] + group * filters) * plane + band * layout.band * layout.output_w
         _correlate_group(
-            group, filters, pixels, w, bias, table, panels, image, layout, step, group_step,
+            group, filters, cut, cuts, pixels, w, bias, table, panels, image, layout, step, group_step,
             tail(flattened(y), first), plane, panel, width,
         )  # fmt: skip
 
@@ -118,10 +120,12 @@ def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
     filters, plane = y.shape[1], layout.output_h * layout.output_w
     across, target = -(-filters // width) * width, flattened(y)
     zeros, out = tail(image, layout.image + 2 * width), tail(image, layout.image + 3 * width)
-    products(plane - whole, across, tail(image, whole), np.intp(1), rest, packed, zeros, out, across, width)
+    rows, none = plane - whole, np.intp(0)
+    blocks = -(-rows // ROWS)
+    products(rows, none, blocks, across, tail(image, whole), np.intp(1), rest, packed, zeros, out, across, width)
     # (rows, K) -> (K, rows)
     for k in range(filters):
-        for q in range(plane - whole):
+        for q in range(rows):
             target[(n * filters + k) * plane + whole + q] = out[q * across + k]
 
 
@@ -138,8 +142,8 @@ def _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_s
         for group in range(layout.groups):
             row = group * filters
             _correlate_group(
-                group, filters, line, w, bias, table, panels, image, layout, step, group_step, tail(image, out), line,
-                panel, width,
+                group, filters, np.intp(0), np.intp(1), line, w, bias, table, panels, image, layout, step, group_step,
+                tail(image, out), line, panel, width,
             )  # fmt: skip
             for k in range(filters):
                 store_rows(
@@ -149,26 +153,30 @@ def _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_s
 
 
 @kernel
-def correlate_kernel(x, w, bias, y, table, rest, packed, panels, scratch, lengths, step, group_step, width, index,
+def correlate_kernel(x, w, bias, y, table, rest, packed, panels, scratch, lengths, step, group_step, cuts, width, index,
                      chunks):  # fmt: skip
-    """y (N, K, OH, OW) as a `taps.Sum` says; the bands of all images are shared out."""
+    """y (N, K, OH, OW) as a `taps.Sum` says; the bands of all images are shared out, and `cuts` of the filters."""
     layout, image = unpacked(lengths), scratch[index]
     panel = tail(image, len(image) - len(table) * COLUMNS * width) if len(panels) else image
     if layout.images > 1:
         _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_step, panel, width, index, chunks)
         return
-    blocks, plane = len(x) * layout.bands, layout.output_h * layout.output_w
+    units, plane = len(x) * layout.bands * cuts, layout.output_h * layout.output_w
     for i in range(width if len(rest) else 0):
         image[layout.image + width + i], image[layout.image + 2 * width + i] = 1, 0
-    for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
+    first = units * index // chunks
+    for unit in range(first, units * (index + 1) // chunks):
+        block, cut = unit // cuts, unit % cuts
         n, band = block // layout.bands, block % layout.bands
         lines = image
         if layout.direct:
             lines = tail(flattened(x), n * layout.image + band * layout.band * layout.output_w)
-        else:
+        elif cut == 0 or unit == first:
             pack(x, n, band, image, layout)
         pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)
         if len(rest):
             pixels = pixels // width * width
             _correlate_rest(image, y, n, rest, packed, layout, pixels, width)
-        _correlate_band(lines, w, bias, y, n, band, table, panels, layout, step, group_step, pixels, panel, width)
+        _correlate_band(
+            lines, w, bias, y, n, band, cut, cuts, table, panels, layout, step, group_step, pixels, panel, width
+        )

@@ -35,6 +35,8 @@ from tensorgrad.windows import Shapes, Window
 
 # Channels in a group, on either side, up to which this is faster than the tiles of `convolution`.
 CHANNELS, FILTERS = 2, 4
+# Multiply-adds of a large tile that take as long as one in a small plane, packing included, by a rough measurement.
+WORK = 8
 
 
 def serves(window: Window, shapes: Shapes) -> bool:
@@ -56,7 +58,7 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
     """As `convolution.grad_weight`. The arrays are contiguous."""
     plan = grad_weight_plan(x.shape, g.shape, window, x.itemsize)
     dw = memory.empty(plan.shape, x.dtype)
-    chunks = chunks_for(plan.units, plan.work)
+    chunks = chunks_for(plan.units, WORK * plan.work)
     scratch = memory.empty((chunks, plan.scratch), x.dtype)
     sums = memory.empty((plan.shape[0], prod(plan.shape[1:])), np.float64)
     run(_grad_weight_kernel, (x, g, dw, sums, scratch, *plan.tables, plan.numbers), chunks)
@@ -77,7 +79,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, plan: Plan) -> np.ndarray:
     y = memory.empty(plan.shape, x.dtype)
-    chunks = chunks_for(plan.units, plan.work)
+    chunks = chunks_for(plan.units, WORK * plan.work)
     scratch = memory.empty((chunks, plan.scratch), x.dtype)
     run(_correlate_kernel, (x, w.reshape(-1), bias, y, scratch, *plan.tables, plan.numbers), chunks)
     return y
