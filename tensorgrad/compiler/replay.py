@@ -355,7 +355,8 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
         outputs[k] = wrap(run.outputs[k], True, spent)
     for output in outputs:
         note_shared_memory(output, variables, False)
-    with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did
+    # As the function itself did.
+    with nullcontext() if is_grad_enabled() or not program.groups else enable_grad():
         for number, group in enumerate(program.groups):
             whole = apply(Compiled, *variables, run=run, group=number, outputs=group)
             for place, k in enumerate(group):

@@ -13,9 +13,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.jit import team
 from tensorgrad.kernels.jit.dispatch import enter_parallel, kernel, loop_address, run, trampoline_of
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, is_constant, real
-from tensorgrad.kernels.jit.trampolines import call, call_trampoline, status_at
+from tensorgrad.kernels.jit.trampolines import call
 
 # In numba's structure of an array the address follows two pointers that kernels don't need, the size and the item size.
 ADDRESS = 4
@@ -112,7 +113,13 @@ class CommandList:
         # (launches, 3): the trampoline, the address of its packed arguments, the number of chunks
         rows = [(x.trampoline, first + 8 * start, x.chunks) for x, start in zip(launches, starts, strict=True)]
         self._table = np.array(rows, np.int64).reshape(-1, 3)
-        self._loop, self._parallel = loop_address(), any(launch.chunks > 1 for launch in launches)
+        threads = max((launch.chunks for launch in launches if launch.trampoline), default=1)
+        self._state = team.state_of(threads)
+        trampoline, address = trampoline_of(team.take_part, (self._table, self._state))
+        part = [address]
+        _flatten((self._table, self._state), part, [])
+        self._part = np.array(part, np.int64)
+        self._team = loop_address(), trampoline, self._part.ctypes.data, threads
         moved = [
             (start + k, region, launch.packed[k] - begin)
             for launch, start in zip(launches, starts, strict=True)
@@ -124,8 +131,8 @@ class CommandList:
 
     def play(self, regions: np.ndarray) -> bool:
         """Replay all launches, given the present address of each region (int64). False if a status flag is set."""
-        arguments = (self._loop, self._table, self._packed, self._moved, regions)
-        return enter_parallel(_play, *arguments) if self._parallel else _play(*arguments)
+        arguments = (*self._team, self._state, self._table, self._packed, self._moved, regions)
+        return enter_parallel(_play, *arguments) if self._team[-1] > 1 else _play(*arguments)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -137,23 +144,15 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 @kernel
-def _play(loop, table, packed, moved, regions):
+def _play(loop, trampoline, part, threads, state, table, packed, moved, regions):
     for k in range(len(moved)):
         packed[moved[k, 0]] = regions[moved[k, 1]] + moved[k, 2]
-    k = 0
-    while k < len(table):
-        trampoline, at, chunks = table[k, 0], table[k, 1], table[k, 2]
-        k += 1
-        if trampoline == 0:
-            if status_at(at) == 0:
-                k += chunks
-            elif chunks == 0:
-                return False
-        elif chunks == 1:
-            call_trampoline(trampoline, at, 0, 1)
-        else:
-            call(loop, (trampoline, at), 0, chunks)
-    return True
+    team.reset(state)
+    if threads > 1:
+        call(loop, (trampoline, part), 0, threads)
+    else:
+        team.lead(table, state, 0)
+    return state[team.STOPPED] == 0
 
 
 @kernel
