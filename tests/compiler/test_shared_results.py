@@ -75,6 +75,17 @@ def test_a_view_of_an_argument_stays_one_where_gradients_are_taken(name):
         assert found[0] == found[1] == [[200.0, 400.0], [6.0, 8.0]]
 
 
+@pytest.mark.parametrize("view", [lambda p: p[::-1], lambda p: p[1:], lambda p: p.T, lambda p: p.expand(2, 3, 3)])
+def test_a_view_of_a_parameter_beside_a_computation_from_it_that_nobody_reads(view):
+    p = tg.tensor(np.arange(9.0).reshape(3, 3))
+    compiled = tg.compile(lambda x: ((x * 2).tanh(), (tg.stack([p, p]), view(p))[1]))
+    with tg.no_grad():
+        for _ in range(7):
+            _, seen = compiled(tg.ones(2))
+            assert np.shares_memory(seen.data, p.data)
+    assert compiled.replays == 5 and not compiled.problems
+
+
 def test_a_view_of_a_parameter_refuses_a_change_that_is_recorded():
     w = tg.tensor([[1.0, 2.0], [3.0, 4.0]], requires_grad=True)
     compiled = tg.compile(lambda: (lambda v: (v, v.exp()))(w[0]))

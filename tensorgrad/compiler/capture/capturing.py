@@ -71,7 +71,7 @@ class Capturing:
                 later = {name for other in calls[number + 1 :] for name in _names(other)}
                 if later.isdisjoint(call.outputs):
                     # No step reads its results. What it reads is held, so nothing overwrites it.
-                    self.held += [real(self.known[name]) for name in _names(call)]
+                    self.held += [real(self.known[name]) for name in _names(call) if not self._is_given(name)]
                     last.append(self._host_call(call))
                 else:
                     host = self._host_call(call)
