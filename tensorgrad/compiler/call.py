@@ -41,7 +41,8 @@ class Call:
         args, kwargs: the same, with tensors in place of ndarrays.
         inputs: the tensors, each once.
         kind: a key that other calls have if their plain values have the same types and bits, their structures and the
-            shapes, dtypes and `requires_grad` of their tensors are alike, and the same arguments are one tensor.
+            shapes, dtypes and `requires_grad` of their tensors are alike, the same tensors are contiguous, and the
+            same arguments are one tensor.
         objects: arguments that are compared by identity, not by value.
     """
 
@@ -101,7 +102,8 @@ class Call:
         array = value._data
         # A backward() inside ends at a leaf, and runs its hooks.
         needs = value._requires_grad and (value._node is None, bool(value._hooks))
-        self._kinds.append((type(value), array.shape, array.dtype, needs))
+        # `contiguous()` and `is_contiguous()` decide by the layout.
+        self._kinds.append((type(value), array.shape, array.dtype, array.flags.c_contiguous, needs))
 
     def _take_object(self, value: Any) -> None:
         self.objects.append(value)

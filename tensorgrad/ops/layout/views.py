@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from tensorgrad import kernels
-from tensorgrad.autograd.engine import apply
+from tensorgrad.autograd.engine import apply, guard
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, DTypeError, RangeError, ShapeError, restate
 from tensorgrad.formulas.symbolic import equation, words
@@ -22,7 +22,7 @@ from tensorgrad.windows import as_tuple
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
-__all__ = ["broadcast_shapes", "broadcast_tensors", "chunk", "narrow", "select", "unbind", "unflatten"]
+__all__ = ["broadcast_shapes", "broadcast_tensors", "chunk", "narrow", "ravel", "select", "unbind", "unflatten"]
 
 
 class SlidingWindows(Op):
@@ -140,7 +140,7 @@ def is_contiguous(input: TensorLike, memory_format: str = "contiguous_format") -
     x = as_tensor(input)
     axes = {"channels_last": 4, "channels_last_3d": 5}.get(memory_format)
     if axes is None:
-        return x._data.flags.c_contiguous
+        return guard(_lies_in_order, x._data)
     return x.ndim == axes and is_contiguous(x.detach().moveaxis(1, -1))
 
 
@@ -155,7 +155,21 @@ def contiguous(input: TensorLike, memory_format: object = None) -> Tensor:
     True
     """
     x = as_tensor(input)
-    return x if x._data.flags.c_contiguous else clone(x)
+    return x if is_contiguous(x) else clone(x)
+
+
+def _lies_in_order(x: np.ndarray) -> bool:
+    return x.flags.c_contiguous
+
+
+def ravel(input: TensorLike) -> Tensor:
+    """All elements in a row, the last axis first. Shares the memory of a contiguous input.
+
+    >>> import tensorgrad as tg
+    >>> tg.ravel(tg.tensor([[1, 2], [3, 4]]))
+    tensor([1, 2, 3, 4])
+    """
+    return reshape(contiguous(input), -1)
 
 
 @numpy_spellings
