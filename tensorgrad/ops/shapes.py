@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 __all__ = [
-    "broadcast_to", "clone", "expand", "flatten", "flip", "moveaxis", "movedim", "permute", "ravel", "reshape",
+    "broadcast_to", "clone", "expand", "flatten", "flip", "moveaxis", "movedim", "permute", "reshape",
     "squeeze", "swapaxes", "swapdims", "t", "transpose", "unsqueeze",
 ]  # fmt: skip
 
@@ -95,14 +95,22 @@ class Flip(Op):
 
     symbol, formula = "flip", lambda x: words(x, ", reversed")
     derivatives = (lambda grad: words(grad, ", reversed"),)
-    aliases = True
     axis: tuple[int, ...]
 
     def forward(self, x):
-        return np.flip(x, self.axis)
+        return kernels.copies.contiguous(np.flip(x, self.axis))
 
     def backward_x(self, grad):
         return grad.flip(self.axis)
+
+
+class FlippedView(Flip):
+    """z = x with its elements reversed along the axes, in the memory of x: NumPy's `flip`."""
+
+    aliases = True
+
+    def forward(self, x):
+        return np.flip(x, self.axis)
 
 
 def clone(input: TensorLike, *, memory_format: object = None) -> Tensor:
@@ -256,16 +264,6 @@ def t(input: TensorLike) -> Tensor:
     return reverse_axes(x)
 
 
-def ravel(input: TensorLike) -> Tensor:
-    """All elements in a row, in the order of memory of a contiguous tensor. Shares memory if possible.
-
-    >>> import tensorgrad as tg
-    >>> tg.ravel(tg.tensor([[1, 2], [3, 4]]))
-    tensor([1, 2, 3, 4])
-    """
-    return reshape(input, -1)
-
-
 def movedim(input: TensorLike, source: int | Sequence[int], destination: int | Sequence[int]) -> Tensor:
     """The input with some axes moved; the others keep their order. Shares memory. Also called `moveaxis`.
 
@@ -365,7 +363,9 @@ def unsqueeze(input: TensorLike, dim: int | Sequence[int]) -> Tensor:
 
 @numpy_spellings
 def flip(input: TensorLike, *axes: int | Sequence[int], dims: int | Sequence[int] | None = None) -> Tensor:
-    """The input with its elements reversed along some axes, given as one tuple or several ints, or by the name `dims`.
+    """A copy of the input with its elements reversed along some axes, given as one tuple or several ints.
+
+    The name of these is `dims`. (`np.flip` of a tensor is a view, as of an array.)
 
     Raises RangeError for an axis that the input doesn't have, ArgumentError for one named twice.
 

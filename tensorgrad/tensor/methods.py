@@ -169,7 +169,6 @@ class Methods:
     moveaxis = shapes.moveaxis
     movedim = shapes.movedim
     permute = shapes.permute
-    ravel = shapes.ravel
     reshape = shapes.reshape
     split = joining.split_method
     squeeze = shapes.squeeze
@@ -184,6 +183,7 @@ class Methods:
     expand_as = views.expand_as
     is_contiguous = views.is_contiguous
     contiguous = views.contiguous
+    ravel = views.ravel
     select = views.select
     narrow = views.narrow
     unbind = views.unbind

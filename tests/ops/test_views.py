@@ -80,3 +80,54 @@ def test_einsum_that_sums_nothing_is_a_view_as_numpys_is(equation):
 def test_einsum_names_itself_where_an_axis_is_asked_for_twice():
     with pytest.raises(tg.ShapeError, match="einsum"):
         tg.einsum("i->ii", tg.ones(3))
+
+
+COPIES = {
+    "flip": lambda lib, x: x.flip(-1),
+    "fliplr": lambda lib, x: lib.fliplr(x),
+    "flipud": lambda lib, x: lib.flipud(x),
+    "rot90": lambda lib, x: lib.rot90(x),
+    "rot90 twice": lambda lib, x: lib.rot90(x, 2),
+    "repeat": lambda lib, x: x.repeat(2, *(1,) * (x.ndim - 1)),
+    "repeat once": lambda lib, x: x.repeat(*(1,) * x.ndim),
+    "tile": lambda lib, x: lib.tile(x, (3,)),
+    "tile new axes": lambda lib, x: lib.tile(x, (2,) + (1,) * x.ndim),
+    "repeat_interleave": lambda lib, x: x.repeat_interleave(1, 0),
+    "roll": lambda lib, x: lib.roll(x, 0, 0),
+    "pixel_shuffle": lambda lib, x: lib.pixel_shuffle(x, 2 if x.shape[-3] == 4 else 1),
+    "pixel_unshuffle": lambda lib, x: lib.pixel_unshuffle(x, 1),
+    "channel_shuffle": lambda lib, x: lib.channel_shuffle(x, 1),
+    "ravel of repeated elements": lambda lib, x: x.reshape(-1)[:1].expand(2).ravel(),
+}
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1, 1), (1, 3), (3, 1), (1, 4, 1, 1), (2, 4, 2, 3), (1, 1, 3)])
+@pytest.mark.parametrize("name", COPIES)
+def test_what_copies_in_pytorch_copies(name, shape):
+    if len(shape) < 3 and name.endswith("shuffle"):
+        return
+    for layout in (lambda x: x, lambda x: x.swapaxes(0, -1), lambda x: x.expand(*[2 if n == 1 else n for n in shape])):
+        x = layout(tg.arange(float(np.prod(shape))).reshape(shape))
+        z = COPIES[name](tg, x)
+        before = z.tolist()
+        z.add_(1)
+        assert not np.shares_memory(z.data, x.data)
+        with tg.no_grad():
+            (x if x.data.flags.writeable else x.clone()).mul_(0)
+        assert (z - 1).tolist() == before
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize("name", COPIES)
+def test_pytorch_copies_there(name):
+    torch = pytest.importorskip("torch")
+    x = torch.arange(4.0).reshape(1, 4, 1, 1)
+    assert not np.shares_memory(COPIES[name](torch, x).numpy(), x.numpy())
+
+
+def test_numpys_flip_is_a_view_and_ravel_one_of_what_is_contiguous():
+    x = tg.arange(6.0).reshape(2, 3)
+    back, row = np.flip(x, 1), x.ravel()
+    x[0, 2] = 7.0
+    assert back[0].tolist() == [7.0, 1.0, 0.0] and row.tolist() == [0.0, 1.0, 7.0, 3.0, 4.0, 5.0]
+    assert np.ravel(x, order="F").tolist() == np.ravel(x.numpy(), order="F").tolist()

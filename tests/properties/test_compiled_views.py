@@ -43,7 +43,7 @@ def _divisors(rng, x):
 VIEWS = {
     "permute": (_axes, lambda x, axes: x.permute(*axes) if x.ndim else x),
     "slice": (_index, lambda x, index: x[index] if x.ndim else x),
-    "flip": (lambda rng, x: int(rng.integers(x.ndim)), lambda x, axis: x.flip(axis)),
+    "flip": (lambda rng, x: int(rng.integers(x.ndim)), lambda x, axis: np.flip(x, axis)),
     "reshape": (_divisors, lambda x, shape: x.reshape(shape)),
     "unsqueeze": (lambda rng, x: int(rng.integers(x.ndim + 1)), lambda x, axis: x.unsqueeze(axis)),
     "select": (lambda rng, x: int(rng.integers(x.shape[0])), lambda x, k: x[k] if x.ndim > 1 else x),

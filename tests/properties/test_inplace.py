@@ -87,15 +87,12 @@ class Ours(NumPy):
     def clone(self, t):
         return t.clone()
 
-    def flip(self, t, axis):
-        return t.flip(axis)
-
     def broadcast(self, t, shape):
         return t.broadcast_to(shape)
 
 
 class Torch(NumPy):
-    """The steps on PyTorch's tensors: `flip` copies there, so programs for it have none."""
+    """The steps on PyTorch's tensors: they have no views in reverse, so programs for it have none."""
 
     def overlapping(self, t):
         return t.clone()  # PyTorch leaves open in which order it reads and writes

@@ -12,6 +12,7 @@ from tensorgrad.interop.functions.arguments import in_fortran_order
 from tensorgrad.interop.functions.registry import answers
 from tensorgrad.ops import shapes
 from tensorgrad.ops.axes import normalize_axes
+from tensorgrad.ops.layout import views
 from tensorgrad.ops.operands import as_tensor
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def reshape(a, /, shape, order="C", *, copy=None):
 @answers(np.ravel)
 def ravel(a, order="C"):
     """`np.ravel`."""
-    return reshape(a, -1, order)
+    x = as_tensor(a)
+    return views.ravel(x.T if in_fortran_order("np.ravel", order, "C") else x)
 
 
 @answers(np.transpose)
@@ -97,7 +99,7 @@ def broadcast_to(array, shape, subok=False):
 def flip(m, axis=None):
     """`np.flip`."""
     x = as_tensor(m)
-    return apply(shapes.Flip, x, axis=normalize_axes("np.flip", x, axis))
+    return apply(shapes.FlippedView, x, axis=normalize_axes("np.flip", x, axis))
 
 
 @answers(np.copy)

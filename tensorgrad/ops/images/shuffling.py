@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tensorgrad import windows
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.ops.operands import TensorLike, as_tensor
+from tensorgrad.ops.shapes import clone
 
 if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
@@ -40,7 +41,7 @@ def pixel_shuffle(input: TensorLike, upscale_factor: int) -> Tensor:
     k, c = len(lead), channels // (r * r)
     # (..., C·r², H, W) -> (..., C, r, r, H, W) -> (..., C, H, r, W, r) -> (..., C, H·r, W·r)
     x = x.reshape(*lead, c, r, r, height, width).permute(*range(k), k, k + 3, k + 1, k + 4, k + 2)
-    return x.reshape(*lead, c, height * r, width * r)
+    return clone(x).reshape(*lead, c, height * r, width * r)
 
 
 def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
@@ -67,7 +68,7 @@ def pixel_unshuffle(input: TensorLike, downscale_factor: int) -> Tensor:
     k, h, w = len(lead), height // r, width // r
     # (..., C, H·r, W·r) -> (..., C, H, r, W, r) -> (..., C, r, r, H, W) -> (..., C·r², H, W)
     x = x.reshape(*lead, channels, h, r, w, r).permute(*range(k), k, k + 2, k + 4, k + 1, k + 3)
-    return x.reshape(*lead, channels * r * r, h, w)
+    return clone(x).reshape(*lead, channels * r * r, h, w)
 
 
 def channel_shuffle(input: TensorLike, groups: int) -> Tensor:
@@ -93,4 +94,4 @@ def channel_shuffle(input: TensorLike, groups: int) -> Tensor:
         raise ShapeError(restate("channel_shuffle", problem, input=x, groups=groups))
     count, channels, *size = x.shape
     # (N, g·c, ...) -> (N, g, c, ...) -> (N, c, g, ...) -> (N, C, ...)
-    return x.reshape(count, groups, channels // groups, *size).swapaxes(1, 2).reshape(x.shape)
+    return clone(x.reshape(count, groups, channels // groups, *size).swapaxes(1, 2)).reshape(x.shape)

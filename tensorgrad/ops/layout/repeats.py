@@ -94,7 +94,7 @@ def _repeated(call: str, x: Tensor, counts: tuple[int, ...]) -> Tensor:
     # (n, …) -> (1, n, …) -> (count, n, …) -> (count · n, …)
     apart = reshape(x, [n for size in sizes for n in (1, size)])
     wide = broadcast_to(apart, [n for pair in zip(counts, sizes, strict=True) for n in pair])
-    return reshape(wide, [count * size for count, size in zip(counts, sizes, strict=True)])
+    return reshape(clone(wide), [count * size for count, size in zip(counts, sizes, strict=True)])
 
 
 @numpy_spellings
