@@ -15,6 +15,7 @@ from networks import LeNet5
 
 import tensorgrad as tg
 from tensorgrad import nn
+from tensorgrad.nn.functional import dropout
 from tensorgrad.compiler import capture
 from tensorgrad.kernels.jit.opaque import is_constant
 
@@ -447,6 +448,37 @@ def test_a_condition_is_looked_at_each_time():
     for step in pair.steps:
         with pytest.raises(tg.RangeError, match="probabilities"):
             step(*pair.batch())
+
+
+def launches(x):
+    """Enough of them that a capture pays."""
+    for _ in range(8):
+        x = (x.softmax(1) * 50).T.contiguous()
+    return x
+
+
+DRAWS = {
+    "a mask that is returned, then one that is read": lambda x: (tg.bernoulli(x.sigmoid()), dropout(x, 0.5)),
+    "numbers that are returned, then a mask": lambda x: (tg.rand(40, 50), dropout(x, 0.5).tanh()),
+    "masks in turn": lambda x: (dropout(x, 0.5), tg.randn(40, 50), dropout(x.exp(), 0.1), tg.rand_like(x)),
+    "two that are returned": lambda x: (x.tanh(), tg.rand(3), tg.randn(5), tg.randint(9, (4,))),
+}
+
+
+@pytest.mark.parametrize("name", DRAWS)
+def test_random_numbers_are_drawn_in_the_order_of_the_function(name):
+    def draw(x):
+        return DRAWS[name](launches(x))
+
+    compiled, rng = tg.compile(draw), np.random.default_rng(0)
+    with tg.no_grad():
+        for k in range(7):
+            x, found = tg.tensor(rng.standard_normal((40, 50)).astype(np.float32)), []
+            for function in (draw, compiled):
+                tg.manual_seed(k)
+                found.append([numbers(z) for z in function(x)] + [tg.rand(()).item()])
+            assert_same(*found)
+    assert compiled.replays == 5 and captures(compiled)
 
 
 def test_results_belong_to_the_caller():

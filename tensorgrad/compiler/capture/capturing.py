@@ -68,8 +68,10 @@ class Capturing:
             if launches is not None:
                 run += launches
             else:
-                later = {name for other in calls[number + 1 :] for name in _names(other)}
-                if later.isdisjoint(call.outputs):
+                later = calls[number + 1 :]
+                read = {name for other in later for name in _names(other)}
+                in_turn = _draws(call) and any(map(_draws, later))  # random numbers come in the order of the steps
+                if read.isdisjoint(call.outputs) and not in_turn:
                     # No step reads its results. What it reads is held, so nothing overwrites it.
                     self.held += [real(self.known[name]) for name in _names(call) if not self._is_given(name)]
                     last.append(self._host_call(call))
