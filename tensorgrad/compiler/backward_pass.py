@@ -136,6 +136,12 @@ def grouped(outputs: Sequence[Variable], wanted: Iterable[int]) -> list[list[int
     return None if order is None else [sorted(groups[k][0]) for k in order]
 
 
+def leaves_below(root: Node) -> set[Variable]:
+    """The tensors that gradients from a node arrive at."""
+    edges = [edge for node in nodes_below((root,)) for edge in node.edges]
+    return {cast("Variable", edge) for edge in edges if edge is not None and type(edge) is not Node}
+
+
 def _ages_at_leaves(nodes: Iterable[Node]) -> dict[Variable, list[int]]:
     """Per leaf, the ages of the nodes that a gradient reaches it from."""
     ages: dict[Variable, list[int]] = {}

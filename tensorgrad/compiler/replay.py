@@ -16,7 +16,7 @@ from tensorgrad.autograd.node import Node, node_of
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.autograd.versions import Version, add_stranger, version_of
-from tensorgrad.compiler.backward_pass import Backward, RecordedPass, grouped
+from tensorgrad.compiler.backward_pass import Backward, RecordedPass, grouped, leaves_below
 from tensorgrad.compiler.capture import GraphCapture, NotReplayed
 from tensorgrad.compiler.fusion import fused, loops
 from tensorgrad.compiler.journal import Journal
@@ -45,7 +45,11 @@ class Plan:
         self.forward = tuple(recording.steps)
         self.inside = tuple(step for steps in recording.passes for step in steps)
         self.variables, variables = recording.variables, (*inputs, *recording.leaves.values())
-        self.spent = {k for k, output in enumerate(outputs) if output._node is not None and is_spent(output._node)}
+        self.spent = {
+            k: [x in leaves_below(output._node) for x in variables]
+            for k, output in enumerate(outputs)
+            if output._node is not None and is_spent(output._node)
+        }
         wanted = [k for k, output in enumerate(outputs) if output._node is not None and k not in self.spent]
         groups = grouped(outputs, wanted)
         if groups is None:
@@ -102,7 +106,7 @@ class Program:
         given: whether its first argument is the tuple of the call's tensors.
         watched: the outputs whose memory backward needs.
         host_calls: the names of its host calls and effects: masks that it draws, statistics that it updates.
-        spent: per output whose graph a `backward()` inside has freed, a freed node.
+        spent: per output whose graph a `backward()` inside has freed, the inputs and leaves below it, as a mask.
         count: how many outputs there are.
         variables_of: per array that forward keeps, the numbers of inputs and leaves that it may be a view of.
         outputs_of: the same, of the watched outputs.
@@ -159,9 +163,21 @@ class Program:
         self.nbytes = sum(array.nbytes for array in constants.values())
         self.groups = [tuple(recorded.upstream) for recorded in backward]
         self.backward = [(way, [kept.index(name) for name in way.kept]) for way in ways]
-        self.spent = {k: _spent() for k in plan.spent}
+        self.spent = {k: list(compress(below, wanted)) for k, below in plan.spent.items()}
+        self._spent_nodes: dict[int, Node] = {}
         functions = (self.forward, *[way.function(g).run for way, g in zip(ways, self.groups, strict=True)])
         self.source = "\n".join(function.source for function in functions)
+
+    def spent_node(self, output: int, variables: Sequence[Variable]) -> Node:
+        """A freed node, as a backward pass leaves it, over the variables below the output: one where all are leaves."""
+        node, below = self._spent_nodes.get(output), self.spent[output]
+        if node is None:
+            found = tuple(compress(variables, below))
+            node = node_of(Compiled(), found, wrap(np.empty(0)), (True,) * len(found))
+            node.free()
+            if not any(below[: -len(self.leaves) or None]):
+                self._spent_nodes[output] = node
+        return node
 
     def run_or_undo(self, variables: Sequence[Variable]) -> tuple[np.ndarray, ...]:
         """Call `run`. If it raises, undo its changes; if they can't be undone, raise `StoppedHalfway`."""
@@ -182,13 +198,6 @@ class Program:
         except Exception:
             self._journal.restore(before, self._begins_with)
             raise
-
-
-def _spent() -> Node:
-    """A freed node, as a backward pass leaves it."""
-    node = node_of(Compiled(), (), wrap(np.empty(0)), ())
-    node.free()
-    return node
 
 
 def _root(name: str, steps: Sequence[Step]) -> str:
@@ -351,8 +360,8 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
     variables = (*inputs, *program.leaves)
     run = Run(program, variables, again)
     outputs = [wrap(array) for array in run.outputs]
-    for k, spent in program.spent.items():
-        outputs[k] = wrap(run.outputs[k], True, spent)
+    for k in program.spent:
+        outputs[k] = wrap(run.outputs[k], True, program.spent_node(k, variables))
     for output in outputs:
         note_shared_memory(output, variables, False)
     # As the function itself did.

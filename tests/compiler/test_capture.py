@@ -15,9 +15,9 @@ from networks import LeNet5
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.nn.functional import dropout
 from tensorgrad.compiler import capture
 from tensorgrad.kernels.jit.opaque import is_constant
+from tensorgrad.nn.functional import dropout
 
 pytestmark = pytest.mark.filterwarnings("error")
 

@@ -174,6 +174,26 @@ def test_what_is_returned_was_gone_back_through():
         (loss * 2).backward()
 
 
+@pytest.mark.parametrize("leaf", ["argument", "parameter"])
+def test_a_gradient_of_what_was_gone_back_through_is_refused_not_none(leaf):
+    w, other = weight(), weight()
+
+    def step(x):
+        loss = ((x if leaf == "argument" else w) * 2.0).sum()
+        loss.backward()
+        return loss
+
+    compiled = tg.compile(step)
+    for function in (step, *[compiled] * 5):
+        x, w.grad = tg.ones(2, requires_grad=True), None
+        loss = function(x)
+        below, unused = (x, w) if leaf == "argument" else (w, x)
+        with pytest.raises(tg.GraphError, match="freed"):
+            tg.grad(loss, [below], allow_unused=True)
+        assert tg.grad(loss, [unused, other], allow_unused=True) == (None, None)
+    assert compiled.replays == 3
+
+
 @pytest.mark.parametrize("view", [lambda y: y.view(3, -1), lambda y: y.permute(1, 0), lambda y: y[:, 1:].unsqueeze(0)])
 def test_a_view_of_what_was_gone_back_through_is_returned(view):
     """A view keeps nothing that backward could free, but what it is a view of does."""
