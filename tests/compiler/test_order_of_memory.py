@@ -102,6 +102,7 @@ LAYOUTS = {
 }
 
 
+@pytest.mark.filterwarnings("ignore:compile")  # a change of an argument runs op by op
 @pytest.mark.parametrize("where", ["argument", "leaf"])
 @pytest.mark.parametrize("name", BY_LAYOUT)
 def test_what_depends_on_the_layout_is_decided_in_each_call(name, where):
