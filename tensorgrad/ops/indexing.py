@@ -290,15 +290,15 @@ def along(op: str, input: TensorLike, dim: int, index: TensorLike) -> Tensor:
     """What `gather` computes, under the name `op`; negative indices count from the end."""
     x, k = as_tensor(input), as_tensor(index)
     axis = normalize_axis(op, x, dim)
-    if not x.ndim and k.ndim == 1:  # a number counts as a vector of one element
-        x = x.reshape(1)
+    if not x.ndim and k.ndim <= 1:  # a number counts as a vector of one element
+        return along(op, x.reshape(1), 0, k.reshape(-1)).reshape(k.shape)
     if k.ndim != x.ndim or any(k.shape[a] > x.shape[a] for a in range(x.ndim) if a != axis):
         problem = "index must have as many axes as input, and be no longer than it outside dim"
         raise ShapeError(restate(op, problem, input=x, index=k, dim=dim))
     if k.dtype.kind not in "iu":
         raise DTypeError(restate(op, "index must be of integers", input=x, index=k))
     places: list[Any] = list(np.ogrid[tuple(slice(n) for n in k.shape)])
-    places[axis : axis + 1] = [k] if x.ndim else []
+    places[axis] = k
     return getitem(x, tuple(places))
 
 

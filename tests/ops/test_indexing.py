@@ -259,7 +259,7 @@ VIEWS = {
     "slice": lambda x: x.detach()[1:],
     "reshape": lambda x: x.detach().reshape(2, 2),
     "transpose": lambda x: x.detach().reshape(2, 2).T,
-    "flip": lambda x: x.detach().flip(0),
+    "flip": lambda x: np.flip(x.detach(), 0),
     "einsum": lambda x: tg.einsum("ij->ji", x.detach().reshape(2, 2)),
     "a view of a view": lambda x: x.detach().reshape(2, 2)[1].unsqueeze(0),
 }

@@ -117,6 +117,19 @@ def test_what_copies_in_pytorch_copies(name, shape):
         assert (z - 1).tolist() == before
 
 
+@pytest.mark.parametrize("name, index", [("gather", 0), ("gather", [0]), ("gather", [0, 0]), ("take_along_dim", 0)])
+def test_a_number_is_gathered_as_a_vector_of_one_element(name, index):
+    x, k = tg.tensor(3.0, requires_grad=True), tg.tensor(index)
+    h = x * 1.0
+    z = h.gather(0, k) if name == "gather" else h.take_along_dim(k, 0)
+    z.mul_(5.0)
+    assert z.shape == k.shape and (z == 15.0).all().item() and h.item() == 3.0
+    z.sum().backward()
+    assert x.grad.item() == 5.0 * k.numel()
+    with pytest.raises(tg.RangeError, match="1"):
+        h.gather(0, k + 1) if name == "gather" else h.take_along_dim(k + 1, 0)
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("name", COPIES)
 def test_pytorch_copies_there(name):

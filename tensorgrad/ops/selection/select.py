@@ -110,16 +110,15 @@ def take_along_dim(input: TensorLike, indices: TensorLike, dim: int | None = Non
     if dim is None:
         x, k, dim = reshape(x, -1), reshape(k, -1), 0
     axis = normalize_axis("take_along_dim", x, dim, "dim")
+    if not x.ndim and not k.ndim:  # a number counts as a vector of one element
+        return reshape(take_along_dim(reshape(x, 1), reshape(k, 1), 0), ())
     if k.ndim != x.ndim:
         problem = "indices must have as many axes as input"
         raise ShapeError(restate("take_along_dim", problem, input=x, indices=k, dim=dim))
     shape = broadcast_shapes(
         *[tuple([1 if a == axis else n for a, n in enumerate(shape)]) for shape in (x.shape, k.shape)]
     )
-    wide = [
-        broadcast_to(t, tuple([t.shape[axis] if a == axis else n for a, n in enumerate(shape)])) if t.ndim else t
-        for t in (x, k)
-    ]
+    wide = [broadcast_to(t, tuple([t.shape[axis] if a == axis else n for a, n in enumerate(shape)])) for t in (x, k)]
     return getitem(wide[0], grid("take_along_dim", wide[0], axis, wide[1], negative=True)[2])
 
 
