@@ -288,7 +288,9 @@ class Recording(Observer):
         if tensor is None:
             self.refuse(f"{what}, which no op records")
         else:
-            self.refuse(f"{what} of {tensor.name or 'a tensor'}, which no op records; {HELPERS}")
+            who = tensor.name or "a tensor"
+            advice = "do it outside of the compiled function, with what that takes and returns"
+            self.refuse(f"{what} of {who}, which no op records: {advice} (in the code of an op: {HELPERS})")
 
     def scope_entered(self, scope: Scope) -> None:
         """A backward pass begins."""
