@@ -13,7 +13,7 @@ from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.fusion import loops
 from tensorgrad.compiler.program import function_of, live, renewed
-from tensorgrad.compiler.recording import Kind, Step
+from tensorgrad.compiler.steps import Kind, Step
 from tensorgrad.ops.elementwise.arithmetic import Add
 
 

@@ -17,8 +17,9 @@ from tensorgrad.compiler.guards.exact import same
 from tensorgrad.compiler.guards.guards import Guards, changed_by
 from tensorgrad.compiler.guards.surroundings import Surroundings
 from tensorgrad.compiler.program import StoppedHalfway
-from tensorgrad.compiler.recording import HELPERS, GuardFailed, Recording
+from tensorgrad.compiler.recording import HELPERS, Recording
 from tensorgrad.compiler.replay import Plan, Program, replay
+from tensorgrad.compiler.steps import GuardFailed
 from tensorgrad.errors import DTypeError, restate
 
 P = ParamSpec("P")

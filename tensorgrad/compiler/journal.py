@@ -13,7 +13,7 @@ import numpy as np
 
 from tensorgrad.autograd.backward_pass import accumulate, forget
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.compiler.recording import Given, Step
+from tensorgrad.compiler.steps import Given, Step
 
 
 class Noted(NamedTuple):

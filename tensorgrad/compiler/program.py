@@ -14,7 +14,7 @@ from tensorgrad.arrays.quiet import is_quiet, quiet
 from tensorgrad.autograd.backward_pass import accumulate
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.compiler.recording import Given, Step
+from tensorgrad.compiler.steps import Given, Step
 from tensorgrad.kernels.jit.opaque import Opaque
 from tensorgrad.ops.shapes import Clone
 

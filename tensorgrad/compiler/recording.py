@@ -7,7 +7,7 @@ import keyword
 import re
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, cast
+from typing import Any
 
 import numpy as np
 
@@ -19,53 +19,14 @@ from tensorgrad.autograd.places import Place
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import version_of
 from tensorgrad.compiler.guards.exact import same, same_array, same_memory
+from tensorgrad.compiler.names import Names
+from tensorgrad.compiler.steps import Given, Kind, Step, check_guard
 from tensorgrad.ops.assignment import ReadPart
 
 HELPERS = (
     "code outside of an op's forward computes arrays by engine.host_call, branches by engine.guard and makes new "
     "arrays by engine.constant: see docs/adding-an-op.md"
 )
-
-
-class Step(NamedTuple):
-    """One computation: an op's forward, or the function of a host call."""
-
-    function: type[Op] | Callable[..., Any]
-    settings: dict[Any, Any]
-    """An op's parameters, or a function's arguments by position, that aren't arrays."""
-    inputs: tuple[str, ...]
-    """The names of the arrays that it takes."""
-    arrays: dict[Any, str]
-    """Those that are arrays made by earlier steps, by name; the key is (key, k) for the element k of a tuple."""
-    outputs: tuple[str, ...]
-    """The names of its results: of an op the output, then the arrays in its `residuals`."""
-    parts: tuple[int | None, ...] = ()
-    """The positions of these in the residuals; None if the residuals are the array itself."""
-    scalar: bool = False
-    """Whether an op's output has no axes: NumPy may return a scalar for that."""
-
-    @property
-    def op(self) -> type[Op] | None:
-        """The op, unless it is a host call."""
-        return cast("type[Op]", self.function) if isinstance(self.function, type) else None
-
-    @property
-    def takes(self) -> tuple[str, ...]:
-        """The names of all arrays that it reads."""
-        return (*self.inputs, *self.arrays.values())
-
-
-class Given(NamedTuple):
-    """Stands among an effect's arguments for a tensor argument of the call, which differs from call to call."""
-
-    number: int
-
-
-class Kind(NamedTuple):
-    """The shape and the dtype of an array."""
-
-    shape: tuple[int, ...]
-    dtype: np.dtype
 
 
 class Recording(Observer):
@@ -100,8 +61,7 @@ class Recording(Observer):
         self.wanted: set[Variable | Node] = set()
         self.contributions: dict[Variable | Node, list[str]] = {}
         self.problem: str | None = None
-        self._names: dict[int, str] = {}  # by the identity of an array that is alive
-        self._alive: dict[int, weakref.ref[np.ndarray]] = {}  # these arrays
+        self._names = Names()
         self._kept: list[Any] = []  # kept alive, so that nothing else gets the same identity
         self._numbers = itertools.count(1)
         self._settings: dict[int, np.ndarray] = {}  # arrays that Python made for an index, by identity
@@ -137,9 +97,8 @@ class Recording(Observer):
                 continue
             settings[key] = value
             if type(value) is tuple:  # not `Place`, which has a class of its own
-                found: dict[Any, str] = {
-                    (key, k): self._names[id(part)] for k, part in enumerate(value) if id(part) in self._names
-                }
+                named = [(k, self._names.get(part)) for k, part in enumerate(value)]
+                found: dict[Any, str] = {(key, k): name for k, name in named if name is not None}
                 if found:  # else it stays what it is: a named tuple has methods
                     settings[key] = tuple([None if (key, k) in found else part for k, part in enumerate(value)])
                 arrays |= found
@@ -219,13 +178,13 @@ class Recording(Observer):
         if id(tensor) in self._given:
             self._given.add(id(alias))
             self._kept.append(alias)
-        elif id(tensor._data) not in self._names:
+        elif self._names.get(tensor._data) is None:
             self._origins[id(alias)] = self._origins.get(id(tensor), tensor)
             self._kept.append(alias)
 
     def overwrite_started(self, tensor: Variable) -> None:
         """The tensor's memory is about to change. A replay doesn't need that where the call made the memory."""
-        name = self._names.get(id(tensor._data))
+        name = self._names.get(tensor._data)
         if name is None or name in self.leaves or name in self.inputs:
             self.engine_bypassed("assignment in place", tensor)
         elif name in self.constants:
@@ -238,12 +197,12 @@ class Recording(Observer):
         """
         name, array, aliases = self.name_of(now), tensor._data, tensor._aliases
         whole = array if aliases is None else aliases.array
-        source = name if whole is array else self._names[id(whole)]
+        source = name if whole is array else self._names[whole]
         place = Place.of(array, whole)
         if (whole is array and array.strides == now._data.strides) or (whole is not array and place.is_whole):
-            self._call(array, source)
+            self._names.give(array, source)
         else:
-            part = self._call(array, f"part_{next(self._numbers)}")
+            part = self._names.give(array, f"part_{next(self._numbers)}")
             self.kinds[part] = Kind(array.shape, array.dtype)
             self.steps.append(Step(ReadPart, {"place": place}, (source,), {}, (part,), (), not array.ndim))
         self._interior.append(weakref.ref(tensor))
@@ -341,7 +300,7 @@ class Recording(Observer):
         if any(tensor is grad for grad in self._gradients_before):
             self.refuse("it reads the .grad of a tensor, which each backward() sets anew")
         tensor = self._origins.get(id(tensor), tensor)
-        name = self._names.get(id(tensor._data))
+        name = self._names.get(tensor._data)
         if name is not None and not self._returning:
             self._refuse_late(name)
         if name is None:
@@ -407,20 +366,9 @@ class Recording(Observer):
 
     def introduce(self, array: np.ndarray, name: str) -> str:
         """Name an array."""
-        if id(array) not in self._names:  # two inputs may be one array
-            self._call(array, name)
+        if self._names.get(array) is None:  # two inputs may be one array
+            self._names.give(array, name)
         self.kinds[name] = Kind(array.shape, array.dtype)
-        return name
-
-    def _call(self, array: np.ndarray, name: str) -> str:
-        """Give an array a name for as long as it lives: its memory is free when the function lets go of it."""
-        names, alive, key = self._names, self._alive, id(array)
-
-        def died(_: object) -> None:
-            names.pop(key, None)
-            alive.pop(key, None)
-
-        names[key], alive[key] = name, weakref.ref(array, died)
         return name
 
     def _name_of_leaf(self, tensor: Variable) -> str:
@@ -434,7 +382,7 @@ class Recording(Observer):
     def _name_of_array(self, array: np.ndarray, what: str) -> str:
         for tensor in self._holders_of(array):
             self.name_of(tensor)
-        name = self._names.get(id(array))
+        name = self._names.get(array)
         if name is None:
             self.refuse(f"{what} is an array that no op made; {HELPERS}")
             name = self.introduce(array, "unknown")
@@ -467,21 +415,10 @@ class Recording(Observer):
         self._gradients.clear()
         self._gradients_before.clear()
         self._names.clear()
-        self._alive.clear()
         self._origins.clear()
         self._settings.clear()
         self._interior.clear()
         self._known, self._holders = {}, None
-
-
-class GuardFailed(Exception):
-    """A condition turned out otherwise than at the recording."""
-
-
-def check_guard(condition: Callable[..., Any], found: bool, *arguments: Any) -> None:
-    """Raise `GuardFailed` unless the condition turns out as it did."""
-    if bool(condition(*arguments)) is not found:
-        raise GuardFailed
 
 
 def _have_gradients(leaves: tuple[Variable, ...], found: tuple[bool, ...]) -> bool:

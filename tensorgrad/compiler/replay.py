@@ -21,7 +21,8 @@ from tensorgrad.compiler.capture import GraphCapture, NotReplayed
 from tensorgrad.compiler.fusion import fused, loops
 from tensorgrad.compiler.journal import Journal
 from tensorgrad.compiler.program import GIVEN, StoppedHalfway, folded, function_of, live, names_given, renewed, viewed
-from tensorgrad.compiler.recording import Recording, Step
+from tensorgrad.compiler.recording import Recording
+from tensorgrad.compiler.steps import Step
 from tensorgrad.errors import GraphError, TensorgradError, restate
 from tensorgrad.formulas.symbolic import equation, function, partial, words
 from tensorgrad.ops.assignment import ReadPart, WritePart

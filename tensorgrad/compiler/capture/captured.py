@@ -12,7 +12,7 @@ from tensorgrad import kernels
 from tensorgrad.arrays import memory
 from tensorgrad.compiler.capture.capturing import Capturing, NotCapturable, begins_within, place_of
 from tensorgrad.compiler.capture.host_calls import HostCall
-from tensorgrad.compiler.recording import Step
+from tensorgrad.compiler.steps import Step
 from tensorgrad.kernels.jit.opaque import extent, real
 
 LIMIT = memory.LIMIT

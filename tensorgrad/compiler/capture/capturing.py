@@ -13,7 +13,7 @@ from tensorgrad import kernels
 from tensorgrad.arrays import memory
 from tensorgrad.compiler.capture.host_calls import HostCall, Name, Parameter, outputs_of
 from tensorgrad.compiler.program import Call, Setting, call_of, last_uses
-from tensorgrad.compiler.recording import Step, check_guard
+from tensorgrad.compiler.steps import Step, check_guard
 from tensorgrad.kernels.jit.opaque import Opaque, real
 from tensorgrad.ops.operands import quiet
 

@@ -14,7 +14,7 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.compiler.capture.captured import Captured
 from tensorgrad.compiler.program import function_of
-from tensorgrad.compiler.recording import Step
+from tensorgrad.compiler.steps import Step
 
 KEPT = memory.LIMIT
 """Bytes that all captures of the process hold at most; the least recently used are dropped first."""

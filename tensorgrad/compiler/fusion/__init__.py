@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from tensorgrad.compiler.fusion import linear, pooling
 from tensorgrad.compiler.fusion.chains import Chains
-from tensorgrad.compiler.recording import Kind, Step
+from tensorgrad.compiler.steps import Kind, Step
 from tensorgrad.ops.linear import LinearGradWeight
 from tensorgrad.ops.pooling import MaxPool
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorgrad.autograd.op import Op
-from tensorgrad.compiler.recording import Kind, Step
+from tensorgrad.compiler.steps import Kind, Step
 
 
 class Chains:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tensorgrad.compiler.fusion.chains import Chains, placed, replace
-from tensorgrad.compiler.recording import Step
+from tensorgrad.compiler.steps import Step
 from tensorgrad.ops.elementwise.activations import ReluGradient
 from tensorgrad.ops.linear import MatMul, gradients
 from tensorgrad.ops.reductions import Sum

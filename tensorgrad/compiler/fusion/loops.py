@@ -18,7 +18,7 @@ from tensorgrad import kernels
 from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.compiler.fusion.chains import placed
 from tensorgrad.compiler.program import call_of, live
-from tensorgrad.compiler.recording import Kind, Step
+from tensorgrad.compiler.steps import Kind, Step
 from tensorgrad.ops.convolution import ChannelSum
 from tensorgrad.ops.elementwise.activations import ReluGradient
 from tensorgrad.ops.elementwise.elementwise import Elementwise, Gradient

@@ -10,7 +10,7 @@ from __future__ import annotations
 from tensorgrad import kernels
 from tensorgrad.autograd.op import Op
 from tensorgrad.compiler.fusion.chains import Chains, placed, replace
-from tensorgrad.compiler.recording import Step
+from tensorgrad.compiler.steps import Step
 from tensorgrad.ops.convolution import ChannelSum, Convolution, ConvolutionGradInput, ConvolutionGradWeight
 from tensorgrad.ops.elementwise.activations import Relu, ReluGradient
 from tensorgrad.ops.pooling import MaxPool, MaxUnpool
