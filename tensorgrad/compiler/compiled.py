@@ -5,21 +5,20 @@ from __future__ import annotations
 import copy
 import functools
 import inspect
-import itertools
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Generic, ParamSpec, TypeVar, overload
 
 from tensorgrad.autograd import modes
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.call import Call
-from tensorgrad.compiler.guards.exact import same
+from tensorgrad.compiler.entry import Entry, State, clock
 from tensorgrad.compiler.guards.guards import Guards, changed_by
 from tensorgrad.compiler.guards.surroundings import Surroundings
 from tensorgrad.compiler.program import StoppedHalfway
-from tensorgrad.compiler.recording import HELPERS, Recording
-from tensorgrad.compiler.replay import Plan, Program, replay
-from tensorgrad.compiler.steps import GuardFailed
+from tensorgrad.compiler.recording import Recording
+from tensorgrad.compiler.replay import Plan, replay
+from tensorgrad.compiler.structure import filled, taken
 from tensorgrad.errors import DTypeError, restate
 
 P = ParamSpec("P")
@@ -31,24 +30,8 @@ PROGRAMS = 64
 KEPT = 64 * 1024**2
 """Bytes of constants that the programs of a compiled function hold together at most, but for the one used last."""
 
-STATES = 8
-"""Recordings of one kind of call that are kept: a module in training, the same in evaluation, ..."""
-
-PATIENCE = 8
-"""Recordings in a row without a replay after which a kind of call is given up."""
-
-CHANGES = 3
-"""Recordings that change what they read, after which a kind of call is given up: the first may fill a cache."""
-
-
 OPTIONS = frozenset({"backend", "disable", "dynamic", "fullgraph", "mode", "options"})
 """PyTorch's options of `compile`."""
-
-ERRORS = 16
-"""Replays in a row that raise where the function itself doesn't, until a kind of call is given up."""
-
-STOPS = 4
-"""Replays in a row that stop early, because a condition turned out otherwise, until calls are recorded anew."""
 
 
 @overload
@@ -130,7 +113,7 @@ class CompiledFunction(Generic[P, R]):
         functools.update_wrapper(self, function, updated=())
         self.function = function
         self._takes_any_name = _takes_any_name(function)
-        self._entries: dict[Any, _Entry] = {}
+        self._entries: dict[Any, Entry] = {}
         self._counts = _Counts()
         self._warned = False
 
@@ -156,8 +139,8 @@ class CompiledFunction(Generic[P, R]):
         counts = self._counts
         counts.replays += 1
         entry.failures = entry.stops = entry.errors = counts.unreplayed = 0
-        entry.used = next(_clock)
-        return _filled(state.structure, iter(outputs))
+        entry.used = next(clock)
+        return filled(state.structure, iter(outputs))
 
     def __getattr__(self, name: str) -> Any:
         """What the function has itself: `parameters()`, `train()` and the layers of a module."""
@@ -214,7 +197,7 @@ class CompiledFunction(Generic[P, R]):
 
     # ------------------------------------------------------------------------------------------------------- recording
 
-    def _record(self, call: Call, state: _State | None) -> Any:
+    def _record(self, call: Call, state: State | None) -> Any:
         """Run the function and record it; make a program if an earlier call did the same."""
         entry = self._entries.get(call.kind) or self._new_entry(call.kind)
         if entry.given_up or (state is not None and state.problem is not None):
@@ -224,11 +207,11 @@ class CompiledFunction(Generic[P, R]):
         with modes.observe(recording), modes.observe(surroundings), surroundings:
             result = self.function(*call.args, **call.kwargs)
         outputs: list[Variable] = []
-        structure = _taken(result, outputs, recording)
+        structure = taken(result, outputs, recording)
         recording.finish(outputs)
         before, guards = guards, Guards(self.function, call.objects, surroundings.ran)
         changed = "its arguments" if call.changed() else changed_by(before, guards)
-        found = _State(guards, call, structure)
+        found = State(guards, call, structure)
         found.problem = recording.problem or guards.problem or surroundings.problem or _unfollowed(recording, guards)
         if found.problem is None and changed is None:
             found.plan = Plan(recording, call.inputs, outputs)
@@ -239,14 +222,14 @@ class CompiledFunction(Generic[P, R]):
             self._warn(entry.problems[-1])
         return result
 
-    def _new_entry(self, kind: Any) -> _Entry:
+    def _new_entry(self, kind: Any) -> Entry:
         entries = sorted(self._entries.items(), key=lambda item: item[1].used)
         total = sum(entry.nbytes for _, entry in entries)
         while entries and (len(entries) >= PROGRAMS or total > KEPT):
             oldest, dropped = entries.pop(0)
             total -= dropped.nbytes
             self._entries.pop(oldest, None)
-        entry = self._entries[kind] = _Entry()
+        entry = self._entries[kind] = Entry()
         self._counts.unreplayed += 1
         if self._counts.unreplayed == PROGRAMS:
             self._warn(_NEVER_REPLAYED)
@@ -260,156 +243,11 @@ class CompiledFunction(Generic[P, R]):
     def _again(self, call: Call) -> list[Variable]:
         """Run the function op by op, with recording, and return its tensors."""
         outputs: list[Variable] = []
-        _taken(self.function(*call.args, **call.kwargs), outputs, None)
+        taken(self.function(*call.args, **call.kwargs), outputs, None)
         return outputs
 
 
 _NEVER_REPLAYED = f"the last {PROGRAMS} calls differed in shapes, dtypes or arguments: each was recorded, none replayed"
-
-
-class _State:
-    """What a call of one kind did while everything that it reads was in one state."""
-
-    def __init__(self, guards: Guards, call: Call, structure: Any) -> None:
-        self.guards, self.structure = guards, structure
-        self.bound = self._bound(call)
-        self.plan: Plan | None = None
-        self.program: Program | None = None
-        self.problem: str | None = None
-
-    def _bound(self, call: Call) -> list[int]:
-        """The identities of inputs that the function can also reach by itself, 0 for all others."""
-        tensors = self.guards.tensors
-        return [id(x) if id(x) in tensors else 0 for x in call.inputs]
-
-    def matches(self, call: Call) -> bool:
-        """Whether everything that the function reads is as in this state."""
-        return self.guards.changed() is None and self._bound(call) == self.bound
-
-    def agrees_with(self, other: _State) -> bool:
-        """Whether both calls did the same, so that a third will too."""
-        return (
-            other.plan is not None
-            and self.plan is not None
-            and same(self.structure, other.structure)
-            and self.plan.agrees_with(other.plan)
-        )
-
-
-_clock = itertools.count()
-
-
-class _Entry:
-    """What is known of one kind of call.
-
-    Attributes:
-        states: those that were recorded, the latest used first.
-        used: when it was used last, by a running number.
-        failures, stops: recordings, and replays that stopped early, since the last complete replay.
-        errors: replays since then that raised where the function itself did not.
-        given_up: why no more recordings are made; None while they are.
-    """
-
-    def __init__(self) -> None:
-        self.states: list[_State] = []
-        self.failures = self.stops = self.errors = 0
-        self.given_up: str | None = None
-        self.used = next(_clock)
-        self._changes = 0
-        self._difference: str | None = None
-        self._leaf: str | None = None
-
-    @property
-    def program(self) -> Program | None:
-        """That of the state used last, if there is one."""
-        return self.states[0].program if self.states else None
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the constants of its programs."""
-        programs = {id(state.program): state.program for state in self.states if state.program is not None}
-        return sum(program.nbytes for program in programs.values())
-
-    @property
-    def problems(self) -> list[str]:
-        """Why calls of this kind, or some of them, can't be replayed."""
-        found = [state.problem for state in self.states if state.problem is not None]
-        return [*found, self.given_up] if self.given_up else found
-
-    def state_of(self, call: Call) -> _State | None:
-        """The state whose guards hold now; None if there is none."""
-        states = self.states  # another thread may put a new list in its place
-        for k, state in enumerate(states):
-            if state.matches(call):
-                if k:
-                    self.states = [state, *states[:k], *states[k + 1 :]]
-                return state
-        self._difference = states[0].guards.changed() if states else None
-        return None
-
-    def stopped(self, state: _State) -> None:
-        """A replay has stopped early. After several in a row the call is recorded anew."""
-        self.stops += 1
-        if self.stops >= STOPS:
-            self.stops, self.states = 0, [other for other in self.states if other is not state]
-
-    def failed_alone(self, error: Exception) -> bool:
-        """A replay raised and the function itself did not. Returns whether calls of this kind are given up for that."""
-        self.errors += 1
-        if self.errors < ERRORS or self.given_up:
-            return False
-        if isinstance(error, GuardFailed):
-            self._give_up("something by which it decides what to do turns out otherwise in each replay")
-        else:
-            self._give_up(f"its replays raise {type(error).__name__} ({error}), and it does not")
-        self.states = []
-        return True
-
-    def learn(self, found: _State, changed: str | None) -> None:
-        """A call was recorded: the next can be replayed if this one did what an earlier one did."""
-        self.failures += 1
-        if found.problem is not None:
-            self._keep(found)
-        elif changed is not None:
-            self._changes += 1
-            if self._changes >= CHANGES:
-                self._give_up(f"it changes {changed}, which it can read")
-        else:
-            self._compare(found)
-            self._keep(found)
-        if self.failures >= PATIENCE and not self.given_up:
-            what, fix = "its ops, numbers or tensors differ", ""
-            if self._difference:
-                what, fix = f"{self._difference} differs", "; pass it as an argument, or keep it in a tensor"
-            elif self._leaf:
-                what, fix = f"a tensor that no op made ({self._leaf}) differs", f"; {HELPERS}"
-            self._give_up(f"{what} from call to call{fix}")
-
-    def _compare(self, found: _State) -> None:
-        """Take the plan of an earlier recording that did the same, and make its program; else note a difference."""
-        assert found.plan is not None
-        recording, latest = found.plan.recording, self.states[0].plan if self.states else None
-        known = next((state for state in self.states if found.agrees_with(state)), None)
-        if known is None or known.plan is None:
-            self._leaf = None if latest is None else recording.differing_leaf(latest.recording)
-            return
-        if known.program is None:
-            made_anew = known.plan.recording.made_anew(recording)
-            if known.plan.returns_one_of({*made_anew, *known.plan.recording.constants}):
-                found.problem = "it returns a constant, and a replay would return the same memory each time"
-            else:
-                known.program = Program(known.plan, made_anew)
-        found.plan, found.program = known.plan, known.program
-        if self._difference is None:
-            self.failures = 0
-
-    def _keep(self, found: _State) -> None:
-        replaced = [state for state in self.states if state.guards.changed() is None and state.bound == found.bound]
-        others = [state for state in self.states if state not in replaced or state.program is None]
-        self.states = [found, *others][:STATES]
-
-    def _give_up(self, problem: str) -> None:
-        self.given_up, self.states = problem, [state for state in self.states if state.program is not None]
 
 
 def _unfollowed(recording: Recording, guards: Guards) -> str | None:
@@ -430,35 +268,6 @@ def _takes_any_name(function: Callable[..., Any]) -> bool:
     except (ValueError, TypeError):
         return True
     return any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-
-
-class _Tensor:
-    """Placeholder of a tensor in a returned value."""
-
-
-def _taken(value: Any, tensors: list[Variable], recording: Recording | None) -> Any:
-    """The returned value with `_Tensor` in place of each tensor; the tensors are appended to `tensors`."""
-    if isinstance(value, Variable):
-        tensors.append(value)
-        return _Tensor
-    if type(value) in (tuple, list):
-        return type(value)(_taken(part, tensors, recording) for part in value)
-    if type(value) is dict:
-        return {key: _taken(part, tensors, recording) for key, part in value.items()}
-    if recording is not None and value is not None:
-        recording.refuse(f"it returns a {type(value).__name__}, neither tensor, tuple, list nor dict")
-    return value
-
-
-def _filled(structure: Any, tensors: Iterator[Variable]) -> Any:
-    """The structure with tensors in their places again."""
-    if structure is _Tensor:
-        return next(tensors)
-    if type(structure) in (tuple, list):
-        return type(structure)(_filled(part, tensors) for part in structure)
-    if type(structure) is dict:
-        return {key: _filled(part, tensors) for key, part in structure.items()}
-    return structure
 
 
 def _advice(function: Callable, problem: str) -> str:
