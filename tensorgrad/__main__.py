@@ -39,6 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     draw.add_argument("--input", required=True, type=_sizes, help="the sizes of an input, batch included: 1,1,28,28")
     draw.add_argument("--label", type=int, help="draw the cross-entropy of this class, not the sum of the outputs")
     draw.add_argument("--train", action="store_true", help="in training mode: dropout drops, batch norm uses the batch")
+    draw.add_argument("--compact", action="store_true", help="one box for each op, with the tensor that it makes")
     draw.add_argument("--out", type=Path, default=Path("graph.html"), help="a .html, .svg, .png or .dot file")
     options = parser.parse_args(arguments)
     if options.command == "warmup":
@@ -62,7 +63,7 @@ def warm_up() -> None:
 
 
 def draw_model(
-    model: str, weights: Path | None, input: tuple[int, ...], label: int | None, train: bool, out: Path
+    model: str, weights: Path | None, input: tuple[int, ...], label: int | None, train: bool, compact: bool, out: Path
 ) -> Path:
     """Draw the graph of a model for a random input; return the path of the drawing.
 
@@ -73,6 +74,7 @@ def draw_model(
         input: the shape of the input.
         label: the class of every example, for a cross-entropy; None to sum the outputs instead.
         train: run the model in training mode.
+        compact: draw one box for each op, with the tensor that it makes.
         out: the file to write; its suffix is the format.
 
     Raises:
@@ -95,7 +97,7 @@ def draw_model(
             raise ArgumentError(restate("draw", f"{model} returns {type(output).__name__}", expected=expected))
         loss = output.sum() if label is None else tg.nn.cross_entropy(output, tg.full((len(output),), label))
         loss.backward()
-    return tg.viz.graph(trace).save(out)
+    return tg.viz.graph(trace, compact=compact).save(out)
 
 
 def _model(model: str) -> Any:

@@ -6,13 +6,17 @@ import re
 
 import numpy as np
 import pytest
+from dot_reader import numbers_after, read
 from everyday import GRAPHS, Tape
 
 import tensorgrad as tg
 from tensorgrad.system.columns import columns
 from tensorgrad.viz import page
 from tensorgrad.viz.graph import column
+from tensorgrad.viz.graph.layout import dot
+from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.collect import MAX_OPS
+from tensorgrad.viz.record.graph_index import GraphIndex
 
 NUMBERS, MOST = tg.viz.Depth(numbers=True), 5000
 
@@ -87,3 +91,43 @@ def test_text_and_page_hold_the_same_graph(name):
     written = page.write(record, column.draw(record))
     data = json.loads(re.search(r'id="records">(.*?)</script>', written, re.DOTALL)[1])
     assert len(data["tensors"]) == len(record.tensors) and len(data["ops"]) == len(record.ops)
+
+
+@every_graph
+def test_the_compact_view_holds_the_same_facts(name):
+    """Every id that an edge names is declared, every op is in one box, and the numbers in the boxes are the tape's."""
+    tape, record = record_of(name)
+    boxes, lanes = {}, {}
+    for sheet in dot.write_sheets(dot.Drawn(record, compact=True)):
+        nodes, edges = read(sheet)
+        assert {end for ends in edges.values() for end in ends[:2]} <= nodes.keys()
+        assert not nodes.keys() & boxes.keys() and not edges.keys() & lanes.keys(), "what is drawn is drawn once"
+        boxes, lanes = boxes | nodes, lanes | edges
+    plain = fold_view_ops(record)
+    assert {op.id for op in plain.ops} <= boxes.keys()
+    index, places = GraphIndex(plain), {}
+    for op in plain.ops:
+        for position, edge in enumerate(index.edges[op.id]):
+            places.setdefault(edge.tensor, []).append((op.id, f"edge-{op.id}-{position}"))
+            if edge.tensor in index.maker:
+                told = numbers_after("=", lanes[f"edge-{op.id}-{position}"][2])
+                part = edge.contribution
+                assert not (part is None and told), "a gradient is written only where there is one"
+                if part is not None:
+                    assert told[-1] == pytest.approx(
+                        part.mean_abs if part.value is None else part.value, rel=0.06, nan_ok=True
+                    )
+    for tensor in plain.tensors:
+        parts = tape.gradients.get(tensor.name)
+        if tensor.kind != "parameter" or not parts or not np.size(parts[0]):
+            continue
+        with np.errstate(all="ignore"):
+            gradient = functools.reduce(np.add, parts).astype(np.float64)
+        size = gradient.item() if gradient.shape == () else np.abs(gradient).mean()
+        for op, _ in places[tensor.id]:
+            others = [edge for edge in index.edges[op] if index.tensors[edge.tensor].kind == "parameter"]
+            if len(others) > 1 and any(edge.tensor == tensor.id and edge.operand == "b" for edge in others):
+                assert f"+ {tensor.name.rpartition('.')[2]}" in boxes[op], "a bias is a mark"
+            else:
+                told = numbers_after("mean |grad| =" if gradient.shape else "=", boxes[op])
+                assert any(number == pytest.approx(size, rel=0.06, nan_ok=True) for number in told)

@@ -35,7 +35,7 @@ class Comparison(Drawing):
 
     def _drawn(self) -> Drawn:
         cells = labels.Cells(self.record, self.runs)
-        return Drawn(_without_numbers(self.record), self.folded, cells, tuple(self._findings()))
+        return Drawn(_without_numbers(self.record), self.folded, cells, tuple(self._findings()), compact=self.compact)
 
     @cached_property
     def html(self) -> str:

@@ -74,6 +74,9 @@ CANVAS = {
     "labelloc": "t",
     "labeljust": "l",
 }
+COMPACT = {"ranksep": "0.2", "nodesep": "0.15"}
+"""What the compact view has in place of it."""
+
 LAYER = {"style": "rounded,filled", "color": "#E4E4E4", "fillcolor": "#F6F6F6", "labeljust": "l", "margin": "8"}
 NODES = {"fontname": FONT, "height": "0.1", "width": "0.1", "margin": "0.09,0.05"}
 EDGES = {"fontname": FONT, "arrowsize": "0.55", "penwidth": "1.1"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.storage import write_file
 from tensorgrad.viz import page, playground
-from tensorgrad.viz.graph import column, pictures
+from tensorgrad.viz.graph import column, legend, pictures
 from tensorgrad.viz.graph.fold import choose_folded
 from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.layout import dot
 from tensorgrad.viz.graph.layout.dot import Drawn
 from tensorgrad.viz.graph.layout.render import RenderError, all_open, render, render_sheets
+from tensorgrad.viz.graph.layout.sheet import scale
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
@@ -58,6 +60,7 @@ class Drawing:
         pictures: whether arrays are shown as pictures, in the SVG and on the page.
         findings: the problems that are marked; None for what `tensorgrad.viz.graph.health` finds.
         with_legend: whether shapes and colours are explained above the graph.
+        compact: whether each op is one box with the tensor that it makes and its parameters.
         recorder: the computation itself, with its arrays, for `playground`.
     """
 
@@ -66,6 +69,7 @@ class Drawing:
     pictures: bool = False
     findings: tuple[Finding, ...] | None = None
     with_legend: bool = True
+    compact: bool = False
     recorder: Recorder | None = field(default=None, repr=False, compare=False)
 
     @cached_property
@@ -76,7 +80,7 @@ class Drawing:
     def _drawn(self) -> Drawn:
         """What `dot.write` is to draw."""
         picture = pictures.cells if self.pictures else pictures.none
-        return Drawn(self.record, self.folded, picture, self.findings, self.with_legend)
+        return Drawn(self.record, self.folded, picture, self.findings, self.with_legend, self.compact)
 
     @cached_property
     def svg(self) -> str:
@@ -99,10 +103,13 @@ class Drawing:
 
     def _page(self, compared: Any = None) -> str:
         """The page; `compared` is what it shows of another run of the same computation."""
-        unfolded = replace(self, folded=frozenset()) if self.folded else self
-        svg, note = all_open(self.record, lambda: unfolded.svg)
-        folded = [call.id for call in dot.calls(self.record) if call.path in self.folded]
-        return page.write(self.record, svg, note, folded, compared)
+        whole = replace(self, folded=frozenset(), compact=False, with_legend=False)
+        svg, note = all_open(self.record, lambda: whole.svg)
+        views = {} if note else views_of(whole, self.folded)
+        begin = " ".join(name for name, wanted in (("compact", self.compact), ("folded", self.folded)) if wanted)
+        strongest, not_finite = scale(self.record)
+        entries = [entry.plain for entry in legend.entries(strongest > 0, not_finite)]
+        return page.write(self.record, svg, note, views, begin if begin in views else "", entries, compared)
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing, in the format of the suffix; returns the path.
@@ -229,6 +236,7 @@ def graph(
     output: Tensor | Iterable[Tensor] | None = None,
     fold: str | Iterable[str] | bool | None = None,
     unfold: str | Iterable[str] = (),
+    compact: bool = False,
     pictures: bool = False,
     check: bool = False,
 ) -> Drawing:
@@ -257,6 +265,8 @@ def graph(
         fold: paths of modules to draw as one box each (`"layer1"`), True for the outermost ones, False for none; by
             default a graph of more than 40 ops is folded, as little as needed.
         unfold: paths of modules to draw open all the same.
+        compact: draw one box for each op, with the tensor that it makes and its parameters. Constants are left out, and
+            biases are but named; all numbers of the gradients stay. The page begins so, and can show either view.
         pictures: show filters, feature maps and their gradients as small pictures, in the SVG.
         check: mark each edge with ✓ whose contribution finite differences confirm, where the op's inputs are known: a
             trace knows them all.
@@ -290,7 +300,31 @@ def graph(
         computed = live_computation(source, names, variables, max_ops)
     recorder = Recorder(computed, depth)
     record = recorder.record()
-    return Drawing(record, folded_paths("graph", record, fold, unfold), pictures, recorder=recorder)
+    folded = folded_paths("graph", record, fold, unfold)
+    return Drawing(record, folded, pictures, compact=compact, recorder=recorder)
+
+
+MANY = 1000
+"""A page of more ops has the compact view with modules folded alone: it would take as much space again."""
+
+
+def views_of(whole: Drawing, folded: frozenset[str]) -> dict[str, page.View]:
+    """The other layouts that a page can show: compact, folded, and both.
+
+    Args:
+        whole: with all modules open.
+        folded: the modules to fold; all of the outermost, where there are none.
+    """
+    folded = folded or folded_paths("graph", whole.record, True, ())
+    wanted = {"compact": replace(whole, compact=True)} if len(whole.record.ops) <= MANY else {}
+    if folded:
+        wanted["folded"] = replace(whole, folded=folded)
+        wanted["compact folded"] = replace(whole, folded=folded, compact=True)
+    views = {}
+    for name, drawing in wanted.items():
+        with contextlib.suppress(RenderError):
+            views[name] = page.View(drawing.svg, dot.boxes(whole.record, drawing.folded))
+    return views
 
 
 def folded_paths(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 from tensorgrad.system.columns import wrap
 from tensorgrad.viz.format import theme
@@ -56,8 +57,8 @@ def tensor_label(tensor: TensorRecord, index: GraphIndex, cells: Sequence[str] =
         title and markup.run(title, style.ink, 12, bold=True),
         shape and markup.run(shape, style.small, 10),
         markup.small(summary(tensor.statistics, tensor.dtype), style.small),
-        *_gradient_lines(tensor, index),
-        cells=[markup.badge(wrong and f"holds {wrong}"), *cells],
+        *gradient_lines(tensor, index),
+        cells=[markup.badge([f"holds {wrong}"] if wrong else []), *cells],
     )
 
 
@@ -75,7 +76,7 @@ def summary(numbers: Statistics | None, dtype: str) -> str:
     return f"{theme.short(mean)} ± {theme.short(numbers.std)}, {extent}{zeros}"
 
 
-def _gradient_lines(tensor: TensorRecord, index: GraphIndex) -> list[str]:
+def gradient_lines(tensor: TensorRecord, index: GraphIndex) -> list[str]:
     """The gradient; where several paths meet, as the sum of their contributions."""
     gradient = tensor.gradient
     if gradient is None:
@@ -122,51 +123,65 @@ def _sum(terms: Sequence[float]) -> str:
     return first + "".join(f" − {term[1:]}" if term.startswith("−") else f" + {term}" for term in rest)
 
 
-def badge(finding: Finding) -> str:
-    """The cell that names a problem, its cause and what helps."""
-    remedy = finding.remedy and f"→ {finding.remedy}"
-    lines = [line for text in (finding.cause, remedy) for line in theme.wrapped(text, LONGEST_FORMULA, 2)]
-    return markup.badge(finding.text, *lines)
+def badges(findings: Iterable[Finding]) -> list[str]:
+    """The cells that name problems; those of one cause and remedy, which stand below them, are one cell."""
+    alike: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for finding in findings:
+        alike[finding.cause, finding.remedy].append(finding.text)
+    cells = []
+    for (cause, remedy), texts in alike.items():
+        more = [cause, remedy and f"→ {remedy}"]
+        lines = [line for text in more for line in theme.wrapped(text, LONGEST_FORMULA, 2)]
+        cells.append(markup.badge(texts, *lines))
+    return cells
 
 
 def op_label(op: OpRecord, index: GraphIndex, findings: Sequence[Finding] = ()) -> str:
     """Symbol and formula; of an op that failed, its error and its inputs."""
     if op.error:
-        return _failure(op, index)
+        return markup.label(*failure_lines(op, index))
     formula = _lines(op.applied, op.formula)
     return markup.label(
         markup.run(op.symbol, theme.OP.ink, 14, bold=True),
         markup.GAP if formula else "",
         *(markup.run(line, theme.OP.small, 10) for line in formula),
-        cells=[badge(finding) for finding in findings],
+        cells=badges(findings),
     )
 
 
-def _failure(op: OpRecord, index: GraphIndex) -> str:
+def failure_lines(op: OpRecord, index: GraphIndex) -> list[str]:
+    """Of an op that failed: its symbol, its error, and its inputs."""
     ink = theme.FAILED.ink
     said = theme.wrapped(op.error.partition("\n")[0], 44, 3)
     given = (f"{edge.operand} {theme.sizes(index.tensors[edge.tensor].shape)}" for edge in index.edges[op.id])
-    return markup.label(
+    return [
         markup.run(op.symbol, ink, 14, bold=True),
         *(markup.run(line, ink, 10) for line in said),
         *(markup.run(line, ink, 10, bold=True) for line in given),
-    )
+    ]
 
 
 def module_label(box: ModuleRecord, findings: Sequence[Finding] = ()) -> str:
     """Name, class, number of calls and parameters, and the mean gradient of its parameters."""
+    title, kind, facts, gradient = module_lines(box)
+    return markup.label(
+        markup.run(title, theme.MODULE.ink, 12, bold=True),
+        markup.run(kind, theme.MODULE.ink, 11),
+        markup.small(facts, theme.MODULE.small),
+        markup.small(gradient, theme.GRADIENT, points=10),
+        cells=badges(findings),
+    )
+
+
+def module_lines(box: ModuleRecord) -> tuple[str, str, str, str]:
+    """Its name; its class and number of calls; its parameters and ops; the mean gradient. As plain text."""
     first, last = box.paths[0], box.paths[-1]
     title = first if first == last else f"{theme.shorten(first, 28)} … {theme.shorten(last, 28)}"
     times = f"× {len(box.paths)}" if len(box.paths) > 1 else ""
     count = f"{box.parameters:,} parameters" if box.parameters else ""
     ops = f"{len(box.ops)} ops" if len(box.ops) > 1 else "1 op"
-    return markup.label(
-        markup.run(title, theme.MODULE.ink, 12, bold=True),
-        markup.run(" ".join(part for part in (box.kind, times) if part), theme.MODULE.ink, 11),
-        markup.small(", ".join(part for part in (count, ops) if part), theme.MODULE.small),
-        markup.small(_mean_gradient(box.gradient), theme.GRADIENT, points=10),
-        cells=[badge(finding) for finding in findings],
-    )
+    kind = " ".join(part for part in (box.kind, times) if part)
+    return title, kind, ", ".join(part for part in (count, ops) if part), _mean_gradient(box.gradient)
 
 
 def cluster_label(path: str, kind: str, findings: Sequence[Finding] = ()) -> str:
@@ -174,7 +189,7 @@ def cluster_label(path: str, kind: str, findings: Sequence[Finding] = ()) -> str
     name = markup.run(path, theme.GREY, 11, bold=True)
     return markup.label(
         name + markup.small(kind, theme.GREY),
-        cells=[badge(finding) for finding in findings],
+        cells=badges(findings),
         align="LEFT",
     )
 
@@ -199,7 +214,7 @@ def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord 
     return markup.label(
         *(markup.run(line, ink, 10, pad=_PAD) for line in _rule(edge)),
         markup.run(stands_for, theme.GREY, 10, pad=_PAD),
-        markup.small(_flow(edge, upstream), theme.GRADIENT, _PAD) + _tick(edge),
+        markup.small(flow(edge, upstream), theme.GRADIENT, _PAD) + tick(edge),
     )
 
 
@@ -220,7 +235,7 @@ def _lines(applied: str, stated: str) -> list[str]:
     return [line for line in lines if line]
 
 
-def _flow(edge: EdgeRecord, upstream: GradientRecord | None) -> str:
+def flow(edge: EdgeRecord, upstream: GradientRecord | None) -> str:
     """`0.79 × −3 = −2.4` between scalars; of arrays the mean, and its ratio to the upstream where the shape is kept."""
     gradient = edge.contribution
     if gradient is None:
@@ -244,7 +259,7 @@ def _size(gradient: GradientRecord, upstream: GradientRecord | None) -> str:
     return f"mean |·| = {size}"
 
 
-def _tick(edge: EdgeRecord) -> str:
+def tick(edge: EdgeRecord) -> str:
     """✓ where finite differences agree, else ✗ and the relative error."""
     if edge.checked is None:
         return ""

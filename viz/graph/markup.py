@@ -13,6 +13,8 @@ SMALL = 9
 AIR = 11
 """The size of the spaces around small print, in points: they make the line higher."""
 
+SPACE = "\N{NO-BREAK SPACE}"
+
 
 def run(text: str, color: str, points: int, bold: bool = False, pad: str = "") -> str:
     """A run of text for an HTML-like label, between two pads; empty for an empty text. Markup in the text is escaped.
@@ -28,7 +30,7 @@ def run(text: str, color: str, points: int, bold: bool = False, pad: str = "") -
     return f'<FONT COLOR="{color}" POINT-SIZE="{points}">{f"<B>{escaped}</B>" if bold else escaped}</FONT>'
 
 
-def small(text: str, color: str, pad: str = "\N{NO-BREAK SPACE}", points: int = SMALL) -> str:
+def small(text: str, color: str, pad: str = SPACE, points: int = SMALL) -> str:
     """A run of small print, between pads of a larger size that keep it away from the line above."""
     text = run(text, color, points)
     return text and f'<FONT POINT-SIZE="{AIR}">{pad}</FONT>{text}<FONT POINT-SIZE="{AIR}">{pad}</FONT>'
@@ -41,7 +43,7 @@ def tooltip(text: str) -> str:
     return graphviz.escape(html.escape(theme.shorten(text, 200), quote=False).replace("\\", "\\\\"))
 
 
-GAP, LID = (f'<FONT POINT-SIZE="{points}">\N{NO-BREAK SPACE}</FONT>' for points in (3, 12))
+GAP, LID = (f'<FONT POINT-SIZE="{points}">{SPACE}</FONT>' for points in (3, 12))
 """Empty lines of a label: a low one, and one of the height of a large cylinder's top."""
 
 
@@ -58,8 +60,8 @@ def label(*lines: str, cells: Sequence[str] = (), align: str = "CENTER") -> str:
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1">{rows}</TABLE>>'
 
 
-def badge(text: str, *more: str) -> str:
-    """A highlighted cell: a line, and lines of small print below it."""
-    lines = [run(text, theme.INK, 10, bold=True), *(run(line, theme.INK, SMALL) for line in more)]
+def badge(texts: Sequence[str], *more: str) -> str:
+    """A highlighted cell: lines, and lines of small print below them; empty without any."""
+    lines = [*(run(text, theme.INK, 10, bold=True) for text in texts), *(run(text, theme.INK, SMALL) for text in more)]
     written = "".join(f'{line}<BR ALIGN="LEFT"/>' for line in lines if line)
-    return text and f'<TD ALIGN="LEFT" BALIGN="LEFT" BGCOLOR="{theme.YELLOW}" CELLPADDING="3">{written}</TD>'
+    return f'<TD ALIGN="LEFT" BALIGN="LEFT" BGCOLOR="{theme.YELLOW}" CELLPADDING="3">{written}</TD>' if written else ""

@@ -60,6 +60,7 @@ def cells(tensor: TensorRecord) -> str:
 def put_in(svg: str, graph: GraphRecord) -> str:
     """The SVG with each picture in place of its placeholder."""
     remaining: dict[str, Iterator[tuple[str, Pixels, Palette]]] = {t.id: _pictures(t) for t in graph.tensors}
+    remaining |= {op.id: remaining[op.output] for op in graph.ops if op.output}  # whose box may hold its result
     group = ""
 
     def replaced(found: re.Match[str]) -> str:
@@ -77,7 +78,7 @@ def put_in(svg: str, graph: GraphRecord) -> str:
         return f'<image {where} {how} xlink:href="data:image/png;base64,{data}"/>'
 
     return re.sub(
-        rf'<g id="(?P<id>t\d+)"|<polygon fill="{PLACEHOLDER}"[^>]*? points="(?P<points>[^"]*)"/>', replaced, svg
+        rf'<g id="(?P<id>(?:t|op)\d+)"|<polygon fill="{PLACEHOLDER}"[^>]*? points="(?P<points>[^"]*)"/>', replaced, svg
     )
 
 

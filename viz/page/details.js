@@ -28,9 +28,12 @@ function closeDetails() {
   if (wasInside) (openedFrom?.isConnected ? openedFrom : stage).focus({ preventScroll: true });
 }
 
+/** Of a box that holds an op and its result, the details of both. */
 function detailsOf(id) {
   if (tensors.has(id)) return tensorDetails(tensors.get(id));
-  return ops.has(id) ? opDetails(ops.get(id)) : edgeDetails(id);
+  if (!ops.has(id)) return edgeDetails(id);
+  const result = tensors.get(ops.get(id).output);
+  return [...opDetails(ops.get(id)), ...(shownView.compact && result ? tensorDetails(result) : [])];
 }
 
 function hideDetails() {

@@ -2,14 +2,13 @@
 
 const HALF = 15; // half the height of a folded module; as much stays free at the top and the bottom of an open one
 
-const folded = new Set();
+let folded = new Set();
 
 /** What the modules that are folded now do: which lids hide which nodes, and the heights of all the rest. */
 const folding = { hidden: new Map(), move: (y) => y, isFlat: true, number: 0 };
 
 function startFolding() {
-  const begins = stage.dataset.folded.split(" ");
-  for (const module of modules) if (begins.includes(module.id)) folded.add(module);
+  layers.still.append(...layout.still.map(({ at, shape: still }) => shape("g", move(...at), elementOf(still))));
   arrange();
 }
 
@@ -18,11 +17,18 @@ function toggle(module) {
   arrange();
 }
 
+/** Fold or open all modules: each under its lid, or in a layout of its own where there is one; whether there is. */
 function foldAll() {
+  const other = { ...shownView, folded: !shownView.folded };
+  if (hasView(other)) {
+    openView(other);
+    return true;
+  }
   const open = modules.filter((module) => !folded.has(module));
   folded.clear();
   if (open.length) modules.forEach((module) => folded.add(module));
   arrange();
+  return false;
 }
 
 /** The folded module that hides a node, the outermost where they are nested; undefined for a visible node. */
@@ -44,8 +50,9 @@ function arrange() {
   for (const node of parts.nodes.values()) placeNode(node);
   for (const edge of parts.edges.values()) placeEdge(edge);
   for (const module of modules) placeModule(module, closed.includes(module), visible.includes(module));
-  find("fold-all").textContent = folded.size < modules.length ? "Fold all" : "Unfold all";
-  find("fold-all").hidden = modules.length === 0;
+  const isOpen = !shownView.folded && (folded.size < modules.length || hasView({ ...shownView, folded: true }));
+  find("fold-all").textContent = isOpen ? "Fold all" : "Unfold all";
+  find("fold-all").hidden = modules.length === 0 && !hasView({ ...shownView, folded: !shownView.folded });
   showParts();
 }
 

@@ -7,7 +7,7 @@ const route = [];
 const placeOnRoute = new Map();
 let reached = -1;
 
-const modulesById = new Map(modules.map((module) => [module.id, module]));
+let modulesById = new Map();
 
 function startKeyboard() {
   layRoute();
@@ -20,6 +20,10 @@ function startKeyboard() {
 
 /** Of each op its inputs with their edges, then itself, then its output; each module before the first of its parts. */
 function layRoute() {
+  route.length = 0;
+  placeOnRoute.clear();
+  reached = -1;
+  modulesById = new Map(modules.map((module) => [module.id, module]));
   const nested = [...modules].sort((a, b) => b.inside.size - a.inside.size);
   const around = new Map();
   for (const { id: module, inside } of nested) for (const id of inside) around.set(id, [...(around.get(id) ?? []), module]);

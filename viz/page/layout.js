@@ -1,19 +1,23 @@
-// The layout: the parts of the drawing as data, each with its box. A part becomes elements when it comes into view.
+// The layouts: the parts of a drawing as data, each with its box. A part becomes elements when it comes into view.
 
-const layout = dataOf("layout", null);
+/** The layout that is shown, and its parts: nodes and edges by id, frames in order, all of them in drawing order. */
+let layout = null;
+let parts = null;
 
-/** The parts: nodes and edges by id, frames in order, and all of them in the order in which they are drawn. */
-const parts = { nodes: new Map(), edges: new Map(), frames: [], all: [] };
-
-for (const record of layout.parts) {
-  const [left, top, right, bottom] = record.box;
-  const [x, y] = record.at ?? [0, 0];
-  const kind = record.class.split(" ")[0];
-  const part = { ...record, kind, x, y, left, top, right, bottom, marks: new Set(), group: null, isHidden: false };
-  part.placed = part;
-  parts.all.push(part);
-  if (kind === "cluster") parts.frames.push(part);
-  else parts[kind === "edge" ? "edges" : "nodes"].set(part.id, part);
+/** The parts of a layout. */
+function partsIn(layout) {
+  const parts = { nodes: new Map(), edges: new Map(), frames: [], all: [] };
+  for (const record of layout.parts) {
+    const [left, top, right, bottom] = record.box;
+    const [x, y] = record.at ?? [0, 0];
+    const kind = record.class.split(" ")[0];
+    const part = { ...record, kind, x, y, left, top, right, bottom, marks: new Set(), group: null, isHidden: false };
+    part.placed = part;
+    parts.all.push(part);
+    if (kind === "cluster") parts.frames.push(part);
+    else parts[kind === "edge" ? "edges" : "nodes"].set(part.id, part);
+  }
+  return parts;
 }
 
 /** The elements of a shape. */

@@ -15,22 +15,23 @@ const KEYS = {
   p: () => jumpToParameter(1),
   P: () => jumpToParameter(-1),
   f: foldAndShow,
+  c: toggleCompact,
   d: visitDifference,
   "/": () => find("search").focus(),
   Escape: closeDetails,
 };
 
 function foldAndShow() {
-  const wasInside = drawing.contains(document.activeElement);
-  foldAll();
+  const focused = drawing.contains(document.activeElement) ? route[reached] : null;
+  if (foldAll()) return;
   show(position);
-  if (wasInside) focusPart(route[reached]);
+  if (focused) focusPart(focused);
 }
 
 function onKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.target === find("search")) return onSearchKey(event);
-  if (event.key === " " && event.target.closest("button, input")) return;
+  if (event.key === " " && event.target.closest("button, input, summary")) return;
   if (stage.contains(event.target) && onStageKey(event)) return;
   const action = KEYS[event.key] ?? KEYS[event.key.toLowerCase()];
   if (!action) return;
@@ -53,6 +54,7 @@ function choose(target) {
   const group = target.closest("g.node, g.edge, g.cluster, g.folded");
   const part = group && [...present].find((part) => part.group === group);
   if (!part) return;
+  if (layout.boxes?.[part.id]) return openBox(part.id);
   if (!part.module) return openDetails(part.id);
   // Of an open module only the title: its area is for dragging.
   if (part.kind === "cluster" && target.matches("path, polygon")) return;
@@ -78,6 +80,9 @@ function start() {
   const subject = outputs.length ? shorten(outputs.map((id) => title(tensors.get(id))).join(", ")) : "a failed computation";
   document.title = `The chain rule: ${subject}`;
   startView();
+  startLegend();
+  const begin = stage.dataset.view.split(" ");
+  useView({ compact: begin.includes("compact"), folded: begin.includes("folded") });
   startScene();
   startKeyboard();
   showBeginning();
@@ -90,7 +95,7 @@ function start() {
   find("search").addEventListener("input", (event) => search(event.target.value));
   find("slider").addEventListener("input", (event) => show(Number(event.target.value)));
   const buttons = { first: KEYS.Home, previous: KEYS.ArrowLeft, next: KEYS.ArrowRight, last: KEYS.End };
-  Object.assign(buttons, { "fold-all": foldAndShow, "zoom-in": KEYS["+"], "zoom-out": KEYS["-"], fit });
+  Object.assign(buttons, { "fold-all": foldAndShow, compact: toggleCompact, "zoom-in": KEYS["+"], "zoom-out": KEYS["-"], fit });
   for (const [id, action] of Object.entries(buttons)) find(id).addEventListener("click", action);
 }
 

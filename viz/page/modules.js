@@ -1,7 +1,7 @@
 // The modules of the drawing: frames, and the lids that replace them when they are folded.
 
 /** The modules with the ids of the nodes in them, outer ones first. A frame that several sheets show has parts. */
-const modules = readModules();
+let modules = [];
 
 function readModules() {
   const bySheet = new Map();

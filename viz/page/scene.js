@@ -10,7 +10,6 @@ const layers = Object.fromEntries(["still", ...pile, "far"].map((name) => [name,
 const present = new Set();
 
 function startScene() {
-  layers.still.append(...layout.still.map(({ at, shape: still }) => shape("g", move(...at), elementOf(still))));
   world.setAttribute("class", "graph");
   world.append(...Object.values(layers));
   view.extent = () => around([...drawnParts().map(({ placed }) => placed), ...legendBoxes()]);
@@ -19,14 +18,22 @@ function startScene() {
   startFolding();
 }
 
+/** Take everything out of the document that belongs to a layout. */
+function clearScene() {
+  for (const part of present) part.group.remove();
+  present.clear();
+  layers.still.replaceChildren();
+  layers.far.replaceChildren();
+}
+
 function drawnParts() {
   return [...parts.all, ...modules.map(({ lid }) => lid)].filter((part) => !part.isHidden);
 }
 
 /** The legend is above the parts: it is measured when all is fitted. */
 function legendBoxes() {
-  if (!layout.still.length) return [];
   const { x, y, width, height } = layers.still.getBBox();
+  if (!width) return [];
   return [{ left: x, top: y, right: x + width, bottom: y + height }];
 }
 
@@ -82,7 +89,10 @@ function dress(part) {
 }
 
 const DRESSES = {
-  node: ({ group, id }) => giveRole(group, ops.has(id) ? "op" : NOUNS[tensors.get(id)?.kind]),
+  node({ group, id }) {
+    if (layout.boxes?.[id]) giveRole(group, "module", { "aria-expanded": false });
+    else giveRole(group, ops.has(id) ? "op" : NOUNS[tensors.get(id)?.kind]);
+  },
   edge({ group, id }) {
     for (const drawn of group.children) {
       const color = drawn.getAttribute("stroke") ?? drawn.getAttribute("fill");
@@ -167,6 +177,13 @@ function reveal({ placed }) {
   if (!x && !y) return;
   view.x += x;
   view.y += y;
+  showView();
+}
+
+/** Move a part that may be larger than the view so that it begins at the top. */
+function revealTop({ placed }) {
+  view.x = view.frame.width / 2 - middleOf(placed) * view.scale;
+  view.y = MARGIN - placed.top * view.scale;
   showView();
 }
 

@@ -2,7 +2,7 @@
 
 let position = 0;
 
-/** By id of each part of the drawing: the step at which it runs, and the step at which its gradient arrives. */
+/** By id of each part of the graph: the step at which it runs, and the step at which its gradient arrives. */
 const runsAt = new Map();
 const returnsAt = new Map();
 
@@ -22,14 +22,39 @@ function startStepper() {
       if (!outputs.includes(step.edge.tensor)) returnsAt.set(step.edge.tensor, k); // the last of its contributions
     }
   });
-  for (const part of [...parts.nodes.values(), ...parts.edges.values()]) {
-    for (const k of [runsAt.get(part.id), returnsAt.get(part.id)]) {
-      if (k !== undefined) changesAt.set(k, [...(changesAt.get(k) ?? []), part]);
-    }
-  }
+  timeParts();
   find("slider").max = steps.length - 1;
   // A computation that failed is looked at for its error.
   show(steps.at(-1).phase === "failed" ? steps.length - 1 : 0);
+}
+
+/** When the parts of the layout change: a box when the first of its ops runs, and when its last gradient arrives. */
+function timeParts() {
+  changesAt.clear();
+  shown.position = -1;
+  for (const part of [...parts.nodes.values(), ...parts.edges.values()]) {
+    Object.assign(part, { runs: runsAt.get(part.id), returns: returnsAt.get(part.id) });
+  }
+  for (const { id } of [...graph.tensors, ...graph.ops]) timeBox(partOf(id), id);
+  const bundles = new Map([...parts.edges.values()].map((edge) => [edge.ends.join(), edge]));
+  const bundle = (from, to) => bundles.get([partOf(from)?.id, partOf(to)?.id].join());
+  for (const { id, tensor, op } of graph.edges) if (!parts.edges.has(id)) timeBox(bundle(tensor, op), id);
+  for (const { id, output } of graph.ops) {
+    if (output && !parts.edges.has(`edge-${id}-out`)) timeBox(bundle(id, output), `edge-${id}-out`);
+  }
+  for (const part of [...parts.nodes.values(), ...parts.edges.values()]) {
+    for (const k of [part.runs, part.returns]) {
+      if (k !== undefined) changesAt.set(k, [...(changesAt.get(k) ?? []), part]);
+    }
+  }
+}
+
+/** Let a part that stands for others change with them. */
+function timeBox(part, id) {
+  if (!part || part.id === id) return;
+  const [runs, returns] = [runsAt.get(id) ?? Infinity, returnsAt.get(id) ?? -Infinity];
+  part.runs = Math.min(part.runs ?? Infinity, runs);
+  part.returns = Math.max(part.returns ?? -Infinity, returns);
 }
 
 function partsOf(op) {
@@ -81,11 +106,10 @@ function changed(from) {
 }
 
 /** How a node or an edge looks at this step; one that isn't drawn will look so when it is. */
-function light({ id, kind, group }) {
+function light({ kind, group, runs, returns = Infinity }) {
   if (!group || (kind !== "node" && kind !== "edge")) return;
   const isForward = shown.mode === "forward" || shown.mode === "failed";
-  const returns = returnsAt.get(id) ?? Infinity;
-  group.classList.toggle("later", isForward && (runsAt.get(id) ?? -1) > position);
+  group.classList.toggle("later", isForward && (runs ?? -1) > position);
   group.classList.toggle("visited", shown.mode === "backward" && returns <= position);
   group.classList.toggle("due", shown.mode !== "start" && returns > position);
 }
@@ -97,17 +121,23 @@ function current({ phase, op, edge }) {
   return edge ? [edge.id, edge.tensor] : [];
 }
 
-/** The part that shows a part of the graph: its own, the lid of the folded module it is in, or what replaces it. */
+/** The part that shows a part of the graph; the lid of the folded module that it is in. */
 function placeOf(id) {
-  const part = parts.nodes.get(id) ?? parts.edges.get(id);
-  if (!part) return placeBehind(id);
-  const hidden = part.kind === "edge" ? part.isHidden && hiddenBy(part.ends[0]) : hiddenBy(id);
+  const part = partOf(id);
+  const hidden = part && (part.kind === "edge" ? part.isHidden && hiddenBy(part.ends[0]) : hiddenBy(part.id));
   return hidden ? hidden.lid : part;
 }
 
-/** View ops aren't drawn: the edge behind them stands for them. */
-function placeBehind(id) {
-  const output = tensors.has(id) ? id : ops.get(edges.get(id)?.op ?? id)?.output;
-  const next = users.get(output)?.[0];
-  return next && placeOf(next.id);
+/**
+ * The part of the layout that shows a part of the graph. What isn't drawn by itself is in the box of its op. View ops
+ * aren't drawn: the edge behind them stands for them.
+ */
+function partOf(id) {
+  const part = parts.nodes.get(id) ?? parts.edges.get(id);
+  if (part) return part;
+  const op = edges.get(id)?.op ?? makers.get(id)?.id ?? (ops.has(id) ? id : users.get(id)?.[0]?.op);
+  if (op !== id) return op && partOf(op);
+  if (boxOf.has(op)) return parts.nodes.get(boxOf.get(op));
+  const next = users.get(ops.get(op).output)?.[0];
+  return next && partOf(next.id);
 }

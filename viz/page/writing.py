@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import as_json, encode
@@ -18,6 +18,8 @@ PROGRAM = (
     "steps",
     "charts",
     "layout",
+    "legend",
+    "views",
     "scene",
     "modules",
     "fold",
@@ -34,14 +36,36 @@ PROGRAM = (
 """The parts of the program behind the shared ones, in the order in which they build on each other."""
 
 
-def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = (), compared: Any = None) -> str:
+class View(NamedTuple):
+    """One more layout of the graph.
+
+    Attributes:
+        svg: its drawing.
+        boxes: by id of each folded module in it, the ids of the ops inside.
+    """
+
+    svg: str
+    boxes: Mapping[str, Sequence[str]] = {}
+
+
+def write(
+    graph: GraphRecord,
+    svg: str,
+    note: str = "",
+    views: Mapping[str, View] = {},
+    begin: str = "",
+    legend: Sequence[Mapping[str, Any]] = (),
+    compared: Any = None,
+) -> str:
     """A graph as a page that shows the chain rule at work, step by step.
 
     Args:
         graph: its records, best with `Depth(numbers=True, details=True)`; the page shows what they hold.
-        svg: its drawing, whose groups have the ids of the records.
+        svg: its drawing with all modules open, whose groups have the ids of the records.
         note: a line to show above the drawing.
-        folded: the ids, in the SVG, of the modules that are folded at first.
+        views: other layouts to switch to, by `folded`, `compact` and `compact folded`.
+        begin: the one of them that the page begins with.
+        legend: what shapes and colours mean, to stay in view; see `tensorgrad.viz.graph.legend.Entry.plain`.
         compared: the `Runs` of a comparison, to show another run's numbers beside those of the graph.
 
     >>> import tensorgrad as tg
@@ -52,13 +76,19 @@ def write(graph: GraphRecord, svg: str, note: str = "", folded: Iterable[str] = 
     >>> page[:15], page.count("<script")
     ('<!DOCTYPE html>', 3)
     """
-    parts = {"note": html.escape(note), "folded": " ".join(folded)}
+    data = {"records": encode(graph), "layout": as_json(split(svg))}
+    for name, view in views.items():
+        layout = split(view.svg) | {"boxes": {id: list(ops) for id, ops in view.boxes.items()}}
+        data[f"layout {name}".replace(" ", "-")] = as_json(layout)
+    if legend:
+        data["entries"] = as_json(legend)
+    if compared is not None:
+        data["compared"] = encode(compared)
     return assembly.document(
         title="The chain rule, step by step",
         style="\n".join([assembly.shared("view.css"), _part("page.css")]),
-        body=assembly.fill(_part("page.html"), parts),
-        data={"records": encode(graph), "layout": as_json(split(svg))}
-        | ({} if compared is None else {"compared": encode(compared)}),
+        body=assembly.fill(_part("page.html"), {"note": html.escape(note), "view": begin}),
+        data=data,
         program=assembly.program([assembly.shared("view.js"), *(_part(f"{name}.js") for name in PROGRAM)]),
     )
 

@@ -228,6 +228,25 @@ class ModuleRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class BoxRecord:
+    """One box of a compact drawing: an op or a folded module, with tensors that aren't drawn by themselves.
+
+    Attributes:
+        id: of the op, or of the module.
+        results: the ids of the tensors that it makes.
+        inside: the positions of the inputs that are leaves in the box; no edge is drawn for them.
+        shown: those of them that the box tells about.
+        marks: the positions of biases, which it only names.
+    """
+
+    id: str
+    results: tuple[str, ...]
+    inside: tuple[int, ...]
+    shown: tuple[int, ...]
+    marks: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GraphRecord:
     """The computation behind one tensor or several.
 
@@ -238,6 +257,7 @@ class GraphRecord:
         output: the id of the tensor that the graph is about, of several the last; `""` if the computation failed.
         modules: what a drawing folded; none as collected.
         loss: what formulas call that which is differentiated: the symbol of the output, or L for the sum of several.
+        boxes: of a compact drawing, one for each op and module; else none.
     """
 
     ops: tuple[OpRecord, ...]
@@ -246,6 +266,7 @@ class GraphRecord:
     output: str
     modules: tuple[ModuleRecord, ...] = ()
     loss: str = "L"
+    boxes: tuple[BoxRecord, ...] = ()
 
     @property
     def outputs(self) -> tuple[str, ...]:

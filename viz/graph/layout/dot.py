@@ -19,12 +19,13 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from tensorgrad.viz.format import theme
+from tensorgrad.viz.graph.fold import fold_modules
 from tensorgrad.viz.graph.health import Finding
+from tensorgrad.viz.graph.layout.compact_sheet import CompactSheet
 from tensorgrad.viz.graph.layout.sheet import Sheet, Whole
 from tensorgrad.viz.graph.layout.sheets import cut
 from tensorgrad.viz.graph.legend import legend
 from tensorgrad.viz.graph.simplify import fold_view_ops
-from tensorgrad.viz.record.modules.calls import Call
 from tensorgrad.viz.record.modules.find import find_modules
 from tensorgrad.viz.record.records import GraphRecord, TensorRecord
 
@@ -34,9 +35,10 @@ def modules(graph: GraphRecord) -> tuple[str, ...]:
     return tuple(find_modules(fold_view_ops(graph)).kinds)
 
 
-def calls(graph: GraphRecord) -> tuple[Call, ...]:
-    """The calls of the modules of a graph, in the order of the computation."""
-    return tuple(find_modules(fold_view_ops(graph)).calls.values())
+def boxes(graph: GraphRecord, folded: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """By id of each box of folded modules, the ids of the ops inside."""
+    plain = fold_view_ops(graph)
+    return {box.id: box.ops for box in fold_modules(plain, find_modules(plain), folded).modules}
 
 
 class Drawn(NamedTuple):
@@ -47,6 +49,7 @@ class Drawn(NamedTuple):
     picture: Callable[[TensorRecord], str] = lambda tensor: ""
     findings: Collection[Finding] | None = None
     with_legend: bool = True
+    compact: bool = False
 
 
 def write(
@@ -55,6 +58,7 @@ def write(
     picture: Callable[[TensorRecord], str] = lambda tensor: "",
     findings: Collection[Finding] | None = None,
     with_legend: bool = True,
+    compact: bool = False,
     with_numbers: bool = True,
 ) -> str:
     """The DOT text of a graph. Equal arguments give equal text.
@@ -65,10 +69,11 @@ def write(
         picture: makes the cell of a tensor's label that holds its pictures.
         findings: what to mark; by default what `health.examine` finds.
         with_legend: whether to explain shapes and colours above the graph.
+        compact: whether to draw one box for each op with the tensor that it makes; see `compact.compact`.
         with_numbers: whether to write the numbers of tensors; a page may write them itself.
     """
     whole = Whole(fold_view_ops(graph), folded, picture, findings, with_numbers)
-    return _write(whole, whole.view, with_legend)
+    return _write(whole, whole.view, with_legend, compact)
 
 
 def write_sheets(drawn: Drawn, with_numbers: bool = True) -> list[str]:
@@ -76,14 +81,16 @@ def write_sheets(drawn: Drawn, with_numbers: bool = True) -> list[str]:
     whole = Whole(fold_view_ops(drawn.graph), drawn.folded, drawn.picture, drawn.findings, with_numbers)
     sheets, copies = cut(whole.view, whole.shared)
     whole.place |= {copy: whole.place[id] for copy, id in copies.items()}
-    return [_write(whole, sheet, drawn.with_legend and not number) for number, sheet in enumerate(sheets)]
+    legends = [drawn.with_legend and not number for number in range(len(sheets))]
+    return [_write(whole, *sheet, drawn.compact) for sheet in zip(sheets, legends, strict=True)]
 
 
-def _write(whole: Whole, view: GraphRecord, with_legend: bool) -> str:
+def _write(whole: Whole, view: GraphRecord, with_legend: bool, compact: bool) -> str:
     import graphviz
 
-    canvas = graphviz.Digraph("backprop", graph_attr=theme.CANVAS, node_attr=theme.NODES, edge_attr=theme.EDGES)
+    attributes = theme.CANVAS | (theme.COMPACT if compact else {})
+    canvas = graphviz.Digraph("backprop", graph_attr=attributes, node_attr=theme.NODES, edge_attr=theme.EDGES)
     if with_legend:
         canvas.attr(label=legend(whole.strongest > 0, whole.not_finite))
-    Sheet(whole, view).write(canvas)
+    (CompactSheet if compact else Sheet)(whole, view).write(canvas)
     return canvas.source

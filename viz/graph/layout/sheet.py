@@ -20,6 +20,8 @@ from tensorgrad.viz.record.records import EdgeRecord, GradientRecord, GraphRecor
 if TYPE_CHECKING:
     from graphviz import Digraph
 
+Part = TensorRecord | OpRecord | ModuleRecord
+
 
 class Whole:
     """What the sheets of a drawing need to know of the whole graph.
@@ -50,9 +52,7 @@ class Whole:
         self.modules = find_modules(graph)
         self.view, copies = repeat_leaves(fold_modules(graph, self.modules, folded))
         self.index, self.shown = GraphIndex(graph), GraphIndex(self.view)
-        strengths = _strengths(graph)
-        self.strongest = max(filter(math.isfinite, strengths), default=0.0)
-        self.not_finite = not all(map(math.isfinite, strengths))
+        self.strongest, self.not_finite = scale(graph)
         carrying = {edge.op for edge in graph.edges if edge.carries_gradient}
         self.carrying = {op.output for op in graph.ops if op.id in carrying}
         self.picture, self.with_numbers = picture, with_numbers
@@ -91,12 +91,16 @@ class Whole:
         return found
 
 
-def _strengths(graph: GraphRecord) -> list[float]:
-    """The strengths of all gradients that are drawn as lanes; none where no edge's gradient is known."""
+def scale(graph: GraphRecord) -> tuple[float, bool]:
+    """The length of the longest gradient that is drawn as a lane, and whether one isn't finite.
+
+    It is 0 where no edge's gradient is known.
+    """
     gradients = [edge.contribution for edge in graph.edges if edge.contribution is not None]
     if gradients:
         gradients += [tensor.gradient for tensor in graph.tensors if tensor.gradient is not None]
-    return [strength(gradient) for gradient in gradients]
+    strengths = [strength(gradient) for gradient in gradients]
+    return max(filter(math.isfinite, strengths), default=0.0), not all(map(math.isfinite, strengths))
 
 
 class Sheet:
@@ -108,8 +112,8 @@ class Sheet:
         self.index = GraphIndex(view)
         self.at_side = side_leaves(view, self.index)
         self.upstream = {op.id: self.index.tensors[op.output].gradient for op in view.ops if op.output}
-        self.parts: dict[str, list[TensorRecord | OpRecord | ModuleRecord]] = defaultdict(list)
-        parts: list[TensorRecord | OpRecord | ModuleRecord] = [*view.tensors, *view.ops, *view.modules]
+        self.parts: dict[str, list[Part]] = defaultdict(list)
+        parts: list[Part] = [*view.tensors, *view.ops, *view.modules]
         for part in parts:
             self.parts[self.place[part.id]].append(part)
         self.inside: dict[str, list[str]] = defaultdict(list)
@@ -142,7 +146,7 @@ class Sheet:
                 title, found = (f"{call.path}, continued", []) if before else (call.path, self.whole.found_at(inner))
                 label = labels.cluster_label(title, self.modules.kinds[call.path], found)
                 cluster.attr(label=label, tooltip=markup.tooltip(call.path), **theme.LAYER)
-                cluster.attr(**_names(f"{call.id}.{before}" if before else call.id, "module"))
+                cluster.attr(**names(f"{call.id}.{before}" if before else call.id, "module"))
                 self.whole.parts_of[inner] += 1
                 self._write_call(cluster, inner)
         for part in self.parts[key]:
@@ -154,14 +158,14 @@ class Sheet:
                 self._write_box(canvas, part)
 
     def _write_box(self, canvas: Digraph, box: ModuleRecord) -> None:
-        attributes = _names(box.id, "module folded") | theme.MODULE.attributes
+        attributes = names(box.id, "module folded") | theme.MODULE.attributes
         label = labels.module_label(box, self.whole.found_in(box))
         canvas.node(box.id, label, tooltip=markup.tooltip(box.paths[0]), **attributes)
 
     def _write_tensor(self, canvas: Digraph, tensor: TensorRecord) -> None:
         text = f"{tensor.name or tensor.kind} {tensor.shape} {tensor.dtype}"
-        attributes = _names(tensor.id, f"tensor {tensor.kind}") | theme.TENSORS[tensor.kind].attributes
-        badges = map(labels.badge, self.whole.found_at(tensor.id))
+        attributes = names(tensor.id, f"tensor {tensor.kind}") | theme.TENSORS[tensor.kind].attributes
+        badges = labels.badges(self.whole.found_at(tensor.id))
         cells = (*badges, self.whole.picture(tensor))
         told = tensor if self.whole.with_numbers else without_numbers(tensor)
         label = labels.tensor_label(told, self.whole.index, cells)
@@ -170,7 +174,7 @@ class Sheet:
     def _write_op(self, canvas: Digraph, op: OpRecord) -> None:
         text = f"{op.name}({', '.join(f'{key}={value}' for key, value in op.params)})"
         kind, style = ("op failed", theme.FAILED) if op.error else ("op", theme.OP)
-        attributes = _names(op.id, kind) | style.attributes
+        attributes = names(op.id, kind) | style.attributes
         label = labels.op_label(op, self.index, self.whole.found_at(op.id))
         canvas.node(op.id, label, tooltip=markup.tooltip(op.error or text), **attributes)
         if same_rank := [id for id in self.at_side[op.id] if self.place[id] == self.place[op.id]]:
@@ -184,11 +188,9 @@ class Sheet:
         tensor = self.index.tensors[edge.tensor]
         arrived = self.upstream.get(edge.op)
         text = labels.edge_label(edge, tensor, arrived)
-        attributes = _names(f"edge-{edge.op}-{position}", "gradient" if edge.carries_gradient else "data")
+        attributes = names(f"edge-{edge.op}-{position}", "gradient" if edge.carries_gradient else "data")
         attributes["weight"] = "8" if tensor.kind == "interior" else "1"
-        # Of a tensor with several users, the contribution of a box isn't known.
-        only = len(self.whole.shown.users[edge.tensor]) == 1
-        gradient = edge.contribution or (tensor.gradient if only else None)
+        gradient = self._gradient(edge, tensor)
         if edge.tensor in self.at_side.get(edge.op, ())[::2]:
             # Graphviz puts the head of a level edge to the right of its tail, so every other leaf goes to the right.
             attributes |= self._lanes(edge.carries_gradient, gradient, upwards=True)
@@ -197,9 +199,14 @@ class Sheet:
             attributes |= self._lanes(edge.carries_gradient, gradient)
             canvas.edge(edge.tensor, edge.op, text or None, **attributes)
 
+    def _gradient(self, edge: EdgeRecord, tensor: TensorRecord) -> GradientRecord | None:
+        """What flows back along an edge. Of a tensor with several users, the contribution of a box isn't known."""
+        only = len(self.whole.shown.users[edge.tensor]) == 1
+        return edge.contribution or (tensor.gradient if only else None)
+
     def _write_output(self, canvas: Digraph, maker: str, id: str, end: str) -> None:
         carries = id in self.whole.carrying
-        attributes = _names(f"edge-{maker}-{end}", "gradient" if carries else "data")
+        attributes = names(f"edge-{maker}-{end}", "gradient" if carries else "data")
         canvas.edge(maker, id, weight="8", **attributes, **self._lanes(carries, self.index.tensors[id].gradient))
 
     def _lanes(self, carries: bool, gradient: GradientRecord | None, upwards: bool = False) -> dict[str, str]:
@@ -218,6 +225,6 @@ class Sheet:
         return attributes | {"color": ":".join(colors)}
 
 
-def _names(id: str, kind: str) -> dict[str, str]:
+def names(id: str, kind: str) -> dict[str, str]:
     """The id and the class of a group in the SVG."""
     return {"id": id, "class": kind}

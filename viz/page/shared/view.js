@@ -64,6 +64,7 @@ function showView() {
 }
 
 function fit() {
+  measureStage();
   const { left, right, top, bottom } = view.extent();
   const { width, height } = view.frame;
   const scale = Math.min((width - 2 * MARGIN) / (right - left), (height - 2 * MARGIN) / (bottom - top), READABLE);
