@@ -169,16 +169,24 @@ def _gradient(text: str, tick: str) -> str:
     return _line(markup.run(text, theme.GRADIENT, 10) + tick)
 
 
-def edge_label(edge: EdgeRecord, upstream: GradientRecord | None) -> str:
+def edge_label(edge: EdgeRecord, upstream: GradientRecord | None, is_alone: bool) -> str:
     """The contribution of an edge between two boxes.
 
-    Graphviz leaves 7 points above and below a label. The text may use them: the label that it is told of is flat.
+    Graphviz leaves 7 points above and below a label. The text of an edge with no other beside it may use them: the
+    label that Graphviz is told of is flat.
+
+    Args:
+        edge: between two boxes.
+        upstream: the gradient that arrived at its end.
+        is_alone: whether no other edge leaves its start or reaches its end.
     """
     text = labels.flow(edge, upstream)
     tick = labels.tick(edge)
     if not text and not tick:
         return ""
-    width = round(WIDTH * (len(text) + (8 if tick else 2)))
     run = f"{markup.run(text, theme.GRADIENT, 10, pad=2 * markup.SPACE)}{tick}"
+    if not is_alone:
+        return markup.label(run)
+    width = round(WIDTH * (len(text) + (8 if tick else 2)))
     cell = f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="2" ALIGN="LEFT">{run}<BR/>{_RAISE}</TD>'
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{cell}</TR></TABLE>>'

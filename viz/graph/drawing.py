@@ -19,6 +19,7 @@ from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.layout import dot
 from tensorgrad.viz.graph.layout.dot import Drawn
+from tensorgrad.viz.graph.layout.lids import lids
 from tensorgrad.viz.graph.layout.render import RenderError, all_open, render, render_sheets
 from tensorgrad.viz.graph.layout.sheet import scale
 from tensorgrad.viz.graph.simplify import fold_view_ops
@@ -109,7 +110,8 @@ class Drawing:
         begin = " ".join(name for name, wanted in (("compact", self.compact), ("folded", self.folded)) if wanted)
         strongest, not_finite = scale(self.record)
         entries = [entry.plain for entry in legend.entries(strongest > 0, not_finite)]
-        return page.write(self.record, svg, note, views, begin if begin in views else "", entries, compared)
+        told = lids(self.record, self._drawn().findings)
+        return page.write(self.record, svg, note, views, begin if begin in views else "", entries, told, compared)
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing, in the format of the suffix; returns the path.

@@ -125,18 +125,35 @@ def _continues(index: GraphIndex, last: _Box, box: _Box) -> bool:
 
 def _record(index: GraphIndex, modules: Modules, row: list[_Box]) -> ModuleRecord:
     ops = [op.id for box in row for op in box.ops]
+    return _record_of(index, modules, [box.key for box in row], ops, row[-1].leaves)
+
+
+def _record_of(
+    index: GraphIndex, modules: Modules, keys: list[str], ops: list[str], outputs: Collection[str] = ()
+) -> ModuleRecord:
     used = dict.fromkeys(id for op in ops for id in index.inputs(op))
     weights = [index.tensors[id] for id in used if index.tensors[id].kind == "parameter"]
+    first = modules.calls[keys[0]]
     return ModuleRecord(
-        id=row[0].call.id,
-        paths=tuple(box.call.path for box in row),
-        kind=modules.kinds[row[0].call.path],
+        id=first.id,
+        paths=tuple(map(modules.path, keys)),
+        kind=modules.kinds[first.path],
         ops=tuple(ops),
-        outputs=tuple(row[-1].leaves),
+        outputs=tuple(outputs),
         parameters=sum(math.prod(weight.shape) for weight in weights),
         gradient=_mean_gradient(weights),
-        calls=tuple(box.key for box in row),
+        calls=tuple(keys),
     )
+
+
+def call_records(graph: GraphRecord, modules: Modules) -> dict[str, ModuleRecord]:
+    """By key of each call, the box that it would be, without what leaves it."""
+    index = GraphIndex(graph)
+    inside: dict[str, list[str]] = {key: [] for key in modules.calls}
+    for op in graph.ops:
+        for key in modules.chain(modules.call_of[op.id]):
+            inside[key].append(op.id)
+    return {key: _record_of(index, modules, [key], ops) for key, ops in inside.items()}
 
 
 def _mean_gradient(weights: list[TensorRecord]) -> GradientRecord | None:

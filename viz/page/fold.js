@@ -1,7 +1,5 @@
 // Folding of modules without a new layout: heights that nothing uses any more are removed from the drawing.
 
-const HALF = 15; // half the height of a folded module; as much stays free at the top and the bottom of an open one
-
 let folded = new Set();
 
 /** What the modules that are folded now do: which lids hide which nodes, and the heights of all the rest. */
@@ -75,7 +73,7 @@ function placeModule(module, isClosed, isVisible) {
     frame.placed = moved(frame);
   }
   module.lid.isHidden = !isClosed;
-  module.lid.placed = moved(module);
+  module.lid.placed = isClosed ? { ...moved(module), ...(module.span ??= spanOf(module)) } : moved(module);
 }
 
 function moved({ left, right, top, bottom }) {
@@ -88,17 +86,17 @@ function heights(closed, visible) {
   const drawn = [...parts.edges.values()].filter(({ ends }) => !ends.some((id) => folding.hidden.has(id)));
   const labels = drawn.flatMap(({ labels }) => labels.map(([, top, , bottom]) => ({ top, bottom })));
   // Of a folded module the top and the bottom are kept: edges into it end between them, in its middle.
-  const tops = [...closed, ...visible].map(({ top }) => ({ top, bottom: top + HALF }));
-  const feet = [...closed, ...visible].map(({ bottom }) => ({ top: bottom - HALF, bottom }));
+  const tops = [...closed, ...visible].map(({ top, half }) => ({ top, bottom: top + half }));
+  const feet = [...closed, ...visible].map(({ bottom, half }) => ({ top: bottom - half, bottom }));
   const kept = [...nodes, ...labels, ...tops, ...feet];
   const ends = [...closed.flatMap((box) => endsOf(box, 1, 0)), ...kept.flatMap((box) => endsOf(box, 0, 1))];
   ends.sort((a, b) => a.y - b.y);
   const losses = new Float64Array(ends.length);
-  let [lost, lids, seen] = [0, 0, 0];
+  let [lost, shut, seen] = [0, 0, 0];
   ends.forEach((end, k) => {
-    if (k && lids && !seen) lost += end.y - ends[k - 1].y;
+    if (k && shut && !seen) lost += end.y - ends[k - 1].y;
     losses[k] = lost;
-    lids += end.closed;
+    shut += end.closed;
     seen += end.kept;
   });
   const knots = Float64Array.from(ends, ({ y }) => y);

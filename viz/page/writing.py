@@ -55,6 +55,7 @@ def write(
     views: Mapping[str, View] = {},
     begin: str = "",
     legend: Sequence[Mapping[str, Any]] = (),
+    lids: Mapping[str, Any] = {},
     compared: Any = None,
 ) -> str:
     """A graph as a page that shows the chain rule at work, step by step.
@@ -66,6 +67,7 @@ def write(
         views: other layouts to switch to, by `folded`, `compact` and `compact folded`.
         begin: the one of them that the page begins with.
         legend: what shapes and colours mean, to stay in view; see `tensorgrad.viz.graph.legend.Entry.plain`.
+        lids: what is written on a module that is folded where it stands; see `tensorgrad.viz.graph.layout.lids`.
         compared: the `Runs` of a comparison, to show another run's numbers beside those of the graph.
 
     >>> import tensorgrad as tg
@@ -80,8 +82,7 @@ def write(
     for name, view in views.items():
         layout = split(view.svg) | {"boxes": {id: list(ops) for id, ops in view.boxes.items()}}
         data[f"layout {name}".replace(" ", "-")] = as_json(layout)
-    if legend:
-        data["entries"] = as_json(legend)
+    data |= {id: as_json(more) for id, more in (("entries", legend), ("lids", lids)) if more}
     if compared is not None:
         data["compared"] = encode(compared)
     return assembly.document(

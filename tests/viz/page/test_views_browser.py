@@ -1,13 +1,19 @@
 """The views of a page: compact and full, folded and open, each in a layout of its own; steps and clicks work in all."""
 
+import math
+
 import pytest
 from browser import needs_browser, play
 from layout import needs_program
 from networks import LeNet5, ResNet18, loss_of
 
 import tensorgrad as tg
+from tensorgrad import nn
 from tensorgrad.viz import page
+from tensorgrad.viz.format import theme
+from tensorgrad.viz.graph.health import examine
 from tensorgrad.viz.graph.simplify import fold_view_ops
+from tensorgrad.viz.record.modules.find import find_modules
 
 pytestmark = [needs_browser, needs_program]
 
@@ -153,6 +159,48 @@ def test_a_click_on_a_folded_box_opens_its_module(resnet, tmp_path):
     assert (told["begin"], told["then"]) == ("folded", "")
     assert told["said"][0] == "false" and "BasicBlock" in told["said"][1] and "parameters" in told["said"][1]
     assert told["seen"] and told["here"] == told["box"]
+
+
+def test_a_lid_says_what_the_box_of_the_folded_module_says(resnet, tmp_path):
+    script = """
+      press("f");
+      const titled = (name) => all(".cluster").find((part) => part.querySelector("text").textContent === name);
+      const frame = titled("layer1.0");
+      const open = frame.getBoundingClientRect();
+      send(frame.querySelector("text"), new MouseEvent("click", { bubbles: true }));
+      const lid = all(".folded").find((part) => part.textContent.includes("layer1.0"));
+      const box = lid.querySelector(".module-box").getBoundingClientRect();
+      const inside = all(".folded text").every((text) => {
+        const { left, right, top, bottom } = text.getBoundingClientRect();
+        return left >= box.left && right <= box.right && top >= box.top && bottom <= box.bottom;
+      });
+      const [narrower, lower] = [box.width < open.width * 0.7, box.height < open.height / 3];
+      return { text: lid.textContent, inside, narrower, lower };
+    """
+    told = play(resnet.html, script, tmp_path)
+    weights = [t for t in resnet.record.tensors if t.kind == "parameter" and t.name.startswith("layer1.0.")]
+    count = sum(math.prod(weight.shape) for weight in weights)
+    size = sum(weight.gradient.mean_abs * math.prod(weight.shape) for weight in weights) / count
+    assert f"▸ layer1.0BasicBlock{count} parameters, 7 ops" in told["text"]
+    assert f"mean |grad| = {theme.short(size)}" in told["text"]
+    assert told["inside"] and told["narrower"] and told["lower"]
+
+
+def test_a_lid_names_what_is_wrong_under_it(tmp_path):
+    model = nn.Sequential(nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 8)), nn.Linear(8, 2))
+    model[0][0].bias.data = tg.full((8,), -100.0)
+    with tg.viz.trace() as step:
+        (model(tg.ones(20, 4)) ** 2).sum().backward()
+    script = """
+      click(".cluster text");
+      return all(".module-found").map((line) => line.textContent);
+    """
+    found = play(tg.viz.graph(step).html, script, tmp_path)
+    graph = fold_view_ops(tg.viz.graph(step).record)
+    known = [finding.text for finding in examine(graph, find_modules(graph))]
+    assert len(known) == 3
+    assert [line.removeprefix(f"{path}: ") for line, path in zip(found, ("0.0", "0.2"), strict=False)] == known[:2]
+    assert found[2] == "and 1 more"
 
 
 def test_search_steps_and_details_stay_in_another_view(lenet, tmp_path):

@@ -27,6 +27,8 @@ class CompactSheet(Sheet):
         self.home = {id: box.id for box in self.view.boxes for id in box.results}
         inside = {self.index.edges[box.id][number].tensor for box in self.view.boxes for number in box.inside}
         self.held = inside.union(self.home)
+        drawn = [edge for edge in self.view.edges if edge.tensor not in inside]
+        self.outward, self.inward = Counter(edge.tensor for edge in drawn), Counter(edge.op for edge in drawn)
         self.alone: dict[str, list[str]] = {}
         parts = {key: [part for part in parts if part.id not in self.held] for key, parts in self.parts.items()}
         self.parts = self._without_frames_of_one(parts)
@@ -118,7 +120,8 @@ class CompactSheet(Sheet):
     def _write_edge(self, canvas: Digraph, edge: EdgeRecord, position: int) -> None:
         if position in self.boxes[edge.op].inside:
             return
-        text = compact_labels.edge_label(edge, self.upstream.get(edge.op))
+        is_alone = self.outward[edge.tensor] == self.inward[edge.op] == 1
+        text = compact_labels.edge_label(edge, self.upstream.get(edge.op), is_alone)
         attributes = names(f"edge-{edge.op}-{position}", "gradient" if edge.carries_gradient else "data")
         tensor = self.index.tensors[edge.tensor]
         attributes |= self._lanes(edge.carries_gradient, self._gradient(edge, tensor))
