@@ -10,10 +10,9 @@ from typing import Any
 from tensorgrad.formulas.expression import Expression, Indexed, Stated, Symbol
 from tensorgrad.formulas.notation import Equation, Partial
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.graph.fold import fold_modules
+from tensorgrad.viz.graph.fold import drawn_modules, fold_modules
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.graph_index import GraphIndex
-from tensorgrad.viz.record.modules.find import find_modules
 from tensorgrad.viz.record.records import EdgeRecord, GraphRecord, OpRecord, TensorRecord
 from tensorgrad.viz.record.symbols import in_formula
 
@@ -32,7 +31,7 @@ class Scene:
 
     def __init__(self, record: GraphRecord, folded: Collection[str]) -> None:
         plain = fold_view_ops(record)
-        self.view = fold_modules(plain, find_modules(plain), folded)
+        self.view = fold_modules(plain, drawn_modules(plain), folded)
         self.index = GraphIndex(self.view)
         self.ops: dict[str, OpRecord] = {op.id: op for op in self.view.ops if op.output and not op.error}
         self.loss = record.loss

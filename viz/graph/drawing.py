@@ -14,7 +14,7 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.storage import write_file
 from tensorgrad.viz import page, playground
 from tensorgrad.viz.graph import column, legend, pictures
-from tensorgrad.viz.graph.fold import choose_folded
+from tensorgrad.viz.graph.fold import choose_folded, drawn_modules
 from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.layout import dot
@@ -26,7 +26,6 @@ from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
 from tensorgrad.viz.record.modules.calls import Modules
-from tensorgrad.viz.record.modules.find import find_modules
 from tensorgrad.viz.record.recorder import Depth, Recorder
 from tensorgrad.viz.record.records import GraphRecord
 from tensorgrad.viz.record.trace import Trace
@@ -334,7 +333,7 @@ def folded_paths(
 ) -> frozenset[str]:
     """The paths of the modules that a drawing folds, from the arguments of `call`; see `graph`."""
     plain = fold_view_ops(record)
-    modules = find_modules(plain)
+    modules = drawn_modules(plain)
     fold = _paths(call, "fold", fold, modules) if not isinstance(fold, bool | None) else fold
     return choose_folded(plain, modules, fold, _paths(call, "unfold", unfold, modules))
 

@@ -10,10 +10,18 @@ from itertools import groupby
 
 from tensorgrad.viz.record.graph_index import GraphIndex
 from tensorgrad.viz.record.modules.calls import Call, Modules, parent_path
+from tensorgrad.viz.record.modules.find import find_modules
+from tensorgrad.viz.record.modules.loops import with_loops
 from tensorgrad.viz.record.records import EdgeRecord, GradientRecord, GraphRecord, ModuleRecord, OpRecord, TensorRecord
 
 NODE_BUDGET = 40
 """Ops and boxes that a reader takes in at once: a larger graph is folded."""
+
+
+def drawn_modules(graph: GraphRecord) -> Modules:
+    """The modules of a graph whose view ops are folded; of one that is too large to take in at once, with its loops."""
+    modules = find_modules(graph)
+    return with_loops(graph, modules) if len(graph.ops) > NODE_BUDGET else modules
 
 
 def choose_folded(

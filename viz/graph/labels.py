@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tensorgrad.system.columns import wrap
 from tensorgrad.viz.format import theme
@@ -29,6 +29,9 @@ MANY_ZEROS = 0.1
 
 LONGEST_FORMULA, MOST_LINES = 56, 3
 """Characters in a line of a formula, and lines. One that takes more with its names is written with letters."""
+
+MOST_FOUND = 6
+"""Problems that one box names."""
 
 FEW_PATHS = 3
 """At most this many gradients are written as a sum where they meet; more are counted."""
@@ -123,15 +126,21 @@ def _sum(terms: Sequence[float]) -> str:
     return first + "".join(f" − {term[1:]}" if term.startswith("−") else f" + {term}" for term in rest)
 
 
-def badges(findings: Iterable[Finding]) -> list[str]:
-    """The cells that name problems; those of one cause and remedy, which stand below them, are one cell."""
+def badges(findings: Sequence[Finding]) -> list[str]:
+    """The cells that name problems; those of one cause and remedy, which stand below them, are one cell.
+
+    Of more than `MOST_FOUND` problems the first ones are named, and the others counted.
+    """
+    more_found = len(findings) - MOST_FOUND + 1
+    if more_found > 1:
+        findings = [*findings[: MOST_FOUND - 1], Finding("", f"and {more_found} more")]
     alike: dict[tuple[str, str], list[str]] = defaultdict(list)
     for finding in findings:
         alike[finding.cause, finding.remedy].append(finding.text)
     cells = []
     for (cause, remedy), texts in alike.items():
-        more = [cause, remedy and f"→ {remedy}"]
-        lines = [line for text in more for line in theme.wrapped(text, LONGEST_FORMULA, 2)]
+        told = [cause, remedy and f"→ {remedy}"]
+        lines = [line for text in told for line in theme.wrapped(text, LONGEST_FORMULA, 2)]
         cells.append(markup.badge(texts, *lines))
     return cells
 

@@ -201,7 +201,8 @@ NAMES = ("<b>w</b>", "e", "σ", "log", "sum", "if", "Σ", "|x|", "w.T", "α β",
 def test_names_may_be_anything(sheets, tmp_path):
     """Text, and no markup; as part of a formula they go before functions and signs."""
     xs = [tg.tensor(0.3 + k / 50, requires_grad=True, name=name, dtype="float64") for k, name in enumerate(NAMES)]
-    drawing = tg.viz.graph(sum((tg.nn.functional.elu(x) * x.tanh() for x in xs[1:]), xs[0].exp() * xs[0]))
+    total = sum((tg.nn.functional.elu(x) * x.tanh() for x in xs[1:]), xs[0].exp() * xs[0])
+    drawing = tg.viz.graph(total, fold=False)
     rules = [question.blank({}) for question in rule_questions(Scene(drawing.record, ()))]
     unread = {"if", "2"}  # a rule with them is not asked for
     written = {name.rpartition("w.")[2] for name in NAMES}  # as formulas write conv1.weight

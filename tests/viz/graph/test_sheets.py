@@ -85,7 +85,8 @@ def test_a_sheet_ends_between_modules():
     record = residual(30)
     texts = dot.write_sheets(dot.Drawn(record))
     assert len(texts) > 2
-    assert not any("continued" in text for text in texts)
+    continued = [title for text in texts for title in re.findall(r"<B>([^<]*), continued<", text)]
+    assert set(continued) == {"0 … 29"}, "the loop of all blocks, and no block"
 
 
 def test_a_module_of_many_ops_goes_on_in_the_next_sheet():

@@ -6,7 +6,6 @@ from browser import needs_browser, play
 from layout import needs_program
 
 import tensorgrad as tg
-from tensorgrad import nn
 from tensorgrad.viz import page
 from tensorgrad.viz.graph import column
 from tensorgrad.viz.graph.drawing import Drawing
@@ -82,14 +81,10 @@ def test_the_table_shows_a_part_and_leads_to_the_rest(record, tmp_path):
 
 @needs_program
 def test_a_wide_drawing_opens_at_its_first_op_in_a_readable_size(tmp_path):
-    """A recurrent cell's steps go down and to the right: all of their width would be too small to read."""
-    tg.manual_seed(0)
-    cell, h = nn.RNNCell(4, 8), tg.zeros(2, 8)
-    with tg.viz.trace() as step:
-        for x in tg.randn(40, 2, 4):
-            h = cell(x, h)
-        h.sum().backward()
-    drawing = Drawing(tg.viz.graph(step).record)
+    """Branches side by side: all of their width would be too small to read."""
+    x = tg.tensor([1.0, 2.0], name="x")
+    weights = [tg.tensor(float(k), requires_grad=True, name=f"w{k}") for k in range(12)]
+    drawing = Drawing(tg.viz.graph(tg.cat([(x * w).tanh() for w in weights]).sum()).record)
     script = """
       const { left, right, top } = boxOf('[id="op0"]');
       const stage = boxOf("#stage");

@@ -61,7 +61,7 @@ class CompactSheet(Sheet):
             head, style = compact_labels.op_head(op, path), theme.OP
         inner = [*self.boxes[op.id].results, *self._leaves(op.id)]
         found = [finding for where in (*calls, op.id, *inner) for finding in self.whole.found_at(where)]
-        box = self._box(op.id, head, style, path)
+        box = self._box(op.id, head, style, path or self.modules.path(self.place[op.id]))
         pictures = [self.whole.picture(self.index.tensors[id]) for id in self.boxes[op.id].results]
         below = (*labels.badges(found), *pictures)
         tip = [op.error or op.name, *(f"{key}={value}" for key, value in op.params)]

@@ -8,7 +8,8 @@ The ids of the groups in the SVG:
 - `t3`, `op5`: the records' own; `t3-1`, `t3-2`, … are copies of a leaf that many ops use, or that other sheets need;
 - `edge-op5-0`, `edge-op5-1`, …: the edges into an op, by position of the input; `edge-op5-out` the one to its tensor;
 - `module-0`, …: the modules in the order of `modules(graph)`, drawn open or as a box; later calls of the same module
-  are `module-0-1`, …; where a call goes on in the second sheet of the drawing, that part is `module-0.1`;
+  are `module-0-1`, …, and loops are `loop-0`, …; where a call goes on in the second sheet of the drawing, that part is
+  `module-0.1`;
 - `edge-module-0-0`, `edge-module-0-out`: the edges of a box; that of a second output is `edge-module-0-out1`.
 Their classes are `tensor` with its kind, `op` (with `failed`), `gradient` or `data`, and `module` (with `folded`).
 """
@@ -19,7 +20,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.graph.fold import fold_modules
+from tensorgrad.viz.graph.fold import drawn_modules, fold_modules
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.layout.compact_sheet import CompactSheet
 from tensorgrad.viz.graph.layout.sheet import Sheet, Whole
@@ -38,7 +39,7 @@ def modules(graph: GraphRecord) -> tuple[str, ...]:
 def boxes(graph: GraphRecord, folded: Collection[str]) -> dict[str, tuple[str, ...]]:
     """By id of each box of folded modules, the ids of the ops inside."""
     plain = fold_view_ops(graph)
-    return {box.id: box.ops for box in fold_modules(plain, find_modules(plain), folded).modules}
+    return {box.id: box.ops for box in fold_modules(plain, drawn_modules(plain), folded).modules}
 
 
 class Drawn(NamedTuple):

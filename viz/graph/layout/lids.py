@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
-from tensorgrad.viz.graph.fold import call_records
+from tensorgrad.viz.graph.fold import call_records, drawn_modules
 from tensorgrad.viz.graph.health import Finding, examine
 from tensorgrad.viz.graph.labels import module_lines
 from tensorgrad.viz.graph.simplify import fold_view_ops
@@ -22,9 +22,9 @@ def lids(graph: GraphRecord, findings: Collection[Finding] | None = None) -> dic
         findings: what is wrong; by default what `health.examine` finds.
     """
     plain = fold_view_ops(graph)
-    modules = find_modules(plain)
+    modules = drawn_modules(plain)
     found: dict[str, list[str]] = defaultdict(list)
-    for finding in examine(plain, modules) if findings is None else findings:
+    for finding in examine(plain, find_modules(plain)) if findings is None else findings:
         place = modules.call_of.get(finding.where, finding.where)
         for key in modules.chain(place) if place in modules.calls else ():
             found[key].append(finding.text if key == place else f"{modules.path(place)}: {finding.text}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.graph import labels, markup
-from tensorgrad.viz.graph.fold import fold_modules, outermost
+from tensorgrad.viz.graph.fold import drawn_modules, fold_modules, outermost
 from tensorgrad.viz.graph.health import Finding, examine, strength
 from tensorgrad.viz.graph.simplify import repeat_leaves, without_numbers
 from tensorgrad.viz.record.graph_index import GraphIndex
@@ -49,7 +49,7 @@ class Whole:
         findings: Collection[Finding] | None,
         with_numbers: bool,
     ) -> None:
-        self.modules = find_modules(graph)
+        self.modules = drawn_modules(graph)
         self.view, copies = repeat_leaves(fold_modules(graph, self.modules, folded))
         self.index, self.shown = GraphIndex(graph), GraphIndex(self.view)
         self.strongest, self.not_finite = scale(graph)
@@ -60,7 +60,7 @@ class Whole:
         self.place |= {id: self.place[leaf] for id, leaf in copies.items()}
         self.place |= {box.id: self.modules.calls[box.calls[0]].parent for box in self.view.modules}
         self._found: dict[str, list[Finding]] = defaultdict(list)
-        for finding in examine(graph, self.modules) if findings is None else findings:
+        for finding in examine(graph, find_modules(graph)) if findings is None else findings:
             self._found[finding.where].append(finding)
         self.order = {key: number for number, key in enumerate(self.modules.calls)}
         self.parts_of: Counter[str] = Counter()
@@ -141,7 +141,7 @@ class Sheet:
         """Write what is inside of a call, or outside of all: clusters first, then nodes."""
         for inner in self.inside[key]:
             call = self.modules.calls[inner]
-            with canvas.subgraph(name=call.id.replace("module-", "cluster")) as cluster:
+            with canvas.subgraph(name=f"cluster{call.id.removeprefix('module-')}") as cluster:
                 before = self.whole.parts_of[inner]
                 title, found = (f"{call.path}, continued", []) if before else (call.path, self.whole.found_at(inner))
                 label = labels.cluster_label(title, self.modules.kinds[call.path], found)
