@@ -19,9 +19,9 @@ from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.layout import dot
 from tensorgrad.viz.graph.layout.dot import Drawn
-from tensorgrad.viz.graph.layout.lids import lids
 from tensorgrad.viz.graph.layout.render import RenderError, all_open, render, render_sheets
 from tensorgrad.viz.graph.layout.sheet import scale
+from tensorgrad.viz.graph.layout.told import told
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
@@ -103,14 +103,15 @@ class Drawing:
 
     def _page(self, compared: Any = None) -> str:
         """The page; `compared` is what it shows of another run of the same computation."""
-        whole = replace(self, folded=frozenset(), compact=False, with_legend=False)
+        whole = replace(self, folded=frozenset(), compact=False) if self.folded or self.compact else self
         svg, note = all_open(self.record, lambda: whole.svg)
         views = {} if note else views_of(whole, self.folded)
         begin = " ".join(name for name, wanted in (("compact", self.compact), ("folded", self.folded)) if wanted)
         strongest, not_finite = scale(self.record)
         entries = [entry.plain for entry in legend.entries(strongest > 0, not_finite)]
-        told = lids(self.record, self._drawn().findings)
-        return page.write(self.record, svg, note, views, begin if begin in views else "", entries, told, compared)
+        begin = begin if begin in views else ""
+        lids, problems = told(self.record, self._drawn().findings)
+        return page.write(self.record, svg, note, views, begin, entries, lids, problems, compared)
 
     def save(self, path: str | Path) -> Path:
         """Write the drawing, in the format of the suffix; returns the path.

@@ -7,10 +7,16 @@ function showDetails(id) {
   const content = detailsOf(id);
   if (!content) return;
   markOnly("chosen", [placeOf(id)].filter(Boolean));
+  fillDetails(content);
+  find("details").dataset.of = id;
+}
+
+/** Open the panel with this content. */
+function fillDetails(content) {
   const close = element("button", { id: "close", title: "Close (Esc)", "aria-label": "Close" }, "×");
   close.addEventListener("click", closeDetails);
   find("details").replaceChildren(close, ...content.filter(Boolean));
-  find("details").dataset.of = id;
+  delete find("details").dataset.of;
   find("details").hidden = false;
   find("details").parentNode.scrollTop = 0;
 }

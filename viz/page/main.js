@@ -16,6 +16,8 @@ const KEYS = {
   P: () => jumpToParameter(-1),
   f: foldAndShow,
   c: toggleCompact,
+  n: () => visitProblem(1),
+  N: () => visitProblem(-1),
   d: visitDifference,
   "/": () => find("search").focus(),
   Escape: closeDetails,
@@ -84,11 +86,13 @@ function start() {
   const begin = stage.dataset.view.split(" ");
   useView({ compact: begin.includes("compact"), folded: begin.includes("folded") });
   startScene();
+  startMinimap();
   startKeyboard();
   showBeginning();
   startComparison();
   startStepper();
   startTravel();
+  startProblems();
   addEventListener("keydown", onKey);
   stage.addEventListener("click", onStageClick);
   document.querySelector("aside").addEventListener("click", onLinkClick);

@@ -28,12 +28,18 @@ PROGRAM = (
     "stepper",
     "travel",
     "details",
+    "problems",
+    "minimap",
     "compare",
     "search",
     "keyboard",
     "main",
 )
 """The parts of the program behind the shared ones, in the order in which they build on each other."""
+
+
+NO_LEGEND = ("style", "defs")
+"""What never moves in a drawing, and isn't its legend."""
 
 
 class View(NamedTuple):
@@ -56,6 +62,7 @@ def write(
     begin: str = "",
     legend: Sequence[Mapping[str, Any]] = (),
     lids: Mapping[str, Any] = {},
+    problems: Sequence[Mapping[str, Any]] = (),
     compared: Any = None,
 ) -> str:
     """A graph as a page that shows the chain rule at work, step by step.
@@ -67,7 +74,8 @@ def write(
         views: other layouts to switch to, by `folded`, `compact` and `compact folded`.
         begin: the one of them that the page begins with.
         legend: what shapes and colours mean, to stay in view; see `tensorgrad.viz.graph.legend.Entry.plain`.
-        lids: what is written on a module that is folded where it stands; see `tensorgrad.viz.graph.layout.lids`.
+        lids: what is written on a module that is folded where it stands; see `tensorgrad.viz.graph.layout.told`.
+        problems: what the drawing marks, in the order of the computation; see `tensorgrad.viz.graph.layout.told`.
         compared: the `Runs` of a comparison, to show another run's numbers beside those of the graph.
 
     >>> import tensorgrad as tg
@@ -78,11 +86,12 @@ def write(
     >>> page[:15], page.count("<script")
     ('<!DOCTYPE html>', 3)
     """
-    data = {"records": encode(graph), "layout": as_json(split(svg))}
-    for name, view in views.items():
-        layout = split(view.svg) | {"boxes": {id: list(ops) for id, ops in view.boxes.items()}}
-        data[f"layout {name}".replace(" ", "-")] = as_json(layout)
-    data |= {id: as_json(more) for id, more in (("entries", legend), ("lids", lids)) if more}
+    data = {"records": encode(graph)}
+    for name, (drawing, boxes) in {"": View(svg), **views}.items():
+        layout = _layout(drawing, keep_legend=not legend) | ({"boxes": boxes} if boxes else {})
+        data["-".join(["layout", *name.split()])] = as_json(layout)
+    lists = {"entries": legend, "lids": lids, "problems": problems}
+    data |= {id: as_json(content) for id, content in lists.items() if content}
     if compared is not None:
         data["compared"] = encode(compared)
     return assembly.document(
@@ -92,6 +101,15 @@ def write(
         data=data,
         program=assembly.program([assembly.shared("view.js"), *(_part(f"{name}.js") for name in PROGRAM)]),
     )
+
+
+def _layout(svg: str, keep_legend: bool) -> dict[str, Any]:
+    """The parts of a drawing; without its legend, where the page has one of its own."""
+    layout = split(svg)
+    if not keep_legend:
+        tags = [tag for tag, _ in layout["styles"]]
+        layout["still"] = [still for still in layout["still"] if tags[still["shape"][0]] in NO_LEGEND]
+    return layout
 
 
 def _part(name: str) -> str:
