@@ -3,12 +3,13 @@
     python tools/photograph_graphs.py FOLDER [NAME ...]
 
 Writes NAME.html, NAME.svg, NAME.txt, and pictures by a Chromium: the page on a desk (1400×900) and on a phone
-(390×844), also in the dark, and the SVG. To be looked at, one by one, when a drawing changes.
+(390×844), also in the dark, and the SVG, full and compact. To be looked at, one by one, when a drawing changes.
 """
 
 import argparse
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -43,7 +44,8 @@ def draw(name: str, path: Path) -> None:
     Path(f"{path}.txt").write_text(tg.viz.text(tape.trace, names=tape.names, width=100), encoding="utf-8")
     photograph(page, f"{path}.desk.png", DESK)
     photograph(page, f"{path}.phone.png", PHONE, dark=True)
-    photograph(drawing.save(f"{path}.svg"), f"{path}.svg.png", DESK)
+    for name, view in (("svg", drawing), ("compact.svg", replace(drawing, compact=True))):
+        photograph(view.save(f"{path}.{name}"), f"{path}.{name}.png", DESK)
 
 
 if __name__ == "__main__":

@@ -258,6 +258,7 @@ try:
 except nn.StateDictError as error:
     print(error)
 assert_type(tg.viz.text(loss), str)
+assert_type(tg.viz.graph(loss, compact=True), tg.viz.Drawing)
 with tg.viz.trace() as watched:
     (x * x).sum().backward()
 assert_type(tg.viz.compare(watched, watched), tg.viz.Comparison)

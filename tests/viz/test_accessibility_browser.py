@@ -64,7 +64,8 @@ def pages(tmp_path_factory):
     saved = {path.stem: path.read_text(encoding="utf-8") for path in folder.iterdir()}
     drawn = {"step": tg.viz.graph(one).html, "failed": tg.viz.graph(failed()).html}
     rest = {"comparison": tg.viz.compare(one, other).html, "microscope": tg.viz.microscope(one).html}
-    return made | saved | drawn | rest
+    views = {"compact": drawn["step"], "lid": drawn["step"], "problem": made["doctor"]}
+    return made | saved | drawn | rest | views
 
 
 STATES = {
@@ -77,6 +78,9 @@ STATES = {
     "playground": 'click("#step");',
     "sheet": "",
     "key": "",
+    "compact": 'toTheEnd(); press("c"); click(".node text"); ',
+    "lid": 'click(".cluster text"); ',
+    "problem": 'press("n"); press("f"); press("c"); ',
 }
 """What is done on each page before the audit, so that all of its parts are there."""
 
