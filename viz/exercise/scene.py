@@ -9,6 +9,7 @@ from typing import Any
 
 from tensorgrad.formulas.expression import Expression, Indexed, Stated, Symbol
 from tensorgrad.formulas.notation import Equation, Partial
+from tensorgrad.system.numbers import value_of
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.graph.fold import drawn_modules, fold_modules
 from tensorgrad.viz.graph.simplify import fold_view_ops
@@ -102,7 +103,7 @@ def read(text: str) -> float:
     >>> read(shown(-0.123456))
     -0.1235
     """
-    return float(text.replace("−", "-").replace("∞", "inf"))
+    return value_of(text)
 
 
 def right_side(equation: str) -> str:

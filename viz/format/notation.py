@@ -14,7 +14,7 @@ from typing import Any
 from tensorgrad.formulas.expression import Binary, Expression, Symbol
 from tensorgrad.formulas.notation import Equation
 from tensorgrad.formulas.signs import LATEX, SUBSCRIPTS
-from tensorgrad.formulas.writing import ATOM, SUM, Written, latex_signs, partial as written_partial
+from tensorgrad.formulas.writing import ATOM, PRODUCT, SUM, Written, latex_signs, partial as written_partial
 from tensorgrad.viz.format import theme
 
 NAME, LATEX_READING, END, MATH, TEXT = "\ue000", "\ue004", "\ue001", "\ue002", "\ue003"
@@ -23,6 +23,7 @@ and around a formula in a sentence."""
 
 _WRITTEN = f"{NAME}[^{LATEX_READING}]*{LATEX_READING}[^{END}]*{END}"
 LONGEST_NAME = 28
+POWER_OF_TEN = re.compile(r"[\d.]+·10[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+")
 
 
 def written(text: str, in_latex: str) -> str:
@@ -45,12 +46,11 @@ def numbered(letter: str, number: int) -> str:
 def numeral(value: float, digits: int = 4) -> str:
     """A number: a power of ten is written out in LaTeX."""
     text = theme.number(float(value), digits)
-    mantissa, power, exponent = text.partition("e")
-    if not power:
+    size, times, power = text.removeprefix("−").partition("·10")
+    if not times:
         return text
-    sign = "−" if mantissa.startswith("−") else ""
-    size = mantissa.removeprefix("−")
-    return sign + written(f"{size}e{exponent}", rf"{size}\times 10^{{{int(exponent.replace('−', '-'))}}}")
+    exponent = "".join(LATEX[sign] for sign in power).replace("}^{", "")
+    return text[: text.startswith("−")] + written(size + times + power, rf"{size}\times 10{exponent}")
 
 
 def inline(formula: str) -> str:
@@ -96,8 +96,14 @@ def _without_missing_bias(formula: Expression, names: Mapping[str, str]) -> Expr
 
 def readings(names: Mapping[str, str]) -> dict[str, Written]:
     """What stands for each symbol, as an expression takes it."""
-    found = {symbol: (plain(text), latex(text)) for symbol, text in names.items()}
-    return {symbol: Written(*both, SUM if both[0].startswith("−") else ATOM) for symbol, both in found.items()}
+    return {symbol: Written(plain(text), latex(text), _level(plain(text))) for symbol, text in names.items()}
+
+
+def _level(text: str) -> int:
+    """How tightly what stands for a symbol holds together: names are atoms, −2 and 3·10⁵ aren't."""
+    if text.startswith("−"):
+        return SUM
+    return PRODUCT if POWER_OF_TEN.fullmatch(text) else ATOM
 
 
 def element(symbol: str, index: tuple[int, ...] | None) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from tensorgrad.formulas.expression import Expression, Indexed, expression
 from tensorgrad.formulas.notation import Big, Equation, Partial
 from tensorgrad.formulas.symbolic import LOSS
 from tensorgrad.formulas.writing import CHOICE, PRODUCT, Written
+from tensorgrad.system.numbers import value_of
 from tensorgrad.viz.format.notation import put_in, readings, written
 
 
@@ -44,6 +46,8 @@ def backward_rule(derivative: Expression, letters: Mapping[str, str], scalar: bo
 
 
 def _is_number(text: str) -> bool:
-    """Whether a factor is a number as `factor` writes it: `2`, `(−0.5)`, `1e−07`."""
-    digits = text.strip("(−)").replace(".", "", 1).replace("e−", "").replace("e+", "")
-    return digits.isdecimal()
+    """Whether a factor is a number as `factor` writes it: `2`, `(−0.5)`, `1·10⁻⁷`."""
+    try:
+        return math.isfinite(value_of(text.strip("()")))
+    except ValueError:
+        return False

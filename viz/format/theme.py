@@ -11,6 +11,8 @@ import textwrap
 import unicodedata
 from typing import NamedTuple
 
+from tensorgrad.system.numbers import number, power_of_ten
+
 BLUE, GREEN, VERMILION, YELLOW = "#0072B2", "#009E73", "#D55E00", "#F0E442"
 INK, GREY, PALE = "#222222", "#616161", "#B5B5B5"
 
@@ -127,17 +129,6 @@ def shorten(text: str, longest: int = LONGEST) -> str:
     return text if len(text) <= longest else f"{text[:head]}…{text[len(text) - (longest - head - 1) :]}"
 
 
-def number(value: float, digits: int = 4) -> str:
-    """A number with that many significant digits and a true minus sign.
-
-    >>> number(-0.123456), number(1e-7), number(3), number(True), number(float("-inf"))
-    ('−0.1235', '1e−07', '3', 'True', '−∞')
-    """
-    if not math.isfinite(value):
-        return "NaN" if math.isnan(value) else "∞" if value > 0 else "−∞"
-    return (f"{value:.{digits}g}" if isinstance(value, float) else str(value)).replace("-", "−")
-
-
 def short(value: float) -> str:
     """A number in few characters: two or three digits, powers of ten where there would be many zeros.
 
@@ -149,7 +140,7 @@ def short(value: float) -> str:
     if value == 0 or 1e-3 <= abs(value) < 1e5:
         return number(value, 3 if abs(value) >= 1 else 2) if abs(value) < 1e3 else f"{value:.0f}".replace("-", "−")
     mantissa, _, exponent = f"{value:.1e}".partition("e")
-    return f"{mantissa}·10{_raised(int(exponent))}".replace("-", "−")
+    return f"{mantissa}·{power_of_ten(int(exponent))}".replace("-", "−")
 
 
 def power(ratio: float) -> str:
@@ -161,11 +152,7 @@ def power(ratio: float) -> str:
     if not math.isfinite(ratio) or ratio == 0 or 0.01 <= ratio < 1000:
         return number(ratio, 3 if ratio >= 1 else 2)
     mantissa, _, exponent = f"{ratio:.0e}".partition("e")
-    return f"{mantissa}·10{_raised(int(exponent))}".removeprefix("1·")
-
-
-def _raised(exponent: int) -> str:
-    return str(exponent).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return f"{mantissa}·{power_of_ten(int(exponent))}".removeprefix("1·")
 
 
 def share(part: float) -> str:

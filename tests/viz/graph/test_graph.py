@@ -497,4 +497,4 @@ def test_a_long_formula_is_broken_and_not_cut():
     texts = [text.text for text in ElementTree.fromstring(tg.viz.graph(step).svg).iter(f"{SVG}text") if text.text]
     rule = " ".join(" ".join(texts).split())
     assert not [text for text in texts if "…" in text and "∂" in text]
-    assert "∂loss/∂measured = weight/√(σ² + 1e−05) · (∂loss/∂normalized − mean ∂loss/∂normalized" in rule
+    assert "∂loss/∂measured = weight/√(σ² + 1·10⁻⁵) · (∂loss/∂normalized − mean ∂loss/∂normalized" in rule

@@ -13,7 +13,6 @@ from tensorgrad.arrays.differences import CentralDifference
 from tensorgrad.autograd.modes import no_grad
 from tensorgrad.viz.explain.rounding import rounding
 from tensorgrad.viz.explain.subject import Subject
-from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.document import Block, Heading, Prose, Table
 from tensorgrad.viz.format.notation import inline, numeral, plain
 from tensorgrad.viz.record.check import TOLERANCE
@@ -47,7 +46,7 @@ class Check:
             rows.append(("central difference", "not taken", ""))
         else:
             self.difference = self._central.value
-            rows.append(("central difference", theme.number(self.difference), self._judge(self._central)))
+            rows.append(("central difference", numeral(self.difference), self._judge(self._central)))
             if not subject.one_number:
                 slope = inline(f"⟨{subject.goal}, d⟩ = {numeral(self.expected)}")
                 text += f" It is taken along a random direction d, where backpropagation has {slope}."
@@ -122,7 +121,7 @@ class Check:
             return ""
         if abs(again - loss) <= self._rounding[0]:
             return ""
-        return f"The ops run again give {theme.number(again)}, for a value was changed since"
+        return f"The ops run again give {numeral(again)}, for a value was changed since"
 
     def _cost_at(self, moved: np.ndarray) -> float:
         """The caller's own function, with the tensor moved in its own precision, and put back."""
@@ -163,5 +162,5 @@ def _verdict(found: Any, expected: Any, allowed: Callable[[], Any]) -> str:
     if not math.isfinite(apart):
         return "✗ not finite"
     if apart <= TOLERANCE * scale:
-        return f"✓ within {theme.number(apart / scale, 1)}"
+        return f"✓ within {numeral(apart / scale, 1)}"
     return "✓ within rounding" if apart <= float(np.linalg.norm(allowed())) else "✗ differs"

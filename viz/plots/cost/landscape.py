@@ -105,7 +105,7 @@ def _plain(value: float) -> str:
     """A number with three digits, with commas instead of an exponent where that is shorter.
 
     >>> _plain(7123.4), _plain(0.01234), _plain(1e-9)
-    ('7,120', '0.0123', '1e−09')
+    ('7,120', '0.0123', '1·10⁻⁹')
     """
     return f"{float(f'{value:.3g}'):,.0f}" if 1e3 <= value < 1e6 else theme.number(float(value), 3)
 
