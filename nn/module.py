@@ -12,6 +12,7 @@ from tensorgrad.autograd.modes import mode, scope
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.conversion import Converts
 from tensorgrad.nn.hooks import HasHooks
+from tensorgrad.nn.outline import outline
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.state import HasState
 from tensorgrad.nn.tree import HasTree
@@ -341,6 +342,9 @@ class Module(HasHooks, HasTree, HasState, Converts):
         lines = ([extra] if extra else []) + children
         text = "\n  ".join([f"{type(self).__name__}(", *(line.replace("\n", "\n  ") for line in lines)]) + "\n)"
         return printable(text)
+
+    def _repr_html_(self) -> str:
+        return outline(self)
 
 
 def _join(path: str, name: str) -> str:

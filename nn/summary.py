@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from tensorgrad.autograd.modes import no_grad
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.ops.operands import TensorLike, as_tensor
+from tensorgrad.system import html
 from tensorgrad.system.console import printable
 from tensorgrad.system.table import align, rule
 from tensorgrad.tensor import Tensor
@@ -65,15 +65,7 @@ class Summary:
         return "\n".join([head, line, *body, line, *self._totals()])
 
     def _repr_html_(self) -> str:
-        def line(tag: str, cells: Sequence[str], indent: int = 0) -> str:
-            style = ["text-align: left", "text-align: left", *["text-align: right"] * 3]
-            style[0] += f"; padding-left: {indent + 0.5}em"
-            parts = [f'<{tag} style="{s}">{html.escape(c)}</{tag}>' for s, c in zip(style, cells, strict=True)]
-            return f"<tr>{''.join(parts)}</tr>"
-
-        body = [line("td", cells, row.depth) for row, cells in zip(self.rows, self._cells(), strict=True)]
-        totals = "".join(f"<div>{html.escape(text)}</div>" for text in self._totals())
-        return f"<table><thead>{line('th', HEADINGS)}</thead><tbody>{''.join(body)}</tbody></table>{totals}"
+        return html.table(HEADINGS, self._cells(), "llrrr") + "".join(map(html.line, self._totals()))
 
     def _cells(self) -> list[tuple[str, ...]]:
         return [

@@ -16,6 +16,7 @@ from tensorgrad.viz.film import Film
 from tensorgrad.viz.graph.drawing import Drawing, graph
 from tensorgrad.viz.graph.text import text
 from tensorgrad.viz.microscope import Microscope, microscope
+from tensorgrad.viz.playground import Playground
 from tensorgrad.viz.plots import (
     DescentPath,
     GradientLog,
@@ -47,6 +48,7 @@ __all__ = [
     "Film",
     "GradientLog",
     "Microscope",
+    "Playground",
     "Report",
     "Roc",
     "RuleCheck",

@@ -20,4 +20,4 @@ with tg.viz.trace() as step:
     loss.backward()
 
 print(f"loss {loss.item():.4f} before the first step")
-print("wrote", tg.viz.graph(step).playground("out/playground.html"))
+print("wrote", tg.viz.graph(step).playground().save("out/playground.html"))

@@ -51,6 +51,22 @@ class Dataset:
     def __add__(self, other: Any) -> ConcatDataset:
         return ConcatDataset([self, other])
 
+    def __repr__(self) -> str:
+        return described(self)
+
+
+def described(dataset: Any) -> str:
+    """What kind of dataset it is, and how many items it has.
+
+    >>> described([1, 2]), described(TensorDataset(np.zeros((3, 2))))
+    ('list(2 items)', 'TensorDataset(3 items)')
+    """
+    try:
+        count = f"{len(dataset):,} items"
+    except (TypeError, NotImplementedError):  # a stream, or a class that isn't finished
+        count = ""
+    return f"{type(dataset).__name__}({count})"
+
 
 class TensorDataset(Dataset):
     """A dataset of arrays: item i is `(array_0[i], array_1[i], ...)`, a Tensor for each field that was given as one.
@@ -82,6 +98,10 @@ class TensorDataset(Dataset):
 
     def __len__(self) -> int:
         return len(self.arrays[0])
+
+    def __repr__(self) -> str:
+        fields = (f"{array.shape[1:] or 'scalar'} {array.dtype}" for array in self.arrays)
+        return f"{described(self)[:-1]}: {', '.join(fields)})"
 
     def __getitem__(self, index: Any) -> tuple[Any, ...]:
         try:

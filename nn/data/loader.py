@@ -11,6 +11,7 @@ import numpy as np
 
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.data.collate import default_convert, to_tensors
+from tensorgrad.nn.data.dataset import Dataset, described
 from tensorgrad.nn.data.fetch import Fetcher, StreamFetcher, may_draw
 from tensorgrad.nn.data.loader_arguments import check_exclusive, check_workers, positive_int
 from tensorgrad.nn.data.samplers import (
@@ -145,6 +146,16 @@ class DataLoader:
             return items
         whole, rest = divmod(items, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
+
+    def __repr__(self) -> str:
+        dataset = self.dataset if isinstance(self.dataset, Dataset) else described(self.dataset)
+        settings = {"batch_size": self.batch_size, "shuffle": self.shuffle, "num_workers": self.num_workers}
+        said = [str(dataset), *(f"{name}={value}" for name, value in settings.items() if value)]
+        try:
+            batches = f": {len(self):,} batches"
+        except TypeError:  # a stream, or a sampler, without a length
+            batches = ""
+        return f"DataLoader({', '.join(said)}){batches}"
 
     def __iter__(self) -> Iterator[Any]:
         epoch = self._epoch if self._resuming else None

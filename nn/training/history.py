@@ -9,9 +9,13 @@ from typing import Any, Self
 
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.state import is_count
+from tensorgrad.system import html
 from tensorgrad.system.console import printable
 
 Record = dict[str, Any]
+
+SHOWN = 20
+"""A notebook shows this many epochs at most."""
 
 
 @dataclass
@@ -110,6 +114,19 @@ class History:
         last = f": {as_text(self.epochs[-1])}" if self.epochs else ""
         return printable(f"History({len(self.epochs)} epochs, {len(self.steps)} steps{last})")
 
+    def _repr_html_(self) -> str:
+        """A row per epoch, of many the first and the last; and how far the next epoch has come."""
+        names = list(dict.fromkeys(name for record in self.epochs for name in measures(record)))
+        columns = ["epoch", *names, "learning_rate", "seconds"]
+        rows = [[_cell(name, record.get(name)) for name in columns] for record in self.epochs]
+        if len(rows) > SHOWN:
+            rows[SHOWN // 2 : -SHOWN // 2] = [["…"] * len(columns)]
+        running = self.current_epoch()
+        note = f"{len(self.epochs)} epochs, {len(self.steps)} steps, {self.images:,} images, {self.seconds:.1f} s"
+        note += f"; of the next epoch {len(running)} steps" if running else ""
+        shown = html.table([name.replace("_", " ") for name in columns], rows, "r" * len(columns)) if rows else ""
+        return html.line(note, "History") + shown
+
 
 def _is_record(record: Any) -> bool:
     return isinstance(record, Mapping) and all(isinstance(key, str) for key in record)
@@ -174,7 +191,17 @@ def measures(record: Record) -> dict[str, float]:
 
 def as_text(record: Record) -> str:
     """The losses and metrics of a record in one line: `loss 0.1234, accuracy 97.5 %`."""
-    return ", ".join(
-        f"{name.replace('_', ' ')} " + (f"{value:.1%}".replace("%", " %") if "accuracy" in name else f"{value:#.4g}")
-        for name, value in measures(record).items()
-    )
+    return ", ".join(f"{name.replace('_', ' ')} {_measure(name, value)}" for name, value in measures(record).items())
+
+
+def _measure(name: str, value: float) -> str:
+    return f"{value:.1%}".replace("%", " %") if "accuracy" in name else f"{value:#.4g}"
+
+
+def _cell(name: str, value: Any) -> str:
+    """A value of a record, as a cell of a table: records read from a file may hold anything."""
+    if not isinstance(value, int | float):
+        return "" if value is None else str(value)
+    if name in ("epoch", "learning_rate"):
+        return f"{value:g}"
+    return f"{value:.1f}" if name == "seconds" else _measure(name, value)

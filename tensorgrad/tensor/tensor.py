@@ -27,6 +27,7 @@ from tensorgrad.tensor.data import Data
 from tensorgrad.tensor.inplace import InPlaceMethods
 from tensorgrad.tensor.methods import Methods
 from tensorgrad.tensor.operators import InPlaceOperators, Operators
+from tensorgrad.tensor.picture import picture
 
 T = TypeVar("T", bound="Tensor")
 
@@ -372,6 +373,9 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
         if self.name is not None:
             notes.append(f"name={self.name!r}")
         return printable(f"tensor({', '.join([text, *notes])})")
+
+    def _repr_html_(self) -> str:
+        return picture(self)
 
     def __copy__(self) -> Self:
         copy = _rebuild(type(self), self._data, self._requires_grad, self.name)

@@ -264,7 +264,7 @@ with tg.viz.trace() as watched:
 assert_type(tg.viz.compare(watched, watched), tg.viz.Comparison)
 assert_type(tg.viz.doctor(watched).text(), str)
 assert_type(tg.viz.microscope(watched, layers="conv1", images=[0]), tg.viz.Microscope)
-assert_type(tg.viz.graph(watched).playground("play.html"), Path)
+assert_type(tg.viz.graph(watched).playground("play.html"), tg.viz.Playground)
 assert_type(tg.viz.graph(watched).exercise("sheet.html", blank=0.4, key="key.html"), tg.viz.Exercise)
 assert_type(tg.viz.check_rule("sigmoid", lambda x, z: z * (1 - z)), tg.viz.RuleCheck)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from tensorgrad.viz.format.document import Block, Heading, Prose, as_text
+from tensorgrad.viz.format.document import Block, Heading, Prose, as_markdown, as_text
 from tensorgrad.viz.format.terminal import terminal_width
 from tensorgrad.viz.graph.drawing import Drawing
 from tensorgrad.viz.graph.health import Finding
@@ -58,6 +58,9 @@ class Report:
 
     def __str__(self) -> str:
         return self.text()
+
+    def _repr_markdown_(self) -> str:
+        return as_markdown(self._blocks())
 
     def __repr__(self) -> str:
         return f"<Report: {', '.join(finding.text for finding in self.findings) or 'nothing found'}>"

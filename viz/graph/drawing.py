@@ -24,6 +24,7 @@ from tensorgrad.viz.graph.layout.sheet import scale
 from tensorgrad.viz.graph.layout.told import told
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.page import assembly
+from tensorgrad.viz.playground import Playground
 from tensorgrad.viz.record.collect import MAX_OPS, live_computation, variables_of
 from tensorgrad.viz.record.modules.calls import Modules
 from tensorgrad.viz.record.recorder import Depth, Recorder
@@ -133,44 +134,38 @@ class Drawing:
         write_file("Drawing.save", path, content if isinstance(content, bytes) else content.encode(), folders=True)
         return path
 
-    def playground(self, path: str | Path) -> Path:
-        """Write the graph as a page that computes it anew, forward and backward, at every drag of a number.
+    def playground(self, path: str | Path | None = None) -> Playground:
+        """The graph as a page that computes it anew, forward and backward, at every drag of a number.
 
         The reader changes an input or a weight, and sees every value and every product of the chain rule follow, and
         beside the change of the loss what the gradient predicts: g·Δw. A button makes a step of gradient descent. The
         page computes with the formulas and derivatives of the ops; what was drawn at random stays as it was.
 
         Args:
-            path: ends in `.html`.
+            path: where to write the page, a `.html` file; None for nowhere.
 
         Returns:
-            The path.
+            A `Playground`, which a notebook shows, and which `save` writes.
 
         Raises:
             ArgumentError: another suffix; more than 5,000 numbers; ops that the page can't compute, which are named.
             GraphError: the graph didn't keep a value that it starts from, or its result isn't one number.
             StorageError: the file can't be written.
 
-        >>> import tempfile
         >>> import tensorgrad as tg
         >>> w = tg.tensor(2.0, requires_grad=True)
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     path = tg.viz.graph((w * 3).tanh()).playground(f"{folder}/play.html")
-        ...     path.name
-        'play.html'
+        >>> tg.viz.graph((w * 3).tanh()).playground("play.html")
+        <Playground of 8 numbers>
         """
-        path = Path(path)
-        if path.suffix.lower() != ".html" or path.is_dir():
-            problem = f"path must be a file that ends in .html, got {str(path)!r}"
-            raise ArgumentError(restate("Drawing.playground", problem))
         if self.recorder is None:
             fix = "tg.viz.graph(step).playground(path)"
             raise ArgumentError(restate("Drawing.playground", "the drawing must be one that graph made", fix=fix))
         sheets = dot.write_sheets(Drawn(self.record, (), space_for(self.record), ()), with_numbers=False)
         drawn = all_open(self.record, lambda: render_sheets(sheets))
-        content = playground.write(self.recorder, self.record, *drawn)
-        write_file("Drawing.playground", path, content.encode(), folders=True)
-        return path
+        made = playground.write(self.recorder, self.record, *drawn)
+        if path is not None:
+            made.save(path)
+        return made
 
     def exercise(
         self, path: str | Path | None = None, blank: float = 0.4, *, key: str | Path | None = None, seed: int = 0

@@ -76,7 +76,16 @@ def text(
     else:
         fix = "pass the loss, or the trace of a `with tg.viz.trace() as t:` block"
         raise DTypeError(restate("text", "loss must be a tensor or a trace", fix=fix, loss=loss))
-    return printable("\n".join(_Column(record, max_ops).lines(width)))
+    return Text(printable("\n".join(_Column(record, max_ops).lines(width))))
+
+
+class Text(str):
+    """A text that shows itself at a prompt and in a notebook, its lines below one another."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
 
 
 def _with_values(record: GraphRecord, loss: Variable) -> GraphRecord:

@@ -6,6 +6,7 @@ is its formula, read with sums over the elements that belong together (`reading`
 and applies the chain rule to it.
 """
 
+from tensorgrad.viz.playground.playground import Playground
 from tensorgrad.viz.playground.writing import write
 
-__all__ = ["write"]
+__all__ = ["Playground", "write"]

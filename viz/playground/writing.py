@@ -13,6 +13,7 @@ from tensorgrad.viz.format.grids import grid_of
 from tensorgrad.viz.page import assembly
 from tensorgrad.viz.page.encoding import encode
 from tensorgrad.viz.playground.functions import ERF
+from tensorgrad.viz.playground.playground import Playground
 from tensorgrad.viz.playground.program import Place, Port, Program, Stage, program_of
 from tensorgrad.viz.playground.tape import Block, Extremes, Function, Mapped, Slots
 from tensorgrad.viz.record.recorder import Recorder
@@ -23,7 +24,7 @@ PROGRAM = ("engine", "play", "grids", "graph", "curve", "panel", "main")
 """The parts of the program behind the formulas of the ops, in the order in which they build on each other."""
 
 
-def write(recorder: Recorder, graph: GraphRecord, svg: str, note: str = "") -> str:
+def write(recorder: Recorder, graph: GraphRecord, svg: str, note: str = "") -> Playground:
     """A computation as a page to play with.
 
     Args:
@@ -38,13 +39,14 @@ def write(recorder: Recorder, graph: GraphRecord, svg: str, note: str = "") -> s
     program = program_of(recorder.computed)
     functions = list(dict.fromkeys(b.function for b in program.tape.blocks if isinstance(b, Mapped)))
     formulas = [_part("functions.js"), _formulas(functions)]
-    return assembly.document(
+    page = assembly.document(
         title=f"Playground: {theme.shorten(graph.loss)}",
         style=assembly.themed(assembly.shared("view.css") + _part("playground.css")),
         body=assembly.fill(_part("playground.html"), {"note": html.escape(note), "drawing": assembly.inline(svg)}),
         data={"program": encode(_plain(graph, recorder.id_of, program, functions))},
         program=assembly.program([assembly.shared("view.js"), *formulas, *(_part(f"{name}.js") for name in PROGRAM)]),
     )
+    return Playground(page, len(program.tape.values))
 
 
 def _part(name: str) -> str:

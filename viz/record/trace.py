@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from types import TracebackType
 from typing import Any, Self
 
@@ -23,6 +23,10 @@ from tensorgrad.viz.record.steps import Computed, Key, Step
 
 Outputs = Variable | Iterable[Variable] | None
 """The tensors that a drawing ends with; None for the default."""
+
+
+SHOWN = 2000
+"""A notebook draws a trace of at most this many ops by itself: 3,000 take 10 s."""
 
 
 def trace() -> Trace:
@@ -64,6 +68,14 @@ class Trace:
 
     def __repr__(self) -> str:
         return f"<Trace of {len(self._observer.steps)} ops>"
+
+    def _repr_html_(self) -> str | None:
+        """The graph as its page, for notebooks; None where there is none: the block was empty, or is too large."""
+        from tensorgrad.viz.graph.drawing import graph  # which draws traces
+
+        with suppress(GraphError, ArgumentError):
+            return graph(self, max_ops=SHOWN)._repr_html_()
+        return None
 
     def record(
         self,

@@ -19,7 +19,7 @@ INSIDE = "\nglobalThis.inside = { tensors: program.tensors, values, gradients, c
 def page_of(function, tensors, tmp_path):
     with tg.viz.trace() as step:
         function(tensors).backward()
-    path = tg.viz.graph(step, names=tensors).playground(tmp_path / "play.html")
+    path = tg.viz.graph(step, names=tensors).playground().save(tmp_path / "play.html")
     return path.read_text(encoding="utf-8").replace(START, INSIDE)
 
 

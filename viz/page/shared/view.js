@@ -5,11 +5,11 @@ const drawing = stage.querySelector("svg");
 const world = shape("g", { id: "world" });
 
 /**
- * Where the drawing is, and the size of its stage. A page may say what the drawing's extent is, where from left to
- * right it begins, and what follows a move.
+ * Where the drawing is, the size of its stage, and how the page placed the drawing. A page may say what the drawing's
+ * extent is, where from left to right it begins, and what follows a move.
  */
 const view = {
-  ...{ x: 0, y: 0, scale: 1, frame: { width: 0, height: 0 } },
+  ...{ x: 0, y: 0, scale: 1, frame: { width: 0, height: 0 }, placed: null },
   extent: () => extentOf(world.getBBox()),
   beginning: () => middleOf(view.extent()),
   moved() {},
@@ -36,6 +36,7 @@ function showBeginning() {
   fit();
   if (view.scale < 0.75) fitWidth();
   if (view.scale < LEAST) lookAt(view.beginning(), view.extent().top);
+  placedBy(showBeginning);
 }
 
 /** This place of the drawing in a readable size, at the top and a third of the width from the left. */
@@ -46,8 +47,19 @@ function lookAt(x, y) {
   showView();
 }
 
+/** What the page has placed it places anew when the stage changes its size, unless the reader has moved it. */
+function placedBy(show) {
+  view.placed = { show, x: view.x, y: view.y, scale: view.scale };
+}
+
+/** A notebook makes the frame of a page before it shows it: the stage has its size only later. */
 function measureStage() {
+  const { placed, frame } = view;
   view.frame = { width: stage.clientWidth, height: stage.clientHeight };
+  const resized = view.frame.width !== frame.width || view.frame.height !== frame.height;
+  const untouched = placed && ["x", "y", "scale"].every((name) => placed[name] === view[name]);
+  const printing = drawing.hasAttribute("viewBox");
+  if (resized && untouched && view.frame.width && !printing) placed.show();
 }
 
 function middleOf({ left, right }) {
@@ -71,6 +83,7 @@ function fit() {
   view.scale = Math.max(scale, SMALLEST);
   view.x = (width - view.scale * (left + right)) / 2;
   view.y = (height - view.scale * (top + bottom)) / 2;
+  placedBy(fit);
   showView();
 }
 
