@@ -19,7 +19,7 @@ from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.graph.layout import dot
 from tensorgrad.viz.graph.layout.dot import Drawn
-from tensorgrad.viz.graph.layout.render import RenderError, all_open, render, render_sheets
+from tensorgrad.viz.graph.layout.render import RenderError, all_open, render_png, render_sheets
 from tensorgrad.viz.graph.layout.sheet import scale
 from tensorgrad.viz.graph.layout.told import told
 from tensorgrad.viz.graph.simplify import fold_view_ops
@@ -91,8 +91,8 @@ class Drawing:
 
     @cached_property
     def png(self) -> bytes:
-        """The drawing as a PNG image, at 144 dots per inch."""
-        return render(self.dot, "png")
+        """The drawing as a PNG image, at 144 dots per inch, or at 72 where it is tall; of some 150 ops at most."""
+        return render_png(self.dot)
 
     @cached_property
     def html(self) -> str:
@@ -125,7 +125,7 @@ class Drawing:
 
         Raises:
             ArgumentError: another suffix, or the path of a folder.
-            RenderError: no program can lay it out, for `.svg` and `.png`.
+            RenderError: no program can lay it out, for `.svg` and `.png`; or it is too large for a `.png`.
             StorageError: the file can't be written.
         """
         path = Path(path)

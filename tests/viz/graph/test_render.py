@@ -1,6 +1,7 @@
 """Layout programs: which one is found, what each is fed, and what is said when there is none or it fails."""
 
 import shutil
+import struct
 import sysconfig
 
 import pytest
@@ -104,3 +105,23 @@ def test_both_programs_draw_text_layers_and_arrows(name, monkeypatch):
     ):
         assert text in svg, text
     assert tg.viz.graph(loss).png.startswith(b"\x89PNG\r\n\x1a\n")
+
+
+@pytest.mark.skipif(shutil.which("dot") is None, reason="dot is not installed")
+def test_a_tall_png_has_half_the_resolution_and_one_without_readable_text_is_refused():
+    w = tg.Tensor([1.0, 2.0], requires_grad=True)
+
+    def drawing(ops):
+        h = w
+        for _ in range(ops):
+            h = h * w
+        return tg.viz.graph(h.sum())
+
+    def size(png):
+        return struct.unpack(">II", png[16:24])
+
+    (wide, short), (narrow, tall) = size(drawing(40).png), size(drawing(150).png)
+    assert wide / narrow > 1.5, "half the resolution, of longer numbers"
+    assert short < tall < 32_767
+    with pytest.raises(RenderError, match=r"more than 32,767 pixels(.|\n)*fix: save \.html or \.svg"):
+        drawing(400).save("unwritten.png")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import struct
 import subprocess
 import sysconfig
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ from tensorgrad.viz.record.records import GraphRecord
 
 TIMEOUT = 120
 """How long a layout may take, in seconds."""
+
+LARGEST = 32_767
+"""The most pixels per side of a PNG by `dot`."""
 
 # The fonts inside graphviz-pure, which it draws PNG files with, lack a few characters of the formulas.
 _REPLACEMENTS = str.maketrans(
@@ -48,12 +52,13 @@ class RenderError(TensorgradError, RuntimeError):
     """A drawing can't be laid out: there is no program for it, or the program failed."""
 
 
-def render(dot: str, format: str) -> bytes:
+def render(dot: str, format: str, resolution: int = 144) -> bytes:
     """Lay out a graph.
 
     Args:
         dot: its DOT text.
         format: `svg` or `png`.
+        resolution: of a PNG, in dots per inch.
 
     Raises:
         RenderError: neither program is installed, or the layout failed, or it took more than two minutes.
@@ -61,7 +66,7 @@ def render(dot: str, format: str) -> bytes:
     program = find_program()
     if program.endswith(("graphviz-pure", "graphviz-pure.exe")) and format == "png":
         dot = dot.translate(_REPLACEMENTS)
-    command = [program, f"-T{format}", "-q", *(["-Gdpi=144"] if format == "png" else [])]
+    command = [program, f"-T{format}", "-q", *([f"-Gdpi={resolution}"] if format == "png" else [])]
     try:
         done = subprocess.run(command, input=dot.encode(), capture_output=True, timeout=TIMEOUT, check=True)
     except subprocess.TimeoutExpired:
@@ -74,6 +79,22 @@ def render(dot: str, format: str) -> bytes:
         return done.stdout
     svg = done.stdout.replace(f'font-family="{theme.FONT}"'.encode(), f'font-family="{theme.FONTS}"'.encode())
     return svg.replace(b'<g id="graph0"', f'{sheet()}\n<g id="graph0"'.encode(), 1)
+
+
+def render_png(dot: str) -> bytes:
+    """Lay out a graph as a picture: at 144 dots per inch, or at 72 where that would be too tall or wide.
+
+    Raises:
+        RenderError: as `render`; or the picture would still be too large: `dot` shrinks it then, silently, until it has
+            32,767 pixels per side, and no text of it can be read.
+    """
+    for resolution in (144, 72):
+        png = render(dot, "png", resolution)
+        if max(struct.unpack(">II", png[16:24])) < LARGEST:
+            return png
+    problem = f"the picture would be more than {LARGEST:,} pixels tall or wide, even at 72 dots per inch"
+    fix = "save .html or .svg, which have no limit; or draw less: graph(step, fold=True), graph(step, output=...)"
+    raise RenderError(restate("render", problem, fix=fix))
 
 
 def render_sheets(sheets: Sequence[str]) -> str:
