@@ -173,7 +173,7 @@ class Number(Expression):
     latex_sign: str
 
     def write(self, names: Names) -> Written:
-        return Written(self.sign, self.latex_sign, PRODUCT if "/" in self.sign else ATOM)
+        return Written(self.sign, self.latex_sign, PRODUCT if "/" in self.sign or "·" in self.sign else ATOM)
 
     @property
     def leads(self) -> bool:

@@ -23,6 +23,7 @@ from tensorgrad.viz.format.notation import (
     plain,
     put_in,
     readings,
+    with_numbers,
     written,
 )
 from tensorgrad.viz.format.rules import backward_rule
@@ -92,7 +93,8 @@ class Words:
             or not derivative.right.elementwise
         ):
             return None
-        found = derivative.right.write(readings(self._letters(link.step, at))).within(PRODUCT)
+        letters = self._letters(link.step, at)
+        found = with_numbers(derivative.right, letters).write(readings(letters)).within(PRODUCT)
         return written(found.text, found.latex)
 
     def backward(self, link: Link) -> str:

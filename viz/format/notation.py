@@ -11,10 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tensorgrad.formulas.expression import Binary, Expression, Symbol
+from tensorgrad.formulas.expression import Binary, Expression, Negative, Number, Symbol
 from tensorgrad.formulas.notation import Equation
+from tensorgrad.formulas.numbers import put_numbers
 from tensorgrad.formulas.signs import LATEX, SUBSCRIPTS
 from tensorgrad.formulas.writing import ATOM, PRODUCT, SUM, Written, latex_signs, partial as written_partial
+from tensorgrad.system.numbers import value_of
 from tensorgrad.viz.format import theme
 
 NAME, LATEX_READING, END, MATH, TEXT = "\ue000", "\ue004", "\ue001", "\ue002", "\ue003"
@@ -76,15 +78,45 @@ def latex(formula: str) -> str:
     return re.sub(" +", " ", "".join(parts))
 
 
+class Setting(str):
+    """What a formula writes for a letter that is a number of the op, and no operand: without it where it is 1."""
+
+    __slots__ = ()
+
+
 def put_in(formula: Expression, names: Mapping[str, str]) -> str:
     """An op's formula, each symbol replaced by what it stands for.
+
+    A derivative is simplified where operands are numbers; the statement shows them as the program has them.
 
     >>> from tensorgrad.formulas.symbolic import statement_of
     >>> plain(put_in(statement_of(lambda x, y: x * y, ("x", "y")), {"x": name("w"), "y": "2", "z": name("v")}))
     'v = w · 2'
     """
-    found = _without_missing_bias(formula, names).write(readings(names))
+    is_statement = isinstance(formula, Equation) and isinstance(formula.left, Symbol)
+    numbers = {symbol: text for symbol, text in names.items() if isinstance(text, Setting) or not is_statement}
+    found = with_numbers(_without_missing_bias(formula, names), numbers).write(readings(names))
     return written(found.text, found.latex)
+
+
+def with_numbers(formula: Expression, names: Mapping[str, str]) -> Expression:
+    """The formula with the numbers among these in their places, simplified."""
+    found = {symbol: number for symbol, text in names.items() if (number := _as_number(text)) is not None}
+    return put_numbers(formula, found) if found else formula
+
+
+def _as_number(text: str) -> Expression | None:
+    """The number that `factor` wrote; None for a name, which is marked."""
+    shown = plain(text)
+    if text.startswith(NAME) and not POWER_OF_TEN.search(shown):
+        return None
+    try:
+        value = value_of(shown.strip("()"))
+    except ValueError:
+        return None
+    size = shown.strip("(−)")
+    number = Number(abs(value), size, latex(text).strip("(-)"))
+    return Negative(number) if value < 0 else number
 
 
 def _without_missing_bias(formula: Expression, names: Mapping[str, str]) -> Expression:

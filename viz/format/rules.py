@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 from tensorgrad.formulas.expression import Expression, Indexed, expression
 from tensorgrad.formulas.notation import Big, Equation, Partial
 from tensorgrad.formulas.symbolic import LOSS
 from tensorgrad.formulas.writing import CHOICE, PRODUCT, Written
-from tensorgrad.system.numbers import value_of
-from tensorgrad.viz.format.notation import put_in, readings, written
+from tensorgrad.viz.format.notation import put_in, readings, with_numbers, written
 
 
 def backward_rule(derivative: Expression, letters: Mapping[str, str], scalar: bool) -> str:
@@ -22,6 +20,7 @@ def backward_rule(derivative: Expression, letters: Mapping[str, str], scalar: bo
     >>> plain(backward_rule(derivative, {"x": name("u"), "z": name("h")}, scalar=False))
     '∂L/∂u = ∂L/∂h ⊙ h ⊙ (1 − h)'
     """
+    derivative = with_numbers(derivative, letters)
     if not isinstance(derivative, Equation) or not isinstance(derivative.left, Partial):
         return put_in(derivative, letters)
     of, by, local = derivative.left.of, derivative.left.by, derivative.right
@@ -36,18 +35,10 @@ def backward_rule(derivative: Expression, letters: Mapping[str, str], scalar: bo
     found, factor = upstream.write(names), local.write(names).within(PRODUCT)
     if isinstance(of, Indexed):
         return put_in(Equation(Partial(LOSS, by), Big("Σ", upstream * local, of.index)), letters)
-    if not (isinstance(by, Indexed) or scalar or _is_number(factor.text)):
+    if not (isinstance(by, Indexed) or scalar or not local.symbols):
         factor = Written(factor.text.replace(" · ", " ⊙ "), factor.latex.replace(r"\cdot ", r"\odot "))
         both = found.joined(" ⊙ ", factor, PRODUCT)
     else:
         both = found.joined(" · ", factor, PRODUCT)
     rule = Partial(LOSS, by).write(names).joined(" = ", both, CHOICE)
     return written(rule.text, rule.latex)
-
-
-def _is_number(text: str) -> bool:
-    """Whether a factor is a number as `factor` writes it: `2`, `(−0.5)`, `1·10⁻⁷`."""
-    try:
-        return math.isfinite(value_of(text.strip("()")))
-    except ValueError:
-        return False

@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad.autograd.op import Op
 from tensorgrad.viz.format import theme
-from tensorgrad.viz.format.notation import LONGEST_NAME, factor, few, numbered, plain
+from tensorgrad.viz.format.notation import LONGEST_NAME, Setting, factor, few, latex, numbered, plain, written
 from tensorgrad.viz.record.records import Kind, Scalar
 
 LETTERS: Mapping[Kind, str] = {"parameter": "p", "constant": "c", "interior": "u", "output": "u"}
@@ -85,11 +85,12 @@ def letters_of(op: Op, operands: Sequence[str]) -> dict[str, str]:
 def numbers_of(op: Op, input_shapes: Sequence[tuple[int, ...]], shape: tuple[int, ...]) -> dict[str, str]:
     """What the letters of a formula stand for that are numbers: parameters, an index, and n, how many a mean is of."""
     params = ((key, value) for key, value in op.params.items() if isinstance(value, int | float))
-    numbers = {key: factor(value) for key, value in params if not isinstance(value, bool)}
+    numbers: dict[str, str] = {key: Setting(factor(value)) for key, value in params if not isinstance(value, bool)}
     if op.name in ("mean", "var", "std"):
-        numbers["n"] = str(math.prod(input_shapes[0]) // max(math.prod(shape), 1))
+        numbers["n"] = Setting(math.prod(input_shapes[0]) // max(math.prod(shape), 1))
     if "index" in op.params:
-        numbers["index"] = place(op.params["index"])
+        index = place(op.params["index"])
+        numbers["index"] = written(index, latex(index))
     return numbers
 
 
