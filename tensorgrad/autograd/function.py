@@ -85,6 +85,12 @@ class CustomOp(Op):
         """The arguments that aren't tensors, by position."""
         return {f"args[{k}]": x for k, x in enumerate(self.arguments) if k not in self.places}
 
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """What `apply` needs to call the Function again."""
+        names = ("arguments", "places", "needs", "shapes")
+        return {name: getattr(self, name) for name in names} | {"returned": []}
+
     def kept(self, needs: tuple[bool, ...]) -> tuple[int, ...]:  # type: ignore[override]
         """The inputs and the output that were saved."""
         return self.sources
@@ -107,9 +113,7 @@ class CustomOp(Op):
 
     def forward_again(self, *arrays: np.ndarray) -> np.ndarray:
         """The forward at other inputs, which leaves alone what was saved."""
-        other: Any = type(self).of(
-            arguments=self.arguments, places=self.places, needs=self.needs, shapes=self.shapes, returned=[]
-        )
+        other: Any = type(self).of(**self.keywords)
         return other.run(arrays)
 
     def _call(self, ctx: Context, arguments: list[Any]) -> Any:

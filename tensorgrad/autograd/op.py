@@ -156,6 +156,11 @@ class Op:
         """The keyword arguments this op was applied with."""
         return {k: v for k, v in self.__dict__.items() if k != "residuals"}
 
+    @property
+    def keywords(self) -> dict[str, Any]:
+        """The keyword arguments with which `apply` applies it again; `params` are for readers."""
+        return self.params
+
     def forward(self, *arrays: np.ndarray) -> np.ndarray:
         """Compute the output array from the input arrays."""
         raise TypeError(f"{type(self).__name__} has no forward: an Op must define forward(self, x, ...)")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from tensorgrad.arrays.random import default_generator
@@ -27,6 +28,7 @@ class Segment:
         self.rest = [None if isinstance(x, Variable) else x for x in flatten(self.tree)[0]]
         self.tree = rebuilt(self.tree, [0] * len(self.rest))  # the structure alone
         self.random = default_generator().bit_generator.state if keep_random else None
+        self.leaves: list[Any] = []  # what the function reads besides its arguments
 
     def run(self, tensors: Any, again: bool = False) -> Any:
         """Call the function with these tensors, again with the same random numbers."""
@@ -45,6 +47,18 @@ class Segment:
             if again and self.random is not None:
                 generator.state = before
 
+    @contextlib.contextmanager
+    def leaves_at(self, others: Any) -> Iterator[None]:
+        """The leaves with the values of others, as drawings move them; afterwards they have their own again."""
+        before = [x._data for x in self.leaves]
+        try:
+            for x, other in zip(self.leaves, others, strict=True):
+                x._data = other._data
+            yield
+        finally:
+            for x, data in zip(self.leaves, before, strict=True):
+                x._data = data
+
 
 class Recomputed(Function):
     """The op that stands for a segment: its backward computes the segment again, and differentiates it."""
@@ -53,6 +67,9 @@ class Recomputed(Function):
     def forward(ctx: Any, segment: Segment, outputs: list[Any], count: int, *tensors: Any) -> Any:
         ctx.segment, ctx.count = segment, count
         ctx.save_for_backward(*tensors)
+        if not outputs:  # a drawing asks what the op computes at other inputs, or once more
+            with segment.leaves_at(tensors[count:]):
+                outputs = _tensors(segment.run(tensors[:count], again=True))
         found = [y.detach() for y in outputs]
         outputs.clear()  # the segment's graph goes, and with it its activations
         return tuple(found)
@@ -65,10 +82,11 @@ class Recomputed(Function):
         inputs = list(saved[: ctx.count])
         if not recorded:
             inputs = [_leaf(x, need) for x, need in zip(inputs, needed, strict=False)]
-        outputs = _tensors(ctx.segment.run(inputs, again=True))
-        wanted = [x for x, need in zip([*inputs, *saved[ctx.count :]], needed, strict=True) if need]
-        pairs = [(y, g) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
-        found: Any = iter(gradients([y for y, _ in pairs], wanted, [g for _, g in pairs], recorded, recorded))
+        wanted = [x for x, need in zip([*inputs, *ctx.segment.leaves], needed, strict=True) if need]
+        with ctx.segment.leaves_at(saved[ctx.count :]):
+            outputs = _tensors(ctx.segment.run(inputs, again=True))
+            pairs = [(y, g) for y, g in zip(outputs, grads, strict=True) if y.requires_grad]
+            found: Any = iter(gradients([y for y, _ in pairs], wanted, [g for _, g in pairs], recorded, recorded))
         return None, None, None, *[next(found) if need else None for need in needed]
 
 
@@ -129,7 +147,7 @@ def checkpoint(
     outputs = _tensors(output)
     if not any(y._requires_grad for y in outputs):
         return output
-    leaves = _read_leaves(outputs, inputs, start)
+    segment.leaves = leaves = _read_leaves(outputs, inputs, start)
     structure = rebuilt(output, [0] * len(outputs))
     results = Recomputed.apply(segment, outputs, len(given), *given, *leaves)
     return rebuilt(structure, results)

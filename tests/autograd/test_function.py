@@ -255,3 +255,21 @@ def test_as_in_pytorch():
         sine, total, _ = function.apply(y)
         (sine * sine * total).sum().backward()
     np.testing.assert_allclose(x.grad.data, t.grad.numpy(), rtol=1e-12)
+
+
+def test_a_trace_of_a_function_is_explained_after_its_graph_was_freed():
+    class Scaled(tg.autograd.Function):
+        @staticmethod
+        def forward(ctx, factor, x):
+            ctx.factor = factor
+            return x * factor
+
+        @staticmethod
+        def backward(ctx, grad):
+            return None, grad * ctx.factor
+
+    x = tg.tensor([1.0, 2.0], requires_grad=True)
+    with tg.viz.trace() as step:
+        Scaled.apply(3.0, x).sum().backward()
+    found = tg.viz.explain(step, wrt=x, index=1)
+    assert found.path_sum == 3.0 and found.difference == pytest.approx(3.0, rel=1e-6)

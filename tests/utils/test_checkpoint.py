@@ -89,6 +89,45 @@ def test_other_random_numbers_where_the_state_is_not_kept():
     assert not np.array_equal(z.data, x.grad.data)
 
 
+def tanh_of_linear(wrapped):
+    """A step through a layer, as a checkpoint or not: its trace, its loss and the layer."""
+    tg.manual_seed(0)
+    layer = nn.Linear(3, 2)
+    with tg.viz.trace() as step:
+        x = tg.tensor(X, name="x")
+        h = checkpoint(layer, x) if wrapped else layer(x)
+        loss = h.tanh().sum()
+        loss.backward()
+    return step, loss, layer
+
+
+@pytest.mark.parametrize("name", ["weight", "bias"])
+def test_a_trace_of_a_checkpoint_is_explained_like_the_function(name):
+    """Its op is run again at other inputs, and at other values of the parameters that it reads."""
+    explanations = []
+    for wrapped in (True, False):
+        step, _, layer = tanh_of_linear(wrapped)
+        before = layer.weight._data
+        explanations.append(tg.viz.explain(step, wrt=getattr(layer, name), index=(0,) * getattr(layer, name).ndim))
+        assert layer.weight._data is before
+    found, expected = explanations
+    assert found.difference == pytest.approx(expected.difference, rel=1e-4)
+    assert found.path_sum == pytest.approx(expected.path_sum, rel=1e-5)
+
+
+def test_finite_differences_confirm_a_checkpoint_in_a_drawing():
+    record = tg.viz.graph(tanh_of_linear(True)[0], check=True).record
+    checked = [edge.checked for edge in record.edges if edge.carries_gradient]
+    assert len(checked) == 5 - 1 and max(checked) < 1e-3  # weight, bias, tanh, sum: x gets no gradient
+
+
+def test_a_live_graph_runs_a_checkpoint_again_for_its_values():
+    x = tg.tensor(X, requires_grad=True)
+    loss = (checkpoint(lambda x: x * x, x) * 3.0).tanh().sum()
+    found = tg.viz.explain(loss, wrt=x, index=(1, 2))
+    assert found.difference == pytest.approx(6 * X[1, 2] / np.cosh(3 * X[1, 2] ** 2) ** 2, rel=1e-3)
+
+
 def test_mistakes_are_named():
     x = tg.ones(2, requires_grad=True)
     y = x * 2

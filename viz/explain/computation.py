@@ -125,7 +125,7 @@ def _revived(traced: Computed) -> Computation:
             raise GraphError(restate("explain", problem, fix=fix, before=step.op.name))
         inputs = [_copy(copies, key, step, traced.known) for key in step.inputs]
         with set_grad_enabled(step.node is not None):
-            output = copies[step.output] = apply(type(step.op), *inputs, **step.op.params)
+            output = copies[step.output] = apply(type(step.op), *inputs, **step.op.keywords)
         op = step.op if output._node is None else output._node.op
         keys = tuple(key_of(x) for x in inputs)
         alive.append(Step(op, output._node, keys, step.input_shapes, key_of(output), step.shape))

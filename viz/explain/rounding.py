@@ -60,7 +60,7 @@ def _perturbed(subject: Subject, rng: np.random.Generator) -> tuple[float, np.nd
                 tensors[key] = wrap(perturbed(array), isinstance(key, Variable))
             inputs.append(tensors[key])
         with set_grad_enabled(step.node is not None):
-            output = apply(type(step.op), *inputs, **step.op.params)
+            output = apply(type(step.op), *inputs, **step.op.keywords)
         if output._data.flags.writeable and all(output._data is not x._data for x in inputs):
             output._data[...] = perturbed(output._data)  # in place, so that the node's saved value changes too
         if output._node is not None:

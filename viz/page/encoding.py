@@ -49,6 +49,8 @@ def _plain(value: Any) -> Any:
         return {name: plain for name, plain in named.items() if plain is not None and plain not in ("", [])}
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
     return value

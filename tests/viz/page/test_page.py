@@ -111,6 +111,11 @@ def tensor_fields(tensor):
     return tensor.id, tensor.kind, tensor.name, tensor.shape, tensor.dtype, tensor.value, tensor.gradient
 
 
+def test_floats_in_dictionaries_are_spelt_out_too():
+    text = encode([{"values": [float("inf"), 1.0], "of": {"slope": float("nan")}}])
+    assert text == '[{"values":[{"float":"inf"},1.0],"of":{"slope":{"float":"nan"}}}]'
+
+
 def test_a_picture_is_a_byte_per_pixel_from_least_to_greatest():
     rows = ((-1.0, 0.0, float("nan"), 3.0), (float("inf"), 1.0, float("nan"), -1.0))
     picture = json.loads(encode(Details((), (2,), rows)))["picture"]

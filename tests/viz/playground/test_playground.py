@@ -127,6 +127,12 @@ def test_weights_and_named_inputs_are_free_and_draws_stay_as_they_were():
     assert len(behind) == 1, "detach() has the values of w"
 
 
+def test_numbers_that_json_has_no_word_for(tmp_path):
+    w = tg.tensor([1.0, 2.0], requires_grad=True)
+    page = tg.viz.graph((w * tg.tensor([np.inf, np.nan])).sum()).playground(tmp_path / "play.html").read_text("utf-8")
+    assert '{"float":"inf"}' in page and '{"float":"nan"}' in page and "Infinity]" not in page
+
+
 def test_several_losses_are_one_sum():
     w = weight(3)
     with tg.viz.trace() as step:
