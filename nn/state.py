@@ -183,6 +183,8 @@ def _renaming(missing: list[str], unexpected: list[str], state: Mapping[str, Any
     for name in unexpected:
         if isinstance(state[name], Mapping) and not own.keys().isdisjoint(state[name]):
             return f"the entries are one level below: pass state[{name!r}]"
+    if not all(isinstance(name, str) for name in unexpected):
+        return "name the entries by the paths of the module's tensors, which are text"
     if prefix := _prefix(unexpected, missing):
         origin = ORIGINS.get(prefix, "")
         loaded = f"{{name.removeprefix({prefix!r}): t for name, t in state.items()}}"

@@ -165,6 +165,15 @@ def test_a_prefix_that_is_lacking_is_named_too():
     net.load_state_dict(eval(str(caught.value).rpartition(": load ")[2], {"state": state}))
 
 
+@pytest.mark.parametrize("name", [5, None, ("0.weight",)])
+def test_names_that_are_no_text(name):
+    net = nn.Sequential(nn.Linear(2, 2))
+    state = net.state_dict()
+    state[name] = state.pop("0.weight")
+    with pytest.raises(nn.StateDictError, match="which are text"):
+        net.load_state_dict(state)
+
+
 def test_a_prefix_is_named_only_where_it_explains_all():
     net = nn.Linear(2, 3)
     for state in ({"module.weight": np.zeros((3, 2)), "x": np.zeros(3)}, {"w": 1, "b": 2}, {"xweight": 1, "xbias": 2}):

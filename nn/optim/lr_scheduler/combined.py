@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorgrad.errors import ArgumentError, restate
@@ -36,15 +36,20 @@ class _Combined(LRScheduler):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Go on where a scheduler of the same parts was. Raises ArgumentError for a state of others."""
-        states = state_dict.get("_schedulers", [])
-        if len(states) != len(self._schedulers):
+        super().load_state_dict(state_dict)
+        for scheduler, state in zip(self._schedulers, state_dict["_schedulers"], strict=True):
+            scheduler.load_state_dict(state)
+
+    def _loaded(self, state_dict: Any) -> dict[str, Any]:
+        """The attributes of this one; the states of its parts are checked, too, before anything changes."""
+        states = state_dict.get("_schedulers") if isinstance(state_dict, Mapping) else None
+        if isinstance(states, list | tuple) and len(states) != len(self._schedulers):
             problem = f"the state is of {len(states)} schedulers, here are {len(self._schedulers)}"
             raise ArgumentError(restate(f"{self.name}.load_state_dict", problem))
-        own = self._schedulers
-        super().load_state_dict(state_dict)
-        self._schedulers = own
-        for scheduler, state in zip(own, states, strict=True):
-            scheduler.load_state_dict(state)
+        loaded = super()._loaded(state_dict)
+        for scheduler, state in zip(self._schedulers, loaded.pop("_schedulers"), strict=True):
+            scheduler._loaded(state)
+        return loaded
 
 
 class SequentialLR(_Combined):

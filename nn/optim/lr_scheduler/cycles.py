@@ -222,6 +222,10 @@ class CyclicLR(_MomentumCycle):
         super().__init__(optimizer, last_epoch)
         self.base_lrs = lowest
 
+    def state_dict(self) -> dict[str, Any]:
+        """As that of all schedulers; whether there is a function of one's own is no state."""
+        return {key: value for key, value in super().state_dict().items() if key != "_scale_fn_custom"}
+
     def scale_fn(self, x: float) -> float:
         """The factor for the height of a cycle, of the cycle's number or of the step."""
         if self._scale_fn_custom is not None:

@@ -134,10 +134,16 @@ class MultiStepLR(_Multiplied):
         self.milestones, self.gamma = Counter(milestones), gamma
         super().__init__(optimizer, last_epoch)
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def _loaded(self, state_dict: Any) -> dict[str, Any]:
         """As that of all schedulers; JSON has made words of the milestones' numbers."""
-        super().load_state_dict(state_dict)
-        self.milestones = Counter({int(t): count for t, count in self.milestones.items()})
+        loaded = super()._loaded(state_dict)
+        try:
+            milestones = Counter({int(t): int(count) for t, count in loaded["milestones"].items()})
+        except (TypeError, ValueError, OverflowError):
+            problem = "milestones must be counts by epoch"
+            call, saved = f"{self.name}.load_state_dict", loaded["milestones"]
+            raise ArgumentError(restate(call, problem, milestones=saved)) from None
+        return loaded | {"milestones": milestones}
 
     def factor(self, t: int) -> float:
         """γ^(number of milestones ≤ t)"""

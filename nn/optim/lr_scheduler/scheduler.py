@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tensorgrad.autograd.engine import host_call
 from tensorgrad.autograd.modes import mode, observers
-from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, describe, restate
 from tensorgrad.nn.optim.optimizer import Optimizer
 from tensorgrad.nn.optim.options import plain
 
@@ -146,13 +146,25 @@ class LRScheduler:
         """Go on where a scheduler of the same settings was; the optimizer's state has the learning rates.
 
         Raises:
-            ArgumentError: no state of such a scheduler.
+            DTypeError: no dict.
+            ArgumentError: no state of such a scheduler. Nothing is changed then.
         """
-        missing = set(self.state_dict()) - set(state_dict)
-        if missing:
+        self.__dict__.update(self._loaded(state_dict))
+
+    def _loaded(self, state_dict: Any) -> dict[str, Any]:
+        """The attributes that a state sets: each is of the kind that it has here."""
+        call, own = f"{self.name}.load_state_dict", self.state_dict()
+        if not isinstance(state_dict, Mapping):
+            raise DTypeError(restate(call, f"expected a dict, got {type(state_dict).__name__}"))
+        if missing := set(own) - set(state_dict):
             problem = f"the state has no {', '.join(map(repr, sorted(missing)))}"
-            raise ArgumentError(restate(f"{self.name}.load_state_dict", problem, state_dict=sorted(state_dict)))
-        self.__dict__.update(state_dict)
+            raise ArgumentError(restate(call, problem, state_dict=sorted(map(str, state_dict))))
+        unlike = [key for key in own if not _alike(state_dict[key], own[key])]
+        if unlike:
+            said = "; ".join(f"{key} is {describe(state_dict[key])}, here {describe(own[key])}" for key in unlike)
+            raise ArgumentError(restate(call, f"the state is of another scheduler: {said}"))
+        # What else a state may hold, such as PyTorch's `lr_lambdas`, replaces nothing that is here.
+        return {k: x for k, x in state_dict.items() if k in own or (isinstance(k, str) and not hasattr(self, k))}
 
     def __repr__(self) -> str:
         return f"{self.name}(last_epoch={self.last_epoch}, lr={self._last_lr})"
@@ -192,3 +204,17 @@ def functions_per_group(call: str, optimizer: Optimizer, value: Any) -> list[Cal
 
 def _holds_functions(value: Any) -> bool:
     return callable(value) or (isinstance(value, list) and any(callable(item) for item in value))
+
+
+def _alike(saved: Any, here: Any) -> bool:
+    """Whether a saved value is of the kind of the present one: a bool, a number, a word, or as many of them."""
+    if isinstance(here, list | tuple):
+        return isinstance(saved, list | tuple) and len(saved) == len(here) and all(map(_alike, saved, here))
+    if isinstance(here, bool):
+        return isinstance(saved, bool)
+    if isinstance(here, int | float):
+        return isinstance(saved, int | float) and not isinstance(saved, bool) and saved == saved
+    for kind in (str, Mapping):
+        if isinstance(here, kind):
+            return isinstance(saved, kind)
+    return True  # a scheduler of the user's own, which knows what it keeps

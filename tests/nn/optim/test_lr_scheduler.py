@@ -1,6 +1,8 @@
 """Learning-rate schedulers: beside PyTorch's, saved and loaded, in compiled steps, and what they refuse."""
 
+import copy
 import json
+import math
 import warnings
 
 import numpy as np
@@ -187,6 +189,57 @@ def test_a_saved_scheduler_goes_on(make):
     two.load_state_dict(one.state_dict())
     second.load_state_dict(state)
     assert stepped(one, first, 6) == stepped(two, second, 6) and second.last_epoch == first.last_epoch
+
+
+DAMAGE = ["gone", None, True, "x", [], {}, [1.0], math.nan, "9" * 40, {"a": 1}, [[0.1]], np.array([1.0, 2.0])]
+
+
+@pytest.mark.parametrize("make", [*CASES.values(), lr_scheduler.ReduceLROnPlateau], ids=[*CASES, "plateau"])
+def test_a_damaged_state_is_refused_and_changes_nothing(make):
+    """Each value of a state, of its parts too, in turn gone or of another kind."""
+
+    def made():
+        optimizer = SGD(groups(leaf), lr=0.1, momentum=0.9)
+        return make(optimizer) if make is lr_scheduler.ReduceLROnPlateau else make(lr_scheduler, optimizer)
+
+    state = made().state_dict()
+    holders = [lambda state: state] + [
+        lambda state, k=k: state["_schedulers"][k] for k in range(len(state.get("_schedulers", ())))
+    ]
+    for holder in holders:
+        for key in holder(state):
+            for damage in DAMAGE:
+                scheduler, other = made(), copy.deepcopy(state) | {"last_epoch": 7}
+                here = holder(other)
+                here[key] = damage
+                if damage is DAMAGE[0]:
+                    del here[key]
+                before = repr(scheduler.state_dict())
+                try:
+                    scheduler.load_state_dict(other)
+                except (tg.ArgumentError, tg.DTypeError) as error:
+                    assert "load_state_dict" in str(error)
+                    assert repr(scheduler.state_dict()) == before
+                else:
+                    assert isinstance(holder(state)[key], type(damage))
+
+
+@pytest.mark.parametrize("state", [None, 3, [("last_epoch", 1)], {5: 1, None: 2}])
+def test_what_is_no_state_is_refused(state):
+    for make in (lr_scheduler.StepLR, lambda o, n: lr_scheduler.SequentialLR(o, [lr_scheduler.StepLR(o, n)], [])):
+        scheduler = make(SGD([leaf()], 0.1), 2)
+        with pytest.raises((tg.ArgumentError, tg.DTypeError), match="load_state_dict"):
+            scheduler.load_state_dict(state)
+
+
+def test_what_a_state_holds_besides_replaces_nothing():
+    """PyTorch's states hold `lr_lambdas`, a list of None, and more."""
+    optimizer = SGD([leaf()], 0.1)
+    scheduler = lr_scheduler.LambdaLR(optimizer, lambda t: 0.5**t)
+    scheduler.load_state_dict(scheduler.state_dict() | {"lr_lambdas": [None], "step": 3, "optimizer": None, 5: 1})
+    optimizer.step()
+    scheduler.step()
+    assert scheduler.get_last_lr() == [0.05]
 
 
 def test_a_plateau_is_saved_too():
