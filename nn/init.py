@@ -10,9 +10,9 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from tensorgrad.arrays.random import default_generator
+from tensorgrad.arrays.random import checked_generator
 from tensorgrad.autograd.modes import no_grad
-from tensorgrad.errors import ArgumentError, ShapeError, restate, restated
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate, restated
 from tensorgrad.nn.truncated import truncated_normal
 from tensorgrad.ops.operands import number
 from tensorgrad.tensor import Tensor
@@ -22,7 +22,8 @@ Generator = np.random.Generator | None
 
 
 def constant_(tensor: T, val: float) -> T:
-    """Fill with one value, a number."""
+    """Fill with one value, a number. Like all functions here it raises DTypeError for what isn't a tensor."""
+    _check_tensor("constant_", tensor)
     return _filled(tensor, val)
 
 
@@ -38,15 +39,17 @@ def ones_(tensor: T) -> T:
 
 def uniform_(tensor: T, a: float = 0.0, b: float = 1.0, generator: Generator = None) -> T:
     """Fill with values uniform on [a, b)."""
+    _check_tensor("uniform_", tensor)
     with restated("uniform_", tensor=tensor, a=a, b=b):
-        values = _pick(generator).uniform(a, b, tensor.shape)
+        values = checked_generator("uniform_", generator).uniform(a, b, tensor.shape)
     return _filled(tensor, values)
 
 
 def normal_(tensor: T, mean: float = 0.0, std: float = 1.0, generator: Generator = None) -> T:
     """Fill with normally distributed values of mean `mean` and standard deviation `std`."""
+    _check_tensor("normal_", tensor)
     with restated("normal_", tensor=tensor, mean=mean, std=std):
-        values = _pick(generator).normal(mean, std, tensor.shape)
+        values = checked_generator("normal_", generator).normal(mean, std, tensor.shape)
     return _filled(tensor, values)
 
 
@@ -71,12 +74,14 @@ def trunc_normal_(
     >>> bool(np.abs(t.data).max() <= 2)
     True
     """
+    _check_tensor("trunc_normal_", tensor)
+    mean, std, a, b = (number("trunc_normal_", *given) for given in (("mean", mean), ("std", std), ("a", a), ("b", b)))
     if not std > 0:
         raise ArgumentError(restate("trunc_normal_", f"std must be > 0, got {std}", tensor=tensor, std=std))
     if not a < b:
         raise ArgumentError(restate("trunc_normal_", f"a must be < b, got {a} and {b}", tensor=tensor, a=a, b=b))
     low, high = (a - mean) / std, (b - mean) / std
-    values = truncated_normal(_pick(generator), low, high, math.prod(tensor.shape))
+    values = truncated_normal(checked_generator("trunc_normal_", generator), low, high, math.prod(tensor.shape))
     return _filled(tensor, np.clip(mean + std * values, a, b).reshape(tensor.shape))
 
 
@@ -142,10 +147,11 @@ def orthogonal_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
     True
     """
     _check_axes("orthogonal_", tensor, 2, math.inf, "weights (out, in, ...)")
+    gain = number("orthogonal_", "gain", gain)
     if 0 in tensor.shape:
         return tensor
     rows, columns = tensor.shape[0], math.prod(tensor.shape[1:])
-    drawn = _pick(generator).standard_normal((max(rows, columns), min(rows, columns)))
+    drawn = checked_generator("orthogonal_", generator).standard_normal((max(rows, columns), min(rows, columns)))
     q, r = np.linalg.qr(drawn)
     # With these signs all orthogonal matrices are equally likely: Mezzadri, arXiv math-ph/0609050.
     q = q * np.where(np.diag(r) < 0, -1.0, 1.0)
@@ -172,10 +178,11 @@ def sparse_(tensor: T, sparsity: float, std: float = 0.01, generator: Generator 
     [2, 2, 2]
     """
     _check_axes("sparse_", tensor, 2, 2, "a matrix")
+    sparsity, std = number("sparse_", "sparsity", sparsity), number("sparse_", "std", std)
     if not 0 <= sparsity <= 1:
         problem = f"sparsity must be in [0, 1], got {sparsity}"
         raise ArgumentError(restate("sparse_", problem, tensor=tensor, sparsity=sparsity))
-    random = _pick(generator)
+    random = checked_generator("sparse_", generator)
     with restated("sparse_", tensor=tensor, std=std):
         values = random.normal(0.0, std, tensor.shape)
     chosen = random.permuted(np.broadcast_to(np.arange(tensor.shape[0])[:, None], tensor.shape), axis=0)
@@ -206,7 +213,7 @@ def calculate_gain(nonlinearity: str, param: float | None = None) -> float:
         "leaky_relu": math.sqrt(2.0 / (1 + slope**2)),
         "selu": 0.75,
     }
-    if nonlinearity not in gains:
+    if not isinstance(nonlinearity, str) or nonlinearity not in gains:
         problem = f"nonlinearity must be one of {', '.join(gains)}, got {nonlinearity!r}"
         raise ArgumentError(restate("calculate_gain", problem, nonlinearity=nonlinearity))
     return gains[nonlinearity]
@@ -225,6 +232,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -
     Raises:
         ShapeError: fewer than two axes.
     """
+    gain = number("xavier_uniform_", "gain", gain)
     fan_in, fan_out = fans("xavier_uniform_", tensor)
     bound = gain * math.sqrt(6.0 / max(fan_in + fan_out, 1))
     return uniform_(tensor, -bound, bound, generator)
@@ -232,6 +240,7 @@ def xavier_uniform_(tensor: T, gain: float = 1.0, generator: Generator = None) -
 
 def xavier_normal_(tensor: T, gain: float = 1.0, generator: Generator = None) -> T:
     """Normal with standard deviation gain · √(2 / (fan_in + fan_out)); see `xavier_uniform_`."""
+    gain = number("xavier_normal_", "gain", gain)
     fan_in, fan_out = fans("xavier_normal_", tensor)
     return normal_(tensor, 0.0, gain * math.sqrt(2.0 / max(fan_in + fan_out, 1)), generator)
 
@@ -280,6 +289,7 @@ def fans(call: str, tensor: Tensor) -> tuple[int, int]:
     >>> fans("conv", tg.zeros(6, 3, 5, 5))
     (75, 150)
     """
+    _check_tensor(call, tensor)
     if tensor.ndim < 2:
         problem = f"tensor must have two axes or more, weights (out, in, ...), got {tensor.ndim}"
         raise ShapeError(restate(call, problem, tensor=tensor))
@@ -292,7 +302,13 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
     return fans("_calculate_fan_in_and_fan_out", tensor)
 
 
+def _check_tensor(call: str, tensor: Any) -> None:
+    if not isinstance(tensor, Tensor):
+        raise DTypeError(restate(call, f"only a tensor can be filled, got {type(tensor).__name__}", tensor=tensor))
+
+
 def _check_axes(call: str, tensor: Tensor, fewest: float, most: float, expected: str) -> None:
+    _check_tensor(call, tensor)
     if not fewest <= tensor.ndim <= most:
         raise ShapeError(restate(call, f"tensor must be {expected}, got {tensor.ndim} axes", tensor=tensor))
 
@@ -311,7 +327,3 @@ def _filled(tensor: T, values: float | np.ndarray) -> T:
     with no_grad():
         tensor[...] = values
     return tensor
-
-
-def _pick(generator: Generator) -> np.random.Generator:
-    return default_generator() if generator is None else generator

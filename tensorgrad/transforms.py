@@ -11,7 +11,7 @@ from tensorgrad.arrays.differences import numeric_gradient
 from tensorgrad.arrays.dtypes import check_memory, is_float
 from tensorgrad.autograd import backward_pass, modes, variable
 from tensorgrad.autograd.backward_pass import gradients
-from tensorgrad.errors import ArgumentError, DTypeError, GraphError, TensorgradError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, TensorgradError, restate
 from tensorgrad.ops.joining import stack
 from tensorgrad.ops.operands import TensorLike, as_tensor, flag
 from tensorgrad.tensor import Tensor
@@ -179,11 +179,16 @@ def hvp(f: Callable[[Tensor], Tensor], x: TensorLike, v: TensorLike) -> Tensor:
         x: where.
         v: the vector, of the shape of x.
 
+    Raises:
+        ShapeError: v has another shape than x.
+
     >>> import tensorgrad as tg
     >>> tg.hvp(lambda x: (x ** 3).sum(), tg.tensor([1.0, 2.0]), tg.tensor([1.0, 1.0]))
     tensor([ 6., 12.])
     """
     (leaf,) = _fresh([x])
+    if np.shape(v) != leaf.shape:
+        raise ShapeError(restate("hvp", "v must have the shape of x", x=x, v=v))
     found: list[Any] = [None]
     with modes.enable_grad():
         g = _gradient(f(leaf), leaf)

@@ -8,7 +8,7 @@ import tensorgrad as tg
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.layers.activations import InPlace
 from tensorgrad.ops.layers import dropout as kinds
-from tensorgrad.ops.operands import TensorLike
+from tensorgrad.ops.operands import TensorLike, number
 
 
 class Drops(InPlace):
@@ -18,6 +18,7 @@ class Drops(InPlace):
     """The function of input, p and training."""
 
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
+        p = number(type(self).__name__, "p", p)
         if not 0 <= p <= 1:
             raise ArgumentError(restate(type(self).__name__, f"p must be in [0, 1], got {p}", p=p))
         self.p, self.inplace = p, inplace

@@ -25,7 +25,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.places import Place, is_same_place, overlaps_itself
 from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.autograd.versions import Aliases, begin_version, sharers
-from tensorgrad.errors import ArgumentError, GraphError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError, restate
 from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.indexing import SetItem, fitting, fitting_value, scattered
 from tensorgrad.ops.operands import Index, TensorLike, as_tensor, astype
@@ -168,10 +168,13 @@ def _check(call: str, t: Variable, *values: Any) -> None:
     """Refuse a change that is ambiguous or would lose a gradient.
 
     Raises:
+        DTypeError: t isn't a tensor.
         ArgumentError: read-only memory, or elements that overlap in memory, as after broadcasting.
         GraphError: while recording, t is a leaf that requires a gradient, a view of one, or a view made under
             `no_grad`; or another tensor with a separate history shares the memory, and its gradient would be lost.
     """
+    if not isinstance(t, Variable):
+        raise DTypeError(restate(call, f"only a tensor can change in place, got {type(t).__name__}"))
     if overlaps_itself(t._data):
         problem, fix = "elements of the tensor overlap in memory, as after broadcasting", "change a copy: t.clone()"
         raise ArgumentError(restate(call, problem, fix=fix, tensor=t))

@@ -87,3 +87,9 @@ def test_gradcheck_finds_a_wrong_rule():
         tg.gradcheck(lambda x: apply(WrongSquare, x), [np.array([1.0, 2.0, 3.0])])
     with pytest.raises(tg.DTypeError, match="float64"):
         tg.gradcheck(lambda x: x, [tg.ones(2)])
+
+
+@pytest.mark.parametrize("v", [tg.ones(3, 1), tg.ones(1, 3), 2.0, np.ones(2)], ids=["column", "row", "number", "short"])
+def test_the_vector_of_hvp_has_the_shape_of_x(v):
+    with pytest.raises(tg.ShapeError, match="hvp: v must have the shape of x"):
+        tg.hvp(lambda x: (x**3).sum(), tg.tensor([1.0, 2.0, 3.0]), v)

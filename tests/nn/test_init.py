@@ -195,3 +195,30 @@ def test_what_cannot_be_initialized():
 
 def test_a_layer_without_inputs_can_be_made():
     assert nn.Linear(0, 3).weight.shape == (3, 0) and nn.Linear(0, 3)(tg.zeros(2, 0)).shape == (2, 3)
+
+
+FILLED = [f for name, f in vars(nn.init).items() if name.endswith("_") and not name.startswith("_") and callable(f)]
+
+
+@pytest.mark.parametrize("function", FILLED, ids=lambda f: f.__name__)
+@pytest.mark.parametrize("target", [None, 3, "w", [[1.0, 2.0]], np.ones((2, 3)), nn.Linear(2, 3)], ids=str)
+def test_what_is_no_tensor_is_not_filled(function, target):
+    given = {"constant_": (0.5,), "sparse_": (0.5,)}.get(function.__name__, ())
+    with pytest.raises(tg.DTypeError, match="only a tensor can be filled"):
+        function(target, *given)
+
+
+@pytest.mark.parametrize("function", [f for f in FILLED if "generator" in inspect.signature(f).parameters])
+@pytest.mark.parametrize("generator", [3, "x", np.random, b"x"], ids=str)
+def test_another_source_of_random_numbers_is_refused(function, generator):
+    given = (0.5,) if function is nn.init.sparse_ else ()
+    with pytest.raises(tg.DTypeError, match="generator must be"):
+        function(tg.ones(3, 4), *given, generator=generator)
+
+
+@pytest.mark.parametrize("function", [nn.init.xavier_uniform_, nn.init.xavier_normal_, nn.init.orthogonal_])
+def test_a_gain_is_a_number(function):
+    with pytest.raises(tg.DTypeError, match="gain must be a number"):
+        function(tg.ones(3, 4), "relu")
+    with pytest.raises(tg.GraphError, match="no gradient can flow to gain"):
+        function(tg.ones(3, 4), tg.tensor(2.0, requires_grad=True))

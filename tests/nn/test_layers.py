@@ -281,6 +281,16 @@ def test_batch_norm_itself_takes_an_empty_batch_and_mixed_dtypes():
     np.testing.assert_allclose(b.grad.data, upstream.sum(0), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    "layer", ["Dropout", "Dropout1d", "Dropout2d", "Dropout3d", "AlphaDropout", "FeatureAlphaDropout"]
+)
+def test_a_dropout_probability_is_a_number(layer):
+    for p in ("0.5", None, [0.5], b"x", tg.relu):
+        with pytest.raises(tg.DTypeError, match=f"{layer}: p must be a number"):
+            getattr(nn, layer)(p)
+    assert getattr(nn, layer)(np.float32(0.5)).p == 0.5
+
+
 def test_dropout_drops_in_training_only_and_from_the_seeded_generator():
     layer, x = nn.Dropout(0.25), tg.ones(20_000)
     tg.manual_seed(0)

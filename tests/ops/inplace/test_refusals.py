@@ -5,6 +5,7 @@ import pytest
 from leaves import RNG, leaf
 
 import tensorgrad as tg
+from tensorgrad import nn
 
 
 def of_a_broadcast(x):
@@ -195,3 +196,10 @@ def test_no_gradient_is_lost_in_a_tensor_of_integers(dtype):
     t[0] = w[0].detach()
     with tg.no_grad():
         t[1] = w[1]
+
+
+@pytest.mark.parametrize("target", [3.0, None, "x", [1.0], np.ones(2), nn.Linear], ids=str)
+def test_only_a_tensor_changes_in_place(target):
+    for function in (nn.functional.relu_, nn.functional.elu_, tg.Tensor.exp_):
+        with pytest.raises(tg.DTypeError, match="only a tensor can change in place"):
+            function(target)
