@@ -57,7 +57,7 @@ class Drawing:
 
     Attributes:
         record: the graph as plain data.
-        folded: the paths of the modules that are drawn as one box each.
+        folded: the paths of the modules and loops that are drawn as one box each.
         pictures: whether arrays are shown as pictures, in the SVG and on the page.
         findings: the problems that are marked; None for what `tensorgrad.viz.graph.health` finds.
         with_legend: whether shapes and colours are explained above the graph.
@@ -259,8 +259,8 @@ def graph(
         max_ops: the largest graph to draw.
         output: of a trace, the tensor or the tensors to draw. By default those that `backward()` started from; where it
             never ran, the recorded results that nothing used; where an op failed last, that op.
-        fold: paths of modules to draw as one box each (`"layer1"`), True for the outermost ones, False for none; by
-            default a graph of more than 40 ops is folded, as little as needed.
+        fold: paths of modules and loops to draw as one box each (`"layer1"`), True for the outermost ones, False for
+            none; by default a graph of more than 40 ops is folded, as little as needed.
         unfold: paths of modules to draw open all the same.
         compact: draw one box for each op, with the tensor that it makes and its parameters. Constants are left out, and
             biases are but named; all numbers of the gradients stay. The page begins so, and can show either view.

@@ -202,11 +202,12 @@ def _inner_tensors(graph: GraphRecord, modules: Modules, boxes: list[ModuleRecor
 
 
 def _edges_around(graph: GraphRecord, box_of: dict[str, str], inner: set[str]) -> list[EdgeRecord]:
-    """The edges that are drawn: those of one tensor into one box are one edge."""
+    """The edges that are drawn: those of one tensor into one box are one edge, and none is where a box made it."""
+    maker = {op.output: box_of.get(op.id) for op in graph.ops}
     edges: dict[tuple[str, str, int], EdgeRecord] = {}
     for number, edge in enumerate(graph.edges):
         box = box_of.get(edge.op)
-        if edge.tensor in inner:
+        if edge.tensor in inner or (box and maker.get(edge.tensor) == box):
             continue
         if box is None:
             edges[edge.tensor, edge.op, number] = edge

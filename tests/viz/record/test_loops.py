@@ -8,6 +8,7 @@ from dot_reader import read
 
 import tensorgrad as tg
 from tensorgrad import nn
+from tensorgrad.viz.format import theme
 from tensorgrad.viz.graph.fold import drawn_modules, fold_modules
 from tensorgrad.viz.graph.simplify import fold_view_ops
 from tensorgrad.viz.record.modules.find import find_modules
@@ -140,3 +141,23 @@ def test_a_large_loop_is_drawn_as_one_box_and_unfolds():
     assert sum(id.startswith("op") for id in opened) == 121
     small = tg.viz.graph(plain_loop(12))
     assert "loop" not in small.dot, "a graph that is taken in at once is drawn as it is"
+
+
+def test_what_a_loop_makes_for_itself_and_for_others_leaves_it_once():
+    """Each state of an LSTM goes into its next step, inside of the loop, and into the sequence that is returned."""
+    tg.manual_seed(0)
+    lstm = nn.LSTM(3, 4, batch_first=True)
+    with tg.viz.trace() as step:
+        (lstm(tg.randn(2, 8, 3))[0] ** 2).mean().backward()
+    drawing = tg.viz.graph(step)
+    plain = fold_view_ops(drawing.record)
+    view = fold_modules(plain, drawn_modules(plain), drawing.folded)
+    (box,) = view.modules
+    assert len(box.outputs) == 8
+    assert not [edge for edge in view.edges if edge.op == box.id and edge.tensor in box.outputs]
+    nodes, _ = read(tg.viz.graph(step, compact=True).dot)
+    known = {tensor.id: tensor for tensor in plain.tensors}
+    both = [id for id in box.outputs if sum(edge.tensor == id for edge in plain.edges) > 1]
+    assert len(both) == 7, "all but the last"
+    for id in both:
+        assert f"mean |grad| = {theme.short(known[id].gradient.mean_abs)} Σ of 2 paths" in nodes[box.id]

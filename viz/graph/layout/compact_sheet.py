@@ -113,7 +113,8 @@ class CompactSheet(Sheet):
         """The edge that tells the gradient of a result, where a single one does."""
         using = [edge for op in dict.fromkeys(self.whole.shown.users[id]) for edge in self.whole.shown.edges[op]]
         telling = [edge for edge in using if edge.tensor.partition("-")[0] == id]
-        return telling[0] if len(telling) == 1 and telling[0].contribution is not None else None
+        is_only = len(telling) == len(self.whole.index.users[id]) == 1
+        return telling[0] if is_only and telling[0].contribution is not None else None
 
     # ----------------------------------------------------------------------------------------------------------- edges
 

@@ -173,8 +173,8 @@ def _name(loop: Loop, modules: Modules, taken: Mapping[str, str]) -> str:
 def _kind(loop: Loop, modules: Modules, symbols: Mapping[str, str]) -> str:
     """`Linear, relu × 20`: what a round consists of, and how many there are."""
     named = [_class(item, modules) if item in modules.calls else symbols[item] for item in loop.rounds[0]]
-    more = [*named[:3], f"… {named[-1]}"] if len(named) > 5 else named
-    return f"{', '.join(more)} × {len(loop.rounds)}"
+    told = [*named[:3], "…"] if len(named) > 5 else named
+    return f"{', '.join(told)} × {len(loop.rounds)}"
 
 
 def _class(key: str, modules: Modules) -> str:
