@@ -43,9 +43,19 @@ def draw(name: str, path: Path) -> None:
     page = drawing.save(f"{path}.html")
     Path(f"{path}.txt").write_text(tg.viz.text(tape.trace, names=tape.names, width=100), encoding="utf-8")
     photograph(page, f"{path}.desk.png", DESK)
-    photograph(page, f"{path}.phone.png", PHONE, dark=True)
+    photograph(_on_a_phone(page), f"{path}.phone.png", PHONE, dark=True)
     for name, view in (("svg", drawing), ("compact.svg", replace(drawing, compact=True))):
         photograph(view.save(f"{path}.{name}"), f"{path}.{name}.png", DESK)
+
+
+def _on_a_phone(page: Path) -> Path:
+    """The page in a frame as wide as a phone: a window is never narrower than 500 pixels, its picture would be cut."""
+    width, height = PHONE.split(",")
+    frame = page.with_suffix(".phone.html")
+    style = f"position: fixed; left: 0; top: 0; width: {width}px; height: {height}px; border: 0"
+    body = f'<meta name="color-scheme" content="light dark"><iframe src="{page.name}" style="{style}"></iframe>'
+    frame.write_text(f"<!DOCTYPE html>{body}", encoding="utf-8")
+    return frame
 
 
 if __name__ == "__main__":
