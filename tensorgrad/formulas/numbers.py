@@ -19,7 +19,7 @@ from tensorgrad.formulas.expression import (
     Symbol,
     expression,
 )
-from tensorgrad.formulas.notation import Partial
+from tensorgrad.formulas.notation import Big, Partial, Phrase
 
 LIMITS = {"max": -math.inf, "min": math.inf}
 """What changes nothing as an operand of these."""
@@ -55,6 +55,8 @@ def _simplified(formula: Expression) -> Expression:
         return _binary(formula)
     if isinstance(formula, Negative) and isinstance(formula.x, Negative):
         return formula.x.x
+    if isinstance(formula, Phrase) and _value(formula.said[0]) == 1 and isinstance(formula.said[1], Big):
+        return formula.said[1]
     if isinstance(formula, Applied) and formula.function in LIMITS:
         rest = [x for x in formula.operands if _value(x) != LIMITS[formula.function]]
         return rest[0] if len(rest) == 1 else replace(formula, operands=tuple(rest or formula.operands))

@@ -95,4 +95,6 @@ def test_ops_write_their_numbers():
 
     assert applied(lambda x: tg.nn.functional.softplus(x)) == ("L = ln(1 + eˣ)", "∂L/∂x = ∂L/∂L · σ(x)")
     assert applied(lambda x: x**3) == ("L = x³", "∂L/∂x = ∂L/∂L · 3x²")
+    assert applied(lambda x: x.reshape(1, 1).mean())[0] == "u₁ = x, reshaped"
+    assert applied(lambda x: x.mean())[0] == "L = Σ x", "the mean of one number has no factor"
     assert applied(lambda x: x * 1) == ("L = x · 1", "∂L/∂x = ∂L/∂L"), "the program's own 1 stays"
