@@ -165,10 +165,10 @@ def test_a_page_that_gets_its_size_late_is_placed_when_it_has_one(tmp_path):
       return [b.left >= a.left && b.right <= a.right && b.top >= a.top, b.width];
     };
     resize("0 1fr");
-    const small = resize("450px 1fr"), large = resize("700px 1fr");
+    const small = resize("200px 1fr"), large = resize("700px 1fr");
     stage.dispatchEvent(new WheelEvent("wheel", { deltaY: -300, clientX: 200, clientY: 200 }));
     const moved = box().width;
-    return [small, large, moved, resize("450px 1fr")[1]];
+    return [small, large, moved, resize("300px 1fr")[1]];
     """
     small, large, moved, kept = play(page.replace("<head>", observed, 1), script, tmp_path)
     assert small[0] and large[0] and small[1] < large[1]
