@@ -80,6 +80,11 @@ def test_vanishing_gradient(run):
     assert pictures() == {"vanishing_gradient.svg"}
 
 
+def test_compact_view(run):
+    run("drawings/compact_view")
+    assert pictures() == {"compact_view.svg"}
+
+
 def test_compare_runs(run):
     text = run("drawings/compare_runs")
     assert "Values begin to differ at: a." in text
