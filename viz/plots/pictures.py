@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from tensorgrad.ops.operands import TensorLike
 
 MANY = 32
-"""The most rows or columns of filters that are all numbered."""
+"""The most rows of filters that are all numbered; of columns half as many."""
+
+FILTERS, CHANNELS = 64, 32
+"""The most filters, and channels of each, that are shown: the first ones. More would be too small to be seen."""
 
 
 def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = None) -> Axes:
@@ -27,14 +30,15 @@ def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = No
 
     Filters of several channels make a table: a row per filter, a column per channel. Filters of one channel are laid
     out row by row. Those of three are drawn in colour, channel 0 as red, 1 as green, 2 as blue, and mid-grey is zero.
+    Filters of a signal are rows of one pixel's height. At most 64 filters are shown, and 32 channels of each.
 
     Args:
-        weight: `(K, C, KH, KW)`: K filters over C channels.
+        weight: `(K, C, KH, KW)`, or `(K, C, KW)` for signals: K filters over C channels.
         ax: where to draw.
         columns: how many filters stand side by side, where C is 1 or 3.
 
     Raises:
-        ShapeError: `weight` doesn't have four axes.
+        ShapeError: `weight` has neither three nor four axes.
         DTypeError: `weight` doesn't hold numbers.
         ArgumentError: `weight` is empty; `columns` is below 1, or given where C is neither 1 nor 3.
 
@@ -43,29 +47,37 @@ def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = No
     >>> ax.get_title(), ax.get_xlabel(), ax.get_ylabel()
     ('8 filters of 3×3 over 4 channels', 'input channel', 'filter')
     """
-    w = numbers("filters", 4, "(K, C, KH, KW)", "for a linear layer, use weight_pictures", weight=weight)
-    count, channels, height, width = w.shape
-    scale = largest(w)
-    table = channels not in (1, 3)
+    fix = "for a linear layer, use weight_pictures"
+    given = numbers("filters", (3, 4), "(K, C, KH, KW), or (K, C, KW)", fix, weight=weight)
+    scale, channels = largest(given), given.shape[1]
+    table = channels != 1 and (channels != 3 or given.ndim == 3)
+    # (K, C, KW) -> (K, C, 1, KW)
+    w = (given if given.ndim == 4 else given[:, :, None])[:FILTERS, :CHANNELS]
+    count, shown, height, width = w.shape
     if table and columns is not None:
         problem, fix = f"columns must be None for {channels} channels: each is a column", "leave columns out"
         raise ArgumentError(restate("filters", problem, fix=fix, weight=weight, columns=columns))
     if table:
         # (K, C, KH, KW) -> (K · C, KH, KW)
-        layout = mosaic(w.reshape(-1, height, width), channels)
+        layout = mosaic(w.reshape(-1, height, width), shown)
     else:
         columns = near_square("filters", count, columns, wide=1.5)
         # (K, 3, KH, KW) -> (K, KH, KW, 3) in [0, 1], ½ being zero; or (K, 1, KH, KW) -> (K, KH, KW)
         layout = mosaic(0.5 + w.transpose(0, 2, 3, 1) / (2 * scale) if channels == 3 else w[:, 0], columns)
     ax = canvas.axes("filters", ax, *size_for(layout, 1.9 if table else 1.2))
-    if channels == 3:
+    if channels == 3 and not table:
         draw_rgb(ax, layout)
         _rgb_bar(ax, scale)
     else:
         draw(ax, layout, "weight", palette("RdBu_r"), -scale, scale)
         frame(ax, layout)
-    over = "" if channels == 1 else ", in colour" if channels == 3 else f" over {channels} channels"
-    ax.set_title(f"{count} filter{'s' * (count > 1)} of {height}×{width}{over}", fontsize=11)
+    which = (
+        f"the first {count} of {len(given):,} filters" if count < len(given) else f"{count} filter{'s' * (count > 1)}"
+    )
+    size = "×".join(map(str, given.shape[2:]))
+    some = f"the first {shown} of {channels:,}" if shown < channels else str(channels)
+    over = f" over {some} channels" if table else ", in colour" if channels == 3 else ""
+    ax.set_title(f"{which} of {size}{over}", fontsize=11)
     if table:
         _number(ax, layout.x, layout.columns, "x", "input channel")
         _number(ax, layout.y, layout.rows, "y", "filter")
@@ -156,7 +168,7 @@ def _number(ax: Axes, edges: np.ndarray, count: int, axis: str, label: str) -> N
     """Number the rows or columns of a table of pictures at their middles, from 0."""
     # (count · (size + 1),) -> (count, size + 1)
     middles = edges.reshape(count, -1)[:, [0, -1]].mean(1)
-    step = -(-count // MANY)
+    step = -(-count // (MANY if axis == "y" else MANY // 2))  # numbers are wider than high
     ticks = getattr(ax, f"{axis}axis")
     ticks.set_ticks(middles[::step], [str(k) for k in range(0, count, step)])
     ticks.set_tick_params(length=0, labelsize=8, colors=theme.GREY)

@@ -121,3 +121,29 @@ def test_without_matplotlib_the_error_says_how_to_get_it(monkeypatch):
     monkeypatch.setattr(builtins, "__import__", without)
     with pytest.raises(ImportError, match=r"tensorgrad-engine\[plots\]"):
         curves(Run())
+
+
+def recorded(losses, per_epoch):
+    """A history of these losses, one image a step."""
+    history = tg.nn.History()
+    for number, loss in enumerate(losses):
+        history.add_step(number // per_epoch + 1, 1, {"loss": loss}, 0.1, 1.0)
+        if (number + 1) % per_epoch == 0:
+            history.add_epoch({"loss": loss}, 1.0)
+    return history
+
+
+def test_where_nan_begins_is_marked():
+    ax = curves(recorded([1.0, 0.5, 0.25, 0.2, 0.1, float("nan"), float("nan"), float("nan")], 4))
+    assert ax.get_title() == "loss: training NaN"
+    (mark,) = (line for line in ax.get_lines() if line.get_label() == "NaN from step 6 on")
+    assert mark.get_xdata() == [1.5, 1.5], "six of four steps are one epoch and a half"
+    ax = curves([{"loss": 1.0}, {"loss": float("inf")}])
+    assert "∞ from epoch 2 on" in [line.get_label() for line in ax.get_lines()]
+    assert not any("from" in line.get_label() for line in curves(recorded([1.0, 0.5], 1)).get_lines())
+
+
+def test_one_epoch_is_shown_from_its_beginning():
+    ax = curves(recorded([1.0, 0.5, 0.25, 0.2], 4))
+    assert ax.get_xlim()[0] == 0 and 1 < ax.get_xlim()[1] < 1.2
+    assert all(tick == int(tick) for tick in ax.get_xticks())

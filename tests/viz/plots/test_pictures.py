@@ -184,3 +184,21 @@ def test_what_makes_no_picture_is_refused():
         filters(random(2, 1, 3, 3), ax=Figure().subplots(1, 2))
     with pytest.raises(tg.ArgumentError, match="rectilinear"):
         filters(random(2, 1, 3, 3), ax=Figure().add_subplot(projection="3d"))
+
+
+def test_of_many_filters_the_first_are_shown_and_said_to_be_so():
+    w = np.random.default_rng(0).standard_normal((100, 40, 2, 2))
+    ax = filters(w)
+    assert ax.get_title() == "the first 64 of 100 filters of 2×2 over the first 32 of 40 channels"
+    shown = ax.collections[0].get_array()
+    assert shown.shape == (64 * 3 - 1, 32 * 3 - 1)
+    np.testing.assert_array_equal(shown[63 * 3 : 63 * 3 + 2, 31 * 3 : 31 * 3 + 2], w[63, 31])
+    assert filters(w[:, :1]).get_title() == "the first 64 of 100 filters of 2×2"
+
+
+def test_filters_of_a_signal_are_rows_one_pixel_high():
+    w = np.random.default_rng(0).standard_normal((4, 3, 5))
+    ax = filters(w)
+    assert (ax.get_title(), ax.get_xlabel()) == ("4 filters of 5 over 3 channels", "input channel")
+    np.testing.assert_array_equal(ax.collections[0].get_array()[2, 6:11], w[1, 1])
+    assert filters(w[:, :1]).get_title() == "4 filters of 5"

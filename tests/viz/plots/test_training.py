@@ -53,6 +53,11 @@ def test_the_title_compares_the_first_layer_with_the_last():
     (first * 1e-3 + last * 4.0).sum().backward()
     log.record()
     assert gradient_flow(log).get_title() == "gradient flow: the first layer's is 1/4,000 of the last's"
+    log = GradientLog({"a": first, "b": last})
+    (first * 2e-20 + last * 4.0).sum().backward()
+    first.grad, last.grad = tg.tensor([2e-20]), tg.tensor([4.0])
+    log.record()
+    assert gradient_flow(log).get_title() == "gradient flow: the first layer's is 5·10⁻²¹ of the last's"
 
 
 def test_layers_get_colours_in_their_order():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,14 @@ def curves(history: Any, metric: str = "loss", ax: Axes | None = None) -> Axes:
         _draw_steps(ax, metric, epochs, steps)
     for label, x, y, color, marker in lines:
         ax.plot(x, [scale * value for value in y], label=label, color=color, marker=marker, linewidth=1.8, markersize=4)
-    last = ", ".join(f"{label} {figures.format(scale * y[-1])}" for label, _, y, *_ in lines)
+    if (bad := _first_not_finite(metric, epochs, steps, lines[0])) is not None:
+        ax.axvline(bad[0], color=canvas.PURPLE, linestyle=":", label=bad[1])
+    if len(epochs) == 1:
+        ax.set_xlim(0, 1.1 * max(x[-1] for _, x, *_ in lines))
+    last = ", ".join(
+        f"{label} {figures.format(scale * y[-1]) if math.isfinite(y[-1]) else theme.number(float(y[-1]))}"
+        for label, _, y, *_ in lines
+    )
     ax.set_title(f"{metric}: {last}", fontsize=11)
     ax.set(xlabel="epoch", ylabel=f"{metric}{unit}")
     canvas.whole_numbers(ax)
@@ -105,6 +113,21 @@ def save_training_figure(history: Any, path: str | Path) -> Path:
     figure.savefig(picture, dpi=150, format=suffix)
     write_file("save_training_figure", path, picture.getvalue(), folders=True)
     return path
+
+
+def _first_not_finite(metric: str, epochs: Records, steps: Records, line: tuple) -> tuple[float, str] | None:
+    """Where the training's values begin to be NaN or infinite, by steps where they are known, and what to say there."""
+    per_epoch = epochs[0].get("images", 0) / epochs[0].get("epoch", 1)
+    if per_epoch and steps and all(metric in step and "images" in step for step in steps):
+        where, what, values = [step["images"] / per_epoch for step in steps], "step", [step[metric] for step in steps]
+        numbers: Any = range(1, len(steps) + 1)
+    else:
+        _, where, values, *_ = line
+        what, numbers = "epoch", where
+    for x, number, value in zip(where, numbers, values, strict=True):
+        if not math.isfinite(value):
+            return x, f"{theme.number(float(value))} from {what} {number:g} on"
+    return None
 
 
 def _draw_steps(ax: Axes, metric: str, epochs: Records, steps: Records) -> None:

@@ -149,7 +149,10 @@ def _title(log: GradientLog) -> str:
     if len(log.layers) == 1 or not (first and last):
         return "gradient flow"
     ratio = first / last
-    times = f"{ratio:,.3g} ×" if ratio >= 1 else f"1/{1 / ratio:,.0f} of" if ratio < 0.5 else f"{ratio:.2f} ×"
+    if not 1e-6 < ratio < 1e6:
+        times = f"{theme.power(ratio)} of"
+    else:
+        times = f"{ratio:,.3g} ×" if ratio >= 1 else f"1/{1 / ratio:,.0f} of" if ratio < 0.5 else f"{ratio:.2f} ×"
     return f"gradient flow: the first layer's is {times} the last's"
 
 
