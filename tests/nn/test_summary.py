@@ -38,20 +38,55 @@ def test_rows_and_totals():
     assert s.trainable_parameters == s.parameters - 10 and s.parameter_bytes == 4 * s.parameters
     assert s.buffer_bytes == 2 * 6 * 4 + 8 and s.activation_bytes == 3 * 2 * SIZE * 4 + 2 * 10 * 4
     assert s.input_shape == (2, 1, 28, 28)
+    assert rows["conv"].input_shape == (2, 1, 28, 28) and rows["head.3"].input_shape == (2, SIZE)
+    assert rows["unused"].input_shape is None
+    assert (rows["conv"].multiply_adds, rows["head.3"].multiply_adds) == (2 * SIZE * 25, 2 * SIZE * 10)
+    assert s.multiply_adds == 2 * SIZE * 25 + 2 * SIZE * 10
+
+
+@pytest.mark.parametrize(
+    "layer, shape, count",
+    [
+        (nn.Linear(3, 5), (4, 7, 3), 4 * 7 * 3 * 5),
+        (nn.Conv2d(4, 8, 3, groups=4), (2, 4, 5, 5), 2 * 8 * 9 * 9),
+        (nn.Conv1d(2, 3, 3, stride=2, padding=1), (1, 2, 8), 3 * 4 * 2 * 3),
+        (nn.ConvTranspose2d(3, 5, 3, stride=2), (2, 3, 4, 4), 2 * 3 * 16 * 5 * 9),
+        (nn.LSTM(8, 16), (5, 2, 8), 5 * 2 * 4 * 16 * (8 + 16)),
+        (nn.BatchNorm2d(3), (2, 3, 4, 4), 0),
+    ],
+    ids=["linear", "depthwise", "strided", "transposed", "lstm", "norm"],
+)
+def test_multiply_adds_are_the_products_that_a_layer_adds_up(layer, shape, count):
+    assert nn.summary(layer, shape).multiply_adds == count
+
+
+def test_multiply_adds_of_functions_are_those_of_the_module_that_calls_them():
+    class Twice(nn.Module):
+        def __init__(self):
+            self.inner = nn.Linear(3, 3)
+
+        def forward(self, x):
+            return self.inner(self.inner(x)) @ tg.ones(3, 2)
+
+    rows = nn.summary(Twice(), (4, 3)).rows
+    assert [row.multiply_adds for row in rows] == [4 * 3 * 2, 2 * 4 * 3 * 3]
+    assert "72" in str(nn.summary(Twice(), (4, 3))).splitlines()[3].split()
 
 
 def test_text_is_aligned():
     text = repr(nn.summary(Net(), (1, 1, 28, 28)))
     lines = text.splitlines()
-    assert lines[0].split() == ["Layer", "Output", "shape", "Parameters", "Trainable", "Activations"]
+    heads = ["Layer", "Input shape", "Output shape", "Parameters", "Trainable", "Multiply-adds", "Activations"]
+    assert lines[0].split() == " ".join(heads).split()
     assert str(nn.summary(Net(), (1, 1, 28, 28))) == text
     end = lines[0].index("Parameters") + len("Parameters")
     counts = {
-        line.split(":")[0].strip(): line[:end].split()[-1] for line in lines[2:-3] if line[end - 1 : end].isdigit()
+        line.split(":")[0].strip(): line[:end].split()[-1] for line in lines[2:-4] if line[end - 1 : end].isdigit()
     }
     assert counts == {"conv": "156", "norm": "12", "unused": "6", "3": "47,050"}
     assert "    3: Linear" in text and "not called" in text and "in part" in text and "yes" in text
-    assert lines[-2] == "Parameters:  47,224 (47,214 trainable, 10 frozen)"
+    assert lines[-3] == "Parameters:  47,224 (47,214 trainable, 10 frozen)"
+    assert lines[-2] == "Products:    0.1646 M multiply-adds in matrix products and convolutions"
     assert all(line == line.rstrip() for line in lines)
 
 
