@@ -512,3 +512,19 @@ def test_a_cumulative_products_gradient_is_made_of_the_others(x):
 def test_no_case_is_lost():
     """As many as in November 2026, at least."""
     assert batches.count(sys.modules[__name__]) >= 2_061
+
+
+@pytest.mark.parametrize("n", [2, 5, 20, 50, 100, 150, 169])
+def test_polygamma_of_high_orders(n):
+    """ψ⁽ⁿ⁾(x) = (−1)ⁿ⁺¹ n! Σ 1/(x + k)ⁿ⁺¹; what remains of the sum is an integral, up to half a term."""
+    for x in (12.0, 15.5, 20.0, 60.0, 300.0):
+        terms = [math.exp(math.lgamma(n + 1) - (n + 1) * math.log(x + k)) for k in range(20_000)]
+        rest = math.exp(math.lgamma(n + 1) - n * math.log(x + 20_000 - 0.5)) / n
+        expected = (-1) ** (n + 1) * (math.fsum(terms) + rest)
+        assert tg.polygamma(n, tg.tensor(x, dtype="float64")).item() == pytest.approx(expected, rel=1e-9), x
+
+
+def test_polygamma_of_a_huge_order_is_infinite_at_once():
+    """170! is the largest factorial that is a float64; a million million took for ever."""
+    assert tg.polygamma(171, tg.tensor([0.5, 1.0, 2.0])).tolist() == [math.inf] * 3
+    assert tg.polygamma(10**12, tg.tensor(0.5)).item() == -math.inf

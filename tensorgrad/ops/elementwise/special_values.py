@@ -16,6 +16,9 @@ FAR = 12.0
 LOWEST = -1000.0
 """Below this the polygamma functions of order 2 and more are NaN: the recurrence would take too many steps."""
 
+LARGEST_FACTORIAL = 170
+"""The largest n whose factorial is a float64."""
+
 
 def in_float64(function: Callable[..., np.ndarray]) -> Callable[..., np.ndarray]:
     """Let `function` compute in float64; its result has the dtype of its last argument."""
@@ -105,22 +108,24 @@ def polygamma(n: int, x: np.ndarray) -> np.ndarray:
     """ψ⁽ⁿ⁾(x) = (−1)ⁿ⁺¹ n! ζ(n + 1, x) for n ≥ 1."""
     if n == 1:  # π²/sin²(πx) − ψ′(1 − x) = ψ′(x)
         low = x < 0.5
-        z = _hurwitz(2, np.where(low, 1 - x, x))
+        z = _hurwitz(2.0, np.where(low, 1 - x, x))
         sine = np.sin(math.pi * (x - np.round(x)))
         return np.where(low, np.where(sine == 0, np.inf, (math.pi / sine) ** 2 - z), z)
-    return (-1.0) ** (n + 1) * math.factorial(n) * _hurwitz(n + 1, x)
+    factorial = float(math.factorial(n)) if n <= LARGEST_FACTORIAL else math.inf
+    return (factorial if n % 2 else -factorial) * _hurwitz(n + 1.0, x)
 
 
-def _hurwitz(s: int, x: np.ndarray) -> np.ndarray:
-    """ζ(s, x) = Σ 1/(x + k)ˢ for s ≥ 2: terms up to x ≥ 12, then the Euler–Maclaurin formula."""
-    finite = x[(x >= LOWEST) & (x < FAR)]
+def _hurwitz(s: float, x: np.ndarray) -> np.ndarray:
+    """ζ(s, x) = Σ 1/(x + k)ˢ for s ≥ 2: terms up to x ≥ 12 and x ≥ s, then the Euler–Maclaurin formula."""
+    far = max(FAR, min(s, LARGEST_FACTORIAL + 1.0))  # its terms fall like (s / 2πx)²ᵏ
+    finite = x[(x >= LOWEST) & (x < far)]
     y, total = x, np.zeros_like(x)
-    for _ in range(math.ceil(FAR - finite.min()) if finite.size else 0):
-        small = y < FAR
-        total = total + np.where(small, y ** float(-s), 0)
+    for _ in range(math.ceil(far - finite.min()) if finite.size else 0):
+        small = y < far
+        total = total + np.where(small, y**-s, 0)
         y = np.where(small, y + 1, y)
-    total = total + y ** float(1 - s) / (s - 1) + y ** float(-s) / 2
-    factor = s * y ** float(-s - 1)
+    total = total + y ** (1 - s) / (s - 1) + y**-s / 2
+    factor = s * y ** (-s - 1)
     for k, b in enumerate(BERNOULLI, 1):
         total = total + b / math.factorial(2 * k) * factor
         factor = factor * (s + 2 * k - 1) * (s + 2 * k) / y**2
