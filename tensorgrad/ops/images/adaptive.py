@@ -6,6 +6,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import kernels, windows
+from tensorgrad.arrays.dtypes import check_memory
 from tensorgrad.autograd.engine import apply
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, ShapeError, restate
@@ -82,6 +83,7 @@ def _adaptive_max(op, rank, x, output_size, return_indices):
     if 0 in shape[-rank:]:
         raise ShapeError(restate(op, "input must have at least one pixel", input=x, output_size=output_size))
     batch = x if len(shape) == rank + 2 else x.unsqueeze(0)
+    check_memory(op, (*batch.shape[:2], *sizes), x.dtype, input=x, output_size=output_size)
     if not any(n % m for n, m in zip(shape[-rank:], sizes, strict=True)):
         kernel = tuple([n // m for n, m in zip(shape[-rank:], sizes, strict=True)])
         return pooled_maxima(x, batch, windows.pooling(op, rank, shape, kernel, None, 0, 1, False), return_indices)

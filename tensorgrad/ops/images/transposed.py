@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tensorgrad import windows
+from tensorgrad.arrays.dtypes import check_memory
 from tensorgrad.autograd.engine import apply
 from tensorgrad.formulas.symbolic import infix, summed, words
 from tensorgrad.ops.convolution import (
@@ -132,4 +133,6 @@ def _transposed(op, rank, x, weight, bias, stride, padding, output_padding, grou
     biases = None if bias is None else bias._data.shape
     moves = (stride, padding, output_padding, groups, dilation)
     window = windows.transposed_convolution(op, rank, shape, weight._data.shape, biases, *moves)
+    size = (*shape[: -rank - 1], weight._data.shape[1] * window.groups, *window.size)
+    check_memory(op, size, x.dtype, input=x, weight=weight, stride=stride, dilation=dilation)
     return of_batch(TransposedConvolution, rank, x, weight, bias, window)

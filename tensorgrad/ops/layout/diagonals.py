@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from tensorgrad.arrays.dtypes import DTypeLike, as_dtype, check_device
+from tensorgrad.arrays.dtypes import DTypeLike, as_dtype, check_device, check_memory
 from tensorgrad.autograd.engine import apply, constant
 from tensorgrad.autograd.op import Op
 from tensorgrad.errors import ArgumentError, ShapeError, restate
@@ -311,6 +311,7 @@ def _indices(call: str, function, row: int, col: int, offset: int, dtype: DTypeL
     (rows,), (columns,) = [
         as_tuple(value, 1, op=call, name=name, minimum=0) for name, value in (("row", row), ("col", col))
     ]
+    check_memory(call, (rows, columns), np.dtype(np.bool_), row=row, col=col)
     places = function(rows, _offset(call, offset), columns)
     return constant(np.array(places, as_dtype(call, dtype)))
 

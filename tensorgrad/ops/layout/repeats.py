@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad.arrays.dtypes import check_memory
 from tensorgrad.autograd.engine import apply, constant, guard, host_call
 from tensorgrad.autograd.op import Op
-from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate, restated
 from tensorgrad.formulas.symbolic import words
 from tensorgrad.ops.axes import normalize_axis
 from tensorgrad.ops.layout.indices import as_index
@@ -150,7 +151,10 @@ def _are_counts(counts: np.ndarray) -> bool:
 
 
 def _indices(counts: np.ndarray, n: int) -> np.ndarray:
-    return np.repeat(np.arange(n), counts)
+    total = int(np.broadcast_to(counts, n).sum(dtype=np.float64))  # which doesn't overflow
+    check_memory("repeat_interleave", (total,), np.dtype(np.int64), repeats=counts)
+    with restated("repeat_interleave", repeats=counts):
+        return np.repeat(np.arange(n), counts)
 
 
 def _have_sum(counts: np.ndarray, n: int, total: int) -> bool:

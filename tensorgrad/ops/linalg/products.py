@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from tensorgrad.arrays.dtypes import check_memory
 from tensorgrad.autograd.engine import constant
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate, restated
 from tensorgrad.ops.axes import normalize_axis
@@ -265,6 +266,7 @@ def _powers(op: str, x: Tensor, N: int | None, increasing: bool) -> Tensor:
     count = x.shape[-1] if N is None else int(number(op, "N", N))
     if count < 0:
         raise ArgumentError(restate(op, f"N must be ≥ 0, got {count}", x=x))
+    check_memory(op, (*x.shape, count), x.dtype, x=x, N=count)
     exponents = np.arange(count, dtype=x.dtype)
     return pow(x.reshape((*x.shape, 1)), constant(exponents if increasing else exponents[::-1].copy()))
 
@@ -289,6 +291,7 @@ def block_diag(*tensors: TensorLike) -> Tensor:
         raise ShapeError(restate("block_diag", "there must be tensors with at most two axes", **given))
     blocks = [x if x.ndim == 2 else x.reshape((1, -1)) for x in xs]
     width, left, strips = sum(b.shape[1] for b in blocks), 0, []
+    check_memory("block_diag", (sum(b.shape[0] for b in blocks), width), blocks[0].dtype)
     for b in blocks:
         height, right = b.shape[0], width - left - b.shape[1]
         zeros: list[Any] = [constant(np.zeros((height, n), b.dtype)) for n in (left, right)]
