@@ -65,7 +65,10 @@ class Replay:
 
 
 def _find_addend(step: Step, values: dict[Key, np.ndarray]) -> None:
-    """Compute the one unknown operand of a sum or difference from its result: graphs keep no addends."""
+    """Compute the one unknown operand of a sum or difference from its result: graphs keep no addends.
+
+    Out of nothing, or out of ∞ and NaN, no operand follows.
+    """
     unknown = [position for position, key in enumerate(step.inputs) if key not in values]
     if len(unknown) != 1 or step.output not in values or step.op.name not in ("add", "subtract"):
         return
@@ -73,7 +76,10 @@ def _find_addend(step: Step, values: dict[Key, np.ndarray]) -> None:
     z, other = values[step.output], values[step.inputs[1 - position]]
     signs = {("add", 0): (1, -1), ("add", 1): (1, -1), ("subtract", 0): (1, 1), ("subtract", 1): (-1, 1)}
     of_z, of_other = signs[step.op.name, position]
-    found = of_z * z + of_other * other
+    with np.errstate(all="ignore"):
+        found = of_z * z + of_other * other
+    if not (found.size and np.isfinite(found).all()):
+        return
     # The operand was broadcast to the shape of z: (N, O) -> (O,)
     shape = step.input_shapes[position]
     found = found.reshape(-1, *found.shape[found.ndim - len(shape) :])[:1]

@@ -371,6 +371,16 @@ def test_an_addend_follows_from_the_sum(join, shape):
     assert found.difference == pytest.approx(found.gradient, rel=1e-7)
 
 
+def test_no_addend_follows_from_an_infinite_or_an_empty_sum():
+    """∞ − ∞ isn't the 5 that was added, and a number that was added to no element leaves no trace."""
+    x = tg.tensor([np.inf, 1.0], requires_grad=True)
+    for y in (np.float64([5.0, 2.0]), 5.0):
+        here = computation(((x + y) ** 2).sum(), {}, {}, 1000)
+        assert not any(np.isnan(value).any() for value in Replay(here.steps, here.known).values.values())
+    empty = tg.zeros(2, 0, requires_grad=True)
+    assert "(2, 0)" in tg.viz.text(((empty + 5.0) ** 2).sum(), width=80)
+
+
 def test_explaining_changes_nothing():
     w1, loss_of = two_layers(np.random.default_rng(16))
     loss = loss_of()
