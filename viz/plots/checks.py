@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,6 +97,25 @@ def class_names(call: str, names: Sequence[Any] | None, count: int) -> list[str]
     """The names as text; by default the indices. Raises ArgumentError if there are more or fewer than classes."""
     if names is None:
         return [str(k) for k in range(count)]
+    names = listed(call, names)
     if len(names) != count:
-        raise ArgumentError(restate(call, f"names must name {count} classes, got {len(names)}", names=list(names)))
+        raise ArgumentError(restate(call, f"names must name {count} classes, got {len(names)}", names=names))
     return [str(name) for name in names]
+
+
+def at_least(call: str, least: int, **argument: Any) -> int:
+    """A whole number. Raises DTypeError for anything else, and ArgumentError for one below `least`."""
+    ((name, value),) = argument.items()
+    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+        problem = f"{name} must be a whole number, got {type(value).__name__}"
+        raise DTypeError(restate(call, problem, **argument))
+    if operator.index(value) < least:
+        raise ArgumentError(restate(call, f"{name} must be at least {least}, got {value}", **argument))
+    return operator.index(value)
+
+
+def listed(call: str, names: Any) -> list[Any]:
+    """The names of classes as a list. Raises DTypeError for what isn't several."""
+    if not isinstance(names, Iterable):
+        raise DTypeError(restate(call, f"names must be a list of names, got {type(names).__name__}", names=names))
+    return list(names)

@@ -11,7 +11,7 @@ from tensorgrad.errors import DTypeError, restate
 from tensorgrad.ops.operands import values
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.plots import canvas
-from tensorgrad.viz.plots.checks import class_names, classes, finite, same_length
+from tensorgrad.viz.plots.checks import class_names, classes, finite, listed, same_length
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +82,7 @@ def _classes(targets: Any, predictions: Any, names: Sequence[Any] | None) -> tup
         # (N, C) -> (N,)
         given = finite(call, given, "logits").argmax(1)
     else:
-        count = None if names is None else len(names)
+        count = None if names is None else len(listed(call, names))
     truth, predicted = classes(call, count, targets=targets), classes(call, count, predictions=given)
     same_length(call, targets=truth, predictions=predicted)
     return truth, predicted, count or int(max(truth.max(), predicted.max())) + 1

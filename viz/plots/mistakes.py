@@ -10,7 +10,7 @@ import numpy as np
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.plots import canvas
-from tensorgrad.viz.plots.checks import class_names, classes, finite, numbers, same_length
+from tensorgrad.viz.plots.checks import at_least, class_names, classes, finite, numbers, same_length
 from tensorgrad.viz.plots.mosaic import Mosaic, draw_rgb, frame, mosaic, near_square, size_for
 
 if TYPE_CHECKING:
@@ -108,8 +108,7 @@ def _checked(images: Any, targets: Any, logits: Any, count: int) -> tuple[np.nda
     if pixels.ndim == 4 and pixels.shape[1] not in (1, 3):
         problem = f"images must have 1 or 3 channels, got {pixels.shape[1]} channels"
         raise ArgumentError(restate(call, problem, expected=expected, images=pixels))
-    if count < 1:
-        raise ArgumentError(restate(call, f"count must be at least 1, got {count}", count=count))
+    at_least(call, 1, count=count)
     scores = finite(call, numbers(call, 2, "(N, C), before the softmax", logits=logits), "logits")
     truth = classes(call, scores.shape[1], targets=targets)
     same_length(call, images=pixels, targets=truth, logits=scores)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.plots import canvas
+from tensorgrad.viz.plots.checks import at_least
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -89,9 +89,7 @@ def near_square(call: str, count: int, columns: int | None, wide: float = 1.0) -
         candidates = range(max(1, round(0.7 * ideal)), math.ceil(1.4 * ideal) + 1)
         # The fewest empty places in the last row; among those, nearest to the wanted ratio.
         return min(min(candidates, key=lambda c: (-count % c, abs(c - ideal))), count)
-    if columns < 1:
-        raise ArgumentError(restate(call, f"columns must be at least 1, got {columns}", columns=columns))
-    return min(columns, count)
+    return min(at_least(call, 1, columns=columns), count)
 
 
 def size_for(layout: Mosaic, beside: float = 1.2) -> tuple[float, float]:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, ShapeError, describe, restate
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.plots import canvas
-from tensorgrad.viz.plots.checks import numbers
+from tensorgrad.viz.plots.checks import at_least, numbers
 from tensorgrad.viz.plots.mosaic import draw, draw_rgb, frame, largest, mosaic, near_square, palette, size_for
 
 if TYPE_CHECKING:
@@ -141,7 +141,9 @@ def weight_pictures(
     call = "weight_pictures"
     w = numbers(call, 2, "(units, H · W)", "for a convolution, use filters", weight=weight)
     side = math.isqrt(w.shape[1])
-    height, width = (side, side) if shape is None else shape
+    if shape is not None and not (isinstance(shape, tuple | list) and len(shape) == 2):
+        raise ShapeError(restate(call, f"shape must be (H, W), got {describe(shape)}", weight=w))
+    height, width = (side, side) if shape is None else (at_least(call, 1, shape=n) for n in shape)
     if height * width != w.shape[1]:
         problem = f"shape must have {w.shape[1]} pixels, one per weight of a unit, got {height}×{width}"
         raise ShapeError(restate(call, problem, fix="pass shape=(H, W)", weight=w, shape=shape))

@@ -202,3 +202,31 @@ def test_filters_of_a_signal_are_rows_one_pixel_high():
     assert (ax.get_title(), ax.get_xlabel()) == ("4 filters of 5 over 3 channels", "input channel")
     np.testing.assert_array_equal(ax.collections[0].get_array()[2, 6:11], w[1, 1])
     assert filters(w[:, :1]).get_title() == "4 filters of 5"
+
+
+@pytest.mark.parametrize("number", ["x", 2.5, True, [2], None], ids=str)
+def test_counts_are_whole_numbers(number):
+    w = tg.tensor(1.0, requires_grad=True)
+    images, labels, logits = np.zeros((1, 2, 2)), [0], [[0.0, 1.0]]
+    calls = {
+        "columns": lambda: feature_maps(random(2, 3, 3), columns=number),
+        "shape": lambda: weight_pictures(random(2, 4), shape=(number, 2)),
+        "count": lambda: tg.viz.mistakes(images, labels, logits, count=number),
+        "points": lambda: tg.viz.cost_curve(lambda: w * w, w, points=number, low=0.0, high=2.0),
+        "resolution": lambda: tg.viz.cost_surface(lambda: w * w, [w], resolution=number),
+    }
+    for name, call in calls.items():
+        if number is not None or name != "columns":
+            with pytest.raises(tg.DTypeError, match=f"{name} must be a whole number"):
+                call()
+
+
+def test_words_in_the_place_of_shapes_names_and_numbers():
+    w = tg.tensor(1.0, requires_grad=True)
+    for shape in (4, "x", (2, 2, 1)):
+        with pytest.raises(tg.ShapeError, match=r"shape must be \(H, W\)"):
+            weight_pictures(random(2, 4), shape=shape)
+    with pytest.raises(tg.DTypeError, match="names must be a list of names, got int"):
+        tg.viz.confusion_matrix([0, 1], [0, 1], names=2)
+    with pytest.raises(tg.DTypeError, match="tangents must be a number, got str"):
+        tg.viz.cost_curve(lambda: w * w, w, tangents=["x"])

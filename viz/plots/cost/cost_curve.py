@@ -10,9 +10,11 @@ import numpy as np
 
 from tensorgrad.autograd.modes import enable_grad, no_grad
 from tensorgrad.errors import ArgumentError, RangeError, restate
+from tensorgrad.ops.operands import number
 from tensorgrad.transforms import grad
 from tensorgrad.viz.format import theme
 from tensorgrad.viz.plots import canvas
+from tensorgrad.viz.plots.checks import at_least
 from tensorgrad.viz.plots.parameters import check_cost, named, restored, scalar
 
 if TYPE_CHECKING:
@@ -73,8 +75,7 @@ def cost_curve(
     tangents, descent = _values("tangents", tangents), _values("descent", descent)
     now = float(parameter.data[index])
     low, high = _ends(low, high, [*([now] if np.isfinite(now) else []), *tangents, *descent])
-    if points < 2:
-        raise ArgumentError(restate(call, f"points must be at least 2, got {points}", points=points))
+    at_least(call, 2, points=points)
 
     ax = canvas.axes(call, ax, 6.0, 4.2)
     grid = np.linspace(low, high, points)
@@ -125,7 +126,7 @@ def _element(parameter: Tensor, index: Any) -> tuple[int, ...]:
 
 
 def _values(name: str, values: Sequence[float]) -> list[float]:
-    found = [float(w) for w in values]
+    found = [number("cost_curve", name, w) for w in values]
     if not np.isfinite(found).all():
         given: dict[str, Any] = {name: found}
         raise ArgumentError(restate("cost_curve", f"{name} must be finite", **given))

@@ -12,6 +12,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.system.console import with_bar
 from tensorgrad.tensor import Tensor
 from tensorgrad.viz.plots import canvas
+from tensorgrad.viz.plots.checks import at_least
 from tensorgrad.viz.plots.cost.descent import DescentPath
 from tensorgrad.viz.plots.cost.landscape import draw_map, draw_surface, share
 from tensorgrad.viz.plots.cost.plane import Plane, given_directions, principal_directions, random_directions
@@ -75,8 +76,7 @@ def cost_surface(
     """
     check_cost(CALL, cost)
     tensors = list(named(CALL, parameters).values())
-    if resolution < 2:
-        raise ArgumentError(restate(CALL, f"resolution must be at least 2, got {resolution}", resolution=resolution))
+    at_least(CALL, 2, resolution=resolution)
     ax = canvas.axes(CALL, ax, 6.4, 5.6 if three_d else 5.0, three_d)
     walked = _points(path, tensors)
     plane = _plane(tensors, walked, directions, seed)
