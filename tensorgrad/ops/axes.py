@@ -71,7 +71,7 @@ def normalize_axis(op: str, x: Tensor, axis: int, name: str = "dim", ndim: int |
 
 def _is_index(value: Any) -> bool:
     """Whether `value` is one int."""
-    if isinstance(value, (bool, np.bool_)) or not hasattr(value, "__index__"):
+    if isinstance(value, (bool, np.bool_)) or not hasattr(type(value), "__index__"):
         return False
     dtype = getattr(value, "dtype", None)
     return dtype is None or (dtype.kind in "iu" and value.ndim == 0)

@@ -106,7 +106,7 @@ def class_names(call: str, names: Sequence[Any] | None, count: int) -> list[str]
 def at_least(call: str, least: int, **argument: Any) -> int:
     """A whole number. Raises DTypeError for anything else, and ArgumentError for one below `least`."""
     ((name, value),) = argument.items()
-    if isinstance(value, bool | np.bool_) or not hasattr(value, "__index__"):
+    if isinstance(value, bool | np.bool_) or not hasattr(type(value), "__index__"):
         problem = f"{name} must be a whole number, got {type(value).__name__}"
         raise DTypeError(restate(call, problem, **argument))
     if operator.index(value) < least:
