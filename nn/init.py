@@ -16,6 +16,7 @@ from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate, re
 from tensorgrad.nn.truncated import truncated_normal
 from tensorgrad.ops.operands import number
 from tensorgrad.tensor import Tensor
+from tensorgrad.tensor.data import Data
 
 T = TypeVar("T", bound=Tensor)
 Generator = np.random.Generator | None
@@ -303,7 +304,7 @@ def _calculate_fan_in_and_fan_out(tensor: Tensor) -> tuple[int, int]:
 
 
 def _check_tensor(call: str, tensor: Any) -> None:
-    if not isinstance(tensor, Tensor):
+    if not isinstance(tensor, (Tensor, Data)):  # `weight.data`, as scripts for PyTorch write
         raise DTypeError(restate(call, f"only a tensor can be filled, got {type(tensor).__name__}", tensor=tensor))
 
 

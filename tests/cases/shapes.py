@@ -223,6 +223,16 @@ ROWS = [
         ],
     ),
     Row(
+        "np.flip",
+        np.flip,
+        flipped_by_hand,
+        lambda torch, x, axis=None: torch.flip(
+            x, tuple(range(x.ndim) if axis is None else np.atleast_1d(axis).tolist())
+        ),
+        [sample((3,)), sample((2, 3), axis=(0, 1)), sample((2, 3, 2), axis=(-1, 0)), sample((0, 2), axis=1)],
+        errors=[bad(lambda: np.flip(tg.zeros(2), 1), tg.RangeError, "np.flip", "(2,)")],
+    ),
+    Row(
         "concatenate",
         lambda *xs, axis=0: tg.concatenate(xs, axis),
         concatenate_by_hand,

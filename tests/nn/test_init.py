@@ -208,6 +208,20 @@ def test_what_is_no_tensor_is_not_filled(function, target):
         function(target, *given)
 
 
+@pytest.mark.parametrize("function", FILLED, ids=lambda f: f.__name__)
+def test_the_data_of_a_parameter_is_filled_as_itself(function):
+    shape = (3, 4, 3) if function is nn.init.dirac_ else (3, 4)
+    given = {"constant_": (0.5,), "sparse_": (0.5,)}.get(function.__name__, ())
+    found = []
+    for target in (lambda p: p, lambda p: p.data):
+        tg.manual_seed(1)
+        parameter = nn.Parameter(tg.full(shape, 9.0))
+        function(target(parameter), *given)
+        found.append(parameter.numpy().copy())
+    np.testing.assert_array_equal(*found)
+    assert not (found[0] == 9.0).any()
+
+
 @pytest.mark.parametrize("function", [f for f in FILLED if "generator" in inspect.signature(f).parameters])
 @pytest.mark.parametrize("generator", [3, "x", np.random, b"x"], ids=str)
 def test_another_source_of_random_numbers_is_refused(function, generator):

@@ -66,7 +66,7 @@ for progress in (True, "bar"):
 
 # Each program is a child of one process that has imported the package, and prints to a file.
 PROGRAMS = """
-import json, os, sys, traceback
+import contextlib, json, os, sys, traceback
 import numpy as np, tensorgrad as tg
 from tensorgrad import nn
 nn.fit, nn.optim, tg.viz.text  # whose modules come at first use
@@ -80,7 +80,8 @@ for name, code in json.load(sys.stdin).items():
             exec(code, {"os": os, "sys": sys, "np": np, "tg": tg, "nn": nn})
             for stream in (sys.stdout, sys.stderr):
                 if isinstance(stream, type(sys.__stdout__)) and not stream.closed:
-                    stream.flush()
+                    with contextlib.suppress(OSError):  # of a file that the program has closed
+                        stream.flush()
             open(f"{name}.done", "w").close()
         except BaseException:
             traceback.print_exc(file=sys.__stderr__)
