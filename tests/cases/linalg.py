@@ -36,6 +36,7 @@ def row(name, function, reference, torch, samples, **more):
 
 def spd(x):
     """A symmetric positive definite matrix."""
+    x = x if isinstance(x, np.ndarray) else tg.as_tensor(x)  # also of a list that holds tensors
     return x @ x.mT + np.eye(x.shape[-2], dtype=x.dtype)
 
 
@@ -70,7 +71,7 @@ def by_svd(x):
 
 
 def by_eigh(x, **params):
-    values, q = linalg.eigh(x + x.mT, **params)
+    values, q = linalg.eigh(tg.add(x, tg.transpose(x, -1, -2)), **params)
     return weighted(q, values, q.mT)
 
 
