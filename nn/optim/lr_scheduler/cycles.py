@@ -223,7 +223,7 @@ class CyclicLR(_MomentumCycle):
         self.base_lrs = lowest
 
     def state_dict(self) -> dict[str, Any]:
-        """As that of all schedulers; whether there is a function of one's own is no state."""
+        """The state as of any scheduler, without a `scale_fn` of the user's: loading keeps the present one."""
         return {key: value for key, value in super().state_dict().items() if key != "_scale_fn_custom"}
 
     def scale_fn(self, x: float) -> float:

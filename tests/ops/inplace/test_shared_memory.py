@@ -138,8 +138,8 @@ def test_threads_share_the_version_of_a_tensor_that_they_save_and_view():
 def test_copies_are_on_their_own():
     base = tg.zeros(3)
     v = base[1:]
-    twin = copy.deepcopy(v)
-    twin += 1.0
+    copied = copy.deepcopy(v)
+    copied += 1.0
     assert v.tolist() == [0.0, 0.0]
 
 

@@ -65,7 +65,7 @@ def test_the_legend_stays_where_it_is_and_can_be_closed(lenet, tmp_path):
         word in told["text"] for word in ("parameter", "input, constant", "tensor", "op", "0.01", "10⁻⁵ and less")
     )
     assert not told["open"]
-    assert not told["drawn"], "it is no part of the drawing any more"
+    assert not told["drawn"], "the drawing no longer holds it"
 
 
 def test_the_minimap_shows_where_the_view_is_and_leads_there(lenet, tmp_path):

@@ -106,7 +106,7 @@ class CompactSheet(Sheet):
         return Told(tensor, edge, upstream, self.whole.index)
 
     def _original(self, edge: EdgeRecord) -> TensorRecord:
-        """The leaf of an edge, where it is a copy that of which it is one."""
+        """The leaf at the end of an edge; for a copy of a leaf, the leaf that was copied."""
         return self.whole.index.tensors[edge.tensor.partition("-")[0]]
 
     def _only(self, id: str) -> EdgeRecord | None:
