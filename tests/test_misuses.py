@@ -122,6 +122,12 @@ def test_names_with_advice_are_not_there(where, table):
             getattr(where, name)
 
 
+def test_foreign_names_of_tensors_are_neither_listed_nor_looked_up():
+    """`__getattr__` would do it too, but each attribute of a tensor would take ten times as long to read."""
+    assert not unknown_names.TENSOR.keys() & {*dir(X)} and "reshape" in dir(X)
+    assert not hasattr(tg.Tensor, "__getattr__") and not hasattr(tg.Tensor, "ptp")
+
+
 def test_a_name_misspelled_is_unknown():
     assert not hasattr(X, "raevl") and getattr(tg, "raevl", None) is None
 

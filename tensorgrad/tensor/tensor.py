@@ -6,11 +6,11 @@ import dis
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
-from tensorgrad import interop, unknown_names
+from tensorgrad import interop
 from tensorgrad.arrays.dtypes import DTypeLike, as_array, is_float
 from tensorgrad.autograd import configuration, hooks, modes, places, variable, versions
 from tensorgrad.autograd.backward_pass import backward, backward_into, zero_grad
@@ -24,6 +24,7 @@ from tensorgrad.ops.sampling import filled
 from tensorgrad.system.console import printable
 from tensorgrad.tensor.conversion import Conversions
 from tensorgrad.tensor.data import Data
+from tensorgrad.tensor.foreign_names import ForeignNames
 from tensorgrad.tensor.inplace import InPlaceMethods
 from tensorgrad.tensor.methods import Methods
 from tensorgrad.tensor.operators import InPlaceOperators, Operators
@@ -33,7 +34,7 @@ T = TypeVar("T", bound="Tensor")
 
 
 @variable.results_are
-class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, Variable):
+class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, ForeignNames, Variable):
     """An array that records how it was computed, so that `backward()` can compute its gradient.
 
     Args:
@@ -88,13 +89,6 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
         if requires_grad:
             self._check_float()
             self._requires_grad = True
-
-    if not TYPE_CHECKING:
-
-        def __getattr__(self, name: str) -> Any:
-            if name.startswith("__"):  # a protocol that NumPy or Python asks for
-                raise AttributeError(name)
-            raise unknown_names.unknown("Tensor", name, unknown_names.TENSOR, unknown_names.below(type(self)))
 
     # ------------------------------------------------------------------------------------------------------ properties
 
