@@ -267,7 +267,7 @@ def _leading_to(wanted: set[Any], order: list[Node]) -> set[Any]:
 
 def _check_alive(call: str, nodes: Iterable[Node]) -> None:
     for node in nodes:
-        if node.saved is None:
+        if node.freed:
             raise GraphError(
                 restate(
                     call,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import weakref
 from collections.abc import Container, Iterable, Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -24,14 +24,13 @@ _new = object.__new__
 Edge: TypeAlias = "Node | Variable | None"
 
 
-class Saved:
-    """A value kept for backward as it was then: its array, where it came from, and the version of its memory."""
+class Saved(NamedTuple):
+    """A value kept for backward as it was then: its array, the version of its memory, its name, where it came from."""
 
-    __slots__ = ("array", "name", "source", "version")
     array: np.ndarray
-    source: Edge
     version: Version
     name: str | None
+    source: Edge
 
     @property
     def value(self) -> np.ndarray | None:
@@ -46,7 +45,9 @@ class Node:
         op: the op, with its parameters.
         edges: per input, the Node that made it, the leaf itself, or None where no gradient flows.
         constants: the shapes of the inputs without an edge, in their order.
-        saved: the values that the rules ask for, by position (OUTPUT for z); None once backward has freed them.
+        kept: the positions of the values that the rules ask for, OUTPUT for z.
+        values: of each of these its array, the version of its memory and its name, all in one flat tuple; None once
+            backward has freed them. An object per value would cost the garbage collector a visit each.
         age: a running number. A node is younger than all it was computed from: sorting by age is a topological order.
         shape: of the output. The output itself isn't kept, so a graph holds no reference cycle.
         dtype: of the output.
@@ -59,16 +60,18 @@ class Node:
         "dtype",
         "edges",
         "hooks",
+        "kept",
         "name",
         "op",
         "retained",
-        "saved",
         "shape",
+        "values",
     )
     op: Op
     edges: tuple[Edge, ...]
     constants: tuple[tuple[int, ...], ...]
-    saved: dict[int, Saved] | None
+    kept: tuple[int, ...]
+    values: tuple[Any, ...] | None
     age: int
     shape: tuple[int, ...]
     dtype: np.dtype
@@ -79,15 +82,26 @@ class Node:
     @property
     def freed(self) -> bool:
         """Whether an earlier backward has dropped what this one would need."""
-        return self.saved is None
+        return self.values is None
+
+    @property
+    def saved(self) -> dict[int, Saved] | None:
+        """The values that the rules ask for, by position; None once backward has freed them. For readers of graphs."""
+        return None if self.values is None else {k: self._saved(k) for k in self.kept}
+
+    def _saved(self, k: int) -> Saved:
+        assert self.values is not None
+        at = 3 * self.kept.index(k)
+        # The source of z is this node, which can't hold itself.
+        return Saved(*self.values[at : at + 3], None if k == OUTPUT else self.edges[k])
 
     def free(self) -> None:
         """Drop what was kept for backward; the structure stays, for drawings.
 
         A view that kept sizes alone can be gone through again: of a leaf, it may be the input of many graphs.
         """
-        if self.saved or not self.op.aliases or not _are_sizes(self.op.residuals):
-            self.saved = None
+        if self.values or not self.op.aliases or not _are_sizes(self.op.residuals):
+            self.values = None
             if self.op.residuals is not None:  # a shared op has none
                 self.op.residuals = None
 
@@ -97,15 +111,16 @@ class Node:
         A saved value comes as a Variable with its history, so that rules can be differentiated again.
         """
         if k >= 0 or k == OUTPUT:
-            assert self.saved is not None
-            saved = self.saved[k]
-            version, source = saved.version, self if k == OUTPUT else saved.source
+            values, at, source = self.values, 3 * self.kept.index(k), self if k == OUTPUT else self.edges[k]
+            assert values is not None
+            array, version = values[at], values[at + 1]
             node = source if type(source) is Node else None
             if version.current and source is not node:
                 return source  # a leaf
-            array = saved.array if version.current else None if source is not node else version.value(saved.array)
+            if not version.current:
+                array = None if source is not node else version.value(array)
             if array is None:
-                raise GraphError(_changed_in_place(self.op, k, saved))
+                raise GraphError(_changed_in_place(self.op, k, self._saved(k)))
             # As wrap(array, node is not None, node), without the call.
             value = _new(variable.result_class)
             value._data, value._node, value._requires_grad = array, node, node is not None
@@ -208,19 +223,20 @@ def node_of(op: Op, inputs: tuple[Variable, ...], output: Variable, needs: Seque
         kept = op.known.get(needed := tuple(needs))
         if kept is None:
             kept = op.kept(needed)
-    node.saved = saved = {}
+    node.kept = kept
+    values: tuple[Any, ...] = ()
     for k in kept:
-        value = saved[k] = Saved()
-        if k == OUTPUT:
-            # The source of z is this node: filled in at use, for a node that held itself would be a cycle.
-            x, value.source = output, None
+        if k != OUTPUT:
+            x = inputs[k]
+        else:
+            x = output
             if x._aliases is None:  # nobody else has it yet: as version_of(output), without its lock
                 x._version = Version()
-        else:
-            x, value.source = inputs[k], edges[k]
         version = x._version
-        value.version = version if version is not None and version.current else version_of(x)
-        value.array, value.name = x._data, x.name
+        if version is None or not version.current:
+            version = version_of(x)
+        values += (x._data, version, x.name)
+    node.values = values
     return node
 
 
