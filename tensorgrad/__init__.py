@@ -18,6 +18,7 @@ from tensorgrad.arrays.random import (
     default_generator as default_generator,
     initial_seed as initial_seed,
     manual_seed as manual_seed,
+    seeded as seeded,
     use_deterministic_algorithms as use_deterministic_algorithms,
 )
 from tensorgrad.autograd.modes import (
@@ -148,6 +149,10 @@ if TYPE_CHECKING:
     from tensorgrad.compiler import compile as compile
     from tensorgrad.func import vmap as vmap
     from tensorgrad.interop.arrays import from_dlpack as from_dlpack, from_numpy as from_numpy
+    from tensorgrad.kernels.jit.dispatch import (
+        get_num_threads as get_num_threads,
+        set_num_threads as set_num_threads,
+    )
     from tensorgrad.ops.sampling.generator import (
         Generator as Generator,
         get_rng_state as get_rng_state,
@@ -193,6 +198,7 @@ else:
     _LAZY |= _lazy.names_of("tensorgrad.compiler", "compile")
     _LAZY |= _lazy.names_of("tensorgrad.func", "vmap")
     _LAZY |= _lazy.names_of("tensorgrad.interop.arrays", "from_dlpack", "from_numpy")
+    _LAZY |= _lazy.names_of("tensorgrad.kernels.jit.dispatch", "get_num_threads", "set_num_threads")
     _LAZY |= _lazy.names_of("tensorgrad.ops.sampling.generator", "Generator", "get_rng_state", "seed", "set_rng_state")
     _LAZY |= _lazy.names_of("tensorgrad.storage", "StorageError", "load", "load_metadata", "save")
     _LAZY |= _lazy.names_of(

@@ -45,8 +45,6 @@ TENSORGRAD = {
     "accelerator": CPU,
     "mps": CPU,
     "xpu": CPU,
-    "set_num_threads": "the environment variable NUMBA_NUM_THREADS, before tensorgrad is imported",
-    "get_num_threads": "numba.get_num_threads()",
     "distributed": ONE_PROCESS,
     "multiprocessing": "DataLoader(num_workers=...), or Python's multiprocessing",
     "jit": COMPILE,

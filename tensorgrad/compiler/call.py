@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import default_float
+from tensorgrad.arrays.random import default_generator
 from tensorgrad.autograd import modes
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.guards.exact import EQUAL, plain_key
@@ -42,7 +43,7 @@ class Call:
         inputs: the tensors, each once.
         kind: a key that other calls have if their plain values have the same types and bits, their structures and the
             shapes, dtypes and `requires_grad` of their tensors are alike, the same tensors are contiguous, and the
-            same arguments are one tensor.
+            same arguments are one tensor; and the random numbers come from the same generator.
         objects: arguments that are compared by identity, not by value.
     """
 
@@ -52,7 +53,7 @@ class Call:
         self.inputs: list[Variable] = []
         self.objects: list[Any] = []
         self._places: dict[int, int] = {}  # of inputs, by identity
-        self._kinds: list[Any] = [modes.is_grad_enabled(), default_float()]
+        self._kinds: list[Any] = [modes.is_grad_enabled(), default_float(), Identity(default_generator())]
         self._ordered = ordered
         self.args = tuple([self._take(value) for value in args])
         if kwargs:

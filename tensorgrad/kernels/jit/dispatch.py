@@ -278,18 +278,33 @@ _entrance = threading.Lock()
 
 
 def get_num_threads() -> int:
-    """How many threads a kernel uses. At the start: all cores of this process, or `NUMBA_NUM_THREADS`."""
+    """How many threads a kernel uses. At the start: all cores of this process, or `NUMBA_NUM_THREADS`.
+
+    >>> import tensorgrad as tg
+    >>> tg.get_num_threads() >= 1
+    True
+    """
     return _threads
 
 
 def set_num_threads(count: int) -> None:
-    """Use `count` threads from now on, in all Python threads. Raises `ArgumentError` beyond those there are.
+    """Let each kernel use `count` threads from now on, in all Python threads of this process.
 
-    >>> before = get_num_threads()
-    >>> set_num_threads(1)
-    >>> get_num_threads()
+    Several trainings at once are fastest with one thread each; see `docs/sweeps.md`. Sums that are shared among another
+    number of threads are rounded otherwise.
+
+    Args:
+        count: from 1 to the number of threads at the start: all cores, or `NUMBA_NUM_THREADS`.
+
+    Raises:
+        ArgumentError: more threads than there are, or fewer than 1.
+
+    >>> import tensorgrad as tg
+    >>> before = tg.get_num_threads()
+    >>> tg.set_num_threads(1)
+    >>> tg.get_num_threads()
     1
-    >>> set_num_threads(before)
+    >>> tg.set_num_threads(before)
     """
     global _threads
     (wanted,) = as_tuple(count, 1, op="set_num_threads", name="count", minimum=1)
