@@ -16,7 +16,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import Version, version_of
 from tensorgrad.errors import TensorgradError
-from tensorgrad.viz.record.source import calling_frame, refused_call
+from tensorgrad.viz.record.source import calling_frame, held_by, refused_call
 from tensorgrad.viz.record.steps import Flows, Key, Known, Step, learn_from
 
 
@@ -36,6 +36,7 @@ class StepObserver(Flows):
         self._leaves: dict[Key, np.ndarray] = {}  # current values of leaves that changed since they were first seen
         self._results: dict[Key, weakref.ref[Variable]] = {}
         self._kept: list[Any] = []  # arrays and tensors known by identity: kept alive, so that no other gets the same
+        self._models: dict[str, Any] = {}  # the outermost modules, by the variables that hold them
         self._made: dict[int, Key] = {}  # by identity of the tensor, or of its array: outputs without a node
         self._scopes: list[Scope] = []
         self._calls: list[int] = []  # the running numbers of the calls in `_scopes`
@@ -49,6 +50,8 @@ class StepObserver(Flows):
         """A module is called, or a backward pass begins."""
         super().scope_entered(scope)
         if scope != BACKWARD:
+            if not self._scopes and (caller := calling_frame(sys._getframe(1))) is not None:
+                self._models.setdefault(held_by(caller, scope.owner), scope.owner)
             self._scopes.append(scope)
             self._calls.append(self._called)
             self._called += 1
@@ -104,6 +107,10 @@ class StepObserver(Flows):
 
     def _step(self, op: Op, inputs: tuple, keys: tuple, output: Variable | None, key: Key | None) -> Step:
         caller = calling_frame(sys._getframe(2))
+        for x, of in zip(inputs, keys, strict=True):
+            known, made = self._known[of], x._node is not None or isinstance(of, tuple)
+            if caller is not None and not (made or known.name or known.variable):
+                known.variable = held_by(caller, x)
         return Step(
             op=op,
             node=None if output is None else output._node,
@@ -125,6 +132,10 @@ class StepObserver(Flows):
         if x._requires_grad:
             return x._node or x
         return self._made.get(id(x)) or self._made.get(id(x._data)) or id(x._data)
+
+    def models(self) -> dict[str, Any]:
+        """The outermost modules that were called, by the variables that held them there."""
+        return {name: owner for name, owner in self._models.items() if name}
 
     def first_values(self, key: Key) -> np.ndarray | None:
         """The values of a tensor when it was first seen."""
@@ -176,6 +187,7 @@ class StepObserver(Flows):
             later = tensor.name if tensor is not None else None  # names that tensors got after the step
             own = leaf.name if leaf is not None else None
             known[key].learn(own or seen.name or later, None, leaf._grad if leaf is not None else None)
+            known[key].variable = seen.variable
         for name, value in variables.items():
             if isinstance(value, Variable):
                 key = self.key_of(value)

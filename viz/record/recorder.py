@@ -29,6 +29,7 @@ from tensorgrad.viz.record.records import (
     SourceLine,
     TensorRecord,
 )
+from tensorgrad.viz.record.slope import quotient, slope
 from tensorgrad.viz.record.source import assigned_at
 from tensorgrad.viz.record.steps import Computed, Flow, Key, Known, Step, flows_of
 from tensorgrad.viz.record.symbols import Symbols, in_formula, letters_of, numbers_of
@@ -147,7 +148,7 @@ class Recorder:
         most = statistics.MANY if isinstance(key, Variable) else statistics.FEW
         return replace(
             record,
-            local=_local(flow) if shape == step.shape == () else None,
+            local=self._local(step, position, flow) if shape == step.shape == () else None,
             contribution=statistics.gradient(flow.contribution, True, most if self._depth.details else 0),
             summed=_summed(shape, flow.unsummed),
             checked=self._checked(step, position, flow),
@@ -161,6 +162,14 @@ class Recorder:
         if len(arrays) < len(step.inputs):
             return None
         return relative_error(step.op, arrays, position, flow.upstream, flow.contribution)
+
+    def _local(self, step: Step, position: int, flow: Flow) -> float | None:
+        """∂z/∂x between scalars: what arrived divided by the upstream gradient, where that can be, else by the rule."""
+        keys = (*step.inputs, step.output)
+        found = quotient(flow)
+        if found is None:
+            found = slope(step.op, position, [self._array(key) for key in keys], flow.upstream.dtype)
+        return found
 
     def _array(self, key: Key | None) -> np.ndarray | None:
         return self._known[key].array if key in self._known else None
@@ -184,7 +193,9 @@ class Recorder:
             details=statistics.details(array) if depth.details and array is not None else None,
             altered=arrived.altered if arrived else "",
             held=self._held(arrived, known) if arrived and isinstance(key, Variable) else None,
-            symbol=self._symbols.new(str(known.name or ""), kind, value, key in self._losses, assigned),
+            symbol=self._symbols.new(
+                str(known.name or ""), kind, value, key in self._losses, assigned or known.variable
+            ),
         )
 
     def _gradient_of(self, key: Key) -> np.ndarray | None:
@@ -237,14 +248,6 @@ def _assigned(steps: Sequence[Step]) -> list[str]:
 def _source_line(file: str, number: int) -> SourceLine:
     """A line of the user's program, with its text where the file can still be read."""
     return SourceLine(file, number, linecache.getline(file, number).strip())
-
-
-def _local(flow: Flow) -> float | None:
-    """∂z/∂x between scalars, rounded to their precision; None where the upstream gradient is 0 or not finite."""
-    upstream, contribution = flow.upstream.item(), flow.contribution.item()
-    if upstream == 0 or not np.isfinite(upstream) or not np.isfinite(contribution):
-        return None
-    return flow.contribution.dtype.type(contribution / upstream).item()
 
 
 def _summed(shape: tuple[int, ...], unsummed: tuple[int, ...]) -> tuple[int, ...]:

@@ -87,6 +87,20 @@ def assigned_at(code: CodeType, offset: int) -> str:
     return "" if name.startswith("_") else name
 
 
+def held_by(frame: FrameType, value: Any) -> str:
+    """The variable of a frame that holds this very object, of those that its code names; `""` for none.
+
+    A name with _ in front doesn't count.
+    """
+    code = frame.f_code
+    within = frame.f_locals
+    for name in (*code.co_varnames, *code.co_cellvars, *code.co_freevars, *code.co_names):
+        held = within.get(name, frame.f_globals.get(name))
+        if held is value and not name.startswith("_"):
+            return name
+    return ""
+
+
 def _is_ours(frame: FrameType) -> bool:
     return _module(frame).partition(".")[0] == "tensorgrad"
 

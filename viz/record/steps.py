@@ -61,11 +61,19 @@ class Step:
 
 
 class Known:
-    """What is known of one tensor; where several sources know it, the first one counts."""
+    """What is known of one tensor; where several sources know it, the first one counts.
+
+    Attributes:
+        name: its name.
+        array: its values.
+        gradient: its `.grad`.
+        variable: of what no op has made, the variable that held it when an op of a trace used it; `""` for none.
+    """
 
     name: str | None = None
     array: np.ndarray | None = None
     gradient: np.ndarray | None = None
+    variable: str = ""
 
     def learn(self, name: str | None, array: np.ndarray | None, gradient: Variable | None = None) -> None:
         """Add what one source knows."""

@@ -21,9 +21,10 @@ LETTERS: Mapping[Kind, str] = {"parameter": "p", "constant": "c", "interior": "u
 class Symbols:
     """Gives out the symbols of a graph's tensors: no two tensors get the same one.
 
-    A tensor is called by its name; the result of `c = a + b` in the program is called c, the next one c₂. Others are
-    u₁, u₂, … where an op made them, p₁, … for parameters and c₁, … for constants; a loss without a name is L. A
-    constant number without a name has none: formulas write its value.
+    A tensor is called by its name, else as the program calls it: the result of `c = a + b` is c, the next one c₂, and
+    an input is called as the line that uses it calls it. Others are u₁, u₂, … where an op made them, p₁, … for
+    parameters and c₁, … for constants; a loss without a name is L. A constant number without a name has none: formulas
+    write its value.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,7 @@ class Symbols:
             kind: of the tensor.
             value: of a scalar.
             is_loss: whether it is what `backward()` began at, with 1.
-            assigned: the variable that the program assigned it to, or `""`.
+            assigned: the variable that the program assigned it to, or that held it when an op used it; or `""`.
         """
         symbol = self._symbol(given, kind, value, is_loss, assigned)
         self._taken.add(symbol)
@@ -47,10 +48,10 @@ class Symbols:
     def _symbol(self, given: str, kind: Kind, value: Scalar | None, is_loss: bool, assigned: str) -> str:
         if given and (given != assigned or given not in self._taken):
             return self._free(theme.shorten(given, LONGEST_NAME) + "′" * k for k in itertools.count())
-        if not given and kind == "constant" and value is not None:
-            return ""
         if assigned:
             return assigned if assigned not in self._taken else self._numbered(assigned, 2)
+        if not given and kind == "constant" and value is not None:
+            return ""
         return "L" if is_loss and "L" not in self._taken else self._numbered(LETTERS[kind], 1)
 
     def _numbered(self, letter: str, start: int) -> str:

@@ -345,7 +345,7 @@ def test_formulas_name_what_they_are_about():
 
     formulas, rules = drawn(program)
     assert "rows = [w, u₁, u₂]" in formulas
-    assert any(formula.endswith("[c₁]") for formula in formulas)
+    assert any(formula.endswith("[labels]") for formula in formulas)
     assert any(rule.startswith("∂loss/∂w[:1] +=") for rule in rules)
     assert not [rule for rule in rules if "∂L/" in rule]
 
@@ -373,3 +373,48 @@ def test_a_model_made_inside_of_the_block_is_drawn_with_the_values_that_it_ran_w
     found = next(tensor.statistics for tensor in record.tensors if tensor.name == "weight")
     before = layer.weight.numpy() - 1.0
     assert (found.min, found.max) == pytest.approx((before.min(), before.max()), abs=1e-6)
+
+
+def test_an_input_is_called_as_the_line_that_uses_it_calls_it():
+    def loss_of(given, factor):
+        return (given * factor).sum()
+
+    def program():
+        rate = tg.tensor(0.5)
+        for row in ([1.0, 2.0], [3.0, 4.0]):
+            loss_of(tg.tensor(row, requires_grad=True), rate).backward()
+
+    formulas, rules = drawn(program)
+    assert formulas == ["u₁ = given · factor", "u₂ = Σ u₁", "u₃ = given₂ · factor", "u₄ = Σ u₃"]
+    assert "∂L/∂given = ∂L/∂u₁ ⊙ factor" in rules
+
+
+def test_models_are_called_as_the_program_that_runs_them_calls_them():
+    def program():
+        left, right = nn.Linear(2, 2), nn.Linear(2, 2)
+        right(left(tg.ones(1, 2))).sum().backward()
+
+    with tg.viz.trace() as step:
+        program()
+    record = step.record()
+    assert {"left.weight", "left.bias", "right.weight", "right.bias"} <= {tensor.name for tensor in record.tensors}
+    assert {op.scopes[0].path for op in record.ops if op.scopes} == {"left", "right"}
+
+
+@pytest.mark.parametrize(
+    ("function", "slope"),
+    [
+        (lambda x: x * 3.0, 3.0),
+        (lambda x: x.tanh(), 1 - np.tanh(0.7) ** 2),
+        (lambda x: x.sigmoid(), 1 / (2 + 2 * np.cosh(0.7))),
+        (lambda x: 2.0 / x, -2 / 0.7**2),
+        (lambda x: x - 1.0, 1.0),
+    ],
+)
+def test_local_derivatives_are_known_where_no_gradient_arrives(function, slope):
+    x = tg.tensor(0.7, dtype=tg.float64, requires_grad=True)
+    with tg.viz.trace() as step:
+        (function(x) * 0.0).backward()
+    edge = next(edge for edge in step.record(depth=NUMBERS).edges if edge.carries_gradient)
+    assert edge.contribution.value == 0
+    assert edge.local == pytest.approx(slope, rel=1e-6)
