@@ -149,8 +149,13 @@ class _Column:
         """A row for each operand: it comes down the column, along a track, or from the side."""
         edges = self._edges[op.id]
         through = next((edge for edge in edges if edge.tensor == self._above), None)
+        # `u · u` has one row: both edges say the same.
+        alike = Counter((edge.tensor, self._backward(op, edge)) for edge in edges)
         for edge in edges:
-            back, first = self._backward(op, edge), through is None and edge is edges[0]
+            count, first = alike.pop((edge.tensor, self._backward(op, edge)), 0), through is None and edge is edges[0]
+            if not count:
+                continue
+            back = self._backward(op, edge, count)
             if edge is through:
                 self._rows += [Row("│", "", back)] if back else []
             elif edge.tensor in self._tracks:
@@ -201,8 +206,8 @@ class _Column:
             return ""
         return f"∂{self._record.loss}/∂{self[tensor.id]}{_measure(tensor.gradient)}"
 
-    def _backward(self, op: OpRecord, edge: EdgeRecord) -> str:
-        """The rule that gives an operand its gradient, or a part of it, and the number."""
+    def _backward(self, op: OpRecord, edge: EdgeRecord, count: int = 1) -> str:
+        """The rule that gives an operand its gradient, or a part of it, the number, and how often it is added."""
         if not edge.derivative or not self._record.output:
             return ""
         several, found = self._parts[edge.tensor] > 1, edge.contribution
@@ -213,7 +218,8 @@ class _Column:
             rule = rule.replace(" = ", " += ", 1)
         if edge.summed:
             rule += f", summed over {'axis' if len(edge.summed) == 1 else 'axes'} {', '.join(map(str, edge.summed))}"
-        return rule + ("" if found is None else _measure(found))
+        times = "" if count == 1 else ", twice" if count == 2 else f", {count} times"
+        return rule + ("" if found is None else _measure(found)) + times
 
     def lines(self, width: int) -> list[str]:
         """The drawing, line by line, for a terminal of that width."""

@@ -204,3 +204,11 @@ def test_errors():
         tg.viz.text(loss, max_ops=1)
     with pytest.raises(tg.GraphError, match="output is a leaf"):
         tg.viz.text(tg.ones(1, requires_grad=True))
+
+
+def test_a_product_with_itself_has_one_row():
+    w = tg.tensor(3.0, requires_grad=True, name="w")
+    u = w + 1.0
+    lines = str(tg.viz.text(u * u, width=100)).splitlines()
+    assert [line for line in lines if "∂L/∂u +=" in line and line.endswith("= 4, twice")]
+    assert sum("∂L/∂u +=" in line for line in lines) == 1
