@@ -9,6 +9,14 @@ function startLegend() {
   place.hidden = !entries;
   place.open = view.frame.width >= ROOMY;
   if (entries) place.append(element("ul", {}, entries.map(legendRow)));
+  addEventListener("beforeprint", () => (place.open = true));
+  // What it covers is left free, unless the drawing needs the room.
+  view.inset = () => (place.open ? place.getBoundingClientRect().right - stage.getBoundingClientRect().left : 0);
+  view.makeRoom = () => {
+    const wasOpen = place.open;
+    place.open = false;
+    return wasOpen;
+  };
 }
 
 function legendRow({ text, face, dashed, lane }) {

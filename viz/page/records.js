@@ -35,7 +35,12 @@ function origin(tensor) {
   const maker = makers.get(tensor.id);
   if (!maker) return "";
   const path = maker.scopes?.at(-1)[0];
-  return path ? `${path} → ${maker.symbol}` : maker.symbol;
+  return path ? `${path} → ${doing(maker)}` : doing(maker);
+}
+
+/** The symbol of an op; of one that reads elements `[ ]`, which ones: `[:, 3]`. */
+function doing({ symbol, applied }) {
+  return (symbol === "[ ]" && /\[.*\]$/.exec(applied ?? "")?.[0]) || symbol;
 }
 
 /** Its value where it is one number, else its shape. */

@@ -12,10 +12,13 @@ function search(query) {
   if (matches.length) visit(1);
 }
 
-/** The text in which a tensor or an op is searched. */
+/** The text in which a tensor or an op is searched: names, formula, shape, value, modules, and what is wrong there. */
 function searchText(record) {
   const modules = (record.scopes ?? []).map(([path, kind]) => `${path} ${kind}`);
-  return [record.name, record.symbol, record.kind, record.id, ...modules].join(" ").toLowerCase();
+  const numbers = record.shape ? valueOrShape(record) : "";
+  const wrong = problems.filter(({ where, op }) => where === record.id || op === record.id).map(({ text }) => text);
+  const texts = [record.name, record.symbol, record.kind, record.id, record.applied, numbers, ...modules, ...wrong];
+  return texts.join(" ").toLowerCase();
 }
 
 function visit(direction) {

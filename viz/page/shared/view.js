@@ -6,13 +6,16 @@ const world = shape("g", { id: "world" });
 
 /**
  * Where the drawing is, the size of its stage, and how the page placed the drawing. A page may say what the drawing's
- * extent is, where from left to right it begins, and what follows a move.
+ * extent is, where from left to right it begins, what follows a move, how much of the stage something at its left
+ * covers, and how to remove that.
  */
 const view = {
   ...{ x: 0, y: 0, scale: 1, frame: { width: 0, height: 0 }, placed: null },
   extent: () => extentOf(world.getBBox()),
   beginning: () => middleOf(view.extent()),
   moved() {},
+  inset: () => 0,
+  makeRoom: () => false,
 };
 const [SMALLEST, LEAST, LARGEST, READABLE] = [0.02, 0.6, 6, 1.35];
 const MARGIN = 16;
@@ -35,6 +38,7 @@ function startView() {
 function showBeginning() {
   fit();
   if (view.scale < 0.75) fitWidth();
+  if (view.scale < LEAST && view.makeRoom()) return showBeginning();
   if (view.scale < LEAST) lookAt(view.beginning(), view.extent().top);
   placedBy(showBeginning);
 }
@@ -78,19 +82,30 @@ function showView() {
 function fit() {
   measureStage();
   const { left, right, top, bottom } = view.extent();
-  const { width, height } = view.frame;
-  const scale = Math.min((width - 2 * MARGIN) / (right - left), (height - 2 * MARGIN) / (bottom - top), READABLE);
+  const { height } = view.frame;
+  const scale = Math.min(across(right - left), (height - 2 * MARGIN) / (bottom - top), READABLE);
   view.scale = Math.max(scale, SMALLEST);
-  view.x = (width - view.scale * (left + right)) / 2;
+  center(left, right);
   view.y = (height - view.scale * (top + bottom)) / 2;
   placedBy(fit);
   showView();
 }
 
+/** The scale at which so much fits into the width of the stage. */
+function across(size) {
+  return (view.frame.width - view.inset() - 2 * MARGIN) / size;
+}
+
+/** Center from left to right; what is covered stays free. */
+function center(left, right) {
+  const start = Math.max((view.frame.width - view.scale * (right - left)) / 2, view.inset() + (view.inset() && MARGIN));
+  view.x = start - view.scale * left;
+}
+
 function fitWidth() {
   const { left, right, top } = view.extent();
-  view.scale = Math.min((view.frame.width - 2 * MARGIN) / (right - left), 1);
-  view.x = (view.frame.width - view.scale * (left + right)) / 2;
+  view.scale = Math.min(across(right - left), 1);
+  center(left, right);
   view.y = MARGIN - view.scale * top;
   showView();
 }
