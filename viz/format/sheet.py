@@ -48,12 +48,16 @@ def sheet() -> str:
     lanes = [(theme.GREY, theme.EDGES["penwidth"]), *zip(theme.DECADES, theme.WIDTHS, strict=True)]
     lanes.append((theme.NOT_FINITE, theme.WIDTHS[0]))
     widths = (f'.edge path[stroke="{colour.lower()}"]{{stroke-width:{width}}}' for colour, width in lanes)
+    # A lane that crosses a text stops short of it.
+    face = theme.TENSORS["interior"].face
+    halo = f".edge text{{paint-order:stroke;stroke:{face};stroke-width:5px;stroke-linejoin:round}}"
     dark = [
+        f".edge text{{stroke:{DARK_SHAPES['white']}}}",
         *_recoloured("text", "fill", DARK_TEXT),
         *_recoloured(":not(text)", "fill", DARK_SHAPES),
         *_recoloured("", "stroke", DARK_SHAPES),
     ]
-    return f"<style>{''.join(widths)}@media screen and (prefers-color-scheme:dark){{{''.join(dark)}}}</style>"
+    return f"<style>{''.join(widths)}{halo}@media screen and (prefers-color-scheme:dark){{{''.join(dark)}}}</style>"
 
 
 def _recoloured(elements: str, attribute: str, colours: Mapping[str, str]) -> Iterable[str]:
