@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 @overload
 def compare(
-    runs: Trace, metric: Trace, /, *, fold: str | Iterable[str] | bool | None = None, unfold: str | Iterable[str] = ()
+    runs: Trace,
+    metric: Trace,
+    /,
+    *,
+    fold: str | Iterable[str] | bool | None = None,
+    unfold: str | Iterable[str] = (),
+    compact: bool = False,
 ) -> Comparison: ...
 
 
@@ -36,6 +42,7 @@ def compare(
     *,
     fold: str | Iterable[str] | bool | None = None,
     unfold: str | Iterable[str] = (),
+    compact: bool = False,
 ) -> Comparison | Axes:
     r"""Two traces of one computation in one drawing: `compare(before, after)`. Or several training runs on one plot.
 
@@ -58,6 +65,7 @@ def compare(
         ax: of training runs: where to draw.
         fold: of traces: the modules to draw as one box each, as in `graph`.
         unfold: of traces: the modules to draw open, as in `graph`.
+        compact: of traces: whether to draw one box for each op, as in `graph`.
 
     Raises:
         ArgumentError: the structures of the traces part, and the message names the first op where they do; `fold` or
@@ -92,7 +100,7 @@ def compare(
         raise DTypeError(restate("compare", "a trace is compared with another trace", fix=fix, second=metric))
     variables = variables_of(sys._getframe(1))
     record, found = pair(runs, metric, _labels(runs, metric, variables), variables)
-    return Comparison(record, folded_paths("compare", record, fold, unfold), runs=found)
+    return Comparison(record, folded_paths("compare", record, fold, unfold), compact=compact, runs=found)
 
 
 def _labels(first: Trace, second: Trace, variables: Mapping[str, Any]) -> tuple[str, str]:

@@ -29,12 +29,14 @@ class Told(NamedTuple):
             does.
         upstream: the gradient that arrived at the other end of the edge.
         graph: the index of the whole graph.
+        with_rule: whether to write the rule of the edge.
     """
 
     tensor: TensorRecord
     edge: EdgeRecord | None
     upstream: GradientRecord | None
     graph: GraphIndex
+    with_rule: bool = False
 
 
 class Box(NamedTuple):
@@ -143,7 +145,7 @@ def _wrong(tensor: TensorRecord) -> str:
 
 
 def operand_lines(told: Told, name: str, marks: Sequence[str]) -> list[str]:
-    """A parameter: its name, shape and numbers, the biases beside it, and its gradient.
+    """A parameter: its name, shape and numbers, the biases beside it, the rule, and its gradient.
 
     Args:
         told: the parameter.
@@ -153,6 +155,8 @@ def operand_lines(told: Told, name: str, marks: Sequence[str]) -> list[str]:
     tensor, edge = told.tensor, told.edge
     style = theme.TENSORS["parameter"]
     lines = [_about(tensor, name, style, "".join(f"+ {mark}" for mark in marks)), _wrong(tensor)]
+    if edge is not None and told.with_rule:
+        lines += [_gradient(line, "") for line in labels.rule_lines(edge)]
     gradients = labels.gradient_lines(tensor, told.graph)
     part = edge and labels.flow(edge, told.upstream)
     if not part or edge is None:
@@ -161,7 +165,7 @@ def operand_lines(told: Told, name: str, marks: Sequence[str]) -> list[str]:
     if len(told.graph.users[tensor.id]) > 1:
         return [*lines, _gradient(f"here {part}", tick), *gradients]
     if tensor.value is not None and not tensor.altered:
-        return [*lines, _gradient(f"grad = {part}", tick), *gradients[1:]]
+        return [*lines, _gradient(f"grad = {part.removeprefix('= ')}", tick), *gradients[1:]]
     return [*lines, *(line + tick for line in gradients[:1]), *gradients[1:]]
 
 
@@ -169,8 +173,8 @@ def _gradient(text: str, tick: str) -> str:
     return _line(markup.run(text, theme.GRADIENT, 10) + tick)
 
 
-def edge_label(edge: EdgeRecord, upstream: GradientRecord | None, is_alone: bool) -> str:
-    """The contribution of an edge between two boxes.
+def edge_label(edge: EdgeRecord, upstream: GradientRecord | None, is_alone: bool, with_rule: bool) -> str:
+    """The contribution of an edge between two boxes, below its rule.
 
     Graphviz leaves 7 points above and below a label. The text of an edge with no other beside it may use them: the
     label that Graphviz is told of is flat.
@@ -179,14 +183,17 @@ def edge_label(edge: EdgeRecord, upstream: GradientRecord | None, is_alone: bool
         edge: between two boxes.
         upstream: the gradient that arrived at its end.
         is_alone: whether no other edge leaves its start or reaches its end.
+        with_rule: whether to write the rule.
     """
     text = labels.flow(edge, upstream)
     tick = labels.tick(edge)
-    if not text and not tick:
+    rule = labels.rule_lines(edge) if with_rule else []
+    if not text and not tick and not rule:
         return ""
-    run = f"{markup.run(text, theme.GRADIENT, 10, pad=2 * markup.SPACE)}{tick}"
-    if not is_alone:
-        return markup.label(run)
+    pad = 2 * markup.SPACE
+    run = f"{markup.run(text, theme.GRADIENT, 10, pad=pad)}{tick}"
+    if rule or not is_alone:
+        return markup.label(*(markup.run(line, theme.GRADIENT, 10, pad=pad) for line in rule), run)
     width = round(WIDTH * (len(text) + (8 if tick else 2)))
     cell = f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="2" ALIGN="LEFT">{run}<BR/>{_RAISE}</TD>'
     return f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"><TR>{cell}</TR></TABLE>>'

@@ -221,13 +221,13 @@ def edge_label(edge: EdgeRecord, tensor: TensorRecord, upstream: GradientRecord 
     ink = theme.GRADIENT if edge.derivative else theme.GREY
     # The pad keeps the text away from the lanes.
     return markup.label(
-        *(markup.run(line, ink, 10, pad=_PAD) for line in _rule(edge)),
+        *(markup.run(line, ink, 10, pad=_PAD) for line in rule_lines(edge)),
         markup.run(stands_for, theme.GREY, 10, pad=_PAD),
         markup.small(flow(edge, upstream), theme.GRADIENT, _PAD) + tick(edge),
     )
 
 
-def _rule(edge: EdgeRecord) -> list[str]:
+def rule_lines(edge: EdgeRecord) -> list[str]:
     """`∂u/∂w = x`; between scalars with its number, `∂u/∂w = x = 2`. `∂L/∂x = …` is a gradient already."""
     rule = _lines(edge.applied, edge.derivative)
     if edge.local is None or not edge.derivative.startswith("∂z"):
@@ -252,14 +252,17 @@ def flow(edge: EdgeRecord, upstream: GradientRecord | None) -> str:
     if edge.local is not None and gradient.value is not None and upstream is not None and upstream.value is not None:
         factors = f"{theme.number(upstream.value)} × {theme.number(edge.local)}"
         return f"{factors} = {theme.number(gradient.value)}"
-    summed = f"Σ over axes {', '.join(map(str, edge.summed))}" if edge.summed else ""
-    return ", ".join(part for part in (summed, _size(gradient, upstream)) if part)
+    size = _size(gradient, upstream)
+    if not edge.summed:
+        return size
+    over = f"Σ over axes {', '.join(map(str, edge.summed))}"
+    return f"{over} {size}" if size.startswith("=") else f"{over}, {size}"
 
 
 def _size(gradient: GradientRecord, upstream: GradientRecord | None) -> str:
-    """`mean |·| = 0.031`; where the upstream gradient has the same shape, `mean |·|: 0.12 × 0.25 = 0.031`."""
+    """`= 2`, `mean |·| = 0.031`; where the upstream gradient has the same shape, `mean |·|: 0.12 × 0.25 = 0.031`."""
     if gradient.value is not None:
-        return theme.number(gradient.value)
+        return f"= {theme.number(gradient.value)}"
     size = theme.short(gradient.mean_abs)
     if upstream is not None and upstream.shape == gradient.shape and 0 < upstream.mean_abs < math.inf:
         ratio = theme.power(gradient.mean_abs / upstream.mean_abs)

@@ -18,12 +18,17 @@ if TYPE_CHECKING:
     from graphviz import Digraph
 
 
+FEW = 12
+"""The most boxes of a sheet whose edges have their rules, too."""
+
+
 class CompactSheet(Sheet):
     """A sheet whose nodes are boxes: ops and modules with what they make, and with their own leaves."""
 
     def __init__(self, whole: Whole, view: GraphRecord) -> None:
         super().__init__(whole, compact(view))
         self.boxes = {box.id: box for box in self.view.boxes}
+        self.with_rules = len(self.boxes) <= FEW
         self.home = {id: box.id for box in self.view.boxes for id in box.results}
         inside = {self.index.edges[box.id][number].tensor for box in self.view.boxes for number in box.inside}
         self.held = inside.union(self.home)
@@ -62,10 +67,15 @@ class CompactSheet(Sheet):
         inner = [*self.boxes[op.id].results, *self._leaves(op.id)]
         found = [finding for where in (*calls, op.id, *inner) for finding in self.whole.found_at(where)]
         box = self._box(op.id, head, style, path or self.modules.path(self.place[op.id]))
-        pictures = [self.whole.picture(self.index.tensors[id]) for id in self.boxes[op.id].results]
+        pictures = [self._picture(id) for id in self.boxes[op.id].results]
         below = (*labels.badges(found), *pictures)
         tip = [op.error or op.name, *(f"{key}={value}" for key, value in op.params)]
         self._write_node(canvas, op.id, "op failed" if op.error else "op", box._replace(below=below), tip)
+
+    def _picture(self, id: str) -> str:
+        """The cell of a result's pictures; what it says has colours for the face of the tensor."""
+        tensor = self.index.tensors[id]
+        return self.whole.picture(tensor).replace("<TD", f'<TD BGCOLOR="{theme.TENSORS[tensor.kind].face}"', 1)
 
     def _write_box(self, canvas: Digraph, box: ModuleRecord) -> None:
         said = self._box(box.id, compact_labels.module_head(box), theme.MODULE, box.paths[0])
@@ -103,7 +113,7 @@ class CompactSheet(Sheet):
 
     def _told(self, tensor: TensorRecord, edge: EdgeRecord | None, upstream: GradientRecord | None = None) -> Told:
         tensor = tensor if self.whole.with_numbers else without_numbers(tensor)
-        return Told(tensor, edge, upstream, self.whole.index)
+        return Told(tensor, edge, upstream, self.whole.index, self.with_rules)
 
     def _original(self, edge: EdgeRecord) -> TensorRecord:
         """The leaf at the end of an edge; for a copy of a leaf, the leaf that was copied."""
@@ -122,7 +132,7 @@ class CompactSheet(Sheet):
         if position in self.boxes[edge.op].inside:
             return
         is_alone = self.outward[edge.tensor] == self.inward[edge.op] == 1
-        text = compact_labels.edge_label(edge, self.upstream.get(edge.op), is_alone)
+        text = compact_labels.edge_label(edge, self.upstream.get(edge.op), is_alone, self.with_rules)
         attributes = names(f"edge-{edge.op}-{position}", "gradient" if edge.carries_gradient else "data")
         tensor = self.index.tensors[edge.tensor]
         attributes |= self._lanes(edge.carries_gradient, self._gradient(edge, tensor))
