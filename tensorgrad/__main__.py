@@ -1,4 +1,4 @@
-"""The command line: compile the kernels ahead of time, draw the graph of a saved model."""
+"""The command line: compile the kernels ahead of time, draw a saved model's graph, describe the installation."""
 
 import argparse
 import importlib
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import tensorgrad as tg
-from tensorgrad import kernels
+from tensorgrad import installation, kernels
 from tensorgrad.errors import ArgumentError, TensorgradError, restate
 from tensorgrad.nn.optim.samples import samples as optimizer_samples
+from tensorgrad.system.console import say
 from tensorgrad.viz.graph.drawing import check_path
 
 LARGEST = 10**9
@@ -28,6 +29,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     commands = parser.add_subparsers(dest="command", required=True)
     about = "compile every kernel, or load it from the cache, and report each, so that no first step has to wait"
     commands.add_parser("warmup", help=about, description=about)
+    about = "describe this installation, for bug reports: versions, processor, threads, cache, speed, extras"
+    note = "`tg.viz.doctor(trace)` is another: it looks at a training for everyday mistakes."
+    commands.add_parser("doctor", help=about, description=about, epilog=note)
     about = "run a model forward and backward once, and draw its graph with the chain rule"
     draw = commands.add_parser("draw", help=about, description=about)
     draw.add_argument(
@@ -44,6 +48,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.command == "warmup":
         warm_up()
+        return
+    if options.command == "doctor":
+        say(installation.report())
         return
     del options.command
     try:

@@ -24,7 +24,7 @@ FLOORS = [
     {"interop"},
     {"tensor"},
     {"creation", "func", "linalg", "special", "storage", "transforms", "compiler"},
-    {"nn", "viz", "__main__"},
+    {"nn", "viz", "installation", "__main__"},
     {"distributions"},
     {"optim", "utils", "vision"},
     {"examples", "benchmarks", "tools"},

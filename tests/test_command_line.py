@@ -1,13 +1,22 @@
-"""`python -m tensorgrad draw`: a saved model's graph from the command line."""
+"""`python -m tensorgrad`: a saved model's graph, and a description of the installation, from the command line."""
 
+import platform
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
+import numba
 import numpy as np
 import pytest
 
 import tensorgrad as tg
+from tensorgrad import installation
 from tensorgrad.__main__ import main
+from tensorgrad.kernels.jit.dispatch import COMPILED, get_num_threads
+
+ROOT = Path(__file__).parent.parent
 
 NET = """
 import tensorgrad as tg
@@ -73,3 +82,31 @@ def test_weights_that_do_not_fit_are_named(file, tmp_path):
         main(
             ["draw", f"{file}:Net", str(tmp_path / "w.safetensors"), "--input", "2,4", "--out", str(tmp_path / "x.dot")]
         )
+
+
+def rows(report):
+    """A report's rows by their names, without the lines that go on."""
+    return dict(line.split(maxsplit=1) for line in report.splitlines() if line[0] != " ")
+
+
+def test_the_doctor_describes_the_installation(capsys):
+    main(["doctor"])
+    found = rows(capsys.readouterr().out)
+    assert found["tensorgrad"].startswith(f"{tg.__version__}, in ") and numba.__version__ in found["numba"]
+    assert np.__version__ in found["NumPy"] and platform.python_version() in found["Python"]
+    assert {"processor", "vectors", "kernels", "environment", "convolution"} <= found.keys()
+    assert found["threads"].startswith(f"{get_num_threads()}, ")
+    if COMPILED:
+        assert "writable" in found["cache"] and "NOT" not in found["cache"]
+    assert int(re.match(r"\d+(?= GFLOP/s with 1 thread)", found["convolution"])[0]) > 0
+    # The extras are those of pyproject.toml, except for the ones to develop and compare with.
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert {name[1:-1] for name in found if name[0] == "["} == set(project["optional-dependencies"]) - {"dev", "bench"}
+
+
+def test_the_doctor_finds_a_cache_that_cannot_be_written(monkeypatch, capsys):
+    # For the superuser, whom tests may run as, no folder is read-only.
+    monkeypatch.setattr(installation.os, "access", lambda folder, mode: False)
+    main(["doctor"])
+    if COMPILED:
+        assert "NOT writable" in rows(capsys.readouterr().out)["cache"]

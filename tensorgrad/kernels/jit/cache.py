@@ -204,6 +204,7 @@ class _FileCache(FunctionCache):
         self._dispatcher = dispatcher
         base, stamp = self._impl.filename_base, (self._impl.locator.get_source_stamp(), _sources())
         self._cache_file = _CacheFiles(self._cache_path, base, stamp)
+        FOLDERS.add(self._cache_path)
 
     def _index_key(self, sig, codegen):
         return sig, codegen.magic_tuple(), identity(self._dispatcher)
@@ -258,6 +259,9 @@ class _NoCache(_Addresses, NullCache):
 
 _FIX = "each run will compile. Set NUMBA_CACHE_DIR to a folder that can be written"
 _told: set[str] = set()
+
+FOLDERS: set[str] = set()
+"""The folders of the kernels that have been made; numba gives each folder of sources one of its own."""
 
 
 def say_once(message: str) -> None:
