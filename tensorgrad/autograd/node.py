@@ -92,8 +92,8 @@ class Node:
     def _saved(self, k: int) -> Saved:
         assert self.values is not None
         at = 3 * self.kept.index(k)
-        # The source of z is this node, which can't hold itself.
-        return Saved(*self.values[at : at + 3], None if k == OUTPUT else self.edges[k])
+        array, version, name = self.values[at : at + 3]
+        return Saved(array, version, name, None if k == OUTPUT else self.edges[k])  # z comes from this node
 
     def free(self) -> None:
         """Drop what was kept for backward; the structure stays, for drawings.
