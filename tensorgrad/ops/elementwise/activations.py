@@ -91,18 +91,7 @@ class Sigmoid(Elementwise):
 
 sigmoid = unary(Sigmoid)
 
-if TYPE_CHECKING:
-
-    def relu(input: TensorLike, inplace: bool = False) -> Tensor:
-        """The signature of `relu`."""
-        ...
-
-    def silu(input: TensorLike, inplace: bool = False) -> Tensor:
-        """The signature of `silu`."""
-        ...
-
-else:
-    relu = activation(Relu, numbers)
+relu = activation(Relu, numbers)
 
 
 def unless(condition, x):
@@ -176,8 +165,7 @@ class Gelu(Elementwise):
     derivative = lambda x: normal_cdf(x) + x * normal_pdf(x)
 
 
-if not TYPE_CHECKING:
-    silu = activation(Silu)
+silu = activation(Silu)
 
 
 @in_formulas(LeakyRelu)

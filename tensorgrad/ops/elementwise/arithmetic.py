@@ -198,18 +198,7 @@ negative = neg = unary(Negative, as_tensor)
 abs = absolute = unary(Abs, as_tensor)
 _quotient = binary(Divide, floating_pair)
 
-if TYPE_CHECKING:
-
-    def add(input: TensorLike, other: TensorLike, *, alpha: TensorLike = 1) -> Tensor:
-        """The signature of `add`."""
-        ...
-
-    def subtract(input: TensorLike, other: TensorLike, *, alpha: TensorLike = 1) -> Tensor:
-        """The signature of `subtract`."""
-        ...
-
-else:
-    add, subtract = scaled(Add, multiply), scaled(Subtract, multiply)
+add, subtract = scaled(Add, multiply), scaled(Subtract, multiply)
 
 sub = subtract
 

@@ -11,7 +11,7 @@ import inspect
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache, wraps
-from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, ParamSpec, TypeAlias, TypeVar, cast
 
 import numpy as np
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from tensorgrad.tensor import Tensor
 
 F = TypeVar("F", bound=Callable[..., Any])
+P = ParamSpec("P")
 Unary: TypeAlias = Callable[[TensorLike], "Tensor"]
 Binary: TypeAlias = Callable[[TensorLike, TensorLike], "Tensor"]
 
@@ -201,20 +202,6 @@ def unary(op: type[Elementwise], convert: Unary = floating) -> Unary:
     return _published(op, function)
 
 
-def activation(op: type[Elementwise], convert: Unary = floating) -> Unary:
-    """`unary` with PyTorch's argument `inplace`, which is accepted and changes nothing: the result is a new tensor."""
-
-    def function(input: Any, inplace: bool = False) -> Any:
-        if inplace is not False and inplace is not True:
-            flag(op.name, "inplace", inplace)
-        if isinstance(input, Variable) and input._data.dtype in KERNEL_FLOATS:  # the usual case: no `convert`
-            return apply(op, input)
-        return op.call(input) if isinstance(input, Expression) else apply(op, convert(input))
-
-    said = "`inplace` is accepted; the input isn't overwritten."
-    return _published(op, function, op.prose.replace("\n\n>>> ", f"\n\n{said}\n\n>>> ", 1))
-
-
 def binary(op: type[Elementwise], convert: Callable[[TensorLike, TensorLike], tuple[Tensor, Tensor]] = pair) -> Binary:
     """The public function of an op with two inputs; `convert` makes them tensors of one dtype."""
     any_dtype = convert is pair  # which leaves two tensors of one dtype as they are
@@ -230,17 +217,38 @@ def binary(op: type[Elementwise], convert: Callable[[TensorLike, TensorLike], tu
     return _published(op, function)
 
 
-def scaled(op: type[Elementwise], times: Binary) -> Binary:
+def _has_signature(signature: F) -> Callable[[Callable[P, Any]], Callable[P, F]]:
+    """Tell type checkers what a maker of functions returns: one with this signature."""
+    return lambda maker: maker
+
+
+def _inplace(input: TensorLike, inplace: bool = False) -> Tensor: ...  # type: ignore[empty-body]
+
+
+def _alpha(input: TensorLike, other: TensorLike, *, alpha: TensorLike = 1) -> Tensor: ...  # type: ignore[empty-body]
+
+
+@_has_signature(_inplace)
+def activation(op: type[Elementwise], convert: Unary = floating) -> Any:
+    """`unary` with PyTorch's argument `inplace`, which is accepted and changes nothing: the result is a new tensor."""
+    plain = unary(op, convert)
+
+    def function(input: Any, inplace: bool = False) -> Any:
+        if inplace is not False and inplace is not True:
+            flag(op.name, "inplace", inplace)
+        return plain(input)
+
+    said = "`inplace` is accepted; the input isn't overwritten."
+    return _published(op, function, op.prose.replace("\n\n>>> ", f"\n\n{said}\n\n>>> ", 1))
+
+
+@_has_signature(_alpha)
+def scaled(op: type[Elementwise], times: Binary) -> Any:
     """`binary` with PyTorch's argument `alpha`, a factor for the second input, applied by `times`."""
+    plain = binary(op)
 
     def function(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-        if alpha is not ONE:
-            other = times(other, alpha)
-        # The usual case, which needs no `pair`.
-        if isinstance(input, Variable) and isinstance(other, Variable) and input._data.dtype is other._data.dtype:
-            return apply(op, input, other)
-        symbolic = isinstance(input, Expression) or isinstance(other, Expression)
-        return op.call(input, other) if symbolic else apply(op, *pair(input, other))
+        return plain(input, other if alpha is ONE else times(other, alpha))
 
     return _published(op, function)
 

@@ -105,18 +105,7 @@ class Prelu(Elementwise):
     derivatives = (lambda x, w: where(x > 0, 1, w), lambda x: where(x > 0, 0, x))
 
 
-if TYPE_CHECKING:
-
-    def hardsigmoid(input: TensorLike, inplace: bool = False) -> Tensor:
-        """The signature of `hardsigmoid`."""
-        ...
-
-    def hardswish(input: TensorLike, inplace: bool = False) -> Tensor:
-        """The signature of `hardswish`."""
-        ...
-
-else:
-    hardsigmoid, hardswish = activation(Hardsigmoid), activation(Hardswish)
+hardsigmoid, hardswish = activation(Hardsigmoid), activation(Hardswish)
 
 
 @in_formulas(Hardtanh)

@@ -100,18 +100,7 @@ class Tanhshrink(Elementwise):
 
 logsigmoid, softsign, tanhshrink = unary(Logsigmoid), unary(Softsign), unary(Tanhshrink)
 
-if TYPE_CHECKING:
-
-    def selu(input: TensorLike, inplace: bool = False) -> Tensor:
-        """The signature of `selu`."""
-        ...
-
-    def mish(input: TensorLike, inplace: bool = False) -> Tensor:
-        """The signature of `mish`."""
-        ...
-
-else:
-    selu, mish = activation(Selu), activation(Mish)
+selu, mish = activation(Selu), activation(Mish)
 
 
 @in_formulas(Celu)
