@@ -177,7 +177,7 @@ def read_file(
         check_regular(path)
         with safe_open(path, framework="np") as file:
             names = list(file.keys()) if tensors else []
-            return {name: _numbers(name, file.get_tensor(name)) for name in names}, file.metadata() or {}
+            return {name: _tensor(file, name) for name in names}, file.metadata() or {}
 
 
 @contextmanager
@@ -192,9 +192,8 @@ def _only_storage_errors(call: str, path: str) -> Iterator[None]:
         raise _error(call, path, *(_foreign(path) or incomplete)) from None
     except OSError as error:
         raise _error(call, path, f"the file can't be read: {error}") from error
-    except (TypeError, AttributeError) as error:  # safetensors' errors for bfloat16 and similar dtypes
-        problem, fix = f"NumPy lacks a dtype of the file: {error}", "save it with another dtype, such as float32"
-        raise _error(call, path, problem, fix) from None
+    except _MissingDtype as error:
+        raise _error(call, path, str(error), "save it with another dtype, such as float32") from None
     except Exception as error:  # shapes that NumPy can't have, more bytes than there is memory, a null in the path, ...
         raise _error(call, path, f"the file can't be read: {type(error).__name__}: {error}") from error
 
@@ -214,8 +213,21 @@ def check_regular(path: str | os.PathLike[str]) -> int:
     return facts.st_size
 
 
-def _numbers(name: str, array: np.ndarray) -> np.ndarray:
-    """The array. Raises ValueError for bools whose bytes aren't 0 or 1; every other bit pattern is a number."""
+# safetensors' names of the dtypes that NumPy has. Where a package adds others to NumPy, as ml_dtypes does bfloat16,
+# safetensors makes arrays of them, which no op here can take.
+DTYPES = frozenset(["BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64", "F16", "F32", "F64"])
+
+
+class _MissingDtype(Exception):
+    """A tensor of the file has a dtype that NumPy lacks."""
+
+
+def _tensor(file: Any, name: str) -> np.ndarray:
+    """One array of an open file. Raises ValueError for bools that are neither 0 nor 1."""
+    dtype = file.get_slice(name).get_dtype()
+    if dtype not in DTYPES:
+        raise _MissingDtype(f"NumPy lacks the dtype {dtype} of {name}")
+    array = file.get_tensor(name)
     if array.dtype == np.bool_ and array.view(np.uint8).max(initial=0) > 1:
         raise ValueError(f"{name} must hold bools, but has bytes other than 0 and 1")
     return array

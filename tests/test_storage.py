@@ -1,6 +1,7 @@
 """Tensors in files: bits, layouts, dtypes, files that are never half written, and PyTorch's reader and writer."""
 
 import io
+import json
 import os
 import pickle
 import signal
@@ -266,7 +267,7 @@ def test_pytorch_reads_and_writes_the_same_files(path):
     save_file({"weight": torch.tensor(array) * 2}, path, metadata={"format": "pt"})
     assert np.array_equal(load(path)["weight"].data, array * 2) and load_metadata(path) == {"format": "pt"}
     save_file({"weight": torch.zeros(3, dtype=torch.bfloat16)}, path)
-    with pytest.raises(StorageError, match="NumPy lacks a dtype"):
+    with pytest.raises(StorageError, match="NumPy lacks the dtype BF16 of weight"):
         load(path)
 
 
@@ -320,6 +321,14 @@ def test_other_formats_are_recognized(path):
         load(path.with_suffix(".npy"))
     path.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(600))
     with pytest.raises(StorageError, match=r"HDF5(.|\n)*h5py"):
+        load(path)
+
+
+@pytest.mark.parametrize(("dtype", "width"), [("BF16", 2), ("F8_E4M3", 1)])
+def test_dtypes_that_numpy_lacks(path, dtype, width):
+    header = json.dumps({"weight": {"dtype": dtype, "shape": [3], "data_offsets": [0, 3 * width]}}).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(3 * width))
+    with pytest.raises(StorageError, match=rf"NumPy lacks the dtype {dtype} of weight(.|\n)*such as float32"):
         load(path)
 
 
