@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import unknown_names
-from tensorgrad.nn import data, functional, init, layers, optim, utils
+from tensorgrad.nn import data, functional, init, layers, metrics, optim, utils
 from tensorgrad.nn.layers import *
 from tensorgrad.nn.losses import (
     BCELoss,
@@ -35,6 +35,7 @@ from tensorgrad.nn.losses import (
     nll_loss,
     soft_margin_loss,
 )
+from tensorgrad.nn.metrics import accuracy
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.state import LoadResult, StateDictError
@@ -44,7 +45,6 @@ from tensorgrad.nn.training import (
     CheckpointError,
     History,
     TrainingInterrupted,
-    accuracy,
     evaluate,
     fit,
     predict,
@@ -93,6 +93,7 @@ __all__ = [
     "init",
     "l1_loss",
     "linear",
+    "metrics",
     "mse_loss",
     "nll_loss",
     "optim",

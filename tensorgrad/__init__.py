@@ -131,6 +131,7 @@ if TYPE_CHECKING:
     from tensorgrad import (
         amp as amp,
         backends as backends,
+        callbacks as callbacks,
         compiler as compiler,
         cuda as cuda,
         distributions as distributions,
@@ -190,8 +191,8 @@ else:
     _LAZY = {
         name: f"tensorgrad.{name}"
         for name in (
-            "amp", "backends", "compiler", "cuda", "distributions", "func", "linalg", "nn", "optim", "special",
-            "storage", "transforms", "utils", "vision", "viz",
+            "amp", "backends", "callbacks", "compiler", "cuda", "distributions", "func", "linalg", "nn", "optim",
+            "special", "storage", "transforms", "utils", "vision", "viz",
         )
     }  # fmt: skip
     _LAZY |= _lazy.names_of("tensorgrad.amp", "autocast")

@@ -4,8 +4,10 @@ Each class also derives from the built-in error that users of NumPy and PyTorch 
 """
 
 import difflib
+import importlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any
 
 from tensorgrad.system.console import printable
@@ -40,6 +42,10 @@ class RangeError(TensorgradError, IndexError):
 
 class GraphError(TensorgradError, RuntimeError):
     """The recorded graph can't give a gradient: no graph, a freed one, a value changed in place, a lost gradient."""
+
+
+class MissingPackageError(TensorgradError, ImportError):
+    """A package that a call needs isn't installed; it belongs to one of the extras."""
 
 
 class UnknownNameError(TensorgradError, AttributeError):
@@ -131,3 +137,19 @@ def restate(op: str, problem: str, *, expected: str = "", fix: str = "", **argum
     if fix:
         lines.append(f"  fix: {fix}")
     return "\n".join(lines)
+
+
+def require(call: str, package: str, distribution: str = "", extra: str = "data") -> ModuleType:
+    """Import a package of an extra, or raise `MissingPackageError` with the command that installs it.
+
+    Args:
+        call: the call, for errors.
+        package: the name to import.
+        distribution: the name for pip, if it is another.
+        extra: the extra of tensorgrad-engine that has it.
+    """
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        fix = f"pip install {distribution or package}, or all of the extra: pip install 'tensorgrad-engine[{extra}]'"
+        raise MissingPackageError(restate(call, f"the package {package} isn't installed ({error})", fix=fix)) from None

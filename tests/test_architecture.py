@@ -26,7 +26,7 @@ FLOORS = [
     {"creation", "func", "linalg", "special", "storage", "transforms", "compiler"},
     {"nn", "viz", "installation", "__main__"},
     {"distributions"},
-    {"optim", "utils", "vision"},
+    {"callbacks", "optim", "utils", "vision"},
     {"examples", "benchmarks", "tools"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
@@ -110,7 +110,7 @@ def test_importing_is_light():
 
 # A first tensor, its operators and its gradient need none of these. The names are imported at their first use.
 LATER = {
-    "tensorgrad.compiler", "tensorgrad.cuda", "tensorgrad.distributions", "tensorgrad.func",
+    "tensorgrad.callbacks", "tensorgrad.compiler", "tensorgrad.cuda", "tensorgrad.distributions", "tensorgrad.func",
     "tensorgrad.interop.arrays", "tensorgrad.interop.functions", "tensorgrad.interop.protocols",
     "tensorgrad.interop.ufuncs", "tensorgrad.linalg", "tensorgrad.nn", "tensorgrad.ops.sampling.generator",
     "tensorgrad.optim",

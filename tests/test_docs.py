@@ -83,8 +83,10 @@ def test_the_walk_prints_what_it_says():
         assert printed == expected, f"{WALK.name}:{line}"
 
 
-def test_the_page_on_training_prints_what_it_says():
-    page = ROOT / "docs" / "training.md"
+@pytest.mark.parametrize("name", ["training"])
+def test_a_page_of_programs_prints_what_it_says(name, tmp_path, monkeypatch):
+    page = ROOT / "docs" / f"{name}.md"
+    monkeypatch.chdir(tmp_path)  # some write files
     for line, printed, expected in run(page.read_text(encoding="utf-8")):
         assert printed == expected, f"{page.name}:{line}"
 

@@ -3,6 +3,7 @@
 The functions that need pooch, h5py or Pillow, the packages of the extra `data`, import them when they are called.
 """
 
+from tensorgrad.errors import MissingPackageError
 from tensorgrad.nn.data.collate import collate, default_collate, default_convert
 from tensorgrad.nn.data.dataset import (
     ConcatDataset,
@@ -20,7 +21,7 @@ from tensorgrad.nn.data.datasets.optdigits import optdigits, optdigits_arrays
 from tensorgrad.nn.data.files.idx import read_idx
 from tensorgrad.nn.data.files.image_files import ImageDataset, ImageReport
 from tensorgrad.nn.data.files.image_folder import image_folder
-from tensorgrad.nn.data.files.locate import DataFileError, MissingPackageError
+from tensorgrad.nn.data.files.locate import DataFileError
 from tensorgrad.nn.data.loader import DataLoader
 from tensorgrad.nn.data.normalize import Normalize
 from tensorgrad.nn.data.samplers import (

@@ -2,7 +2,7 @@
 
 from tensorgrad.nn.training.callbacks import Callback
 from tensorgrad.nn.training.checkpoint import CheckpointError
-from tensorgrad.nn.training.evaluation import accuracy, evaluate, predict
+from tensorgrad.nn.training.evaluation import evaluate, predict
 from tensorgrad.nn.training.history import History
 from tensorgrad.nn.training.loop import TrainingInterrupted, fit
 
@@ -11,7 +11,6 @@ __all__ = [
     "CheckpointError",
     "History",
     "TrainingInterrupted",
-    "accuracy",
     "evaluate",
     "fit",
     "predict",

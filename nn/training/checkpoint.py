@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +44,27 @@ class Checkpoint:
         model: its parameters and buffers are saved.
         optimizer: its arrays, counts and options are saved.
         loader: its `state_dict()` is saved, if it has one.
+        more: further parts by name, with `state_dict()` and `prepare_state_dict(state)`; a file without such a part
+            gives it None.
     """
 
-    def __init__(self, path: str | os.PathLike[str], model: Module, optimizer: Optimizer, loader: Any) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        model: Module,
+        optimizer: Optimizer,
+        loader: Any,
+        more: Mapping[str, Any] | None = None,
+    ) -> None:
         self.path = Path(as_path("checkpoint", path))
         self.model = model
         self.optimizer = optimizer
         self.loader = loader
+        self.more = dict(more or {})
+
+    def at(self, path: str | os.PathLike[str]) -> Checkpoint:
+        """The same in another file."""
+        return Checkpoint(path, self.model, self.optimizer, self.loader, self.more)
 
     def save(self, history: History) -> None:
         """Write the file; an existing one is replaced when the new one is complete. Raises StorageError."""
@@ -84,7 +98,7 @@ class Checkpoint:
         loads, problems = {}, []
         for name, prepare in self._checked_parts(state).items():
             try:
-                loads[name] = prepare(state[name])
+                loads[name] = prepare(state.get(name))
             except Exception as error:  # a damaged file can mean anything
                 problems.append(_complaint(name, error))
         problems = problems or self._load_unchecked(state)
@@ -100,7 +114,7 @@ class Checkpoint:
 
     def _state(self) -> dict[str, Any]:
         """The state of everything but the history: nested dicts with arrays as leaves."""
-        return {
+        return {name: part.state_dict() for name, part in self.more.items()} | {
             "model": {name: tensor.data for name, tensor in self.model.state_dict().items()},
             "optimizer": self.optimizer.state_dict(),
             "generators": {name: generator_state(g) for name, g in self._generators()},
@@ -117,7 +131,7 @@ class Checkpoint:
         """By name of the part, a function that checks its state and returns a function that loads it."""
         parts = {"generators": self._prepare_generators, "history": _prepare_history}
         checked = {name: part for name, part in self._parts(state).items() if not _loads_in_its_own_way(part)}
-        return parts | {name: part.prepare_state_dict for name, part in checked.items()}
+        return parts | {name: part.prepare_state_dict for name, part in (checked | self.more).items()}
 
     def _load_unchecked(self, state: dict[str, Any]) -> list[str]:
         """Load the parts that can't check without loading; if one fails, restore the others. Returns the problems."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -10,65 +9,24 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd.modes import no_grad
-from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.data import DataLoader, Dataset
 from tensorgrad.nn.module import Module
-from tensorgrad.nn.training.history import Means
-from tensorgrad.ops.operands import TensorLike, as_tensor, values
+from tensorgrad.nn.training.tally import Measure, Tally
+from tensorgrad.nn.training.weights import weighted as by_weight
+from tensorgrad.ops.operands import as_tensor
 from tensorgrad.tensor import Tensor
 
-Metric = Callable[[Tensor, Tensor], Any]
-"""A function (outputs, targets) of a batch -> its mean score, a number."""
 
-
-def accuracy(output: TensorLike, target: TensorLike) -> float:
-    """The fraction of rows whose largest output is the target class. A row with a NaN is wrong.
-
-    Args:
-        output: scores or probabilities `(N, C)`, C ≥ 2. One column may hold logits or probabilities, whose thresholds
-            differ (0 and 0.5), so it is refused.
-        target: class indices `(N,)`, or probabilities `(N, C)`, whose largest is the class.
-
-    Raises:
-        ShapeError: other shapes.
-
-    >>> import tensorgrad as tg
-    >>> accuracy(tg.tensor([[0.1, 0.9], [0.8, 0.2]]), tg.tensor([1, 1]))
-    0.5
-    """
-    scores, labels = values(output), values(target)
-    if scores.ndim != 2 or labels.shape not in (scores.shape, scores.shape[:1]):
-        expected = "output (N, C), and target (N,) or (N, C)"
-        problem = "the shapes of output and target don't match"
-        raise ShapeError(restate("accuracy", problem, expected=expected, output=output, target=target))
-    if scores.shape[1] < 2:
-        problem = "one column has no largest: every row would be of class 0"
-        fix = "compare with a threshold: (output[:, 0] > 0) == target for logits, > 0.5 for probabilities"
-        raise ShapeError(restate("accuracy", problem, expected="C ≥ 2", fix=fix, output=output, target=target))
-    if len(labels) == 0:
-        return math.nan
-    # (N, C) -> (N,)
-    classes = labels.argmax(1) if labels.ndim == 2 else labels
-    return float(np.mean((scores.argmax(1) == classes) & ~np.isnan(scores).any(1)))
-
-
-def measure(metrics: Mapping[str, Metric] | None, output: Tensor, target: Tensor) -> dict[str, float]:
-    """The metrics of a batch; by default the accuracy, if the targets are class indices."""
-    if metrics is None:
-        several = output.ndim == 2 and output.shape[1] > 1
-        classification = several and target.ndim == 1 and target.dtype.kind in "iu"
-        metrics = {"accuracy": accuracy} if classification else {}
-    with no_grad():
-        return {name: float(metric(output.detach(), target)) for name, metric in metrics.items()}
-
-
-def unpack(batch: Any) -> tuple[tuple[Tensor, ...], Tensor]:
-    """A batch (x, ..., target) as the model's inputs and the target, all tensors."""
-    if not isinstance(batch, tuple | list) or len(batch) < 2:
-        problem = "the loader must yield batches (x, target), or (x1, x2, ..., target)"
+def unpack(batch: Any, weighted: bool = False) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
+    """A batch (x, ..., target), or (x, ..., target, weight), as the model's inputs and what the loss is told."""
+    told = 2 if weighted else 1
+    if not isinstance(batch, tuple | list) or len(batch) <= told:
+        last = "target, weight" if weighted else "target"
+        problem = f"the loader must yield batches (x, {last}), or (x1, x2, ..., {last})"
         raise ArgumentError(restate("batch", problem, batch=batch))
-    *inputs, target = [as_tensor(field) for field in batch]
-    return tuple(inputs), target
+    fields = tuple(as_tensor(field) for field in batch)
+    return fields[:-told], fields[-told:]
 
 
 @contextmanager
@@ -87,16 +45,19 @@ def evaluating(model: Module) -> Iterator[None]:
 def evaluate(
     model: Module,
     loader: Iterable[Any],
-    loss: Callable[[Tensor, Tensor], Tensor] | None = None,
-    metrics: Mapping[str, Metric] | None = None,
-) -> dict[str, float]:
-    """The means of loss and metrics over all images of a loader, in evaluation mode and without recording gradients.
+    loss: Callable[..., Tensor] | None = None,
+    metrics: Mapping[str, Measure] | None = None,
+    weighted: bool = False,
+) -> dict[str, Any]:
+    """Loss and metrics over all images of a loader, in evaluation mode and without recording gradients.
 
     Args:
         model: the network; afterwards its modules are in their former mode.
         loader: batches (x, target).
         loss: a function (output, target) -> scalar, the mean over a batch; None for the metrics alone.
-        metrics: functions (output, target) -> number by name; by default the accuracy, if targets are class indices.
+        metrics: by name, metrics of `nn.metrics`, or functions (output, target) -> the mean over a batch; by default
+            the accuracy, if targets are class indices.
+        weighted: batches are (x, target, weight), see `fit`.
 
     Raises:
         ArgumentError: a loader without batches, or with batches that aren't (x, target).
@@ -106,16 +67,17 @@ def evaluate(
     >>> evaluate(tg.nn.Identity(), [batch])
     {'accuracy': 0.6666666666666666}
     """
-    means = Means()
+    tally = Tally("evaluate", metrics)
+    loss = by_weight(loss) if weighted and loss is not None else loss
     with evaluating(model):
         for batch in loader:
-            inputs, target = unpack(batch)
+            inputs, told = unpack(batch, weighted)
             output = model(*inputs)
-            values = {} if loss is None else {"loss": loss(output, target).item()}
-            means.add(values | measure(metrics, output, target), len(inputs[0]))
-    if not means.count:
+            values = {} if loss is None else {"loss": loss(output, *told).item()}
+            tally.add(values, output, told[0], len(inputs[0]))
+    if not tally.count:
         raise ArgumentError(restate("evaluate", "loader must yield at least one image", loader=loader))
-    return means.values()
+    return tally.values()
 
 
 def predict(model: Module, data: Any, batch_size: int = 256) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -168,11 +168,12 @@ class Means:
         self.count += size
 
     @classmethod
-    def of(cls, steps: Iterable[Record]) -> Self:
-        """The means over some steps."""
+    def of(cls, steps: Iterable[Record], without: Collection[str] = ()) -> Self:
+        """The means over some steps, of all losses and metrics but those `without`."""
         means = cls()
         for record in steps:
-            means.add(measures(record), record["batch"])
+            values = {name: value for name, value in measures(record).items() if name not in without}
+            means.add(values, record["batch"])
         return means
 
     def values(self) -> dict[str, float]:

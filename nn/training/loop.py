@@ -18,12 +18,14 @@ from tensorgrad.autograd.engine import guard
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.optim import NonFiniteError, Optimizer, clip_grad_norm_
-from tensorgrad.nn.training.callbacks import Callbacks
+from tensorgrad.nn.training.callbacks.base import Callbacks, Training
 from tensorgrad.nn.training.checkpoint import Checkpoint
-from tensorgrad.nn.training.evaluation import Metric, evaluate, measure, unpack
-from tensorgrad.nn.training.history import NOT_MEASURED, History, Means, Record
+from tensorgrad.nn.training.evaluation import evaluate, unpack
+from tensorgrad.nn.training.history import NOT_MEASURED, History, Record
 from tensorgrad.nn.training.interrupt import deferred
 from tensorgrad.nn.training.progress import Silent, reporter
+from tensorgrad.nn.training.tally import Measure, Tally
+from tensorgrad.nn.training.weights import weighted as by_weight
 from tensorgrad.tensor import Tensor
 
 OnEnd = Callable[[Record], bool | None]
@@ -42,11 +44,11 @@ def fit(
     model: Module,
     train_loader: Iterable[Any],
     *,
-    loss: Callable[[Tensor, Tensor], Tensor],
+    loss: Callable[..., Tensor],
     optimizer: Optimizer,
     epochs: int,
     validation: Iterable[Any] | None = None,
-    metrics: Mapping[str, Metric] | None = None,
+    metrics: Mapping[str, Measure] | None = None,
     clip_norm: float | None = None,
     on_step_end: OnEnd | None = None,
     on_epoch_end: OnEnd | None = None,
@@ -58,6 +60,7 @@ def fit(
     progress: bool | Literal["bar"] = True,
     stop_on_nan: bool = True,
     compile: bool = False,
+    weighted: bool = False,
 ) -> History:
     """Train a model: per batch zero the gradients, forward, loss, backward, step; per epoch validate and save.
 
@@ -69,12 +72,13 @@ def fit(
         optimizer: over the model's parameters.
         epochs: the number of epochs in all, including those before a resume.
         validation: a loader to `evaluate` on after each epoch.
-        metrics: functions (output, target) -> number by name; by default the accuracy, if targets are class indices.
+        metrics: by name, metrics of `nn.metrics`, or functions (output, target) -> the mean over a batch; by default
+            the accuracy, if targets are class indices.
         clip_norm: the bound for the norm of all gradients together, see `clip_grad_norm_`.
         on_step_end: called with the record of each step; returning True ends the training.
         on_epoch_end: called with the record of each epoch; returning True ends the training.
-        callbacks: objects whose methods `on_step_end`, `on_epoch_end`, … are called, see `Callback`; such as
-            `tg.viz.Film`.
+        callbacks: objects whose methods `on_step_end`, `on_epoch_end`, … are called, see `Callback`; such as those of
+            `tg.callbacks`.
         checkpoint: a file to save to after each epoch, and when training ends early.
         checkpoint_every: save after every `checkpoint_every` steps too.
         resume: resume from the checkpoint, if there is one. Weights, records (except `seconds`) and random numbers are
@@ -85,6 +89,8 @@ def fit(
             bar for the whole training, which leaves no lines, and nothing elsewhere; False for nothing.
         stop_on_nan: raise when the loss is NaN or infinite, before the weights are changed.
         compile: compile the step with `tg.compile`: the same training, faster.
+        weighted: batches end with a weight per example, (x, target, weight), those of `validation` too. The loss is
+            the mean of the weights times the examples' losses; so it must take `reduction="none"`.
 
     Returns:
         The history of all steps and epochs.
@@ -107,18 +113,20 @@ def fit(
     (3.0, 1.0, 300)
     """
     _check(model, optimizer, epochs, metrics, checkpoint, checkpoint_every, resume)
-    observers = Callbacks(callbacks)
-    saved = None if checkpoint is None else Checkpoint(checkpoint, model, optimizer, train_loader)
+    observers, tally = Callbacks(callbacks), Tally("fit", metrics, numbers_only=True)
+    state = Checkpoint(checkpoint or "", model, optimizer, train_loader, {"callbacks": observers, "tally": tally})
+    saved = None if checkpoint is None else state
+    objective, told = (by_weight(loss), 2) if weighted else (loss, 1)  # what the loss is told besides the output
     report = reporter(progress)
-    history = _begin(saved, resume, seed, report)
+    history = _begin(saved, resume, seed, report, observers)
+    training = Training(model, optimizer, history, validation is not None)
     clock = _clock(history.seconds)
     model.train()
 
     def step(*batch: Tensor) -> tuple[Tensor, Tensor]:
         optimizer.zero_grad()
-        *inputs, target = batch
-        output = model(*inputs)
-        cost = loss(output, target)
+        output = model(*batch[:-told])
+        cost = objective(output, *batch[-told:])
         if stop_on_nan and not guard(np.isfinite, cost._data):
             raise _NotFinite(cost.item())
         cost.backward()
@@ -129,11 +137,13 @@ def fit(
 
     step = tg.compile(step) if compile else step
 
-    def ends(callback: OnEnd | None, told: Callable[[Record], bool], record: Record, due: bool) -> bool:
+    def ends(callback: OnEnd | None, tell: Callable[[Record], bool], record: Record, due: bool) -> bool:
         """After a step or epoch: call back, save if due or if training ends here; return whether it ends."""
         end = True  # if a callback raises
         try:
-            end = any([callback is not None and callback(record) is True, told(record)])
+            end = any([callback is not None and callback(record) is True, tell(record)])
+            for path in training.requested():
+                state.at(path).save(history)
         finally:
             if saved and (due or end or ctrl_c.requested):
                 saved.save(history)
@@ -141,32 +151,31 @@ def fit(
             raise TrainingInterrupted(_farewell(history, saved), history)
         return end
 
-    with deferred() as ctrl_c, closing(report), observers:
+    with deferred() as ctrl_c, closing(report), observers.belong_to(training):
         for epoch in range(len(history.epochs) + 1, epochs + 1):
             done = history.current_epoch()
-            means = Means.of(done)
+            tally.begin(done)
             report.epoch_begins(epoch, epochs, _length(train_loader), len(done))
 
-            for inputs, target in _batches(train_loader, len(done)):
+            for inputs, targets in _batches(train_loader, len(done), weighted):
                 rate = optimizer.learning_rate
                 try:
-                    cost, output = step(*inputs, target)
+                    cost, output = step(*inputs, *targets)
                 except _NotFinite as stop:
                     raise _not_finite(stop.args[0], history) from None
 
-                values = {"loss": cost.item()} | measure(metrics, output, target)
+                values = tally.add({"loss": cost.item()}, output, targets[0], len(inputs[0]))
                 record = history.add_step(epoch, len(inputs[0]), values, rate, clock())
-                means.add(values, len(inputs[0]))
-                report.step(len(inputs[0]), means.values())
+                report.step(len(inputs[0]), tally.values())
                 due = record["step"] % (checkpoint_every or math.inf) == 0
                 if ends(on_step_end, observers.on_step_end, record, due):
                     return history
 
-            if not means.count:
+            if not tally.count:
                 problem = f"train_loader yielded no batches in epoch {epoch}"
                 raise ArgumentError(restate("fit", problem, train_loader=train_loader))
-            values = {} if validation is None else evaluate(model, validation, loss, metrics)
-            values = means.values() | {f"validation_{name}": value for name, value in values.items()}
+            values = {} if validation is None else evaluate(model, validation, loss, metrics, weighted)
+            values = tally.values() | {f"validation_{name}": value for name, value in values.items()}
             record = history.add_epoch(values, clock())
             report.epoch_ends(record)
             if ends(on_epoch_end, observers.on_epoch_end, record, due=True):
@@ -178,7 +187,7 @@ def _check(
     model: Module,
     optimizer: Optimizer,
     epochs: int,
-    metrics: Mapping[str, Metric] | None,
+    metrics: Mapping[str, Measure] | None,
     checkpoint: str | os.PathLike[str] | None,
     checkpoint_every: int | None,
     resume: bool,
@@ -202,12 +211,14 @@ def _check(
         refuse("optimizer has none of the model's parameters", fix, optimizer=optimizer)
 
 
-def _begin(saved: Checkpoint | None, resume: bool, seed: int | None, report: Silent) -> History:
+def _begin(saved: Checkpoint | None, resume: bool, seed: int | None, report: Silent, observers: Callbacks) -> History:
     """The history so far: that of the checkpoint when resuming, else an empty one."""
     if resume and saved is not None:
         if saved.exists():
             history = saved.restore()
             report.say(f"resuming from {saved.path} after step {len(history.steps)}, epoch {len(history.epochs)} done")
+            if news := observers.news():
+                report.say(news)
             return history
         report.say(f"no checkpoint at {saved.path} yet: starting from the beginning")
     if seed is not None:
@@ -225,10 +236,12 @@ def _length(loader: Any) -> int | None:
     return len(loader) if hasattr(loader, "__len__") else None
 
 
-def _batches(loader: Iterable[Any], done: int) -> Iterator[tuple[tuple[Tensor, ...], Tensor]]:
+def _batches(
+    loader: Iterable[Any], done: int, weighted: bool
+) -> Iterator[tuple[tuple[Tensor, ...], tuple[Tensor, ...]]]:
     """The batches of an epoch after the first `done`: a loader with a state resumes by itself, others are advanced."""
     skip = 0 if hasattr(loader, "state_dict") else done
-    return map(unpack, itertools.islice(loader, skip, None))
+    return (unpack(batch, weighted) for batch in itertools.islice(loader, skip, None))
 
 
 class _NotFinite(Exception):

@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.errors import restate
+from tensorgrad.errors import require, restate
 from tensorgrad.nn.data.dataset import TensorDataset, TransformDataset
-from tensorgrad.nn.data.files.locate import VARIABLE, DataFileError, find_file, reading, require, search_folders
+from tensorgrad.nn.data.files.locate import VARIABLE, DataFileError, find_file, reading, search_folders
 from tensorgrad.nn.data.normalize import Normalize
 from tensorgrad.storage import check_regular
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.errors import ArgumentError, require, restate
 from tensorgrad.nn.data.datasets.pictures import Transformation, VisionDataset
 from tensorgrad.nn.data.files import image_files
-from tensorgrad.nn.data.files.locate import DataFileError, as_folder, reading, require
+from tensorgrad.nn.data.files.locate import DataFileError, as_folder, reading
 
 IMG_EXTENSIONS = (".jpg", ".jpeg", ".png", ".ppm", ".bmp", ".pgm", ".tif", ".tiff", ".webp")
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tensorgrad.errors import restate
-from tensorgrad.nn.data.files.locate import VARIABLE, DataFileError, require
+from tensorgrad.errors import require, restate
+from tensorgrad.nn.data.files.locate import VARIABLE, DataFileError
 from tensorgrad.system.console import is_terminal
 
 LARGEST = 1 << 28  # bytes of a download, far more than any file has

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from tensorgrad.arrays.dtypes import machine_memory
-from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.errors import ArgumentError, require, restate
 from tensorgrad.nn.data.dataset import TensorDataset
-from tensorgrad.nn.data.files.locate import DataFileError, require
+from tensorgrad.nn.data.files.locate import DataFileError
 from tensorgrad.storage import check_regular
 from tensorgrad.system.console import printable, with_bar
 

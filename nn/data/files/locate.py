@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 from tensorgrad.errors import TensorgradError, restate
 from tensorgrad.storage import as_path
@@ -17,10 +15,6 @@ VARIABLE = "TENSORGRAD_DATA"
 
 class DataFileError(TensorgradError, OSError):
     """A data file that is missing, damaged, or can't be downloaded."""
-
-
-class MissingPackageError(TensorgradError, ImportError):
-    """A package of the extra `data` that a call needs isn't installed."""
 
 
 @contextmanager
@@ -36,23 +30,6 @@ def reading(call: str, path: str | os.PathLike[str], expected: str = "", fix: st
     except Exception as error:
         reason = (str(error).splitlines() or [""])[0] or type(error).__name__
         raise DataFileError(restate(call, f"{path} can't be read: {reason}", expected=expected, fix=fix)) from error
-
-
-def require(call: str, package: str, distribution: str = "") -> ModuleType:
-    """Import a package of the extra `data`, or raise `MissingPackageError` with the command that installs it.
-
-    Args:
-        call: the call, for errors.
-        package: the name to import.
-        distribution: the name for pip, if it is another.
-    """
-    try:
-        return importlib.import_module(package)
-    except ImportError as error:
-        fix = (
-            f"pip install {distribution or package}, or all that data sets need: pip install 'tensorgrad-engine[data]'"
-        )
-        raise MissingPackageError(restate(call, f"the package {package} isn't installed ({error})", fix=fix)) from None
 
 
 def search_folders(root: str | os.PathLike[str] | None, name: str) -> list[Path]:

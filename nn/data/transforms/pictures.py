@@ -11,8 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
-from tensorgrad.nn.data.files.locate import require
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, require, restate
 from tensorgrad.tensor import Tensor
 
 Picture = Any

@@ -1,0 +1,107 @@
+"""What a pass over batches found: the means of loss and functions over all examples, and the totals of metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.autograd.modes import no_grad
+from tensorgrad.errors import ArgumentError, restate
+from tensorgrad.nn.metrics import Metric, accuracy
+from tensorgrad.nn.metrics.metric import Totals, as_metric, per_batch
+from tensorgrad.nn.training.history import Means, Record
+from tensorgrad.tensor import Tensor
+
+Measure = Callable[[Tensor, Tensor], Any]
+"""A `Metric`, or a function (outputs, targets) of a batch -> its mean score, a number."""
+
+
+class Tally:
+    """The loss and the metrics over the examples of several batches.
+
+    Args:
+        call: for errors.
+        metrics: `Metric`s, whose totals are added, and functions, whose numbers are averaged, each batch weighted by
+            its size. None for the accuracy, if the targets are class indices.
+        numbers_only: refuse metrics whose figure is an array.
+
+    Raises:
+        ArgumentError: a metric that isn't a number, where only those will do.
+    """
+
+    def __init__(self, call: str, metrics: Mapping[str, Measure] | None, numbers_only: bool = False) -> None:
+        self._call = call
+        self._metrics = None if metrics is None else {name: as_metric(metric) for name, metric in metrics.items()}
+        self._means = Means()
+        self._totals: dict[str, Totals] = {}
+        for name, metric in self._counted():
+            if numbers_only and not metric.is_number:
+                problem = f"metrics[{name!r}] gives an array, and records hold numbers"
+                raise ArgumentError(restate(call, problem, fix="nn.evaluate gives arrays, too", metric=metric))
+
+    @property
+    def count(self) -> int:
+        """The number of examples."""
+        return self._means.count
+
+    def add(self, values: Mapping[str, float], output: Tensor, target: Tensor, size: int) -> dict[str, Any]:
+        """Add a batch of `size` examples: its loss, by name, and its metrics; returns the figures of the batch."""
+        found, means = dict(values), dict(values)
+        with no_grad():
+            for name, metric in self._functions(output, target).items():
+                if isinstance(metric, Metric):
+                    totals = metric.totals(output.detach(), target)
+                    found[name] = metric.value(totals)
+                    self._totals[name] = metric.add(self._totals[name], totals) if name in self._totals else totals
+                else:
+                    with per_batch(name):
+                        found[name] = means[name] = float(metric(output.detach(), target))
+        self._means.add(means, size)
+        return found
+
+    def values(self) -> dict[str, Any]:
+        """The figures over all examples so far."""
+        return self._means.values() | {
+            name: metric.value(self._totals[name]) for name, metric in self._counted() if name in self._totals
+        }
+
+    def begin(self, steps: Iterable[Record]) -> None:
+        """Begin anew; or after some steps of an epoch, whose records are given, and whose totals were restored.
+
+        Raises:
+            ArgumentError: the totals of these steps aren't known.
+        """
+        steps, counted = list(steps), {name for name, _ in self._counted()}
+        if steps and (unknown := sorted(counted - set(self._totals))):
+            problem = f"the checkpoint lies within an epoch, and doesn't know the metrics {unknown} of its first steps"
+            raise ArgumentError(restate(self._call, problem, fix="resume with the same metrics as before"))
+        self._totals = self._totals if steps else {}
+        self._means = Means.of(steps, counted)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The totals, as arrays by name."""
+        return {
+            name: {key: np.asarray(value) for key, value in totals.items()} for name, totals in self._totals.items()
+        }
+
+    def prepare_state_dict(self, state: dict[str, Any] | None) -> Callable[[], None]:
+        """Return a function that restores the totals."""
+
+        def load() -> None:
+            self._totals = {name: state[name] for name, _ in self._counted() if state and name in state}
+
+        return load
+
+    def _functions(self, output: Tensor, target: Tensor) -> Mapping[str, Measure]:
+        if self._metrics is not None:
+            return self._metrics
+        several = output.ndim == 2 and output.shape[1] > 1
+        classification = several and target.ndim == 1 and target.dtype.kind in "iu"
+        return {"accuracy": accuracy} if classification else {}
+
+    def _counted(self) -> Iterator[tuple[str, Metric]]:
+        for name, metric in (self._metrics or {}).items():
+            if isinstance(metric, Metric):
+                yield name, metric
