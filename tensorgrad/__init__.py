@@ -138,6 +138,7 @@ if TYPE_CHECKING:
         func as func,
         linalg as linalg,
         nn as nn,
+        onnx as onnx,
         optim as optim,
         special as special,
         storage as storage,
@@ -191,7 +192,7 @@ else:
     _LAZY = {
         name: f"tensorgrad.{name}"
         for name in (
-            "amp", "backends", "callbacks", "compiler", "cuda", "distributions", "func", "linalg", "nn", "optim",
+            "amp", "backends", "callbacks", "compiler", "cuda", "distributions", "func", "linalg", "nn", "onnx", "optim",
             "special", "storage", "transforms", "utils", "vision", "viz",
         )
     }  # fmt: skip

@@ -50,7 +50,6 @@ TENSORGRAD = {
     "jit": COMPILE,
     "script": COMPILE,
     "export": COMPILE,
-    "onnx": "tg.save(model.state_dict(), path), which writes safetensors",
     "hub": "tg.load(path) and model.load_state_dict(...)",
     "fx": "tg.viz.trace() records the graph",
     "profiler": "tg.observe(observer), which hears of every op",

@@ -24,7 +24,7 @@ FLOORS = [
     {"interop"},
     {"tensor"},
     {"creation", "func", "linalg", "special", "storage", "transforms", "compiler"},
-    {"nn", "viz", "installation", "__main__"},
+    {"nn", "viz", "onnx", "installation", "__main__"},
     {"distributions"},
     {"callbacks", "optim", "utils", "vision"},
     {"examples", "benchmarks", "tools"},

@@ -1,0 +1,18 @@
+"""The handlers of ONNX's ops, one file per family: `tensorgrad.onnx.table` explains what one is."""
+
+from tensorgrad.onnx.ops import (
+    attention,
+    control,
+    creation,
+    elementwise,
+    indexing,
+    losses,
+    normalization,
+    products,
+    recurrent,
+    reductions,
+    resizing,
+    sampling,
+    shapes,
+    windows,
+)
