@@ -1,11 +1,12 @@
 """A cat detector from 209 photographs, as one would really train it: augmented, stopped early, tested once.
 
+    python examples/lesson4_cats.py                   drawn animals, by drawn_animals.py
     python examples/lesson4_cats.py --data DIR        DIR holds the two files of the course, *_catvnoncat.h5
     python examples/lesson4_cats.py --pictures DIR    your own: a folder for each class, DIR/cat/1.jpg, DIR/dog/1.jpg, …
 
-Without either the environment variable TENSORGRAD_DATA names the folder. Of the 209 photographs 42 are set aside for
-validation: they say which optimizer to take (gradient descent, with momentum, RMSProp or Adam) and when to stop. The 50
-test photographs are looked at last, and decide nothing.
+The environment variable TENSORGRAD_DATA may name the folder of the course's photographs, too; where there are none, as
+many animals are drawn. Of the 209 pictures 42 are set aside for validation: they say which optimizer to take (gradient
+descent, with momentum, RMSProp or Adam) and when to stop. The 50 test pictures are looked at last, and decide nothing.
 
 Writes `cats_augmented.png`, `cats_optimizers.png` and `cats_mistakes.png` to `out`.
 """
@@ -16,6 +17,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
+from drawn_animals import drawn_animals
 from matplotlib.figure import Figure
 
 import tensorgrad as tg
@@ -24,6 +26,7 @@ from tensorgrad.nn.data import (
     DataFileError,
     DataLoader,
     Dataset,
+    MissingPackageError,
     Normalize,
     Subset,
     TensorDataset,
@@ -98,10 +101,20 @@ class EarlyStopping:
 # ----------------------------------------------------------------------------------------------------------------- data
 
 
-def course_cats(folder: Path | None) -> tuple[Dataset, Dataset]:
+def cats(folder: Path | None) -> tuple[Dataset, Dataset]:
+    """The course's photographs; as many drawn animals where no folder is given and none is at hand."""
+    try:
+        return of_arrays(cats_arrays(folder, part) for part in (True, False))
+    except (DataFileError, MissingPackageError):
+        if folder is not None:
+            raise
+    print("No photographs of cats are at hand (--data DIR), so these animals are drawn.")
+    return of_arrays(drawn_animals(count, seed=seed) for count, seed in ((209, 0), (50, 1)))
+
+
+def of_arrays(arrays: Iterable[tuple[np.ndarray, np.ndarray]]) -> tuple[Dataset, Dataset]:
     parts = []
-    for train in (True, False):
-        images, labels = cats_arrays(folder, train)
+    for images, labels in arrays:
         # (N, 3, 64, 64) -> (N, 3, 32, 2, 32, 2) -> (N, 3, 32, 32): each pixel the mean of four
         small = images.reshape(len(images), 3, SIZE, 2, SIZE, 2).mean((3, 5)).astype(np.uint8)
         parts.append(TensorDataset(small, labels, classes=("other", "cat")))
@@ -225,21 +238,21 @@ def main(arguments: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, help="the folder with the course's two .h5 files")
     parser.add_argument("--pictures", type=Path, help="a folder with a folder of pictures for each class")
-    parser.add_argument("--compare-epochs", type=int, default=60, help="how long each optimizer is tried")
-    parser.add_argument("--epochs", type=int, default=100, help="how long to train at most")
+    parser.add_argument("--compare-epochs", type=int, default=30, help="how long each optimizer is tried")
+    parser.add_argument("--epochs", type=int, default=60, help="how long to train at most")
     parser.add_argument(
-        "--seeds", type=int, default=5, help="how many detectors to train, from different first weights"
+        "--seeds", type=int, default=3, help="how many detectors to train, from different first weights"
     )
     parser.add_argument("--out", type=Path, default=Path("out"))
     options = parser.parse_args(arguments)
     try:
-        pictures, test = own_pictures(options.pictures) if options.pictures else course_cats(options.data)
+        pictures, test = own_pictures(options.pictures) if options.pictures else cats(options.data)
     except DataFileError as error:
         sys.exit(f"{error}\n\nYour own pictures will do as well: --pictures DIR")
     print(f"{len(pictures)} pictures to learn from, {len(test)} to be tested on; classes: {', '.join(test.classes)}\n")
     draw_augmented(pictures, options.out)
 
-    print("\nFour optimizers, from the same first weights, some ten seconds each:")
+    print("\nFour optimizers, from the same first weights, some seconds each:")
     runs = compare_optimizers(pictures, options.compare_epochs, seed=0)
     draw_optimizers(runs, options.out)
     best = min(runs, key=lambda name: min(runs[name]["validation_loss"]))

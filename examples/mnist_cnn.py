@@ -2,8 +2,9 @@
 
     python examples/mnist_cnn.py --data DIR --epochs 2
 
-DIR holds the four IDX files. Without --data the environment variable TENSORGRAD_DATA names the folder, and without
-that the files are downloaded once. With --checkpoint FILE the training goes on where it was stopped.
+DIR holds the four IDX files; the environment variable TENSORGRAD_DATA may name it, too. With --download they are
+downloaded once. Where there are none, the digits inside the package (Optdigits, 8×8) are enlarged to 28×28. With
+--checkpoint FILE the training goes on where it was stopped.
 
 The network is that of LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document Recognition,
 1998, with ReLU and max pooling, as it is built today.
@@ -13,8 +14,27 @@ import argparse
 from pathlib import Path
 
 import tensorgrad as tg
+import tensorgrad.nn.functional as F
 from tensorgrad import nn
-from tensorgrad.nn.data import DataLoader, mnist
+from tensorgrad.nn.data import DataFileError, DataLoader, Dataset, MissingPackageError, TensorDataset, mnist, optdigits
+
+
+def digits(folder: Path | None, download: bool) -> list[Dataset]:
+    """The digits to learn from, and those to be tested on: (N, 1, 28, 28)."""
+    try:
+        return [mnist(folder, train=part, normalize=True, download=download) for part in (True, False)]
+    except (DataFileError, MissingPackageError):
+        if folder is not None or download:
+            raise
+    print("MNIST is not at hand (--data DIR, or --download): Optdigits, enlarged.")
+    return [enlarged(optdigits(part)) for part in (True, False)]
+
+
+def enlarged(small: TensorDataset) -> TensorDataset:
+    images, labels = small.arrays
+    # (N, 1, 8, 8) -> (N, 1, 24, 24) -> (N, 1, 28, 28)
+    images = F.pad(F.interpolate(tg.tensor(images), scale_factor=3, mode="bilinear"), (2, 2, 2, 2))
+    return TensorDataset((images.numpy() - 0.3) / 0.35, labels)
 
 
 def lenet5() -> nn.Sequential:
@@ -37,6 +57,7 @@ def lenet5() -> nn.Sequential:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--data", type=Path, help="a folder with MNIST's four IDX files")
+    parser.add_argument("--download", action="store_true", help="download MNIST, once")
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--batch-size", type=int, default=64)
     parser.add_argument("--lr", type=float, default=2e-3, help="the learning rate at the start of its cosine")
@@ -45,10 +66,9 @@ def main() -> None:
     options = parser.parse_args()
 
     tg.manual_seed(options.seed)
-    train = DataLoader(
-        mnist(options.data, train=True, normalize=True), options.batch_size, shuffle=True, generator=options.seed
-    )
-    test = DataLoader(mnist(options.data, train=False, normalize=True), 500)
+    learned, tested = digits(options.data, options.download)
+    train = DataLoader(learned, options.batch_size, shuffle=True, generator=options.seed)
+    test = DataLoader(tested, 500)
     model = lenet5()
     print(nn.summary(model, (options.batch_size, 1, 28, 28)), "\n")
 

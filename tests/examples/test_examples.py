@@ -109,6 +109,11 @@ def test_convolution_microscope(run):
     assert pictures() == {"convolution_microscope.html", "convolution_microscope.gif"}
 
 
+def test_drawn_animals(run):
+    assert "drawn_animals.png" in run("drawn_animals")
+    assert pictures() == {"drawn_animals.png"}
+
+
 def test_playground(run):
     assert "playground.html" in run("drawings/playground")
     assert pictures() == {"playground.html"}

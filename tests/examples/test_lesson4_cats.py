@@ -29,7 +29,7 @@ def lesson(monkeypatch):
 def test_median_accuracy_of_three_seeds(lesson):
     """Within 40 epochs; always saying "cat" would be right about 66 %."""
     pytest.importorskip("h5py")
-    pictures, test = lesson.course_cats(REAL)
+    pictures, test = lesson.cats(REAL)
     assert len(pictures) == 209 and len(test) == 50
     accuracies = []
     for seed in range(3):
@@ -153,7 +153,26 @@ def test_own_pictures(lesson, tmp_path, capsys):
     }
 
 
-def test_without_pictures_it_says_what_to_do(lesson, monkeypatch):
+def test_without_photographs_animals_are_drawn(lesson, monkeypatch, tmp_path, capsys):
     monkeypatch.delenv("TENSORGRAD_DATA", raising=False)
-    with pytest.raises(SystemExit, match=r"TENSORGRAD_DATA(.|\n)*--pictures DIR"):
-        lesson.main([])
+    monkeypatch.setattr(lesson, "OPTIMIZERS", {"Adam": lesson.OPTIMIZERS["Adam"]})
+    lesson.main(["--compare-epochs", "1", "--epochs", "1", "--seeds", "1", "--out", str(tmp_path)])
+    said = capsys.readouterr().out
+    assert "these animals are drawn" in said and "209 pictures to learn from, 50 to be tested on" in said
+    with pytest.raises(SystemExit, match="--pictures DIR"):  # a folder that was named isn't passed over
+        lesson.main(["--data", str(tmp_path)])
+
+
+def test_drawn_animals_are_told_apart_by_their_shape_alone(lesson):
+    """Mean colours know nothing of what an animal is; the pixels above the head, averaged over many, do."""
+    pictures, labels = lesson.drawn_animals(300, size=16, seed=3)
+    again, _ = lesson.drawn_animals(2, size=16, seed=3)
+    assert pictures.shape == (300, 3, 16, 16) and pictures.dtype == np.uint8
+    assert np.array_equal(pictures[:2], again) and 0.5 < labels.mean() < 0.7
+    means = np.c_[pictures.mean((2, 3)), np.ones(300)] / 255
+    guess = means @ np.linalg.lstsq(means, labels, rcond=None)[0]
+    assert np.corrcoef(guess, labels)[0, 1] < 0.3
+    # (N, 3, 16, 16) -> (N, 16, 16): how far a pixel is from the background's colour in the corners
+    away = abs(pictures - pictures[:, :, :1, :1].astype(float)).mean(1)
+    difference = abs(away[labels == 1].mean(0) - away[labels == 0].mean(0))
+    assert difference[:12].max() > 15
