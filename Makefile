@@ -35,8 +35,10 @@ lint: $(VENV)/ready ## style, and the types that users' editors see
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/python tests/typing/check.py
 
-wheel: $(VENV)/ready ## dist/
+wheel: $(VENV)/ready ## dist/, and a trial in an empty environment
+	rm -rf dist
 	$(VENV)/bin/python -m build --wheel
+	$(VENV)/bin/python tools/try_wheel.py dist/*.whl
 
 clean: ## forget the environments and all that was built
 	rm -rf $(VENV) $(ORACLE) $(BENCH) build dist out *.egg-info

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tools import try_wheel
+
 ROOT = Path(__file__).parent.parent
 PROGRAM = "import tensorgrad as tg, tensorgrad.nn; print(tg.tensor(1.), tg.nn.Linear(1, 1), tg.viz.graph.__name__)"
 
@@ -58,3 +60,23 @@ def test_the_module_as_a_command(clone):
 def test_nothing_else_becomes_importable(clone, tmp_path):
     for name in ("nn", "viz", "tests", "examples", "benchmarks"):
         assert f"No module named '{name}'" in run(clone, tmp_path, "-c", f"import {name}")
+
+
+def test_a_wheel_alone_trains_and_draws(clone, tmp_path):
+    """Built from the clone and installed without it: the package's data files are in it."""
+    base = tmp_path / "env"
+    shutil.copytree(clone / "env", base, symlinks=True)
+    (packages,) = base.rglob("site-packages")
+    for link in packages.glob("*tensorgrad*"):  # the editable install
+        shutil.rmtree(link) if link.is_dir() else link.unlink()
+    pip = [sys.executable, "-m", "pip", "--quiet", "--no-input"]
+    offline = ["--no-deps", "--no-index", "--no-build-isolation"]
+    subprocess.run([*pip, "wheel", *offline, "--wheel-dir", tmp_path, clone], check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    subprocess.run([*pip, "--python", base, "install", "--no-deps", "--no-index", wheel], check=True)
+    python = base / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONIOENCODING": "utf-8"}  # a new place would compile anew
+    command = [python, "-c", try_wheel.PROGRAM]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "works: the loss went from" in done.stdout
