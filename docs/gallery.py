@@ -4,12 +4,14 @@
 
 Each example runs in an empty folder; `--data` is passed on as TENSORGRAD_DATA. Examples that aren't named keep their
 pictures. The pages of an example that writes nothing else are photographed, by a Chromium. README.md and
-docs/drawing.md show pictures of the gallery, too: docs/gallery holds the only copies.
+docs/drawing.md show pictures of the gallery, too: docs/gallery holds the only copies. The name of a tutorial makes the
+pictures of its page: each is what the last line of the program above it draws.
 """
 
 import argparse
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -22,6 +24,10 @@ DOCS = Path(__file__).parent
 ROOT = DOCS.parent
 EXAMPLES = ROOT / "examples"
 PICTURES = DOCS / "gallery"
+SHOWN = re.compile(
+    r"^```python\n(.*?)^```\n(?:\n!\[[^\]]*\]\(\.\./gallery/(tutorial_\S+)\))?", re.DOTALL | re.MULTILINE
+)
+"""A program of a page, and the picture below it."""
 SUFFIXES = (".png", ".svg", ".gif")
 HEAD = """# Gallery
 
@@ -36,11 +42,13 @@ def main() -> None:
     parser.add_argument("--data", type=Path, help="the folder of MNIST and the cats, for the examples that use them")
     options = parser.parse_args()
     examples = {path.stem: path for path in sorted(EXAMPLES.rglob("*.py")) if _doc(path)}
-    if unknown := set(options.names) - set(examples):
-        sys.exit(f"names must be examples, got {', '.join(sorted(unknown))}; expected some of {', '.join(examples)}")
+    tutorials = {path.stem: path for path in sorted((DOCS / "tutorials").glob("*.md"))}
+    known = [*examples, *tutorials]
+    if unknown := set(options.names) - set(known):
+        sys.exit(f"names must be examples, got {', '.join(sorted(unknown))}; expected some of {', '.join(known)}")
     PICTURES.mkdir(exist_ok=True)
-    for name in options.names or examples:
-        seconds = run(examples[name], options.data)
+    for name in options.names or known:
+        seconds = run(examples[name], options.data) if name in examples else draw(tutorials[name])
         print(f"{name}: {seconds:.0f} s", flush=True)
     page = "\n".join([HEAD, *[section(path) for path in examples.values()]])
     (DOCS / "gallery.md").write_text(page, encoding="utf-8")
@@ -62,6 +70,22 @@ def run(example: Path, data: Path | None) -> float:
             if path.suffix in SUFFIXES:
                 shutil.move(path, PICTURES / f"{example.stem}.{path.name.removeprefix(example.stem).lstrip('._-')}")
     return seconds
+
+
+def draw(tutorial: Path) -> float:
+    """Run a tutorial's programs and keep what they draw; returns the seconds it took."""
+    start, space = time.perf_counter(), {"__name__": "tutorial"}
+    for program, picture in SHOWN.findall(tutorial.read_text(encoding="utf-8")):
+        tree = ast.parse(program)
+        last = tree.body.pop() if picture else None
+        exec(compile(tree, str(tutorial), "exec"), space)
+        if isinstance(last, ast.Expr):
+            shown = eval(compile(ast.Expression(last.value), str(tutorial), "eval"), space)
+            if hasattr(shown, "figure"):
+                shown.figure.savefig(PICTURES / picture, dpi=100, bbox_inches="tight")
+            else:
+                shown.save(PICTURES / picture)
+    return time.perf_counter() - start
 
 
 def photograph(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""The pages tell the truth: the code of two of them runs, and is quoted as it is; links lead somewhere."""
+"""The pages tell the truth: the code of some of them runs, and is quoted as it is; links lead somewhere."""
 
 import contextlib
 import io
@@ -12,7 +12,10 @@ import tensorgrad as tg
 
 ROOT = Path(__file__).parent.parent
 WALK = ROOT / "docs" / "how-it-works.md"
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+ROOT_PAGES = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CODE_OF_CONDUCT", "SECURITY")]
+PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").rglob("*.md"))]
+PROGRAMS = ["training", "index", "how-to", "tutorials/one-neuron", "tutorials/digits", "tutorials/from-pytorch"]
+"""Pages whose programs run and print what stands below them, besides the walk."""
 OWN_FILES = {"network.py"}
 """Files that a page asks the reader to write."""
 TO_ADD = {"tg.lisht"}
@@ -83,10 +86,11 @@ def test_the_walk_prints_what_it_says():
         assert printed == expected, f"{WALK.name}:{line}"
 
 
-@pytest.mark.parametrize("name", ["training"])
-def test_a_page_of_programs_prints_what_it_says(name, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_a_page_prints_what_it_says(name, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    monkeypatch.chdir(tmp_path)
     page = ROOT / "docs" / f"{name}.md"
-    monkeypatch.chdir(tmp_path)  # some write files
     for line, printed, expected in run(page.read_text(encoding="utf-8")):
         assert printed == expected, f"{page.name}:{line}"
 

@@ -18,6 +18,19 @@ from tensorgrad.autograd.variable import Variable as _Variable
 from tensorgrad.errors import DTypeError, restate
 from tensorgrad.system import lazy as _lazy
 
+__all__ = [
+    "Function",
+    "Variable",
+    "backward",
+    "enable_grad",
+    "functional",
+    "grad",
+    "gradcheck",
+    "inference_mode",
+    "no_grad",
+    "set_grad_enabled",
+]
+
 
 def Variable(data: Any, requires_grad: bool = False) -> Any:
     """The tensor itself, or with `requires_grad` a new leaf in its memory: older scripts wrap their data in it.
