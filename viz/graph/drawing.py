@@ -17,7 +17,7 @@ from tensorgrad.viz.graph import column, legend, pictures
 from tensorgrad.viz.graph.fold import choose_folded, drawn_modules
 from tensorgrad.viz.graph.grids import space_for
 from tensorgrad.viz.graph.health import Finding
-from tensorgrad.viz.graph.layout import dot
+from tensorgrad.viz.graph.layout import dot, playing
 from tensorgrad.viz.graph.layout.dot import Drawn
 from tensorgrad.viz.graph.layout.render import RenderError, all_open, render_png, render_sheets
 from tensorgrad.viz.graph.layout.sheet import scale
@@ -114,7 +114,7 @@ class Drawing:
         lids, problems = told(self.record, self._drawn().findings)
         return page.write(self.record, svg, note, views, begin, entries, lids, problems, compared)
 
-    def save(self, path: str | Path) -> Path:
+    def save(self, path: str | Path, *, play: bool = False) -> Path:
         """Write the drawing, in the format of the suffix; returns the path.
 
         Folders are made as needed. The file appears under its name when it is complete: an earlier one survives a full
@@ -122,15 +122,22 @@ class Drawing:
 
         Args:
             path: ends in `.html`, `.svg`, `.png`, or `.dot` or `.gv` for DOT text.
+            play: of an SVG: whether it moves. Op by op the forward pass appears, then the gradient comes back; browsers
+                and READMEs play it, also where they show it as an image.
 
         Raises:
-            ArgumentError: another suffix, or the path of a folder.
+            ArgumentError: another suffix, or the path of a folder; `play` with another suffix than `.svg`.
             RenderError: no program can lay it out, for `.svg` and `.png`; or it is too large for a `.png`.
             StorageError: the file can't be written.
         """
         path = Path(path)
         check_path("Drawing.save", path)
+        if play and path.suffix.lower() != ".svg":
+            problem = f"play needs a path that ends in .svg, got {path.suffix!r}"
+            fix = "leave it out: a page plays by itself"
+            raise ArgumentError(restate("Drawing.save", problem, fix=fix, path=str(path)))
         content = getattr(self, FORMATS[path.suffix.lower()])
+        content = playing.played(content, self.record, self.folded) if play else content
         write_file("Drawing.save", path, content if isinstance(content, bytes) else content.encode(), folders=True)
         return path
 
