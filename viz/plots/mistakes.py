@@ -27,7 +27,7 @@ def mistakes(
     names: Sequence[Any] | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """The wrongly classified images with the largest cross-entropy, the worst first: `true → predicted (probability)`.
+    """The images that were classified wrongly with the highest probability: `true → predicted (probability)`.
 
     Args:
         images: `(N, H, W)`, `(N, 1, H, W)` grey or `(N, 3, H, W)` RGB; the darkest pixel shown is black, the
@@ -74,9 +74,9 @@ def mistakes(
 
 
 def rank(truth: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The wrong rows, the largest cross-entropy first; of each row the predicted class, and its probability.
+    """The wrong rows, the most probable prediction first; of each row the predicted class, and its probability.
 
-    Probabilities can't rank them: many round to 1.
+    Probabilities can't rank them, since many round to 1: what is left to all other classes does.
 
     >>> import numpy as np
     >>> rank(np.array([0, 1, 1]), np.array([[0.0, 1.0], [0.0, 1.0], [2.0, 0.0]]))[0]
@@ -84,12 +84,14 @@ def rank(truth: np.ndarray, logits: np.ndarray) -> tuple[np.ndarray, np.ndarray,
     """
     z = logits.astype(np.float64)
     z -= z.max(1, keepdims=True)
-    log_probability = z - np.log(np.exp(z).sum(1, keepdims=True))
     rows, predicted = np.arange(len(z)), z.argmax(1)
-    loss = -log_probability[rows, truth]
+    others = z.copy()
+    others[rows, predicted] = -np.inf
+    # The largest logit is 0: the odds against the prediction are Σ exp(z) over all other classes.
+    against = np.logaddexp.reduce(others, axis=1)
     wrong = np.flatnonzero(predicted != truth)
-    worst = wrong[np.argsort(-loss[wrong], kind="stable")]
-    return worst, predicted, np.exp(log_probability[rows, predicted])
+    worst = wrong[np.argsort(against[wrong], kind="stable")]
+    return worst, predicted, 1 / (1 + np.exp(against))
 
 
 def percent(p: float) -> str:

@@ -26,7 +26,7 @@ FILTERS, CHANNELS = 64, 32
 
 
 def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = None) -> Axes:
-    """The filters of a convolution, each a small picture: blue is negative, white zero, red positive, on one scale.
+    """The filters of a convolution, each a small picture: blue is negative, white 0, orange positive, on one scale.
 
     Filters of several channels make a table: a row per filter, a column per channel. Filters of one channel are laid
     out row by row. Those of three are drawn in colour, channel 0 as red, 1 as green, 2 as blue, and mid-grey is zero.
@@ -69,7 +69,7 @@ def filters(weight: TensorLike, ax: Axes | None = None, columns: int | None = No
         draw_rgb(ax, layout)
         _rgb_bar(ax, scale)
     else:
-        draw(ax, layout, "weight", palette("RdBu_r"), -scale, scale)
+        draw(ax, layout, "weight", palette([theme.BLUE, "white", theme.VERMILION]), -scale, scale)
         frame(ax, layout)
     which = (
         f"the first {count} of {len(given):,} filters" if count < len(given) else f"{count} filter{'s' * (count > 1)}"
