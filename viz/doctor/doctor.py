@@ -28,7 +28,7 @@ CAUSES = {
     "vanishing": "each layer behind it shrinks the gradient",
     "exploding": "what lies behind it enlarges the gradient, or its inputs are large",
     "no gradient": "nothing that it computes reaches the loss",
-    "dead": "what they are given is negative for the whole batch, where relu has slope 0",
+    "dead": "what they are given is 0 or less for the whole batch, where relu has slope 0",
     "saturated": "what it is given is large, where its slope is nearly 0",
     "NaN": "an input lies outside of its domain, or a number overflows",
     "∞": "an input lies at a pole, or a number overflows",

@@ -86,7 +86,7 @@ function gradientRow(tensor, arrived) {
   };
   const jump = element("button", { class: "link", "data-show": tensor.id }, nameTag(title(tensor), 28));
   const place = element("small", {}, tensor.name ? "" : ` ${origin(tensor)}`);
-  const cells = [element("span", {}, jump, place), `${parts}/${all}${complete ? " ✓" : ""}`, arrivedText(arrived)];
+  const cells = [element("span", {}, jump, place), `${parts} of ${all}`, arrivedText(arrived)];
   return element("tr", attributes, ...cells.map((cell) => element("td", {}, cell)));
 }
 
