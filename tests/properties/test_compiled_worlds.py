@@ -3,8 +3,9 @@
 import pytest
 from worlds import Difference, live
 
-from tensorgrad.compiler import capture, journal, recording, replay
+from tensorgrad.compiler import capture, journal, replay
 from tensorgrad.compiler.capture import host_calls
+from tensorgrad.compiler.recording import gradients, recording
 from tensorgrad.kernels.jit import command_list
 from tensorgrad.kernels.jit.opaque import real
 
@@ -24,6 +25,7 @@ def guards_always_hold(patch):
         pass
 
     patch.setattr(recording, "check_guard", check_guard)
+    patch.setattr(gradients, "check_guard", check_guard)
 
 
 def status_flags_go_unnoticed(patch):

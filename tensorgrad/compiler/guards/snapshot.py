@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 from typing import Any
 
@@ -42,3 +42,8 @@ class Snapshot:
                 return self.path.format(self.names[k] if k < len(self.names) else k)
         self.expected = found  # equal values in other objects: found at once the next time
         return None
+
+
+def all_of(mapping: Mapping[Any, Any]) -> Callable[[], Sequence[Any]]:
+    """What reads all keys of a mapping, and then all values."""
+    return lambda: [*mapping, *mapping.values()]

@@ -17,7 +17,7 @@ from numba.core import event as events
 from tensorgrad.arrays.random import default_generator
 from tensorgrad.autograd.observer import Observer
 from tensorgrad.compiler.guards.guards import Guards
-from tensorgrad.compiler.guards.traversal import GENERATORS
+from tensorgrad.compiler.guards.kinds import GENERATORS
 from tensorgrad.compiler.guards.trust import is_library
 
 OUTSIDE = frozenset(

@@ -8,30 +8,24 @@ runs, that nothing was missed.
 from __future__ import annotations
 
 import collections
-import decimal
 import enum
-import fractions
 import functools
-import logging
 import operator
-import pathlib
-import random
-import re
 import sys
 import types
 import weakref
 from collections.abc import Callable, Container, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd import modes
-from tensorgrad.autograd.observer import Scope
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.compiler.guards.code_names import codes_in, names_in
 from tensorgrad.compiler.guards.exact import plain_key
+from tensorgrad.compiler.guards.kinds import GENERATORS, STATELESS, WRAPPERS
+from tensorgrad.compiler.guards.namespaces import Namespace, Namespaces
 from tensorgrad.compiler.guards.patches import PATCHES
-from tensorgrad.compiler.guards.snapshot import Snapshot
+from tensorgrad.compiler.guards.snapshot import Snapshot, all_of
 from tensorgrad.compiler.guards.trust import is_followed, is_library, is_stream, is_trusted, tells_of_changes
 
 OBJECTS = 20_000
@@ -48,45 +42,7 @@ DYNAMIC = frozenset(
 )
 """Code that uses one of these may read any attribute, not only those whose names occur in it."""
 
-CONSTRUCTORS = frozenset(("__init__", "__new__", "__post_init__"))
-NEVER_RUN = frozenset(
-    ("__repr__", "__str__", "__del__", "__reduce__", "__reduce_ex__", "__getstate__", "__setstate__", "__getnewargs__")
-)
-
-STATELESS = (
-    np.dtype, np.ufunc, np.generic, int, float, complex, str, bytes, range, re.Pattern, decimal.Decimal,
-    fractions.Fraction, pathlib.PurePath, types.CodeType, types.GenericAlias, types.UnionType, types.EllipsisType,
-    types.NotImplementedType, types.WrapperDescriptorType, types.MethodWrapperType, types.MethodDescriptorType,
-    types.ClassMethodDescriptorType, types.GetSetDescriptorType, types.MemberDescriptorType, logging.Logger,
-    operator.itemgetter, operator.attrgetter, operator.methodcaller, slice, Scope, modes.set_grad_enabled,
-)  # fmt: skip
-
-GENERATORS = (np.random.Generator, np.random.RandomState, random.Random)
-
-WRAPPERS = (
-    staticmethod, classmethod, property, functools.cached_property, functools.partialmethod,
-    type(functools.lru_cache(lambda: None)),
-)  # fmt: skip
-
 _MISSING = object()
-
-
-class _Namespace(NamedTuple):
-    """A namespace. Names in it are followed if code mentions them.
-
-    Attributes:
-        names: those that are always followed, such as the globals that code loads.
-        attributes: whether names of attributes in reached code are followed too.
-        all: whether all its names are followed.
-        absence: whether a name that is absent now must stay absent.
-    """
-
-    mapping: Mapping[str, Any]
-    path: str
-    names: set[str]
-    attributes: bool = True
-    all: bool = False
-    absence: bool = False
 
 
 class Traversal:
@@ -98,12 +54,9 @@ class Traversal:
         self.codes: set[types.CodeType] = set()
         self.tensors: dict[int, Variable] = {}
         self.generators: list[Any] = []
-        self._attributes: set[str] = set()  # the names that reached code uses
-        self._dynamic = False
         self._known: dict[int, Any] = {}
         self._pending: list[tuple[Any, str]] = []
-        self._namespaces: dict[int, _Namespace] = {}
-        self._resolved: dict[int, set[str]] = {}
+        self._spaces = Namespaces(self._known)
         self._each_replay: list[Snapshot] = []
         self._when_reconfigured: list[Snapshot] = []
         self._functions: list[types.FunctionType] = []
@@ -122,30 +75,34 @@ class Traversal:
             self._known[id(value)] = value
             self._pending.append((value, path))
         elif isinstance(value, enum.Enum):
-            self._follow_class(type(value))
+            self._spaces.follow_class(type(value))
 
     def reach_patches(self) -> None:
         """Follow what replaces functions of the library, which its code and others' may call."""
         self._when_reconfigured.append(
-            Snapshot("a patched name of the library ({})", _all_of(PATCHES), [*PATCHES, *PATCHES])
+            Snapshot("a patched name of the library ({})", all_of(PATCHES), [*PATCHES, *PATCHES])
         )
         for path, value in list(PATCHES.items()):
             self.reach(value, path)
 
     def run(self) -> None:
         """Follow references until nothing new is found."""
-        while self._pending or self._resolve():
+        while self._pending or self._reach_named():
             if len(self._known) > OBJECTS:
                 self.refuse(f"it can reach more than {OBJECTS:,} objects")
                 return
             value, path = self._pending.pop()
             self._visit(value, path)
 
+    def _reach_named(self) -> bool:
+        """Reach what namespaces hold under names found since the last time. Returns whether there was anything."""
+        for value, path in self._spaces.new_values():
+            self.reach(value, path)
+        return bool(self._pending)
+
     def snapshots(self) -> tuple[list[Snapshot], list[Snapshot]]:
         """The snapshots to compare before each replay, and those only after a reconfiguration of the engine."""
-        found = [self._snapshot_of(namespace) for namespace in self._namespaces.values()]
-        spaces = [snapshot for snapshot in found if snapshot is not None]
-        often = [self._own(), *self._each_replay, *spaces]
+        often = [self._own(), *self._each_replay, *self._spaces.snapshots()]
         if sum(len(snapshot.expected) for snapshot in often) > ELEMENTS:
             largest = max(often, key=lambda snapshot: len(snapshot.expected))
             self.refuse(
@@ -168,56 +125,6 @@ class Traversal:
 
         return Snapshot("{}", read, names)
 
-    # ------------------------------------------------------------------------------------------------------ namespaces
-
-    def _follow(self, namespace: _Namespace, owner: Any = None) -> None:
-        """Follow the names of a namespace; `owner` is the class where the mapping is only a view of it."""
-        key = id(namespace.mapping if owner is None else owner)
-        self._known.setdefault(key, namespace.mapping if owner is None else owner)
-        known = self._namespaces.setdefault(key, namespace)
-        known.names.update(namespace.names)
-        if namespace.attributes and not known.attributes:
-            self._namespaces[key] = known._replace(attributes=True)
-
-    def _follow_class(self, cls: type, constructors: bool = False) -> None:
-        """The members of a class that code names, and those that Python calls by itself."""
-        for base in cls.__mro__:
-            members = vars(base)
-            if not is_trusted(base.__module__):
-                special = {name for name, member in members.items() if _is_special(name, member, constructors)}
-                self._follow(_Namespace(members, f"{base.__name__}.{{}}", special), base)
-                self._dynamic |= "__getattr__" in members or "__getattribute__" in members
-
-    def _whole(self, namespace: _Namespace) -> bool:
-        return namespace.all or (self._dynamic and namespace.attributes)
-
-    def _wanted(self, namespace: _Namespace) -> set[str]:
-        return namespace.names | self._attributes if namespace.attributes else namespace.names
-
-    def _names(self, namespace: _Namespace) -> list[str]:
-        """The names of a namespace that are followed and exist, in its order."""
-        if self._whole(namespace):
-            return list(namespace.mapping)
-        wanted = self._wanted(namespace)
-        return [name for name in list(namespace.mapping) if name in wanted]
-
-    def _resolve(self) -> bool:
-        """Reach what namespaces hold under names found since the last time. Returns whether there was anything."""
-        for key, namespace in list(self._namespaces.items()):
-            done = self._resolved.setdefault(key, set())
-            for name in self._names(namespace):
-                if name not in done:
-                    done.add(name)
-                    self.reach(namespace.mapping[name], namespace.path.format(name))
-        return bool(self._pending)
-
-    def _snapshot_of(self, namespace: _Namespace) -> Snapshot | None:
-        mapping, names = namespace.mapping, self._names(namespace)
-        if self._whole(namespace):
-            return Snapshot(namespace.path, _all_of(mapping), [*names, *names])
-        absent = frozenset(self._wanted(namespace).difference(names)) if namespace.absence else frozenset()
-        return Snapshot(namespace.path, _reader(mapping, names, absent), names) if names or absent else None
-
     # -------------------------------------------------------------------------------------------------- kinds of values
 
     def _visit(self, value: Any, path: str) -> None:
@@ -231,8 +138,8 @@ class Traversal:
 
     def _visit_stateless(self, value: Any, path: str) -> None:
         if isinstance(value, (operator.attrgetter, operator.methodcaller)):
-            self._dynamic = True
-        self._follow_class(type(value))
+            self._spaces.dynamic = True
+        self._spaces.follow_class(type(value))
 
     def _visit_tensor(self, value: Variable, path: str) -> None:
         self.tensors[id(value)] = value
@@ -249,10 +156,10 @@ class Traversal:
 
     def _visit_generator(self, value: Any, path: str) -> None:
         self.generators.append(value)
-        self._follow_class(type(value))
+        self._spaces.follow_class(type(value))
 
     def _visit_function(self, value: types.FunctionType, path: str) -> None:
-        self._follow(_Namespace(vars(value), f"{path}.{{}}", set()))
+        self._spaces.follow(Namespace(vars(value), f"{path}.{{}}", set()))
         if self._ran is not None and value.__code__ not in self._ran:
             return
         for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
@@ -277,11 +184,13 @@ class Traversal:
                 continue
             self.codes.add(code)
             found = names_in(code)
-            self._attributes |= found.attributes
+            self._spaces.attributes |= found.attributes
             if globals:
-                self._dynamic |= not DYNAMIC.isdisjoint(found.globals | found.attributes)
+                self._spaces.dynamic |= not DYNAMIC.isdisjoint(found.globals | found.attributes)
                 names = set(found.globals)
-                self._follow(_Namespace(function.__globals__, "the global {}", names, attributes=False, absence=True))
+                self._spaces.follow(
+                    Namespace(function.__globals__, "the global {}", names, attributes=False, absence=True)
+                )
                 for name in found.modules:
                     self.reach(sys.modules.get(name), name)
 
@@ -304,14 +213,14 @@ class Traversal:
 
     def _visit_module(self, value: types.ModuleType, path: str) -> None:
         if not is_trusted(value.__name__):
-            self._follow(_Namespace(vars(value), f"{value.__name__}.{{}}", set()))
+            self._spaces.follow(Namespace(vars(value), f"{value.__name__}.{{}}", set()))
 
     def _visit_class(self, value: type, path: str) -> None:
-        self._follow_class(value, constructors=True)
-        self._follow_class(type(value))
+        self._spaces.follow_class(value, constructors=True)
+        self._spaces.follow_class(type(value))
 
     def _visit_mapping(self, value: Mapping[Any, Any], path: str) -> None:
-        self._each_replay.append(Snapshot(f"{path}[{{!r}}]", _all_of(value), [*value, *value]))
+        self._each_replay.append(Snapshot(f"{path}[{{!r}}]", all_of(value), [*value, *value]))
         for key, part in value.items():
             self.reach(key, path)
             self.reach(part, f"{path}[{key!r}]" if plain_key(key) is not None else path)
@@ -342,7 +251,7 @@ class Traversal:
         """Anything else."""
         kind = type(value)
         if kind.__name__ in ("lock", "RLock") or kind is object or hasattr(kind, "__get__"):
-            self._follow_class(kind)
+            self._spaces.follow_class(kind)
         elif kind.__module__ == "typing" or kind.__module__.startswith("numba"):
             pass
         elif not all(map(is_followed, kind.__mro__)) or is_stream(kind):
@@ -360,9 +269,9 @@ class Traversal:
 
     def _follow_members(self, value: Any, path: str, all: bool = False) -> None:
         kind = type(value)
-        self._follow_class(kind)
+        self._spaces.follow_class(kind)
         if isinstance(attributes := getattr(value, "__dict__", None), dict):
-            self._follow(_Namespace(attributes, f"{path}.{{}}", set(), all=all, absence=True))
+            self._spaces.follow(Namespace(attributes, f"{path}.{{}}", set(), all=all, absence=True))
         if slots := [name for base in kind.__mro__ for name in _slots(base)]:
             self._each_replay.append(
                 Snapshot(f"{path}.{{}}", lambda: [getattr(value, name, _MISSING) for name in slots], slots)
@@ -372,14 +281,14 @@ class Traversal:
 
     def _visit_telling(self, value: Any, path: str) -> None:
         """An object that calls `reconfigured()` whenever one of its attributes changes."""
-        self._follow_class(type(value))
+        self._spaces.follow_class(type(value))
         attributes = vars(value)
-        self._when_reconfigured.append(Snapshot(f"{path}.{{}}", _all_of(attributes), [*attributes, *attributes]))
+        self._when_reconfigured.append(Snapshot(f"{path}.{{}}", all_of(attributes), [*attributes, *attributes]))
         for name, part in list(attributes.items()):
             if name not in type(value)._told:
                 self.reach(part, f"{path}.{name}")
             elif part:
-                self._when_reconfigured.append(Snapshot(f"{path}.{name}", _all_of(part)))
+                self._when_reconfigured.append(Snapshot(f"{path}.{name}", all_of(part)))
 
     _VISITS = (
         (Variable, _visit_tensor),
@@ -404,16 +313,6 @@ def _kind_of(tensor: Variable) -> tuple:
     return tensor._requires_grad, tensor._data.dtype, tensor._data.shape, tensor._node is None, bool(tensor._hooks)
 
 
-def _is_special(name: str, member: Any, constructors: bool) -> bool:
-    """Whether Python may call a member of a class without its name in the code."""
-    if name == "forward":
-        return True
-    if not (name.startswith("__") and name.endswith("__")) or name in NEVER_RUN:
-        return False
-    callable_ = isinstance(member, (types.FunctionType, *WRAPPERS))
-    return callable_ and (constructors or name not in CONSTRUCTORS)
-
-
 def _slots(cls: type) -> Sequence[str]:
     slots = vars(cls).get("__slots__", ())
     names = (slots,) if isinstance(slots, str) else tuple(slots)
@@ -425,20 +324,3 @@ def _content(cell: types.CellType) -> tuple:
         return (cell.cell_contents,)
     except ValueError:
         return ()
-
-
-def _all_of(mapping: Mapping[Any, Any]) -> Callable[[], Sequence[Any]]:
-    return lambda: [*mapping, *mapping.values()]
-
-
-def _reader(mapping: Mapping[str, Any], names: Sequence[str], absent: frozenset[str]) -> Callable[[], Sequence[Any]]:
-    """A function that returns the values of the names, and raises if one is missing or an absent one exists."""
-    get = operator.itemgetter(*names, names[0]) if names else None  # a tuple of one, too
-    free = mapping.keys().isdisjoint
-
-    def read() -> Sequence[Any]:
-        if absent and not free(absent):
-            raise LookupError
-        return () if get is None else get(mapping)
-
-    return read

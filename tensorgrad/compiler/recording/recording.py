@@ -6,20 +6,18 @@ import itertools
 import keyword
 import re
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from tensorgrad.autograd.backward_pass import accumulate, forget, is_spent
-from tensorgrad.autograd.node import Node
-from tensorgrad.autograd.observer import BACKWARD, Observer, Scope
+from tensorgrad.autograd.backward_pass import forget, is_spent
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.places import Place
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import version_of
-from tensorgrad.compiler.guards.exact import same, same_array, same_memory
-from tensorgrad.compiler.names import Names
+from tensorgrad.compiler.recording.gradients import RecordsGradients
+from tensorgrad.compiler.recording.names import Names
 from tensorgrad.compiler.steps import Given, Kind, Step, check_guard
 from tensorgrad.ops.assignment import ReadPart
 
@@ -29,38 +27,16 @@ HELPERS = (
 )
 
 
-class Recording(Observer):
+class Recording(RecordsGradients):
     """An observer of one call. Arrays get names; the same call gives the same names again.
 
     Args:
         inputs: the tensors that the call was given.
         known: by identity, the tensors that the function can reach by itself; an input may be one of them.
-
-    Attributes:
-        steps: in the order in which they happened, but for those of backward passes.
-        passes: the steps of each `backward()` inside.
-        conditions: those that are checked before a replay begins.
-        effects: those that change tensors in place. They follow the steps, except for the first `begins_with`.
-        leaves: tensors from before the call, by name.
-        constants: arrays that each call makes anew with the same values, by name.
-        kinds: of all arrays, by name.
-        wanted: leaves, and nodes of tensors computed outside, whose contributions are to be recorded.
-        contributions: the names of these contributions, in their order.
-        problem: why a replay of the steps would differ from the call; None if it would not.
     """
 
     def __init__(self, inputs: Sequence[Variable], known: Mapping[int, Variable]) -> None:
-        self.steps: list[Step] = []
-        self.passes: list[list[Step]] = []
-        self.effects: list[Step] = []
-        self.begins_with = 0
-        self.conditions: list[Step] = []
-        self.leaves: dict[str, Variable] = {}
-        self.constants: dict[str, np.ndarray] = {}
-        self.kinds: dict[str, Kind] = {}
-        self.wanted: set[Variable | Node] = set()
-        self.contributions: dict[Variable | Node, list[str]] = {}
-        self.problem: str | None = None
+        super().__init__()
         self._names = Names()
         self._kept: list[Any] = []  # kept alive, so that nothing else gets the same identity
         self._numbers = itertools.count(1)
@@ -68,10 +44,6 @@ class Recording(Observer):
         self._origins: dict[int, Variable] = {}  # what an alias was detached from, by the alias's identity
         self._interior: list[weakref.ref[Variable]] = []
         self._changed: dict[int, tuple[str, Any]] = {}  # by the identity of a version: who changed it, and the version
-        self._began: int | None = None  # where among the steps the present backward pass begins
-        self._accumulating: Iterable[Variable] = ()  # leaves whose gradients are being set
-        self._gradients: dict[Variable, Variable | None] = {}  # of leaves whose gradients were set inside
-        self._gradients_before: list[Variable] = []  # gradients from before the call that Python has read
         self._finished = False
         self._late: dict[str, str] = {}  # names of arrays that effects return, and the effects
         self._returning = False
@@ -132,7 +104,7 @@ class Recording(Observer):
                 if not effect:
                     self._refuse_late(arrays[position])
             else:
-                settings[position] = self._with_places(value)
+                settings[position] = self.with_places(value)
         late = effect and isinstance(result, Variable)  # a norm, say: known when the effects have happened
         made = (result._data,) if late else () if effect else result if isinstance(result, tuple) else (result,)
         for part in made:
@@ -207,41 +179,6 @@ class Recording(Observer):
             self.steps.append(Step(ReadPart, {"place": place}, (source,), {}, (part,), (), not array.ndim))
         self._interior.append(weakref.ref(tensor))
 
-    def gradient_contributed(self, node: Node, position: int, upstream: Variable, contribution: Variable) -> None:
-        """A contribution to an input."""
-        edge = node.edges[position]
-        if edge in self.wanted:
-            self.contributions.setdefault(edge, []).append(self.name_of(contribution))
-
-    def gradients_arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
-        """`backward` has inside, and adds what it found to the leaves, op by op; a replay does so at once."""
-        if create_graph:
-            self.refuse("backward(create_graph=True) inside")
-        if any(leaf._hooks for leaf in gradients):
-            self.refuse("a hook on a tensor whose gradient is taken inside")
-        names = [self.name_of(gradient) for gradient in gradients.values()]
-        leaves = self._with_places(tuple(gradients))
-        self.effects.append(Step(accumulate, {0: leaves}, (), dict(enumerate(names, 1)), ()))
-        # A `.grad` that this call didn't set was there before.
-        before = tuple(leaf for leaf in gradients if leaf not in self._gradients)
-        found = tuple(leaf._grad is not None for leaf in before)
-        if before:
-            self._guard_gradients(before, found)
-        self._check_gradients()
-        self._accumulating = gradients.keys()
-
-    def grad_read(self, tensor: Variable) -> None:
-        """Python reads `.grad`, which may be None in another call."""
-        if tensor in self._gradients or not (id(tensor) in self._known or id(tensor) in self._given):
-            return
-        if tensor._grad is not None:
-            self._gradients_before.append(tensor._grad)
-        self._guard_gradients((tensor,), (tensor._grad is not None,))
-
-    def _guard_gradients(self, leaves: tuple[Variable, ...], there: tuple[bool, ...]) -> None:
-        settings = {0: _have_gradients, 1: True, 2: self._with_places(leaves), 3: there}
-        self.conditions.append(Step(check_guard, settings, (), {}, ()))
-
     def engine_bypassed(self, what: str, tensor: Variable | None) -> None:
         """Python read or changed values."""
         if tensor is None:
@@ -251,26 +188,11 @@ class Recording(Observer):
             advice = "do it outside of the compiled function, with what that takes and returns"
             self.refuse(f"{what} of {who}, which no op records: {advice} (in the code of an op: {HELPERS})")
 
-    def scope_entered(self, scope: Scope) -> None:
-        """A backward pass begins."""
-        if scope == BACKWARD and not self._finished:
-            self._began = len(self.steps)
-
-    def scope_left(self, scope: Scope) -> None:
-        """A backward pass ends: its steps are kept apart."""
-        if scope == BACKWARD and not self._finished:
-            if not self._accumulating:
-                self.refuse("gradients are taken inside, and not by backward(); take them of what the function returns")
-            self.passes.append(self.steps[self._began :])
-            del self.steps[self._began :]
-            self._gradients.update((leaf, leaf._grad) for leaf in self._accumulating)
-            self._began, self._accumulating = None, ()
-
     # ---------------------------------------------------------------------------------------------------- afterwards
 
     def finish(self, returned: Sequence[Variable]) -> None:
         """The call is over: look for anything that a replay would not do."""
-        self._check_gradients()
+        self.check_gradients()
         self._returning = True
         mine = {id(tensor) for tensor in returned}
         alive = [tensor for reference in self._interior if (tensor := reference()) is not None]
@@ -323,45 +245,6 @@ class Recording(Observer):
             self._guarded.add(id(tensor))
             self.conditions.append(Step(check_guard, {0: _have_one_array, 1: True, 2: leaf, 3: tensor}, (), {}, ()))
 
-    def _check_gradients(self) -> None:
-        if any(leaf._grad is not grad for leaf, grad in self._gradients.items()):
-            self.refuse("a .grad is assigned inside; zero_grad() and .grad = None are followed")
-
-    def agrees_with(self, other: Recording) -> bool:
-        """Whether both calls did the same, on the same leaves or on equal arrays that each made anew."""
-        return (
-            same(self._done, other._done)
-            and same(self.constants, other.constants)
-            and self.leaves.keys() == other.leaves.keys()
-            and all(_same_leaf(leaf, other.leaves[name]) for name, leaf in self.leaves.items())
-        )
-
-    def differing_leaf(self, other: Recording) -> str | None:
-        """The name of a tensor that both calls made without an op, each with other values, where all else agrees."""
-        if not same(self._done, other._done) or self.leaves.keys() != other.leaves.keys():
-            return None
-        return next((name for name, leaf in self.leaves.items() if not _same_leaf(leaf, other.leaves[name])), None)
-
-    def made_anew(self, other: Recording) -> dict[str, np.ndarray]:
-        """The leaves of two recordings that agree whose arrays each call made anew, by name.
-
-        Both arrays are alive, so an array from before both calls lies in the same memory in both recordings.
-        """
-        return {
-            name: leaf._data
-            for name, leaf in self.leaves.items()
-            if not same_memory(leaf._data, other.leaves[name]._data)
-        }
-
-    @property
-    def variables(self) -> tuple[str, ...]:
-        """The names of the variables: inputs, then leaves."""
-        return *self.inputs, *self.leaves
-
-    @property
-    def _done(self) -> tuple:
-        return self.inputs, self.conditions, self.steps, self.passes, self.effects, self.begins_with
-
     # ---------------------------------------------------------------------------------------------------------- names
 
     def introduce(self, array: np.ndarray, name: str) -> str:
@@ -396,15 +279,11 @@ class Recording(Observer):
                 self._holders.setdefault(id(tensor._data), []).append(tensor)
         return self._holders.get(id(array), ())
 
-    def _with_places(self, value: Any) -> Any:
+    def with_places(self, value: Any) -> Any:
         """An argument of an effect, with `Given` in place of each tensor that is only an input."""
         if type(value) is tuple:
-            return tuple([self._with_places(part) for part in value])
+            return tuple([self.with_places(part) for part in value])
         return self._numbered.get(id(value), value)
-
-    def refuse(self, problem: str) -> None:
-        """Note why a replay would differ from the call; the first reason counts."""
-        self.problem = self.problem or problem
 
     def forget(self) -> None:
         """Release the arrays and the graph; names, settings and leaves remain."""
@@ -421,16 +300,5 @@ class Recording(Observer):
         self._known, self._holders = {}, None
 
 
-def _have_gradients(leaves: tuple[Variable, ...], found: tuple[bool, ...]) -> bool:
-    return tuple([leaf._grad is not None for leaf in leaves]) == found
-
-
 def _have_one_array(one: Variable, other: Variable) -> bool:
     return one._data is other._data
-
-
-def _same_leaf(one: Variable, other: Variable) -> bool:
-    if one is other:
-        return True
-    plain = not (one._requires_grad or other._requires_grad)
-    return plain and (same_memory(one._data, other._data) or same_array(one._data, other._data))
