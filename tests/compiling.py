@@ -11,6 +11,11 @@ def numbers(tensor):
     return None if tensor is None else np.array(tensor.detach().data)
 
 
+def weight():
+    """A parameter of two elements."""
+    return tg.tensor([2.0, -3.0], requires_grad=True, name="w")
+
+
 def captures(compiled):
     """The captures of a compiled function, as they are now."""
     programs = [entry.program for entry in compiled._entries.values() if entry.program is not None]

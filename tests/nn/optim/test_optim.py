@@ -1,11 +1,8 @@
-"""Optimizers without PyTorch: steps computed by hand, groups, errors, and states that resume to the bit."""
-
-import copy
-import json
-import math
+"""Optimizers without PyTorch: steps computed by hand, groups, errors."""
 
 import numpy as np
 import pytest
+from optimizers import EVERY_OPTION, ByHand, give, leaf, random_steps, steps
 
 import tensorgrad as tg
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, ShapeError
@@ -27,50 +24,6 @@ from tensorgrad.nn.optim import (
     Rprop,
     cosine,
 )
-
-EVERY_OPTION = {
-    "SGD": lambda p: SGD(p, 0.1, momentum=0.9, dampening=0.1, weight_decay=0.01),
-    "Nesterov": lambda p: SGD(p, 0.1, momentum=0.9, nesterov=True),
-    "RMSprop": lambda p: RMSprop(p, 0.01, weight_decay=0.01, momentum=0.9, centered=True),
-    "Adam": lambda p: Adam(p, 0.01, weight_decay=0.01, amsgrad=True),
-    "AdamW": lambda p: AdamW(p, 0.01, amsgrad=True),
-    "Adagrad": lambda p: Adagrad(p, 0.1, initial_accumulator_value=0.1),
-    "Adadelta": lambda p: Adadelta(p, 0.5, weight_decay=0.1),
-    "Adafactor": lambda p: Adafactor(p, 0.1, weight_decay=0.1),
-    "Adamax": lambda p: Adamax(p, 0.01, weight_decay=0.1),
-    "NAdam": lambda p: NAdam(p, 0.01, weight_decay=0.1),
-    "RAdam": lambda p: RAdam(p, 0.01, betas=(0.8, 0.7), decoupled_weight_decay=True),
-    "ASGD": lambda p: ASGD(p, 0.1, t0=1),
-    "Rprop": lambda p: Rprop(p, 0.01),
-    "Lion": lambda p: Lion(p, 0.01, weight_decay=0.1),
-}
-
-
-def leaf(*values, dtype=np.float64):
-    return tg.tensor(np.array(values, dtype), requires_grad=True)
-
-
-def give(parameter, *values):
-    parameter.grad = tg.tensor(np.array(values, parameter.dtype))
-
-
-def steps(optimizer, parameter, gradients):
-    """The parameter's value after each gradient."""
-    trajectory = []
-    for g in gradients:
-        give(parameter, g)
-        optimizer.step()
-        trajectory.append(parameter.item())
-    return trajectory
-
-
-def random_steps(optimizer, parameters, count, seed):
-    rng = np.random.default_rng(seed)
-    for _ in range(count):
-        for p in parameters:
-            p.grad = tg.tensor(rng.standard_normal(p.shape).astype(p.dtype))
-        optimizer.step()
-
 
 # ----------------------------------------------------------------------------------------------- steps computed by hand
 
@@ -297,124 +250,6 @@ def test_repr_names_every_option():
     assert "cosine(lr=0.1, steps=100, minimum=0.0)" in text and "momentum=0.9" in text and "2 weights" in text
 
 
-# --------------------------------------------------------------------------------------------------------------- states
-
-
-@pytest.mark.parametrize("make", EVERY_OPTION.values(), ids=EVERY_OPTION)
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_resume_is_exact(make, dtype):
-    def network():
-        rng = np.random.default_rng(5)
-        return [tg.tensor(rng.standard_normal(shape).astype(dtype), requires_grad=True) for shape in [(3, 4), (4,)]]
-
-    straight, stopped = network(), network()
-    one = make(straight)
-    random_steps(one, straight, 3, seed=1)
-    random_steps(one, straight, 3, seed=2)
-
-    two = make(stopped)
-    random_steps(two, stopped, 3, seed=1)
-    arrays, text = {}, copy.deepcopy(two.state_dict())
-    for name, entry in text["state"].items():
-        arrays[name] = {slot: entry.pop(slot) for slot in list(entry) if slot != "step"}
-    state = json.loads(json.dumps(text))
-    for name, entry in state["state"].items():
-        entry.update(arrays[name])
-
-    resumed = [tg.tensor(p.data, requires_grad=True) for p in stopped]
-    three = make(resumed)
-    three.load_state_dict(state)
-    random_steps(three, resumed, 3, seed=2)
-    assert all(np.array_equal(a.data, b.data) for a, b in zip(straight, resumed, strict=True))
-    assert three.steps == one.steps == 6 and three.param_groups[0]["lr"] == one.param_groups[0]["lr"]
-
-
-@pytest.mark.parametrize("make", EVERY_OPTION.values(), ids=EVERY_OPTION)
-@pytest.mark.parametrize("shape", [(3,), (80, 80)], ids=["NumPy", "kernel"])
-def test_resume_from_a_file_is_exact(make, shape, tmp_path):
-    """`tg.load` gives tensors; rules and kernels compute with arrays."""
-    values = np.random.default_rng(5).standard_normal(shape).astype(np.float32)
-    straight, resumed = ([tg.tensor(values, requires_grad=True)] for _ in range(2))
-    one = make(straight)
-    random_steps(one, straight, 3, seed=1)
-    tg.save({"weight": straight[0].detach(), "optimizer": one.state_dict()}, tmp_path / "run.safetensors")
-    random_steps(one, straight, 3, seed=2)
-
-    two, saved = make(resumed), tg.load(tmp_path / "run.safetensors")
-    resumed[0].data[...] = saved["weight"].numpy()
-    two.load_state_dict(saved["optimizer"])
-    random_steps(two, resumed, 3, seed=2)
-    np.testing.assert_array_equal(straight[0].data, resumed[0].data)
-    assert all(isinstance(kept, int | np.ndarray) for kept in two.state[resumed[0]].values())
-
-
-def test_a_loaded_state_shares_no_memory():
-    a, b = leaf(1), leaf(1)
-    one, two = Adam([a]), Adam([b])
-    steps(one, a, [1])
-    two.load_state_dict(one.state_dict())
-    before = one.state[a]["exp_avg"].copy()
-    steps(two, b, [5])
-    assert np.array_equal(one.state[a]["exp_avg"], before)
-
-
-def test_schedules_stay_and_go_on():
-    a, b = leaf(1), leaf(1)
-    one, two = (SGD([p], cosine(0.1, 10)) for p in (a, b))
-    steps(one, a, [1, 1, 1])
-    two.load_state_dict(json.loads(json.dumps(one.state_dict())))
-    assert two.learning_rate == one.learning_rate == cosine(0.1, 10)(3)
-
-
-def test_names_are_kept():
-    optimizer = SGD([("weight", w := leaf(1)), ("bias", leaf(1))], 0.1, momentum=0.9)
-    steps(optimizer, w, [1])
-    state = optimizer.state_dict()
-    assert state["param_groups"][0]["params"] == ["weight", "bias"] and list(state["state"]) == ["weight"]
-
-
-@pytest.mark.parametrize(
-    ("saved", "words"),
-    [
-        (lambda: SGD([leaf(1, 2)], 0.1), "saved by SGD, loaded into Adam"),
-        (lambda: Adam([leaf(1, 2), leaf(1)]), "parameters ['0', '1'] saved, ['0'] here"),
-        (lambda: Adam([("w", leaf(1, 2))]), "parameters ['w'] saved"),
-        (lambda: Adam([leaf(1, 2, 3)]), "exp_avg is (3,) float64, expected (2,) float64"),
-        (lambda: Adam([leaf(1, 2, dtype=np.float32)]), "exp_avg_sq is (2,) float32"),
-        (lambda: Adam([{"params": [leaf(1, 2)]}, {"params": [leaf(1)]}]), "groups of parameters: 2 saved, 1 here"),
-        (lambda: Adam([leaf(1, 2)], lr=cosine(0.1, 5)), "both must be numbers, or both schedules"),
-    ],
-)
-def test_a_state_that_does_not_fit_changes_nothing(saved, words):
-    other = saved()
-    for p in other.named_parameters().values():
-        p.grad = tg.ones_like(p)
-    other.step()
-    w = leaf(1, 2)
-    optimizer = Adam([w], 0.5)
-    give(w, 1, 1)
-    optimizer.step()
-    before = copy.deepcopy(optimizer.state_dict())
-    with pytest.raises(ArgumentError) as caught:
-        optimizer.load_state_dict(other.state_dict())
-    assert words in str(caught.value)
-    after = optimizer.state_dict()
-    assert np.array_equal(before["state"]["0"].pop("exp_avg"), after["state"]["0"].pop("exp_avg"))
-    assert np.array_equal(before["state"]["0"].pop("exp_avg_sq"), after["state"]["0"].pop("exp_avg_sq"))
-    assert before == after
-
-
-def test_a_damaged_state_is_refused():
-    optimizer = Adam([w := leaf(1)])
-    steps(optimizer, w, [1])
-    state = optimizer.state_dict()
-    del state["state"]["0"]["exp_avg"]
-    with pytest.raises(ArgumentError, match="no 'exp_avg' saved"):
-        optimizer.load_state_dict(state)
-    with pytest.raises(ArgumentError, match="it has no 'param_groups'"):
-        optimizer.load_state_dict({"optimizer": "Adam", "steps": 1, "state": {}})
-
-
 # --------------------------------------------------------------------------------------------------------------- errors
 
 
@@ -507,73 +342,6 @@ def test_a_rule_of_ones_own():
     assert steps(SignDescent([w := leaf(1)], 0.25), w, [7, -3, 2]) == [0.75, 1.0, 0.75]
 
 
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        ((), None),
-        ((), [1]),
-        (("steps",), -1),
-        (("steps",), 1.5),
-        (("steps",), True),
-        (("optimizer",), np.zeros(3)),
-        (("param_groups",), {"params": []}),
-        (("param_groups",), [None]),
-        (("param_groups", 0, "params"), "w"),
-        (("param_groups", 0, "lr"), "text"),
-        (("param_groups", 0, "lr"), math.nan),
-        (("param_groups", 0, "betas"), 0.9),
-        (("param_groups", 0, "betas"), [0.9, "0.99"]),
-        (("param_groups", 0, "amsgrad"), "text"),
-        (("param_groups", 0, "eps"), None),
-        (("state",), [1]),
-        (("state", "w"), 3),
-        (("state", "w", "step"), -1),
-        (("state", "w", "step"), 2.0),
-        (("state", "w", "exp_avg"), [0.0, 0.0]),
-        (("state", "w", "more"), "text"),
-        (("state", "elsewhere"), {"step": 1}),
-    ],
-)
-def test_states_that_make_no_sense_are_refused_whole(path, value):
-    def built():
-        w = tg.tensor([1.0, 2.0], requires_grad=True)
-        (w * w).sum().backward()
-        optimizer = Adam([("w", w)], 0.1)
-        optimizer.step()
-        return optimizer
-
-    optimizer = built()
-    before = repr(optimizer.state_dict())
-    state = copy.deepcopy(built().state_dict())
-    if path:
-        holder = state
-        for key in path[:-1]:
-            holder = holder[key]
-        holder[path[-1]] = value
-    else:
-        state = value
-    with pytest.raises(ArgumentError, match="the state doesn't fit"):
-        optimizer.load_state_dict(state)
-    assert repr(optimizer.state_dict()) == before
-
-
-class ByHand(Optimizer):
-    """As scripts for PyTorch write one: options in a dict, a step of its own, a state that is empty at first."""
-
-    def __init__(self, params, lr=0.5):
-        super().__init__(params, dict(lr=lr))
-
-    def step(self, closure=None):
-        for group in self.param_groups:
-            for p in group["params"]:
-                state = self.state[p]
-                if len(state) == 0:
-                    state["step"], state["sum"] = 0, tg.zeros_like(p.data)
-                state["step"] += 1
-                state["sum"].add_(p.grad)
-                p.data.add_(state["sum"], alpha=-group["lr"])
-
-
 @pytest.mark.filterwarnings("error")
 def test_an_optimizer_with_a_step_of_its_own():
     optimizer = ByHand([w := leaf(10)])
@@ -590,18 +358,3 @@ def test_an_optimizer_with_a_step_of_its_own():
         give(p, 1)
         o.step()
     assert w.item() == v.item() and other.steps == 3
-
-
-def test_groups_of_another_optimizer_keep_their_options():
-    inner = ByHand([leaf(1)])
-    inner.param_groups[0]["rho"] = 0.05
-    outer = SGD(inner.param_groups, lr=0.1, momentum=0.9)
-    assert outer.param_groups[0]["rho"] == 0.05 and outer.param_groups[0]["lr"] == 0.5
-    with pytest.raises(ArgumentError, match="unknown options"):
-        SGD([{"params": [leaf(1)], "rho": 0.05}])
-
-
-def test_reading_a_state_that_is_not_there_changes_no_step():
-    optimizer = Adam([w := leaf(10)], 0.5, eps=0)
-    assert optimizer.state[w] == {}
-    assert steps(optimizer, w, [4]) == [9.5]
