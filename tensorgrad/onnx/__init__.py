@@ -6,5 +6,6 @@ The package onnx is an extra: `pip install 'tensorgrad-engine[onnx]'`.
 from tensorgrad.onnx.loading.load import load as load
 from tensorgrad.onnx.loading.module import OnnxModule as OnnxModule
 from tensorgrad.onnx.reading.errors import OnnxError as OnnxError
+from tensorgrad.onnx.writing.export import export as export
 
-__all__ = ["OnnxError", "OnnxModule", "load"]
+__all__ = ["OnnxError", "OnnxModule", "export", "load"]

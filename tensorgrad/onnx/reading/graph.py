@@ -102,12 +102,12 @@ class Reader:
         """The record of a ModelProto."""
         functions = {}
         for f in proto.functions:
-            defaults = {a.name: self._attribute(f"function {f.name}", a) for a in f.attribute_proto}
-            inputs, outputs = ([Declared(name, None, None) for name in names] for names in (f.input, f.output))
+            defaults = {text(a.name): self._attribute(f"function {text(f.name)}", a) for a in f.attribute_proto}
+            inputs, outputs = ([Declared(text(name), None, None) for name in names] for names in (f.input, f.output))
             body = Graph(inputs, outputs, {}, [self._node(n) for n in f.node])
-            declared = {**dict.fromkeys(f.attribute), **defaults}
-            functions[domain_of(f.domain), f.name] = Function(body, declared, opsets_of(f.opset_import))
-        metadata = {entry.key: entry.value for entry in proto.metadata_props}
+            declared = {**dict.fromkeys(map(text, f.attribute)), **defaults}
+            functions[domain_of(f.domain), text(f.name)] = Function(body, declared, opsets_of(f.opset_import))
+        metadata = {text(entry.key): text(entry.value) for entry in proto.metadata_props}
         return Model(self.graph(proto.graph), opsets_of(proto.opset_import), functions, metadata)
 
     def graph(self, proto: Any) -> Graph:
@@ -116,7 +116,7 @@ class Reader:
         for tensor in proto.initializer:
             array = self._array(tensor)
             if array is not None:
-                arrays[tensor.name] = array
+                arrays[text(tensor.name)] = array
         self.problems += [f"sparse initializer {s.values.name!r}: tensors are dense" for s in proto.sparse_initializer]
         inputs, outputs = ([_declared(v) for v in values] for values in (proto.input, proto.output))
         return Graph(inputs, outputs, arrays, [self._node(n) for n in proto.node])
@@ -129,14 +129,14 @@ class Reader:
             return None
 
     def _node(self, proto: Any) -> Node:
-        names = tuple(proto.input), tuple(proto.output)
-        node = Node(proto.op_type, domain_of(proto.domain), proto.name, *names, {})
-        node.attributes = {a.name: self._attribute(node.label, a) for a in proto.attribute}
+        names = tuple(map(text, proto.input)), tuple(map(text, proto.output))
+        node = Node(text(proto.op_type), domain_of(proto.domain), text(proto.name), *names, {})
+        node.attributes = {text(a.name): self._attribute(node.label, a) for a in proto.attribute}
         return node
 
     def _attribute(self, where: str, a: Any) -> Any:
         if a.ref_attr_name:
-            return Reference(a.ref_attr_name)
+            return Reference(text(a.ref_attr_name))
         kind = a.DESCRIPTOR.enum_types_by_name["AttributeType"].values_by_number.get(a.type)
         read = _ATTRIBUTES.get("" if kind is None else kind.name)
         if read is not None:
@@ -151,20 +151,21 @@ class Reader:
 _ATTRIBUTES = {
     "FLOAT": lambda a: float(a.f),
     "INT": lambda a: int(a.i),
-    "STRING": lambda a: _text(a.s),
+    "STRING": lambda a: text(a.s),
     "FLOATS": lambda a: tuple(map(float, a.floats)),
     "INTS": lambda a: tuple(map(int, a.ints)),
-    "STRINGS": lambda a: tuple(map(_text, a.strings)),
+    "STRINGS": lambda a: tuple(map(text, a.strings)),
 }
 
 
-def _text(value: bytes) -> str:
-    return value.decode("utf-8", "replace")
+def text(value: str | bytes) -> str:
+    """The text. A string of a damaged file that isn't UTF-8 arrives as bytes."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
-def domain_of(domain: str) -> str:
+def domain_of(domain: str | bytes) -> str:
     """The domain, with ONNX's own in one spelling."""
-    return ONNX if domain == "ai.onnx" else domain
+    return ONNX if text(domain) == "ai.onnx" else text(domain)
 
 
 def opsets_of(imports: Iterable[Any]) -> dict[str, int]:
@@ -174,13 +175,13 @@ def opsets_of(imports: Iterable[Any]) -> dict[str, int]:
 
 def _declared(value: Any) -> Declared:
     if not value.type.HasField("tensor_type"):
-        return Declared(value.name, None, None)
+        return Declared(text(value.name), None, None)
     tensor = value.type.tensor_type
     dtype = DTYPES.get(tensor.elem_type)
     if not tensor.HasField("shape"):
-        return Declared(value.name, dtype, None)
-    sizes = (d.dim_value if d.HasField("dim_value") else d.dim_param or None for d in tensor.shape.dim)
-    return Declared(value.name, dtype, tuple(sizes))
+        return Declared(text(value.name), dtype, None)
+    sizes = (d.dim_value if d.HasField("dim_value") else text(d.dim_param) or None for d in tensor.shape.dim)
+    return Declared(text(value.name), dtype, tuple(sizes))
 
 
 def names_read(graph: Graph) -> Mapping[str, int]:

@@ -96,6 +96,8 @@ def _external(what: str, proto: Any, size: int, source: Source) -> bytes:
     """The bytes of a tensor in another file, which lies in the model's folder: no path and no link leads out of it."""
     entries = {entry.key: entry.value for entry in proto.external_data}
     location, problem = entries.get("location", ""), "is no file in the model's folder"
+    if not isinstance(location, str):
+        raise OnnxError(f"{what}: external data {location!r} {problem}")
     if source.folder is None or not location or "\0" in location:
         raise OnnxError(f"{what}: its data lie in a file {location!r}, and the model has no folder")
     folder = os.path.realpath(source.folder)

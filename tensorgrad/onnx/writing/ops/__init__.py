@@ -1,0 +1,12 @@
+"""The exporters of tensorgrad's ops, one file per family: `writing.table` explains what one is."""
+
+from tensorgrad.onnx.writing.ops import (
+    elementwise,
+    indexing,
+    normalization,
+    products,
+    reductions,
+    sampling,
+    shapes,
+    windows,
+)

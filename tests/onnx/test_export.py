@@ -1,0 +1,122 @@
+"""`tg.onnx.export`: what is written gives the same in ONNX Runtime and when it is read again, in any batch size."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+
+import onnx
+from onnx_layers import CASES, Function, normal
+from onnx_roundtrip import check, flat, run, settle
+
+import tensorgrad as tg
+import tensorgrad.nn.functional as F
+from tensorgrad import nn
+from tensorgrad.nn import models
+
+
+@pytest.mark.cases("name", list(CASES), ids=str)
+def test_layers_and_functions(name, tmp_path_factory):
+    model, inputs = CASES[name]
+    check(model, inputs, tmp_path_factory.getbasetemp() / "layer.onnx")
+
+
+MODELS = {
+    "LeNet": (lambda: models.LeNet(), (1, 32, 32)),
+    "CifarResNet": (lambda: models.CifarResNet(1), (3, 16, 16)),
+    "CifarResNet B": (lambda: models.CifarResNet(1, option="B"), (3, 16, 16)),
+    "UNet": (lambda: models.UNet(3, 2, width=4), (3, 16, 16)),
+    "UNet bilinear": (lambda: models.UNet(3, 2, bilinear=True, width=4), (3, 16, 16)),
+    "DSCNN": (lambda: models.DSCNN(), (1, 49, 10)),
+    "SqueezeNet": (lambda: models.squeezenet1_1(num_classes=5), (3, 33, 33)),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_models(name, tmp_path):
+    tg.manual_seed(0)
+    make, shape = MODELS[name]
+    model = settle(make(), [normal(4, *shape)])
+    again = check(model, normal(1, *shape), tmp_path / "model.onnx", batch=2)
+    theirs, ours = again.state_dict(), model.state_dict()
+    assert {*theirs} == {name for name in ours if not name.endswith("num_batches_tracked")}
+    assert all(np.array_equal(theirs[name], ours[name]) for name in theirs)
+    assert [n for n, _ in again.named_parameters()] == [n for n, _ in model.named_parameters()]
+
+
+def test_training_goes_on_where_it_was(tmp_path):
+    tg.manual_seed(0)
+    model = nn.Sequential(
+        nn.Conv2d(1, 4, 3, padding=1), nn.BatchNorm2d(4), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(64, 3)
+    )
+    tg.onnx.export(settle(model, [normal(6, 1, 8, 8)]), normal(1, 1, 8, 8), tmp_path / "net.onnx")
+    again = tg.onnx.load(tmp_path / "net.onnx")
+    batches = [(normal(6, 1, 8, 8), tg.tensor(np.arange(6) % 3)) for _ in range(5)]
+    for net in (model, again):
+        net.train()
+        optimizer = nn.optim.SGD(net.parameters(), lr=0.1, momentum=0.9)
+        for x, labels in batches:
+            optimizer.zero_grad()
+            nn.cross_entropy(net(x), labels).backward()
+            optimizer.step()
+    ours, theirs = model.state_dict(), again.state_dict()
+    for name, value in theirs.items():
+        np.testing.assert_allclose(value, ours[name], rtol=1e-5, atol=1e-6, err_msg=name)
+    assert "1.running_mean" in theirs
+
+
+def test_the_file_states_what_was_promised(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 3), nn.Dropout(), nn.BatchNorm1d(3)).train()
+    path = tmp_path / "net.onnx"
+    tg.onnx.export(model, tg.zeros(2, 4), path, input_names=["features"], output_names=["scores"])
+    assert all(module.training for module in model.modules())
+    proto = onnx.load(path)
+    onnx.checker.check_model(proto, full_check=True)
+    assert proto.opset_import[0].version >= 17
+    assert [node.op_type for node in proto.graph.node] == ["Gemm", "BatchNormalization", "Identity"]
+    assert [(v.name, v.type.tensor_type.shape.dim[0].dim_param) for v in proto.graph.input] == [("features", "batch")]
+    assert [v.name for v in proto.graph.output] == ["scores"]
+    names = {tensor.name for tensor in proto.graph.initializer}
+    assert names == {"0.weight", "0.bias", "2.weight", "2.bias", "2.running_mean", "2.running_var"}
+
+
+def test_a_fixed_size_and_another_axis(tmp_path):
+    path, model = tmp_path / "net.onnx", Function(lambda x: x.reshape(2, -1) @ x.reshape(-1, 2))
+    check(model, normal(2, 4), path, batch_axis=None)
+    assert onnx.load(path).graph.input[0].type.tensor_type.shape.dim[0].dim_value == 2
+    with pytest.raises(tg.onnx.OnnxError, match="batch_axis=None"):
+        tg.onnx.export(Function(lambda x: x.reshape(8)), normal(2, 4), path)
+    layer = nn.LSTM(3, 2)
+    tg.onnx.export(layer, normal(5, 1, 3), path, batch_axis=1)
+    x = normal(5, 7, 3)
+    for got, z in zip(run(path, [x]), flat(layer(x)), strict=True):
+        np.testing.assert_allclose(got, z.detach().numpy(), rtol=1e-5, atol=1e-6)
+
+
+def test_what_onnx_lacks_is_listed_at_once(tmp_path):
+    def several(x):
+        values = F.dropout(x, 0.5, training=True)
+        return values.median(1)[0] + x.digamma().sum(1) + float(x.mean()) + x.numpy().max()
+
+    with pytest.raises(tg.onnx.OnnxError) as caught:
+        tg.onnx.export(Function(several), normal(2, 4), tmp_path / "net.onnx")
+    said = str(caught.value)
+    assert all(word in said for word in ("argmedian", "digamma", "random", "item()", "numpy()"))
+    assert not (tmp_path / "net.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    ("call", "words"),
+    [
+        (lambda path: tg.onnx.export(tg.relu, tg.zeros(1), path), "expected a Module"),
+        (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(()), path), "no axis 0"),
+        (lambda path: tg.onnx.export(nn.ReLU(), (tg.zeros(2, 1), tg.zeros(3, 1)), path), "same number of examples"),
+        (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, input_names=["a", "b"]), "1 names"),
+        (lambda path: tg.onnx.export(nn.Linear(3, 2), tg.zeros(1, 2), path), "model fails"),
+        (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path / "missing" / "x"), "create the folder"),
+    ],
+)
+def test_misuses(call, words, tmp_path):
+    with pytest.raises(tg.TensorgradError, match=words):
+        call(tmp_path / "x.onnx" if "missing" not in words else tmp_path)
