@@ -75,7 +75,7 @@ def _members(value: type) -> Iterator[tuple[str, Any]]:
         own = key in vars(value) and getattr(vars(value)[key], "__doc__", None)
         if not key.startswith("_") and (own or key not in inherited):
             found = inspect.getattr_static(value, key)
-            plain = found if isinstance(found, property) else getattr(value, key)
+            plain = found if isinstance(found, property) else getattr(value, key, None)
             is_method = isinstance(found, property | classmethod | staticmethod) or inspect.isroutine(plain)
             if is_method and inspect.getdoc(plain):
                 yield key, plain
