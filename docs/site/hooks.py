@@ -50,7 +50,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Turn links to files outside of docs into links to their pages on the site; the search finds short answers first."""
+    """Turn links to files outside of docs into links to their pages; let the search find short answers first."""
     if page.file.src_uri == "how-to.md":
         page.meta["search"] = {"boost": 3}
     folder = _origin(page.file)
@@ -155,7 +155,7 @@ def _overview(pages: list[public.Page]) -> str:
 
 
 def _add_to_navigation(config: Any, pages: list[public.Page]) -> None:
-    """Fill the reference's part of the navigation: large modules as sections, small ones as pages."""
+    """Add the reference, large modules as sections and small ones as pages, and pages that mkdocs.yml doesn't name."""
     entries: list[Any] = ["reference/index.md"]
     for page in pages:
         module = page.module or public.PACKAGE
@@ -165,6 +165,7 @@ def _add_to_navigation(config: Any, pages: list[public.Page]) -> None:
             entries[-1][module].append({page.title: page.uri})
         else:
             entries.append({module: [{page.title: page.uri}]})
-    for part in config.nav:
-        if "API reference" in part:
-            part["API reference"] = entries
+    parts = {title: part for part in config.nav for title in part}
+    parts["API reference"]["API reference"] = entries
+    named = set(re.findall(r"[\w/-]+\.md", repr(config.nav)))
+    parts["How-to"]["How-to"] += sorted(path.name for path in DOCS.glob("*.md") if path.name not in named)
