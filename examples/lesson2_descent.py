@@ -105,7 +105,7 @@ def compare_descents(
 
 def main(arguments: list[str] | None = None) -> tuple[list[float], dict[str, nn.History]]:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--images", type=int, default=120, help="synthetic images to learn from")
+    parser.add_argument("--images", type=int, default=200, help="synthetic images to learn from")
     parser.add_argument("--size", type=int, default=64, help="pixels of a side, a multiple of 8")
     parser.add_argument("--batch-size", type=int, default=20, help="images in a step of stochastic gradient descent")
     parser.add_argument("--epochs", type=int, default=60, help="of SGD, at most; the full batch makes as many steps")
