@@ -3,7 +3,8 @@
     python docs/gallery.py [--data DIR] [NAME ...]
 
 Each example runs in an empty folder; `--data` is passed on as TENSORGRAD_DATA. Examples that aren't named keep their
-pictures. The pages of an example that writes nothing else are photographed, by a Chromium. README.md and
+pictures. The pages of an example that writes nothing else are photographed, by a Chromium. What the docstring of an
+example says of a file that it writes, on a line "- `file.png`: …", is the caption of the picture. README.md and
 docs/drawing.md show pictures of the gallery, too: docs/gallery holds the only copies. The name of a tutorial makes the
 pictures of its page: each is what the last line of the program above it draws.
 """
@@ -29,6 +30,8 @@ SHOWN = re.compile(
 )
 """A program of a page, and the picture below it."""
 SUFFIXES = (".png", ".svg", ".gif")
+WRITES = "Writes to the folder `out`:"
+ITEM = re.compile(r"^- `([^`]+)`: (.+(?:\n  .+)*)", re.MULTILINE)
 HEAD = """# Gallery
 
 Every picture that the examples draw, made by `make gallery` on two cores. Click one to see it whole.
@@ -64,11 +67,11 @@ def run(example: Path, data: Path | None) -> float:
         if done.returncode:
             sys.exit(f"{example.name} failed:\n{done.stderr}")
         for old in pictures(example):
-            old.unlink()
+            (PICTURES / old).unlink()
         photograph(Path(folder, "out"))
         for path in sorted(Path(folder, "out").glob("*")):
             if path.suffix in SUFFIXES:
-                shutil.move(path, PICTURES / f"{example.stem}.{path.name.removeprefix(example.stem).lstrip('._-')}")
+                shutil.move(path, PICTURES / kept_as(example, path.name))
     return seconds
 
 
@@ -102,21 +105,37 @@ def photograph(folder: Path) -> None:
         subprocess.run([program, *options, page.as_uri()], check=True, capture_output=True)
 
 
+def kept_as(example: Path, name: str) -> str:
+    """The name in the gallery of a file that an example writes."""
+    return f"{example.stem}.{name.removeprefix(example.stem).lstrip('._-')}"
+
+
 def section(example: Path) -> str:
-    """An example's part of the page: its description, the command that runs it, its pictures."""
+    """An example's part of the page: its description, the command that runs it, its pictures with their captions."""
     title, *paragraphs = _doc(example).split("\n\n")
     commands = [p for p in paragraphs if p.startswith("    python")]
-    prose = [p for p in paragraphs if p not in commands]
+    written = {kept_as(example, name): (name, caption) for p in paragraphs for name, caption in ITEM.findall(p)}
+    prose = [p for p in paragraphs if p not in commands and not ITEM.match(p) and p != WRITES]
     plain = f"python {example.relative_to(ROOT).as_posix()}"
     command = commands[0].split("\n")[0].split("  ")[2] if commands else plain
-    shown = [f"[![{title}](gallery/{path.name})](gallery/{path.name})" for path in pictures(example)]
-    text = [f"## {' '.join(title.split()).rstrip('.')}", f"`{command}`", *prose, *shown]
+    text = [f"## {' '.join(title.split()).rstrip('.')}", f"`{command}`", *prose]
+    shown = pictures(example)
+    for name, (file, caption) in written.items():
+        photograph = Path(name).with_suffix(".png").name
+        caption = " ".join(caption.split())
+        if picture := next((found for found in (name, photograph) if found in shown), ""):
+            shown.remove(picture)
+            text += [f"[![{caption}](gallery/{picture})](gallery/{picture})", f"*{caption[0].upper()}{caption[1:]}*"]
+        else:
+            text.append(f"`out/{file}`: {caption}")
+    if shown:
+        sys.exit(f"the docstring of {example.name} must say what it writes, nothing is said of {', '.join(shown)}")
     return "\n\n".join(text) + "\n"
 
 
-def pictures(example: Path) -> list[Path]:
-    """The pictures of an example."""
-    return sorted(PICTURES.glob(f"{example.stem}.*"))
+def pictures(example: Path) -> list[str]:
+    """The names of an example's pictures."""
+    return sorted(path.name for path in PICTURES.glob(f"{example.stem}.*"))
 
 
 def _doc(path: Path) -> str:

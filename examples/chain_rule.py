@@ -2,7 +2,9 @@
 
     python examples/chain_rule.py
 
-Writes the backprop graph of the loss to `out/chain_rule.svg`.
+Writes to the folder `out`:
+
+- `chain_rule.svg`: the graph of the loss, as it is computed, and as the gradient comes back.
 """
 
 import tensorgrad as tg
@@ -20,4 +22,4 @@ print("loss", loss.item())
 print("∂loss/∂w", w.grad.numpy())
 print("∂loss/∂b", b.grad.numpy())
 
-print("wrote", tg.viz.graph(step).save("out/chain_rule.svg"))
+print("wrote", tg.viz.graph(step, compact=True).save("out/chain_rule.svg", play=True))

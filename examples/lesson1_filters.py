@@ -2,8 +2,10 @@
 
     python examples/lesson1_filters.py
 
-Writes to the folder `out`: `lesson1_filters.png`, what the filters find, and `lesson1_learned.png`, a filter before and
-after learning.
+Writes to the folder `out`:
+
+- `lesson1_filters.png`: what two filters find: a lonely light in the sky, and the dot on an i.
+- `lesson1_learned.png`: a filter before and after learning.
 """
 
 from pathlib import Path
@@ -100,11 +102,11 @@ print(f"\nThe filter before learning: {before.round(2)}, and after it: {after.ro
 print(f"that is {after[1]:.1f} times {(after / after[1]).round(2)}. It is right about {right:.1%} of the pixels.")
 
 
-BLUE_OR_ORANGE = LinearSegmentedColormap.from_list("sign", ["#E69F00", "#F7F7F7", "#56B4E9"])
+BLUE_OR_ORANGE = LinearSegmentedColormap.from_list("sign", ["#56B4E9", "#F7F7F7", "#E69F00"])
 
 
 def cells(ax: plt.Axes, values: tg.Tensor, title: str) -> None:
-    """A matrix as coloured cells with their numbers: blue for positive, orange for negative."""
+    """A matrix as coloured cells with their numbers: blue for negative, orange for positive."""
     array = np.atleast_2d(values.numpy().squeeze())
     ax.imshow(array, cmap=BLUE_OR_ORANGE, vmin=-2, vmax=2)
     for (row, column), value in np.ndenumerate(array):

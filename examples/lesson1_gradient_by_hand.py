@@ -7,7 +7,11 @@ The network is a regression: x has 5 pixels, one filter w1 of 3 weights slides o
     z1 = x ∗ w1,   a1 = relu(z1),   a2 = w2 · a1,   L = (a2 − y)²
 
 and the chain rule says ∂L/∂w1 = ∂z1/∂w1 · ∂a1/∂z1 · ∂L/∂a1, of shapes (3×1) = (3×5) · (5×5) · (5×1), one row for each
-thing that one differentiates by. Writes `out/lesson1_gradient_by_hand.svg`, the graph that `backward()` walks.
+thing that one differentiates by.
+
+Writes to the folder `out`:
+
+- `lesson1_gradient_by_hand.svg`: the graph that `backward()` walks.
 """
 
 import numpy as np
@@ -66,4 +70,4 @@ nudges = 1e-3 * np.eye(3)
 answers = [(squared_error(filtered(w1 + n).relu()) - squared_error(filtered(w1 - n).relu())) / 2e-3 for n in nudges]
 print("Finite differences: ", [round(answer.item(), 2) for answer in answers])
 
-print("wrote", tg.viz.graph(L).save("out/lesson1_gradient_by_hand.svg"))
+print("wrote", tg.viz.graph(L, compact=True).save("out/lesson1_gradient_by_hand.svg"))

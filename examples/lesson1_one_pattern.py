@@ -4,7 +4,12 @@
 
 The same three lines serve linear regression, logistic regression, a two-layer network and a CNN, with and without a
 regularizer. The first learns from points around a line, the others from real handwritten digits (Optdigits, inside the
-package). Writes `out/lesson1_one_pattern.png`.
+package).
+
+Writes to the folder `out`:
+
+- `lesson1_one_pattern.png`: the line that linear regression learned, and the weights of logistic regression as a
+  picture.
 """
 
 import argparse
@@ -14,6 +19,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 import tensorgrad as tg
 from tensorgrad import nn
@@ -107,14 +113,15 @@ def draw(line: nn.Module, eight: nn.Module, path: Path) -> None:
     ends = tg.tensor([[-1.0], [1.0]])
     left.plot(x, y, "o", color="#B5B5B5", markersize=4, label="the training data")
     left.plot(ends.numpy(), nn.predict(line, ends).numpy(), color="#0072B2", linewidth=2, label="the line it learned")
-    left.set(title="Linear regression", xlabel="x", ylabel="y")
+    left.set(title="Linear regression", xlabel="x", ylabel="y", xticks=[-1, -0.5, 0, 0.5, 1])
     left.legend(frameon=False)
 
     weights = eight[1].weight.numpy().reshape(8, 8)
     span = abs(weights).max()
-    picture = right.imshow(weights, cmap="PuOr", vmin=-span, vmax=span)
+    blue_or_orange = LinearSegmentedColormap.from_list("sign", ["#0072B2", "white", "#D55E00"])
+    picture = right.imshow(weights, cmap=blue_or_orange, vmin=-span, vmax=span)
     right.set(
-        title="Logistic regression: ink that speaks\nfor an 8 (violet) and against it (orange)", xticks=[], yticks=[]
+        title="Logistic regression: ink that speaks\nfor an 8 (orange) and against it (blue)", xticks=[], yticks=[]
     )
     figure.colorbar(picture, ax=right, label="weight of the pixel")
 

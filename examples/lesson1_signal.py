@@ -5,7 +5,10 @@
 A scanner that can't see shapes measures how much ink lies in each of the 8 columns of a digit, and how much in each of
 its 8 rows: two signals of 8 samples, known as projection profiles. They are computed from Optdigits, 5,620 real
 handwritten digits inside the package. Can a CNN that slides along the signals still read the digit?
-Writes `out/lesson1_signal.png`.
+
+Writes to the folder `out`:
+
+- `lesson1_signal.png`: the signals of twelve digits of each kind, and how many test digits are read right.
 """
 
 import argparse
@@ -74,14 +77,10 @@ def draw(signals: np.ndarray, labels: np.ndarray, histories: dict[str, nn.Histor
             ax.plot(rows, color="#D55E00", linewidth=0.7, alpha=0.6)
         ax.set_title(digit, fontsize=10)
         ax.set(xticks=[], yticks=[])
-    ax = right.subplots()
-    for (name, history), color in zip(histories.items(), ("#56B4E9", "#0072B2"), strict=True):
-        percent = [100 * accuracy for accuracy in history["validation_accuracy"]]
-        ax.plot(range(1, len(percent) + 1), percent, color=color, label=name)
-    ax.set(title="Test digits read right", xlabel="epoch", ylabel="%", ylim=(0, 100))
-    ax.legend(frameon=False, loc="lower right")
+    ax = tg.viz.compare(histories, "validation_accuracy", ax=right.subplots())
+    ax.set(title="Test digits read right", ylabel="%", ylim=(0, 100))
     path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=150)
+    figure.savefig(path, dpi=110)
     print(f"wrote {path}")
 
 

@@ -2,8 +2,11 @@
 
     python examples/lesson2_descent.py
 
-Writes to `out`: `descent_valleys.png`, a curve with two valleys and descents from three starts, and `descent_sgd.png`,
-full-batch against stochastic gradient descent on the retina network of lesson2_retina.py, with synthetic images.
+Writes to the folder `out`:
+
+- `descent_valleys.png`: a curve with two valleys, and descents from three starts.
+- `descent_sgd.png`: full-batch against stochastic gradient descent, on the retina network of lesson2_retina.py with
+  synthetic images.
 """
 
 import argparse
@@ -53,7 +56,7 @@ def draw_valleys(out: Path) -> list[float]:
         (slope,) = tg.grad(risk(theta), theta)
         tg.viz.cost_curve(partial(risk, theta), theta, low=-2.2, high=2.2, tangents=[start], descent=path, ax=ax)
         way = "falls: go right" if slope.item() < 0 else "rises: go left"
-        ax.set_title(f"at {start:g} the curve {way}", fontsize=11)
+        ax.set_title(f"at θ = {start:g} the curve {way}".replace("-", "−"), fontsize=11)
         print(f"From θ = {start:5.2f}, where the slope is {slope.item():5.2f}, to θ = {path[-1]:5.2f}, ", end="")
         print(f"where E = {risk(tg.tensor(path[-1])).item():.2f}")
         ends.append(path[-1])

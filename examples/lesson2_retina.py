@@ -7,7 +7,12 @@ Layer by layer, filters Φ, Ψ and Ω make feature maps M, L and G of an image; 
 are +1 for unhealthy and −1 for healthy. What is minimised, by stochastic gradient descent, is the empirical risk: the
 mean binary cross-entropy over the images, E(Φ, Ψ, Ω, W) = (1/N) Σ ln(1 + exp(−labelₙ · scoreₙ)).
 
-The network is then tried on images that it has never seen. Writes `retina_roc.png` and `retina_where.png` to `out`.
+The network is then tried on images that it has never seen.
+
+Writes to the folder `out`:
+
+- `retina_roc.png`: the loss while it learns, and the ROC curve on the new images.
+- `retina_where.png`: where Grad-CAM and the gradient of the input see disease, and where it is.
 """
 
 import argparse

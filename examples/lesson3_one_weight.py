@@ -3,8 +3,13 @@
     python examples/lesson3_one_weight.py
 
 A network of 2 inputs, 3 hidden sigmoid neurons and 2 outputs with softmax learns to tell two kinds of points apart. The
-weight we follow is w(2)1,2: in layer 2, to output 1, from hidden neuron 2. Writes to the folder `out`:
-`lesson3_path.svg`, the path from that weight to the cost C with the derivatives along it, and `lesson3_one_weight.png`.
+weight we follow is w(2)1,2: in layer 2, to output 1, from hidden neuron 2.
+
+Writes to the folder `out`:
+
+- `lesson3_path.svg`: the path from that weight to the cost C, with the derivatives along it.
+- `lesson3_one_weight.png`: the cost over the prediction, over that weight with its descent, and over a whole
+  training.
 """
 
 from pathlib import Path
@@ -59,7 +64,7 @@ by_hand = np.prod([derivative.item() for _, (derivative,) in links])
 print(f"  their product, ∂C/∂w(2)1,2          = {by_hand:8.5f}")
 
 C.backward(retain_graph=True)  # keep the values, for the drawing
-print("  drawn in", tg.viz.graph(C).save(OUT / "lesson3_path.svg"), "\n")
+print("  drawn in", tg.viz.graph(C, compact=True).save(OUT / "lesson3_path.svg"), "\n")
 
 # 3. The same by backpropagation, and without any calculus.
 

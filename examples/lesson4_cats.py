@@ -8,7 +8,11 @@ The environment variable TENSORGRAD_DATA may name the folder of the course's pho
 many animals are drawn. Of the 209 pictures 42 are set aside for validation: they say which optimizer to take (gradient
 descent, with momentum, RMSProp or Adam) and when to stop. The 50 test pictures are looked at last, and decide nothing.
 
-Writes `cats_augmented.png`, `cats_optimizers.png` and `cats_mistakes.png` to `out`.
+Writes to the folder `out`:
+
+- `cats_augmented.png`: one photograph, and what training sees of it.
+- `cats_optimizers.png`: the loss by four optimizers, on the training and the validation photographs.
+- `cats_mistakes.png`: the test photographs that are taken for what they aren't.
 """
 
 import argparse

@@ -3,8 +3,12 @@
     python examples/lesson4_sharing.py
 
 Every count is read off real layers and their gradients. Then two networks learn digits that stand in the middle of a
-canvas (Optdigits, inside the package), and are shown digits that stand elsewhere. Writes `out/lesson4_sharing.png`, the
-connections of a convolution, and `out/lesson4_translation.png`, a digit and its feature maps, moved.
+canvas (Optdigits, inside the package), and are shown digits that stand elsewhere.
+
+Writes to the folder `out`:
+
+- `lesson4_sharing.png`: nine weights, and the connections between pixels and outputs that carry them.
+- `lesson4_translation.png`: a digit and its feature maps, moved; and how well two networks read moved digits.
 """
 
 import argparse
@@ -12,6 +16,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import LinearSegmentedColormap
 
 import tensorgrad as tg
 from tensorgrad import nn
@@ -120,18 +125,22 @@ def move_digits(epochs: int, path: Path) -> Path:
         maps, maps_of_moved = first(images[:1]).numpy(), first(moved(images[:1], 4)).numpy()
     same = np.allclose(moved(maps, 4)[..., 4:], maps_of_moved[..., 4:], atol=1e-5)
     print(f"Feature maps of a moved digit are the moved feature maps of the digit: {same}.")
-    return draw_translation(images[:1], maps, maps_of_moved, scores, path)
+    bias = first.bias.numpy()[:, None, None]  # where there is no ink, a map is its bias
+    return draw_translation(images[:1], maps - bias, maps_of_moved - bias, scores, path)
 
 
 def draw_translation(image: np.ndarray, maps: np.ndarray, maps_of_moved: np.ndarray, scores: dict, path: Path) -> Path:
     figure = plt.figure(figsize=(13, 4.6), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=[2, 1])
-    left.suptitle("A digit, and three feature maps of the CNN's first layer; below, all of it 4 pixels to the right")
+    left.suptitle(
+        "A digit and three of its feature maps, blue −, white 0, orange +; below, all of it 4 pixels to the right"
+    )
+    blue_or_orange, span = LinearSegmentedColormap.from_list("sign", ["#0072B2", "white", "#D55E00"]), abs(maps).max()
     grid = left.subplots(2, 4)
     for row, picture, found in zip(grid, (image, moved(image, 4)), (maps, maps_of_moved), strict=True):
         row[0].imshow(picture[0, 0], cmap="gray_r")
         for ax, feature in zip(row[1:], found[0], strict=False):
-            ax.imshow(np.maximum(feature, 0), cmap="gray_r", vmin=0, vmax=maps.max())
+            ax.imshow(feature, cmap=blue_or_orange, vmin=-span, vmax=span)
         for ax in row:
             ax.set(xticks=[], yticks=[])
     right.suptitle("Test digits read right")

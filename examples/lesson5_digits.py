@@ -4,9 +4,15 @@
 
 DIR holds the four files of MNIST (28×28 pixels, 60,000 digits to learn from); without it the environment variable
 TENSORGRAD_DATA names the folder, and where there is none, Optdigits is read (8×8, 3,823 digits, inside the package).
-The network is 784 → 16 → 16 → 10, its cost the squared error, and gradient descent does the rest. Writes to the folder
-`out`: `lesson5_activations.png`, `lesson5_training.png`, `lesson5_weights.png`, `lesson5_mistakes.png` and
-`lesson5_surface.png`.
+The network is 784 → 16 → 16 → 10, its cost the squared error, and gradient descent does the rest.
+
+Writes to the folder `out`:
+
+- `lesson5_activations.png`: the ten activations for five digits, before and after training.
+- `lesson5_training.png`: how many test digits are read right, over the seconds of training.
+- `lesson5_weights.png`: the weights of the first layer as pictures: they look random, not like edges.
+- `lesson5_mistakes.png`: the mistakes that the CNN is surest of.
+- `lesson5_surface.png`: the cost over two directions, with two descents into two valleys.
 """
 
 import argparse

@@ -2,9 +2,14 @@
 
     python examples/optdigits_cnn.py
 
-The digits lie inside the package; two cores need some seconds. Writes to the folder `out`: `backprop.svg`, the graph of
-the trained network's loss with the local rule of every step; `backprop.html`, a page that walks through it with the
-arrow keys; `training.png`, the course of the training; and `weights.safetensors`.
+The digits lie inside the package; two cores need some seconds.
+
+Writes to the folder `out`:
+
+- `training.png`: the course of the training.
+- `backprop.svg`: the graph of the trained network's loss, in the compact view.
+- `backprop.html`: a page that walks through it with the arrow keys, with the local rule of every step.
+- `weights.safetensors`: the trained weights.
 """
 
 import argparse
@@ -77,7 +82,7 @@ def draw(model: nn.Module, train: DataLoader, history: nn.History, out: Path) ->
     weights = out / "weights.safetensors"
     tg.save(model.state_dict(), weights)
     return [
-        drawing.save(out / "backprop.svg"),
+        tg.viz.graph(step, compact=True).save(out / "backprop.svg"),
         drawing.save(out / "backprop.html"),
         tg.viz.save_training_figure(history, out / "training.png"),
         weights,

@@ -4,8 +4,11 @@
 
 Digits are rotated, shrunk and moved. A small network looks at each and says how to look: six numbers, an affine map of
 the sampling grid. Nobody tells it what upright means: the gradient of the classification error flows back through the
-bilinear sampling into these six numbers (Jaderberg et al., Spatial Transformer Networks, NeurIPS 2015). Writes
-`transformer.png` to the folder `out`: digits as they come in, and as the classifier gets to see them.
+bilinear sampling into these six numbers (Jaderberg et al., Spatial Transformer Networks, NeurIPS 2015).
+
+Writes to the folder `out`:
+
+- `transformer.png`: digits as they come in, and as the classifier gets to see them.
 """
 
 import argparse

@@ -2,7 +2,9 @@
 
     python examples/synthetic_fundus.py
 
-Writes a sheet of them, the lesions outlined, to `out/synthetic_fundus.png`.
+Writes to the folder `out`:
+
+- `synthetic_fundus.png`: a sheet of them: healthy ones, sick ones, and the same with their lesions outlined.
 
 Every retina has an optic disc, a darker fovea, vessels that branch out from the disc, uneven light, smudges of pigment
 and noise; skin tone and exposure differ from image to image. A sick one also has what diabetic retinopathy leaves:

@@ -5,8 +5,11 @@
 The left side of the U halves the picture twice and sees more and more of it, the right side doubles it again by
 transposed convolutions; skips bring the fine detail across (Ronneberger, Fischer and Brox, U-Net, MICCAI 2015). Two
 in a hundred pixels are sick at most, so that cross-entropy alone would learn to say "healthy": the Dice loss is
-added, which asks for overlap. Writes `unet_lesions.png` to the folder `out`: retinas that the network hasn't seen,
-their lesions, and what it marks.
+added, which asks for overlap.
+
+Writes to the folder `out`:
+
+- `unet_lesions.png`: retinas that the network hasn't seen, their lesions, and what it marks.
 """
 
 import argparse

@@ -4,9 +4,12 @@
 
 The encoder turns a digit into a normal distribution over two numbers z, the decoder turns z back into a picture. A
 sample z = μ + σ · ε, ε ~ N(0, 1), lets gradients through to μ and σ: the reparametrization trick (Kingma and Welling,
-Auto-Encoding Variational Bayes, ICLR 2014). Writes to the folder `out`: `vae_map.png`, where the encoder puts each
-digit beside what the decoder draws across the map; and `vae_backprop.svg`, the graph of one loss, in which ε has no
-arrow back.
+Auto-Encoding Variational Bayes, ICLR 2014).
+
+Writes to the folder `out`:
+
+- `vae_map.png`: where the encoder puts each digit, beside what the decoder draws across the map.
+- `vae_backprop.svg`: the graph of one loss, in the compact view: no gradient flows back to ε.
 """
 
 import argparse
@@ -102,7 +105,7 @@ def main() -> None:
             print(f"epoch {epoch:3}: {np.mean(losses):.2f} nats per digit")
 
     draw_map(model, x, labels, options.out / "vae_map.png")
-    print("wrote", tg.viz.graph(loss_of(model, x[:1])).save(options.out / "vae_backprop.svg"))
+    print("wrote", tg.viz.graph(loss_of(model, x[:1]), compact=True).save(options.out / "vae_backprop.svg"))
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
     python examples/drawings/compact_view.py
 
 Draws a step on 16 real digits, framed to 28×28 pixels, in the compact view: each box holds an op's formula, what it
-makes, and its parameters with their gradients; on each edge stands the gradient that flows back. Writes
-`out/compact_view.svg`.
+makes, and its parameters with their gradients; on each edge stands the gradient that flows back.
+
+Writes to the folder `out`:
+
+- `compact_view.svg`: a training step of LeNet-5 in the compact view.
 """
 
 import tensorgrad as tg

@@ -2,7 +2,12 @@
 
 The second program was meant to be a copy of the first, with the same weights. `tg.viz.compare` draws both numbers at
 each tensor, and marks where values and gradients begin to differ: at the activation, which was called with another
-slope. Writes `out/compare_runs.svg`, and `out/compare_runs.html`, on which the key D leads through the differences.
+slope.
+
+Writes to the folder `out`:
+
+- `compare_runs.svg`: both runs in one drawing; marked in yellow is where they begin to differ.
+- `compare_runs.html`: the same as a page, on which the key D leads through the differences.
 """
 
 import numpy as np
@@ -25,6 +30,6 @@ def network(slope):
 
 
 original, copy = network(slope=0.1), network(slope=0.01)
-comparison = tg.viz.compare(original, copy)
+comparison = tg.viz.compare(original, copy, compact=True)
 print(comparison)
 print(comparison.save("out/compare_runs.svg"), comparison.save("out/compare_runs.html"))

@@ -2,8 +2,13 @@
 
 A network learns to read digits (Optdigits, 8 × 8 pixels, inside the package). Then one step is traced, and
 `tg.viz.microscope` takes its convolutions and poolings apart: on the page, a click on a number shows the pictures that
-add up to it. Writes `out/convolution_microscope.html`, and the play of the first convolution as
-`out/convolution_microscope.gif`: the filter slides over the digit, then the gradient is scattered back.
+add up to it.
+
+Writes to the folder `out`:
+
+- `convolution_microscope.html`: the page.
+- `convolution_microscope.gif`: the first convolution at play: the filter slides over the digit, then the gradient is
+  scattered back.
 
     python examples/drawings/convolution_microscope.py [--epochs N]
 """

@@ -2,9 +2,15 @@
 
     python examples/drawings/exercise_sheet.py
 
-A neuron with two inputs is trained on one example, and its first weight is kept small. Writes to the folder `out`
-`exercise_sheet.html`, to practise on or to print, `exercise_key.html`, the same filled in, and `exercise_sheet.svg`,
-the drawing alone. Then it checks three derivative rules that a student might write.
+A neuron with two inputs is trained on one example, and its first weight is kept small.
+
+Writes to the folder `out`:
+
+- `exercise_sheet.html`: the sheet, to practise on or to print.
+- `exercise_key.html`: the same filled in.
+- `exercise_sheet.svg`: the drawing of the sheet, with blanks in place of rules and numbers.
+
+Then it checks three derivative rules that a student might write.
 """
 
 import tensorgrad as tg

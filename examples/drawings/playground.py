@@ -2,9 +2,12 @@
 
     python examples/drawings/playground.py
 
-A perceptron with three hidden units is to learn XOR: 1 where exactly one of two inputs is 1. Writes
-`out/playground.html`: change a number, and see all values and gradients change; compare what the gradient predicts of
-the loss with what happens; walk down the gradient. At a learning rate of 0.3 it takes about a hundred steps.
+A perceptron with three hidden units is to learn XOR: 1 where exactly one of two inputs is 1.
+
+Writes to the folder `out`:
+
+- `playground.html`: change a number, and see all values and gradients change; compare what the gradient predicts of
+  the loss with what happens; walk down the gradient. At a learning rate of 0.3 it takes about a hundred steps.
 """
 
 import tensorgrad as tg

@@ -1,8 +1,12 @@
 """The film of a training: filters, feature maps, gradients and predictions of a CNN while it learns to read digits.
 
 The digits are Optdigits, 8 × 8 pixels, inside the package. `tg.viz.Film` is a callback of `fit`: every few steps it
-takes a frame, and the training stays the same to the bit. Writes `out/training_film.html`, one page with a slider,
-arrow keys and a play button, which needs no network; and `out/training_film.gif`.
+takes a frame, and the training stays the same to the bit.
+
+Writes to the folder `out`:
+
+- `training_film.html`: one page with a slider, arrow keys and a play button, which needs no network.
+- `training_film.gif`: filters, feature maps, gradients and predictions, frame by frame.
 
     python examples/drawings/training_film.py [--epochs N]
 """

@@ -2,8 +2,11 @@
 
     python examples/drawings/vanishing_gradient.py
 
-Prints what the doctor says of it, with cause and remedy. Writes the backprop graph of four layers, on 64 real digits,
-to `out/vanishing_gradient.svg`, on which the same stands at its place.
+Prints what the doctor says of it, with cause and remedy.
+
+Writes to the folder `out`:
+
+- `vanishing_gradient.svg`: the graph of four layers on 64 real digits, on which the same stands at its place.
 """
 
 import tensorgrad as tg
@@ -40,4 +43,4 @@ for name, weights in model.named_parameters():
         print(f"mean |∂loss/∂{name}| = {abs(weights.grad.numpy()).mean():.1e}")
 
 print(f"\n{tg.viz.doctor(step)}\n")
-print("wrote", tg.viz.graph(step).save("out/vanishing_gradient.svg"))
+print("wrote", tg.viz.graph(step, compact=True).save("out/vanishing_gradient.svg"))
