@@ -1,6 +1,7 @@
 """Names of the library that are bound anew: a compiled function calls what stands there, as plain code does."""
 
 import importlib
+import pickle
 import sys
 
 import numpy as np
@@ -87,3 +88,11 @@ def test_importing_a_part_of_the_library_is_no_patch(monkeypatch):
     importlib.import_module("tensorgrad.system.notebook")
     compiled(tg.Tensor(GIVEN))
     assert compiled.replays == 2
+
+
+def test_modules_can_be_pickled_after_something_was_compiled():
+    compiled = tg.compile(lambda x: x * 2)
+    compiled(tg.ones(3)), compiled(tg.ones(3))
+    for module in (tg, tg.nn, tg.nn.functional):
+        assert type(module).__name__ == "_Telling"
+        assert pickle.loads(pickle.dumps(module)) is module

@@ -6,6 +6,7 @@ its attributes. That costs nothing until a name is bound.
 
 from __future__ import annotations
 
+import importlib
 import sys
 import types
 from typing import Any
@@ -29,6 +30,10 @@ class _Telling(types.ModuleType):
         super().__setattr__(name, value)
         if not (before is ABSENT and isinstance(value, types.ModuleType)):  # else it was imported
             _note(f"{self.__name__}.{name}", before, value)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # joblib and Dask pickle functions of __main__ with the modules they name, and know modules by their type.
+        return importlib.import_module, (self.__name__,)
 
     def __delattr__(self, name: str) -> None:
         before = vars(self).get(name, ABSENT)
