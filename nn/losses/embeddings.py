@@ -1,4 +1,4 @@
-"""Losses of embeddings: what belongs together is to lie close, what doesn't is to lie apart."""
+"""Losses of embeddings: those that belong together should lie close, others far apart."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def triplet_margin_loss(
     reduce: None = None,
     reduction: str = "mean",
 ) -> Tensor:
-    """max(0, d(a, p) − d(a, n) + margin): the positive is to lie closer to the anchor than the negative.
+    """max(0, d(a, p) − d(a, n) + margin): the positive should lie closer to the anchor than the negative.
 
     d is the p-norm of the difference, ‖x − y + ε‖ along the last axis.
 
@@ -117,8 +117,8 @@ def cosine_embedding_loss(
     Args:
         input1: embeddings, `(N, D)` or `(D,)`.
         input2: embeddings; the shapes broadcast.
-        target: t, +1 or −1, `(N,)` or `()`. Another t costs nothing.
-        margin: the cosine that costs nothing, from −1 to 1.
+        target: t, +1 or −1, `(N,)` or `()`. Pairs with another t have the loss 0.
+        margin: the cosine up to which pairs with t = −1 have the loss 0, from −1 to 1.
         size_average, reduce: PyTorch's older spelling of `reduction`; only None is accepted.
         reduction: "mean", "sum" or "none".
 

@@ -1,4 +1,4 @@
-"""Warnings of losses that are computed as asked, and hardly as meant."""
+"""Warnings about losses that can be computed, but are probably not what the caller means."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ AFTER = {
         "pass the logits, or use binary_cross_entropy",
     ),
 }
-"""By loss: the op whose result it hardly wants, what is wrong, and what to do."""
+"""For each loss an op whose result it shouldn't get, what is wrong then, and the fix."""
 
 
 def warn_of_activation(call: str, x: Tensor) -> None:

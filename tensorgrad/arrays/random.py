@@ -19,7 +19,7 @@ def fresh_seed() -> int:
 
 _seed = fresh_seed()
 _generator = np.random.default_rng(_seed)
-wait_for(_generator.bit_generator.lock)  # NumPy holds it while it draws
+wait_for(_generator.bit_generator.lock)  # NumPy holds the lock while it draws numbers
 
 
 class _Own(threading.local):
@@ -34,10 +34,10 @@ _own = _Own()
 
 @contextmanager
 def seeded(seed: int) -> Iterator[np.random.Generator]:
-    """Within, this thread's random numbers come from a generator of its own; other threads don't see it.
+    """Draw this thread's random numbers from a generator of its own, in a `with` block; other threads don't see it.
 
-    So the same seed gives the same weights, masks and batches, whatever other threads draw meanwhile; and the
-    package's generator is afterwards as it was. `manual_seed` within seeds this generator.
+    The same seed gives the same weights, masks and batches, whatever other threads draw meanwhile, and the package's
+    generator keeps its state. In the block `manual_seed` seeds this generator.
 
     Args:
         seed: an int ≥ 0.
@@ -125,7 +125,7 @@ def default_generator() -> np.random.Generator:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Nothing, under PyTorch's name: the same seed and number of threads give the same bits always.
+    """Accepted for PyTorch's scripts, without effect: one seed and one number of threads always give the same bits.
 
     >>> import tensorgrad as tg
     >>> tg.use_deterministic_algorithms(True)

@@ -86,7 +86,7 @@ class Observer:
     def backward_started(
         self, call: str, outputs: tuple[Variable, ...], seeds: tuple[Variable, ...], create_graph: bool
     ) -> None:
-        """A backward pass leaves its outputs: all its arguments were checked.
+        """A backward pass begins at its outputs; its arguments have been checked.
 
         Args:
             call: what began it, `"backward"` or `"grad"`.

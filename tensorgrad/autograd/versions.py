@@ -39,7 +39,7 @@ class Version:
         owner: the object that owns the memory, if the user has it as an ndarray: other tensors may be made around it.
     """
 
-    # Of the class, not set by an `__init__`: one is made for most recorded ops, and few are ever changed.
+    # Defaults of the class, without an `__init__`: most recorded ops make a version, and few versions ever change.
     current: bool = True
     copy: tuple[np.ndarray, int] | None = None
     owner: Any = None
@@ -110,7 +110,7 @@ def note_array(x: Variable) -> None:
 
 
 def _owner_of(array: np.ndarray) -> Any:
-    """The array, or what else it may be, that all views of a memory come from."""
+    """The object that owns the memory of `array`: the end of its chain of bases, an ndarray or anything else."""
     while isinstance(array, np.ndarray) and array.base is not None:
         array = array.base
     return array
@@ -156,14 +156,14 @@ def begin_version(x: Variable, keep: bool) -> bool:
         return False
     if version is UNASKED:
         owner = x._data if x._data.base is None else _owner_of(x._data)
-        if id(owner) not in _of_owners or _known(owner) is None:  # nor through another tensor of the array
+        if id(owner) not in _of_owners or _known(owner) is None:  # no tensor around this array had a value saved
             return False
     if not version.current:
         version = version_of(x)
     if version.owner is not None and sys.getrefcount(version) <= _ONE_NAME + 1:  # only x refers to it
         return False
     following = None if version.owner is None else UNASKED
-    if x._aliases is None and not keep:  # as below, for a parameter without views
+    if x._aliases is None and not keep:  # the same as below in fewer calls, for a parameter without views
         x._version, version.current = following, False
         return False
     for tensor in sharers(x):

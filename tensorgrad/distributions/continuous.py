@@ -93,7 +93,7 @@ class Uniform(Distribution):
 
     @property
     def mean(self) -> Tensor:
-        """The middle."""
+        """The mean, (low + high) / 2."""
         return (self.low + self.high) / 2
 
     @property

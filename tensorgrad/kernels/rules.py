@@ -30,10 +30,10 @@ FUNCTIONS = {
     np.tanh: "np.tanh({0})",
     np.sign: "np.sign({0})",
     np.absolute: "abs({0})",
-    # As NumPy: NaN stays. Written as choices, which LLVM vectorises.
+    # NaN propagates, as in NumPy. Conditional expressions, which LLVM vectorises.
     np.maximum: "{0} if {0} >= {1} or {0} != {0} else {1}",
     np.minimum: "{0} if {0} <= {1} or {0} != {0} else {1}",
-    # What NumPy calls where a number of its own stands before an operator.
+    # NumPy calls these functions where the left operand of an operator is a NumPy number.
     np.add: "{0} + {1}",
     np.subtract: "{0} - {1}",
     np.multiply: "{0} * {1}",

@@ -16,7 +16,7 @@ AXES = {1: ("L", "KL"), 2: ("H, W", "KH, KW"), 3: ("D, H, W", "KD, KH, KW")}
 
 
 def remembered(function: Callable) -> Callable:
-    """Let a function of sizes work once for equal arguments, whatever users pass: what isn't plain works each time."""
+    """Cache the results of a function of sizes; with arguments that aren't plain values it is called each time."""
     known = lru_cache(maxsize=1024, typed=True)(function)
 
     @wraps(function)
@@ -30,7 +30,7 @@ def remembered(function: Callable) -> Callable:
     return look_up
 
 
-# What can't change and equals nothing else: a tensor's value may change, and (True, 1) == (1, 1).
+# Keys of the cache must be immutable and unambiguous: a tensor's value may change, and (True, 1) == (1, 1).
 _SIZE = frozenset((int, type(None)))
 _PLAIN = frozenset((int, str, bool, type(None)))
 

@@ -14,16 +14,16 @@ from tensorgrad.viz.graph.health import Finding
 from tensorgrad.viz.record.rounds import Leaf, Round
 
 LONG = 0.6
-"""A step of this many times the weights, time after time, throws away what they were: about 0.001 is usual."""
+"""The relative length of a step, ‖Δw‖/‖w‖, above which every step is too long; about 0.001 is usual."""
 
 SHORT, USUAL = 1e-5, 1e-3
-"""A step of this part of the weights or less is short, if one of the usual length would lower the loss by `GAIN`."""
+"""The relative length below which a step is short, if one of the usual length would lower the loss by `GAIN`."""
 
 GAIN = 1e-4
-"""Of the loss, by one step of the usual length along the same direction, to first order."""
+"""The relative decrease of the loss by one step of the usual length in the same direction, to first order."""
 
 FEWEST = 10
-"""The fewest losses to judge their course by."""
+"""The least number of losses whose trend is judged."""
 
 Where = dict[Variable, str]
 """The id of each leaf in the records of the last step."""
@@ -104,7 +104,7 @@ def course(losses: Sequence[float]) -> Iterator[Finding]:
 
 
 def _moves(rounds: Sequence[Round]) -> Iterator[tuple[Round, Round]]:
-    """Passes in a row between which weights moved."""
+    """Consecutive passes between which weights changed."""
     for now, after in pairwise(rounds):
         if any(_moved(leaf, now, after) for leaf in now.leaves):
             yield now, after

@@ -27,7 +27,7 @@ class Scene:
     Attributes:
         index: of the graph as it is drawn.
         ops: by id, in the order they ran.
-        loss: what formulas call that which is differentiated.
+        loss: the name that formulas give to the result that is differentiated.
     """
 
     def __init__(self, record: GraphRecord, folded: Collection[str]) -> None:

@@ -140,7 +140,7 @@ def few(gradient: np.ndarray) -> bool:
 
 
 def exact_sum(values: Iterable[float]) -> float:
-    """Their sum, rounded once; of numbers that aren't finite, or too large together, what arithmetic makes of them.
+    """The sum of numbers, rounded once; where it isn't finite, what floating-point addition gives.
 
     >>> exact_sum([0.1] * 10), exact_sum([math.inf, 1.0]), exact_sum([math.inf, -math.inf]), exact_sum([1e308, 1e308])
     (1.0, inf, nan, inf)

@@ -39,7 +39,7 @@ PROGRAM = (
 
 
 NO_LEGEND = ("style", "defs")
-"""What never moves in a drawing, and isn't its legend."""
+"""Tags of the elements of a drawing that never move and aren't part of its legend."""
 
 
 class View(NamedTuple):

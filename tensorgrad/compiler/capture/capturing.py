@@ -70,7 +70,7 @@ class Capturing:
             else:
                 later = calls[number + 1 :]
                 read = {name for other in later for name in _names(other)}
-                in_turn = _draws(call) and any(map(_draws, later))  # random numbers come in the order of the steps
+                in_turn = _draws(call) and any(map(_draws, later))  # random numbers are drawn in the steps' order
                 if read.isdisjoint(call.outputs) and not in_turn:
                     # No step reads its results. What it reads is held, so nothing overwrites it.
                     self.held += [real(self.known[name]) for name in _names(call) if not self._is_given(name)]
@@ -95,7 +95,7 @@ class Capturing:
                 outputs = outputs_of(quiet(call.run)(*arguments), len(call.outputs))
         except memory.ArenaFull:
             raise
-        except Exception:  # it reads numbers; if the step itself fails, the host call raises
+        except Exception:  # the step reads values; if it fails on real arrays too, the host call raises
             return None
         # A guard that holds on opaque arrays asks for layouts, which are the same in each replay.
         if not (outputs or call.run is check_guard) or not all(type(x) is Opaque for x in outputs):
@@ -114,7 +114,7 @@ class Capturing:
         outputs = []
         values = outputs_of(quiet(call.run)(*arguments), len(call.outputs))
         if any(np.may_share_memory(x, y) for x in _arrays(arguments) for y in _arrays(values)):
-            raise NotCapturable  # a view: a copy of it would share nothing with what it shows
+            raise NotCapturable  # a view of an argument: a copy of it would no longer share the argument's memory
         for name, value in zip(call.outputs, values, strict=True):
             target = self._target(value)
             self.known[name] = value if target is None else Opaque(target)
@@ -145,7 +145,7 @@ class Capturing:
         return self._fixed(real(self.known[name]))
 
     def _fixed(self, array: np.ndarray) -> np.ndarray:
-        """The array, for a host call: in the arena without a reference, so that its memory is used again after it."""
+        """The array as a host call takes it; no reference keeps the arena's memory in use."""
         place = next((place for place in self._arena.buffers() if begins_within(array, place)), None)
         if place is not None:
             begin, size = place

@@ -14,9 +14,14 @@ from tensorgrad.kernels.simd.rows import add_rows, add_squares
 # The time per element, in multiply-adds; a rough measurement.
 WORK = 3
 
-# The number of columns summed together, whose sums stay in first-level cache; and the length below which rows are too
-# short for vectors, so that several are treated as one; and the size up to which a matrix is summed beside many others.
-TILE, SHORT, SMALL = 512, 64, 12
+TILE = 512
+"""The number of columns that are summed together: their sums stay in first-level cache."""
+
+SHORT = 64
+"""The length below which rows are too short for vectors: several are summed as one."""
+
+SMALL = 12
+"""The size up to which a matrix is small: the same column of many matrices is summed at once."""
 
 
 def fold(x: np.ndarray, z: np.ndarray, block: int, factor: float, divisor: float, squares: bool) -> None:

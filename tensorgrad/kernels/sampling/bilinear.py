@@ -83,7 +83,7 @@ def _check(images: tuple[int, ...], values: tuple[int, ...], v: np.ndarray, u: n
 
 
 # Kernels read from a copy of a channel with zeros around it, in rows of W + 1: the zero behind a row stands before the
-# next one. Two rows of zeros at the end are for places that are nowhere.
+# next one. Places outside the image, and NaN, read from two rows of zeros at the end.
 
 
 @helper

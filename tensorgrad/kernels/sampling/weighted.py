@@ -1,4 +1,4 @@
-"""Weighted sums of pixels at given places: a trio, linear in each array, whose derivatives are one another.
+"""Weighted sums of pixels at given places: three functions, each linear in its arrays and the derivative of the others.
 
 All take k `(N, Q, T)`, int64: the places of T pixels for each of Q results among the P of a channel; −1 is no pixel.
 """
@@ -215,7 +215,7 @@ def _pixels_kernel(first, second, third, axes, sizes, offsets, padding, align_co
                 if padding > 0:
                     for q in range(end - start):
                         place = _inside(np.float64(places[q]) + offset, n, padding == 2, align_corners)
-                        within = (place >= 0) & (place < n)  # NaN is nowhere
+                        within = (place >= 0) & (place < n)  # NaN is outside
                         numbers[q] = numbers[q] * n + np.int64(place if within else 0.0)
                         outside[q] |= not within
                 else:

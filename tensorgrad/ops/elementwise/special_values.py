@@ -56,8 +56,8 @@ def erfinv(x: np.ndarray) -> np.ndarray:
 
 @in_float64
 def ndtri(x: np.ndarray) -> np.ndarray:
-    """The z below which the normal distribution's area is x."""
-    # Φ(z) = ½ erfc(−z/√2). From the nearer end, where the area is known to all digits.
+    """The z at which the standard normal distribution function is x: Φ(z) = x."""
+    # Φ(z) = ½ erfc(−z/√2). Computed from the smaller tail, which 1 − x would round.
     tail = 2 * np.minimum(x, 1 - x)
     return np.copysign(math.sqrt(2) * _inverse(1 - tail, tail), x - 0.5)
 
@@ -72,7 +72,7 @@ def _inverse(inside: np.ndarray, outside: np.ndarray) -> np.ndarray:
     half = 2 / (math.pi * a) + log / 2
     z = np.sqrt(np.maximum(np.sqrt(half * half - log / a) - half, 0))
     for _ in range(4):
-        # In the half where the function is small its digits are the exact ones.
+        # Of erf and erfc the smaller one, whose relative error is smaller.
         error = np.where(inside < 0.5, _erf(z) - inside, outside - _erfc(z))
         step = error * math.sqrt(math.pi) / 2 * np.exp(z * z)
         z = np.where(np.isfinite(step), z - step / (1 + z * step), z)
@@ -97,7 +97,7 @@ def digamma(x: np.ndarray) -> np.ndarray:
         y = np.where(small, y + 1, y)
     series = sum(b / (2 * k * y ** (2 * k)) for k, b in enumerate(BERNOULLI, 1))
     z = np.where(y == np.inf, np.inf, np.log(y) - 0.5 / y - series) + shift
-    fraction = x - np.round(x)  # of the period of cot πx: exact, which πx isn't
+    fraction = x - np.round(x)  # cot πx has period 1: this difference is exact, π · x is rounded
     z = np.where(low, z - math.pi / np.tan(math.pi * fraction), z)
     z = np.where(x == 0, -np.copysign(np.inf, x), z)
     return np.where((x < 0) & (fraction == 0) | (x == -np.inf), np.nan, z)

@@ -87,7 +87,7 @@ class Cholesky(Op):
     def backward_x(self, grad, z):
         n = z.shape[-1]
         middle = masked(z.mT @ grad, np.tri(n) - np.eye(n) / 2)
-        middle = middle + masked(middle, np.tri(n, k=-1)).mT + masked(middle, np.eye(n))  # of the diagonal's halves
+        middle = middle + masked(middle, np.tri(n, k=-1)).mT + masked(middle, np.eye(n))  # symmetric, a whole diagonal
         inverse = apply(Solve, z, identity(z))
         return (inverse.mT @ middle @ inverse) / 2.0
 
@@ -140,7 +140,7 @@ class SVDFactors(Op):
         left, right = u.mT @ gu, v @ gv.mT
         inner = (left - left.mT) / gaps * rows(s) + columns(s) * ((right - right.mT) / gaps)
         found = u @ (inner + where(diagonal, rows(gs), 0.0)) @ v
-        if m > k:  # what u can't reach
+        if m > k:  # the part of gu outside of the columns of u
             found = found + ((gu - u @ left) / rows(s)) @ v
         if n > k:
             found = found + u @ ((gv - right.mT @ v) / columns(s))

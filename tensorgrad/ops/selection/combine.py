@@ -62,9 +62,9 @@ class MultiplyAt(Op):
         return self._read(grad * x) * self._others(x, v)
 
     def _others(self, x: Tensor, v: Tensor) -> Tensor:
-        """For each v the product of all others at its place, which is right where there are zeros, and so is its slope.
+        """For each v the product of all others at its place; value and derivative are right where there are zeros, too.
 
-        With one zero among the others the product is 0, and its slope for that zero is the product of the rest.
+        With one zero among the others the product is 0, and its derivative for that zero is the product of the rest.
         """
         zero = v == 0
         is_zero, factor = zero.astype(v.dtype), where(zero, 1.0, v)

@@ -18,13 +18,13 @@ from tensorgrad.viz.exercise.scene import Scene, derivative_of, formula_of, left
 from tensorgrad.viz.record.records import EdgeRecord, OpRecord
 
 POINTS, TRIES, FEWEST = 12, 400, 4
-"""Random points of a rule, how many are drawn at most, and with how few a rule isn't asked for."""
+"""The random points for a rule, how many are drawn at most, and the least number with which a rule is asked for."""
 
 MATRICES, VECTORS = ((2, 3), (3, 4), (4, 3)), ((3,), (4,))
 """Shapes that are tried for the operands of a product."""
 
 STEP, AGREES = 1e-6, 1e-5
-"""Of finite differences; and the largest relative error of a derivative that counts as right."""
+"""The step of finite differences, and the largest relative error of a derivative that counts as right."""
 
 RANGES = ((-2.0, 2.0), (0.1, 0.9), (1.1, 3.0), (-7.0, 7.0))
 """Where numbers are drawn from: some functions are defined, or bend, only in one of these ranges."""
