@@ -95,6 +95,14 @@ def test_a_page_prints_what_it_says(name, tmp_path, monkeypatch):
         assert printed == expected, f"{page.name}:{line}"
 
 
+def test_the_page_on_onnx_prints_what_it_says(tmp_path, monkeypatch):
+    pytest.importorskip("onnxruntime")
+    monkeypatch.chdir(tmp_path)  # it writes a file
+    page = ROOT / "docs" / "onnx.md"
+    for line, printed, expected in run(page.read_text(encoding="utf-8")):
+        assert printed == expected, f"{page.name}:{line}"
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_code_is_quoted_as_it_is(page):
     found = list(quotations(page.read_text(encoding="utf-8")))

@@ -8,12 +8,12 @@ pytest.importorskip("onnxruntime")
 
 import onnx
 from onnx_layers import CASES, Function, normal
-from onnx_roundtrip import check, flat, run, settle
 
 import tensorgrad as tg
 import tensorgrad.nn.functional as F
 from tensorgrad import nn
 from tensorgrad.nn import models
+from tools.onnx_roundtrip import EXAMPLES, check, example_network, flat, run, settle
 
 
 @pytest.mark.cases("name", list(CASES), ids=str)
@@ -43,6 +43,14 @@ def test_models(name, tmp_path):
     assert {*theirs} == {name for name in ours if not name.endswith("num_batches_tracked")}
     assert all(np.array_equal(theirs[name], ours[name]) for name in theirs)
     assert [n for n, _ in again.named_parameters()] == [n for n, _ in model.named_parameters()]
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_networks_of_the_examples(name, tmp_path):
+    tg.manual_seed(0)
+    shape = EXAMPLES[name][2]
+    model = settle(example_network(name), [normal(4, *shape)])
+    check(model, normal(1, *shape), tmp_path / "model.onnx", batch=2)
 
 
 def test_training_goes_on_where_it_was(tmp_path):

@@ -11,6 +11,7 @@ import tensorgrad as tg
 import tensorgrad.nn.functional as F
 from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.onnx.reading.errors import OnnxError
+from tensorgrad.onnx.reading.limits import check_broadcast
 from tensorgrad.onnx.table import Host, op
 
 UNARY: dict[str, Callable[[Any], Any]] = {
@@ -55,10 +56,12 @@ def _enter_binary(name: str, function: Callable[[Any, Any], Any]) -> None:
     def aligned(x, y, *, axis: int | None = None, broadcast: int = 0):
         if broadcast and axis is not None:  # (C,) at axis 1 of (N, C, H, W) -> (C, 1, 1)
             y = y.reshape(*y.shape, *[1] * (x.ndim - axis % x.ndim - y.ndim))
+        check_broadcast(name, x.shape, y.shape)
         return function(x, y)
 
     @op(name, since=7)
     def handler(x, y):
+        check_broadcast(name, x.shape, y.shape)
         return function(x, y)
 
 
@@ -71,6 +74,7 @@ for _name, _binary in BINARY.items():
 def _enter_variadic(name: str, function: Callable[[Any, Any], Any]) -> None:
     @op(name)
     def handler(x, *others):
+        check_broadcast(name, x.shape, *(y.shape for y in others))
         return reduce(function, others, x)
 
 
@@ -104,6 +108,7 @@ def is_inf(x, *, detect_negative: int = 1, detect_positive: int = 1):
 
 @op("Where")
 def where(condition, x, y):
+    check_broadcast("Where", condition.shape, x.shape, y.shape)
     return tg.where(condition, x, y)
 
 

@@ -1,11 +1,13 @@
 """Products of matrices."""
 
 import tensorgrad as tg
+from tensorgrad.onnx.reading.limits import check_broadcast
 from tensorgrad.onnx.table import op
 
 
 @op("MatMul")
 def matmul(x, y):
+    check_broadcast("MatMul", (*x.shape[:-1], 1), (*y.shape[:-2], 1, y.shape[-1]))
     return tg.matmul(x, y)
 
 

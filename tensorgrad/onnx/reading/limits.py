@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
+
 from tensorgrad.onnx.reading.errors import OnnxError
 
 FILE_BYTES = 2**31
@@ -18,6 +20,12 @@ STEPS = 1_000_000
 
 LARGEST = 2**31
 """The largest size, stride, padding or repetition that a node may state."""
+
+
+def check_broadcast(what: str, *shapes: tuple[int, ...], itemsize: int = 8) -> None:
+    """Refuse a result of operands of these shapes, which are broadcast, before it is allocated."""
+    if math.prod(map(math.prod, shapes)) * itemsize > RESULT_BYTES:
+        check_size(what, np.broadcast_shapes(*shapes), itemsize)
 
 
 def check_size(what: str, shape: Sequence[int], itemsize: int = 4) -> None:

@@ -275,7 +275,7 @@ class Exporter:
         used = {name for node in nodes for name in node.input}
         initializers = [
             self.numpy_helper.from_array(np.ascontiguousarray(array).reshape(array.shape), name)
-            for name, array in self.graph.initializers.items()
+            for name, array in self._in_the_models_order().items()
             if name in used
         ]
         declared = [[self._declared(*value) for value in values] for values in (self.inputs, outputs)]
@@ -288,6 +288,11 @@ class Exporter:
             "\n".join(name for name in self.graph.initializers if name in self.parameters),
         )
         return model
+
+    def _in_the_models_order(self) -> dict[str, np.ndarray]:
+        """The parameters and buffers that were met, in the order in which the model names them."""
+        met = self.graph.initializers
+        return {name: met[name] for name in self.state.values() if name in met}
 
     def _declared(self, name: str, shape: tuple[Number, ...], dtype: np.dtype) -> Any:
         sizes = [_dimension(n) if isinstance(n, Size) else n for n in shape]
