@@ -54,7 +54,9 @@ def test_a_program_becomes_cells(tmp_path):
     space = {}
     exec(options, space)
     assert vars(space["options"]) == {"epochs": 3, "held_out": 0.5, "data": None}
-    assert "y = twice(options.epochs)" in codes and "x = 1  # not text" in codes
+    assert "str(y);  # no terminal shows this" in codes[-2].splitlines()
+    assert "y = twice(options.epochs)" in codes[-2].splitlines()
+    assert "x = 1  # not text" in codes
     assert 'display((SVG if name.endswith(".svg") else Image)(filename=f"out/{name}"))' in codes[-1]
     assert '"a.png"' in codes[-1] and '"b.svg"' in codes[-1]
 
@@ -84,6 +86,7 @@ def main() -> None:
     options = parser.parse_args()
 
     y = twice(options.epochs)
+    str(y)  # no terminal shows this
 
 
 def twice(x):

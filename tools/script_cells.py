@@ -42,7 +42,7 @@ def cells(script: Path) -> list[Cell]:
     if names:
         found.append(("text", _comments("## The pictures")))
         found.append(("code", SHOW.format(names="\n".join(f'    "{name}",' for name in names))))
-    return [(kind, text) for kind, text in found if text.strip()]
+    return [(kind, _silent(text) if kind == "code" else text) for kind, text in found if text.strip()]
 
 
 def _merged_imports(found: list[Cell]) -> list[Cell]:
@@ -147,6 +147,18 @@ def _option(node: ast.stmt) -> list[str]:
     default = ast.unparse(given["default"]) if "default" in given else "None"
     about = f"  # {ast.literal_eval(given['help'])}" if "help" in given else ""
     return [f"    {flag.lstrip('-').replace('-', '_')}={default},{about}"]
+
+
+def _silent(text: str) -> str:
+    """A program without the value of its last expression, which a notebook would show, and a terminal doesn't."""
+    last = ast.parse(text).body[-1]
+    if not isinstance(last, ast.Expr) or ast.unparse(last).startswith("print("):
+        return text
+    lines = text.splitlines()
+    row = (last.end_lineno or 1) - 1
+    column = len(lines[row].encode()[: last.end_col_offset].decode())  # the parser counts bytes
+    lines[row] = f"{lines[row][:column]};{lines[row][column:]}"
+    return "\n".join(lines)
 
 
 def _comments(text: str) -> str:
