@@ -60,6 +60,17 @@ def test_each_public_name_has_its_entry(pages, module):
     assert len(described) == len(set(described)) > 900
 
 
+def test_no_public_module_is_left_out(site):
+    public = site[0]
+    listed = {
+        f"{outer}.{name}".lstrip(".")
+        for outer in ("", "nn")
+        for name in public.load(outer).__all__
+        if isinstance(getattr(public.load(outer), name), ModuleType)
+    }
+    assert len(listed) > 12 and listed - set(public.modules()) == set(public.HIDDEN)
+
+
 def test_entries_are_the_signatures_and_docstrings_of_what_runs(site, pages, tmp_path):
     stubs = site[1]
     stubs.write(pages, tmp_path)
