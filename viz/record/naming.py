@@ -1,4 +1,4 @@
-"""Names for several models in one computation: where their paths agree, each path begins with its model's name."""
+"""Names for several models in one computation: each path begins with its model's name."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from tensorgrad.viz.record.steps import Key, Known, Step
 def tell_apart(
     steps: Iterable[Step], known: MutableMapping[Key, Known], variables: Mapping[str, Any]
 ) -> Mapping[int, str]:
-    """Rename the parameters of models that share names, in `known`; returns the paths of their modules, by identity.
+    """Rename the parameters of several models, in `known`; returns the paths of their modules, by identity.
 
+    Models that share names are told apart; so are several that were called by themselves, so that each can be folded.
     A model is any object with `named_modules()` and `named_parameters()`: the outermost module that was called, where a
     trace has seen it, else a variable of the caller. Its name is that of the variable, or of its class. Equal names of
     parameters without a model get a number: `model 2.0.weight`.
@@ -23,6 +24,8 @@ def tell_apart(
     steps, paths = list(steps), dict[int, str]()
     models = _outermost(steps) or [value for value in variables.values() if _is_model(value)]
     alike = _alike(models, steps, known)
+    whole = _whole(steps)
+    alike += [model for model in whole if len(whole) > 1 and not any(model is other for other in alike)]
     if alike:
         names = _names(alike, variables)
         for model in alike:
@@ -41,6 +44,14 @@ def _outermost(steps: Iterable[Step]) -> list[Any]:
     """The outermost modules that were called, in the order of their first op."""
     found = {id(step.scopes[0].owner): step.scopes[0].owner for step in steps if step.scopes}
     return [owner for owner in found.values() if _is_model(owner)]
+
+
+def _whole(steps: Iterable[Step]) -> list[Any]:
+    """The outermost modules that aren't a part of another one, and have parameters."""
+    found = {
+        id(step.scopes[0].owner): step.scopes[0].owner for step in steps if step.scopes and not step.scopes[0].path
+    }
+    return [owner for owner in found.values() if _is_model(owner) and any(True for _ in owner.named_parameters())]
 
 
 def _is_model(value: Any) -> bool:

@@ -418,3 +418,20 @@ def test_local_derivatives_are_known_where_no_gradient_arrives(function, slope):
     edge = next(edge for edge in step.record(depth=NUMBERS).edges if edge.carries_gradient)
     assert edge.contribution.value == 0
     assert edge.local == pytest.approx(slope, rel=1e-6)
+
+
+def test_several_models_called_by_themselves_are_modules_and_a_loss_is_none():
+    def program(several):
+        model, criterion = nn.Sequential(nn.Linear(2, 3), nn.ReLU()), nn.MSELoss()
+        head = nn.Linear(3, 1, bias=False) if several else tg.neg
+        criterion(head(model(tg.ones(4, 2))), tg.zeros(4, 1 if several else 3)).backward()
+
+    for several, names, paths in (
+        (False, {"0.weight", "0.bias"}, {"0", "1"}),
+        (True, {"model.0.weight", "model.0.bias", "head.weight"}, {"model.0", "model.1", "head"}),
+    ):
+        with tg.viz.trace() as step:
+            program(several)
+        record = step.record()
+        assert {tensor.name for tensor in record.tensors if tensor.kind == "parameter"} == names
+        assert {op.scopes[-1].path for op in record.ops if op.scopes} - {""} == paths
