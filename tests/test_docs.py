@@ -14,7 +14,17 @@ ROOT = Path(__file__).parent.parent
 WALK = ROOT / "docs" / "how-it-works.md"
 ROOT_PAGES = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CODE_OF_CONDUCT", "SECURITY")]
 PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").rglob("*.md"))]
-PROGRAMS = ["training", "index", "how-to", "tutorials/one-neuron", "tutorials/digits", "tutorials/from-pytorch"]
+PROGRAMS = {
+    "index": "matplotlib",
+    "how-to": "matplotlib",
+    "onnx": "onnxruntime",
+    "sweeps": "joblib",
+    "training": "matplotlib",
+    "tutorials/digits": "matplotlib",
+    "tutorials/from-pytorch": "matplotlib",
+    "tutorials/one-neuron": "matplotlib",
+}
+"""Pages whose programs are run, and the package of an extra that each needs."""
 """Pages whose programs run and print what stands below them, besides the walk."""
 OWN_FILES = {"network.py"}
 """Files that a page asks the reader to write."""
@@ -88,17 +98,9 @@ def test_the_walk_prints_what_it_says():
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_a_page_prints_what_it_says(name, tmp_path, monkeypatch):
-    pytest.importorskip("matplotlib")
-    monkeypatch.chdir(tmp_path)
+    pytest.importorskip(PROGRAMS[name])
+    monkeypatch.chdir(tmp_path)  # some write files
     page = ROOT / "docs" / f"{name}.md"
-    for line, printed, expected in run(page.read_text(encoding="utf-8")):
-        assert printed == expected, f"{page.name}:{line}"
-
-
-def test_the_page_on_onnx_prints_what_it_says(tmp_path, monkeypatch):
-    pytest.importorskip("onnxruntime")
-    monkeypatch.chdir(tmp_path)  # it writes a file
-    page = ROOT / "docs" / "onnx.md"
     for line, printed, expected in run(page.read_text(encoding="utf-8")):
         assert printed == expected, f"{page.name}:{line}"
 
