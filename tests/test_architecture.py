@@ -27,6 +27,7 @@ FLOORS = [
     {"nn", "viz", "onnx", "installation", "__main__"},
     {"distributions"},
     {"callbacks", "optim", "utils", "vision"},
+    {"sklearn"},
     {"examples", "benchmarks", "tools"},
 ]
 LEVEL = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}

@@ -119,6 +119,12 @@ def test_playground(run):
     assert pictures() == {"playground.html"}
 
 
+def test_optdigits_search(run):
+    pytest.importorskip("sklearn")
+    said = run("optdigits_search", "--epochs", "2")
+    assert said.count("->") == 4 and float(re.search(r"reads ([\d.]+)%", said)[1]) > 93
+
+
 def test_optdigits_cnn(run):
     assert "accuracy on the 1,797 test images" in run("optdigits_cnn", "--epochs", "1")
     assert pictures() == {"backprop.svg", "backprop.html", "training.png", "weights.safetensors"}

@@ -1,0 +1,75 @@
+"""The module and the optimizer of an estimator, made from its parameters."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from tensorgrad import nn
+from tensorgrad.errors import ArgumentError, DTypeError, restate
+from tensorgrad.nn.optim import Optimizer
+from tensorgrad.sklearn.mlp import MLP
+
+GROUPS = ("module", "optimizer")
+"""Parameters with options of their own: `module__hidden=32`, `optimizer__momentum=0.9`."""
+
+
+def is_option(name: str) -> bool:
+    """Whether a parameter's name is that of an option, such as `module__hidden`."""
+    group, _, option = name.partition("__")
+    return group in GROUPS and bool(option)
+
+
+def options_of(estimator: Any, group: str) -> dict[str, Any]:
+    """The options of a group, by their names after the underscores."""
+    begin = f"{group}__"
+    return {name.removeprefix(begin): value for name, value in vars(estimator).items() if name.startswith(begin)}
+
+
+def module_of(call: str, module: Any, shape: tuple[int, ...], outputs: int, options: Mapping[str, Any]) -> nn.Module:
+    """The network: an instance is copied, a class or factory is called with the sizes of input and output.
+
+    Args:
+        call: for errors.
+        module: None for an `MLP`.
+        shape: of one example: (features,), or (channels, height, width).
+        outputs: the number of outputs.
+        options: further arguments of the class or factory.
+
+    Raises:
+        ArgumentError: options for an instance.
+        DTypeError: neither a module nor a callable that makes one.
+    """
+    if module is None:
+        return MLP(math.prod(shape), outputs, **options)
+    if isinstance(module, nn.Module):
+        if options:
+            problem = f"module is an instance, and takes no options {sorted(options)}"
+            raise ArgumentError(restate(call, problem, fix="pass its class, or a function that makes it"))
+        return copy.deepcopy(module)
+    made = module(shape[0], outputs, **options) if callable(module) else module
+    if not isinstance(made, nn.Module):
+        problem = "module must be an nn.Module, or a function (inputs, outputs, **options) that makes one"
+        raise DTypeError(restate(call, problem, module=module, made=made))
+    return made
+
+
+def optimizer_of(call: str, optimizer: Any, module: nn.Module, lr: float, options: Mapping[str, Any]) -> Optimizer:
+    """The optimizer over a module's parameters: of a class, or of its name in lower case.
+
+    Raises:
+        ArgumentError: an unknown name.
+    """
+    if isinstance(optimizer, str):
+        known = {
+            name.lower(): kind
+            for name, kind in vars(nn.optim).items()
+            if isinstance(kind, type) and issubclass(kind, Optimizer) and kind is not Optimizer
+        }
+        if optimizer not in known:
+            problem = f"optimizer must be a class or one of {', '.join(sorted(known))}, got {optimizer!r}"
+            raise ArgumentError(restate(call, problem, optimizer=optimizer))
+        optimizer = known[optimizer]
+    return optimizer(module.parameters(), lr=lr, **options)
