@@ -14,6 +14,7 @@ from tensorgrad.arrays import memory
 from tensorgrad.arrays.quiet import quiet
 from tensorgrad.autograd import engine, modes, variable
 from tensorgrad.autograd.applied import inherit
+from tensorgrad.autograd.hooks import run_after_backward
 from tensorgrad.autograd.modes import set_grad_enabled
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.observer import BACKWARD
@@ -43,6 +44,7 @@ def backward(
         found = _walk("backward", outputs, seeds, None, create_graph, retain_graph)
         for observer in modes.mode.observers:
             observer.gradients_arrived(dict(found), create_graph)
+        leaves = tuple(found)
         gradient: Any
         while found:
             tensor, gradient = found.popitem()
@@ -53,6 +55,7 @@ def backward(
                 tensor._grad = gradient
             else:
                 tensor._grad = gradient.clone()
+    run_after_backward(leaves)
 
 
 def _names_of_one() -> int:
@@ -134,6 +137,7 @@ def backward_into(
     for x, gradient in zip(inputs, found, strict=True):
         if gradient is not None:
             x._grad = gradient.clone() if x._grad is None else x._grad + gradient
+    run_after_backward([x for x, gradient in zip(inputs, found, strict=True) if gradient is not None])
 
 
 @quiet  # sums of gradients may meet ∞ − ∞: a value, not a warning

@@ -17,9 +17,11 @@ Hook = Callable[["Variable"], "Variable | None"]
 class Variable:
     """An array in a graph: its data, its gradient, and the node that made it. `Tensor` adds operators and methods."""
 
-    # `_applied` is unset but for gradients that a step has applied: see applied.py.
+    # `_applied` is unset but for gradients that a step has applied: see applied.py. `_after_backward` is unset but for
+    # leaves with such hooks.
     __slots__ = (
         "__weakref__",
+        "_after_backward",
         "_aliases",
         "_applied",
         "_data",
@@ -31,6 +33,7 @@ class Variable:
         "name",
     )
     _applied: Any
+    _after_backward: dict[int, Callable[[], None]]
 
     def __init__(self, data: np.ndarray, requires_grad: bool = False, node: Node | None = None) -> None:
         self._data = data

@@ -102,7 +102,8 @@ class Call:
         self.inputs.append(value)
         array = value._data
         # A backward() inside ends at a leaf, and runs its hooks.
-        needs = value._requires_grad and (value._node is None, bool(value._hooks))
+        after = bool(getattr(value, "_after_backward", None))
+        needs = value._requires_grad and (value._node is None, bool(value._hooks), after)
         # `contiguous()` and `is_contiguous()` decide by the layout.
         self._kinds.append((type(value), array.shape, array.dtype, array.flags.c_contiguous, needs))
 

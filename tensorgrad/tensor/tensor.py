@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self, cast
 
 import numpy as np
@@ -247,6 +247,22 @@ class Tensor(Operators, InPlaceOperators, InPlaceMethods, Methods, Conversions, 
         The hook can't write into `grad`, whose memory other gradients may share: change `grad.clone()` and return it.
         """
         return hooks.register_hook(self, hook)
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Tensor], None]) -> HookHandle:
+        """Call `hook(tensor)` after each `backward()` that adds to `.grad` of this leaf, when all gradients are there.
+
+        Raises:
+            DTypeError: a hook that can't be called.
+            GraphError: a tensor that isn't a leaf that requires a gradient.
+
+        >>> import tensorgrad as tg
+        >>> w = tg.tensor([1.0, 2.0], requires_grad=True)
+        >>> handle = w.register_post_accumulate_grad_hook(lambda w: print(w.grad))
+        >>> (w * w).sum().backward()
+        tensor([2., 4.])
+        >>> handle.remove()
+        """
+        return hooks.register_post_accumulate_grad_hook(self, hook)
 
     def retain_grad(self) -> None:
         """Let `backward()` set `.grad` of this tensor, though it isn't a leaf."""

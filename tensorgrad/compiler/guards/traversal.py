@@ -310,7 +310,8 @@ class Traversal:
 
 
 def _kind_of(tensor: Variable) -> tuple:
-    return tensor._requires_grad, tensor._data.dtype, tensor._data.shape, tensor._node is None, bool(tensor._hooks)
+    hooks = bool(tensor._hooks), bool(getattr(tensor, "_after_backward", None))
+    return tensor._requires_grad, tensor._data.dtype, tensor._data.shape, tensor._node is None, *hooks
 
 
 def _slots(cls: type) -> Sequence[str]:
