@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from tensorgrad import unknown_names
-from tensorgrad.nn import data, functional, init, layers, metrics, optim, utils
+from tensorgrad.nn import data, functional, init, layers, metrics, optim, parallel, utils
 from tensorgrad.nn.layers import *
 from tensorgrad.nn.losses import (
     BCELoss,
@@ -37,6 +37,7 @@ from tensorgrad.nn.losses import (
 )
 from tensorgrad.nn.metrics import accuracy
 from tensorgrad.nn.module import Module
+from tensorgrad.nn.parallel import DistributedDataParallel
 from tensorgrad.nn.parameter import Parameter
 from tensorgrad.nn.state import LoadResult, StateDictError
 from tensorgrad.nn.summary import Summary, summary
@@ -59,6 +60,7 @@ __all__ = [
     "CheckpointError",
     "CosineEmbeddingLoss",
     "CrossEntropyLoss",
+    "DistributedDataParallel",
     "GaussianNLLLoss",
     "HingeEmbeddingLoss",
     "History",
@@ -97,6 +99,7 @@ __all__ = [
     "mse_loss",
     "nll_loss",
     "optim",
+    "parallel",
     "predict",
     "soft_margin_loss",
     "summary",

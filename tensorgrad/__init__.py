@@ -134,6 +134,7 @@ if TYPE_CHECKING:
         callbacks as callbacks,
         compiler as compiler,
         cuda as cuda,
+        distributed as distributed,
         distributions as distributions,
         func as func,
         linalg as linalg,
@@ -192,8 +193,8 @@ else:
     _LAZY = {
         name: f"tensorgrad.{name}"
         for name in (
-            "amp", "backends", "callbacks", "compiler", "cuda", "distributions", "func", "linalg", "nn", "onnx", "optim",
-            "special", "storage", "transforms", "utils", "vision", "viz",
+            "amp", "backends", "callbacks", "compiler", "cuda", "distributed", "distributions", "func", "linalg", "nn",
+            "onnx", "optim", "special", "storage", "transforms", "utils", "vision", "viz",
         )
     }  # fmt: skip
     _LAZY |= _lazy.names_of("tensorgrad.amp", "autocast")

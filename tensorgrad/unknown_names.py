@@ -45,7 +45,6 @@ TENSORGRAD = {
     "accelerator": CPU,
     "mps": CPU,
     "xpu": CPU,
-    "distributed": ONE_PROCESS,
     "multiprocessing": "DataLoader(num_workers=...), or Python's multiprocessing",
     "jit": COMPILE,
     "script": COMPILE,
@@ -119,9 +118,7 @@ TENSOR = {
 """By name below `torch.Tensor` or `numpy.ndarray`: what to write here, for a tensor x."""
 
 NN = {
-    "DataParallel": ONE_PROCESS,
-    "parallel": ONE_PROCESS,
-    "SyncBatchNorm": "nn.BatchNorm2d: " + ONE_PROCESS,
+    "DataParallel": "nn.parallel.DistributedDataParallel, and mpiexec -n 4 python train.py",
     "quantized": NO_QUANTIZED,
     "qat": NO_QUANTIZED,
     "AdaptiveLogSoftmaxWithLoss": "nn.Linear and F.cross_entropy",

@@ -23,7 +23,7 @@ FLOORS = [
     {"ops"},
     {"interop"},
     {"tensor"},
-    {"creation", "func", "linalg", "special", "storage", "transforms", "compiler"},
+    {"creation", "distributed", "func", "linalg", "special", "storage", "transforms", "compiler"},
     {"nn", "viz", "onnx", "installation", "__main__"},
     {"distributions"},
     {"callbacks", "optim", "utils", "vision"},
@@ -111,7 +111,8 @@ def test_importing_is_light():
 
 # A first tensor, its operators and its gradient need none of these. The names are imported at their first use.
 LATER = {
-    "tensorgrad.callbacks", "tensorgrad.compiler", "tensorgrad.cuda", "tensorgrad.distributions", "tensorgrad.func",
+    "tensorgrad.callbacks", "tensorgrad.compiler", "tensorgrad.cuda", "tensorgrad.distributed",
+    "tensorgrad.distributions", "tensorgrad.func",
     "tensorgrad.interop.arrays", "tensorgrad.interop.functions", "tensorgrad.interop.protocols",
     "tensorgrad.interop.ufuncs", "tensorgrad.linalg", "tensorgrad.nn", "tensorgrad.ops.sampling.generator",
     "tensorgrad.optim",

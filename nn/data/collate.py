@@ -58,6 +58,20 @@ def to_tensors(batch: Any) -> Any:
     return batch if isinstance(batch, Tensor | str | bytes) else Tensor(batch)
 
 
+def emptied(batch: Any) -> Any:
+    """The batch without its items: fields of the same shapes and dtypes but for the first axis, which has length 0.
+
+    >>> emptied((np.ones((3, 2)), ["a", "b", "c"]))
+    (array([], shape=(0, 2), dtype=float64), [])
+    """
+    if isinstance(batch, tuple) and not all(isinstance(field, str | bytes) for field in batch):
+        fields = [emptied(field) for field in batch]
+        return type(batch)(*fields) if hasattr(batch, "_fields") else tuple(fields)
+    if isinstance(batch, dict):
+        return {key: emptied(field) for key, field in batch.items()}
+    return batch[:0]
+
+
 def default_collate(batch: Sequence[Any]) -> Any:
     """PyTorch's way to make a batch of items: Tensors in lists. Python floats become float64, unlike in `collate`.
 

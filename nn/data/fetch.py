@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.nn.data.batch_seeds import batch_seed
-from tensorgrad.nn.data.collate import collate
+from tensorgrad.nn.data.collate import collate, emptied
 from tensorgrad.nn.data.dataset import ConcatDataset, Dataset, StackDataset, Subset, TensorDataset, TransformDataset
 from tensorgrad.nn.data.normalize import Normalize
 
@@ -38,6 +38,9 @@ class Fetcher:
 
     def __call__(self, task: Any, seed: tuple[int, ...] | None) -> Any:
         """The batch of a task; errors get a note that names the item."""
+        if self.batched and self.collate_fn is None and len(task) == 0:
+            # What a process without an item of the last batch gets: arrays of the right shapes and dtypes.
+            return emptied(self([0], seed))
         with batch_seed(seed):
             if not self.batched:
                 item = self._item(0, task)

@@ -144,6 +144,9 @@ class DataLoader:
         items = len(self.dataset) if self._streams else len(self.sampler)  # type: ignore[arg-type]
         if self.batch_size is None:
             return items
+        if isinstance(self.sampler, DistributedSampler):
+            # All processes have equally many batches; the last one may be empty in some of them.
+            items = self.sampler.shares[0 if self.drop_last else 1]
         whole, rest = divmod(items, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.arrays.dtypes import as_array
+from tensorgrad.distributed.world import world
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.data.seeding import as_generator
 from tensorgrad.nn.state import is_count
@@ -198,23 +199,28 @@ class BatchSampler(Sampler):
 class DistributedSampler(Sampler):
     """The indices of one of `num_replicas` processes that share an epoch: every `num_replicas`-th, from `rank` on.
 
-    All processes get equally many: the order is continued from its beginning, or with `drop_last` cut.
+    Batch k of all processes together is batch k, `num_replicas` times as large, of one process with the same order.
 
     Args:
         dataset: the dataset.
-        num_replicas: the number of processes; required here, where no process group is known.
-        rank: the number of this process, from 0.
+        num_replicas: the number of processes; by default that of `tg.distributed`.
+        rank: the number of this process, from 0; by default that of `tg.distributed`.
         shuffle: another order in each epoch, the same in all processes.
         seed: the seed of these orders, the same in all processes.
-        drop_last: cut the order instead of continuing it.
+        drop_last: cut the order, so that all processes get equally many indices.
+        pad: continue the order from its beginning, so that all get equally many, as PyTorch does: some items come twice
+            in an epoch. With False each item comes once, and the last batches of some processes have one item less, or
+            none: `nn.DistributedDataParallel` weights them by their sizes.
 
-    Call `set_epoch` before each epoch; otherwise all epochs have the same order.
+    Call `set_epoch` before each epoch, as `nn.fit` does; otherwise all epochs have the same order.
 
     Raises:
-        ArgumentError: a missing or negative number, or a rank outside [0, num_replicas).
+        ArgumentError: a negative number, or a rank outside [0, num_replicas).
 
     >>> [list(DistributedSampler(range(5), 2, rank, shuffle=False)) for rank in (0, 1)]
     [[0, 2, 4], [1, 3, 0]]
+    >>> [list(DistributedSampler(range(5), 2, rank, shuffle=False, pad=False)) for rank in (0, 1)]
+    [[0, 2, 4], [1, 3]]
     """
 
     def __init__(
@@ -225,22 +231,27 @@ class DistributedSampler(Sampler):
         shuffle: bool = True,
         seed: int = 0,
         drop_last: bool = False,
+        *,
+        pad: bool = True,
     ) -> None:
         call = "DistributedSampler"
-        if num_replicas is None or rank is None:
-            problem, fix = "num_replicas and rank must be given", "pass the number of processes, and that of this one"
-            raise ArgumentError(restate(call, problem, fix=fix, num_replicas=num_replicas, rank=rank))
+        num_replicas = world().size if num_replicas is None else num_replicas
+        rank = world().rank if rank is None else rank
         _check_positive(call, num_replicas=num_replicas)
         if not is_count(rank) or rank >= num_replicas:
             problem = f"rank must be an int in [0, {num_replicas}), got {rank!r}"
             raise ArgumentError(restate(call, problem, rank=rank, num_replicas=num_replicas))
         if not is_count(seed):
             raise ArgumentError(restate(call, f"seed must be an int ≥ 0, got {seed!r}", seed=seed))
+        _check_bool(call, pad=pad)
         self.dataset, self.num_replicas, self.rank = dataset, num_replicas, rank
-        self.shuffle, self.seed, self.drop_last, self.epoch = shuffle, seed, drop_last, 0
+        self.shuffle, self.seed, self.drop_last, self.pad, self.epoch = shuffle, seed, drop_last, pad, 0
         n = len(dataset)
-        self.num_samples = n // num_replicas if drop_last else math.ceil(n / num_replicas)
-        self.total_size = self.num_samples * num_replicas
+        largest = n // num_replicas if drop_last else math.ceil(n / num_replicas)
+        self.total_size = largest * num_replicas if pad or drop_last else n
+        self.num_samples = len(range(rank, self.total_size, num_replicas))
+        self.shares = self.total_size // num_replicas, largest
+        """The fewest and the most indices that a process gets."""
 
     def __iter__(self) -> Iterator[int]:
         n = len(self.dataset)

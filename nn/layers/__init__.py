@@ -129,6 +129,7 @@ from tensorgrad.nn.layers.sequences.transformer import (
     TransformerEncoder,
     TransformerEncoderLayer,
 )
+from tensorgrad.nn.layers.sync_normalization import SyncBatchNorm
 
 __all__ = [
     "CELU",
@@ -247,6 +248,7 @@ __all__ = [
     "Softplus",
     "Softshrink",
     "Softsign",
+    "SyncBatchNorm",
     "Tanh",
     "Tanhshrink",
     "Threshold",

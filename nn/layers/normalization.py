@@ -87,19 +87,24 @@ class BatchNorm(ChannelNorm):
         """The normalized input."""
         x, _ = self._checked(input)
         learning = self.training and x.numel() > 0  # an empty batch has no statistics
-        batches = self.num_batches_tracked if self.training else None
-        momentum = self.momentum
-        if momentum is None:
-            # The plain average over all batches: the k-th has the weight 1/k.
-            momentum = 0.0 if batches is None else 1 / (batches.item() + 1)
-        z = tg.batch_norm(x, self.running_mean, self.running_var, self.weight, self.bias, learning, momentum, self.eps)
-        if batches is not None:
-            host_call(_count, batches, effect=True)
+        statistics = (self.running_mean, self.running_var)
+        z = tg.batch_norm(x, *statistics, self.weight, self.bias, learning, self._momentum(), self.eps)
+        if self.training and self.num_batches_tracked is not None:
+            host_call(count_batch, self.num_batches_tracked, effect=True)
         return z
+
+    def _momentum(self) -> float:
+        """The weight of the next batch in the running statistics."""
+        if self.momentum is not None:
+            return self.momentum
+        # The plain average over all batches: the k-th has the weight 1/k.
+        batches = self.num_batches_tracked if self.training else None
+        return 0.0 if batches is None else 1 / (batches.item() + 1)
 
 
 @tg.no_grad()
-def _count(batches: tg.Tensor) -> None:
+def count_batch(batches: tg.Tensor) -> None:
+    """Add 1 to the number of batches: a host call."""
     batches += 1
 
 

@@ -62,6 +62,29 @@ def test_processes_share_an_epoch(n, drop_last, shuffle):
     assert not shuffle or n < 8 or list(parts[0]) != before
 
 
+@pytest.mark.parametrize("n", [1, 4, 7, 12, 13, 16, 30])
+@pytest.mark.parametrize("drop_last", [False, True])
+def test_batches_of_all_processes_together_are_those_of_one(n, drop_last):
+    data = TensorDataset(np.arange(n), np.ones((n, 2), np.float32))
+    order = np.random.default_rng((5, 2)).permutation(n)  # as the sampler draws it
+    whole = list(DataLoader(data, 12, sampler=order.tolist(), drop_last=drop_last))
+    parts = []
+    for rank in range(4):
+        sampler = DistributedSampler(data, 4, rank, seed=5, pad=False)
+        sampler.set_epoch(2)
+        parts.append(list(DataLoader(data, 3, sampler=sampler, drop_last=drop_last)))
+        assert {len(x) for x, _ in parts[-1]} <= {0, 1, 2, 3}
+        assert all(ones.shape == (len(x), 2) for x, ones in parts[-1])
+    for (x, _), *shares in zip(whole, *parts, strict=True):
+        assert sorted(i for share, _ in shares for i in share.tolist()) == sorted(x.tolist())
+
+
+def test_an_empty_share_has_the_fields_of_the_others():
+    data = [({"x": np.ones(3), "name": "a"}, 1)]  # a list: its items are collated
+    (empty,) = DataLoader(data, 2, sampler=DistributedSampler(data, 2, 1, pad=False))
+    assert empty[0]["x"].shape == (0, 3) and list(empty[0]["name"]) == [] and empty[1].shape == (0,)
+
+
 @pytest.mark.oracle
 @pytest.mark.parametrize("n", [1, 2, 7, 8, 9, 30])
 @pytest.mark.parametrize("drop_last", [False, True])
@@ -86,7 +109,7 @@ def test_fixed_orders_are_pytorchs(n, drop_last):
         (lambda: WeightedRandomSampler([np.nan], 2), ArgumentError, "weights must be"),
         (lambda: WeightedRandomSampler([1, 0], 2, False), ArgumentError, "at most 1"),
         (lambda: BatchSampler([1], 0, False), ArgumentError, "batch_size must be an int ≥ 1"),
-        (lambda: DistributedSampler("ab"), ArgumentError, "must be given"),
+        (lambda: DistributedSampler("ab", 2, 1, pad=1), DTypeError, "pad must be True or False"),
         (lambda: DistributedSampler("ab", 2, 2), ArgumentError, r"rank must be an int in \[0, 2\), got 2"),
         (lambda: DistributedSampler("ab", 2, 1, seed=-1), ArgumentError, "seed must be an int"),
         (lambda: DistributedSampler("ab", 2, 1).set_epoch(-1), ArgumentError, "epoch must be an int"),

@@ -1,0 +1,246 @@
+"""What every rank of `mpiexec -n N` checks: exchanges, gradients, weights beside those of one process."""
+
+import itertools
+from contextlib import contextmanager
+
+import numpy as np
+
+import tensorgrad as tg
+from tensorgrad import distributed as dist, nn
+from tensorgrad.nn.data import DataLoader, DistributedSampler, TensorDataset
+from tensorgrad.nn.parallel import DistributedDataParallel
+
+RANK, SIZE = dist.get_rank(), dist.get_world_size()
+RNG = np.random.default_rng(0)  # the same numbers in all ranks
+DOUBLE = {"dtype": tg.float64}
+
+
+@contextmanager
+def refused(error, *parts):
+    try:
+        yield
+    except error as problem:
+        assert all(part in str(problem) for part in parts), problem
+    else:
+        raise AssertionError(f"no error that says {parts}")
+
+
+def exchanges():
+    everywhere = RNG.normal(size=(SIZE, 3, 2))
+    for op, expected in (("sum", everywhere.sum(0)), ("avg", everywhere.mean(0)), ("max", everywhere.max(0))):
+        x, array = tg.tensor(everywhere[RANK]), np.asfortranarray(everywhere[RANK])
+        dist.all_reduce(x, op=op)
+        dist.all_reduce(array, dist.ReduceOp(op))
+        np.testing.assert_allclose(x.numpy(), expected, rtol=1e-14, atol=1e-14)
+        np.testing.assert_allclose(array, expected, rtol=1e-14, atol=1e-14)
+    half = tg.tensor([0.5 + RANK], dtype="float16")
+    dist.all_reduce(half)
+    assert half.dtype == np.float16 and half.item() == 0.5 * SIZE + SIZE * (SIZE - 1) / 2
+    counts = np.array([RANK, 7])
+    dist.broadcast(counts, src=SIZE - 1)
+    assert counts.tolist() == [SIZE - 1, 7]
+    found = [tg.zeros(3, 2, dtype="float64") for _ in range(SIZE)]
+    dist.all_gather(found, tg.tensor(everywhere[RANK]))
+    assert all((x.numpy() == y).all() for x, y in zip(found, everywhere, strict=True))
+    objects, options = [None] * SIZE, [{"rank": RANK}]
+    dist.all_gather_object(objects, "x" * RANK)
+    dist.broadcast_object_list(options, src=1)
+    assert objects == ["x" * rank for rank in range(SIZE)] and options == [{"rank": 1}]
+
+
+def disagreements():
+    """All ranks raise the same, and go on."""
+    x = tg.zeros(2 + RANK)
+    with refused(dist.DistributedError, "rank 0: sum of (2,) float32", "rank 1: sum of (3,) float32"):
+        dist.all_reduce(x)
+    with refused(dist.DistributedError, "float64"):
+        dist.broadcast(tg.zeros(2, dtype="float64" if RANK else "float32"))
+    with refused(dist.DistributedError, "different calls", "rank 0: all_reduce", "barrier"):
+        dist.barrier() if RANK else dist.all_reduce(tg.zeros(2))
+    with refused(dist.DistributedError, "rank 0: weight: (1, 2) float32", "rank 1: weight: (1, 3) float32"):
+        DistributedDataParallel(nn.Linear(2 + (RANK > 0), 1))
+    with refused(dist.DistributedError, "rank 0: bias: (1,) float32", "rank 1: nothing"):
+        DistributedDataParallel(nn.Linear(2, 1, bias=not RANK))
+    dist.barrier()
+
+
+def gradients_of_an_exchange():
+    x = tg.tensor(RNG.normal(size=(SIZE, 4))[RANK], requires_grad=True)
+    upstream = RNG.normal(size=(SIZE, 4))
+    z = dist.functional.all_reduce(x)
+    (z * z * tg.tensor(upstream[RANK])).sum().backward()
+    np.testing.assert_allclose(x.grad.numpy(), 2 * z.detach().numpy() * upstream.sum(0), rtol=1e-12, atol=1e-12)
+
+
+def batch_norm_of_all_batches():
+    """Statistics, first and second derivatives are those of one process with the whole batch; a batch may be empty."""
+    for sizes, shape in itertools.product(([3, 2, 4, 1], [5, 0, 0, 2]), ((), (3, 2))):
+        ends = np.cumsum(sizes[:SIZE])
+        mine = slice(ends[RANK] - sizes[RANK], ends[RANK])
+        x, upstream, other = RNG.normal(size=(3, ends[-1], 2, *shape))
+        weight, bias = RNG.normal(size=(2, 2))
+
+        def run(layer, x, upstream, other, weight=weight, bias=bias):
+            layer.weight.data, layer.bias.data = weight, bias
+            x = tg.tensor(x, requires_grad=True)
+            z = layer(x)
+            loss = (z * tg.tensor(upstream)).sum()
+            first = tg.grad(loss, [x, layer.weight, layer.bias], create_graph=True)
+            (first[0] * tg.tensor(other)).sum().backward()
+            return [t.detach().numpy() for t in (z, first[0], x.grad)], [first[1], first[2], layer.weight.grad]
+
+        norm = nn.BatchNorm2d if shape else nn.BatchNorm1d
+        ours, theirs = nn.SyncBatchNorm(2, **DOUBLE), norm(2, **DOUBLE)
+        here, sums = run(ours, x[mine], upstream[mine], other[mine])
+        whole, expected = run(theirs, x, upstream, other)
+        for a, b in zip(here, whole, strict=True):
+            np.testing.assert_allclose(a, b[mine], rtol=1e-9, atol=1e-11)
+        for total, b in zip(sums, expected, strict=True):
+            total = total.detach()
+            dist.all_reduce(total)
+            np.testing.assert_allclose(total.numpy(), b.detach().numpy(), rtol=1e-9, atol=1e-11)
+        for a, b in zip(ours.buffers(), theirs.buffers(), strict=True):
+            np.testing.assert_allclose(a.numpy(), b.numpy(), rtol=1e-12, atol=1e-12)
+        ours.eval()
+        np.testing.assert_allclose(ours(x[mine]).detach().numpy(), theirs.eval()(x[mine]).detach().numpy(), rtol=1e-12)
+
+
+def network(normalized):
+    norms = [nn.BatchNorm2d(3, **DOUBLE), nn.BatchNorm1d(5, **DOUBLE)] if normalized else [nn.Identity()] * 2
+    return nn.Sequential(
+        nn.Conv2d(1, 3, 3, **DOUBLE), norms[0], nn.ReLU(), nn.Flatten(), nn.Linear(48, 5, **DOUBLE), norms[1]
+    )
+
+
+def trained(model, loader, sampler, optimizer, compiled):
+    def step(x, y):
+        optimizer.zero_grad()
+        loss = nn.cross_entropy(model(x), y)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    run = tg.compile(step) if compiled else step
+    for epoch in range(4):
+        sampler.set_epoch(epoch)
+        for x, y in loader:
+            run(x, y)
+    assert not compiled or run.problems == []
+    return [t.numpy() for t in (*model.parameters(), *model.buffers())]
+
+
+def weights_of_one_process():
+    """20 steps, each rank with its share of the batch: the weights of one process with the whole batches."""
+    kinds = {
+        "SGD": lambda p: nn.optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=1e-3),
+        "Adam": lambda p: nn.optim.Adam(p, lr=0.01),
+    }
+    ways = [("SGD", True, False), ("SGD", False, False), ("Adam", True, True), ("Adam", False, False)]
+    for kind, normalized, compiled in ways if SIZE == 2 else ways[:1]:
+        # The last batch has 6 of 16 samples: 2 in each of the first ranks. Or 1, and the other ranks have none.
+        count = 64 + (6 if normalized else 1)
+        data = TensorDataset(RNG.normal(size=(count, 1, 6, 6)), RNG.integers(0, 5, count))
+        tg.manual_seed(RANK)  # other weights in each rank, until they get those of rank 0
+        model = network(normalized)
+        if normalized:
+            model = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        shared = DistributedDataParallel(model)
+        alone = network(normalized)
+        alone.load_state_dict(shared.module.state_dict())
+        share, whole = DistributedSampler(data, pad=False), DistributedSampler(data, 1, 0)
+        ours = trained(
+            shared, DataLoader(data, 16 // SIZE, sampler=share), share, kinds[kind](shared.parameters()), compiled
+        )
+        theirs = trained(alone, DataLoader(data, 16, sampler=whole), whole, kinds[kind](alone.parameters()), False)
+        for a, b in zip(ours, theirs, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6, atol=1e-8)
+        gathered = [None] * SIZE
+        dist.all_gather_object(gathered, b"".join(a.tobytes() for a in ours))
+        assert len(set(gathered)) == 1  # to the bit
+
+
+class Heads(nn.Module):
+    """Even and odd ranks use another head, and none the third."""
+
+    def __init__(self):
+        self.even, self.odd, self.neither = (nn.Linear(2, 1, **DOUBLE) for _ in range(3))
+        self.odd.bias.requires_grad_(False)
+        self.scale = nn.Parameter(np.ones(1, np.float32))  # of another dtype
+
+    def forward(self, x, rank):
+        return {"score": [(self.odd if rank % 2 else self.even)(x) * self.scale.double()], "rank": rank}
+
+
+def parameters_that_not_all_ranks_use():
+    tg.manual_seed(0)
+    model = DistributedDataParallel(Heads())
+    heads = model.module
+    x = RNG.normal(size=(SIZE, 3, 2))
+    model(tg.tensor(x[RANK]), RANK)["score"][0].sum().backward()
+    np.testing.assert_allclose(heads.even.weight.grad.numpy()[0], x[::2].sum((0, 1)) / SIZE, rtol=1e-12)
+    np.testing.assert_allclose(heads.odd.weight.grad.numpy()[0], x[1::2].sum((0, 1)) / SIZE, rtol=1e-12)
+    assert heads.neither.weight.grad is heads.neither.bias.grad is heads.odd.bias.grad is None
+    assert heads.scale.grad.dtype == np.float32
+    heads.odd.bias.requires_grad_()  # gets an exchange, too
+    model.zero_grad()
+    model(tg.tensor(x[RANK]), RANK)["score"][0].sum().backward()
+    assert heads.odd.bias.grad.item() == 3 * (SIZE // 2) / SIZE
+
+
+def accumulation_without_exchange():
+    """Batches of other sizes in each rank and call: means over all samples, as one process takes them."""
+    tg.manual_seed(0)
+    model = DistributedDataParallel(nn.Linear(2, 1, **DOUBLE))
+    batches = [RNG.normal(size=(SIZE, most, 2)) for most in (4, 5)]
+    sizes = [[k + 1 + rank % 3 for rank in range(SIZE)] for k in range(2)]
+
+    def backward(k):
+        (model(tg.tensor(batches[k][RANK, : sizes[k][RANK]])) ** 2).mean().backward()
+
+    alone = nn.Linear(2, 1, **DOUBLE)
+    alone.load_state_dict(model.module.state_dict())
+    for x, each in zip(batches, sizes, strict=True):
+        whole = np.concatenate([x[rank, :n] for rank, n in enumerate(each)])
+        (alone(tg.tensor(whole)) ** 2).mean().backward()
+    with model.no_sync():
+        backward(0)
+    mine = model.module.weight.grad.numpy().copy()
+    backward(1)
+    np.testing.assert_allclose(model.module.weight.grad.numpy(), alone.weight.grad.numpy(), rtol=1e-12)
+    gathered = [None] * SIZE
+    dist.all_gather_object(gathered, mine.tobytes())
+    assert len(set(gathered)) == SIZE  # no exchange yet
+
+
+def ranks_count_alike():
+    """With dim=None a gradient is the mean over ranks, whatever their numbers of samples, as in PyTorch."""
+    model = DistributedDataParallel(nn.Linear(2, 1, **DOUBLE), dim=None)
+    x = [RNG.normal(size=(1 + rank, 2)) for rank in range(SIZE)]
+    model(tg.tensor(x[RANK])).mean().backward()
+    expected = np.mean([part.mean(0) for part in x], axis=0)
+    np.testing.assert_allclose(model.module.weight.grad.numpy()[0], expected, rtol=1e-12)
+
+
+def buffers_of_rank_0():
+    model = DistributedDataParallel(nn.BatchNorm1d(1, **DOUBLE))
+    model(tg.tensor([[1.0 + RANK], [3.0 + RANK]], **DOUBLE))
+    assert np.isclose(model.module.running_mean.item(), 0.1 * (2 + RANK))  # by rank
+    model.sync_buffers()
+    assert np.isclose(model.module.running_mean.item(), 0.2)
+    with refused(tg.GraphError, "create_graph"):
+        (model(tg.ones(2, 1, **DOUBLE) * tg.tensor([[1.0], [2.0]], **DOUBLE)) ** 2).sum().backward(create_graph=True)
+
+
+CHECKS = (
+    exchanges, disagreements, gradients_of_an_exchange, batch_norm_of_all_batches, weights_of_one_process,
+    parameters_that_not_all_ranks_use, accumulation_without_exchange, ranks_count_alike, buffers_of_rank_0,
+)  # fmt: skip
+
+if __name__ == "__main__":
+    dist.init_process_group(timeout=60)
+    for check in CHECKS:
+        RNG = np.random.default_rng(1)
+        check()
+        dist.barrier()
+        if RANK == 0:
+            print(check.__name__, "right", flush=True)
