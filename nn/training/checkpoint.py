@@ -18,6 +18,7 @@ from tensorgrad.nn.module import Module
 from tensorgrad.nn.optim import Optimizer
 from tensorgrad.nn.training.history import History
 from tensorgrad.nn.training.interrupt import deferred
+from tensorgrad.nn.training.processes import Processes
 from tensorgrad.storage import StorageError, as_path, digest, read_file, save
 
 FORMAT = "tensorgrad checkpoint 2"
@@ -28,6 +29,8 @@ DOCUMENT = "training.json"
 
 
 PARTS = ("model", "optimizer", "generators", "loader", "history")
+OWN = ("generators", "loader")
+"""The parts that each process has of its own, where several train together. The file has them under "ranks"."""
 
 
 class CheckpointError(TensorgradError, ValueError):
@@ -37,7 +40,8 @@ class CheckpointError(TensorgradError, ValueError):
 class Checkpoint:
     """Saves and restores model, optimizer, history, the loader's position, and the states of the random generators.
 
-    The generators are the package's and those that are attributes of modules; a loader saves its own.
+    The generators are the package's and those that are attributes of modules; a loader saves its own. Where
+    several processes train together, rank 0 alone reads and writes the file.
 
     Args:
         path: the file.
@@ -46,6 +50,7 @@ class Checkpoint:
         loader: its `state_dict()` is saved, if it has one.
         more: further parts by name, with `state_dict()` and `prepare_state_dict(state)`; a file without such a part
             gives it None.
+        processes: those that train the model; by default this one alone.
     """
 
     def __init__(
@@ -55,7 +60,9 @@ class Checkpoint:
         optimizer: Optimizer,
         loader: Any,
         more: Mapping[str, Any] | None = None,
+        processes: Processes | None = None,
     ) -> None:
+        self.processes = processes or Processes()
         self.path = Path(as_path("checkpoint", path))
         self.model = model
         self.optimizer = optimizer
@@ -64,17 +71,24 @@ class Checkpoint:
 
     def at(self, path: str | os.PathLike[str]) -> Checkpoint:
         """The same in another file."""
-        return Checkpoint(path, self.model, self.optimizer, self.loader, self.more)
+        return Checkpoint(path, self.model, self.optimizer, self.loader, self.more, self.processes)
 
     def save(self, history: History) -> None:
         """Write the file; an existing one is replaced when the new one is complete. Raises StorageError."""
-        document, arrays = split(self._state() | {"history": history.to_dict()})
+        state = self._state() | {"history": history.to_dict()}
+        others = self.processes.of_all({name: state[name] for name in OWN})[1:]
+        if self.processes.rank > 0:
+            return
+        document, arrays = split(state | {"ranks": {str(rank): own for rank, own in enumerate(others, 1)}})
         arrays[DOCUMENT] = np.frombuffer(json.dumps(document).encode(), np.uint8)
         facts = {"format": FORMAT, "epochs": str(len(history.epochs)), "steps": str(len(history.steps))}
         save(arrays, self.path, facts | {"sha256": digest(arrays, facts)})
 
     def exists(self) -> bool:
         """Whether there is a file to resume from. Raises StorageError if the file system doesn't tell."""
+        return self.processes.of_rank_0(self.processes.rank == 0 and self._exists())
+
+    def _exists(self) -> bool:
         try:
             os.stat(self.path)
         except FileNotFoundError:
@@ -94,7 +108,9 @@ class Checkpoint:
             CheckpointError: the file isn't a checkpoint, is damaged, or belongs to another model, optimizer or loader.
                 The message reports all differences, and nothing was changed.
         """
-        state = self._read()
+        state = self.processes.of_rank_0(self._read() if self.processes.rank == 0 else None)
+        if self.processes.rank > 0:
+            state |= state["ranks"][str(self.processes.rank)]
         loads, problems = {}, []
         for name, prepare in self._checked_parts(state).items():
             try:
@@ -181,11 +197,16 @@ class Checkpoint:
         try:
             state = joined(json.loads(arrays.pop(DOCUMENT).tobytes()), arrays)
             missing = [name for name in PARTS if name not in state]
+            others = len(state.setdefault("ranks", {}).keys())  # files of one process, of older versions, have none
             counts = {name: str(len(state["history"][name])) for name in ("epochs", "steps")} if not missing else {}
         except Exception as error:  # its text can be anything
             raise self._damaged(f"{type(error).__name__}: {error}") from error
         if missing or counts.items() - facts.items():
             raise self._damaged(f"the parts {missing} are missing" if missing else "the history is incomplete")
+        if others + 1 != self.processes.size:
+            count = f"{others + 1} process{'es' if others else ''}, this training has {self.processes.size}"
+            fix = "resume with as many processes; the arrays 'model/…' that tg.load finds in the file are the weights"
+            raise CheckpointError(restate("resume", f"{self.path} was saved by {count}; nothing was changed", fix=fix))
         return state
 
     def _damaged(self, problem: str) -> CheckpointError:

@@ -67,6 +67,17 @@ def evaluate(
     >>> evaluate(tg.nn.Identity(), [batch])
     {'accuracy': 0.6666666666666666}
     """
+    return evaluated(model, loader, loss, metrics, weighted).values()
+
+
+def evaluated(
+    model: Module,
+    loader: Iterable[Any],
+    loss: Callable[..., Tensor] | None,
+    metrics: Mapping[str, Measure] | None,
+    weighted: bool,
+) -> Tally:
+    """As `evaluate`: what was found, to be added to what other processes find."""
     tally = Tally("evaluate", metrics)
     loss = by_weight(loss) if weighted and loss is not None else loss
     with evaluating(model):
@@ -77,7 +88,7 @@ def evaluate(
             tally.add(values, output, told[0], len(inputs[0]))
     if not tally.count:
         raise ArgumentError(restate("evaluate", "loader must yield at least one image", loader=loader))
-    return tally.values()
+    return tally
 
 
 def predict(model: Module, data: Any, batch_size: int = 256) -> Tensor:

@@ -13,16 +13,16 @@ from typing import Any, Literal
 import numpy as np
 
 import tensorgrad as tg
-from tensorgrad.arrays.random import manual_seed
 from tensorgrad.autograd.engine import guard
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.optim import NonFiniteError, Optimizer, clip_grad_norm_
 from tensorgrad.nn.training.callbacks.base import Callbacks, Training
 from tensorgrad.nn.training.checkpoint import Checkpoint
-from tensorgrad.nn.training.evaluation import evaluate, unpack
+from tensorgrad.nn.training.evaluation import evaluated, unpack
 from tensorgrad.nn.training.history import NOT_MEASURED, History, Record
 from tensorgrad.nn.training.interrupt import deferred
+from tensorgrad.nn.training.processes import Processes, processes_of
 from tensorgrad.nn.training.progress import Silent, reporter
 from tensorgrad.nn.training.tally import Measure, Tally
 from tensorgrad.nn.training.weights import weighted as by_weight
@@ -64,10 +64,13 @@ def fit(
 ) -> History:
     """Train a model: per batch zero the gradients, forward, loss, backward, step; per epoch validate and save.
 
+    With an `nn.DistributedDataParallel` all processes call `fit`. Records are of all processes together, and the same
+    in all of them; rank 0 alone reports progress and saves. See docs/distributed.md.
+
     Args:
         model: the network; `fit` leaves it in training mode.
         train_loader: batches (x, target), or (x1, x2, ..., target) for a model of several inputs; iterated once per
-            epoch.
+            epoch. `set_epoch` of its sampler is called, if it has one.
         loss: a function (output, target) -> scalar tensor, the mean over the batch.
         optimizer: over the model's parameters.
         epochs: the number of epochs in all, including those before a resume.
@@ -113,12 +116,14 @@ def fit(
     (3.0, 1.0, 300)
     """
     _check(model, optimizer, epochs, metrics, checkpoint, checkpoint_every, resume)
-    observers, tally = Callbacks(callbacks), Tally("fit", metrics, numbers_only=True)
-    state = Checkpoint(checkpoint or "", model, optimizer, train_loader, {"callbacks": observers, "tally": tally})
+    processes = processes_of(model)
+    observers, tally = Callbacks(callbacks, processes.rank), Tally("fit", metrics, numbers_only=True)
+    more = {"callbacks": observers, "tally": tally}
+    state = Checkpoint(checkpoint or "", model, optimizer, train_loader, more, processes)
     saved = None if checkpoint is None else state
     objective, told = (by_weight(loss), 2) if weighted else (loss, 1)  # what the loss is told besides the output
-    report = reporter(progress)
-    history = _begin(saved, resume, seed, report, observers)
+    report = reporter(progress if processes.rank == 0 else False)
+    history = _begin(saved, resume, seed, report, observers, processes)
     training = Training(model, optimizer, history, validation is not None)
     clock = _clock(history.seconds)
     model.train()
@@ -127,13 +132,14 @@ def fit(
         optimizer.zero_grad()
         output = model(*batch[:-told])
         cost = objective(output, *batch[-told:])
-        if stop_on_nan and not guard(np.isfinite, cost._data):
-            raise _NotFinite(cost.item())
+        mean = processes.cost(cost, len(batch[0]))
+        if stop_on_nan and not guard(np.isfinite, mean._data):
+            raise _NotFinite(mean.item())
         cost.backward()
         if clip_norm is not None:
             clip_grad_norm_(optimizer.named_parameters().values(), clip_norm)
         optimizer.step()
-        return cost.detach(), output.detach()
+        return mean, output.detach()
 
     step = tg.compile(step) if compile else step
 
@@ -145,9 +151,10 @@ def fit(
             for path in training.requested():
                 state.at(path).save(history)
         finally:
-            if saved and (due or end or ctrl_c.requested):
+            end, interrupted = processes.anywhere(end, ctrl_c.requested)
+            if saved and (due or end or interrupted):
                 saved.save(history)
-        if ctrl_c.requested:
+        if interrupted:
             raise TrainingInterrupted(_farewell(history, saved), history)
         return end
 
@@ -156,6 +163,7 @@ def fit(
             done = history.current_epoch()
             tally.begin(done)
             report.epoch_begins(epoch, epochs, _length(train_loader), len(done))
+            _set_epoch(train_loader, epoch - 1)
 
             for inputs, targets in _batches(train_loader, len(done), weighted):
                 rate = optimizer.learning_rate
@@ -164,9 +172,10 @@ def fit(
                 except _NotFinite as stop:
                     raise _not_finite(stop.args[0], history) from None
 
-                values = tally.add({"loss": cost.item()}, output, targets[0], len(inputs[0]))
-                record = history.add_step(epoch, len(inputs[0]), values, rate, clock())
-                report.step(len(inputs[0]), tally.values())
+                batch = {"loss": cost.item()}, output, targets[0], len(inputs[0])
+                values, size, seconds = tally.add_together(processes, *batch, clock())
+                record = history.add_step(epoch, size, values, rate, seconds)
+                report.step(size, tally.values())
                 due = record["step"] % (checkpoint_every or math.inf) == 0
                 if ends(on_step_end, observers.on_step_end, record, due):
                     return history
@@ -174,9 +183,13 @@ def fit(
             if not tally.count:
                 problem = f"train_loader yielded no batches in epoch {epoch}"
                 raise ArgumentError(restate("fit", problem, train_loader=train_loader))
-            values = {} if validation is None else evaluate(model, validation, loss, metrics, weighted)
-            values = tally.values() | {f"validation_{name}": value for name, value in values.items()}
-            record = history.add_epoch(values, clock())
+            values, seconds = tally.values(), history.seconds if processes.size > 1 else clock()
+            if validation is not None:
+                processes.share_buffers()
+                found = evaluated(model, validation, loss, metrics, weighted)
+                seconds = found.merge(processes, clock())
+                values |= {f"validation_{name}": value for name, value in found.values().items()}
+            record = history.add_epoch(values, seconds)
             report.epoch_ends(record)
             if ends(on_epoch_end, observers.on_epoch_end, record, due=True):
                 return history
@@ -211,7 +224,14 @@ def _check(
         refuse("optimizer has none of the model's parameters", fix, optimizer=optimizer)
 
 
-def _begin(saved: Checkpoint | None, resume: bool, seed: int | None, report: Silent, observers: Callbacks) -> History:
+def _begin(
+    saved: Checkpoint | None,
+    resume: bool,
+    seed: int | None,
+    report: Silent,
+    observers: Callbacks,
+    processes: Processes,
+) -> History:
     """The history so far: that of the checkpoint when resuming, else an empty one."""
     if resume and saved is not None:
         if saved.exists():
@@ -222,7 +242,7 @@ def _begin(saved: Checkpoint | None, resume: bool, seed: int | None, report: Sil
             return history
         report.say(f"no checkpoint at {saved.path} yet: starting from the beginning")
     if seed is not None:
-        manual_seed(seed)
+        processes.seed(seed)
     return History()
 
 
@@ -234,6 +254,13 @@ def _clock(seconds: float) -> Callable[[], float]:
 
 def _length(loader: Any) -> int | None:
     return len(loader) if hasattr(loader, "__len__") else None
+
+
+def _set_epoch(loader: Any, epoch: int) -> None:
+    """Tell the sampler, if its order depends on the epoch: `DistributedSampler`."""
+    sampler: Any = getattr(loader, "sampler", None)
+    if hasattr(sampler, "set_epoch"):
+        sampler.set_epoch(epoch)
 
 
 def _batches(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -12,6 +14,7 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.metrics import Metric, accuracy
 from tensorgrad.nn.metrics.metric import Totals, as_metric, per_batch
 from tensorgrad.nn.training.history import Means, Record
+from tensorgrad.nn.training.processes import Processes
 from tensorgrad.tensor import Tensor
 
 Measure = Callable[[Tensor, Tensor], Any]
@@ -61,6 +64,39 @@ class Tally:
         self._means.add(means, size)
         return found
 
+    def add_together(
+        self,
+        processes: Processes,
+        values: Mapping[str, float],
+        output: Tensor,
+        target: Tensor,
+        size: int,
+        seconds: float,
+    ) -> tuple[dict[str, Any], int, float]:
+        """`add` the batches of all processes: returns the figures of all, how many examples, and rank 0's seconds."""
+        if processes.size == 1:
+            return self.add(values, output, target, size), size, seconds
+        batch = copy.copy(self)
+        batch._means, batch._totals = Means(), {}
+        batch.add(values, output, target, size)
+        seconds = batch.merge(processes, seconds)
+        self._means.add(batch._means.values(), batch.count)
+        for name, metric in self._counted():
+            self._totals[name] = _total(metric, [self._totals.get(name), batch._totals.get(name)])
+        return batch.values(), batch.count, seconds
+
+    def merge(self, processes: Processes, seconds: float = 0.0) -> float:
+        """Add what the other processes have found: afterwards all have the same. Returns rank 0's seconds."""
+        if processes.size == 1:
+            return seconds
+        found, count, seconds = processes.means(self._means.values(), self.count, seconds)
+        self._means = Means()
+        self._means.add(found, count)
+        if counted := dict(self._counted()):
+            everywhere = processes.of_all(self._totals)
+            self._totals = {name: _total(m, [totals.get(name) for totals in everywhere]) for name, m in counted.items()}
+        return seconds
+
     def values(self) -> dict[str, Any]:
         """The figures over all examples so far."""
         return self._means.values() | {
@@ -105,3 +141,8 @@ class Tally:
         for name, metric in (self._metrics or {}).items():
             if isinstance(metric, Metric):
                 yield name, metric
+
+
+def _total(metric: Metric, parts: Iterable[Totals | None]) -> Totals:
+    """The sum of totals, of those that are there."""
+    return reduce(metric.add, [totals for totals in parts if totals is not None])

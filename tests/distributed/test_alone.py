@@ -14,6 +14,7 @@ import tensorgrad as tg
 from tensorgrad import distributed as dist, nn
 from tensorgrad.distributed import world as worlds
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
+from tensorgrad.nn.data import DataLoader, TensorDataset
 from tensorgrad.nn.parallel import DistributedDataParallel
 from tensorgrad.nn.parallel.shares import count, weighted
 
@@ -150,6 +151,20 @@ def test_samples_are_counted_in_the_first_input():
         count(((tg.ones(3, 2),), {}), 2)
     with pytest.raises(ShapeError, match="no tensor or array"):
         count(((1,), {}), 0)
+
+
+def test_fit_tells_the_sampler_of_each_epoch():
+    data = TensorDataset(RNG.normal(size=(4, 2)).astype("float32"), np.ones((4, 1), np.float32))
+    sampler = nn.data.DistributedSampler(data, seed=3)
+    orders = []
+    model = nn.Linear(2, 1)
+    sgd = nn.optim.SGD(model.parameters(), lr=0.0)
+    options = {"loss": nn.mse_loss, "optimizer": sgd, "progress": False}
+    nn.fit(
+        model, DataLoader(data, 4, sampler=sampler), epochs=3, **options,
+        on_epoch_end=lambda record: orders.append(list(sampler)),
+    )  # fmt: skip
+    assert orders == [np.random.default_rng((3, epoch)).permutation(4).tolist() for epoch in range(3)]
 
 
 @pytest.mark.skipif(importlib.util.find_spec("mpi4py") is not None, reason="mpi4py is installed")

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tensorgrad.nn.training.checkpoint import Checkpoint
+
 PROGRAMS = Path(__file__).parent / "programs"
 BESIDE = Path(sys.executable).parent / "mpiexec"  # pip's MPI lies beside its Python
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
@@ -35,6 +37,13 @@ def test_ranks_compute_what_one_process_computes(ranks):
     assert code == 0 and output.count(" right") == 9, output
 
 
+def test_fit_in_several_processes(tmp_path):
+    code, output, _ = run(2, "fitting.py", tmp_path / "training.safetensors")
+    assert code == 0 and "fit right" in output, output
+    # Rank 0 alone reports: a line per epoch.
+    assert output.count("epoch 3/3: loss") == 2 and output.count("resuming from") == 1
+
+
 @pytest.mark.parametrize(
     ("how", "reason"),
     [
@@ -47,3 +56,14 @@ def test_ranks_compute_what_one_process_computes(ranks):
 def test_a_rank_that_fails_ends_all_and_says_why(how, reason):
     code, output, _ = run(2, "failures.py", how)
     assert code != 0 and reason in output, output
+
+
+def test_a_rank_that_is_killed_leaves_a_whole_checkpoint(tmp_path):
+    path = tmp_path / "training.safetensors"
+    code, output, _ = run(2, "fitting.py", path, 7)
+    assert code != 0 and "right" not in output, output
+    assert list(tmp_path.iterdir()) == [path]
+    from_file = Checkpoint(path, None, None, None)
+    from_file.processes.size = 2
+    state = from_file._read()  # checks the checksum
+    assert len(state["history"]["steps"]) == 6 and set(state["ranks"]) == {"1"}

@@ -61,6 +61,9 @@ class Callback:
     """
 
     _training: Training | None = None
+    on_every_rank = True
+    """Where several processes train together, all of them call the callback; with False, for what prints or writes
+    files, rank 0 alone does."""
 
     @property
     def training(self) -> Training:
@@ -97,13 +100,15 @@ EVENTS = ("on_train_begin", "on_step_end", "on_epoch_end", "on_train_end")
 class Callbacks:
     """Several callbacks as one: each is called, in their order, also where one of them ends the training.
 
-    As a context it stands for the whole training.
+    As a context it stands for the whole training. Processes of another `rank` than 0 leave out those that rank 0 alone
+    is to call.
     """
 
-    def __init__(self, callbacks: Iterable[Any]) -> None:
-        self._callbacks = list(callbacks)
+    def __init__(self, callbacks: Iterable[Any], rank: int = 0) -> None:
+        given = list(callbacks)
+        self._callbacks = [each for each in given if rank == 0 or getattr(each, "on_every_rank", True)]
         self._states: dict[str, Any] = {}  # of a checkpoint, to load when the training begins
-        for callback in self._callbacks:
+        for callback in given:
             if not any(callable(getattr(callback, event, None)) for event in EVENTS):
                 problem = f"a callback must have a method {' or '.join(EVENTS)}"
                 fix = "derive from nn.Callback; a function goes to on_step_end= or on_epoch_end="

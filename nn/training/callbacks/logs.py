@@ -36,6 +36,8 @@ class CSVLogger(Callback):
     epoch,step,images,loss,learning_rate,seconds
     """
 
+    on_every_rank = False
+
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(as_path("CSVLogger", path))
         self._columns: list[str] = []
@@ -84,6 +86,8 @@ class TensorBoard(Callback):
     >>> import tensorgrad as tg
     >>> board = tg.callbacks.TensorBoard("runs/first")  # then: tensorboard --logdir runs
     """
+
+    on_every_rank = False
 
     def __init__(self, folder: str | os.PathLike[str], every: int = 10) -> None:
         if isinstance(every, bool) or not isinstance(every, int) or every < 0:
