@@ -15,6 +15,7 @@ WALK = ROOT / "docs" / "how-it-works.md"
 ROOT_PAGES = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CODE_OF_CONDUCT", "SECURITY")]
 PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS = {
+    "distributed": "numpy",
     "estimators": "sklearn",
     "index": "matplotlib",
     "how-to": "matplotlib",
@@ -25,7 +26,7 @@ PROGRAMS = {
     "tutorials/from-pytorch": "matplotlib",
     "tutorials/one-neuron": "matplotlib",
 }
-"""Pages whose programs run and print what stands below them, besides the walk; the package of an extra that each needs."""
+"""Pages, besides the walk, whose programs run and print what stands below them, and a package that each needs."""
 OWN_FILES = {"network.py"}
 """Files that a page asks the reader to write."""
 TO_ADD = {"tg.lisht"}

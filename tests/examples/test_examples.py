@@ -130,6 +130,13 @@ def test_optdigits_cnn(run):
     assert pictures() == {"backprop.svg", "backprop.html", "training.png", "weights.safetensors"}
 
 
+def test_distributed_digits(run):
+    text = run("distributed_digits", "--epochs", "1")
+    assert "epoch 1/1" in text and "trained in 1 process(es)" in text and "of 1,797 other digits are right" in text
+    assert "resuming from" in run("distributed_digits", "--epochs", "2", "--resume")
+    assert pictures() == {"digits.safetensors"}
+
+
 def test_mnist_cnn(run, tmp_path):
     assert "accuracy on the 64 test images" in run("mnist_cnn", "--data", str(write_mnist(tmp_path / "mnist")))
 

@@ -1,0 +1,1 @@
+"""How training scales over processes: measured here, and modelled for clusters."""
