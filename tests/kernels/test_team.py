@@ -14,11 +14,14 @@ MOST = 8
 
 
 @kernel
-def log(times, parts, early, number, index, chunks):
-    """times[number, index] counts the runs of a chunk; `early` is set where a chunk of a launch before hadn't ended."""
+def log(times, parts, early, number, head, index, chunks):
+    """times[number, index] counts the runs of a chunk; `early` is set where a chunk of a launch before hadn't ended.
+
+    From the launch `head` on there are no barriers: only the same chunk must have run.
+    """
     for launch in range(number):
         for chunk in range(parts[launch]):
-            if times[launch, chunk] == 0:
+            if times[launch, chunk] == 0 and (launch < head or chunk == index):
                 early[number, index] = 1
     waste = 1.0
     for k in range(3000 * index):  # the later chunks take longer
@@ -36,19 +39,24 @@ def count(total, value, found, index, chunks):
 
 
 class Launches:
-    """A table of launches of `log`, so many with so many chunks each."""
+    """A table of launches of `log`, so many with so many chunks each, in chains of up to three of as many chunks."""
 
     def __init__(self, chunks):
         self.times, self.early = np.zeros((len(chunks), MOST), np.int64), np.zeros((len(chunks), MOST), np.int64)
         self.parts, self.packed, rows = np.array(chunks), [], []
+        head, followers = 0, [0] * len(chunks)
         for number, parts in enumerate(chunks):
-            arguments = (self.times, self.parts, self.early, number)
+            if parts > 1 and number > 0 and parts == chunks[head] and number - head < 3:
+                followers[head] += 1
+            else:
+                head = number
+            arguments = (self.times, self.parts, self.early, number, head)
             trampoline, address = trampoline_of(log, arguments)
             words = [address]
             _flatten(arguments, words, [])
             self.packed.append(np.array(words, np.int64))
             rows.append((trampoline, self.packed[-1].ctypes.data, parts))
-        self.table = np.array(rows, np.int64)
+        self.table = np.column_stack([np.array(rows, np.int64), followers])
 
     def check(self):
         for times, parts in zip(self.times.tolist(), self.parts.tolist(), strict=True):
@@ -56,7 +64,7 @@ class Launches:
         assert not self.early.any()
 
 
-CHUNKS = [1, 2, 4, 1, 3, 2, 1, 1, 4, 2] * 10
+CHUNKS = [1, 2, 4, 4, 1, 3, 2, 2, 2, 2, 1, 1, 4, 2] * 10
 
 
 @pytest.mark.parametrize("arrivals", [[0, 1, 2, 3], [3, 2, 1, 0], [1, 0], [2], [0], [3, 0, 2]])

@@ -54,6 +54,7 @@ class Capturing:
         self._places = [place_of(array) for array in arrays]
         self._made_by: dict[str, Call] = {}  # a view's name -> the step that took it
         self._read: set[str] = set()  # by captured steps
+        self._partitions: dict[int, Any] = {}  # of the recorders
         self.known = {
             name: Opaque(array) for name, array in (*constants.items(), *zip(parameters, arrays, strict=True))
         }
@@ -89,7 +90,7 @@ class Capturing:
         arguments = _values(call, self.known)
         if not all(type(self.known[name]) is Opaque for name in _names(call)) or _draws(call):
             return None
-        recorder = kernels.command_list.Recorder()
+        recorder = kernels.command_list.Recorder(self._partitions)
         try:
             with kernels.dispatch.recorded(recorder), memory.drawn_from(self._opaque_arena):
                 outputs = outputs_of(quiet(call.run)(*arguments), len(call.outputs))

@@ -19,7 +19,8 @@ from tensorgrad.arrays.dtypes import KERNEL_FLOATS
 from tensorgrad.compiler.fusion.chains import placed
 from tensorgrad.compiler.program import call_of, live
 from tensorgrad.compiler.steps import Kind, Step
-from tensorgrad.ops.convolution import ChannelSum
+from tensorgrad.ops.assignment import WritePart
+from tensorgrad.ops.convolution import ChannelSum, Convolution, ConvolutionGradInput
 from tensorgrad.ops.elementwise.activations import ReluGradient
 from tensorgrad.ops.elementwise.elementwise import Elementwise, Gradient
 from tensorgrad.ops.normalization import BatchNorm, BatchNormGradient, BatchNormSums, ScaleAndShift
@@ -104,8 +105,13 @@ class Group:
         shapes = tuple([x.shape for x in self.arrays])
         return few and kernels.fused_loops.layout(self.kind.shape, shapes, summed) is not None
 
-    def steps(self, read: Callable[[str], bool]) -> list[Step]:
-        """The steps in place of those of the members; `read` says which results are read by others."""
+    def steps(self, read: Callable[[str], bool], spent: Callable[[str], bool]) -> tuple[list[Step], Step, list[Step]]:
+        """The steps in place of those of the members: what comes before the loop, the loop, what comes after it.
+
+        Args:
+            read: which results are read by others.
+            spent: which arrays are read by nobody else, and have their memory to themselves.
+        """
         numbers: dict[Any, int] = {x: k for k, x in enumerate(self.arrays)}
         numbers |= {name: k for k, name in enumerate(self.links, len(numbers))}
         links, sums = [], []
@@ -119,10 +125,12 @@ class Group:
                 links.append(kernels.fused_loops.Link(member.formula, operands, member.parameters))
         written = [name for name in self.links if read(name)]
         shapes, places = tuple([x.shape for x in self.arrays]), tuple([numbers[name] for name in written])
-        loop = kernels.fused_loops.FusedLoop(self.kind.shape, shapes, tuple(links), places, tuple(sums))
+        # Sums read their operands after the loop.
+        over = [k for k, x in enumerate(self.arrays) if x.shape == self.kind.shape and spent(x.name) and not sums]
+        loop = kernels.fused_loops.FusedLoop(self.kind.shape, shapes, tuple(links), places, tuple(sums), *over[-1:])
         step = Step(_function_of(loop), {}, tuple([x.name for x in self.arrays]), {}, (*written, *results))
         members = self.members.values()
-        return [*(s for x in members for s in x.before), step, *(s for x in members for s in x.after)]
+        return [s for x in members for s in x.before], step, [s for x in members for s in x.after]
 
 
 def fused(steps: Sequence[Step], results: Sequence[str], kinds: Kinds) -> list[Step]:
@@ -203,13 +211,34 @@ def _in_order(steps: Sequence[Step], at: Mapping[int, Group], results: Sequence[
             readers.update({*step.takes})
     for group in {*groups.values()}:
         readers.update({name for member in group.members.values() for name in member.reads} - group.links.keys())
+    made = {step.outputs[0] for step in steps if step.function in (Convolution, ConvolutionGradInput)}
+
+    def spent(name: str) -> bool:
+        return name in made and readers[name] == 1
+
     found = []
     for position, step in enumerate(steps):
         if position not in groups:
             found.append(step)
         elif position == groups[position].position:
-            found += groups[position].steps(lambda name: readers[name] > 0)
+            before, loop, after = groups[position].steps(lambda name: readers[name] > 0, spent)
+            found += before
+            _put_last(found, [x for x in loop.takes if spent(x)])
+            found += loop, *after
     return found
+
+
+def _put_last(steps: list[Step], spent: Sequence[str]) -> None:
+    """Move the last maker of one of these arrays to the end: no barrier is needed between it and the loop then.
+
+    The loop alone reads them. The steps between may change memory that the maker reads; then it stays where it is.
+    """
+    for k in range(len(steps) - 1, -1, -1):
+        if not {*steps[k].outputs}.isdisjoint(spent):
+            steps.append(steps.pop(k))
+            return
+        if steps[k].op in (None, WritePart):
+            return
 
 
 def _recordable(step: Step, kinds: Kinds) -> Step:
@@ -220,7 +249,7 @@ def _recordable(step: Step, kinds: Kinds) -> Step:
     group, plain, name = Group({0: member}, kinds[step.outputs[0]], 0), call_of(step).run, call_of(step).name
     if not group.fits():
         return step
-    (found,) = group.steps(lambda name: True)
+    _, found, _ = group.steps(lambda name: True, lambda name: False)
     loop: Any = found.function
     places = [step.inputs.index(operand.name) for operand in group.arrays]
 

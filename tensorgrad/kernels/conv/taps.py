@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tensorgrad.kernels.jit.dispatch import threads_for
+from tensorgrad.kernels.jit.partition import Partition
 from tensorgrad.kernels.simd.emitter import COLUMNS, PANELS, ROWS, WIDTH
 from tensorgrad.windows import Shapes, Sizes, Window
 
@@ -69,6 +70,18 @@ class Sum(NamedTuple):
     blocks: int  # bands of all images
     cuts: int  # parts of the filters, where there are fewer blocks than threads
     work: int  # multiply-adds
+
+
+def partition(total: Sum) -> Partition | None:
+    """How bands of images, and parts of the filters, share out y; None for images side by side, or groups' filters."""
+    (count, filters, *plane), where = total.shape, total.layout
+    if where.images > 1 or (where.groups > 1 and total.cuts > 1):
+        return None
+    blocks = -(-filters // ROWS)
+    # As `part_begin`; with several groups filters aren't cut.
+    starts = tuple([filters * (blocks * cut // total.cuts) // blocks for cut in range(total.cuts + 1)])
+    size, length = (prod(plane), where.band * where.output_w) if where.bands > 1 else (0, 0)
+    return Partition(count, starts, size, length)
 
 
 def layout(window: Window, channels: int, bands: int, images: int = 1) -> Layout:
@@ -155,7 +168,10 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
     """The sum that is a convolution."""
     count, (filters, channels) = shapes.x[0], shapes.w[:2]
     threads = threads_for(work(window, channels, count, filters), threads)
-    where = banded(window, channels, count, itemsize, threads)
+    # Threads share out the filters of a 1×1 convolution, if there are more of them than channels: then fewer numbers
+    # go from one core to another, if what follows takes channel by channel.
+    whole = in_place(window, layout(window, channels, 1)).direct and window.groups == 1 and filters >= channels
+    where = banded(window, channels, count, itemsize, 1 if whole else threads)
     where = side_by_side(window, channels, count, itemsize, threads, where)
     lines, lanes = offsets(window, channels, where), WIDTH // itemsize
     rest = _rest(count, filters, where, lines, lanes)

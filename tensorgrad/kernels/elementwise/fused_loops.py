@@ -24,7 +24,10 @@ from numba.extending import intrinsic, register_jitable
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.arguments import as_contiguous
 from tensorgrad.kernels.elementwise import channels, loops
-from tensorgrad.kernels.jit.dispatch import INLINE, chunks_for, kernel, run
+from tensorgrad.kernels.jit.dispatch import INLINE, chunks_for, is_recording, kernel, partition_of, run
+from tensorgrad.kernels.jit.opaque import constant
+from tensorgrad.kernels.jit.partition import Access, Partition
+from tensorgrad.kernels.jit.views import between
 from tensorgrad.kernels.simd.functions import CALLS
 
 Shape = tuple[int, ...]
@@ -71,6 +74,7 @@ class FusedLoop(NamedTuple):
         links: in their order.
         written: the numbers of the results that are written to memory.
         sums: ends of the loop: the name of a function in `channels.SUMS`, and the numbers of its operands.
+        over: the number of an array whose memory the first result takes, since nobody reads that array later.
     """
 
     shape: Shape
@@ -78,6 +82,7 @@ class FusedLoop(NamedTuple):
     links: tuple[Link, ...]
     written: tuple[int, ...]
     sums: tuple[tuple[str, tuple[int, ...]], ...] = ()
+    over: int | None = None
 
 
 def can_fuse(formula: str) -> bool:
@@ -122,13 +127,31 @@ def compute(loop: FusedLoop, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     """
     plan = _plan(loop)
     dtype = arrays[0].dtype
-    inputs = [as_contiguous(x).reshape(shape) for x, shape in zip(arrays, plan.operands, strict=True)]
-    outputs = [memory.empty(loop.shape, dtype) for _ in loop.written]
+    inputs = [as_contiguous(x).reshape(-1) for x in arrays]
+    outputs = [memory.empty(loop.shape, dtype) for _ in loop.written[loop.over is not None :]]
     sums = [memory.empty((plan.shape[1],), kind or dtype) for kind in plan.sums]
     numbers = tuple([dtype.type(x) for link in loop.links for x in link.parameters]) or (dtype.type(0),)
-    flat = *inputs, *[x.reshape(plan.shape) for x in outputs], *sums
-    run(plan.kernel, (*flat, plan.shape, numbers, 0), chunks_for(plan.units, plan.work))
-    return *outputs, *sums
+    flat = *inputs, *[x.reshape(-1) for x in outputs], *sums
+    if loop.over is not None:
+        outputs.insert(0, inputs[loop.over].reshape(loop.shape))
+    chunks = chunks_for(plan.units, plan.work)
+    if plan.partition is None:
+        run(plan.kernel, (*flat, plan.shape, numbers, 0), chunks)
+        return *outputs, *sums
+    partition, access = plan.partition, None
+    if is_recording():
+        whole = [x for x, shape in zip(inputs, plan.operands, strict=True) if shape == plan.shape]
+        partition, chunks = _as_shared_out(whole, plan, chunks)
+        access = Access(partition, (*whole, *outputs), tuple(outputs))
+    run(plan.kernel, (*flat, plan.shape, numbers, 0, *_bounds(partition)), chunks, access)
+    return tuple(outputs)
+
+
+def _as_shared_out(arrays: Iterable[Any], plan: _Plan, chunks: int) -> tuple[Partition, int]:
+    """The partition by which one of the arrays was made, so that no thread waits for another; else the plan's own."""
+    found = [partition_of(x) for x in arrays]
+    assert plan.partition is not None
+    return next((x for x in found if x is not None and x[0].fits(plan.shape)), (plan.partition, chunks))
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -137,9 +160,11 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     x, c, norm, relu = np.ones(shape, dtype), np.ones(2, dtype), Link("scale and shift", (0, 1, 2, 3)), "relu gradient"
     chain = FusedLoop(shape, (shape, one, one, one), (norm, Link("relu", (4,))), (5,))
     yield "batch norm, relu", lambda: compute(chain, x, c, c, c)
+    yield "batch norm, relu in place", lambda: compute(chain._replace(over=0), x, c, c, c)
     links = norm, Link("add", (5, 4)), Link("relu", (6,))
     residual = FusedLoop(shape, (shape, one, one, one, shape), links, (7,))
     yield "batch norm, add, relu", lambda: compute(residual, x, c, c, c, x)
+    yield "batch norm, add, relu in place", lambda: compute(residual._replace(over=0), x, c, c, c, x.copy())
     sums = "sum and product", (4, 2, 3)
     back = FusedLoop(shape, (shape, shape, shape, one), (Link(relu, (0, 1)),), (4,), (sums,))
     yield "relu gradient, sums", lambda: compute(back, x, x, x, np.ones(2))
@@ -151,7 +176,7 @@ class _Structure(NamedTuple):
     Attributes:
         varies: per array, along which of the axes (A, B, P) it isn't broadcast.
         links: the name of each formula, its operands, and its number of parameters.
-        written, sums: of the loop.
+        written, sums, over: of the loop.
         flat: whether there is one plane, which the threads share.
     """
 
@@ -160,10 +185,19 @@ class _Structure(NamedTuple):
     written: tuple[int, ...]
     sums: tuple[tuple[str, tuple[int, ...]], ...]
     flat: bool
+    over: int | None
+
+    @property
+    def fresh(self) -> tuple[int, ...]:
+        """The results that are written to memory of their own."""
+        return self.written[self.over is not None :]
 
 
 class _Plan(NamedTuple):
-    """What a loop does: the shapes in three axes, the dtypes of its sums, its kernel, and how it is cut into chunks."""
+    """What a loop does: the shapes in three axes, the dtypes of its sums, its kernel, and how it is cut into chunks.
+
+    Without sums, and where operands are one number per plane, it is cut as a `partition` says.
+    """
 
     shape: Shape
     operands: tuple[Shape, ...]
@@ -171,6 +205,7 @@ class _Plan(NamedTuple):
     kernel: Callable[..., None]
     units: int
     work: int
+    partition: Partition | None
 
 
 @lru_cache(maxsize=4096)
@@ -185,9 +220,14 @@ def _plan(loop: FusedLoop) -> _Plan:
     sums = tuple([kind for name, _ in loop.sums for kind in channels.SUMS[name][1]])
     units = shape[1] if loop.sums else shape[2] if flat else shape[0] * shape[1]
     work = prod(shape) * sum(WORK * (len(link.operands) > 2) + WORK for link in loop.links)
-    return _Plan(
-        shape, operands, sums, _kernel_of(_Structure(varies, links, loop.written, loop.sums, flat)), units, work
-    )
+    made = _kernel_of(_Structure(varies, links, loop.written, loop.sums, flat, loop.over))
+    partition = None if flat or loop.sums else Partition(shape[0], tuple(range(shape[1] + 1)))
+    return _Plan(shape, operands, sums, made, units, work, partition)
+
+
+@lru_cache(maxsize=4096)
+def _bounds(partition: Partition) -> tuple[int, np.ndarray]:
+    return partition.length, constant(np.array(partition.starts))
 
 
 # ------------------------------------------------------------------------------------------------------------- kernels
@@ -202,17 +242,18 @@ def _kernel_of(structure: _Structure) -> Callable[..., None]:
     count, sums = len(structure.varies), _sums(structure)
     formulas = {f"f{k}": _function(name) for k, (name, *_) in enumerate(structure.links, count)}
     formulas |= {f"sum{k}": channels.SUMS[name][0] for k, (name, _) in enumerate(structure.sums)}
-    arguments = [*(f"x{k}" for k in range(count)), *(f"z{k}" for k in structure.written), *sums]
+    arguments = [*(f"x{k}" for k in range(count)), *(f"z{k}" for k in structure.fresh), *sums]
+    own = "" if structure.flat or structure.sums else "length, starts, "
     lines = [
         f"def make({', '.join(formulas)}):",
-        f"    def loop({', '.join(arguments)}, shape, numbers, zero, index, chunks):",
+        f"    def loop({', '.join(arguments)}, shape, numbers, zero, {own}index, chunks):",
         "        apart()",
         "        size = shape[2]",
         *_indented(_planes(structure, _plane(structure)), 2),
         "    return loop",
     ]
     # Under the name of this file the compiled kernel is kept beside the others; its closure tells it from them.
-    space: dict[str, Any] = {"__name__": __name__, "np": np, "fence": _fence, "apart": _apart}
+    space: dict[str, Any] = {"__name__": __name__, "np": np, "between": between, "fence": _fence, "apart": _apart}
     exec(compile("\n".join(lines), __file__, "exec"), space)
     return kernel(space["make"](*formulas.values()))
 
@@ -237,18 +278,28 @@ def _planes(structure: _Structure, plane: list[str]) -> list[str]:
         return [
             "a = b = 0",
             "first, last = size * index // chunks, size * (index + 1) // chunks",
-            "size = last - first",
             *plane,
         ]
     if not structure.sums:
         return [
-            "planes = shape[0] * shape[1]",
-            "for plane in range(planes * index // chunks, planes * (index + 1) // chunks):",
-            "    a, b = plane // shape[1], plane % shape[1]",
-            *_indented(plane),
+            "length = length or size",
+            "bands, cuts = (size + length - 1) // length, len(starts) - 1",
+            "units = shape[0] * bands * cuts",
+            "unit, end = units * index // chunks, units * (index + 1) // chunks",
+            "a, band, cut = unit // (bands * cuts), unit // cuts % bands, unit % cuts",
+            "for _ in range(unit, end):",
+            "    first, last = band * length, min(size, (band + 1) * length)",
+            "    for b in range(starts[cut], starts[cut + 1]):",
+            *_indented(plane, 2),
+            "    cut += 1",
+            "    if cut == cuts:",
+            "        cut, band = 0, band + 1",
+            "        if band == bands:",
+            "            band, a = 0, a + 1",
         ]
     sums = _sums(structure)
     return [
+        "first, last = 0, size",
         *[f"z{k}_ = np.empty(size, x0.dtype)" for k in _scratch(structure)],
         "for b in range(shape[1] * index // chunks, shape[1] * (index + 1) // chunks):",
         *[f"    {x}_all = 0.0" for x in sums],
@@ -260,13 +311,20 @@ def _planes(structure: _Structure, plane: list[str]) -> list[str]:
 
 def _plane(structure: _Structure) -> list[str]:
     """The loop over the elements of a plane, then its sums."""
-    count, part = len(structure.varies), "[first:last]" if structure.flat else ""
-    lines = []
+    count, places = len(structure.varies), {(False, False): "0", (True, False): "a", (False, True): "b"}
+    lines = ["plane = a * shape[1] + b", "at, to = plane * size + first, plane * size + last"]
     for k, (by_a, by_b, by_element) in enumerate(structure.varies):
-        place = f"{'a' if by_a else 0}, {'b' if by_b else 0}"
-        lines.append(f"x{k}_ = x{k}[{place}]{part}" if by_element else f"x{k}_ = x{k}[{place}, 0]")
-    lines += [f"z{k}_ = z{k}[a, b]{part}" for k in structure.written]
-    lines += ["for k in range(size):", *_indented(_element(structure))]
+        place = places.get((by_a, by_b), "plane")
+        if not by_element:
+            lines.append(f"x{k}_ = x{k}[{place}]")
+        elif place == "plane":
+            lines.append(f"x{k}_ = between(x{k}, at, to)")
+        else:
+            lines.append(f"x{k}_ = between(x{k}, {place} * size + first, {place} * size + last)")
+    lines += [f"z{k}_ = between(z{k}, at, to)" for k in structure.fresh]
+    if structure.over is not None:
+        lines.append(f"z{structure.written[0]}_ = x{structure.over}_")
+    lines += ["for k in range(last - first):", *_indented(_element(structure))]
     names = iter(_sums(structure))
     for k, (name, operands) in enumerate(structure.sums):
         values = ", ".join([f"{'x' if j < count else 'z'}{j}_" for j in operands])

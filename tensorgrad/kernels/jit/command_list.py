@@ -16,6 +16,7 @@ from tensorgrad.arrays import memory
 from tensorgrad.kernels.jit import team
 from tensorgrad.kernels.jit.dispatch import enter_parallel, kernel, loop_address, run, trampoline_of
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, is_constant, real
+from tensorgrad.kernels.jit.partition import Access, Memory, Partition, follows, memory_of
 from tensorgrad.kernels.jit.trampolines import call
 
 # In numba's structure of an array the address follows two pointers that kernels don't need, the size and the item size.
@@ -34,6 +35,8 @@ class Launch(NamedTuple):
     addresses: list[int]
     """The positions in `packed` that hold addresses of arrays."""
     chunks: int
+    memory: Memory | None = None
+    """Of a launch: what it reads and writes."""
 
 
 class Recorder:
@@ -42,15 +45,17 @@ class Recorder:
     Attributes:
         launches: in order, with the status flags that were read.
         constants: the constants among their arguments, which must stay alive.
+        partitions: by the address of an array how chunks shared it out, and how many there were.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, partitions: dict[int, tuple[Partition, int]] | None = None) -> None:
         self.launches: list[Launch] = []
         self.constants: list[np.ndarray] = []
+        self.partitions = {} if partitions is None else partitions
 
-    def launched(self, kernel: Any, arguments: tuple, chunks: int) -> tuple:
+    def launched(self, kernel: Any, arguments: tuple, chunks: int, access: Access | None = None) -> tuple:
         """Record that a kernel is about to run; returns the arguments to run it with."""
-        for array in _plain_arrays(arguments):
+        for array in _arrays(arguments):
             if not is_constant(array):
                 raise Unreadable("a kernel gets an array that NumPy has made: a replay would not make it anew")
             self.constants.append(array)
@@ -59,8 +64,15 @@ class Recorder:
         packed: list[int] = [address]
         addresses: list[int] = []
         _flatten(arguments, packed, addresses)
-        self.launches.append(Launch(trampoline, packed, addresses, chunks))
+        self.launches.append(Launch(trampoline, packed, addresses, chunks, self._memory(arguments, chunks, access)))
         return arguments
+
+    def _memory(self, arguments: tuple, chunks: int, access: Access | None) -> Memory:
+        if access is None or chunks == 1:
+            return memory_of(_arrays(arguments))
+        own, written = real(access.own), real(access.written)
+        self.partitions.update({x.ctypes.data: (access.partition, chunks) for x in written})
+        return memory_of(_arrays(arguments), access, own, written)
 
     def status_read(self, flags: Opaque) -> np.ndarray:
         """Python reads status flags, (M,) integers: returns their values. A replay continues only where all are 0."""
@@ -107,12 +119,14 @@ class CommandList:
     """
 
     def __init__(self, launches: Sequence[Launch], regions: Sequence[tuple[int, int]]) -> None:
+        followers = followers_of(launches)
         starts = [0, *accumulate(len(launch.packed) for launch in launches)][: len(launches)]
         self._packed = np.array([value for launch in launches for value in launch.packed], np.int64)
         first = self._packed.ctypes.data
-        # (launches, 3): the trampoline, the address of its packed arguments, the number of chunks
-        rows = [(x.trampoline, first + 8 * start, x.chunks) for x, start in zip(launches, starts, strict=True)]
-        self._table = np.array(rows, np.int64).reshape(-1, 3)
+        # (launches, 4): the trampoline, the address of its packed arguments, the number of chunks, that of followers
+        numbers = zip(launches, starts, followers, strict=True)
+        rows = [(x.trampoline, first + 8 * start, x.chunks, count) for x, start, count in numbers]
+        self._table = np.array(rows, np.int64).reshape(-1, 4)
         threads = max((launch.chunks for launch in launches if launch.trampoline), default=1)
         self._state = team.state_of(threads)
         trampoline, address = trampoline_of(team.take_part, (self._table, self._state))
@@ -133,6 +147,25 @@ class CommandList:
         """Replay all launches, given the present address of each region (int64). False if a status flag is set."""
         arguments = (*self._team, self._state, self._table, self._packed, self._moved, regions)
         return enter_parallel(_play, *arguments) if self._team[-1] > 1 else _play(*arguments)
+
+
+def followers_of(launches: Sequence[Launch]) -> list[int]:
+    """Per launch, how many others follow it without a barrier."""
+    followers = [0] * len(launches)
+    chain: list[Memory] = []  # of the last launches
+    ends: set[int] = set()  # where branches end
+    for k, launch in enumerate(launches):
+        memory = launch.memory
+        if memory is None or k in ends:
+            chain = []
+        if memory is None:
+            ends.add(k + 1 + launch.chunks)
+        if chain and memory is not None and launch.chunks == launches[k - 1].chunks and follows(memory, chain):
+            followers[k - len(chain)] += 1
+            chain.append(memory)
+        else:
+            chain = [] if memory is None or launch.chunks == 1 else [memory]
+    return followers
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -163,13 +196,13 @@ def _any_kernel(flags, found, index, chunks):
             found[0] = 1
 
 
-def _plain_arrays(arguments: tuple) -> Iterator[np.ndarray]:
+def _arrays(arguments: tuple) -> Iterator[np.ndarray]:
     """The arrays among arguments that aren't opaque."""
     for value in arguments:
         if isinstance(value, np.ndarray):
             yield value
         elif isinstance(value, tuple):
-            yield from _plain_arrays(value)
+            yield from _arrays(value)
 
 
 def _flatten(value: Any, packed: list[int], addresses: list[int]) -> None:

@@ -24,7 +24,8 @@ from tensorgrad.arrays import few
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.kernels.jit.cache import address, cached, say_once
 from tensorgrad.kernels.jit.compiler import pipeline
-from tensorgrad.kernels.jit.opaque import Opaque, Unreadable
+from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, real
+from tensorgrad.kernels.jit.partition import Access, Partition
 from tensorgrad.kernels.jit.trampolines import call, call_trampoline, packed_arguments, trampoline
 from tensorgrad.system.forks import wait_for
 from tensorgrad.windows import as_tuple
@@ -196,6 +197,11 @@ def is_recording() -> bool:
     return _recorders > 0 and _mode.recorder is not None
 
 
+def partition_of(array: Any) -> tuple[Partition, int] | None:
+    """How the chunks of a recorded launch shared out an array that they wrote, and how many there were."""
+    return _mode.recorder.partitions.get(real(array).ctypes.data) if is_recording() else None
+
+
 def status_set(flags: np.ndarray) -> bool:
     """Whether the kernel set a status flag: the result is invalid."""
     if _recorders and _mode.recorder is not None:
@@ -215,10 +221,13 @@ def otherwise(flags: np.ndarray, compute: Callable[[], object]) -> None:
         compute()
 
 
-def run(kernel: Callable, arguments: tuple, chunks: int) -> None:
-    """Run all `chunks` of a kernel, in parallel where there are several and threads can be used."""
+def run(kernel: Callable, arguments: tuple, chunks: int, access: Access | None = None) -> None:
+    """Run all `chunks` of a kernel, in parallel where there are several and threads can be used.
+
+    `access` says how the chunks share out arrays, for a launch that is recorded: see `partition`.
+    """
     if _recorders and _mode.recorder is not None:
-        arguments = _mode.recorder.launched(kernel, arguments, chunks)
+        arguments = _mode.recorder.launched(kernel, arguments, chunks, access)
     if chunks == 1 and not _every_variant:
         kernel(*arguments, 0, 1)
         return

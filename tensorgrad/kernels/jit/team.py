@@ -84,11 +84,19 @@ def lead(table, state, own):
         elif chunks == 1:
             call_trampoline(trampoline, at, 0, 1)
         else:
-            _share_out(trampoline, at, chunks, state, k, own)
+            _share_out(table, chunks, state, k, own)
+            k += table[k - 1, 3]
 
 
 @helper
-def _share_out(trampoline, at, chunks, state, number, own):
+def _do_chunk(table, number, chunk, chunks):
+    """A chunk of the launch of this number, and of those that follow it without a barrier."""
+    for k in range(number - 1, number + table[number - 1, 3]):
+        call_trampoline(table[k, 0], table[k, 1], chunk, chunks)
+
+
+@helper
+def _share_out(table, chunks, state, number, own):
     """Announce a launch, do what no other thread claims, and wait for the others."""
     atomic_store(state, DONE, 0)
     atomic_store(state, ANNOUNCED, number)
@@ -96,7 +104,7 @@ def _share_out(trampoline, at, chunks, state, number, own):
     for k in range(chunks):
         chunk = (own + k) % chunks
         if _claim(state, number, chunk):
-            call_trampoline(trampoline, at, chunk, chunks)
+            _do_chunk(table, number, chunk, chunks)
         else:
             others += 1
     waited = 0
@@ -126,9 +134,9 @@ def _follow(table, state, chunk):
             _wait(state, waited)
             continue
         seen, waited = number, 0
-        trampoline, at, chunks = table[number - 1, 0], table[number - 1, 1], table[number - 1, 2]
+        chunks = table[number - 1, 2]
         if chunk < chunks and _claim(state, number, chunk):
-            call_trampoline(trampoline, at, chunk, chunks)
+            _do_chunk(table, number, chunk, chunks)
             atomic_add(state, DONE, 1)
 
 

@@ -9,7 +9,8 @@ from tensorgrad.arrays import memory
 from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.conv.im2row import pack, pack_images, unpacked
-from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, kernel, run
+from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, is_recording, kernel, run
+from tensorgrad.kernels.jit.partition import Access
 from tensorgrad.kernels.jit.views import flattened, tail
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
 from tensorgrad.kernels.simd.gemm import fill_panel, panel_products, products
@@ -24,7 +25,9 @@ def correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, y
     packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
     panels = _panels(w, bias, total) if total.panels else zeros(0, x.dtype)
     numbers = (total.rest, packed, panels, scratch, total.lengths, total.step, total.group, total.cuts, width)
-    run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks)
+    partition = taps.partition(total) if is_recording() else None
+    access = None if partition is None else Access(partition, (y,), (y, scratch))
+    run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks, access)
 
 
 def interleave(parts: np.ndarray, x: np.ndarray) -> None:

@@ -20,7 +20,8 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.groups.plans import LENGTHS, Plan, Planes, forward_plan, grad_input_plan, grad_weight_plan
 from tensorgrad.kernels.conv.im2row import clear
-from tensorgrad.kernels.jit.dispatch import chunks_for, helper, inlined, kernel, run
+from tensorgrad.kernels.jit.dispatch import chunks_for, helper, inlined, is_recording, kernel, run
+from tensorgrad.kernels.jit.partition import Access
 from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.planes import (
     PLANE_DOTS,
@@ -81,7 +82,10 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, plan: Plan) -> np
     y = memory.empty(plan.shape, x.dtype)
     chunks = chunks_for(plan.units, WORK * plan.work)
     scratch = memory.empty((chunks, plan.scratch), x.dtype)
-    run(_correlate_kernel, (x, w.reshape(-1), bias, y, scratch, *plan.tables, plan.numbers), chunks)
+    access = None
+    if plan.partition and is_recording():
+        access = Access(plan.partition, (x, y) if x.shape[1] == y.shape[1] else (y,), (y, scratch))
+    run(_correlate_kernel, (x, w.reshape(-1), bias, y, scratch, *plan.tables, plan.numbers), chunks, access)
     return y
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tensorgrad.kernels.jit.opaque import planned
+from tensorgrad.kernels.jit.partition import Partition
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.planes import STRIP, SUMS
 from tensorgrad.windows import Sizes, Window, convolution_shapes
@@ -73,6 +74,7 @@ class Plan(NamedTuple):
     scratch: int
     units: int  # parts of the work
     work: int
+    partition: Partition | None = None
 
 
 def _along(window: Window, axis: int) -> Axis:
@@ -247,7 +249,8 @@ def _plan(
     )  # fmt: skip
     tables = (packs, np.array(entries), np.array(taps or [(0, 0)]))
     units = -(-shape[0] // layout.images) * (shape[1] // channels[1])
-    return Plan(shape, tables, np.array(numbers), end, units, work * shape[0] * shape[1])
+    partition = Partition(shape[0], tuple(range(0, shape[1] + 1, channels[1]))) if layout.images == 1 else None
+    return Plan(shape, tables, np.array(numbers), end, units, work * shape[0] * shape[1], partition)
 
 
 @planned
