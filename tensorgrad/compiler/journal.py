@@ -45,9 +45,12 @@ class Journal:
         leaves = [x for step in undone if step.function in (forget, accumulate) for x in _tensors(step)]
         buffers = [x for step in undone if step.function not in (forget, accumulate) for x in _tensors(step)]
         self._leaves, self._buffers = list(dict.fromkeys(leaves)), list(dict.fromkeys(buffers))
+        self._empty = None if self._generators or self._leaves or self._buffers else Noted([], [], [])
 
     def note(self, given: Sequence[Variable]) -> Noted:
         """The present state, for a call that is `given` these tensors."""
+        if self._empty is not None:
+            return self._empty
         states = [generator.bit_generator.state for generator in self._generators]
         leaves = [given[x.number] if isinstance(x, Given) else x for x in self._leaves]
         buffers = [x for x in self._buffers if isinstance(x, Variable)]  # `_can_be_undone` admits no others

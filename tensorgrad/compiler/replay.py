@@ -365,8 +365,21 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
         outputs[k] = wrap(run.outputs[k], True, program.spent_node(k, variables))
     for output in outputs:
         note_shared_memory(output, variables, False)
-    # As the function itself did.
-    with nullcontext() if is_grad_enabled() or not program.groups else enable_grad():
+    if program.groups:
+        _connect(program, variables, run, outputs)
+    for k in range(1, len(outputs)):
+        output = outputs[k]
+        other = next((x for x in outputs[:k] if np.may_share_memory(x._data, output._data)), None)
+        if other is not None and output._aliases is None:
+            add_stranger(output, other)
+    if program.watched:
+        run.shown = [version_of(outputs[k]) for k in program.watched]
+    return outputs
+
+
+def _connect(program: Program, variables: tuple[Variable, ...], run: Run, outputs: list[Any]) -> None:
+    """Replace the outputs through which gradients flow by results of ops."""
+    with nullcontext() if is_grad_enabled() else enable_grad():  # as the function itself did
         for number, group in enumerate(program.groups):
             whole = apply(Compiled, *variables, run=run, group=number, outputs=group)
             for place, k in enumerate(group):
@@ -374,9 +387,3 @@ def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> lis
                 outputs[k] = whole if len(group) == 1 else apply(Part, whole, **how)
                 if outputs[k] is not whole:
                     note_shared_memory(outputs[k], variables, outputs[k]._requires_grad)
-    for k, output in enumerate(outputs):
-        other = next((x for x in outputs[:k] if np.may_share_memory(x._data, output._data)), None)
-        if other is not None and output._aliases is None:
-            add_stranger(output, other)
-    run.shown = [version_of(outputs[k]) for k in program.watched]
-    return outputs

@@ -57,9 +57,9 @@ class GraphCapture:
         self._function, self._results = function, tuple(results)
         made = {name for step in effects for name in step.outputs}
         self._taken = tuple(name for step in effects for name in step.takes if name not in made)
-        self._begin = function_of("begin", (), (), (), {}, before)
+        self._begin = function_of("begin", (), (), (), {}, before) if before else None
         self._late = tuple(dict.fromkeys(name for name in self._results if name in made))
-        self._finish = function_of("finish", (), (), self._late, {}, (), effects, self._taken)
+        self._finish = function_of("finish", (), (), self._late, {}, (), effects, self._taken) if effects else None
         self._steps, self._parameters, self._constants = steps, tuple(parameters), constants
         self._wanted = (*self._taken, *(name for name in self._results if name not in made))
         self._captured: Captured | None = None
@@ -92,7 +92,8 @@ class GraphCapture:
         if not self._lock.acquire(blocking=False):  # the fixed memory serves one call at a time
             return self._function(*arrays)
         try:
-            self._begin()
+            if self._begin is not None:
+                self._begin()
             before = self._captured
             found = self._found(arrays)
             captured = self._captured not in (before, None)
@@ -100,8 +101,9 @@ class GraphCapture:
             self._lock.release()
         if found is None:
             raise NotReplayed(captured)
-        late = self._finish([found.pop(name) for name in self._taken]) if self._taken else self._finish()
-        found.update(zip(self._late, late, strict=True))
+        if self._finish is not None:
+            late = self._finish([found.pop(name) for name in self._taken]) if self._taken else self._finish()
+            found.update(zip(self._late, late, strict=True))
         return tuple([found[name] for name in self._results])
 
     def _found(self, arrays: tuple[np.ndarray, ...]) -> dict[str, np.ndarray] | None:
