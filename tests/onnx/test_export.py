@@ -89,6 +89,17 @@ def test_the_file_states_what_was_promised(tmp_path):
     assert names == {"0.weight", "0.bias", "2.weight", "2.bias", "2.running_mean", "2.running_var"}
 
 
+def test_names_of_nodes_and_tensors_never_meet(tmp_path):
+    class Confusing(nn.Module):
+        def __init__(self):
+            self.constant, self.Relu = nn.Parameter([2.0, 3.0]), nn.Parameter([1.0, -1.0])
+
+        def forward(self, x):
+            return (x * self.constant + self.Relu).relu() * 0.5
+
+    check(Confusing(), normal(1, 2), tmp_path / "net.onnx", input_names=["Mul"], output_names=["Add"])
+
+
 def test_a_fixed_size_and_another_axis(tmp_path):
     path, model = tmp_path / "net.onnx", Function(lambda x: x.reshape(2, -1) @ x.reshape(-1, 2))
     check(model, normal(2, 4), path, batch_axis=None)
@@ -122,6 +133,8 @@ def test_what_onnx_lacks_is_listed_at_once(tmp_path):
         (lambda path: tg.onnx.export(nn.ReLU(), (tg.zeros(2, 1), tg.zeros(3, 1)), path), "same number of examples"),
         (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, input_names=["a", "b"]), "1 names"),
         (lambda path: tg.onnx.export(nn.Linear(3, 2), tg.zeros(1, 2), path), "model fails"),
+        (lambda path: tg.onnx.export(nn.Linear(2, 2), tg.zeros(1, 2), path, input_names=["bias"]), "two tensors"),
+        (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, output_names=["input"]), "two tensors"),
         (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path / "missing" / "x"), "create the folder"),
     ],
 )

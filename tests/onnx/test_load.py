@@ -224,3 +224,33 @@ def test_without_the_package(monkeypatch):
     for call in (lambda: tg.onnx.load("x"), lambda: tg.onnx.export(nn.ReLU(), tg.zeros(1), "x")):
         with pytest.raises(ImportError, match=r"pip install 'tensorgrad-engine\[onnx\]'"):
             call()
+
+
+def test_drawings_show_the_modules_that_names_of_nodes_tell(tmp_path):
+    class Block(nn.Module):
+        def __init__(self):
+            self.inner = nn.Sequential(nn.Linear(3, 3), nn.GELU())
+
+        def forward(self, x):
+            return x + self.inner(x)
+
+    class Scopes(tg.Observer):
+        def __init__(self):
+            self.seen = []
+
+        def scope_entered(self, scope):
+            self.seen.append(f"+{scope.path}")
+
+        def scope_left(self, scope):
+            self.seen.append(f"-{scope.path}")
+
+        def op_applied(self, op, inputs, output):
+            self.seen.append(op.name)
+
+    tg.onnx.export(nn.Sequential(Block()), tg.zeros(1, 3), tmp_path / "net.onnx")
+    model = tg.onnx.load(tmp_path / "net.onnx")
+    with tg.observe(Scopes()) as scopes:
+        model(tg.ones(2, 3))
+    seen = [word for word in scopes.seen if word[0] in "+-" or word in ("linear", "erf", "add")]
+    gelu = ["+0.inner.1", "erf", "add", "-0.inner.1"]
+    assert seen == ["+", "+0", "+0.inner", "+0.inner.0", "linear", "-0.inner.0", *gelu, "-0.inner", "add", "-0", "-"]

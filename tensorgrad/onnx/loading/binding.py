@@ -46,6 +46,7 @@ class Binder:
             self.problems += [f"{node.label}: no node before it makes its input {name!r}" for name in unknown]
             step = self._step(node, known, opsets, given, depth)
             ending = {*filter(None, node.inputs), *filter(None, node.outputs)} - {*outputs}
+            step.modules = modules_of(node.name)
             step.free = tuple(sorted(name for name in ending if last.get(name, position) <= position))
             program.steps.append(step)
             known |= {*filter(None, node.outputs)}
@@ -94,6 +95,19 @@ class Binder:
             self.problems.append(f"{node.label}: graphs lie more than {DEPTH} deep")
             return Program()
         return self._graph(graph, known, opsets, given, depth + 1)
+
+
+def modules_of(name: str) -> tuple[str, ...]:
+    """The paths of the modules that the name of a node tells, as exporters write it; the outermost comes first.
+
+    >>> modules_of("/layer1/layer1.0/conv1/Conv"), modules_of("layer1.conv1/Conv"), modules_of("Conv_3")
+    (('layer1', 'layer1.0', 'layer1.0.conv1'), ('layer1', 'layer1.conv1'), ())
+    """
+    path = ""
+    for part in name.strip("/").split("/")[:-1]:
+        path = part if not path or part.startswith(f"{path}.") else f"{path}.{part}"
+    parts = path.split(".")[:DEPTH]
+    return tuple(".".join(parts[:k]) for k in range(1, len(parts) + 1)) if path else ()
 
 
 def steps_of(program: Program) -> Iterator[Step]:

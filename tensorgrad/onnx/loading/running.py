@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.autograd import modes
 from tensorgrad.autograd.modes import mode, no_grad
 from tensorgrad.errors import TensorgradError
 from tensorgrad.onnx.reading.errors import OnnxError
@@ -35,6 +36,8 @@ class Step:
     function: Program | None = None
     free: tuple[str, ...] = ()
     """The names that no later node reads."""
+    modules: tuple[str, ...] = ()
+    """The paths of the modules in which it stands, the outermost first: for drawings."""
 
 
 @dataclass
@@ -91,15 +94,30 @@ def execute(program: Program, scope: dict[str, Any], run: Run) -> list[Any]:
         The values of its outputs.
     """
     scope.update(program.constants)
-    for step in program.steps:
-        run.count(step.label)
-        values = [scope[name] if name else None for name in step.inputs]
-        for name, value in zip(step.outputs, _results(step, values, scope, run), strict=False):
-            if name:
-                scope[name] = value
-        for name in step.free:
-            scope.pop(name, None)
+    entered: list[tuple[str, modes.scope]] = []
+    try:
+        for step in program.steps:
+            if mode.observers and step.inputs:  # a constant belongs to no module
+                _enter(entered, step.modules)
+            run.count(step.label)
+            values = [scope[name] if name else None for name in step.inputs]
+            for name, value in zip(step.outputs, _results(step, values, scope, run), strict=False):
+                if name:
+                    scope[name] = value
+            for name in step.free:
+                scope.pop(name, None)
+    finally:
+        _enter(entered, ())
     return [scope[name] for name in program.outputs]
+
+
+def _enter(entered: list[tuple[str, modes.scope]], paths: tuple[str, ...]) -> None:
+    """Tell the observers which modules the next node stands in: leave those that end, and enter the new ones."""
+    while entered and tuple(path for path, _ in entered) != paths[: len(entered)]:
+        entered.pop()[1].__exit__()
+    for path in paths[len(entered) :]:
+        entered.append((path, modes.scope(path, "Module")))
+        entered[-1][1].__enter__()
 
 
 def _results(step: Step, values: list[Any], scope: Mapping[str, Any], run: Run) -> list[Any]:

@@ -3,16 +3,17 @@
 from tensorgrad.onnx.ops import (
     attention,
     control,
+    convolution,
     creation,
     elementwise,
     indexing,
     losses,
     normalization,
+    pooling,
     products,
     recurrent,
     reductions,
     resizing,
     sampling,
     shapes,
-    windows,
 )

@@ -29,6 +29,9 @@ BATCHES = (2, 3, 5)
 PARAMETERS = "tensorgrad.parameters"
 """The metadata in which the names of the parameters stand."""
 
+Names = tuple[list[str], list[str]]
+"""Of inputs and of outputs."""
+
 
 def export(
     model: Module,
@@ -77,10 +80,10 @@ def export(
     batches = _batches(inputs, batch_axis)
     traces = [_traced(model, batch) for batch in batches]
     sizes = [batch[0].shape[batch_axis] for batch in batches] if batch_axis is not None else [0]
-    exporter = Exporter(package, model, traces, sizes, names, batch_axis or 0)
-    exporter.write_calls()
     outputs = _names("output", len(traces[0].outputs), output_names)
-    content = exporter.finished(outputs).SerializeToString()
+    exporter = Exporter(package, model, traces, sizes, (names, outputs), batch_axis or 0)
+    exporter.write_calls()
+    content = exporter.finished().SerializeToString()
     write_file("onnx.export", path, content)
 
 
@@ -148,29 +151,29 @@ class Exporter:
         model: the model, whose parameters and buffers have names.
         traces: calls with batches of several sizes.
         batches: these sizes.
-        names: the names of the inputs.
+        names: those of the inputs, and those of the outputs.
         axis: the axis of the batch.
     """
 
     def __init__(
-        self, package: Any, model: Module, traces: list[Traced], batches: list[int], names: list[str], axis: int
+        self, package: Any, model: Module, traces: list[Traced], batches: list[int], names: Names, axis: int
     ) -> None:
-        self.helper, self.numpy_helper, self.traces, self.batches = (
-            package.helper,
-            package.numpy_helper,
-            traces,
-            batches,
-        )
-        self.graph = Graph(package, (names[0], axis))
+        self.helper, self.numpy_helper = package.helper, package.numpy_helper
+        self.traces, self.batches = traces, batches
+        inputs, self.outputs = names
+        self.graph = Graph(package, (inputs[0], axis))
         self.problems = [problem for trace in traces[:1] for problem in trace.problems]
         self.values: dict[int, str] = {}
         self.made_by: dict[str, Applied] = {}
-        self.inputs = [(name, self._shape(k), self._array(k).dtype) for k, name in enumerate(names)]
-        for number, name in enumerate(names):
-            self.values[number] = self.graph.name(name)
+        self.inputs = [(name, self._shape(k), self._array(k).dtype) for k, name in enumerate(inputs)]
         state = [*model.named_parameters(), *model.named_buffers()]
         self.state = {id(tensor): name for name, tensor in state}
         self.parameters = {name for name, _ in model.named_parameters()}
+        self.values.update(enumerate(inputs))
+        for name in (*dict.fromkeys(self.state.values()), *inputs, *self.outputs):
+            if self.graph.name(name) != name:
+                problem, fix = f"two tensors are called {name!r}", "pass other input_names or output_names"
+                raise ArgumentError(restate("onnx.export", problem, fix=fix))
 
     def _array(self, number: int) -> np.ndarray:
         return self.traces[0].arrays[number]
@@ -263,9 +266,9 @@ class Exporter:
             raise NotInOnnx("a number depends on the size of the batch") from None
         return self.graph.cast(self.graph.add("Squeeze", self.graph.size(size)), arrays[0].dtype)
 
-    def finished(self, names: list[str]) -> Any:
-        """The file, with outputs of these names."""
-        outputs = []
+    def finished(self) -> Any:
+        """The file."""
+        outputs, names = [], self.outputs
         for name, number in zip(names, self.traces[0].outputs, strict=True):
             self.graph.scope = ""
             made = self._value(number)
