@@ -250,6 +250,10 @@ def test_drawings_show_the_modules_that_names_of_nodes_tell(tmp_path):
     tg.onnx.export(nn.Sequential(Block()), tg.zeros(1, 3), tmp_path / "net.onnx")
     model = tg.onnx.load(tmp_path / "net.onnx")
     with tg.observe(Scopes()) as scopes:
+        nn.Sequential(nn.ReLU(), model)(tg.ones(2, 3))
+    assert "+1.0.inner.1" in scopes.seen  # in a larger model
+    model = tg.onnx.load(tmp_path / "net.onnx")
+    with tg.observe(Scopes()) as scopes:
         model(tg.ones(2, 3))
     seen = [word for word in scopes.seen if word[0] in "+-" or word in ("linear", "erf", "add")]
     gelu = ["+0.inner.1", "erf", "add", "-0.inner.1"]

@@ -91,7 +91,7 @@ class OnnxModule(Module):
                 owner = vars(owner)[part]
             scope[name] = vars(owner)[last]
         scope.update(self._given(inputs, named))
-        results = execute(self._program, scope, Run(self.training))
+        results = execute(self._program, scope, Run(self.training, self._path))
         outputs = [x if isinstance(x, list) or x is None else tensor_of(x) for x in results]
         return outputs[0] if len(outputs) == 1 else tuple(outputs)
 

@@ -55,10 +55,11 @@ class Run:
 
     Args:
         training: whether the model is in training mode.
+        path: where it stands in a larger model.
     """
 
-    def __init__(self, training: bool) -> None:
-        self.training, self.left = training, STEPS
+    def __init__(self, training: bool, path: str = "") -> None:
+        self.training, self.path, self.left = training, path, STEPS
 
     def count(self, what: str) -> None:
         """One step more. Raises OnnxError where a loop, or functions within functions, never seem to end."""
@@ -98,7 +99,7 @@ def execute(program: Program, scope: dict[str, Any], run: Run) -> list[Any]:
     try:
         for step in program.steps:
             if mode.observers and step.inputs:  # a constant belongs to no module
-                _enter(entered, step.modules)
+                _enter(entered, tuple(f"{run.path}.{p}" if run.path else p for p in step.modules))
             run.count(step.label)
             values = [scope[name] if name else None for name in step.inputs]
             for name, value in zip(step.outputs, _results(step, values, scope, run), strict=False):
