@@ -12,6 +12,9 @@ from tensorgrad.ops.operands import TensorLike, values
 NONE = -1
 """The class that a row with a NaN predicts: none."""
 
+MOST = 1 << 16
+"""The most classes: something else is meant by greater numbers, and there is a count for each class."""
+
 
 def accuracy(output: TensorLike, target: TensorLike) -> float:
     """The fraction of rows whose largest output is the target class. A row with a NaN is wrong.
@@ -81,6 +84,8 @@ def predicted_and_true(
     predicted, labels = predicted[kept], labels[kept]
     if scores.shape == kept.shape:  # classes may be named by either side
         count = max([count, *(int(side.max()) + 1 for side in (predicted, labels) if side.size)])
+    if count > MOST:
+        raise RangeError(restate(call, f"there are {count} classes; at most {MOST} are counted", output=output))
     if labels.size and not (labels.min() >= 0 and labels.max() < count):
         wrong = labels[(labels < 0) | (labels >= count)][0]
         fix = "ignore_index= leaves a class out"

@@ -6,9 +6,13 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.metrics.classes import check_option, predicted_and_true
 from tensorgrad.nn.metrics.metric import Metric, Totals, computes
 from tensorgrad.ops.operands import TensorLike
+
+MOST_CELLS = 4096
+"""The most classes of a confusion matrix: then it takes 128 MiB."""
 
 AVERAGES = ("macro", "micro", "weighted", "binary", "none")
 
@@ -158,6 +162,9 @@ class ConfusionMatrix(Metric):
         """The matrix of a batch, `(C, C)`."""
         call = type(self).__name__
         predicted, true, count = predicted_and_true(call, output, target, self.threshold, self.ignore_index)
+        if count > MOST_CELLS:
+            problem = f"the matrix would have {count} × {count} cells; at most {MOST_CELLS} classes are taken"
+            raise ArgumentError(restate(call, problem, output=output))
         named = predicted >= 0
         cells = np.bincount(true[named] * count + predicted[named], minlength=count * count)
         return {"matrix": cells.reshape(count, count)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -42,6 +42,22 @@ def evaluating(model: Module) -> Iterator[None]:
             module.training = mode
 
 
+@overload
+def evaluate(
+    model: Module,
+    loader: Iterable[Any],
+    loss: Callable[..., Tensor] | None = None,
+    metrics: None = None,
+    weighted: bool = False,
+) -> dict[str, float]: ...
+@overload
+def evaluate(
+    model: Module,
+    loader: Iterable[Any],
+    loss: Callable[..., Tensor] | None = None,
+    metrics: Mapping[str, Measure] | None = None,
+    weighted: bool = False,
+) -> dict[str, Any]: ...
 def evaluate(
     model: Module,
     loader: Iterable[Any],

@@ -117,7 +117,7 @@ class NeuralEstimator(BaseEstimator):
             data, held_out = self._split(data, stratify) if early_stopping else (data, None)
             self.history_ = nn.fit(
                 self.module_,
-                DataLoader(TensorDataset(*data), self.batch_size, shuffle=True),
+                DataLoader(TensorDataset(*data), self._batch_size(len(data[0])), shuffle=True),
                 loss=self.loss or type(self).default_loss,
                 optimizer=self.optimizer_,
                 epochs=epochs,
@@ -143,6 +143,11 @@ class NeuralEstimator(BaseEstimator):
             *data, test_size=self.validation_fraction, random_state=self._seed(), stratify=stratify
         )
         return tuple(parts[::2]), tuple(parts[1::2])
+
+    def _batch_size(self, examples: int) -> int:
+        """`batch_size`, or a smaller one that leaves no batch of a single example, which batch norm refuses."""
+        smaller = range(self.batch_size, 1, -1) if isinstance(self.batch_size, int) else ()
+        return next((size for size in smaller if examples % size != 1), self.batch_size)
 
     def _seed(self) -> int:
         return int(self._random.randint(np.iinfo(np.int32).max))

@@ -25,7 +25,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         optimizer: a class of `nn.optim`, or its name in lower case.
         lr: the learning rate.
         epochs: passes over the data.
-        batch_size: the number of examples per step.
+        batch_size: the number of examples per step; a few less where the last batch would hold a single example.
         loss: a function (logits, class indices) -> the mean loss; by default `nn.cross_entropy`. With sample weights
             it must take `reduction="none"`.
         dtype: what the inputs are converted to, "float32" or "float64". By default float32 stays, and all else

@@ -135,6 +135,16 @@ def test_callbacks_and_functions_that_make_them():
     assert net.history_["learning_rate"] == [0.05, 0.025, 0.0125, 0.00625]
 
 
+@pytest.mark.parametrize(("count", "size", "sizes"), [(65, 64, [63, 2]), (129, 64, [63, 63, 3]), (120, 64, [64, 56])])
+def test_no_batch_of_a_single_example_which_batch_norm_refuses(count, size, sizes):
+    def network(features, classes):
+        return nn.Sequential(nn.Linear(features, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, classes))
+
+    x, y = flowers(count)
+    net = NeuralClassifier(network, epochs=1, batch_size=size).fit(x, y)
+    assert [record["batch"] for record in net.history_.steps] == sizes
+
+
 def test_compiled_it_is_the_same():
     x, y = flowers()
     plain, compiled = (NeuralClassifier(**QUICK, compile=compile).fit(x, y) for compile in (False, True))

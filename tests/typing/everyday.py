@@ -246,6 +246,18 @@ nn.fit(net, train, loss=nn.cross_entropy, optimizer=adam)  # type: ignore[call-a
 nn.fit(net, train, loss=nn.cross_entropy, optimizer=adam, epochs=1, progress="lines")  # type: ignore[arg-type]
 assert_type(history["loss"], list[Any])
 assert_type(nn.evaluate(net, validation, nn.cross_entropy), dict[str, float])
+assert_type(nn.evaluate(net, validation, metrics={"f1": nn.metrics.F1("micro"), "r2": nn.metrics.r2}), dict[str, Any])
+assert_type(nn.metrics.r2([1.0, 2.0], [1.0, 2.0]), Any)
+assert_type(nn.metrics.top_k_accuracy(net(x), np.array([1]), k=2), float)
+stop = tg.callbacks.EarlyStopping("validation_f1", patience=3)
+rate = tg.callbacks.ScheduleLR(nn.optim.lr_scheduler.ReduceLROnPlateau(adam), monitor="loss")
+logs: list[nn.Callback] = [stop, rate, tg.callbacks.CSVLogger("log.csv"), tg.callbacks.BestCheckpoint(Path("best"))]
+nn.fit(net, train, loss=nn.cross_entropy, optimizer=adam, epochs=1, callbacks=logs, weighted=True)
+assert_type(stop.best_epoch, int | None)
+with tg.seeded(3) as random_numbers:
+    assert_type(random_numbers, np.random.Generator)
+tg.set_num_threads(1)
+assert_type(tg.get_num_threads(), int)
 assert_type(nn.predict(net, np.zeros((4, 3), np.float32)), tg.Tensor)
 assert_type(nn.accuracy(net(x), np.array([1])), float)
 tg.save(net.state_dict(), "weights.safetensors")

@@ -21,7 +21,7 @@ class CSVLogger(Callback):
     Each row is in the file as soon as its epoch ends.
 
     Args:
-        path: the file; one that exists is replaced when the training begins.
+        path: the file; one that exists is replaced when the training begins, and a folder is made that doesn't.
 
     Raises:
         DTypeError: `path` is no path.
@@ -59,6 +59,7 @@ class CSVLogger(Callback):
         records = self.training.history.epochs
         self._columns = list(dict.fromkeys(name for record in records for name in record))
         header = self._rows([{name: name for name in self._columns}]) if records else ""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(f"{self.path.name}.{os.getpid()}.tmp")
         beside.write_text(header + self._rows(records), encoding="utf-8", newline="")
         beside.replace(self.path)

@@ -221,6 +221,8 @@ def test_arrays_are_for_evaluate():
         (lambda: metrics.f1(np.zeros((3, 3)), np.zeros(3, int), "binary"), tg.ArgumentError, "F1 of 3 classes"),
         (lambda: metrics.f1(np.zeros((3, 3)), np.zeros(3, int), "mean"), tg.ArgumentError, "'macro', 'micro'"),
         (lambda: metrics.f1(np.array([-1, 0]), np.zeros(2, int)), tg.RangeError, "classes are ≥ 0"),
+        (lambda: metrics.f1(np.array([0, 10**12]), np.zeros(2, int)), tg.RangeError, "at most 65536 are counted"),
+        (lambda: metrics.confusion_matrix(np.array([0, 5000]), np.zeros(2, int)), tg.ArgumentError, "4096 classes"),
         (lambda: metrics.TopK(0), tg.ArgumentError, "k must be an int ≥ 1"),
         (lambda: metrics.top_k_accuracy(np.zeros((3, 2)), np.full(3, 2)), tg.RangeError, "[0, 2)"),
         (lambda: metrics.top_k_accuracy(np.zeros(3), np.full(3, 2)), tg.ShapeError, "output (N, C)"),

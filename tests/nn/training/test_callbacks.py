@@ -234,16 +234,17 @@ def read_log(path):
 
 
 def test_the_csv_file_holds_the_history(tmp_path):
-    path = tmp_path / "log.csv"
+    path = tmp_path / "logs" / "log.csv"
+    path.parent.mkdir()
     path.write_text("of an earlier run")
     history = train(network(), callbacks.CSVLogger(path), epochs=3)
     rows = read_log(path)
     assert [{name: float(value) for name, value in row.items()} for row in rows] == history.epochs
-    assert list(tmp_path.iterdir()) == [path]
+    assert list(path.parent.iterdir()) == [path]
 
 
 def test_a_row_is_in_the_csv_file_when_its_epoch_ends(tmp_path):
-    path, counts = tmp_path / "log.csv", []
+    path, counts = tmp_path / "new" / "folder" / "log.csv", []
     train(network(), callbacks.CSVLogger(path), on_step_end=lambda r: counts.append(len(path.read_text().splitlines())))
     assert counts[::3] == [0, *range(2, 9)]
 
