@@ -199,7 +199,8 @@ def is_recording() -> bool:
 
 def partition_of(array: Any) -> tuple[Partition, int] | None:
     """How the chunks of a recorded launch shared out an array that they wrote, and how many there were."""
-    return _mode.recorder.partitions.get(real(array).ctypes.data) if is_recording() else None
+    recorder = _mode.recorder
+    return None if recorder is None else recorder.partitions.get(real(array).ctypes.data)
 
 
 def status_set(flags: np.ndarray) -> bool:
