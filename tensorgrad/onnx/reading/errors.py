@@ -20,6 +20,7 @@ class OnnxError(ArgumentError):
 def onnx_package(call: str) -> Any:
     """The module `onnx`. Raises ImportError where it isn't installed."""
     try:
+        imported("onnx.helper")  # "onnx" alone may be any folder of that name
         return imported("onnx")
     except ImportError as error:
         fix = "pip install 'tensorgrad-engine[onnx]'"
