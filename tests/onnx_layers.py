@@ -52,7 +52,7 @@ ON_IMAGES = [
     nn.Unflatten(1, (2, 2)), nn.PReLU(4),
 ]  # fmt: skip
 ON_SEQUENCES = [
-    nn.RNN(8, 6, batch_first=True), nn.LSTM(8, 6, batch_first=True), nn.MaxPool1d(2), nn.AvgPool1d(3, 2),
+    nn.RNN(8, 6, batch_first=True), nn.LSTM(8, 6, batch_first=True, bias=False), nn.MaxPool1d(2), nn.AvgPool1d(3, 2),
     nn.GRU(8, 6, num_layers=2, bidirectional=True, batch_first=True), nn.AdaptiveAvgPool1d(3), nn.BatchNorm1d(5),
     nn.TransformerEncoderLayer(8, 2, 16, batch_first=True), nn.Conv1d(5, 4, 3), nn.ConvTranspose1d(5, 4, 3, 2),
     nn.InstanceNorm1d(5), nn.Linear(8, 3), nn.Upsample(scale_factor=2, mode="linear"),
@@ -129,6 +129,17 @@ CASES = {
     "PairwiseDistance": (nn.PairwiseDistance(), (VECTOR, normal(1, 8))),
     "LSTMCell": (Function(lambda cell, x: cell(x)[0], nn.LSTMCell(8, 4)), VECTOR),
     "GRUCell": (Function(lambda cell, x: cell(x), nn.GRUCell(8, 4)), VECTOR),
+    "RNN with relu, both directions": (
+        nn.RNN(8, 3, nonlinearity="relu", num_layers=2, bidirectional=True, batch_first=True), SEQUENCE,
+    ),
+    "LSTM of two layers, with states": (
+        Function(
+            lambda lstm, x: lstm(x, (x.mean((1, 2)).expand(2, x.shape[0]).unsqueeze(2) * tg.ones(3),) * 2),
+            nn.LSTM(8, 3, num_layers=2, batch_first=True),
+        ),
+        SEQUENCE,
+    ),
+    "LSTM with a projection": (nn.LSTM(8, 4, proj_size=2, batch_first=True), SEQUENCE),
     "MaxUnpool2d": (
         Function(lambda a, b, x: b(*a(x)), nn.MaxPool2d(2, return_indices=True), nn.MaxUnpool2d(2)), normal(1, 4, 8, 8),
     ),

@@ -113,6 +113,14 @@ def test_a_fixed_size_and_another_axis(tmp_path):
         np.testing.assert_allclose(got, z.detach().numpy(), rtol=1e-5, atol=1e-6)
 
 
+def test_a_recurrent_layer_is_one_node(tmp_path):
+    layer = nn.GRU(3, 2, num_layers=2)
+    tg.onnx.export(layer, normal(5, 1, 3), tmp_path / "net.onnx", batch_axis=1)
+    kinds = [node.op_type for node in onnx.load(tmp_path / "net.onnx").graph.node]
+    assert kinds.count("GRU") == 2 and "Tanh" not in kinds
+    assert "forward" not in vars(layer)
+
+
 def test_what_onnx_lacks_is_listed_at_once(tmp_path):
     def several(x):
         values = F.dropout(x, 0.5, training=True)

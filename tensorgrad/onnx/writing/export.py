@@ -16,9 +16,10 @@ from tensorgrad.nn import Module
 from tensorgrad.onnx.reading.errors import OnnxError, all_at_once, onnx_package
 from tensorgrad.onnx.reading.tensors import CODES
 from tensorgrad.onnx.writing.graph import IR, OPSET, Graph
+from tensorgrad.onnx.writing.layers import as_one, write_layer
 from tensorgrad.onnx.writing.sizes import Number, Size, Varying, merged, spread
 from tensorgrad.onnx.writing.table import Applied, NotInOnnx, exporter_of
-from tensorgrad.onnx.writing.trace import Call, Ref, Traced, Tracer
+from tensorgrad.onnx.writing.trace import LayerCall, Ref, Traced, Tracer
 from tensorgrad.ops.operands import as_tensor
 from tensorgrad.storage import write_file
 from tensorgrad.tensor import Tensor
@@ -118,7 +119,7 @@ def _traced(model: Module, inputs: list[Tensor]) -> Traced:
     called = tracer.traced.tensors[:]
     model.eval()
     try:
-        with no_grad(), observe(tracer):
+        with no_grad(), observe(tracer), as_one(model, tracer):
             results = model(*called)
     except TensorgradError as error:
         fix = "batch_axis=None, if it takes batches of one size alone"
@@ -189,7 +190,10 @@ class Exporter:
             raise OnnxError(f"onnx.export: {problem}\n  fix: batch_axis=None fixes the size")
         for calls in zip(*(trace.calls for trace in self.traces), strict=True):
             try:
-                self._write(calls)
+                if any(isinstance(call, LayerCall) for call in calls):
+                    self._write_layer(calls)
+                else:
+                    self._write(calls)
             except NotInOnnx as error:
                 self._refuse(calls[0], str(error))
             except Varying:
@@ -199,11 +203,30 @@ class Exporter:
             fix = "batch_axis=None fixes the size of the batch" if "batch" in " ".join(self.problems) else ""
             raise all_at_once("onnx.export", problem, self.problems, fix)
 
-    def _refuse(self, call: Call, why: str) -> None:
+    def _write_layer(self, calls: tuple[Any, ...]) -> None:
+        first = calls[0]
+        if len({(type(c), c.inputs, getattr(c, "outputs", None)) for c in calls}) != 1:
+            raise NotInOnnx("the model runs other ops for another batch size")
+        self.graph.scope = first.scope
+        inputs = [self._value(number) for number in first.inputs]
+        names = write_layer(self.graph, first.module, self._parameter, inputs)
+        self.values.update(zip(first.outputs, names, strict=True))
+
+    def _parameter(self, tensor: Variable) -> str:
+        """The name of a parameter of the model."""
+        name = self.state[id(tensor)]
+        self.graph.initializers[name] = tensor._data
+        return name
+
+    def _refuse(self, call: Any, why: str) -> None:
+        if isinstance(call, LayerCall):
+            self.problems.append(f"{type(call.module).__name__} in {call.scope or 'the model'}: {why}")
+            self.values.update(dict.fromkeys(call.outputs, "?"))
+            return
         self.problems.append(f"{call.op.name} in {call.scope or 'the model'}: {why}")
         self.values.setdefault(call.output, "?")
 
-    def _write(self, calls: tuple[Call, ...]) -> None:
+    def _write(self, calls: tuple[Any, ...]) -> None:
         first = calls[0]
         if len({(type(c.op), c.inputs, c.output) for c in calls}) != 1:
             raise NotInOnnx("the model runs other ops for another batch size")

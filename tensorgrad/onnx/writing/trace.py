@@ -35,11 +35,20 @@ class Call(NamedTuple):
     scope: str
 
 
+class LayerCall(NamedTuple):
+    """A layer that is written as one: the numbers of its inputs and outputs."""
+
+    module: Any
+    inputs: tuple[int, ...]
+    outputs: tuple[int, ...]
+    scope: str
+
+
 @dataclass
 class Traced:
     """What a forward pass did. Tensors are numbered in the order in which they appear."""
 
-    calls: list[Call] = field(default_factory=list)
+    calls: list[Call | LayerCall] = field(default_factory=list)
     tensors: list[Variable] = field(default_factory=list)
     arrays: list[np.ndarray] = field(default_factory=list)
     """By number, the array at the time of its first appearance."""
@@ -99,6 +108,12 @@ class Tracer(Observer):
         if op.aliases:
             self._views |= {numbers[0]}
         self.traced.calls.append(Call(op, params, numbers, result, self._scopes[-1] if self._scopes else ""))
+
+    def layer_ran(self, module: Any, start: int, inputs: list[Variable], outputs: list[Variable]) -> None:
+        """A layer ran that is written as one, in place of the calls from `start` on."""
+        del self.traced.calls[start:]
+        numbers = tuple(map(self.number, inputs)), tuple(map(self.number, outputs))
+        self.traced.calls.append(LayerCall(module, *numbers, self._scopes[-1] if self._scopes else ""))
 
     def _noted(self, value: Any) -> Any:
         """A parameter, in which an array that holds the values of a tensor is a reference to it."""

@@ -1,0 +1,101 @@
+"""Layers that are one node in ONNX, though they run many ops: recurrent ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from tensorgrad.autograd.variable import Variable
+from tensorgrad.nn import GRU, LSTM, RNN, Module
+from tensorgrad.onnx.writing.graph import Graph
+from tensorgrad.onnx.writing.trace import Tracer
+
+GATES = {LSTM: (0, 3, 1, 2), GRU: (1, 0, 2), RNN: (0,)}
+"""The gates in ONNX's order, by their places in PyTorch's, which is tensorgrad's."""
+
+
+@contextmanager
+def as_one(model: Module, tracer: Tracer) -> Iterator[None]:
+    """Within, a call of such a layer is traced as one, in place of the ops that it runs."""
+    found = [module for module in model.modules() if type(module) in GATES and not getattr(module, "proj_size", 0)]
+    for module in found:
+        object.__setattr__(module, "forward", _traced(module, tracer))
+    try:
+        yield
+    finally:
+        for module in found:
+            object.__delattr__(module, "forward")
+
+
+def _traced(module: Any, tracer: Tracer) -> Callable[..., Any]:
+    def forward(input: Any, hx: Any = None) -> Any:
+        start = len(tracer.traced.calls)
+        results = type(module).forward(module, input, hx)
+        given = [] if hx is None else list(hx) if isinstance(hx, tuple) else [hx]
+        z, last = results
+        if isinstance(input, Variable) and len(input._data.shape) == 3 and all(isinstance(h, Variable) for h in given):
+            states = list(last) if isinstance(last, tuple) else [last]
+            tracer.layer_ran(module, start, [input, *given], [z, *states])
+        return results
+
+    return forward
+
+
+def write_layer(g: Graph, module: Any, parameter: Callable[[Variable], str], inputs: list[str]) -> list[str]:
+    """Add the nodes of a recurrent layer.
+
+    Args:
+        g: the graph.
+        module: the layer.
+        parameter: the name of a parameter.
+        inputs: the names of its input, and of its initial states if it has them.
+
+    Returns:
+        The names of its output and of its last states.
+    """
+    kind, directions = type(module), 2 if module.bidirectional else 1
+    x, *states = inputs
+    x = g.add("Transpose", x, perm=[1, 0, 2]) if module.batch_first else x  # (N, L, I) -> (L, N, I)
+    last: list[list[str]] = []
+    for layer in range(module.num_layers):
+        suffixes = [f"_l{layer}", f"_l{layer}_reverse"][:directions]
+        weights = [_weights(g, module, parameter, suffixes, name) for name in ("weight_ih", "weight_hh")]
+        biases = _biases(g, module, parameter, suffixes) if module.bias else ""
+        bounds = [g.constant([n], np.int64) for n in (layer * directions, (layer + 1) * directions, 0)]
+        first = [g.add("Slice", h, *bounds) for h in states]
+        y, *ends = g.add(
+            kind.__name__, x, *weights, biases, *(["", *first] if first else []), outputs=3 if kind is LSTM else 2,
+            hidden_size=module.hidden_size, direction="bidirectional" if directions == 2 else "forward",
+            linear_before_reset=1 if kind is GRU else None,
+            activations=[module.mode.removeprefix("RNN_").title()] * directions if kind is RNN else None,
+        )  # fmt: skip
+        last.append(ends)
+        # (L, D, N, H) -> (L, N, D, H) -> (L, N, D · H)
+        x = g.add("Reshape", g.add("Transpose", y, perm=[0, 2, 1, 3]), g.constant([0, 0, -1], np.int64))
+    ends = [g.add("Concat", *column, axis=0) for column in zip(*last, strict=True)]
+    return [g.add("Transpose", x, perm=[1, 0, 2]) if module.batch_first else x, *ends]
+
+
+def _in_order(g: Graph, module: Any, x: str) -> str:
+    """The rows of a parameter with the gates in ONNX's order, `(1, rows, …)`."""
+    size = module.hidden_size
+    rows = np.concatenate([np.arange(gate * size, (gate + 1) * size) for gate in GATES[type(module)]])
+    x = g.add("Gather", x, g.constant(rows, np.int64), axis=0) if len(rows) > size else x
+    return g.add("Unsqueeze", x, g.constant([0], np.int64))
+
+
+def _weights(g: Graph, module: Any, parameter: Callable[[Variable], str], suffixes: list[str], name: str) -> str:
+    parts = [_in_order(g, module, parameter(getattr(module, name + suffix))) for suffix in suffixes]
+    return parts[0] if len(parts) == 1 else g.add("Concat", *parts, axis=0)
+
+
+def _biases(g: Graph, module: Any, parameter: Callable[[Variable], str], suffixes: list[str]) -> str:
+    """(D, 2 · rows): those of the input beside those of the state."""
+    rows = []
+    for suffix in suffixes:
+        pair = [_in_order(g, module, parameter(getattr(module, name + suffix))) for name in ("bias_ih", "bias_hh")]
+        rows.append(g.add("Concat", *pair, axis=1))
+    return rows[0] if len(rows) == 1 else g.add("Concat", *rows, axis=0)
