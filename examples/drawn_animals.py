@@ -2,7 +2,9 @@
 
     python examples/drawn_animals.py
 
-Writes a sheet of them to `out/drawn_animals.png`.
+Writes to the folder `out`:
+
+- `drawn_animals.png`: a sheet of them.
 
 Each picture is a head with two eyes and a nose, near the middle, dark or light, before a background in any colour, with
 noise. A cat has pointed ears and whiskers, another animal round ears, long ones or none. So neither colour nor place
