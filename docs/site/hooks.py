@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,10 +30,15 @@ AS_THEY_ARE = {".ipynb"}
 LANGUAGES = {".py": "python", ".toml": "toml", ".md": "markdown", ".js": "javascript", ".txt": "text"}
 
 
+def on_startup(**_: Any) -> None:
+    """Write the sources of the reference anew, before mkdocstrings looks whether their folder is there."""
+    shutil.rmtree(STUBS, ignore_errors=True)
+    stubs.write(public.pages(), STUBS)
+
+
 def on_files(files: Files, config: Any) -> Files:
     """Add the reference, the pages of the root, and the sources that any page links to."""
     pages = public.pages()
-    stubs.write(pages, STUBS)
     made = {page.uri: _reference(page) for page in pages}
     made["reference/index.md"] = _overview(pages)
     made |= {
