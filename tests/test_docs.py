@@ -16,7 +16,7 @@ ROOT_PAGES = [ROOT / f"{name}.md" for name in ("README", "CONTRIBUTING", "CODE_O
 PAGES = [*ROOT_PAGES, *sorted((ROOT / "docs").rglob("*.md"))]
 PROGRAMS = {
     "distributed": "numpy",
-    "estimators": "sklearn",
+    "estimators": "sklearn.base",
     "index": "matplotlib",
     "how-to": "matplotlib",
     "onnx": "onnxruntime",

@@ -34,7 +34,7 @@ def test_processes_of_joblib(tmp_path):
 
 
 def test_processes_of_dask(tmp_path):
-    pytest.importorskip("distributed")
+    pytest.importorskip("dask")
     (program,) = [text for text in PROGRAMS if "LocalCluster" in text]
     before, _, alone = TRAIN.partition("rates =")
     imports, _, main = program.partition("if __name__")

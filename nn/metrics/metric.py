@@ -29,7 +29,7 @@ class Metric:
     ...     def totals(self, output, target):
     ...         return {"logs": np.log(output.numpy()).sum(), "count": np.array(output.numel())}
     ...     def value(self, totals):
-    ...         return float(np.exp(totals["logs"] / totals["count"]))
+    ...         return round(float(np.exp(totals["logs"] / totals["count"])), 5)
     >>> batches = [(tg.tensor([1.0]), tg.tensor([0.0])), (tg.tensor([4.0, 16.0]), tg.tensor([0.0, 0.0]))]
     >>> tg.nn.evaluate(tg.nn.Identity(), batches, metrics={"mean": GeometricMean()})
     {'mean': 4.0}

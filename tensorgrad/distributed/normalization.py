@@ -45,11 +45,11 @@ def sync_batch_norm(
     channels = x.shape[1]
     w = constant(np.ones(channels, x.dtype)) if weight is None else weight.astype(x.dtype)
     b = constant(np.zeros(channels, x.dtype)) if bias is None else bias.astype(x.dtype)
-    mean, var, unbiased, count = host_call(_moments, x._data)
+    mean, var, unbiased, count, others = host_call(_moments_of_all, x._data)
     for running, now in ((running_mean, mean), (running_var, unbiased)):
         if running is not None:
             host_call(follow, running, now, 1.0, momentum, effect=True)
-    return apply(SyncBatchNorm, x, w, b, mean=mean, var=var, count=count, eps=eps)
+    return apply(SyncBatchNorm, x, w, b, mean=mean, var=var, count=count, others=others, eps=eps)
 
 
 class SyncBatchNorm(BatchNorm):
@@ -58,6 +58,8 @@ class SyncBatchNorm(BatchNorm):
     symbol, formula = "sync batch norm", lambda x, eps, w, b: (x - mean_of(x)) / root(variance_of(x) + eps) * w + b
     count: np.ndarray
     """The values per channel in all ranks together."""
+    others: np.ndarray
+    """Count, mean and variance of each channel in the other ranks, `(ranks, 3, C)`: for `forward_again`."""
 
     def forward(self, x, w, b):
         if x.size:
@@ -67,7 +69,8 @@ class SyncBatchNorm(BatchNorm):
 
     def forward_again(self, x, w, b):
         # The other ranks' values stay as they were.
-        return super().forward(x, w, b)
+        _, self.mean, self.var = _merged(np.concatenate([self.others, _moments_here(x)[None]]))
+        return self.forward(x, w, b)
 
     def backward_x(self, grad, x, w, residuals):
         if not is_grad_enabled():
@@ -110,24 +113,36 @@ class SyncBatchNormGradient(BatchNormGradient):
         return kernels.normalization.grad_input(g, x, *numbers)
 
 
-def _moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Mean, variance and unbiased variance of each channel over all ranks, `(C,)`; and how many values that are.
-
-    Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979.
-    """
-    group, channels = world(), x.shape[1]
+def _moments_here(x: np.ndarray) -> np.ndarray:
+    """Count, mean and variance of each channel in this rank, `(3, C)`, in float64."""
+    channels = x.shape[1]
     own = np.zeros((3, channels))
     if x.size:
         own[0] = x.size // channels
         own[1:] = kernels.normalization.moments(x.astype(np.float32) if x.dtype == np.float16 else x)
-    group.agree("SyncBatchNorm", f"{channels} channels")
-    # (3, C) -> (size, C), three times
-    counts, means, variances = group.gather(own).swapaxes(0, 1)
+    return own
+
+
+def _merged(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Count, mean and variance of each channel over several groups of values, of which `moments` are `(groups, 3, C)`.
+
+    Chan, Golub and LeVeque, Updating Formulae and a Pairwise Algorithm for Computing Sample Variances, 1979.
+    """
+    # (groups, 3, C) -> (groups, C), three times
+    counts, means, variances = moments.swapaxes(0, 1)
     total = counts.sum(0)
-    if total[0] < 2:
+    mean = (counts * means).sum(0) / total
+    return total, mean, (counts * (variances + np.square(means - mean))).sum(0) / total
+
+
+def _moments_of_all(x: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Mean, variance and unbiased variance over all ranks, `(C,)`; how many values these are; the others' moments."""
+    group = world()
+    group.agree("SyncBatchNorm", f"{x.shape[1]} channels")
+    moments = group.gather(_moments_here(x))
+    if moments[:, 0].sum(0)[0] < 2:
         fix = "use more examples, or model.eval()"
         problem = "training needs more than one value per channel, in all ranks together"
         raise ShapeError(restate("SyncBatchNorm", problem, fix=fix, input=x))
-    mean = (counts * means).sum(0) / total
-    var = (counts * (variances + np.square(means - mean))).sum(0) / total
-    return mean, var, var * (total / (total - 1)), np.array(total[0])
+    total, mean, var = _merged(moments)
+    return mean, var, var * (total / (total - 1)), np.array(total[0]), np.delete(moments, group.rank, 0)

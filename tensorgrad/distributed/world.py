@@ -135,6 +135,9 @@ def _found(wanted: bool) -> World:
         problem = "mpiexec started several processes, and they can't talk to each other without mpi4py"
         fix = "pip install 'tensorgrad-engine[mpi]'"
         raise DistributedError(restate("tensorgrad.distributed", problem, fix=fix))
-    from tensorgrad.distributed import mpi
-
+    try:
+        from tensorgrad.distributed import mpi
+    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py finds no library of MPI
+        fix = "pip install 'tensorgrad-engine[mpi]', which brings a library of MPI"
+        raise DistributedError(restate("tensorgrad.distributed", f"mpi4py can't be used: {error}", fix=fix)) from error
     return mpi.world(started)

@@ -120,7 +120,7 @@ def test_playground(run):
 
 
 def test_optdigits_search(run):
-    pytest.importorskip("sklearn")
+    pytest.importorskip("sklearn.base")
     said = run("optdigits_search", "--epochs", "2")
     assert said.count("->") == 4 and float(re.search(r"reads ([\d.]+)%", said)[1]) > 93
 

@@ -331,7 +331,7 @@ def test_one_image_under_filters_of_one_pixel_is_cut_into_bands(monkeypatch, gro
     x, g, w = (rng.standard_normal(shape) for shape in ((1, 6, 13, 7), (1, 4, 13, 7), (4, 6 // groups, 1, 1)))
     window, bias, bands = Layer(x.shape, w.shape, groups=groups).window, rng.standard_normal(4), []
 
-    def one_after_the_other(kernel, arguments, chunks):
+    def one_after_the_other(kernel, arguments, chunks, access=None):
         bands.append(chunks)
         for index in range(chunks):
             kernel(*arguments, index, chunks)
@@ -358,7 +358,7 @@ def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups
     x, g = rng.standard_normal((count, 8, 9, 9)), rng.standard_normal((count, 80, 7, 7))
     shared = []
 
-    def one_after_the_other(kernel, arguments, chunks):
+    def one_after_the_other(kernel, arguments, chunks, access=None):
         shared.append(chunks)
         for index in range(chunks):
             kernel(*arguments, index, chunks)

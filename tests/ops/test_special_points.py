@@ -11,7 +11,7 @@ from cases.table import BINARY, UNARY, Case
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.nn.training.evaluation import accuracy
+from tensorgrad.nn.metrics import accuracy
 from tensorgrad.ops.losses.distances import huber
 
 pytestmark = pytest.mark.filterwarnings("error")

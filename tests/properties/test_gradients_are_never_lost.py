@@ -223,6 +223,7 @@ OTHERS |= {
     "set_grad_enabled",
     "set_default_dtype",
     "manual_seed",
+    "seeded",
     "from_dlpack",
     "from_numpy",
 }

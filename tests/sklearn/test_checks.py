@@ -2,7 +2,7 @@
 
 import pytest
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn.base")
 
 from sklearn.utils.estimator_checks import parametrize_with_checks
 

@@ -11,7 +11,7 @@ import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.nn.data import DataLoader, TensorDataset
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn.base")
 
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV

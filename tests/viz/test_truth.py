@@ -160,9 +160,17 @@ def test_two_models_whose_paths_agree_are_told_apart_by_their_variables():
 def test_models_without_a_variable_are_told_apart_by_class_and_number():
     models = [nn.Sequential(nn.Linear(2, 2)) for _ in range(3)]
     with tg.viz.trace() as t:
-        sum(model(tg.ones(1, 2)).sum() for model in models).backward()
+        (models[0](tg.ones(1, 2)) + models[1](tg.ones(1, 2)) + models[2](tg.ones(1, 2))).sum().backward()
     names = kinds(tg.viz.graph(t).record, "parameter")[::2]
     assert names == ["Sequential.0.weight", "Sequential 2.0.weight", "Sequential 3.0.weight"]
+
+
+def test_models_that_one_variable_holds_in_turn_are_told_apart_by_number():
+    models = [nn.Sequential(nn.Linear(2, 2)) for _ in range(3)]
+    with tg.viz.trace() as t:
+        sum(model(tg.ones(1, 2)).sum() for model in models).backward()
+    names = kinds(tg.viz.graph(t).record, "parameter")[::2]
+    assert names == ["model.0.weight", "model 2.0.weight", "model 3.0.weight"]
 
 
 def test_a_module_that_two_models_share_is_one():

@@ -83,7 +83,7 @@ def live_steps(
     """The steps that led to `output`, in the order they ran, and what is known of their tensors; see `collect`."""
     nodes = _oldest_first(_root(output), max_ops)
     steps, known = [live_step(node) for node in nodes], _what_is_known(output, nodes, names or {}, variables or {})
-    tell_apart(steps, known, variables or {})
+    tell_apart(steps, known, (variables or {}).items())
     return Computed(steps, known, (output._node,))
 
 

@@ -12,17 +12,18 @@ from tensorgrad.viz.record.steps import Key, Known, Step
 
 
 def tell_apart(
-    steps: Iterable[Step], known: MutableMapping[Key, Known], variables: Mapping[str, Any]
+    steps: Iterable[Step], known: MutableMapping[Key, Known], variables: Iterable[tuple[str, Any]]
 ) -> Mapping[int, str]:
     """Rename the parameters of several models, in `known`; returns the paths of their modules, by identity.
 
     Models that share names are told apart; so are several that were called by themselves, so that each can be folded.
     A model is any object with `named_modules()` and `named_parameters()`: the outermost module that was called, where a
-    trace has seen it, else a variable of the caller. Its name is that of the variable, or of its class. Equal names of
-    parameters without a model get a number: `model 2.0.weight`.
+    trace has seen it, else a variable of the caller. Its name is that of the variable that holds it, or of its class;
+    where a variable holds several in turn, the next ones get a number, as do equal names of parameters without a model:
+    `model 2.0.weight`.
     """
-    steps, paths = list(steps), dict[int, str]()
-    models = _outermost(steps) or [value for value in variables.values() if _is_model(value)]
+    steps, variables, paths = list(steps), list(variables), dict[int, str]()
+    models = _outermost(steps) or [value for _, value in variables if _is_model(value)]
     alike = _alike(models, steps, known)
     whole = _whole(steps)
     alike += [model for model in whole if len(whole) > 1 and not any(model is other for other in alike)]
@@ -78,15 +79,15 @@ def _alike(models: Iterable[Any], steps: Iterable[Step], known: Mapping[Key, Kno
     return [model for model in models if id(model) in alike]
 
 
-def _names(models: Iterable[Any], variables: Mapping[str, Any]) -> dict[int, str]:
+def _names(models: Iterable[Any], variables: Iterable[tuple[str, Any]]) -> dict[int, str]:
     """The name of each model: the variable that holds it or a model around it, else its class, with a number."""
-    holders = [(name, value) for name, value in variables.items() if _is_model(value)]
+    holders = [(name, value) for name, value in variables if _is_model(value)]
     holders.sort(key=lambda pair: not any(pair[1] is model for model in models))
     names: dict[int, str] = {}
     for model in models:
         held = [name for name, value in holders if any(module is model for _, module in value.named_modules())]
-        kind = type(model).__name__
-        free = (name for name in itertools.chain(held, [kind], numbered(kind)) if name not in names.values())
+        held = held or [type(model).__name__]
+        free = (name for name in itertools.chain(held, numbered(held[0])) if name not in names.values())
         names[id(model)] = next(free)
     return names
 

@@ -36,7 +36,9 @@ class StepObserver(Flows):
         self._leaves: dict[Key, np.ndarray] = {}  # current values of leaves that changed since they were first seen
         self._results: dict[Key, weakref.ref[Variable]] = {}
         self._kept: list[Any] = []  # arrays and tensors known by identity: kept alive, so that no other gets the same
-        self._models: dict[str, Any] = {}  # the outermost modules, by the variables that hold them
+        self._models: dict[
+            int, tuple[str, Any]
+        ] = {}  # by identity the outermost modules, each with the variable that holds it
         self._made: dict[int, Key] = {}  # by identity of the tensor, or of its array: outputs without a node
         self._scopes: list[Scope] = []
         self._calls: list[int] = []  # the running numbers of the calls in `_scopes`
@@ -51,7 +53,7 @@ class StepObserver(Flows):
         super().scope_entered(scope)
         if scope != BACKWARD:
             if not self._scopes and (caller := calling_frame(sys._getframe(1))) is not None:
-                self._models.setdefault(held_by(caller, scope.owner), scope.owner)
+                self._models.setdefault(id(scope.owner), (held_by(caller, scope.owner), scope.owner))
             self._scopes.append(scope)
             self._calls.append(self._called)
             self._called += 1
@@ -133,9 +135,9 @@ class StepObserver(Flows):
             return x._node or x
         return self._made.get(id(x)) or self._made.get(id(x._data)) or id(x._data)
 
-    def models(self) -> dict[str, Any]:
-        """The outermost modules that were called, by the variables that held them there."""
-        return {name: owner for name, owner in self._models.items() if name}
+    def models(self) -> list[tuple[str, Any]]:
+        """The variables that held the outermost modules where they were called, each with its module."""
+        return [(name, owner) for name, owner in self._models.values() if name]
 
     def first_values(self, key: Key) -> np.ndarray | None:
         """The values of a tensor when it was first seen."""

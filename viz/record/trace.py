@@ -148,7 +148,7 @@ class Trace:
         known = self._observer.known(names or {}, variables or {})
         for key, array in _first_values(steps).items():
             known[key].array = array
-        paths = tell_apart(steps, known, {**self._observer.models(), **(variables or {})})
+        paths = tell_apart(steps, known, [*self._observer.models(), *(variables or {}).items()])
         return Computed(steps, known, outputs, only_from(self._observer.passes, outputs), paths)
 
     def _last(self) -> list[Step]:
