@@ -17,7 +17,7 @@ from tensorgrad.autograd.engine import guard
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.optim import NonFiniteError, Optimizer, clip_grad_norm_
-from tensorgrad.nn.training.callbacks.base import Callbacks, Training
+from tensorgrad.nn.training.callbacks.base import Callbacks, Training, asks_to_end
 from tensorgrad.nn.training.checkpoint import Checkpoint
 from tensorgrad.nn.training.evaluation import evaluated, unpack
 from tensorgrad.nn.training.history import NOT_MEASURED, History, Record
@@ -147,7 +147,7 @@ def fit(
         """After a step or epoch: call back, save if due or if training ends here; return whether it ends."""
         end = True  # if a callback raises
         try:
-            end = any([callback is not None and callback(record) is True, tell(record)])
+            end = any([callback is not None and asks_to_end(callback(record)), tell(record)])
             for path in training.requested():
                 state.at(path).save(history)
         finally:
@@ -208,9 +208,9 @@ def _check(
     def refuse(problem: str, fix: str = "", **arguments: Any) -> None:
         raise ArgumentError(restate("fit", problem, fix=fix, **arguments))
 
-    if not isinstance(epochs, int) or epochs < 0:
+    if not isinstance(epochs, int | np.integer) or epochs < 0:
         refuse(f"epochs must be an int ≥ 0, got {epochs!r}", epochs=epochs)
-    if checkpoint_every is not None and (not isinstance(checkpoint_every, int) or checkpoint_every < 1):
+    if checkpoint_every is not None and (not isinstance(checkpoint_every, int | np.integer) or checkpoint_every < 1):
         problem = f"checkpoint_every must be an int ≥ 1, got {checkpoint_every!r}"
         refuse(problem, checkpoint_every=checkpoint_every)
     if checkpoint is None and (resume or checkpoint_every is not None):

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+import numpy as np
+
 from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.optim import Optimizer
@@ -94,6 +96,11 @@ class Callback:
         """
 
 
+def asks_to_end(result: Any) -> bool:
+    """Whether a callback returned True, Python's or NumPy's: comparing a record with a NumPy number gives the latter."""
+    return isinstance(result, bool | np.bool_) and bool(result)
+
+
 EVENTS = ("on_train_begin", "on_step_end", "on_epoch_end", "on_train_end")
 
 
@@ -105,10 +112,16 @@ class Callbacks:
     """
 
     def __init__(self, callbacks: Iterable[Any], rank: int = 0) -> None:
+        if not isinstance(callbacks, Iterable):
+            problem = f"callbacks must be a list, got {type(callbacks).__name__}"
+            raise ArgumentError(restate("fit", problem, fix="pass callbacks=[callback]", callbacks=callbacks))
         given = list(callbacks)
         self._callbacks = [each for each in given if rank == 0 or getattr(each, "on_every_rank", True)]
         self._states: dict[str, Any] = {}  # of a checkpoint, to load when the training begins
         for callback in given:
+            if isinstance(callback, type):
+                problem = f"a callback must be an object, got the class {callback.__name__}"
+                raise ArgumentError(restate("fit", problem, fix=f"pass {callback.__name__}(…)"))
             if not any(callable(getattr(callback, event, None)) for event in EVENTS):
                 problem = f"a callback must have a method {' or '.join(EVENTS)}"
                 fix = "derive from nn.Callback; a function goes to on_step_end= or on_epoch_end="
@@ -173,4 +186,4 @@ class Callbacks:
 
     def _tell(self, event: str, *record: Record) -> bool:
         methods = [getattr(callback, event, None) for callback in self._callbacks]
-        return any([method(*record) is True for method in methods if method is not None])
+        return any([asks_to_end(method(*record)) for method in methods if method is not None])

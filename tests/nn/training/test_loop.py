@@ -166,6 +166,15 @@ def test_callbacks_see_the_records_and_can_end_the_training():
     assert len(history.steps) == 10 and len(history.epochs) == 1
 
 
+def test_numbers_of_numpy_count_like_those_of_python():
+    """A record compared with one gives np.bool_; a search over hyperparameters draws epochs as np.int64."""
+    history = train(network(), on_step_end=lambda r: r["step"] >= np.int64(10), epochs=np.int64(9))
+    assert len(history.steps) == 10
+    history = train(network(), callbacks=[Seen(end=np.int64(5))])
+    assert len(history.steps) == 5
+    assert len(train(network(), on_step_end=lambda r: np.False_, epochs=np.int64(2)).epochs) == 2
+
+
 # ------------------------------------------------------------------------------------------------- evaluate and predict
 
 
@@ -235,6 +244,10 @@ def test_a_callback_without_a_method_to_call_is_refused_before_anything_changes(
     for wrong in (lambda record: None, object()):
         with pytest.raises(ArgumentError, match="must have a method on_train_begin or on_step_end"):
             train(model, callbacks=[wrong])
+    with pytest.raises(ArgumentError, match="got the class Seen"):
+        train(model, callbacks=[Seen])
+    with pytest.raises(ArgumentError, match="callbacks must be a list, got Epochs"):
+        train(model, callbacks=Epochs())
     assert np.array_equal(weights(model), before)
 
 
