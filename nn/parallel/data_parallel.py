@@ -61,6 +61,7 @@ class DistributedDataParallel(Module):
     Raises:
         DistributedError: names, shapes or dtypes of parameters and buffers differ between the processes.
         DTypeError: no Module.
+        ArgumentError: `dim` is neither an int nor None.
 
     >>> import tensorgrad as tg
     >>> model = tg.nn.parallel.DistributedDataParallel(tg.nn.Linear(2, 1))
@@ -82,6 +83,8 @@ class DistributedDataParallel(Module):
     ) -> None:
         if not isinstance(module, Module):
             raise DTypeError(restate(CALL, f"expected a Module, got {type(module).__name__}", module=module))
+        if dim is not None and (isinstance(dim, bool) or not isinstance(dim, int | np.integer)):
+            raise ArgumentError(restate(CALL, f"dim must be an int or None, got {dim!r}", dim=dim))
         self.dim, self.broadcast_buffers = dim, broadcast_buffers
         self.require_backward_grad_sync = True
         if world().size > 1:

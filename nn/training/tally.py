@@ -31,18 +31,22 @@ class Tally:
         numbers_only: refuse metrics whose figure is an array.
 
     Raises:
-        ArgumentError: a metric that isn't a number, where only those will do.
+        ArgumentError: metrics that aren't given by name, or aren't callable; or one that isn't a number, where only
+            numbers will do.
     """
 
     def __init__(self, call: str, metrics: Mapping[str, Measure] | None, numbers_only: bool = False) -> None:
         self._call = call
+        _check(call, metrics)
         self._metrics = None if metrics is None else {name: as_metric(metric) for name, metric in metrics.items()}
         self._means = Means()
         self._totals: dict[str, Totals] = {}
         for name, metric in self._counted():
             if numbers_only and not metric.is_number:
                 problem = f"metrics[{name!r}] gives an array, and records hold numbers"
-                raise ArgumentError(restate(call, problem, fix="nn.evaluate gives arrays, too", metric=metric))
+                raise ArgumentError(
+                    restate(call, problem, fix="average it; nn.evaluate takes it as it is", metric=metric)
+                )
 
     @property
     def count(self) -> int:
@@ -141,6 +145,19 @@ class Tally:
         for name, metric in (self._metrics or {}).items():
             if isinstance(metric, Metric):
                 yield name, metric
+
+
+def _check(call: str, metrics: Any) -> None:
+    if not isinstance(metrics, Mapping | None):
+        problem = f"metrics must be a dict, got {type(metrics).__name__}"
+        raise ArgumentError(restate(call, problem, fix='pass metrics={"f1": nn.metrics.F1()}', metrics=metrics))
+    for name, metric in (metrics or {}).items():
+        if isinstance(metric, type) and issubclass(metric, Metric):
+            problem = f"metrics[{name!r}] must be a metric, got its class"
+            raise ArgumentError(restate(call, problem, fix=f"pass {metric.__name__}(…)"))
+        if not callable(metric):
+            problem = f"metrics[{name!r}] must be a metric or a function (output, target), got {metric!r}"
+            raise ArgumentError(restate(call, problem))
 
 
 def _total(metric: Metric, parts: Iterable[Totals | None]) -> Totals:

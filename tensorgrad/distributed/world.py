@@ -85,7 +85,7 @@ def world() -> World:
     """The world of this process, found at the first call.
 
     Raises:
-        DistributedError: `mpiexec` started several processes, but mpi4py isn't installed.
+        DistributedError: `mpiexec` started several processes, but mpi4py isn't installed, or finds no MPI.
     """
     return _world if _world is not None else join(False)
 
@@ -137,7 +137,11 @@ def _found(wanted: bool) -> World:
         raise DistributedError(restate("tensorgrad.distributed", problem, fix=fix))
     try:
         from tensorgrad.distributed import mpi
-    except (ImportError, RuntimeError) as error:  # RuntimeError: mpi4py finds no library of MPI
-        fix = "pip install 'tensorgrad-engine[mpi]', which brings a library of MPI"
-        raise DistributedError(restate("tensorgrad.distributed", f"mpi4py can't be used: {error}", fix=fix)) from error
+    except (ImportError, RuntimeError) as error:  # mpi4py doesn't find the library of an MPI
+        if not started:
+            return World()
+        problem = f"mpiexec started several processes, and mpi4py can't load its MPI: {error}"
+        fix = "pip install 'tensorgrad-engine[mpi]' in this environment, or set LD_LIBRARY_PATH to the MPI's libraries"
+        raise DistributedError(restate("tensorgrad.distributed", problem, fix=fix)) from error
+
     return mpi.world(started)

@@ -96,6 +96,17 @@ def test_without_mpi4py_one_sentence_says_what_to_install():
         assert expected in done.stdout + done.stderr
 
 
+def test_an_mpi_that_cannot_be_loaded_matters_to_several_processes_alone(tmp_path):
+    (tmp_path / "mpi4py").mkdir()
+    (tmp_path / "mpi4py" / "__init__.py").write_text("class rc: pass")
+    (tmp_path / "mpi4py" / "MPI.py").write_text("raise RuntimeError('cannot load MPI library')")
+    code = "import tensorgrad as tg; tg.distributed.init_process_group(); print(tg.distributed.get_world_size())"
+    for environment, expected in (({}, "1\n"), ({"PMI_SIZE": "2"}, "its MPI: cannot load MPI library\n  fix: pip")):
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)} | environment
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+        assert expected in done.stdout + done.stderr
+
+
 def test_nothing_imports_mpi4py_before_it_is_needed():
     code = (
         "import tensorgrad as tg, sys;"
@@ -149,6 +160,9 @@ def test_samples_are_counted_in_the_first_input():
     assert count(((), {"x": [tg.ones(3, 2)]}), 0) == 3 and count(((np.ones((3, 2)), 1), {}), 1) == 2
     with pytest.raises(ShapeError, match="no axis dim = 2"):
         count(((tg.ones(3, 2),), {}), 2)
+    for dim in ("x", 1.5, True):
+        with pytest.raises(tg.ArgumentError, match="dim must be an int or None"):
+            nn.DistributedDataParallel(nn.Linear(2, 1), dim=dim)
     with pytest.raises(ShapeError, match="no tensor or array"):
         count(((1,), {}), 0)
 

@@ -97,7 +97,7 @@ class Callback:
 
 
 def asks_to_end(result: Any) -> bool:
-    """Whether a callback returned True, Python's or NumPy's: comparing a record with a NumPy number gives the latter."""
+    """Whether a callback returned True, of Python or of NumPy: a record compared with a NumPy number gives np.True_."""
     return isinstance(result, bool | np.bool_) and bool(result)
 
 

@@ -233,6 +233,9 @@ def test_arrays_are_for_evaluate():
             tg.ArgumentError,
             "by name",
         ),
+        (lambda: nn.evaluate(nn.Identity(), [], metrics={"f": metrics.F1}), tg.ArgumentError, "pass F1(…)"),
+        (lambda: nn.evaluate(nn.Identity(), [], metrics={"f": "f1"}), tg.ArgumentError, "got 'f1'"),
+        (lambda: nn.evaluate(nn.Identity(), [], metrics=[metrics.f1]), tg.ArgumentError, "must be a dict, got list"),
     ],
 )
 def test_errors_restate_the_call(call, error, words):
