@@ -133,6 +133,63 @@ def test_what_onnx_lacks_is_listed_at_once(tmp_path):
     assert not (tmp_path / "net.onnx").exists()
 
 
+RANDOM = {
+    "uniform": (lambda x: x * tg.rand(4), "multiply in the model: a tensor of it is random"),
+    "dropout": (lambda x: F.dropout(x, 0.5, training=True), "random"),
+    "one of two": (lambda x: x * tg.randint(0, 2, ()), "random"),  # often the same in all calls
+    "an order": (lambda x: x[:, tg.randperm(4)], "random"),
+    "NumPy's": (lambda x: x * tg.tensor(np.random.standard_normal(4)), "differs from call to call"),
+}
+
+
+@pytest.mark.parametrize("axis", [0, None])
+@pytest.mark.parametrize("name", RANDOM)
+def test_random_numbers_do_not_become_constants(name, axis, tmp_path):
+    function, words = RANDOM[name]
+    with pytest.raises(tg.onnx.OnnxError, match=words) as caught:
+        tg.onnx.export(Function(function), normal(2, 4), tmp_path / "net.onnx", batch_axis=axis)
+    assert axis == 0 or "batch" not in str(caught.value)
+    assert not (tmp_path / "net.onnx").exists()
+
+
+class Counting(nn.Module):
+    """Changes its state at each call, in one of several ways."""
+
+    def __init__(self, change):
+        self.change, self.scale = change, nn.Parameter(tg.ones(4))
+        self.register_buffer("calls", tg.zeros(4))
+
+    def forward(self, x):
+        self.change(self)
+        return x * self.calls + self.scale
+
+
+CHANGES = {
+    "in place": (lambda m: m.calls.add_(1.0), "calls"),
+    "another tensor": (lambda m: setattr(m, "calls", m.calls + 1.0), "calls"),
+    "running statistics": (lambda m: F.batch_norm(tg.ones(3, 4), m.calls, tg.ones(4), training=True), "calls"),
+    "a parameter": (lambda m: m.scale.detach().mul_(2.0), "scale"),
+}
+
+
+@pytest.mark.parametrize("axis", [0, None])
+@pytest.mark.parametrize("name", CHANGES)
+def test_a_model_that_changes_itself_is_refused_and_as_before(name, axis, tmp_path):
+    change, changed = CHANGES[name]
+    model = nn.Sequential(Counting(change))
+    tensors = [*model.parameters(), *model.buffers()]
+    with pytest.raises(tg.onnx.OnnxError, match=rf"no such state:\n  - 0\.{changed}\n  fix"):
+        tg.onnx.export(model, normal(2, 4), tmp_path / "net.onnx", batch_axis=axis)
+    assert all(a is b for a, b in zip([*model.parameters(), *model.buffers()], tensors, strict=True))
+    assert model[0].calls.tolist() == [0.0] * 4 and model[0].scale.tolist() == [1.0] * 4
+
+
+def test_a_recurrent_layer_whose_weights_a_hook_computes_is_refused(tmp_path):
+    layer = nn.utils.weight_norm(nn.LSTM(3, 2, batch_first=True), "weight_hh_l0")
+    with pytest.raises(tg.onnx.OnnxError, match="a hook of LSTM, whose code isn't traced"):
+        tg.onnx.export(layer, normal(1, 4, 3), tmp_path / "net.onnx")
+
+
 @pytest.mark.parametrize(
     ("call", "words"),
     [
@@ -140,6 +197,12 @@ def test_what_onnx_lacks_is_listed_at_once(tmp_path):
         (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(()), path), "no axis 0"),
         (lambda path: tg.onnx.export(nn.ReLU(), (tg.zeros(2, 1), tg.zeros(3, 1)), path), "same number of examples"),
         (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, input_names=["a", "b"]), "1 names"),
+        (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, input_names="a"), "must be a list"),
+        (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, output_names=3), "must be a list"),
+        (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, batch_axis="0"), "batch_axis must be an int"),
+        (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, batch_axis=True), "batch_axis must be an int"),
+        (lambda path: tg.onnx.export(nn.ReLU(), {"x": tg.zeros(1, 2)}, path), "got a dict"),
+        (lambda path: tg.onnx.export(nn.LazyLinear(3), tg.zeros(1, 2), path), "call the model once"),
         (lambda path: tg.onnx.export(nn.Linear(3, 2), tg.zeros(1, 2), path), "model fails"),
         (lambda path: tg.onnx.export(nn.Linear(2, 2), tg.zeros(1, 2), path, input_names=["bias"]), "two tensors"),
         (lambda path: tg.onnx.export(nn.ReLU(), tg.zeros(1, 2), path, output_names=["input"]), "two tensors"),

@@ -14,15 +14,12 @@ from tensorgrad.onnx.loading.module import OnnxModule
 from tensorgrad.onnx.loading.running import Program
 from tensorgrad.onnx.reading.errors import all_at_once, only_onnx_errors
 from tensorgrad.onnx.reading.file import read
-from tensorgrad.onnx.reading.graph import Model
+from tensorgrad.onnx.reading.graph import PARAMETERS, Model
 from tensorgrad.onnx.reading.limits import FILE_BYTES
 from tensorgrad.onnx.table import Buffer, Host
 
 if TYPE_CHECKING:
     from onnx import ModelProto
-
-PARAMETERS = "tensorgrad.parameters"
-"""The metadata in which `export` lists the names of the parameters."""
 
 
 def load(path: str | os.PathLike[str] | bytes | ModelProto, *, max_bytes: int = FILE_BYTES) -> OnnxModule:

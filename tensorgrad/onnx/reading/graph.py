@@ -15,6 +15,10 @@ ONNX = ""
 """The domain of ONNX's own ops; files also write it as "ai.onnx"."""
 
 
+PARAMETERS = "tensorgrad.parameters"
+"""The metadata in which a file that `export` wrote lists the names of its parameters."""
+
+
 class Reference(NamedTuple):
     """An attribute in the body of a function: the value of this attribute of the call."""
 

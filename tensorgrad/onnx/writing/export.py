@@ -9,26 +9,20 @@ from typing import Any
 import numpy as np
 
 import tensorgrad.onnx.writing.ops  # noqa: F401  # fills the table
-from tensorgrad.autograd.modes import no_grad, observe
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.errors import ArgumentError, DTypeError, TensorgradError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn import Module
 from tensorgrad.onnx.reading.errors import OnnxError, all_at_once, onnx_package
+from tensorgrad.onnx.reading.graph import PARAMETERS
 from tensorgrad.onnx.reading.tensors import CODES
+from tensorgrad.onnx.writing.calls import batches_of, traced_call, unchanged
 from tensorgrad.onnx.writing.graph import IR, OPSET, Graph
-from tensorgrad.onnx.writing.layers import as_one, write_layer
+from tensorgrad.onnx.writing.layers import write_layer
 from tensorgrad.onnx.writing.sizes import Number, Size, Varying, merged, spread
 from tensorgrad.onnx.writing.table import Applied, NotInOnnx, exporter_of
-from tensorgrad.onnx.writing.trace import LayerCall, Ref, Traced, Tracer
+from tensorgrad.onnx.writing.trace import LayerCall, Ref, Traced
 from tensorgrad.ops.operands import as_tensor
 from tensorgrad.storage import write_file
-from tensorgrad.tensor import Tensor
-
-BATCHES = (2, 3, 5)
-"""The sizes of the batches that the model is tried with, where the size shall be free."""
-
-PARAMETERS = "tensorgrad.parameters"
-"""The metadata in which the names of the parameters stand."""
 
 Names = tuple[list[str], list[str]]
 """Of inputs and of outputs."""
@@ -59,8 +53,8 @@ def export(
         output_names: names for the outputs; by default `output`, or `output_0`, `output_1` …
 
     Raises:
-        OnnxError: ops, or uses of them, that ONNX lacks, and values that depend on the batch in another way than as
-            sizes: the message lists all of them.
+        OnnxError: ops, or uses of them, that ONNX lacks, random numbers, and values that depend on the batch in another
+            way than as sizes: the message lists all of them. Or the model changes its own parameters or buffers.
         ArgumentError: examples without the batch axis, or names that aren't as many as there are tensors.
         ImportError: the package onnx isn't installed: `pip install 'tensorgrad-engine[onnx]'`.
 
@@ -76,11 +70,14 @@ def export(
     package = onnx_package("onnx.export")
     if not isinstance(model, Module):
         raise DTypeError(restate("onnx.export", "expected a Module", model=model))
+    if isinstance(example, dict):
+        fix = "pass a tuple, in the order of the model's arguments, and input_names="
+        raise DTypeError(restate("onnx.export", "example must be a tensor or a tuple of tensors, got a dict", fix=fix))
     inputs = [as_tensor(x) for x in (example if isinstance(example, tuple | list) else (example,))]
     names = _names("input", len(inputs), input_names)
-    batches = _batches(inputs, batch_axis)
-    traces = [_traced(model, batch) for batch in batches]
-    sizes = [batch[0].shape[batch_axis] for batch in batches] if batch_axis is not None else [0]
+    batches, sizes = batches_of(inputs, batch_axis)
+    with unchanged(model):
+        traces = [traced_call(model, batch) for batch in batches]
     outputs = _names("output", len(traces[0].outputs), output_names)
     exporter = Exporter(package, model, traces, sizes, (names, outputs), batch_axis or 0)
     exporter.write_calls()
@@ -91,57 +88,11 @@ def export(
 def _names(what: str, count: int, given: Sequence[str] | None) -> list[str]:
     if given is None:
         return [what] if count == 1 else [f"{what}_{k}" for k in range(count)]
-    if len(given) != count or len(set(given)) != count or not all(isinstance(name, str) and name for name in given):
-        problem = f"{what}_names must be {count} names that differ"
+    names = list(given) if isinstance(given, Sequence) and not isinstance(given, str) else []
+    if len(names) != count or len(set(names)) != count or not all(isinstance(name, str) and name for name in names):
+        problem = f"{what}_names must be a list of {count} names that differ"
         raise ArgumentError(restate("onnx.export", problem, names=given))
-    return list(given)
-
-
-def _batches(inputs: list[Tensor], axis: int | None) -> list[list[Tensor]]:
-    """The inputs that the model is called with."""
-    if axis is None:
-        return [inputs]
-    if not inputs or any(not -x.ndim <= axis < x.ndim for x in inputs):
-        problem, fix = f"an input has no axis {axis}", "batch_axis=None fixes all sizes"
-        raise ArgumentError(restate("onnx.export", problem, fix=fix, example=inputs))
-    counts = {x.shape[axis] for x in inputs}
-    if len(counts) != 1 or 0 in counts:
-        problem = f"the inputs must have the same number of examples, at least 1, along the axis {axis}"
-        raise ArgumentError(restate("onnx.export", problem, example=inputs))
-    (count,) = counts
-    return [[x.index_select(axis, np.arange(n) % count) for x in inputs] for n in BATCHES]
-
-
-def _traced(model: Module, inputs: list[Tensor]) -> Traced:
-    """What a call of the model does, in evaluation mode."""
-    flags = [(module, module.training) for module in model.modules()]
-    tracer = Tracer([x.detach() for x in inputs])
-    called = tracer.traced.tensors[:]
-    model.eval()
-    try:
-        with no_grad(), observe(tracer), as_one(model, tracer):
-            results = model(*called)
-    except TensorgradError as error:
-        fix = "batch_axis=None, if it takes batches of one size alone"
-        shapes = ", ".join(str(x.shape) for x in inputs)
-        raise OnnxError(f"onnx.export: the model fails with {shapes}: {error}\n  fix: {fix}") from error
-    finally:
-        for module, training in flags:
-            module.training = training
-    for value in _tensors(results):
-        tracer.traced.outputs.append(tracer.number(value))
-    return tracer.traced
-
-
-def _tensors(results: Any) -> list[Variable]:
-    """The tensors that a model returned, in order; None is left out."""
-    if isinstance(results, Variable):
-        return [results]
-    if isinstance(results, dict):
-        results = list(results.values())
-    if isinstance(results, tuple | list):
-        return [x for value in results if value is not None for x in _tensors(value)]
-    raise DTypeError(restate("onnx.export", "the model must return tensors", returned=results))
+    return names
 
 
 class Exporter:
@@ -200,7 +151,8 @@ class Exporter:
                 self._refuse(calls[0], "its parameters depend on the size of the batch")
         if self.problems:
             problem = "this can't be written as ONNX:"
-            fix = "batch_axis=None fixes the size of the batch" if "batch" in " ".join(self.problems) else ""
+            several = len({*self.batches}) > 1 and "batch" in " ".join(self.problems)
+            fix = "batch_axis=None fixes the size of the batch" if several else ""
             raise all_at_once("onnx.export", problem, self.problems, fix)
 
     def _write_layer(self, calls: tuple[Any, ...]) -> None:
@@ -266,7 +218,7 @@ class Exporter:
             return name
         for trace in self.traces:
             if number in trace.foreign:
-                raise NotInOnnx(f"{trace.foreign[number]} computes beside the ops from values of the input")
+                raise NotInOnnx(f"a tensor of it is {trace.foreign[number]}")
         arrays = [trace.arrays[number] for trace in self.traces]
         first = arrays[0]
         if first.dtype not in CODES:
@@ -278,7 +230,7 @@ class Exporter:
         try:
             part, shape = spread(arrays, self.batches)
         except Varying:
-            raise NotInOnnx("a constant of it differs from batch to batch, or is random") from None
+            raise NotInOnnx("a constant of it differs from call to call") from None
         return self.graph.add("Expand", self.graph.constant(part), self.graph.numbers(shape))
 
     def _number(self, arrays: list[np.ndarray]) -> str:

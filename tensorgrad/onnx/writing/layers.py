@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.nn import GRU, LSTM, RNN, Module
+from tensorgrad.nn import GRU, LSTM, RNN, Module, Parameter
 from tensorgrad.onnx.writing.graph import Graph
 from tensorgrad.onnx.writing.trace import Tracer
 
@@ -20,7 +20,7 @@ GATES = {LSTM: (0, 3, 1, 2), GRU: (1, 0, 2), RNN: (0,)}
 @contextmanager
 def as_one(model: Module, tracer: Tracer) -> Iterator[None]:
     """Within, a call of such a layer is traced as one, in place of the ops that it runs."""
-    found = [module for module in model.modules() if type(module) in GATES and not getattr(module, "proj_size", 0)]
+    found = [module for module in model.modules() if type(module) in GATES and _is_plain(module)]
     for module in found:
         object.__setattr__(module, "forward", _traced(module, tracer))
     try:
@@ -28,6 +28,19 @@ def as_one(model: Module, tracer: Tracer) -> Iterator[None]:
     finally:
         for module in found:
             object.__delattr__(module, "forward")
+
+
+def _is_plain(module: Any) -> bool:
+    """Whether ONNX has such a layer: without projections, and with parameters that aren't computed in each call."""
+    suffixes = [suffix for layer in range(module.num_layers) for suffix in _suffixes(module, layer)]
+    kinds = ("weight_ih", "weight_hh", "bias_ih", "bias_hh")[: 4 if module.bias else 2]
+    parameters = [getattr(module, kind + suffix) for kind in kinds for suffix in suffixes]
+    return not getattr(module, "proj_size", 0) and all(isinstance(p, Parameter) for p in parameters)
+
+
+def _suffixes(module: Any, layer: int) -> list[str]:
+    """The ends of the parameters' names of one layer, for each direction."""
+    return [f"_l{layer}", f"_l{layer}_reverse"][: 2 if module.bidirectional else 1]
 
 
 def _traced(module: Any, tracer: Tracer) -> Callable[..., Any]:
@@ -61,7 +74,7 @@ def write_layer(g: Graph, module: Any, parameter: Callable[[Variable], str], inp
     x = g.add("Transpose", x, perm=[1, 0, 2]) if module.batch_first else x  # (N, L, I) -> (L, N, I)
     last: list[list[str]] = []
     for layer in range(module.num_layers):
-        suffixes = [f"_l{layer}", f"_l{layer}_reverse"][:directions]
+        suffixes = _suffixes(module, layer)
         weights = [_weights(g, module, parameter, suffixes, name) for name in ("weight_ih", "weight_hh")]
         biases = _biases(g, module, parameter, suffixes) if module.bias else ""
         bounds = [g.constant([n], np.int64) for n in (layer * directions, (layer + 1) * directions, 0)]

@@ -44,8 +44,6 @@ def merged(values: Sequence[Any], batches: Sequence[int]) -> Any:
     Size(slope=2, offset=0)
     """
     first = values[0]
-    if len(values) == 1:
-        return first
     if any(type(v) is not type(first) for v in values):
         raise Varying
     if isinstance(first, tuple):
@@ -59,7 +57,7 @@ def merged(values: Sequence[Any], batches: Sequence[int]) -> Any:
         return _merged_arrays(values, batches)
     if all(v == first or (v != v and first != first) for v in values):
         return first
-    if type(first) is not int:
+    if type(first) is not int or len({*batches}) == 1:
         raise Varying
     return _line(values, batches)
 

@@ -62,7 +62,7 @@ class Applied:
         value = merged([params[name] for params in self.traced], self.batches)
         for part in value if type(value) is tuple else (value,):
             if isinstance(part, Foreign):
-                raise NotInOnnx(f"{part.source} computes {name} beside the ops from values of the input")
+                raise NotInOnnx(f"its {name} is {part.origin}")
         return value
 
     @property

@@ -20,9 +20,9 @@ class Ref(NamedTuple):
 
 
 class Foreign(NamedTuple):
-    """An array in the parameters of an op that code beside the ops computed from values of the input."""
+    """An array in the parameters of an op that no op made: random numbers, or computed from values of the input."""
 
-    source: str
+    origin: str
 
 
 class Call(NamedTuple):
@@ -54,7 +54,7 @@ class Traced:
     """By number, the array at the time of its first appearance."""
     outputs: list[int] = field(default_factory=list)
     foreign: dict[int, str] = field(default_factory=dict)
-    """Tensors that code beside the ops computed from others, and what computed them."""
+    """Tensors that no op made: random numbers, and what code beside the ops computed from values of the input."""
     problems: list[str] = field(default_factory=list)
 
 
@@ -135,11 +135,19 @@ class Tracer(Observer):
         sources = {id(x._data): number for number, x in enumerate(self.traced.tensors)}
         used = [sources[id(a)] for a in arguments if isinstance(a, np.ndarray) and id(a) in sources]
         derived = [number for number in used if number in self._derived]
+        known = [self._results[id(a)][1] for a in arguments if id(a) in self._results]
+        origins = [origin for origin in known if isinstance(origin, str)]
         for array in result if isinstance(result, tuple) else (result,):
             if function is np.array and used:
                 self._results[id(array)] = array, used[0]  # a copy of the tensor's values
+            elif origins or any(isinstance(a, np.random.Generator) for a in arguments):
+                self._results[id(array)] = array, origins[0] if origins else "random"
             elif derived:
-                self._results[id(array)] = array, getattr(function, "__name__", "a function").strip("_")
+                name = getattr(function, "__name__", "a function").strip("_")
+                self._results[id(array)] = array, f"computed by {name} from values of the input, beside the ops"
+
+    def _place(self) -> str:
+        return (self._scopes[-1] if self._scopes else "") or "the model"
 
     def tensor_detached(self, tensor: Variable, alias: Variable) -> None:
         """A tensor got another name."""
@@ -155,9 +163,11 @@ class Tracer(Observer):
         self._numbers[id(tensor)] = self.number(now)
 
     def engine_bypassed(self, what: str, tensor: Variable | None) -> None:
-        """Python reads values."""
-        if tensor is None or self.number(tensor) in self._derived:
-            self.traced.problems.append(f"{self._scopes[-1] if self._scopes else 'the model'}: {what} reads values")
+        """Python reads values, or runs code that may do anything."""
+        if tensor is None:
+            self.traced.problems.append(f"{self._place()}: {what}, whose code isn't traced")
+        elif self.number(tensor) in self._derived:
+            self.traced.problems.append(f"{self._place()}: {what}, where Python reads values of the input")
 
 
 def _flat(values: Any) -> Any:
