@@ -74,8 +74,10 @@ def test_no_path_leads_out_of_the_models_folder(location, tmp_path):
 def test_external_data_lie_within_their_file(entries, tmp_path):
     folder = with_external(tmp_path, "w.bin", **entries)
     (folder / "w.bin").write_bytes(bytes(24))
-    with pytest.raises(tg.onnx.OnnxError, match="external data"):
+    with pytest.raises(tg.onnx.OnnxError, match="external data") as caught:
         tg.onnx.load(folder / "net.onnx")
+    said = str(caught.value)
+    assert "1 thing of this model" in said and said.count("external data") == 1 and "no node" not in said
 
 
 def test_pipes_and_folders_are_refused(tmp_path):
@@ -101,6 +103,12 @@ def test_sizes_are_checked_against_the_bytes_that_are_there(tmp_path):
     (tmp_path / "net.onnx").write_bytes(model.SerializeToString())
     with pytest.raises(tg.onnx.OnnxError, match=r"more than max_bytes = 15"):
         tg.onnx.load(tmp_path / "net.onnx", max_bytes=15)
+    with pytest.raises(tg.onnx.OnnxError) as caught:
+        tg.onnx.load(tmp_path / "net.onnx", max_bytes=0)
+    assert "can't be read" not in str(caught.value)
+    for wrong in ("15", -1, 1.5, True):
+        with pytest.raises(tg.ArgumentError, match="max_bytes must be an int"):
+            tg.onnx.load(model, max_bytes=wrong)
 
 
 LARGE = {

@@ -37,7 +37,7 @@ class Binder:
         self, graph: Graph, known: set[str], opsets: dict[str, int], given: dict[str, Any], depth: int
     ) -> Program:
         """A graph that may read the names in `known`, in a function whose attributes are `given`."""
-        known = {*known, *(d.name for d in graph.inputs), *graph.initializers}
+        known = {*known, *(d.name for d in graph.inputs), *graph.initializers, *graph.unread}
         outputs = [d.name for d in graph.outputs]
         program = Program(graph.inputs, outputs, dict(graph.initializers))
         last = names_read(graph)

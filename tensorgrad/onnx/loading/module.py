@@ -119,7 +119,7 @@ class OnnxModule(Module):
         x = as_tensor(value)
         if x.dtype != declared.dtype:
             problem = f"its input {declared.name} must be of {declared.dtype}"
-            fix = f"pass it.to(tg.{declared.dtype})"
+            fix = f"tg.as_tensor({declared.name}, dtype=tg.{declared.dtype})"
             raise DTypeError(restate("OnnxModule", problem, fix=fix, input=x))
         return x
 

@@ -65,6 +65,8 @@ class Graph:
     outputs: list[Declared] = field(default_factory=list)
     initializers: dict[str, np.ndarray] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
+    unread: set[str] = field(default_factory=set)
+    """The names of initializers that can't be read: each is a problem already."""
 
     @property
     def bodies(self) -> Iterator[Graph]:
@@ -116,14 +118,16 @@ class Reader:
 
     def graph(self, proto: Any) -> Graph:
         """The record of a GraphProto."""
-        arrays = {}
+        arrays, unread = {}, {text(s.values.name) for s in proto.sparse_initializer}
         for tensor in proto.initializer:
             array = self._array(tensor)
-            if array is not None:
+            if array is None:
+                unread.add(text(tensor.name))
+            else:
                 arrays[text(tensor.name)] = array
         self.problems += [f"sparse initializer {s.values.name!r}: tensors are dense" for s in proto.sparse_initializer]
         inputs, outputs = ([_declared(v) for v in values] for values in (proto.input, proto.output))
-        return Graph(inputs, outputs, arrays, [self._node(n) for n in proto.node])
+        return Graph(inputs, outputs, arrays, [self._node(n) for n in proto.node], unread)
 
     def _array(self, proto: Any) -> np.ndarray | None:
         try:

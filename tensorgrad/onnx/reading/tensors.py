@@ -110,10 +110,10 @@ def _external(what: str, proto: Any, size: int, source: Source) -> bytes:
         raise OnnxError(f"{what}: external data {location!r} {problem}")
     try:
         offset, length = int(entries.get("offset") or 0), int(entries.get("length") or size)
-        if not os.path.isfile(path) or offset < 0 or length != size or offset + size > os.path.getsize(path):
-            raise OnnxError(f"{what}: external data {location!r} {problem} with {size} bytes at {offset}")
-        with open(path, "rb") as file:
-            file.seek(offset)
-            return file.read(size)
+        if os.path.isfile(path) and offset >= 0 and length == size and offset + size <= os.path.getsize(path):
+            with open(path, "rb") as file:
+                file.seek(offset)
+                return file.read(size)
     except (OSError, ValueError) as error:
         raise OnnxError(f"{what}: external data {location!r} can't be read: {error}") from error
+    raise OnnxError(f"{what}: external data {location!r} {problem} with {size} bytes at {offset}")
