@@ -105,13 +105,13 @@ def broadcast(tensor: Array, src: int = 0, group: Any = None) -> None:
     Raises:
         DistributedError: shapes, dtypes or `src` differ between the ranks; in all of them.
         ArgumentError: an `src` that isn't a rank.
-        DTypeError: neither a Tensor nor an ndarray.
+        DTypeError: neither a Tensor nor an ndarray, or a read-only one.
 
     >>> import tensorgrad as tg
     >>> x = tg.tensor([1.0, 2.0])
     >>> tg.distributed.broadcast(x, src=0)
     """
-    _check_array("broadcast", tensor)
+    _check_written("broadcast", tensor)
     _check_rank("broadcast", src)
     host_call(_broadcast, tensor, src, effect=True)
 
@@ -127,19 +127,19 @@ def all_reduce(tensor: Array, op: ReduceOp | str = ReduceOp.SUM, group: Any = No
     Raises:
         DistributedError: shapes, dtypes or `op` differ between the ranks; in all of them.
         ArgumentError: another `op`, or an average of integers.
-        DTypeError: neither a Tensor nor an ndarray, or not of numbers.
+        DTypeError: neither a Tensor nor an ndarray, a read-only one, or not of numbers.
 
     >>> import tensorgrad as tg
     >>> x = tg.tensor([1.0, 2.0])
     >>> tg.distributed.all_reduce(x)
     """
     call = "all_reduce"
-    dtype = _check_array(call, tensor).dtype
+    dtype = _check_written(call, tensor).dtype
     if op not in [known.value for known in ReduceOp]:
         names = ", ".join(known.value for known in ReduceOp)
         raise ArgumentError(restate(call, f"op must be one of {names}, got {op!r}", tensor=tensor))
     if dtype.kind not in "iuf":
-        fix = "tensor.astype(np.int64) counts truths"
+        fix = "tensor.astype(np.int64) counts the elements that are True" if dtype.kind == "b" else ""
         raise DTypeError(restate(call, f"tensor must hold ints or floats, got {dtype}", fix=fix, tensor=tensor))
     if op == ReduceOp.AVG and not is_float(dtype):
         raise ArgumentError(restate(call, f"an average is of floats, got {dtype}", tensor=tensor))
@@ -157,7 +157,7 @@ def all_gather(tensor_list: list[Any], tensor: Array, group: Any = None) -> None
     Raises:
         DistributedError: shapes or dtypes differ between the ranks; in all of them.
         ShapeError: a list of another length, or of other shapes.
-        DTypeError: neither Tensors nor ndarrays.
+        DTypeError: neither Tensors nor ndarrays, or read-only ones to write to.
 
     >>> import tensorgrad as tg
     >>> found = [tg.zeros(2)]
@@ -171,7 +171,7 @@ def all_gather(tensor_list: list[Any], tensor: Array, group: Any = None) -> None
         problem = f"tensor_list must have one tensor per rank, {size}, got {len(tensor_list)}"
         raise ShapeError(restate(call, problem, tensor=tensor))
     for place in tensor_list:
-        array = _check_array(call, place)
+        array = _check_written(call, place)
         if array.shape != own.shape or array.dtype != own.dtype:
             problem = "tensor_list must hold tensors of the shape and dtype of tensor"
             raise ShapeError(restate(call, problem, place=place, tensor=tensor))
@@ -186,6 +186,7 @@ def all_gather_object(object_list: list[Any], obj: Any, group: Any = None) -> No
     >>> tg.distributed.all_gather_object(found, {"loss": 0.5}); found
     [{'loss': 0.5}]
     """
+    _check_list("all_gather_object", object_list)
     if len(object_list) != world().size:
         problem = f"object_list must have one place per rank, {world().size}, got {len(object_list)}"
         raise ShapeError(restate("all_gather_object", problem))
@@ -201,6 +202,7 @@ def broadcast_object_list(object_list: list[Any], src: int = 0, group: Any = Non
     [{'lr': 0.1}]
     """
     _check_rank("broadcast_object_list", src)
+    _check_list("broadcast_object_list", object_list)
     data = pickle.dumps(list(object_list)) if world().rank == src else b""
     given = pickle.loads(world().broadcast_bytes(data, src))
     if len(given) != len(object_list):
@@ -259,6 +261,22 @@ def _check_array(call: str, tensor: Any) -> np.ndarray:
         problem = f"expected a Tensor or ndarray, which changes in place, got {type(tensor).__name__}"
         raise DTypeError(restate(call, problem, tensor=tensor))
     return _array(tensor)
+
+
+def _check_written(call: str, tensor: Any) -> np.ndarray:
+    """The array of what an exchange overwrites: an error after the exchange would come in one rank alone."""
+    array = _check_array(call, tensor)
+    if isinstance(tensor, np.ndarray) and not array.flags.writeable:
+        raise DTypeError(
+            restate(call, "the array is read-only, and changes in place", fix="tensor.copy()", tensor=tensor)
+        )
+    return array
+
+
+def _check_list(call: str, object_list: Any) -> None:
+    if not isinstance(object_list, list):
+        problem = f"object_list must be a list, which changes in place, got {type(object_list).__name__}"
+        raise DTypeError(restate(call, problem))
 
 
 def _check_rank(call: str, src: Any) -> None:
