@@ -14,7 +14,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 import tensorgrad as tg
 from tensorgrad import nn
-from tensorgrad.errors import ArgumentError, ShapeError, restate
+from tensorgrad.errors import ArgumentError, DTypeError, ShapeError, restate
 from tensorgrad.nn.data import DataLoader, TensorDataset
 from tensorgrad.nn.training.callbacks import EarlyStopping
 from tensorgrad.nn.training.callbacks.base import EVENTS
@@ -131,6 +131,9 @@ class NeuralEstimator(BaseEstimator):
 
     def _callbacks(self, early_stopping: bool) -> list[Any]:
         """The callbacks; functions among them are called with the estimator, which has its module and optimizer now."""
+        if not isinstance(self.callbacks, list | tuple | None):
+            problem = f"callbacks must be a list, got {type(self.callbacks).__name__}"
+            raise DTypeError(restate(type(self).__name__, problem, fix="callbacks=[callback]"))
         made = [
             item(self) if callable(item) and not any(hasattr(item, event) for event in EVENTS) else item
             for item in self.callbacks or ()

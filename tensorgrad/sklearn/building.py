@@ -57,10 +57,11 @@ def module_of(call: str, module: Any, shape: tuple[int, ...], outputs: int, opti
 
 
 def optimizer_of(call: str, optimizer: Any, module: nn.Module, lr: float, options: Mapping[str, Any]) -> Optimizer:
-    """The optimizer over a module's parameters: of a class, or of its name in lower case.
+    """The optimizer over a module's parameters: of a class, of its name in lower case, or made by a function.
 
     Raises:
-        ArgumentError: an unknown name.
+        ArgumentError: an unknown name, or a learning rate among the options.
+        DTypeError: neither a name, a class nor a function.
     """
     if isinstance(optimizer, str):
         known = {
@@ -72,4 +73,9 @@ def optimizer_of(call: str, optimizer: Any, module: nn.Module, lr: float, option
             problem = f"optimizer must be a class or one of {', '.join(sorted(known))}, got {optimizer!r}"
             raise ArgumentError(restate(call, problem, optimizer=optimizer))
         optimizer = known[optimizer]
+    if not callable(optimizer):
+        problem = "optimizer must be a class of nn.optim, its name, or a function (parameters, lr=…, **options)"
+        raise DTypeError(restate(call, problem, fix='optimizer="adam"', optimizer=optimizer))
+    if "lr" in options:
+        raise ArgumentError(restate(call, "the learning rate is the parameter lr, not optimizer__lr", fix="lr=…"))
     return optimizer(module.parameters(), lr=lr, **options)

@@ -22,7 +22,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     Args:
         module: a class or function, which is called with the number of features (of channels, for images
             `(N, C, H, W)`) and of classes; or a module, of which each `fit` trains a copy; or None for a small `MLP`.
-        optimizer: a class of `nn.optim`, or its name in lower case.
+        optimizer: a class of `nn.optim`, its name in lower case, or a function (parameters, lr=…, **options).
         lr: the learning rate.
         epochs: passes over the data.
         batch_size: the number of examples per step; a few less where the last batch would hold a single example.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from tensorgrad import nn
 from tensorgrad.errors import ArgumentError, restate
@@ -28,12 +28,12 @@ class MLP(nn.Sequential):
     """
 
     def __init__(
-        self, in_features: int, out_features: int, hidden: int | Sequence[int] | None = None, dropout: float = 0.0
+        self, in_features: int, out_features: int, hidden: int | Iterable[int] | None = None, dropout: float = 0.0
     ) -> None:
         if hidden is None:
             units = 2 * math.sqrt(in_features * out_features)
             hidden = min(256, max(32, 2 ** math.ceil(math.log2(units))))
-        widths = [in_features, *(hidden if isinstance(hidden, Sequence) else [hidden])]
+        widths = [in_features, *(hidden if isinstance(hidden, Iterable) else [hidden])]
         if min(widths) < 1:
             raise ArgumentError(restate("MLP", "each layer must have at least one unit", hidden=hidden))
         layers: list[nn.Module] = [nn.Flatten()]

@@ -231,6 +231,22 @@ def test_parameters_are_scikit_learns_options_included():
         net.set_params(hidden=3)
 
 
+def test_values_of_a_search_may_be_numpys():
+    x, y = flowers()
+    options = {
+        "module__hidden": np.array([8, 4]),
+        "epochs": np.int64(2),
+        "batch_size": np.int64(32),
+        "lr": np.float32(0.1),
+    }
+    net = NeuralClassifier(**options, random_state=0).fit(x, y)
+    assert net.n_iter_ == 2 and [layer.out_features for layer in net.module_ if hasattr(layer, "out_features")] == [
+        8,
+        4,
+        3,
+    ]
+
+
 @pytest.mark.parametrize(
     ("options", "error", "words"),
     [
@@ -239,6 +255,10 @@ def test_parameters_are_scikit_learns_options_included():
         ({"module": lambda n, m: 3}, tg.DTypeError, "module must be an nn.Module"),
         ({"optimizer": "adamm"}, tg.ArgumentError, "adamw"),
         ({"module__hidden": (3, 0)}, tg.ArgumentError, "at least one unit"),
+        ({"optimizer": None}, tg.DTypeError, "optimizer must be a class"),
+        ({"optimizer__lr": 0.1}, tg.ArgumentError, "the learning rate is the parameter lr"),
+        ({"callbacks": tg.callbacks.Doctor()}, tg.DTypeError, "callbacks must be a list, got Doctor"),
+        ({"callbacks": [nn.Callback]}, tg.ArgumentError, "got the class Callback"),
         ({"epochs": -1}, tg.ArgumentError, "epochs must be an int"),
     ],
 )
