@@ -207,6 +207,18 @@ def test_names_that_cannot_be_attributes_keep_their_tensors():
     np.testing.assert_array_equal(loaded(w).detach().numpy(), 5 * w)
 
 
+def test_a_converted_model_takes_inputs_of_its_dtype(tmp_path):
+    tg.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 6), nn.GELU(), nn.TransformerEncoderLayer(6, 2, 8, batch_first=True)).eval()
+    x = tg.randn(3, 5, 4, dtype="float64")
+    tg.onnx.export(model, tg.zeros(1, 5, 4), tmp_path / "net.onnx")
+    loaded = tg.onnx.load(tmp_path / "net.onnx").double()
+    np.testing.assert_allclose(loaded(x).detach(), model.double()(x).detach(), rtol=1e-10, atol=1e-10)
+    with pytest.raises(tg.DTypeError, match=r"must be of float64[^?]*tg.as_tensor\(input, dtype=tg.float64\)"):
+        loaded(tg.zeros(1, 5, 4))
+    assert loaded.float()(tg.zeros(1, 5, 4)).dtype == np.float32
+
+
 def test_dropout_drops_in_training_mode():
     model = tg.onnx.load(model_of("g (float[n] x) => (float[n] y) { y = Dropout (x) }"))
     x = tg.ones(1000)

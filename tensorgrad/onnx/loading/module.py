@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn import Module, Parameter
 from tensorgrad.onnx.loading.running import Program, Run, execute
@@ -81,7 +82,7 @@ class OnnxModule(Module):
 
         Raises:
             ArgumentError: other inputs than the model has.
-            DTypeError: an input of another dtype than the file states.
+            DTypeError: an input of another dtype than the file states, or than the module was converted to.
             OnnxError: a node can't run with these inputs: the message names it.
         """
         scope: dict[str, Any] = dict(self._constants)
@@ -111,6 +112,12 @@ class OnnxModule(Module):
             for name, value in given.items()
             if value is not None or name not in defaults
         }
+
+    def _expect_dtype(self, dtype: np.dtype) -> None:
+        """Take floating inputs of this dtype from now on: the parameters were converted to it."""
+        self._inputs = [
+            d._replace(dtype=dtype) if d.dtype is not None and is_float(d.dtype) else d for d in self._inputs
+        ]
 
     @staticmethod
     def _checked(declared: Declared, value: Any) -> Any:
