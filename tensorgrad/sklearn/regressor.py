@@ -34,7 +34,7 @@ class NeuralRegressor(MultiOutputMixin, RegressorMixin, NeuralEstimator):
 
     >>> import numpy as np
     >>> x = np.linspace(-1, 1, 60)[:, None]
-    >>> net = NeuralRegressor(random_state=0).fit(x, np.sin(3 * x[:, 0]))
+    >>> net = NeuralRegressor(batch_size=10, lr=1e-2, random_state=0).fit(x, np.sin(3 * x[:, 0]))
     >>> net.score(x, np.sin(3 * x[:, 0])) > 0.95
     True
     """
