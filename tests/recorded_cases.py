@@ -13,7 +13,7 @@ FLOATS_IN = [case for case in CASES if any(x.dtype.kind == "f" for x in case.inp
 
 
 def leaves(arrays: Iterable[np.ndarray], only: int | None = None) -> list[tg.Tensor]:
-    """Tensors of which the floats require a gradient, or the one at `only`."""
+    """Tensors whose floats require a gradient, or the one at `only`."""
     return [tg.Tensor(x, requires_grad=x.dtype.kind == "f" and only in (None, k)) for k, x in enumerate(arrays)]
 
 

@@ -174,5 +174,5 @@ def _is_part(module: ModuleType, key: str) -> bool:
 
 
 def _has_documentation(value: Any) -> bool:
-    """Whether a value is a function or a class, and no constant, of which equal ones are the same object."""
+    """Whether a value is a function or a class. Constants don't count: two equal ones may be the same object."""
     return callable(value)

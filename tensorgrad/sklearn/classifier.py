@@ -21,7 +21,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
     Args:
         module: a class or function, which is called with the number of features (of channels, for images
-            `(N, C, H, W)`) and of classes; or a module, of which each `fit` trains a copy; or None for a small `MLP`.
+            `(N, C, H, W)`) and of classes; or a module, and each `fit` trains a copy of it; or None for a small `MLP`.
         optimizer: a class of `nn.optim`, its name in lower case, or a function (parameters, lr=…, **options).
         lr: the learning rate.
         epochs: passes over the data.

@@ -19,7 +19,7 @@ class NeuralRegressor(MultiOutputMixin, RegressorMixin, NeuralEstimator):
 
     Args:
         module: a class or function, which is called with the number of features (of channels, for images
-            `(N, C, H, W)`) and of targets; or a module, of which each `fit` trains a copy; or None for a small `MLP`.
+            `(N, C, H, W)`) and of targets; or a module, and each `fit` trains a copy of it; or None for a small `MLP`.
         loss: a function (outputs, targets) -> the mean loss; by default `nn.mse_loss`. With sample weights it must
             take `reduction="none"`.
         optimizer, lr, epochs, batch_size, dtype, early_stopping, validation_fraction, patience, random_state,

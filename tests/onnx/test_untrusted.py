@@ -150,7 +150,7 @@ def test_a_loop_ends(monkeypatch):
 
 
 def doubling(depth):
-    """Functions of which each calls the next one twice."""
+    """Functions, each of which calls the next one twice."""
     domain = "d"
     functions = [
         helper.make_function(

@@ -1,4 +1,4 @@
-"""The same events in two worlds, of which one has its function compiled."""
+"""The same events in two worlds, one of which has its function compiled."""
 
 import warnings
 from collections.abc import Callable

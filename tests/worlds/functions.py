@@ -1,4 +1,4 @@
-"""Functions of a world, of which one is compiled. `w` is the world; x and y are a batch."""
+"""Functions of a world, one of which is compiled. `w` is the world; x and y are a batch."""
 
 from __future__ import annotations
 

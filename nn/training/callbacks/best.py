@@ -15,7 +15,23 @@ from tensorgrad.storage import as_path, save
 from tensorgrad.tensor import Tensor
 
 
-class EarlyStopping(Callback):
+class BestEpoch(Callback):
+    """Base class of callbacks that follow the best epoch by a monitor."""
+
+    _monitor: Monitor
+
+    @property
+    def best(self) -> float | None:
+        """The best value of `monitor`."""
+        return self._monitor.best
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the best value."""
+        return self._monitor.epoch
+
+
+class EarlyStopping(BestEpoch):
     """End the training when `monitor` hasn't improved for `patience` epochs, and go back to the best weights.
 
     A form of regularization: Prechelt, Early Stopping — But When?, 1998. `fit(resume=True)` goes on counting where it
@@ -24,7 +40,7 @@ class EarlyStopping(Callback):
     Args:
         monitor: the entry of the epochs' records to follow, such as "validation_loss" or "validation_accuracy".
         patience: how many epochs in a row may bring no improvement.
-        min_delta: what is better by no more than this is no improvement.
+        min_delta: by how much a value must be better than the best to count as an improvement.
         restore_best: at the end of the training, load the weights and buffers of the best epoch into the model.
         mode: "min" or "max"; None tells by the name: losses and errors fall, accuracy, F1 and their like rise.
 
@@ -68,16 +84,6 @@ class EarlyStopping(Callback):
         self._waited = 0
         self._weights: dict[str, np.ndarray] = {}
 
-    @property
-    def best(self) -> float | None:
-        """The best value of `monitor`."""
-        return self._monitor.best
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch of the best value."""
-        return self._monitor.epoch
-
     def on_train_begin(self) -> None:
         """Begin anew."""
         self._monitor.check(self.training)
@@ -113,7 +119,7 @@ class EarlyStopping(Callback):
         self._weights = dict(state["weights"]) if self.restore_best else {}
 
 
-class BestCheckpoint(Callback):
+class BestCheckpoint(BestEpoch):
     """Save a checkpoint after each epoch that is the best so far.
 
     The file is one that `fit(checkpoint=path, resume=True)` goes on from: it holds the optimizer, the loader's
@@ -122,7 +128,7 @@ class BestCheckpoint(Callback):
     Args:
         path: the file; each better epoch replaces it, once its file is complete.
         monitor: the entry of the epochs' records to follow.
-        min_delta: what is better by no more than this is no improvement.
+        min_delta: by how much a value must be better than the best to count as an improvement.
         mode: "min" or "max"; None tells by the name: losses and errors fall, accuracy, F1 and their like rise.
         weights_only: save the model's parameters and buffers, and nothing else.
 
@@ -154,16 +160,6 @@ class BestCheckpoint(Callback):
     ) -> None:
         self.path, self.weights_only = as_path("BestCheckpoint", path), weights_only
         self._monitor = Monitor("BestCheckpoint", monitor, mode, min_delta)
-
-    @property
-    def best(self) -> float | None:
-        """The best value of `monitor`."""
-        return self._monitor.best
-
-    @property
-    def best_epoch(self) -> int | None:
-        """The epoch of the best value."""
-        return self._monitor.epoch
 
     def on_train_begin(self) -> None:
         """Begin anew."""

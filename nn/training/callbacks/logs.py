@@ -24,7 +24,7 @@ class CSVLogger(Callback):
         path: the file; one that exists is replaced when the training begins, and a folder is made that doesn't.
 
     Raises:
-        DTypeError: `path` is no path.
+        DTypeError: `path` is neither text nor a path object.
         OSError: from `fit`, the file can't be written.
 
     >>> import tensorgrad as tg

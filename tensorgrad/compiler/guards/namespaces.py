@@ -91,7 +91,7 @@ class Namespaces:
                     yield namespace.mapping[name], namespace.path.format(name)
 
     def snapshots(self) -> list[Snapshot]:
-        """One for each namespace of which names are followed."""
+        """One for each namespace whose names are followed."""
         found = [self._snapshot_of(namespace) for namespace in self._namespaces.values()]
         return [snapshot for snapshot in found if snapshot is not None]
 
