@@ -12,13 +12,26 @@ import pytest
 
 import tensorgrad as tg
 
+EXTRAS = {"tensorgrad.distributed.mpi": "mpi4py.MPI", "tensorgrad.sklearn": "sklearn.base"}
+"""Modules that import a package of an extra, with those below them; where it can't be used they have no examples."""
+
+
+def usable(module):
+    for name, package in EXTRAS.items():
+        if f"{module}.".startswith(f"{name}."):
+            try:
+                importlib.import_module(package)
+            except (ImportError, RuntimeError):  # RuntimeError: mpi4py finds no library of MPI
+                return False
+    return True
+
 
 def modules():
     for package in (tg, importlib.import_module("tensorgrad.nn"), importlib.import_module("tensorgrad.viz")):
         yield package.__name__
         for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
             # Importing a `__main__` runs it.
-            if not module.name.endswith("__main__"):
+            if not module.name.endswith("__main__") and usable(module.name):
                 yield module.name
 
 
