@@ -49,6 +49,7 @@ function markOnly(name, chosen) {
   for (const part of marked.get(name) ?? []) mark(part, name, false);
   for (const part of chosen) mark(part, name, true);
   marked.set(name, chosen);
+  if (layers.far.firstChild) showParts(); // from afar only marked parts are drawn
 }
 
 /** Whether the middle of one box lies in another. */
