@@ -1,11 +1,10 @@
 """The page without a mouse: by keyboard, for a screen reader, by two fingers, on a phone's side, on paper."""
 
 import re
-import subprocess
 
 import numpy as np
 import pytest
-from browser import PROGRAM, needs_browser, play
+from browser import needs_browser, play, printed
 from layout import needs_program
 from networks import LeNet5, loss_of
 
@@ -170,12 +169,7 @@ def test_a_phone_on_its_side_leaves_most_of_the_height_to_the_drawing(lenet, tmp
 
 
 def test_on_paper_the_whole_drawing_is_on_one_page(lenet, tmp_path):
-    path, printed = tmp_path / "page.html", tmp_path / "page.pdf"
-    path.write_text(lenet.html, encoding="utf-8")
-    command = [PROGRAM, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
-    command += ["--blink-settings=preferredColorScheme=0", f"--print-to-pdf={printed}", path.as_uri()]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
-    assert len(re.findall(rb"/Type\s*/Page\b", printed.read_bytes())) == 1
+    assert len(re.findall(rb"/Type\s*/Page\b", printed(lenet.html, tmp_path, dark=True))) == 1
 
 
 def test_before_printing_the_whole_drawing_comes_into_the_view_and_then_goes_back(lenet, tmp_path):

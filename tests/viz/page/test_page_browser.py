@@ -322,7 +322,7 @@ def test_hostile_names_are_text_in_the_browser_too(tmp_path):
         assert set(names) <= set(titles)
         assert found == f"1 of {count}"
         # The page's three scripts, the trap and the reader.
-        assert made == [5, 0]
+        assert made == [3, 0]
 
 
 def test_a_failed_computation_shows_what_ran_and_the_error(tmp_path):

@@ -18,7 +18,7 @@ from tensorgrad.viz.record.modules.find import find_modules
 
 pytestmark = [needs_browser, needs_program]
 
-SCREEN = "1400,1043"  # of the window: its page has 1400 × 900 pixels
+SCREEN = "1400,900"
 
 LOOK = """
   const scale = () => $("#world").transform.baseVal[1].matrix.a;
