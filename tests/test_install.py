@@ -12,6 +12,8 @@ import pytest
 
 from tools import try_wheel
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parent.parent
 PROGRAM = "import tensorgrad as tg, tensorgrad.nn; print(tg.tensor(1.), tg.nn.Linear(1, 1), tg.viz.graph.__name__)"
 

@@ -17,6 +17,7 @@ BESIDE = Path(sys.executable).parent / "mpiexec"  # pip's MPI lies beside its Py
 MPIEXEC = str(BESIDE) if BESIDE.exists() else shutil.which("mpiexec")
 
 pytestmark = [
+    pytest.mark.slow,
     pytest.mark.skipif(importlib.util.find_spec("mpi4py") is None, reason="mpi4py is not installed: the extra mpi"),
     pytest.mark.skipif(MPIEXEC is None, reason="there is no mpiexec: the extra mpi"),
 ]

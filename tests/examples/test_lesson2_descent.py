@@ -29,6 +29,7 @@ def told(lesson, tmp_path_factory):
     return SimpleNamespace(ends=ends, runs=runs, said=said.getvalue(), out=out)
 
 
+@pytest.mark.slow
 def test_either_side_of_a_valley_leads_to_its_minimum(told):
     left, _, right = sorted(np.roots([1, 0, -2, 0.25]).real)  # where dE/dθ = θ³ − 2θ + ¼ is 0: two valleys and a hill
     np.testing.assert_allclose(told.ends, [left, left, right], atol=1e-3)

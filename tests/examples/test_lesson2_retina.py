@@ -69,6 +69,7 @@ def logistic_regression(features, labels, steps=5000):
     return weights
 
 
+@pytest.mark.slow
 def test_the_colour_of_the_whole_does_not_give_it_away(drawing):
     """What a logistic regression gets out of mean and deviation of the colours is far from the 0.97 of the network."""
     fundus = drawing.synthetic_fundus(400)
@@ -88,6 +89,7 @@ def test_three_layers_and_their_letters(lesson):
     assert model(tg.zeros(2, 3, 64, 64)).shape == (2,)
 
 
+@pytest.mark.slow
 def test_auc_and_grad_cam_at_the_default_setting(lesson, tmp_path, capsys):
     """1,000 synthetic images of 64×64, 300 of them held out."""
     figures = lesson.main(["--out", str(tmp_path)])

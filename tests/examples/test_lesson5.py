@@ -100,6 +100,7 @@ def two_descents():
     return first, second, path
 
 
+@pytest.mark.slow
 def test_gradient_descent_reads_more_than_9_of_10_small_digits(two_descents):
     for model in two_descents[:2]:
         assert nn.evaluate(model, DataLoader(optdigits(train=False), 500))["accuracy"] > 0.9

@@ -15,6 +15,8 @@ from tensorgrad.kernels.elementwise import loops
 from tensorgrad.kernels.jit import cache, dispatch
 from tensorgrad.kernels.jit.fingerprint import identity
 
+pytestmark = pytest.mark.slow
+
 CLOSURES = """
 from tensorgrad.kernels.jit.fingerprint import identity
 def scaled(factor, *more):

@@ -46,6 +46,7 @@ def test_an_edit_anywhere_in_the_kernels_compiles_them_anew(filled):
     assert {"jit/dispatch.py", "simd/tiles.py", "conv/convolution.py", "optim.py"} <= names
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("suffix", ["nbi", "nbc"])
 def test_a_truncated_cache_file_is_replaced_with_one_warning(filled, suffix):
     for file in filled.glob(f"**/*gather*.{suffix}"):
@@ -86,6 +87,7 @@ def test_kernels_of_older_sources_leave_the_cache(tmp_path):
     assert [new.load((name,)) for name in ("tanh", "sigmoid")] == ["new code", "newer code"]
 
 
+@pytest.mark.slow
 def test_without_any_folder_for_the_cache_kernels_work_with_one_warning(tmp_path):
     (tmp_path / "file").write_text("")
     # The one place that is left to numba is a file, so that it finds no folder at all.
@@ -94,6 +96,7 @@ def test_without_any_folder_for_the_cache_kernels_work_with_one_warning(tmp_path
     assert "Traceback" not in errors
 
 
+@pytest.mark.slow
 def test_a_cache_that_can_not_be_written_any_more_costs_one_warning(tmp_path):
     folder = tmp_path / "cache"
     vanish = f"from tensorgrad import kernels; kernels.pooling; import shutil; shutil.rmtree({str(folder)!r})\n"
@@ -196,6 +199,7 @@ def record(monkeypatch):
     return calls, lambda *call: calls.append(("kernel", *call))
 
 
+@pytest.mark.slow
 def test_how_threads_wait_is_left_to_others_as_it_was():
     script = """
 for _ in range(2):

@@ -273,6 +273,7 @@ def test_winograds_transforms_stay_in_whole_registers(transform, dtype, monkeypa
     assert not [line for line in lines if "mm" in line and "%rsp" in line]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(emitter.WIDTH < 64, reason="this machine's own vectors are no wider")
 @pytest.mark.parametrize(("name", "features"), [("haswell", "+avx,+avx2,+fma"), ("generic", "")])
 def test_narrower_vectors_compute_the_same(name, features, tmp_path):

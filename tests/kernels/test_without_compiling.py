@@ -5,6 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 LINE = "tensorgrad: NUMBA_DISABLE_JIT is set: NumPy code runs in place of the compiled kernels, more slowly\n"
 
 # The first small case of each row, by the tests that hold the table to NumPy and to finite differences.

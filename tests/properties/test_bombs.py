@@ -117,6 +117,7 @@ MADE = {"compressed_hdf5": 60}
 """The MiB that making a bomb takes, beyond those that reading it may."""
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="ru_maxrss counts KiB on Linux")
 def test_a_bomb_takes_no_memory_worth_speaking_of(tmp_path):
     """Each bomb in a child of one process, which has imported all that reads files."""

@@ -14,6 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytestmark = pytest.mark.slow
+
 WORKER = Path(__file__).parent.parent / "many_processes.py"
 FUNCTIONS = ("sigmoid", "leaky_relu", "elu", "tanh", "silu", "gelu", "softplus")
 FACTORIES = (FUNCTIONS, ("power 1", "power 2", "power 3"), tuple(f"{name} gradient" for name in FUNCTIONS))

@@ -306,6 +306,7 @@ print(net.classes_.tolist())
 """
 
 
+@pytest.mark.slow
 def test_pickled_after_fit_it_works_in_a_fresh_process(tmp_path):
     x, y = flowers()
     net = NeuralClassifier(

@@ -108,6 +108,7 @@ def programs(tmp_path_factory):
     return lambda streams, ending: folder / f"{names[streams]}.{ending}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encoding", ENCODINGS)
 def test_everything_can_be_printed_to_any_encoding(encoding, programs):
     streams = f"sys.stdout.reconfigure(encoding={encoding!r})"

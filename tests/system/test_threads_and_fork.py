@@ -9,6 +9,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 TRAINING = """
 import hashlib, os, sys, threading
 import numpy as np

@@ -12,7 +12,7 @@ from networks import LeNet5, loss_of
 import tensorgrad as tg
 from tensorgrad import nn
 
-pytestmark = [needs_browser, needs_axe, needs_program]
+pytestmark = [needs_browser, needs_axe, needs_program, pytest.mark.slow]
 
 
 def neuron():

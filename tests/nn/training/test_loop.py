@@ -74,6 +74,7 @@ def test_the_same_seed_gives_the_same_bits():
     assert not np.array_equal(run(6, drawn=0), first)
 
 
+@pytest.mark.slow
 def test_twenty_trainings_of_a_cnn_give_the_same_bits():
     def trained():
         tg.manual_seed(4)
