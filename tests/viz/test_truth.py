@@ -355,6 +355,20 @@ def test_a_parameter_that_was_changed_between_two_uses_is_checked_with_what_it_w
         tg.viz.explain(t, wrt=w)
 
 
+def test_a_network_that_was_made_inside_of_the_trace_is_explained_with_the_values_that_its_step_used():
+    """Initialization sets each parameter in place, and the optimizer's step changes it once more."""
+    with tg.viz.trace() as t:
+        model = nn.Sequential(nn.Linear(3, 4), nn.Tanh(), nn.Linear(4, 1))
+        nn.init.constant_(model[0].weight, 0.25)
+        x = np.float32([[1.0, -2.0, 0.5]])
+        (model(tg.tensor(x)) ** 2).mean().backward()
+        gradient = model[0].weight.grad.numpy().copy()
+        tg.optim.SGD(model.parameters(), lr=0.1).step()
+    explanation = tg.viz.explain(t, wrt=model[0].weight, index=(1, 2))
+    assert explanation.gradient == pytest.approx(gradient[1, 2], rel=1e-5)
+    assert explanation.difference == pytest.approx(gradient[1, 2], rel=1e-4)
+
+
 # -------------------------------------------------------------------------------------------------- notebooks and files
 
 

@@ -120,9 +120,6 @@ def _revived(traced: Computed) -> Computation:
     copies: dict[Key, Variable] = {}
     alive, known = list[Step](), dict[Key, Known]()
     for step in _leading_to(list(seeds), traced.steps):
-        if step.leaves:
-            problem, fix = "a parameter was changed between two uses in the trace", "trace one step at a time"
-            raise GraphError(restate("explain", problem, fix=fix, before=step.op.name))
         inputs = [_copy(copies, key, step, traced.known) for key in step.inputs]
         with set_grad_enabled(step.node is not None):
             output = copies[step.output] = apply(type(step.op), *inputs, **step.op.keywords)
@@ -173,13 +170,18 @@ def _term(output: Any, seed: np.ndarray | None) -> Any:
 
 
 def _copy(copies: dict[Key, Variable], key: Key, step: Step, known: Mapping[Key, Known]) -> Variable:
-    """The tensor for `key` in the second run; made from its array if no step computed it."""
+    """The tensor for `key` in the second run; made from its array, as the step read it, if no step computed it."""
+    array = known[key].array if key in known else None
+    array = step.leaves.get(key, array)
+    is_leaf = isinstance(key, Variable)
     if key not in copies:
-        array = known[key].array if key in known else None
         if array is None:
             problem = f"an input of {step.op.name} was changed in place after the trace saw it"
             raise GraphError(
                 restate("explain", problem, fix="change it outside of the traced block, or explain earlier")
             )
-        copies[key] = wrap(array, isinstance(key, Variable))
+        copies[key] = wrap(array, is_leaf)
+    elif is_leaf and array is not None and not np.array_equal(copies[key]._data, array, equal_nan=True):
+        problem, fix = "a parameter was changed between two uses in the trace", "trace one step at a time"
+        raise GraphError(restate("explain", problem, fix=fix, before=step.op.name))
     return copies[key]
