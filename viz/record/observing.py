@@ -16,7 +16,7 @@ from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import Version, version_of
 from tensorgrad.errors import TensorgradError
-from tensorgrad.viz.record.source import calling_frame, held_by, refused_call
+from tensorgrad.viz.record.source import calling_frame, held_by, kept_in, refused_call
 from tensorgrad.viz.record.steps import Flows, Key, Known, Step, learn_from
 
 
@@ -111,8 +111,8 @@ class StepObserver(Flows):
         caller = calling_frame(sys._getframe(2))
         for x, of in zip(inputs, keys, strict=True):
             known, made = self._known[of], x._node is not None or isinstance(of, tuple)
-            if caller is not None and not (made or known.name or known.variable):
-                known.variable = held_by(caller, x)
+            if caller is not None and not (known.name or known.variable):
+                known.variable = kept_in(caller, x) if made else held_by(caller, x)
         return Step(
             op=op,
             node=None if output is None else output._node,

@@ -1,5 +1,6 @@
 """Traces: what is seen of a computation while it runs, in which modules, from which lines, and where it failed."""
 
+import dis
 import gc
 
 import numpy as np
@@ -11,6 +12,7 @@ from tensorgrad.autograd import modes
 from tensorgrad.autograd.observer import Scope
 from tensorgrad.viz.record.check import TOLERANCE
 from tensorgrad.viz.record.collect import collect
+from tensorgrad.viz.record.source import assigned_at
 
 NUMBERS = tg.viz.Depth(numbers=True)
 ALL = tg.viz.Depth(numbers=True, details=True, check=True)
@@ -299,12 +301,49 @@ def test_a_variable_names_the_result_that_it_was_bound_to_and_nothing_else():
         scaled = [w * k for k in (4, 5)]
         pair = (w * 6, w * 7)
         _hidden = w * 8
-        chosen = scaled[0] if (w * 2).item() > 0 else w
-        (logits + chosen * pair[0] + _hidden).backward()
+        (logits + scaled[0] * pair[0] + _hidden).backward()
 
     formulas, _ = drawn(program)
-    assert formulas[:2] == ["u₁ = w · 3", "u₂ = u₁ + u₁"]
-    assert not [formula for formula in formulas if formula[0] not in "uL"]
+    assert formulas[:2] == ["u₁ = w · 3", "logits = u₁ + u₁"]
+    assert not [formula for formula in formulas[2:] if formula[0] not in "uL"]
+
+
+def test_each_variable_of_an_assignment_to_several_names_its_own_result():
+    w = tg.tensor(2.0, requires_grad=True, name="w")
+
+    def both(x):
+        """Its argument isn't a name for what its caller computed."""
+        return x.sin(), x.cos()
+
+    def program():
+        m, s = w * 1, (w * 2).exp()
+        first, second = both(m * s)
+        a, b, c, _d = w * 3, [w * 4], w * 5, w * 6
+        (first + second + a + b[0] * c + _d).backward()
+
+    formulas, _ = drawn(program)
+    assert formulas[:6] == ["m = w · 1", "u₁ = w · 2", "s = e^u₁", "u₂ = m · s", "first = sin u₂", "second = cos u₂"]
+    assert formulas[6:10] == ["a = w · 3", "u₃ = w · 4", "c = w · 5", "u₄ = w · 6"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "names"),
+    [
+        ("m, s, t = x + 1, f(x, k=x + 2), x + 3", ["m", "", "t"]),
+        ("a, b, c, d = x + 1, x + 2, y[x + 3], x + 4", ["a", "b", "", "d"]),
+        ("m[0], s = x + 1, x + 2", ["", "s"]),
+        ("m, self.s = x + 1, (x + 2).t", ["m", ""]),
+        ("m = n = x + 1", ["m"]),
+        ("m, s = f(x + 1)", [""]),
+        ("m, *s = x + 1, x + 2", ["", ""]),
+        ("m, s = x + 1 if y else x + 2, x + 3", ["", "m", "s"]),
+        ("m, s = x + 1, (n := x + 2)", ["m", "n"]),
+    ],
+)
+def test_the_variable_that_a_result_is_assigned_to_is_read_from_the_instructions(statement, names):
+    code = compile(f"def f(self, m, x, y):\n {statement}", "", "exec").co_consts[0]
+    sums = [found.offset for found in dis.get_instructions(code) if found.opname == "BINARY_OP"]
+    assert [assigned_at(code, offset) for offset in sums] == names
 
 
 def test_results_of_a_loop_are_numbered_and_statements_over_several_lines_name_theirs():
