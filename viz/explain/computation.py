@@ -16,6 +16,7 @@ from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
 from tensorgrad.viz.record.collect import live_steps
+from tensorgrad.viz.record.recorder import names_by_variables
 from tensorgrad.viz.record.steps import Computed, Key, Known, Step, key_of
 from tensorgrad.viz.record.trace import Trace
 
@@ -126,9 +127,11 @@ def _revived(traced: Computed) -> Computation:
         op = step.op if output._node is None else output._node.op
         keys = tuple(key_of(x) for x in inputs)
         alive.append(Step(op, output._node, keys, step.input_shapes, key_of(output), step.shape))
+    variables = names_by_variables(traced)
     for old, tensor in copies.items():
         fresh = known.setdefault(key_of(tensor), Known())
         fresh.learn(traced.known[old].name if old in traced.known else None, tensor._data)
+        fresh.variable = variables.get(old, "")
     with set_grad_enabled(True):
         loss = functools.reduce(operator.add, [_term(copies[key], seed) for key, seed in seeds.items()])
     if loss._node is None:

@@ -37,7 +37,8 @@ FEW = 8
 class Words:
     """Names for the tensors of a computation, given out as they are asked for, and formulas written with them.
 
-    A tensor is called as the user calls it. Others are u₁, u₂, … for results, p₁, … for parameters, c₁, … for
+    A tensor is called as the user calls it, in a trace also as the drawing calls it by the program's variables: h, h₂.
+    Others are u₁, u₂, … for results, p₁, … for parameters, c₁, … for
     constants, those without axes by their value. The loss is L.
     """
 
@@ -59,6 +60,10 @@ class Words:
 
     def _fresh(self, key: Key) -> str:
         known = self._known.get(key)
+        if known is not None and known.variable and (word := name(known.variable)) not in self._taken:
+            if not known.name:
+                self._invented.add(key)
+            return word
         if known is not None and known.name:
             word = name(known.name)
             while word in self._taken:

@@ -223,6 +223,16 @@ class Recorder:
         return "parameter" if isinstance(key, Variable) else "constant"
 
 
+def names_by_variables(computed: Computed) -> dict[Key, str]:
+    """The symbols in a drawing of those tensors that are called as the program's variables are: `h`, `h₂`."""
+    recorder = Recorder(computed, OUTLINE)
+    symbols = {tensor.id: tensor.symbol for tensor in recorder.record().tensors}
+    variables = {key: known.variable for key, known in computed.known.items()}
+    assigned = zip((step.output for step in computed.steps), _assigned(computed.steps), strict=True)
+    variables |= {key: name for key, name in assigned if key is not None and name}
+    return {key: symbols[recorder.id_of(key)] for key, name in variables.items() if name and recorder.id_of(key)}
+
+
 def _written(symbol: str, value: Scalar | None) -> str:
     return name(symbol) if symbol or value is None else factor(float(value))
 

@@ -311,6 +311,25 @@ def test_a_trace_whose_graph_was_freed_is_explained_like_a_live_loss():
     assert "w1.grad" in str(traced.text(80))
 
 
+def test_a_trace_is_explained_with_the_names_of_its_drawing():
+    w = tg.tensor([0.5, -1.5], requires_grad=True, name="w")
+    with tg.viz.trace() as t:
+        h = w * 2.0
+        for _ in range(2):
+            h = (h * w).tanh()
+        mean, spread = h.mean(), (h * h).sum()
+        (mean * spread).backward()
+    drawn = [op.applied for op in t.record().ops]
+    text = tg.viz.explain(t, wrt=w).text(100)
+    named = [line for line in drawn if not line.startswith(("u", "L"))]
+    assert [line.partition(" ")[0] for line in named] == ["h", "h₂", "h₃", "mean", "spread"]
+    computed = [" ".join(line.split()) for line in text.splitlines()]
+    for line in ("h = w · 2", "h₂ = tanh", "mean = 1/2 Σ h₃", "spread = Σ", "∂L/∂mean = ∂L/∂L · spread"):
+        assert any(found.startswith(line) for found in computed), line
+    # Asked for in another order, they keep their names.
+    assert "∂L/∂h₃" in tg.viz.explain(t, wrt=h).text(100)
+
+
 def test_a_step_on_the_way_is_explained_too():
     rng = np.random.default_rng(13)
     w = leaf(rng, 3)
