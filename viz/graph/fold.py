@@ -11,7 +11,7 @@ from itertools import groupby
 from tensorgrad.viz.record.graph_index import GraphIndex
 from tensorgrad.viz.record.modules.calls import Call, Modules, parent_path
 from tensorgrad.viz.record.modules.find import find_modules
-from tensorgrad.viz.record.modules.loops import with_loops
+from tensorgrad.viz.record.modules.loops import FEWEST, with_loops
 from tensorgrad.viz.record.records import EdgeRecord, GradientRecord, GraphRecord, ModuleRecord, OpRecord, TensorRecord
 
 NODE_BUDGET = 40
@@ -187,16 +187,22 @@ def _with_boxes(graph: GraphRecord, modules: Modules, boxes: list[ModuleRecord])
 
 
 def _inner_tensors(graph: GraphRecord, modules: Modules, boxes: list[ModuleRecord], box_of: dict[str, str]) -> set[str]:
-    """The tensors that are hidden in a box: results that don't leave it, and its own parameters and constants."""
+    """The tensors that are hidden in a box: results that don't leave it, and its own parameters and constants.
+
+    Of a cell that is called as often as makes a loop, each call has a box, and its parameters are in all of them:
+    lanes from each parameter to each box hid the drawing. Of fewer calls, as in a siamese network, the lanes show what
+    is shared.
+    """
     outputs = {id for box in boxes for id in box.outputs}
     inner = {op.output for op in graph.ops if op.id in box_of} - outputs
     users: dict[str, set[str]] = defaultdict(set)
     for edge in graph.edges:
         users[edge.tensor].add(box_of.get(edge.op, edge.op))
-    ids = {box.id for box in boxes}
+    paths = {box.id: box.paths for box in boxes}
     for tensor in graph.tensors:
         own = tensor.kind == "parameter" or (tensor.kind == "constant" and modules.call_of[tensor.id])
-        if own and len(users[tensor.id]) == 1 and users[tensor.id] <= ids:
+        of_one_module = users[tensor.id] <= paths.keys() and len({paths[id] for id in users[tensor.id]}) == 1
+        if own and of_one_module and (len(users[tensor.id]) == 1 or len(users[tensor.id]) >= FEWEST):
             inner.add(tensor.id)
     return inner
 

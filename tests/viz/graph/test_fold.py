@@ -161,6 +161,25 @@ def test_a_module_called_twice_is_two_boxes_with_what_lies_between_them():
     assert sum(tensor.kind == "parameter" for tensor in view.tensors) == 4
 
 
+def test_the_parameters_of_a_cell_that_is_called_four_times_are_in_its_boxes():
+    tg.manual_seed(0)
+    cell, shift = nn.Sequential(nn.Linear(2, 2), nn.Tanh()), tg.tensor([0.1, 0.2], requires_grad=True, name="shift")
+    holder = nn.Module()
+    holder.cell = cell
+    with tg.viz.trace() as t:
+        x = tg.ones(3, 2)
+        for k in range(4):
+            x = cell(x) * (k + shift)
+        x.sum().backward()
+    view = folded(fold_view_ops(t.record(depth=tg.viz.Depth(numbers=True))), "cell")
+    assert [tensor.name for tensor in view.tensors if tensor.kind == "parameter"] == ["shift"]
+    assert [box.parameters for box in view.modules] == [6] * 4
+    weights = np.concatenate([parameter.grad.numpy().ravel() for parameter in cell.parameters()])
+    assert [box.gradient.mean_abs for box in view.modules] == pytest.approx([np.abs(weights).mean()] * 4, rel=1e-5)
+    ids = {tensor.id for tensor in view.tensors}
+    assert {edge.tensor for edge in view.edges} <= ids
+
+
 def test_blocks_in_a_row_are_joined_only_if_alike_and_one_after_the_other():
     tg.manual_seed(0)
     sizes = [3, 3, 3, 5, 5, 5]
