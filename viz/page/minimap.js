@@ -1,7 +1,7 @@
 // The minimap: the whole drawing in a corner, and in it the part that is in view. It is hidden where all is in view.
 
 /** Its largest size in pixels and as a share of the stage, and the least width and height. */
-const MAP = { width: 150, height: 220, share: 0.4, least: 28 };
+const MAP = { width: 150, height: 220, share: 0.3, least: 28 };
 
 /** What it shows: the fold that it was drawn for, the drawing's extent, and pixels per unit across and down. */
 const map = { number: -1, extent: null, across: 1, down: 1 };

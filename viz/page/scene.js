@@ -13,9 +13,15 @@ function startScene() {
   world.setAttribute("class", "graph");
   world.append(...Object.values(layers));
   view.extent = () => around([...drawnParts().map(({ placed }) => placed), ...legendBoxes()]);
-  view.beginning = () => middleOf(placeOf(graph.ops[0]?.id)?.placed ?? view.extent());
+  view.beginning = () => middleOf(topmostOp() ?? view.extent());
   view.moved = showParts;
   startFolding();
+}
+
+/** The place of the op or box that is drawn highest: a branch that is shorter than the others begins below. */
+function topmostOp() {
+  const places = graph.ops.map(({ id }) => placeOf(id)?.placed).filter(Boolean);
+  return places.length ? places.reduce((best, place) => (place.top < best.top ? place : best)) : null;
 }
 
 /** Take everything out of the document that belongs to a layout. */

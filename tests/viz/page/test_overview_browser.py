@@ -2,6 +2,7 @@
 
 import pytest
 from browser import needs_browser, play
+from everyday import GRAPHS, Tape
 from layout import needs_program
 from networks import LeNet5, loss_of
 
@@ -149,3 +150,25 @@ def test_on_a_phone_the_corners_leave_the_drawing_its_space(size, sick, tmp_path
     """
     legend, minimap, fits = play(sick.html, script, tmp_path, size)
     assert legend < 0.1 and minimap < 0.25 and fits
+
+
+@pytest.mark.parametrize("size", ["390,844", "844,480"], ids=["upright", "on its side"])
+@pytest.mark.parametrize("name", ["Inception", "U-Net", "accumulation × 4"])
+def test_a_wide_drawing_opens_on_a_phone_at_ops_that_can_be_seen_and_the_slider_can_be_held(name, size, tmp_path):
+    """The first op of an Inception block is its shortest branch, which begins far below the others."""
+    tape = Tape(GRAPHS[name])
+    script = """
+      const stage = boxOf("#stage");
+      const [map, slider] = [boxOf("#minimap"), boxOf("#slider")];
+      const inside = ({ left, top, right, bottom }) =>
+        left >= stage.left && right <= stage.right && top >= stage.top && bottom <= stage.bottom;
+      const covers = ({ left, top, right, bottom }) =>
+        right > map.left && left < map.right && bottom > map.top && top < map.bottom;
+      const boxes = all("g.node.op").map((op) => op.getBoundingClientRect());
+      const share = (map.width * map.height) / (stage.width * stage.height);
+      return [boxes.filter((box) => inside(box) && !covers(box)).length, share, slider.width];
+    """
+    seen, share, slider = play(tg.viz.graph(tape.trace, names=tape.names).html, script, tmp_path, size)
+    assert seen >= 1
+    assert share < 0.15
+    assert slider > 200
