@@ -1,5 +1,6 @@
 """What a notebook shows when a cell ends with an object of the package; nbclient runs one where it is installed."""
 
+import base64
 import importlib.util
 import re
 from html.parser import HTMLParser
@@ -7,6 +8,7 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 from browser import needs_browser, play
+from everyday import GRAPHS, Tape
 
 import tensorgrad as tg
 from tensorgrad import nn
@@ -145,16 +147,31 @@ def test_a_trace_shows_its_graph_and_none_where_there_is_none():
     assert step._repr_html_().startswith("<iframe srcdoc=") and "The chain rule" in step._repr_html_()
 
 
+def test_a_notebook_that_drops_frames_shows_a_note_and_the_picture_in_its_place():
+    """JupyterLab does so in a notebook that somebody else ran: it keeps what stands within the frame."""
+    w = tg.tensor(2.0, requires_grad=True, name="w")
+    with tg.viz.trace() as step:
+        (w * 3.0).tanh().backward()
+    for shown in (step, tg.viz.graph(step)):
+        inside = re.fullmatch(r"<iframe [^>]*>(.*)</iframe>", shown._repr_html_(), re.DOTALL)[1]
+        picture = re.search(r'<img alt="" src="data:image/svg\+xml;base64,([^"]*)">', inside)[1]
+        svg = base64.b64decode(picture).decode()
+        assert "Trust Notebook" in inside and svg.lstrip().startswith("<?xml") and "w = 2" in svg
+    assert "Trust Notebook" in tg.viz.graph(step).playground()._repr_html_()
+
+
+# A browser without a window draws no frames, and only they tell observers of new sizes.
+OBSERVED = """<head><script>
+  const observers = [];
+  globalThis.ResizeObserver = class { constructor(told) { observers.push(told); } observe() {} };
+</script>"""
+
+
 @needs_browser
 def test_a_page_that_gets_its_size_late_is_placed_when_it_has_one(tmp_path):
     """A notebook makes the frame of a page before it shows it."""
     w = tg.tensor([1.0, 2.0], requires_grad=True, name="w")
     page = tg.viz.graph((w * w).sum()).html
-    # A browser without a window draws no frames, and only they tell observers of new sizes.
-    observed = """<head><script>
-      const observers = [];
-      globalThis.ResizeObserver = class { constructor(told) { observers.push(told); } observe() {} };
-    </script>"""
     script = """
     const [stage, main] = [document.getElementById("stage"), document.querySelector("main")];
     const box = () => document.getElementById("world").getBoundingClientRect();
@@ -170,9 +187,24 @@ def test_a_page_that_gets_its_size_late_is_placed_when_it_has_one(tmp_path):
     const moved = box().width;
     return [small, large, moved, resize("300px 1fr")[1]];
     """
-    small, large, moved, kept = play(page.replace("<head>", observed, 1), script, tmp_path)
+    small, large, moved, kept = play(page.replace("<head>", OBSERVED, 1), script, tmp_path)
     assert small[0] and large[0] and small[1] < large[1]
     assert kept == pytest.approx(moved), "the reader's own view stays"
+
+
+@needs_browser
+def test_a_page_of_an_error_that_gets_its_size_late_shows_the_error_the_legend_and_the_minimap(tmp_path):
+    page = tg.viz.graph(Tape(GRAPHS["failed"]).trace).html
+    hidden = "main { width: 0 !important; height: 0 !important; min-height: 0 !important; flex: none !important; }"
+    script = """
+    document.getElementById("late").remove();
+    observers.forEach((told) => told());
+    const [stage, error, map] = ["#stage", "g.failed", "#map"].map(boxOf);
+    const isInside = error.left >= stage.left && error.right <= stage.right && error.top >= stage.top;
+    return [isInside && error.bottom <= stage.bottom, $("#legend").open, map.height > 0.2 * stage.height];
+    """
+    late = page.replace("<head>", OBSERVED, 1).replace("</head>", f'<style id="late">{hidden}</style></head>', 1)
+    assert play(late, script, tmp_path) == [True, True, True]
 
 
 # -------------------------------------------------------------------------------------------------------- with a kernel

@@ -220,7 +220,7 @@ class Drawing:
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, for notebooks; those that show no frames take the SVG."""
-        return assembly.frame(self.html, height=720)
+        return assembly.frame(self.html, height=720, svg=self._repr_svg_())
 
     def _repr_svg_(self) -> str:
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import html
 from collections.abc import Iterable, Mapping
 from importlib.resources import files
@@ -63,7 +64,25 @@ def document(title: str, style: str, body: str, data: Mapping[str, str], program
     return fill(shared("document.html"), parts | {"data": "\n".join(scripts)})
 
 
-def frame(page: str, height: int) -> str:
-    """A page in a frame of its own, for notebooks; `height` in pixels."""
+UNTRUSTED = (
+    "<p>An interactive page belongs here. JupyterLab shows it once the notebook is trusted: "
+    "View → Activate Command Palette → Trust Notebook.</p>"
+)
+
+
+def frame(page: str, height: int, svg: str = "") -> str:
+    """A page in a frame of its own, for notebooks.
+
+    Of a notebook that somebody else ran, JupyterLab drops the frame and keeps what is written in it: there stand a note
+    and a picture, which a browser that shows the frame doesn't read.
+
+    Args:
+        page: the page as a document.
+        height: of the frame in pixels.
+        svg: the picture, as an SVG document.
+    """
     style = f"width:100%;height:{height}px;border:1px solid #ddd"
-    return f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" style="{style}"></iframe>'
+    data = base64.b64encode(svg.encode()).decode()
+    picture = f'<img alt="" src="data:image/svg+xml;base64,{data}">' if svg else ""
+    inside = f"{UNTRUSTED}{picture}"
+    return f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" style="{style}">{inside}</iframe>'

@@ -7,7 +7,8 @@ function startLegend() {
   const entries = dataOf("entries", null);
   const place = find("legend");
   place.hidden = !entries;
-  place.open = view.frame.width >= ROOMY;
+  view.sized = () => (place.open = view.frame.width >= ROOMY);
+  view.sized();
   if (entries) place.append(element("ul", {}, entries.map(legendRow)));
   addEventListener("beforeprint", () => (place.open = true));
   // What it covers is left free, unless the drawing needs the room.

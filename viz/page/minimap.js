@@ -3,8 +3,8 @@
 /** Its largest size in pixels and as a share of the stage, and the least width and height. */
 const MAP = { width: 150, height: 220, share: 0.3, least: 28 };
 
-/** What it shows: the fold that it was drawn for, the drawing's extent, and pixels per unit across and down. */
-const map = { number: -1, extent: null, across: 1, down: 1 };
+/** What it shows: the fold and the stage that it was drawn for, the drawing's extent, and pixels per unit. */
+const map = { number: -1, frame: null, extent: null, across: 1, down: 1 };
 
 function startMinimap() {
   const follow = ({ clientX, clientY, buttons }) => {
@@ -25,7 +25,7 @@ function startMinimap() {
 
 /** Show where the view is. */
 function showMap() {
-  if (map.number !== folding.number) drawMap();
+  if (map.number !== folding.number || map.frame !== view.frame) drawMap();
   const { extent, across, down } = map;
   const { x, y, scale, frame } = view;
   const [left, top] = [(-x / scale - extent.left) * across, (-y / scale - extent.top) * down];
@@ -43,7 +43,7 @@ function showMap() {
 
 /** Draw all boxes, those of problems in their colour. */
 function drawMap() {
-  map.number = folding.number;
+  Object.assign(map, { number: folding.number, frame: view.frame });
   map.extent = view.extent();
   const [wide, high] = [map.extent.right - map.extent.left, map.extent.bottom - map.extent.top];
   const [width, height] = [Math.min(MAP.width, view.frame.width * MAP.share), Math.min(MAP.height, view.frame.height * MAP.share)];

@@ -93,7 +93,7 @@ function highlight(step) {
   for (const part of changed(from)) light(part);
   const now = current(step).map(placeOf).filter(Boolean);
   markOnly("now", now);
-  if (now.length) reveal(now[0]);
+  if (now.length) moveAsPlaced(() => reveal(now[0]));
 }
 
 /** The parts whose look differs between two steps of one pass; where it was another pass, all that are drawn. */

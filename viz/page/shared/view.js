@@ -6,14 +6,15 @@ const world = shape("g", { id: "world" });
 
 /**
  * Where the drawing is, the size of its stage, and how the page placed the drawing. A page may say what the drawing's
- * extent is, where from left to right it begins, what follows a move, how much of the stage something at its left
- * covers, and how to remove that.
+ * extent is, where from left to right it begins, what follows a move and the first size of the stage, how much of it
+ * something at its left covers, and how to remove that.
  */
 const view = {
   ...{ x: 0, y: 0, scale: 1, frame: { width: 0, height: 0 }, placed: null },
   extent: () => extentOf(world.getBBox()),
   beginning: () => middleOf(view.extent()),
   moved() {},
+  sized() {},
   inset: () => 0,
   makeRoom: () => false,
 };
@@ -51,9 +52,23 @@ function lookAt(x, y) {
   showView();
 }
 
-/** What the page has placed it places anew when the stage changes its size, unless the reader has moved it. */
-function placedBy(show) {
-  view.placed = { show, x: view.x, y: view.y, scale: view.scale };
+/**
+ * What the page has placed it places anew when the stage changes its size, unless the reader has moved it. `then` is how
+ * it moved it afterwards.
+ */
+function placedBy(show, then = null) {
+  view.placed = { show, then, x: view.x, y: view.y, scale: view.scale };
+}
+
+function isAsPlaced() {
+  return view.placed && ["x", "y", "scale"].every((name) => view.placed[name] === view[name]);
+}
+
+/** A move by the page itself: what it has placed stays placed. */
+function moveAsPlaced(move) {
+  const show = isAsPlaced() && view.placed.show;
+  move();
+  if (show) placedBy(show, move);
 }
 
 /** A notebook makes the frame of a page before it shows it: the stage has its size only later. */
@@ -61,9 +76,12 @@ function measureStage() {
   const { placed, frame } = view;
   view.frame = { width: stage.clientWidth, height: stage.clientHeight };
   const resized = view.frame.width !== frame.width || view.frame.height !== frame.height;
-  const untouched = placed && ["x", "y", "scale"].every((name) => placed[name] === view[name]);
   const printing = drawing.hasAttribute("viewBox");
-  if (resized && untouched && view.frame.width && !printing) placed.show();
+  if (!resized || !view.frame.width || printing || !placed) return;
+  if (!frame.width) view.sized();
+  if (!isAsPlaced()) return view.moved();
+  placed.show();
+  if (placed.then) moveAsPlaced(placed.then);
 }
 
 function middleOf({ left, right }) {
