@@ -15,6 +15,7 @@ from tensorgrad.viz.format import theme
 from tensorgrad.viz.format.sheet import sheet
 from tensorgrad.viz.graph import column
 from tensorgrad.viz.graph.layout.stack import stack
+from tensorgrad.viz.graph.layout.titles import clear
 from tensorgrad.viz.record.records import GraphRecord
 
 TIMEOUT = 120
@@ -107,7 +108,7 @@ def render_sheets(sheets: Sequence[str]) -> str:
         RenderError: as `render`.
     """
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        return stack([svg.decode() for svg in threads.map(lambda dot: render(dot, "svg"), sheets)])
+        return stack([clear(svg.decode()) for svg in threads.map(lambda dot: render(dot, "svg"), sheets)])
 
 
 def all_open(graph: GraphRecord, draw: Callable[[], str]) -> tuple[str, str]:
