@@ -2,8 +2,8 @@
 
     python tools/photograph_graphs.py FOLDER [NAME ...]
 
-Writes NAME.html, NAME.svg, NAME.txt, and pictures by a Chromium: the page on a desk (1400×900) and on a phone
-(390×844), also in the dark, and the SVG, full and compact. To be looked at, one by one, when a drawing changes.
+Writes NAME.html, NAME.svg, NAME.txt, and pictures by a Chromium: the page on a desk (1400×900), on a phone in the dark
+(390×844) and on its side (844×390), and the SVG, full and compact. To be looked at, one by one, when a drawing changes.
 """
 
 import argparse
@@ -20,7 +20,7 @@ from everyday import GRAPHS, Tape  # noqa: E402
 
 import tensorgrad as tg  # noqa: E402
 
-DESK, PHONE = "1400,900", "390,844"
+DESK, PHONE, SIDE = "1400,900", "390,844", "844,390"
 
 
 def main() -> None:
@@ -43,14 +43,15 @@ def draw(name: str, path: Path) -> None:
     page = drawing.save(f"{path}.html")
     Path(f"{path}.txt").write_text(tg.viz.text(tape.trace, names=tape.names, width=100), encoding="utf-8")
     photograph(page, f"{path}.desk.png", DESK)
-    photograph(_on_a_phone(page), f"{path}.phone.png", PHONE, dark=True)
+    photograph(_on_a_phone(page, PHONE), f"{path}.phone.png", PHONE, dark=True)
+    photograph(_on_a_phone(page, SIDE), f"{path}.side.png", SIDE)
     for name, view in (("svg", drawing), ("compact.svg", replace(drawing, compact=True))):
         photograph(view.save(f"{path}.{name}"), f"{path}.{name}.png", DESK)
 
 
-def _on_a_phone(page: Path) -> Path:
+def _on_a_phone(page: Path, size: str) -> Path:
     """The page in a frame as wide as a phone: a window is never narrower than 500 pixels, its picture would be cut."""
-    width, height = PHONE.split(",")
+    width, height = size.split(",")
     frame = page.with_suffix(".phone.html")
     style = f"position: fixed; left: 0; top: 0; width: {width}px; height: {height}px; border: 0"
     body = f'<meta name="color-scheme" content="light dark"><iframe src="{page.name}" style="{style}"></iframe>'
