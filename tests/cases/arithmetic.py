@@ -96,7 +96,7 @@ ROWS = [
                 )
             ],
         )
-        for mode, rounded in (("floor", np.floor), ("trunc", np.fix))
+        for mode, rounded in (("floor", np.floor), ("trunc", np.trunc))
     ],
     Row(
         "round/decimals",

@@ -68,5 +68,5 @@ ROWS = [
         integers="same",
         special=False,
     ),
-    Row("fix", tg.fix, np.fix, "fix", UNARY[1:2], domains=(between_halves,), twice=False, special=False),
+    Row("fix", tg.fix, np.trunc, "fix", UNARY[1:2], domains=(between_halves,), twice=False, special=False),
 ]
