@@ -128,7 +128,7 @@ class HasHooks:
     def _call_with_hooks(self: Any, inputs: tuple, kwargs: dict[str, Any]) -> Any:
         if self._forward_hooks or self._forward_pre_hooks or self._backward_hooks or self._backward_pre_hooks:
             for observer in observers():
-                observer.engine_bypassed(f"a hook of {type(self).__name__}", None)
+                observer.module_hooked(self)
         try:
             inputs, kwargs = _before(self, inputs, kwargs)
             if self._backward_hooks or self._backward_pre_hooks:

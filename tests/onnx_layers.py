@@ -25,6 +25,8 @@ class Function(nn.Module):
 
 VECTOR, IMAGE, SEQUENCE, VOLUME = normal(1, 8), normal(1, 4, 9, 9), normal(1, 5, 8), normal(1, 2, 5, 6, 7)
 
+BAGS = tg.tensor([[1, 2, 1, 3]])
+
 ON_VECTORS = [
     nn.ReLU(), nn.ReLU6(), nn.LeakyReLU(0.2), nn.ELU(0.7), nn.CELU(0.7), nn.SELU(), nn.GELU(), nn.GELU("tanh"),
     nn.SiLU(), nn.Mish(), nn.Softplus(), nn.Softplus(2.0), nn.Softsign(), nn.Tanhshrink(), nn.LogSigmoid(),
@@ -71,6 +73,29 @@ def squared_in_place(x):
     return y.relu_()
 
 
+def scattered(x):
+    places = tg.tensor([[[[0, 2, 0, 1, 2, 8, 8, 3, 3]]]]).expand(x.shape[0], 4, 9, 9)
+    chosen = x.argmax(1, keepdim=True)
+    zeros, source = tg.zeros(x.shape[0], 4, 9, 9), x * 0.5
+    return (
+        zeros.scatter_add(3, places, x), x.scatter_add(1, chosen, x[:, :1]), x.scatter(1, chosen, 3.0),
+        *(x.scatter_reduce(3, places, source, reduce) for reduce in ("sum", "prod", "amax", "amin")),
+        x.scatter_reduce(3, places[:, :, :2, :5], source, "mean", include_self=False),
+        x.index_add(1, tg.tensor([0, 2, 2]), x[:, :3]), x.index_copy(2, tg.tensor([3, 1]), x[:, :, :2]),
+    )  # fmt: skip
+
+
+def written(x):
+    y = x * 1
+    y[:, [0, 3]] = 0.0
+    y[:, :, [1, 4]] = x[:, :, :2] + 2.0
+    z = x.permute(1, 2, 3, 0) * 1
+    z[[0, 1, 3], [2, 5, 2]] = x[0, 0, 0].sum()
+    w = x.mean((2, 3))
+    w[tg.arange(x.shape[0]), w.argmax(1)] = -1.0
+    return y, z, w
+
+
 def turned(x):
     theta = x.mean((1, 2, 3)).reshape(-1, 1, 1) * tg.ones(1, 2, 3)
     grid = F.affine_grid(theta, (x.shape[0], 4, 5, 5), align_corners=False)
@@ -92,6 +117,9 @@ FUNCTIONS = {
     "norms": lambda x: (x.norm(dim=1), x.norm(1, dim=1), F.normalize(x), x.logsumexp(1)),
     "slices": lambda x: (x[:, 1:3, ::2, -1], x[:, :, ::-1, 1::3], x[:, None, 0, ..., 2]),
     "arrays": lambda x: (x[:, [0, 2, 2]], x.permute(1, 2, 3, 0)[[0, 1], [2, 3]]),
+    "arrays of several shapes": lambda x: x[0][
+        np.arange(4)[:, None, None], np.array([[[3]], [[1]], [[7]], [[1]]]), np.arange(9)[None, None]
+    ],
     "gather": lambda x: x.gather(1, x.argmax(1, keepdim=True)),
     "parts": lambda x: (*x.split([4, 5], 2), x.chunk(2, 1)[1], x.unfold(2, 3, 2), x.diagonal(0, 2, 3)),
     "joined": lambda x: (tg.cat([x, x * 2], 1), tg.stack([x, x + 1], 1), x.tile((2, 1)), x.repeat_interleave(2, 1)),
@@ -111,6 +139,15 @@ FUNCTIONS = {
         F.interpolate(x, size=(5, 20), mode="nearest-exact"),
         F.interpolate(x, size=(5, 7), mode="area"),
     ),
+    "angles": lambda x: (tg.atan2(x, x.flip(1)), tg.atan2(x, tg.zeros(9)), tg.atan2(tg.zeros(9), x)),
+    "quotients": lambda x: (x // 0.1, tg.div(x, 0.3, rounding_mode="floor"), (x * 5).int() // 3, (x * 5).int() // -3),
+    "rests": lambda x: (x % 0.1, x % -0.1, tg.fmod(x, -0.1), (x * 5).int() % -3, tg.fmod((x * 5).int(), 3)),
+    "no NaN": lambda x: (x.log().nan_to_num(0.5), x.tan().nan_to_num(), (x / 0).nan_to_num(1.0, 2.0, -3.0)),
+    "running products": lambda x: (x.cumprod(2), x.cumprod(1), (x * 2).int().cumprod(3)),
+    "medians": lambda x: (*x.median(1), x.median(3, keepdim=True)[0], x.median(), (x * 5).int().median(2)[1]),
+    "medians with NaN": lambda x: x.log().median(1)[0],
+    "scattered": scattered,
+    "written by arrays": written,
     "losses": lambda x: (F.mse_loss(x, x * 0.5), F.huber_loss(x, x * 0.5), F.smooth_l1_loss(x, x * 0.5)),
 }  # fmt: skip
 
@@ -120,6 +157,19 @@ CASES = {
     **{f"{layer!r} on sequences": (layer, SEQUENCE) for layer in ON_SEQUENCES},
     **{f"{layer!r}": (layer, VOLUME) for layer in ON_VOLUMES},
     **{name: (Function(function), IMAGE) for name, function in FUNCTIONS.items()},
+    "weight norm": (nn.utils.weight_norm(nn.Conv2d(4, 3, 3)), IMAGE),
+    "weight norm of the whole": (nn.Sequential(nn.utils.weight_norm(nn.Linear(8, 3), dim=None), nn.Tanh()), VECTOR),
+    "spectral norm": (nn.utils.spectral_norm(nn.Linear(8, 3)), VECTOR),
+    "weight norm of an LSTM": (nn.utils.weight_norm(nn.LSTM(8, 3, batch_first=True), "weight_hh_l0"), SEQUENCE),
+    **{
+        f"EmbeddingBag, {mode}, padding {padding}": (nn.EmbeddingBag(5, 3, mode=mode, padding_idx=padding), BAGS)
+        for mode in ("sum", "mean", "max")
+        for padding in (None, -3)
+    },
+    "EmbeddingBag with weights": (
+        Function(lambda bag, k, w: bag(k, per_sample_weights=w), nn.EmbeddingBag(5, 3, mode="sum")),
+        (BAGS, normal(1, 4)),
+    ),
     "Embedding": (nn.Embedding(5, 3), tg.tensor([[1, 2, 0, 3]])),
     "MultiheadAttention": (
         Function(lambda attend, x: attend(x, x, x)[0], nn.MultiheadAttention(8, 2, batch_first=True)), SEQUENCE,

@@ -148,6 +148,9 @@ class Observer:
     def tensor_assigned(self, tensor: Variable, now: Variable) -> None:
         """From here on the memory of `tensor` holds the values of `now`, the result of an op."""
 
+    def module_hooked(self, module: Any) -> None:
+        """A module with hooks is called: code that isn't its own runs before and after its forward."""
+
     def engine_bypassed(self, what: str, tensor: Variable | None) -> None:
         """Python reads or changes values without the engine.
 

@@ -124,7 +124,7 @@ def test_a_recurrent_layer_is_one_node(tmp_path):
 def test_what_onnx_lacks_is_listed_at_once(tmp_path):
     def several(x):
         values = F.dropout(x, 0.5, training=True)
-        return values.median(1)[0] + x.digamma().sum(1) + float(x.mean()) + x.numpy().max()
+        return values.nanmedian(1)[0] + x.digamma().sum(1) + float(x.mean()) + x.numpy().max()
 
     with pytest.raises(tg.onnx.OnnxError) as caught:
         tg.onnx.export(Function(several), normal(2, 4), tmp_path / "net.onnx")
@@ -184,10 +184,37 @@ def test_a_model_that_changes_itself_is_refused_and_as_before(name, axis, tmp_pa
     assert model[0].calls.tolist() == [0.0] * 4 and model[0].scale.tolist() == [1.0] * 4
 
 
-def test_a_recurrent_layer_whose_weights_a_hook_computes_is_refused(tmp_path):
-    layer = nn.utils.weight_norm(nn.LSTM(3, 2, batch_first=True), "weight_hh_l0")
-    with pytest.raises(tg.onnx.OnnxError, match="a hook of LSTM, whose code isn't traced"):
-        tg.onnx.export(layer, normal(1, 4, 3), tmp_path / "net.onnx")
+def test_what_hooks_do_is_written(tmp_path):
+    model = nn.Sequential(nn.Linear(4, 3), nn.Tanh())
+    model[0].register_forward_pre_hook(lambda module, inputs: (inputs[0] * 2,))
+    model[1].register_forward_hook(lambda module, inputs, output: output + inputs[0])
+    again = check(model, normal(1, 4), tmp_path / "net.onnx")
+    x = normal(5, 4)
+    z = model[0].weight.detach().numpy() @ (2 * x.numpy()).T + model[0].bias.detach().numpy()[:, None]
+    np.testing.assert_allclose(again(x).detach().numpy(), (np.tanh(z) + z).T, rtol=1e-5, atol=1e-6)
+
+
+def test_bags_of_several_sizes_are_refused(tmp_path):
+    bags = nn.EmbeddingBag(5, 3)
+    with pytest.raises(tg.onnx.OnnxError, match="row_sums"):
+        tg.onnx.export(bags, (tg.tensor([1, 2, 4]), tg.tensor([0, 1, 3])), tmp_path / "net.onnx", batch_axis=None)
+    bags = nn.EmbeddingBag(5, 3, max_norm=1.0)
+    with pytest.raises(tg.onnx.OnnxError, match="- weight"):
+        tg.onnx.export(bags, tg.tensor([[1, 2]]), tmp_path / "net.onnx")
+    assert "forward" not in vars(bags)
+
+
+def test_angles_and_quotients_at_singular_points(tmp_path):
+    def both(x, y):
+        return tg.atan2(x, y), x // y, x % y, tg.fmod(x, y)
+
+    special = np.array([0.0, -0.0, 1.0, -1.0, 0.1, -0.1, 3.0, 1e-30, 1e30, np.inf, -np.inf, np.nan], np.float32)
+    x, y = (tg.tensor(a.ravel().copy()) for a in np.meshgrid(special, special))
+    tg.onnx.export(Function(both), (x, y), tmp_path / "net.onnx")
+    with np.errstate(all="ignore"):
+        expected = np.arctan2(x.data, y.data), x.data // y.data, x.data % y.data, np.fmod(x.data, y.data)
+    for got, want in zip(run(tmp_path / "net.onnx", [x, y]), expected, strict=True):
+        np.testing.assert_allclose(got, want, rtol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -179,6 +179,10 @@ class Recording(RecordsGradients):
             self.steps.append(Step(ReadPart, {"place": place}, (source,), {}, (part,), (), not array.ndim))
         self._interior.append(weakref.ref(tensor))
 
+    def module_hooked(self, module: Any) -> None:
+        """A replay wouldn't call the hooks."""
+        self.engine_bypassed(f"a hook of {type(module).__name__}", None)
+
     def engine_bypassed(self, what: str, tensor: Variable | None) -> None:
         """Python read or changed values."""
         if tensor is None:

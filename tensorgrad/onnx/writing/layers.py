@@ -1,4 +1,4 @@
-"""Layers that are one node in ONNX, though they run many ops: recurrent ones."""
+"""Layers that are written as one, in place of the ops that they run: recurrent ones, and bags of embeddings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.nn import GRU, LSTM, RNN, Module, Parameter
+from tensorgrad.nn import GRU, LSTM, RNN, EmbeddingBag, Module, Parameter
+from tensorgrad.onnx.writing import bags
 from tensorgrad.onnx.writing.graph import Graph
 from tensorgrad.onnx.writing.trace import Tracer
 
@@ -20,9 +21,10 @@ GATES = {LSTM: (0, 3, 1, 2), GRU: (1, 0, 2), RNN: (0,)}
 @contextmanager
 def as_one(model: Module, tracer: Tracer) -> Iterator[None]:
     """Within, a call of such a layer is traced as one, in place of the ops that it runs."""
-    found = [module for module in model.modules() if type(module) in GATES and _is_plain(module)]
+    kinds = {**dict.fromkeys(GATES, (_is_plain, _traced)), EmbeddingBag: (bags.is_plain, _traced_bags)}
+    found = [module for module in model.modules() if type(module) in kinds and kinds[type(module)][0](module)]
     for module in found:
-        object.__setattr__(module, "forward", _traced(module, tracer))
+        object.__setattr__(module, "forward", kinds[type(module)][1](module, tracer))
     try:
         yield
     finally:
@@ -57,18 +59,32 @@ def _traced(module: Any, tracer: Tracer) -> Callable[..., Any]:
     return forward
 
 
+def _traced_bags(module: Any, tracer: Tracer) -> Callable[..., Any]:
+    def forward(input: Any, offsets: Any = None, per_sample_weights: Any = None) -> Any:
+        start = len(tracer.traced.calls)
+        result = EmbeddingBag.forward(module, input, offsets, per_sample_weights)
+        inputs = [input] if per_sample_weights is None else [input, per_sample_weights]
+        if offsets is None and bags.takes(inputs):
+            tracer.layer_ran(module, start, inputs, [result])
+        return result
+
+    return forward
+
+
 def write_layer(g: Graph, module: Any, parameter: Callable[[Variable], str], inputs: list[str]) -> list[str]:
-    """Add the nodes of a recurrent layer.
+    """Add the nodes of a layer.
 
     Args:
         g: the graph.
         module: the layer.
         parameter: the name of a parameter.
-        inputs: the names of its input, and of its initial states if it has them.
+        inputs: the names of its input, and of its initial states or its weights if it has them.
 
     Returns:
-        The names of its output and of its last states.
+        The names of its output, and of the last states of a recurrent one.
     """
+    if isinstance(module, EmbeddingBag):
+        return bags.write_bags(g, module, parameter, inputs)
     kind, directions = type(module), 2 if module.bidirectional else 1
     x, *states = inputs
     x = g.add("Transpose", x, perm=[1, 0, 2]) if module.batch_first else x  # (N, L, I) -> (L, N, I)

@@ -163,7 +163,7 @@ class Tracer(Observer):
         self._numbers[id(tensor)] = self.number(now)
 
     def engine_bypassed(self, what: str, tensor: Variable | None) -> None:
-        """Python reads values, or runs code that may do anything."""
+        """Python reads values, or runs code that may do anything. Hooks of modules are traced as `forward` is."""
         if tensor is None:
             self.traced.problems.append(f"{self._place()}: {what}, whose code isn't traced")
         elif self.number(tensor) in self._derived:

@@ -4,9 +4,11 @@ from tensorgrad.onnx.writing.ops import (
     elementwise,
     indexing,
     normalization,
+    ordering,
     products,
     reductions,
     sampling,
+    scattering,
     shapes,
     windows,
 )

@@ -9,15 +9,17 @@ import numpy as np
 from tensorgrad.arrays.dtypes import is_float
 from tensorgrad.formulas.expression import Binary, Call, Choice, Comparison, Expression, Negative, Number, Symbol
 from tensorgrad.onnx.writing.graph import Graph
+from tensorgrad.onnx.writing.ops.formulas import FORMULAS, OF_INTEGERS
 from tensorgrad.onnx.writing.table import Applied, NotInOnnx, exports
 from tensorgrad.ops.dropout import Dropout
 from tensorgrad.ops.elementwise.elementwise import Elementwise
+from tensorgrad.ops.elementwise.floating import NanToNum
 
 NAMES = {
     "abs": "Abs", "add": "Add", "arccos": "Acos", "arccosh": "Acosh", "arcsin": "Asin", "arcsinh": "Asinh",
     "arctan": "Atan", "arctanh": "Atanh", "bitwise_and": "BitwiseAnd", "bitwise_not": "BitwiseNot",
     "bitwise_or": "BitwiseOr", "bitwise_xor": "BitwiseXor", "ceil": "Ceil", "cos": "Cos", "cosh": "Cosh",
-    "divide": "Div", "dropout": "Mul", "equal": "Equal", "erf": "Erf", "exp": "Exp", "floor": "Floor",
+    "divide": "Div", "dropout": "Mul", "equal": "Equal", "erf": "Erf", "exp": "Exp", "floor": "Floor", "fmod": "Mod",
     "greater": "Greater", "greater_equal": "GreaterOrEqual", "hardswish": "HardSwish", "isinf": "IsInf",
     "isnan": "IsNaN", "less": "Less", "less_equal": "LessOrEqual", "log": "Log", "logical_and": "And",
     "logical_not": "Not", "logical_or": "Or", "logical_xor": "Xor", "maximum": "Max", "minimum": "Min",
@@ -34,131 +36,12 @@ WITH_ATTRIBUTES: dict[str, tuple[str, dict[str, str]]] = {
 }
 """ONNX's name of an op, and the names of its attributes by those of the op's parameters."""
 
+ALWAYS = {"fmod": {"fmod": 1}}
+"""Attributes of the nodes of ops that have no parameters themselves."""
+
 CONDITIONS = {"Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "And", "Or", "Xor", "Not", "IsNaN", "IsInf"}
 SIGNS = {"+": "Add", "−": "Sub", "·": "Mul", "/": "Div", "^": "Pow"}
 COMPARISONS = {">": "Greater", "≥": "GreaterOrEqual", "<": "Less", "≤": "LessOrEqual", "=": "Equal"}
-
-FORMULAS: dict[str, Any] = {}
-"""Formulas of ops whose own one can't be computed: it is words, or calls a function that ONNX lacks."""
-
-
-def _formula(name: str) -> Any:
-    def enter(function: Any) -> Any:
-        FORMULAS[name] = function
-        return function
-
-    return enter
-
-
-def _call(name: str, *operands: Any) -> Expression:
-    return Call(name, tuple(operands), Symbol(name))
-
-
-@_formula("trunc")
-def _trunc(x: Any) -> Any:
-    return _call("sign", x) * _call("floor", _call("abs", x))
-
-
-@_formula("fmod")
-def _fmod(x: Any, y: Any) -> Any:
-    return x - _trunc(x / y) * y
-
-
-@_formula("frac")
-def _frac(x: Any) -> Any:
-    return x - _trunc(x)
-
-
-@_formula("remainder")
-def _remainder(x: Any, y: Any) -> Any:
-    return x - _call("floor", x / y) * y
-
-
-@_formula("square")
-def _square(x: Any) -> Any:
-    return x * x
-
-
-@_formula("rsqrt")
-def _rsqrt(x: Any) -> Any:
-    return _call("reciprocal", _call("sqrt", x))
-
-
-@_formula("log1p")
-def _log1p(x: Any) -> Any:
-    return _call("log", 1 + x)
-
-
-@_formula("expm1")
-def _expm1(x: Any) -> Any:
-    return _call("exp", x) - 1
-
-
-@_formula("exp2")
-def _exp2(x: Any) -> Any:
-    return _call("exp", x * float(np.log(2)))
-
-
-@_formula("log2")
-def _log2(x: Any) -> Any:
-    return _call("log", x) / float(np.log(2))
-
-
-@_formula("log10")
-def _log10(x: Any) -> Any:
-    return _call("log", x) / float(np.log(10))
-
-
-@_formula("softplus")
-def _softplus(x: Any, beta: Any) -> Any:
-    # max(x, 0) + ln(1 + e^−|x|), which neither overflows nor loses digits
-    y = x * beta
-    return (_call("maximum", y, y * 0) + _call("log", 1 + _call("exp", -_call("abs", y)))) / beta
-
-
-@_formula("erfc")
-def _erfc(x: Any) -> Any:
-    return 1 - _call("erf", x)
-
-
-@_formula("not_equal")
-def _not_equal(x: Any, y: Any) -> Any:
-    return _call("logical_not", _call("equal", x, y))
-
-
-@_formula("isfinite")
-def _isfinite(x: Any) -> Any:
-    return _call("logical_not", _call("logical_or", _call("isnan", x), _call("isinf", x)))
-
-
-@_formula("clip")
-def _clip(x: Any, low: Any, high: Any) -> Any:
-    return _call("minimum", _call("maximum", x, low), high)
-
-
-@_formula("lerp")
-def _lerp(x: Any, y: Any, w: Any) -> Any:
-    return x + w * (y - x)
-
-
-@_formula("prelu")
-def _prelu(x: Any, w: Any) -> Any:
-    return _call("where", x > 0, x, w * x)
-
-
-@_formula("deg2rad")
-def _deg2rad(x: Any) -> Any:
-    return x * (np.pi / 180)
-
-
-@_formula("rad2deg")
-def _rad2deg(x: Any) -> Any:
-    return x * (180 / np.pi)
-
-
-@_formula("hypot")
-def _hypot(x: Any, y: Any) -> Any:
-    return _call("sqrt", x * x + y * y)
 
 
 class Writer:
@@ -212,7 +95,7 @@ class Writer:
                 self._of(x) if conditions or (name == "Where" and k == 0) else self.value(x)
                 for k, x in enumerate(node.operands)
             ]
-            return self.graph.add(name, *operands)
+            return self.graph.add(name, *operands, **ALWAYS.get(node.name, {}))
         if node.name in FORMULAS:
             return self._of(FORMULAS[node.name](*node.operands))
         if node.body is not None:
@@ -234,7 +117,8 @@ def elementwise(g: Graph, call: Applied) -> str:
     params = {key: getattr(op, key) for key in type(op).parameters}  # type: ignore[attr-defined]
     if name in NAMES and not params:
         of_bools = name.startswith("bitwise") and call.dtype == np.bool_
-        return g.add(NAMES[name.replace("bitwise", "logical") if of_bools else name], *inputs)
+        onnx_name = NAMES[name.replace("bitwise", "logical") if of_bools else name]
+        return g.add(onnx_name, *inputs, **ALWAYS.get(name, {}))
     if name in WITH_ATTRIBUTES:
         onnx_name, names = WITH_ATTRIBUTES[name]
         given: dict[str, Any] = {names[key]: float(value) for key, value in params.items()}
@@ -250,6 +134,8 @@ def elementwise(g: Graph, call: Applied) -> str:
     symbols |= {key: g.constant(value, dtype) for key, value in params.items()}
     writer = Writer(g, symbols, dtype)
     meaning = type(op).meaning()  # type: ignore[attr-defined]
+    if name in OF_INTEGERS and not is_float(call.dtype):
+        meaning = OF_INTEGERS[name](*map(Symbol, op.inputs))
     return writer._of(meaning) if call.dtype == np.bool_ else writer.value(meaning)
 
 
@@ -261,6 +147,18 @@ def _of_one_dtype(g: Graph, call: Applied) -> list[str]:
         dtype = call.dtype
     pairs = zip(call.inputs, call.dtypes, strict=True)
     return [x if k < first or d == dtype else g.cast(x, dtype) for k, (x, d) in enumerate(pairs)]
+
+
+@exports(NanToNum)
+def nan_to_num(g: Graph, call: Applied) -> str:
+    """Where x is NaN, ∞ or −∞, a number."""
+    if not is_float(call.dtype):
+        return call.x
+    z, largest = g.add("Where", g.add("IsNaN", call.x), g.constant(call.nan, call.dtype), call.x), np.finfo(call.dtype)
+    for infinity, given, default in ((np.inf, call.posinf, largest.max), (-np.inf, call.neginf, largest.min)):
+        value = g.constant(default if given is None else given, call.dtype)
+        z = g.add("Where", g.add("Equal", call.x, g.constant(infinity, call.dtype)), value, z)
+    return z
 
 
 @exports(Dropout)

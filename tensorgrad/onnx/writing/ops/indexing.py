@@ -1,4 +1,4 @@
-"""Reading and writing by index."""
+"""Reading by index."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tensorgrad.onnx.writing.ops.shapes import FAR, sliced
 from tensorgrad.onnx.writing.sizes import Counting, Number, Size
 from tensorgrad.onnx.writing.table import Applied, NotInOnnx, exports
 from tensorgrad.onnx.writing.trace import Ref
-from tensorgrad.ops.indexing import GetItem, OneHot, SetItem
+from tensorgrad.ops.indexing import GetItem, OneHot
 from tensorgrad.ops.layers.embedding import Embedding
 from tensorgrad.ops.ordering.taking import TakeAlong
 
@@ -35,13 +35,14 @@ def one_hot(g: Graph, call: Applied) -> str:
     return g.add("OneHot", call.x, g.constant([call.num_classes], np.int64), values, axis=-1)
 
 
-def _is_array(part: Any) -> bool:
+def is_array(part: Any) -> bool:
+    """Whether a part of an index is an array."""
     return isinstance(part, np.ndarray | Ref | Counting | list)
 
 
-def _whole(index: Any, rank: int) -> list[Any]:
+def whole(index: Any, rank: int) -> list[Any]:
     """The index with its ellipsis, and what lacks at its end, written out."""
-    parts = list(index) if isinstance(index, tuple) and not _is_array(index) else [index]
+    parts = list(index) if isinstance(index, tuple) and not is_array(index) else [index]
     taken = sum(1 for p in parts if p is not None and p is not Ellipsis)
     if Ellipsis not in [p if p is Ellipsis else 0 for p in parts]:
         parts.append(Ellipsis)
@@ -52,8 +53,8 @@ def _whole(index: Any, rank: int) -> list[Any]:
 @exports(GetItem)
 def getitem(g: Graph, call: Applied) -> str:
     """Slice for slices and numbers, Gather for an array, GatherElements or GatherND for several."""
-    parts, rank = _whole(call.index, len(call.shapes[0])), len(call.shapes[0])
-    arrays = [p for p in parts if _is_array(p)]
+    parts, rank = whole(call.index, len(call.shapes[0])), len(call.shapes[0])
+    arrays = [p for p in parts if is_array(p)]
     if arrays:
         return _by_arrays(g, call, parts)
     x, axis = call.x, 0
@@ -101,26 +102,26 @@ def _new_axes(parts: list[Any]) -> list[int]:
 def _by_arrays(g: Graph, call: Applied, parts: list[Any]) -> str:
     if any(p is None for p in parts):
         raise NotInOnnx("an array beside None in an index")
-    arrays = [k for k, p in enumerate(parts) if _is_array(p)]
-    others = [p for p in parts if not _is_array(p)]
-    whole = all(isinstance(p, slice) and p in (slice(None), slice(None, None, 1)) for p in others)
-    if len(arrays) == 1 and whole:
-        return g.add("Gather", call.x, _places(g, call, parts[arrays[0]]), axis=arrays[0])
-    along = _one_that_varies(call, parts)
+    arrays = [k for k, p in enumerate(parts) if is_array(p)]
+    others = [p for p in parts if not is_array(p)]
+    plain = all(isinstance(p, slice) and p in (slice(None), slice(None, None, 1)) for p in others)
+    if len(arrays) == 1 and plain:
+        return g.add("Gather", call.x, index_array(g, call, parts[arrays[0]]), axis=arrays[0])
+    along = one_that_varies(call, parts)
     if along is not None:
-        return g.add("GatherElements", call.x, _places(g, call, parts[along]), axis=along)
-    if whole and arrays == list(range(len(arrays))):
+        return g.add("GatherElements", call.x, expanded(g, call, parts[along], call.shape), axis=along)
+    if plain and arrays == list(range(len(arrays))):
         return _gather_nd(g, call, [parts[k] for k in arrays])
     raise NotInOnnx("an index of this kind")
 
 
-def _one_that_varies(call: Applied, parts: list[Any]) -> int | None:
-    """The axis along which an index of arrays reads elsewhere, if along all others it reads in order."""
+def one_that_varies(call: Applied, parts: list[Any]) -> int | None:
+    """The axis along which an index of arrays names other places, if along all others it counts."""
     rank = len(parts)
-    if not all(map(_is_array, parts)) or len(call.shape) != rank:
+    if not all(map(is_array, parts)):
         return None
     moving = [k for k, p in enumerate(parts) if not _is_count(p, k, rank)]
-    if len(moving) != 1 or _rank(call, parts[moving[0]]) != rank:
+    if len(moving) != 1 or len(array_shape(call, parts[moving[0]])) != rank:
         return None
     return moving[0]
 
@@ -134,15 +135,16 @@ def _is_count(part: Any, axis: int, rank: int) -> bool:
     return np.array_equal(part.reshape(-1), np.arange(part.size))
 
 
-def _rank(call: Applied, part: Any) -> int:
+def array_shape(call: Applied, part: Any) -> tuple[Number, ...]:
+    """The shape of an array of an index."""
     if isinstance(part, Counting):
-        return part.ndim
+        return tuple(part.size if axis == part.axis else 1 for axis in range(part.ndim))
     if isinstance(part, Ref):
-        return len(call.reference_shapes[part.number])
-    return np.ndim(part)
+        return call.reference_shapes[part.number]
+    return np.shape(part)
 
 
-def _places(g: Graph, call: Applied, part: Any) -> str:
+def index_array(g: Graph, call: Applied, part: Any) -> str:
     """The name of an array of an index."""
     if isinstance(part, Ref):
         return call.references[part.number]
@@ -159,44 +161,19 @@ def _places(g: Graph, call: Applied, part: Any) -> str:
 
 
 def _gather_nd(g: Graph, call: Applied, arrays: list[Any]) -> str:
-    """GatherND: the arrays, broadcast, side by side along a last axis."""
     tail = len(call.shapes[0]) - len(arrays)
-    shape = call.shape[: len(call.shape) - tail]
-    target, columns = g.numbers(shape), []
-    for part in arrays:
-        places = g.cast(_places(g, call, part), np.dtype(np.int64)) if isinstance(part, Ref) else _places(g, call, part)
-        full = g.add("Expand", places, target)
-        columns.append(g.add("Unsqueeze", full, g.constant([len(shape)], np.int64)))
-    return g.add("GatherND", call.x, g.add("Concat", *columns, axis=len(shape)))
+    return g.add("GatherND", call.x, side_by_side(g, call, arrays, call.shape[: len(call.shape) - tail]))
 
 
-@exports(SetItem)
-def setitem(g: Graph, call: Applied) -> str:
-    """Slices and numbers: the value, padded to the shape of x, where a mask says so."""
-    shape, parts = call.shapes[0], _whole(call.index, len(call.shapes[0]))
-    if any(p is None or _is_array(p) for p in parts):
-        raise NotInOnnx("an assignment to an index of arrays")
-    before, after, inner, mask = list[int](), list[int](), list[Any](), np.ones([1] * len(shape), bool)
-    for axis, (part, n) in enumerate(zip(parts, shape, strict=True)):
-        if isinstance(n, Size):
-            if part not in (slice(None), slice(None, None, 1)):
-                raise NotInOnnx("an assignment to a part of the batch")
-            inner.append(n)
-            before.append(0)
-            after.append(0)
-            continue
-        chosen = range(n)[part if isinstance(part, slice) else slice(int(part), int(part) + 1 or None)]
-        if chosen.step != 1:
-            raise NotInOnnx("an assignment to an index with steps")
-        first, last = (chosen.start, chosen.stop) if len(chosen) else (0, 0)
-        before.append(first)
-        after.append(n - last)
-        inner.append(last - first)
-        here = ((np.arange(n) >= first) & (np.arange(n) < last)).reshape(-1, *[1] * (len(shape) - axis - 1))
-        mask = mask & here
-    value = call.inputs[1]
-    kept = [k for k, p in enumerate(parts) if isinstance(p, slice)]
-    value = g.add("Expand", value, g.numbers([inner[k] for k in kept]))
-    value = g.reshape(value, inner) if len(kept) != len(parts) else value
-    value = g.add("Pad", value, g.numbers([*before, *after]))
-    return g.add("Where", g.constant(mask), value, call.x)
+def side_by_side(g: Graph, call: Applied, arrays: list[Any], shape: tuple[Number, ...]) -> str:
+    """The arrays of an index, broadcast to a shape, along a new last axis."""
+    last = g.constant([len(shape)], np.int64)
+    columns = [g.add("Unsqueeze", expanded(g, call, part, shape), last) for part in arrays]
+    return g.add("Concat", *columns, axis=len(shape))
+
+
+def expanded(g: Graph, call: Applied, part: Any, shape: tuple[Number, ...]) -> str:
+    """An array of an index as int64, broadcast to a shape."""
+    name = index_array(g, call, part)
+    name = g.cast(name, np.dtype(np.int64)) if isinstance(part, Ref) else name
+    return name if array_shape(call, part) == shape else g.add("Expand", name, g.numbers(shape))

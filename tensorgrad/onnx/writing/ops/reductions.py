@@ -1,4 +1,4 @@
-"""Reductions, places of extremes, sorting, running sums."""
+"""Reductions, places of extremes, running sums and products."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tensorgrad.onnx.writing.graph import Graph
 from tensorgrad.onnx.writing.sizes import Size
 from tensorgrad.onnx.writing.table import Applied, NotInOnnx, exports
 from tensorgrad.ops.linalg.norms import Norm
-from tensorgrad.ops.ordering.sorting import ArgSort
 from tensorgrad.ops.reduce.dispersion import Dispersion, Std
 from tensorgrad.ops.reduce.extremes import ArgMax, ArgMin, Max, Min, Pick
 from tensorgrad.ops.reductions import All, Any, CumSum, DivideByCount, LogSumExp, Mean, Prod, Sum
 from tensorgrad.ops.softmax import LogSoftmax, Softmax
+from tensorgrad.ops.statistics.cumulative import CumProd
 
 NAMES: dict[type[Op], str] = {
     Sum: "ReduceSum",
@@ -108,19 +108,24 @@ def pick(g: Graph, call: Applied) -> str:
     return z if call.keepdims else g.add("Squeeze", z, axis)
 
 
-@exports(ArgSort)
-def argsort(g: Graph, call: Applied) -> str:
-    """TopK of all; of equal elements the first comes first."""
-    (n,) = call.fixed([call.shapes[0][call.axis]], "a sorted axis: its size")
-    count = g.constant([n], np.int64)
-    return g.add("TopK", call.x, count, outputs=2, axis=call.axis, largest=int(call.descending), sorted=1)[1]
-
-
 @exports(CumSum)
 def cumsum(g: Graph, call: Applied) -> str:
     """CumSum."""
     x = call.x if call.dtypes[0] == call.dtype else g.cast(call.x, call.dtype)
     return g.add("CumSum", x, g.constant(call.axis, np.int64))
+
+
+@exports(CumProd)
+def cumprod(g: Graph, call: Applied) -> str:
+    """Products of 2, 4, 8 … neighbours: each time z is multiplied by z, moved along by as many elements."""
+    z = call.x if call.dtypes[0] == call.dtype else g.cast(call.x, call.dtype)
+    (n,) = call.fixed([call.shape[call.axis]], "a cumulative product: its length")
+    distance, axis, one = 1, g.constant([call.axis], np.int64), g.constant(1, call.dtype)
+    while distance < n:
+        widths = g.constant([distance, -distance], np.int64)  # 1 enters in front, as much is cut off at the end
+        z = g.add("Mul", z, g.add("Pad", z, widths, one, axis))
+        distance *= 2
+    return z
 
 
 @exports(Softmax, LogSoftmax)
