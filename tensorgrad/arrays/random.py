@@ -2,12 +2,13 @@
 
 import operator
 import secrets
-import threading
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
+from tensorgrad.arrays.seeded import Block, Blocks
 from tensorgrad.errors import ArgumentError, DTypeError, describe, restate, restated
 from tensorgrad.system.forks import wait_for
 
@@ -22,14 +23,7 @@ _generator = np.random.default_rng(_seed)
 wait_for(_generator.bit_generator.lock)  # NumPy holds the lock while it draws numbers
 
 
-class _Own(threading.local):
-    """A thread's own generator, within `seeded`."""
-
-    generator: np.random.Generator | None = None
-    seed = 0
-
-
-_own = _Own()
+_blocks = Blocks()
 
 
 @contextmanager
@@ -37,7 +31,8 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
     """Draw this thread's random numbers from a generator of its own, in a `with` block; other threads don't see it.
 
     The same seed gives the same weights, masks and batches, whatever other threads draw meanwhile, and the package's
-    generator keeps its state. In the block `manual_seed` seeds this generator.
+    generator keeps its state. In the block `manual_seed` seeds this generator. A generator function that yields in the
+    block goes on with its own numbers, whatever blocks were entered meanwhile; so do coroutines.
 
     Args:
         seed: an int ≥ 0.
@@ -56,12 +51,13 @@ def seeded(seed: int) -> Iterator[np.random.Generator]:
     """
     with restated("seeded", seed=seed):
         generator = np.random.default_rng(operator.index(seed))
-    before = _own.generator, _own.seed
-    _own.generator, _own.seed = generator, operator.index(seed)
+    block = Block(generator, operator.index(seed), sys._getframe(1))
+    opened = _blocks.opened
+    opened.append(block)
     try:
         yield generator
     finally:
-        _own.generator, _own.seed = before
+        opened.remove(block)  # not always the last: a generator function may end before one that began later
 
 
 def manual_seed(seed: int) -> np.random.Generator:
@@ -85,8 +81,9 @@ def manual_seed(seed: int) -> np.random.Generator:
     with restated("manual_seed", seed=seed):
         generator = default_generator()
         generator.bit_generator.state = np.random.default_rng(seed).bit_generator.state
-    if generator is _own.generator:
-        _own.seed = int(seed)
+    block = _blocks.current()
+    if block is not None:
+        block.seed = int(seed)
     else:
         _seed = int(seed)
     return generator
@@ -100,7 +97,8 @@ def initial_seed() -> int:
     >>> tg.initial_seed()
     5
     """
-    return _seed if _own.generator is None else _own.seed
+    block = _blocks.current()
+    return _seed if block is None else block.seed
 
 
 def checked_generator(call: str, generator: np.random.Generator | None) -> np.random.Generator:
@@ -121,7 +119,8 @@ def default_generator() -> np.random.Generator:
     >>> tg.default_generator() is tg.manual_seed(0)
     True
     """
-    return _own.generator or _generator
+    block = _blocks.current()
+    return _generator if block is None else block.generator
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:

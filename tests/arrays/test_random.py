@@ -1,5 +1,7 @@
 """Random generators: `seeded` gives a thread numbers of its own, and leaves the package's as they were."""
 
+import asyncio
+import contextlib
 import threading
 
 import numpy as np
@@ -78,3 +80,83 @@ def test_what_was_compiled_outside_draws_from_the_threads_own_generator():
 def test_a_seed_is_an_int(seed, error):
     with pytest.raises(error, match="seeded"), tg.seeded(seed):
         pass
+
+
+def numbers(seed, count):
+    """The numbers that `tg.rand(2)` gives in a block of that seed, straight from NumPy."""
+    rng = np.random.default_rng(seed)
+    return [rng.random(2).astype(np.float32).tolist() for _ in range(count)]
+
+
+def drawn():
+    return tg.rand(2).tolist()
+
+
+@contextlib.contextmanager
+def wrapped(seed):
+    with tg.seeded(seed):
+        yield
+
+
+def steps(enter, seed):
+    with enter(seed):
+        for _ in range(3):
+            yield drawn()
+
+
+@pytest.mark.parametrize("enter", [tg.seeded, wrapped])
+def test_interleaved_generator_functions_each_draw_their_own_numbers(enter):
+    a, b = steps(enter, 0), steps(enter, 1)
+    of_a, of_b = [next(a)], [next(b)]
+    of_a += [next(a), next(a)]
+    assert next(a, None) is None  # ends before b, which began later
+    of_b += [next(b), next(b)]
+    assert (of_a, of_b) == (numbers(0, 3), numbers(1, 3))
+
+
+def test_the_caller_of_a_generator_function_keeps_its_numbers():
+    with tg.seeded(5):
+        a = steps(tg.seeded, 0)
+        assert [next(a), drawn(), next(a), drawn()] == [n for pair in zip(numbers(0, 2), numbers(5, 2)) for n in pair]
+        with wrapped(1):
+            assert [drawn(), next(a), drawn()] == [numbers(1, 1)[0], numbers(0, 3)[2], numbers(1, 2)[1]]
+        assert drawn() == numbers(5, 3)[2]
+
+
+def test_blocks_that_a_function_leaves_open_are_its_callers():
+    def set_up(stack, seed):
+        stack.enter_context(tg.seeded(seed))
+
+    with tg.seeded(5), contextlib.ExitStack() as stack:
+        set_up(stack, 3)
+        assert drawn() == numbers(3, 1)[0]
+        stack.close()
+        assert drawn() == numbers(5, 1)[0]
+
+
+def test_coroutines_draw_their_own_numbers():
+    async def task(seed):
+        with tg.seeded(seed):
+            found = []
+            for _ in range(3):
+                found.append(drawn())
+                await asyncio.sleep(0)
+            return found
+
+    async def all_of_them():
+        return await asyncio.gather(*map(task, range(3)))
+
+    assert asyncio.run(all_of_them()) == [numbers(seed, 3) for seed in range(3)]
+
+
+def test_a_seed_given_in_a_block_is_that_blocks():
+    def reseeded(seed):
+        with tg.seeded(seed):
+            yield tg.initial_seed()
+            tg.manual_seed(seed + 10)
+            yield tg.initial_seed()
+            yield drawn()
+
+    a, b = reseeded(0), reseeded(1)
+    assert [next(a), next(b), next(a), next(b)] == [0, 1, 10, 11]
+    assert [next(a), next(b)] == [numbers(10, 1)[0], numbers(11, 1)[0]]
