@@ -27,6 +27,12 @@ class Monitor:
     """
 
     def __init__(self, call: str, name: str, mode: str | None = None, min_delta: float = 0.0) -> None:
+        if not isinstance(name, str):
+            problem = f"monitor must be the name of an entry of the records, got {name!r}"
+            fix = f'pass {call}("validation_loss", ...)' + (
+                f" and patience={name!r}" if call == "EarlyStopping" and isinstance(name, int) else ""
+            )
+            raise ArgumentError(restate(call, problem, fix=fix))
         if mode not in ("min", "max", None):
             raise ArgumentError(restate(call, f'mode must be "min", "max" or None, got {mode!r}', mode=mode))
         if not min_delta >= 0:

@@ -72,12 +72,12 @@ def scattered(g: Graph, call: Applied, parts: list[Any], way: str | None) -> str
         places = expanded(g, call, parts[axis], target)
         return g.add("ScatterElements", x, places, _spread(g, call, target), axis=axis, reduction=way)
     if len(arrays) == 1:
-        axis, part = arrays[0], parts[arrays[0]]
-        if len(places := array_shape(call, part)) == 1:  # x[:, k] = v
-            target = (*shape[:axis], *places, *shape[axis + 1 :])
-            column = g.reshape(expanded(g, call, part, places), [-1, *[1] * (len(shape) - axis - 1)])
+        alone, part = arrays[0], parts[arrays[0]]
+        if len(length := array_shape(call, part)) == 1:  # x[:, k] = v
+            target = (*shape[:alone], *length, *shape[alone + 1 :])
+            column = g.reshape(expanded(g, call, part, length), [-1, *[1] * (len(shape) - alone - 1)])
             column = g.add("Expand", column, g.numbers(target))
-            return g.add("ScatterElements", x, column, _spread(g, call, target), axis=axis, reduction=way)
+            return g.add("ScatterElements", x, column, _spread(g, call, target), axis=alone, reduction=way)
     if arrays != list(range(len(arrays))):
         raise NotInOnnx("an assignment to an index of arrays behind whole axes")
     front = _broadcast([array_shape(call, parts[k]) for k in arrays])
