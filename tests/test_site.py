@@ -9,6 +9,8 @@ from types import ModuleType
 
 import pytest
 
+from tensorgrad.nn import Module
+
 ROOT = Path(__file__).parent.parent
 SITE = ROOT / "docs" / "site"
 
@@ -58,6 +60,14 @@ def test_each_public_name_has_its_entry(pages, module):
     described = [path for page in pages for name in page.names for path in (name.path, *name.others)]
     assert public_names(module) - set(described) == set()
     assert len(described) == len(set(described)) > 900
+
+
+def test_the_page_of_other_layers_holds_layers_alone(pages):
+    titles = {name.path.rpartition(".")[2]: page.title for page in pages for name in page.names if page.module == "nn"}
+    assert titles["accuracy"] == titles["DistributedDataParallel"] == titles["fit"] == "Training"
+    (other,) = [page for page in pages if page.title == "Linear, normalization and other layers"]
+    assert all(issubclass(name.value, Module) for name in other.names)
+    assert {"Linear", "LayerNorm", "Flatten"} <= {name.value.__name__ for name in other.names}
 
 
 def test_no_public_module_is_left_out(site):

@@ -55,9 +55,9 @@ FAMILIES = {
         "Losses": ("nn.losses",),
         "Modules, containers and state": ("nn.module", "nn.parameter", "nn.state", "nn.summary", "nn.layers.containers",
                                           "nn.layers.parameter_containers"),
-        "Training": ("nn.training",),
+        "Training": ("nn.training", "nn.metrics", "nn.parallel"),
         "Sequences": ("nn.layers.sequences",),
-        "Linear, normalization and other layers": ("",),
+        "Linear, normalization and other layers": ("nn.layers",),
     },
 }  # fmt: skip
 """The pages of large modules, each with the modules in which its names are defined; the longest prefix decides."""

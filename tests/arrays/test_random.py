@@ -117,7 +117,8 @@ def test_interleaved_generator_functions_each_draw_their_own_numbers(enter):
 def test_the_caller_of_a_generator_function_keeps_its_numbers():
     with tg.seeded(5):
         a = steps(tg.seeded, 0)
-        assert [next(a), drawn(), next(a), drawn()] == [n for pair in zip(numbers(0, 2), numbers(5, 2)) for n in pair]
+        assert [next(a), next(a)] == numbers(0, 2)
+        assert [drawn(), drawn()] == numbers(5, 2)
         with wrapped(1):
             assert [drawn(), next(a), drawn()] == [numbers(1, 1)[0], numbers(0, 3)[2], numbers(1, 2)[1]]
         assert drawn() == numbers(5, 3)[2]

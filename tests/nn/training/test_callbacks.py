@@ -324,7 +324,7 @@ def test_a_missing_package_says_which_extra_has_it(monkeypatch):
         (lambda o: callbacks.ScheduleLR(o), "scheduler must be one of"),
         (lambda o: callbacks.TensorBoard("runs", every=-1), "every must be an int ≥ 0"),
         (lambda o: callbacks.CSVLogger(3), "path must be text"),
-        (lambda o: callbacks.EarlyStopping(5), 'got 5\n  fix: pass EarlyStopping("validation_loss", ...) and patience=5'),
+        (lambda o: callbacks.EarlyStopping(5), 'fix: pass EarlyStopping("validation_loss", ...) and patience=5'),
         (lambda o: callbacks.BestCheckpoint("best.safetensors", 2.5), "name of an entry of the records, got 2.5"),
     ],
 )
