@@ -256,6 +256,12 @@ def test_values_of_a_search_may_be_numpys():
         ({"optimizer": "adamm"}, tg.ArgumentError, "adamw"),
         ({"module__hidden": (3, 0)}, tg.ArgumentError, "at least one unit"),
         ({"optimizer": None}, tg.DTypeError, "optimizer must be a class"),
+        (
+            {"optimizer": "sgd", "optimizer__momentumm": 0.9},
+            tg.ArgumentError,
+            "SGD has no parameter for optimizer__momentumm\n  fix: it takes optimizer__momentum,",
+        ),
+        ({"module__hiddn": 4}, tg.ArgumentError, "MLP has no parameter for module__hiddn"),
         ({"optimizer__lr": 0.1}, tg.ArgumentError, "the learning rate is the parameter lr"),
         ({"callbacks": tg.callbacks.Doctor()}, tg.DTypeError, "callbacks must be a list, got Doctor"),
         ({"callbacks": [nn.Callback]}, tg.ArgumentError, "got the class Callback"),

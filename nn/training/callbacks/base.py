@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from tensorgrad.errors import ArgumentError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.optim import Optimizer
 from tensorgrad.nn.training.history import History, Record
+
+EVENTS = ("on_train_begin", "on_step_end", "on_epoch_end", "on_train_end")
 
 Path = str | os.PathLike[str]
 
@@ -49,7 +52,8 @@ class Callback:
 
     While it trains, `fit` sets the attribute `training`, with the model, the optimizer and the history. An object of
     another class will do if it has one of these methods. If it has `state_dict` and `load_state_dict`, checkpoints
-    hold its state; a state is loaded after `on_train_begin`.
+    hold its state; a state is loaded after `on_train_begin`. A subclass with a method `on_…` that is no event raises
+    ArgumentError, since nothing would call it.
 
     >>> import tensorgrad as tg
     >>> class Stop(tg.nn.Callback):
@@ -61,6 +65,13 @@ class Callback:
     >>> len(tg.nn.fit(model, [batch], **options, callbacks=[Stop()]).steps)
     3
     """
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, member in vars(cls).items():
+            if name.startswith("on_") and name not in EVENTS and inspect.isfunction(member):
+                problem = f"{name} isn't an event of fit, so nothing would call it; the events are {', '.join(EVENTS)}"
+                raise ArgumentError(restate(cls.__name__, problem, fix="give a method of your own a name without on_"))
 
     _training: Training | None = None
     on_every_rank = True
@@ -101,9 +112,6 @@ def asks_to_end(result: Any) -> bool:
     return isinstance(result, bool | np.bool_) and bool(result)
 
 
-EVENTS = ("on_train_begin", "on_step_end", "on_epoch_end", "on_train_end")
-
-
 class Callbacks:
     """Several callbacks as one: each is called, in their order, also where one of them ends the training.
 
@@ -116,6 +124,10 @@ class Callbacks:
             problem = f"callbacks must be a list, got {type(callbacks).__name__}"
             raise ArgumentError(restate("fit", problem, fix="pass callbacks=[callback]", callbacks=callbacks))
         given = list(callbacks)
+        for k, callback in enumerate(given):
+            if any(callback is other for other in given[:k]):
+                problem = f"the same {type(callback).__name__} is among the callbacks twice, and would hear all twice"
+                raise ArgumentError(restate("fit", problem, fix="pass it once, or make two"))
         self._callbacks = [each for each in given if rank == 0 or getattr(each, "on_every_rank", True)]
         self._states: dict[str, Any] = {}  # of a checkpoint, to load when the training begins
         for callback in given:

@@ -363,3 +363,17 @@ def test_all_callbacks_are_under_one_roof():
     film, doctor = callbacks.Film(model, x[:2], y[:2], every=3), callbacks.Doctor()
     train(model, film, doctor, epochs=2)
     assert len(film.frames) == 3 and doctor.report is not None
+
+
+def test_a_method_that_no_event_calls_is_refused():
+    with pytest.raises(tg.ArgumentError, match=r"Keras: on_epoch_begin isn't an event of fit.*on_epoch_end"):
+
+        class Keras(nn.Callback):
+            def on_epoch_begin(self, epoch, logs=None): ...
+
+
+def test_one_callback_twice_is_refused():
+    stop = callbacks.EarlyStopping("loss", patience=2)  # which would count each epoch twice
+    with pytest.raises(tg.ArgumentError, match="the same EarlyStopping is among the callbacks twice"):
+        train(network(), stop, stop)
+    train(network(), stop, callbacks.EarlyStopping("loss", patience=2))
