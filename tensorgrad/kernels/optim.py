@@ -21,6 +21,7 @@ from numba.extending import intrinsic
 from tensorgrad.arrays.memory import addresses
 from tensorgrad.kernels.arguments import as_contiguous
 from tensorgrad.kernels.jit.dispatch import chunks_for, helper, kernel, run
+from tensorgrad.kernels.jit.generated import execute
 from tensorgrad.kernels.rules import NUMBERS, RESULTS, SLOTS, Program, traced
 
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.
@@ -92,7 +93,7 @@ def update(table, sizes, numbers, like, index, chunks):
 """
     # Under the name of this file the compiled kernel is kept beside the others.
     space: dict[str, Any] = {"__name__": __name__, "np": np, "chunk_range": _chunk_range, "elements": _elements}
-    exec(compile(source, __file__, "exec"), space)
+    execute(source, __file__, space)
     return kernel(space["update"])
 
 

@@ -1,9 +1,12 @@
 """What is watched while a function is recorded, and what isn't."""
 
+from typing import Generic, TypeVar
+
 import numba
 import numpy as np
 import pytest
 
+import tensorgrad as tg
 from tensorgrad.compiler.guards.guards import Guards
 from tensorgrad.compiler.guards.surroundings import Surroundings
 
@@ -42,3 +45,19 @@ def test_the_profiler_goes_on_after_a_function_that_cannot_be_compiled():
             kernel(np.float64(1))
 
     assert callee.__code__ in ran_around(fails)
+
+
+def test_objects_of_generic_classes_are_followed():
+    number = TypeVar("number")
+
+    class Scaling(Generic[number]):
+        def __init__(self, factor: number) -> None:
+            self.factor = factor
+
+    scaling, x = Scaling(2.0), tg.ones(3)
+    compiled = tg.compile(lambda x: (x * scaling.factor).exp())
+    for _ in range(3):
+        compiled(x)
+    assert compiled.replays
+    scaling.factor = 3.0
+    np.testing.assert_allclose(compiled(x).numpy(), np.exp(np.float32(3)) * np.ones(3), rtol=1e-6)

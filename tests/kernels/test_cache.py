@@ -1,5 +1,6 @@
 """The cache of compiled kernels: an entry is one kernel's, its file is whole, its symbol and address are its own."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -10,10 +11,12 @@ import numpy as np
 import pytest
 from one_kernel import gather
 
+import tensorgrad.kernels
 from tensorgrad.formulas.loops import LOOPS
 from tensorgrad.kernels.elementwise import loops
 from tensorgrad.kernels.jit import cache, dispatch
 from tensorgrad.kernels.jit.fingerprint import identity
+from tensorgrad.kernels.jit.generated import execute
 
 pytestmark = pytest.mark.slow
 
@@ -36,6 +39,18 @@ def test_an_identity_is_the_same_in_every_process():
     }
     assert len(found) == 1
     assert len(set(found.pop().split())) == 2
+
+
+def test_numba_finds_no_source_of_generated_kernels():
+    # It reads that of each kernel that it caches, by file and line, and would find other lines there, or half a text.
+    space = {}
+    execute("def double(x):\n    return 2 * x\n", loops.__file__, space)
+    assert space["double"](3) == 6 and space["double"].__code__.co_filename == loops.__file__
+    with pytest.raises(OSError):
+        inspect.getsourcelines(space["double"])
+    folder = Path(tensorgrad.kernels.__file__).parent
+    own = {str(file.relative_to(folder)) for file in folder.rglob("*.py") if " exec(" in file.read_text("utf-8")}
+    assert own == {"jit/generated.py", "step_programs.py"}  # the latter's aren't compiled
 
 
 def variants():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import types
-from typing import Any
+from typing import Any, Generic
 
 TRUSTED = frozenset(("tensorgrad", "numpy", "numba")) | frozenset(
     (
@@ -17,7 +17,9 @@ TRUSTED = frozenset(("tensorgrad", "numpy", "numba")) | frozenset(
 )  # fmt: skip
 """Packages whose code isn't followed: its results follow from its arguments, or it prints, or it tells observers."""
 
-_BASES_IN_C = frozenset((object, BaseException, Exception, dict, list, tuple, set, frozenset, types.SimpleNamespace))
+_BASES_IN_C = frozenset(
+    (object, BaseException, Exception, dict, list, tuple, set, frozenset, types.SimpleNamespace, Generic)
+)
 
 _HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: set for each class that a `class` statement makes
 

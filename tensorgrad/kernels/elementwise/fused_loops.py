@@ -25,6 +25,7 @@ from tensorgrad.arrays import memory
 from tensorgrad.kernels.arguments import as_contiguous
 from tensorgrad.kernels.elementwise import channels, loops
 from tensorgrad.kernels.jit.dispatch import INLINE, chunks_for, is_recording, kernel, partition_of, run
+from tensorgrad.kernels.jit.generated import execute
 from tensorgrad.kernels.jit.opaque import constant
 from tensorgrad.kernels.jit.partition import Access, Partition
 from tensorgrad.kernels.jit.views import between
@@ -254,7 +255,7 @@ def _kernel_of(structure: _Structure) -> Callable[..., None]:
     ]
     # Under the name of this file the compiled kernel is kept beside the others; its closure tells it from them.
     space: dict[str, Any] = {"__name__": __name__, "np": np, "between": between, "fence": _fence, "apart": _apart}
-    exec(compile("\n".join(lines), __file__, "exec"), space)
+    execute("\n".join(lines), __file__, space)
     return kernel(space["make"](*formulas.values()))
 
 
