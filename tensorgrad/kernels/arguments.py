@@ -25,7 +25,7 @@ def as_contiguous(array: Any) -> Any:
 
 
 def reshaped(x: Opaque, shape: tuple[int, ...]) -> Opaque:
-    """`x` in another shape: a view where there is one, else of a copy, as NumPy does it."""
+    """`x` in another shape, as `ndarray.reshape` gives it: a view if the layout of `x` allows one, else a copy."""
     try:
         return x.reshape(shape)
     except Unreadable:
@@ -33,9 +33,10 @@ def reshaped(x: Opaque, shape: tuple[int, ...]) -> Opaque:
 
 
 def restrided(x: Any, shape: Sequence[int], strides: Sequence[int]) -> Any:
-    """A view of the memory of `x` with these strides, from its first element on; None where NumPy can't make one.
+    """A view of the memory of `x` from its first element on, with these strides in bytes; None if there can't be one.
 
-    Its base is that of `x`, by which the engine knows who shares memory: a view by `as_strided` has another one.
+    The view has the `base` of `x`. Comparing bases tells the engine which arrays share memory, and a view by
+    `as_strided` would have a base of its own.
 
     >>> restrided(np.arange(4), (3, 2), (8, 8))
     array([[0, 1],
@@ -47,8 +48,9 @@ def restrided(x: Any, shape: Sequence[int], strides: Sequence[int]) -> Any:
     array = real(x)
     owner = array if array.base is None else array.base
     try:
+        # A buffer must be in C order; the transpose of an array in Fortran order is.
         memory = np.frombuffer(owner.T if isinstance(owner, np.ndarray) and owner.flags.fnc else owner, np.uint8)
-    except (TypeError, ValueError, BufferError):  # only its owner knows the memory, or it has gaps
+    except (TypeError, ValueError, BufferError):  # the owner exports no buffer, or its memory has gaps
         return None
     offset = array.ctypes.data - memory.ctypes.data
     view: np.ndarray = np.ndarray(shape, array.dtype, memory, offset, strides)  # type: ignore[arg-type]
@@ -57,7 +59,9 @@ def restrided(x: Any, shape: Sequence[int], strides: Sequence[int]) -> Any:
 
 
 def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
-    """`arrays`, each made contiguous; `names` is what the caller calls them. Raises `DTypeError` as `check_float` does.
+    """`arrays`, each made contiguous. Raises `DTypeError` unless all are float32 or all float64.
+
+    The error's text takes `op`, the function's name, and `names`, the arrays' names separated by spaces.
 
     >>> x, w = floats("conv2d", "x w", np.ones(2), np.ones(3)[::-1])
     >>> w.flags.c_contiguous
@@ -65,8 +69,8 @@ def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
     """
     dtype = arrays[0].dtype
     if dtype is _FLOAT32 or dtype is _FLOAT64:
-        # Most calls of small networks end here, so it is made of what costs least; a dtype that is equal to one of
-        # NumPy's own without being it takes the long way, to the same end.
+        # The fast path, which most calls of small networks take. It compares dtypes by identity, which is cheaper than
+        # `==`. A dtype that equals NumPy's float32 but is another object takes the slow path, with the same result.
         for array in arrays:
             if array.dtype is not dtype or not array.flags.carray or type(array) is not np.ndarray:
                 break
@@ -78,18 +82,19 @@ def floats(op: str, names: str, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 @lru_cache(maxsize=1024)
 def zeros(count: int, dtype: np.dtype) -> np.ndarray:
-    """So many zeros that kernels only read, in place of a bias for example: made once."""
+    """`count` zeros, in place of a missing bias for example. They are made once, so kernels must only read them."""
     return constant(np.zeros(count, dtype))
 
 
 def check_float(op: str, **arrays: Any) -> np.dtype:
     """The dtype of all arrays. Raises `DTypeError` unless all are float32 or all float64."""
-    kinds = set()
+    dtypes = set()
     for array in arrays.values():
-        kinds.add(array.dtype)
-    if len(kinds) > 1 or not kinds <= KERNEL_FLOATS:
-        kinds = {dtype.newbyteorder("=") for dtype in kinds}
-    dtype = kinds.pop()
-    if kinds or dtype not in KERNEL_FLOATS:
+        dtypes.add(array.dtype)
+    if len(dtypes) > 1 or not dtypes <= KERNEL_FLOATS:
+        # Another byte order is accepted: `as_contiguous` converts it.
+        dtypes = {dtype.newbyteorder("=") for dtype in dtypes}
+    dtype = dtypes.pop()
+    if dtypes or dtype not in KERNEL_FLOATS:
         raise DTypeError(restate(op, "all arrays must have one dtype, float32 or float64", **arrays))
     return dtype

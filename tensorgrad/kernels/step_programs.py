@@ -1,9 +1,14 @@
 """Update rules that are traced once for many steps.
 
-From one step of an optimizer to the next only the step count and the learning rate change. So a rule is traced with a
-`Scalar` in place of each, which notes what the rule computes from it and how the rule's conditions turned out. The
-numbers of a later step come from a function made of these notes; where a condition turns out otherwise, the rule is
-traced anew.
+From one step of an optimizer to the next only the step count and the learning rate change. So a rule is traced once,
+with a `Scalar` in place of each of the two. A scalar notes two things: which numbers the rule computes from it, as
+Python expressions, and which conditions the rule tests, with their outcomes. From these notes a function is compiled
+that gives the numbers of any other step, for example
+
+    def numbers(step, lr):
+        return (lr, (c0 ** step), ) if (step > c1) is True else None
+
+It returns None for a step in which a condition has another outcome; then the rule is traced anew.
 """
 
 from __future__ import annotations
@@ -23,14 +28,14 @@ Options = dict[str, Any]
 def pure(update: F) -> F:
     """Decorator of an update rule that depends on its arguments alone: on no attribute and no variable elsewhere.
 
-    Then it need not be traced in every step. A rule that isn't decorated is.
+    Such a rule is traced once for many steps; one without the decorator is traced in each step.
     """
     update.pure = True  # type: ignore[attr-defined]
     return update
 
 
 class Programs:
-    """The programs of an optimizer's update rules: what `rules.traced` gives, in a fifth of the time."""
+    """A cache of an optimizer's programs. To find one takes a fifth of the time of tracing it by `rules.traced`."""
 
     def __init__(self) -> None:
         self._known: dict[Any, tuple[Options, tuple[str, ...], _Steps | None]] = {}
@@ -39,38 +44,39 @@ class Programs:
         return Programs, ()  # a copy of the optimizer traces by itself
 
     def find(
-        self, place: Any, rule_of: Callable[[Options], Any], options: Options, slots: tuple[str, ...], step: int
+        self, key: Any, rule_of: Callable[[Options], Any], options: Options, slots: tuple[str, ...], step: int
     ) -> Program:
         """The program of the rule `rule_of(options)` for one step; raises TypeError as `rules.traced` does.
 
         Args:
-            place: what the last step's program was found under: its options are expected to differ in `lr` only.
+            key: hashable, the same in each step; a program of another step is used again if its options other than
+                `lr`, and its slots, are the same.
             rule_of: gives the rule `rule(w, g, state)` with options filled in; the rule is `pure`.
             options: all options by name, the learning rate `lr` among them.
             slots, step: as for `rules.traced`.
         """
         others = options.copy()
         lr = others.pop("lr")
-        known = self._known.get(place)
+        known = self._known.get(key)
         if known is None or known[0] != others or known[1] != slots:
-            known = self._known[place] = others, slots, _Steps.of(rule_of, options, slots, step)
+            known = self._known[key] = others, slots, _Steps.of(rule_of, options, slots, step)
         steps = known[2]
-        if steps is None:  # a rule that does with its numbers what scalars can't
+        if steps is None:  # the rule does something with its numbers that a Scalar can't, so each step is traced
             return traced(rule_of(options), slots, step)
         numbers = steps.numbers(step, lr)
         if numbers is None:
-            del self._known[place]
-            return self.find(place, rule_of, options, slots, step)
+            del self._known[key]
+            return self.find(key, rule_of, options, slots, step)
         return Program(steps.operations, steps.results, np.array(numbers, np.float64))
 
 
 class _Steps:
-    """The steps of a rule in which its conditions turn out the same.
+    """The program of a rule for all steps in which its conditions have the same outcomes.
 
     Attributes:
         operations, results: as in `Program`.
-        numbers: a function of the step count and the learning rate that gives the numbers; None if a condition turns
-            out otherwise.
+        numbers: a function of the step count and the learning rate that gives the numbers; None if a condition has
+            another outcome.
     """
 
     def __init__(self, operations: tuple[str, ...], results: tuple[str, ...], numbers: Callable[..., Any]) -> None:
@@ -78,7 +84,7 @@ class _Steps:
 
     @classmethod
     def of(cls, rule_of: Callable[[Options], Any], options: Options, slots: Sequence[str], step: int) -> _Steps | None:
-        """Trace the rule; None if it does with its numbers what scalars can't."""
+        """Trace the rule; None if it does something with its numbers that a `Scalar` can't."""
         notes = _Notes()
         rule = rule_of(options | {"lr": Scalar(options["lr"], "lr", notes)})
         try:
@@ -86,6 +92,7 @@ class _Steps:
             texts = [notes.text(number) for number in numbers]
         except TypeError:
             return None
+        # Checks only that they are numbers: raises TypeError for a rule with arrays of its own.
         as_numbers([number.value if type(number) is Scalar else number for number in numbers])
         conditions = " and ".join(notes.conditions) or "True"
         source = f"def numbers(step, lr):\n    return ({''.join(f'{x}, ' for x in texts)}) if {conditions} else None"
@@ -101,7 +108,7 @@ class _Notes:
         self.constants: dict[str, Any] = {}
 
     def text(self, number: Any) -> str:
-        """A scalar or a plain number, as it is written."""
+        """The Python expression of a scalar, or the name of a constant for a plain number."""
         if type(number) is Scalar:
             return number.text
         if type(number) not in (int, float, bool):
@@ -112,6 +119,8 @@ class _Notes:
 
 
 def _operator(sign: str, function: Callable[[Any, Any], Any]) -> Any:
+    """The method for `scalar + other`, say: computes the value, and notes its expression."""
+
     def method(self: Scalar, other: Any) -> Any:
         if type(other) not in _OPERANDS:
             return NotImplemented
@@ -122,6 +131,8 @@ def _operator(sign: str, function: Callable[[Any, Any], Any]) -> Any:
 
 
 def _reflected(sign: str, function: Callable[[Any, Any], Any]) -> Any:
+    """The method for `other + scalar`."""
+
     def method(self: Scalar, other: Any) -> Any:
         if type(other) not in _OPERANDS:
             return NotImplemented
@@ -131,12 +142,14 @@ def _reflected(sign: str, function: Callable[[Any, Any], Any]) -> Any:
 
 
 def _comparison(sign: str, function: Callable[[Any, Any], bool]) -> Any:
+    """The method for `scalar < other`: notes the condition with its outcome, and returns the outcome."""
+
     def method(self: Scalar, other: Any) -> Any:
         if type(other) not in _OPERANDS:
             return NotImplemented
-        found = function(self.value, other.value if type(other) is Scalar else other)
-        self.notes.conditions.append(f"({self.text} {sign} {self.notes.text(other)}) is {found}")
-        return found
+        outcome = function(self.value, other.value if type(other) is Scalar else other)
+        self.notes.conditions.append(f"({self.text} {sign} {self.notes.text(other)}) is {outcome}")
+        return outcome
 
     return method
 
@@ -146,10 +159,16 @@ def _refuse(*_: Any) -> Any:
 
 
 class Scalar:
-    """Stands for a number that differs from step to step: what is computed from it is noted."""
+    """Stands for a number that differs from step to step, and notes what is computed from it.
+
+    Attributes:
+        value: the number in the step that is traced.
+        text: the Python expression that gives it in any step.
+        notes: the notes of the trace.
+    """
 
     __slots__ = ("notes", "text", "value")
-    __array_ufunc__ = None  # a number of NumPy's leaves the operation to this class
+    __array_ufunc__ = None  # so that `np.float64(2) * scalar` calls __rmul__ below
 
     def __init__(self, value: Any, text: str, notes: _Notes) -> None:
         self.value, self.text, self.notes = value, text, notes
