@@ -1,12 +1,13 @@
 """The cache of compiled kernels between runs: numba's cache, changed so that it never makes a program fail.
 
-A kernel's machine code is found by what the kernel is, never by a name that another kernel could have:
+A *variant* is the machine code of one kernel for one combination of argument types. A variant must never be taken for
+another one:
 
-- In a process numba finds machine code by its symbol, which ends in the function's number in the order in which its
-  process compiled. Variants from the caches of several processes would share numbers, so each process counts from a
-  random start of its own. The address of a variant is moreover taken once, when it is compiled or loaded.
-- In the files an entry is found by a digest of the function (see `identity`), the types of its arguments and the
-  processor, and a checksum stands before its content.
+- Within a process numba looks machine code up by a symbol. The symbol ends in a number that counts the functions which
+  its process has compiled, so variants from the caches of two processes could have the same symbol. Here each process
+  counts from a random start. Besides, the address of a variant is looked up once, when it is compiled or loaded.
+- On disk the key of an entry is a digest of the function (see `identity`), the types of its arguments and the
+  processor. A checksum stands before the content.
 """
 
 import hashlib
@@ -33,7 +34,7 @@ from tensorgrad.system.console import say
 
 
 def cached(dispatcher: Any) -> Any:
-    """`dispatcher`, whose compiled variants are kept in the cache, or with one warning nowhere."""
+    """`dispatcher`, whose variants are kept on disk from now on. Where no folder can be written, it warns once."""
     if not isinstance(dispatcher, Dispatcher):  # NUMBA_DISABLE_JIT leaves the Python function as it is
         return dispatcher
     function: Any = dispatcher
@@ -47,9 +48,9 @@ def cached(dispatcher: Any) -> Any:
 
 
 def _without_literals(get_call_template: Callable) -> Callable:
-    """Numba's lookup of the variant that a call takes, for which the integer 1 is an integer.
+    """Numba's lookup of the variant for a call, with the type of a literal such as 1 replaced by int64.
 
-    By itself numba compiles a function once more for each literal that some call passes.
+    Numba would compile a variant for each literal that a call inside another kernel passes.
     """
     return lambda args, kws: get_call_template([unliteral(kind) for kind in args], kws)
 
@@ -64,19 +65,22 @@ def address(dispatcher: Any, kinds: tuple) -> int:
 
 
 def _count_from_a_random_start() -> None:
-    """Let numba number functions, and so symbols, as no other process does. `random` could be seeded alike in two."""
+    """Let numba number functions, and so symbols, as no other process does.
+
+    By `secrets`: a program may seed `random`, so two processes could draw the same number from it.
+    """
     FunctionIdentity._unique_ids = count(secrets.randbits(64) << 32)
 
 
 _count_from_a_random_start()
-if hasattr(os, "register_at_fork"):  # a child that counted on would use the numbers of its parent and its siblings
+if hasattr(os, "register_at_fork"):  # else a forked child would go on with the numbers of its parent and its siblings
     os.register_at_fork(after_in_child=_count_from_a_random_start)
 
 
 class _Addresses:
-    """A cache that notes where the machine code of each variant is, as soon as there is one.
+    """A cache that notes the address of each variant as soon as it is compiled or loaded.
 
-    Later another definition could bear the symbol, and the engine finds the one that was loaded last.
+    A later lookup by symbol isn't safe: if two definitions have one symbol, LLVM finds the one that was loaded last.
     """
 
     def __init__(self, *arguments: object) -> None:
@@ -87,7 +91,7 @@ class _Addresses:
         found = super().load_overload(sig, target_context)
         if found is not None:
             self._note(found)
-        elif self._is_first():
+        elif self._claims_first_compilation():
             say_once("compiling kernels for this machine, once; later runs load them")
         return found
 
@@ -105,7 +109,7 @@ class _Addresses:
 
 @lru_cache(maxsize=1)
 def _sources() -> tuple[tuple[str, str], ...]:
-    """A fingerprint that changes when any file of `kernels`, or of a folder in it, is edited."""
+    """The name and digest of each file in `kernels` and its subfolders: changes when any of them is edited."""
     folder = Path(__file__).parent.parent
     files = sorted(folder.rglob("*.py"))
     return tuple((file.relative_to(folder).as_posix(), _digest(file.read_bytes()).hex()) for file in files)
@@ -118,11 +122,12 @@ def _digest(content: bytes) -> bytes:
 class _CacheFiles(IndexDataCacheFile):
     """Numba's index of compiled variants and their files, safe for several processes that compile at once.
 
-    Numba numbers the files, and writes them after the index: two processes could give one number to two kernels, and
-    a third would run the one for the other. Here a file's name says what it holds, and the index comes last.
+    Numba numbers the files, and writes the index first. So two processes could give one number to two variants, and a
+    third process would run one in place of the other. Here a file's name is a digest of its key, and the index is
+    written last.
 
-    Each file is a line that names the format, a checksum of the file's name and content, and the content: machine code
-    with a flipped bit must never run, nor a file that was exchanged for another.
+    Each file has three parts: a line that names the format, a checksum, and the content. The checksum includes the
+    file's name, so neither damaged machine code nor a file that was renamed to another's name ever runs.
     """
 
     _FORMAT = f"tensorgrad kernel, numba {numba.__version__}\n".encode()
@@ -138,7 +143,7 @@ class _CacheFiles(IndexDataCacheFile):
         self._save_index(found | {key: name})
 
     def discard(self, key: tuple) -> None:
-        """Forget a damaged variant, and where the index itself is damaged all of them."""
+        """Remove a damaged variant from the index; if the index itself is damaged, remove all variants."""
         try:
             found = self._load_index()
         except Exception:
@@ -193,10 +198,10 @@ class _CacheFiles(IndexDataCacheFile):
 
 
 class _FileCache(FunctionCache):
-    """Numba's cache of compiled kernels, which must never be the reason why a program fails.
+    """Numba's cache, except that a failure to read or write it is only a warning.
 
-    Numba's own watches the kernel's source file; this one watches the whole folder, for kernels call helpers and tiles
-    of other files.
+    Numba drops variants when the kernel's own source file changes. Here they are dropped when any file of `kernels`
+    changes, since kernels call helpers and tiles from other files.
     """
 
     def __init__(self, dispatcher: Dispatcher) -> None:
@@ -223,26 +228,27 @@ class _FileCache(FunctionCache):
         except Exception as error:
             _warn_once(f"can't write the cache of compiled kernels in {self.cache_path} ({error!r}); {_FIX}")
 
-    def _is_first(self) -> bool:
-        """Whether no process has compiled kernels of these sources into this folder yet; from now on one has.
+    def _claims_first_compilation(self) -> bool:
+        """True for the first call per folder and sources, over all processes: it creates a marker file.
 
-        So the long first compilation is told of, and a later run that meets one more kernel doesn't repeat "once".
+        So the message "compiling kernels for this machine, once" is printed once, and not again by a later run that
+        compiles one more kernel.
         """
-        mark = Path(self.cache_path) / f"compiled-{_digest(repr(_sources()).encode()).hex()[:16]}"
+        marker = Path(self.cache_path) / f"compiled-{_digest(repr(_sources()).encode()).hex()[:16]}"
         try:
-            mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.touch(exist_ok=False)
+            marker.parent.mkdir(parents=True, exist_ok=True)
+            marker.touch(exist_ok=False)
         except FileExistsError:
             return False
         except OSError:
-            return True
-        for old in mark.parent.glob("compiled-*"):
-            if old != mark:
+            return True  # a folder that can't be written has no markers
+        for old in marker.parent.glob("compiled-*"):
+            if old != marker:
                 old.unlink(missing_ok=True)
         return True
 
     def _discard(self, sig, target_context) -> None:
-        with suppress(Exception):  # whether the folder can be written shows when the kernel is saved
+        with suppress(Exception):  # a folder that can't be written is warned of when the kernel is saved
             self._cache_file.discard(self._index_key(sig, target_context.codegen()))
 
 
@@ -251,9 +257,9 @@ class _Cache(_Addresses, _FileCache):
 
 
 class _NoCache(_Addresses, NullCache):
-    """No files, where no folder can be had."""
+    """The cache where no folder can be written: addresses, but no files."""
 
-    def _is_first(self) -> bool:
+    def _claims_first_compilation(self) -> bool:
         return True
 
 
@@ -261,17 +267,18 @@ _FIX = "each run will compile. Set NUMBA_CACHE_DIR to a folder that can be writt
 _told: set[str] = set()
 
 FOLDERS: set[str] = set()
-"""The folders of the kernels that have been made; numba gives each folder of sources one of its own."""
+"""The cache folders in use; numba gives each folder of sources a cache folder of its own."""
 
 
 def say_once(message: str) -> None:
-    """Print a line on standard error the first time."""
+    """Print the message on standard error, unless it was printed before."""
     if message not in _told:
         _told.add(message)
         say(f"tensorgrad: {message}", error=True)
 
 
 def _warn_once(message: str) -> None:
+    """Warn, unless there was any such warning before: each kernel would repeat it."""
     if "warning" not in _told:
         _told.add("warning")
         warnings.warn(f"tensorgrad: {message}", RuntimeWarning, stacklevel=2)
