@@ -1,9 +1,10 @@
 """The gradients of a fully connected layer, z = x · wᵀ + b or max(x · wᵀ + b, 0), in one parallel region.
 
-In a small network the two products, g · w for the input and gᵀ · x for the weight, are little work each. One parallel
-region wakes the threads once; each computes a chunk of the first product and then a chunk of the second. The tiles are
-those of `matmul`, so the results are the same to the bit. After a rectifier each thread computes the whole upstream
-gradient for itself, which takes less time than a synchronization.
+In a small network the two products, g · w for the input and gᵀ · x for the weight, are little work each, and waking the
+threads takes as long. So one parallel region does everything: each thread computes a chunk of the first product, then
+one of the second, then one of the bias's gradient. The kernels are those of `matmul` and `reduce`, so the results are
+the same to the bit. After a rectifier each thread computes the whole upstream gradient for itself, which takes less
+time than waiting for the others to compute their parts.
 """
 
 from collections.abc import Callable, Iterator
@@ -27,10 +28,11 @@ from tensorgrad.windows import Sizes
 def gradients(
     g: np.ndarray, x: np.ndarray, w: np.ndarray, z: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """∂L/∂x = g · w, ∂L/∂w = gᵀ · x and ∂L/∂b = Σₙ g, given g = ∂L/∂z; with z, g counts as 0 where z ≤ 0.
+    """∂L/∂x = g · w, ∂L/∂w = gᵀ · x and ∂L/∂b = Σₙ g, given g = ∂L/∂z.
 
-    g, z `(N, O)`, x `(N, I)`, w `(O, I)`, all float32 or all float64 -> dx `(N, I)`, dw `(O, I)`, db `(O,)`, the same
-    to the bit as by `pointwise.relu_gradient`, `matmul.product` and `sums.total`. Raises `ShapeError`, `DTypeError`.
+    With z, the output of a layer that ends in a rectifier, g counts as 0 where z ≤ 0. g, z `(N, O)`, x `(N, I)`,
+    w `(O, I)`, all float32 or all float64 -> dx `(N, I)`, dw `(O, I)`, db `(O,)`, the same to the bit as by
+    `pointwise.relu_gradient`, `matmul.product` and `sums.total`. Raises `ShapeError`, `DTypeError`.
 
     >>> gradients(np.array([[2.0]]), np.array([[3.0, 4.0]]), np.array([[5.0, 6.0]]))
     (array([[10., 12.]]), array([[6., 8.]]), array([2.]))
@@ -47,8 +49,9 @@ def gradients(
     dx, dw, db = memory.empty(x.shape, dtype), memory.empty(w.shape, dtype), memory.empty((outputs,), dtype)
     tables = matmul.table(outputs, 1, inputs), matmul.table(count, outputs, inputs)
     chunks = chunks_for(tiles, work)
-    masked = _nothing(dtype) if z is None else memory.empty((chunks, count, outputs), dtype)
-    addresses = _product(dtype), _fold(dtype)
+    # A copy of g for each thread, with 0 where z ≤ 0.
+    masked = _empty(dtype) if z is None else memory.empty((chunks, count, outputs), dtype)
+    addresses = _product_address(dtype), _sums_address(dtype)
     arguments = (g, g if z is None else z, x, w, dx, dw, db, masked, *tables, zeros(ROWS, dtype), *addresses)
     run(_gradients_kernel, arguments, chunks)
     return dx, dw, db
@@ -75,19 +78,20 @@ def _plan(g_shape: Sizes, x_shape: Sizes, w_shape: Sizes, z_shape: Sizes | None)
 
 
 @cache
-def _nothing(dtype: np.dtype) -> np.ndarray:
+def _empty(dtype: np.dtype) -> np.ndarray:
+    """In place of `masked` where there is no rectifier, so that one compiled kernel serves both cases."""
     return np.empty((0, 0, 0), dtype)
 
 
 @cache
-def _product(dtype: np.dtype) -> int:
-    """The address of the kernel for a product."""
+def _product_address(dtype: np.dtype) -> int:
+    """The address of the kernel for a product; the empty arrays only state the types of its arguments."""
     matrix, line, table = np.empty((0, 0), dtype), np.empty(0, dtype), np.empty((0, 2), np.int64)
     return address_of(matmul.broadcast_kernel, (matrix, matrix, table, line, matrix, 0))
 
 
 @cache
-def _fold(dtype: np.dtype) -> int:
+def _sums_address(dtype: np.dtype) -> int:
     """The address of the kernel for sums."""
     block = np.empty((0, 0, 0), dtype)
     return address_of(columns.sums_kernel, (block, block, 0, 0.0, 0.0))
@@ -95,6 +99,7 @@ def _fold(dtype: np.dtype) -> int:
 
 @kernel
 def _gradients_kernel(g, z, x, w, dx, dw, db, masked, x_table, w_table, zeros, product, fold, index, chunks):
+    """A chunk of dx (N, I), of dw (O, I) and of db (O,); `product` and `fold` are addresses of kernels."""
     count, outputs = g.shape
     if len(masked):
         _mask(g, z, masked[index])

@@ -11,7 +11,7 @@ from tensorgrad.kernels.reduce.sums import FEW
 from tensorgrad.kernels.simd import passes
 from tensorgrad.kernels.simd.rows import add_rows, add_squares
 
-# The time per element, in multiply-adds; a rough measurement.
+# Multiply-adds that take as long as one element, by a rough measurement.
 WORK = 3
 
 TILE = 512
@@ -21,7 +21,7 @@ SHORT = 64
 """The length below which rows are too short for vectors: several are summed as one."""
 
 SMALL = 12
-"""The size up to which a matrix is small: the same column of many matrices is summed at once."""
+"""Elements up to which a matrix is small: then the same column of many matrices is summed in one loop over matrices."""
 
 
 def fold(x: np.ndarray, z: np.ndarray, block: int, factor: float, divisor: float, squares: bool) -> None:
@@ -59,14 +59,18 @@ def _square(x):
 
 
 def _folding(term: Callable, sums_of_rows: Callable, add_rows: Callable) -> Callable:
-    """The kernel of `fold` for a sum of `term(x)`.
+    """Make the kernel of `fold` that sums `term(x)`.
 
-    `sums_of_rows` sums it along contiguous elements, `add_rows` along columns.
+    `sums_of_rows` sums along contiguous elements, `add_rows` along columns. Each of four layouts has a loop of its
+    own: small matrices, rows alone (inner is 1), columns of short rows, and columns of long rows, TILE at a time.
     """
 
     @inlined
     def add_short_rows(flat, at, count, inner, sums):
-        """sums[k] += Σ of adjacent rows of `inner` elements, so short that a vector holds several."""
+        """sums[k] += Σ_j row j [k] for rows of `inner` elements, so short that a vector holds several.
+
+        `many` adjacent rows are first added as one row of many · inner columns; then its parts are added up.
+        """
         many = SHORT // inner
         add_rows(flat, at, many * inner, count // many, many * inner, sums, 0)
         for m in range(1, many):
@@ -76,7 +80,7 @@ def _folding(term: Callable, sums_of_rows: Callable, add_rows: Callable) -> Call
 
     @inlined
     def fold_rows(flat, out, sizes, factor, divisor, sums, low, high):
-        """The sums of whole rows, where there are no columns: many at once."""
+        """The sums of contiguous rows (inner is 1): TILE rows at once, unless a row has several blocks."""
         count, block, blocks = sizes
         together = TILE if blocks == 1 else 1
         for line in range(low, high, together):
@@ -88,7 +92,7 @@ def _folding(term: Callable, sums_of_rows: Callable, add_rows: Callable) -> Call
 
     @inlined
     def fold_small(flat, out, count, inner, factor, divisor, sums, low, high):
-        """The sums of the columns of small matrices: the same column of many matrices together."""
+        """The sums of the columns of small matrices (count, inner): a column of TILE matrices in one loop."""
         size = count * inner
         for first in range(low, high, TILE):
             matrices = min(TILE, high - first)

@@ -4,7 +4,7 @@ NumPy sums pairwise along the innermost axis of memory only. Along other axes it
 where the sum of 60,000 float32 numbers near 1000 has an error of 1e-3. Here each sum runs in float64, in blocks whose
 sums are then added, so the order depends on shape and layout alone, not on the number of threads.
 
-NumPy adds few elements, without loading numba; the kernels in `columns` add many.
+Up to FEW elements NumPy computes the sum, in float64, so that numba needn't be loaded; above, the kernels in `columns`.
 """
 
 import math
@@ -22,14 +22,14 @@ FEW = 4096
 """The number of elements that NumPy adds as fast as a kernel."""
 
 LINE, ROWS = 1 << 14, 1 << 12
-"""The numbers of contiguous elements and of rows per block: few enough for exact sums of float32 in float64."""
+"""Contiguous elements, and rows, per block: so few that float32 numbers of like size are summed exactly in float64."""
 
 TERMS, PART = 1 << 12, 1 << 10
-"""Matrix products with more than TERMS terms are computed in parts of PART terms."""
+"""Matrix products of more than TERMS terms are summed in parts of PART terms, so that rounding errors stay small."""
 
 FLOAT16, FLOAT32, FLOAT64 = [np.dtype(t) for t in (np.float16, np.float32, np.float64)]
 
-_add_up: Any = np.add.reduce  # NumPy's types for it want `keepdims` as a literal
+_add_up: Any = np.add.reduce  # Any: its annotations accept only a literal True or False as `keepdims`
 
 
 def total(
@@ -41,13 +41,13 @@ def total(
     squares: bool = False,
     dtype: np.dtype | None = None,
 ) -> np.ndarray:
-    """Σ x / divisor over `axes`, or Σ x² / divisor with `squares`, rounded once, to `dtype`.
+    """Σ x / divisor over `axes`, or Σ x² / divisor with `squares`, computed in float64 and rounded once, to `dtype`.
 
     Args:
         x: float16, float32 or float64, of any layout.
-        axes: different axes ≥ 0; None for all.
+        axes: the axes to sum over, ≥ 0, each once; None for all.
         keepdims: keep the reduced axes with length 1.
-        divisor: a divisor of the sum.
+        divisor: what the sum is divided by: the number of elements for a mean.
         squares: sum the squares of x.
         dtype: the dtype of the result, by default that of x.
 
@@ -58,6 +58,7 @@ def total(
     """
     axes = tuple(range(x.ndim)) if axes is None else axes
     dtype = x.dtype if dtype is None else dtype
+    # NumPy also where each sum has one term: there is nothing to add.
     if x.size <= FEW or math.prod([x.shape[a] for a in axes]) == 1:
         return _by_numpy(x, axes, keepdims, divisor, squares, dtype)
     if not kernels.dispatch.COMPILED:
@@ -78,7 +79,7 @@ def _by_numpy(
 def product_in_parts(
     product: Callable[[np.ndarray, np.ndarray], np.ndarray], a: np.ndarray, b: np.ndarray
 ) -> np.ndarray:
-    """The product of a `(..., M, K)` and b `(..., K, N)` for a large K: products of parts of K, summed in float64.
+    """a `(..., M, K)` · b `(..., K, N)` -> `(..., M, N)` for a large K: products of parts of K, summed in float64.
 
     >>> product_in_parts(np.matmul, np.ones((1, 10000)), np.ones((10000, 1)))
     array([[10000.]])
@@ -93,7 +94,10 @@ def product_in_parts(
 
 
 class Step(NamedTuple):
-    """A pass over memory: x (outer, length, inner) -> z (outer, blocks, inner), where each block sums `block` rows."""
+    """A pass over memory: x (outer, length, inner) -> z (outer, blocks, inner).
+
+    z[o, k, i] is the sum over rows k · block to (k + 1) · block of x[o, :, i].
+    """
 
     outer: int
     length: int
@@ -103,37 +107,42 @@ class Step(NamedTuple):
 
 
 def _by_kernel(x: np.ndarray, axes: tuple[int, ...], divisor: int, squares: bool, dtype: np.dtype) -> np.ndarray:
+    """`total` for many elements, without `keepdims`."""
     if x.flags.c_contiguous:
         kept, steps = _plan(x.shape, axes)
         return _folded(x, steps, 1, divisor, squares, dtype).reshape(kept)
     x, repeats = _without_repeats(x, axes)
-    # With the axes in the order of memory, and forwards, most layouts need no copy.
+    # The kernel takes contiguous arrays. Most layouts become contiguous without a copy if the axes are put in the order
+    # of memory, the largest stride first, and summed axes of negative stride are reversed: order doesn't change a sum.
     order = sorted(range(x.ndim), key=lambda a: -abs(x.strides[a]))
     forwards = tuple([slice(None, None, -1 if x.strides[a] < 0 and a in axes else None) for a in order])
     kept, steps = _plan(tuple([x.shape[a] for a in order]), tuple([k for k, a in enumerate(order) if a in axes]))
     z = _folded(x.transpose(order)[forwards], steps, repeats, divisor, squares, dtype).reshape(kept)
-    # In the order of memory -> in the order of x
+    # Kept axes: in the order of memory -> in the order of x
     return np.asarray(z.transpose(np.argsort([a for a in order if a not in axes])), order="C")
 
 
 def _folded(x: np.ndarray, steps: list[Step], factor: int, divisor: int, squares: bool, dtype: np.dtype) -> np.ndarray:
-    line, scale, inner = kernels.arguments.as_contiguous(x), (1.0, 1.0), FLOAT64
+    """factor · Σ x / divisor (Σ x² with `squares`) by these passes; in float64 until the last one rounds to `dtype`."""
+    z, scale, precision = kernels.arguments.as_contiguous(x), (1.0, 1.0), FLOAT64
     for step in steps:
+        x = z.reshape(step.outer, step.length, step.inner)
         if step is steps[-1]:
-            scale, inner = (float(factor), float(divisor)), FLOAT32 if dtype == FLOAT16 else dtype
-        z = memory.empty((step.outer, step.blocks, step.inner), inner)
-        kernels.columns.fold(line.reshape(step.outer, step.length, step.inner), z, step.block, *scale, squares)
-        line, squares = z, False
-    return line if line.dtype == dtype else _half(line)
+            scale, precision = (float(factor), float(divisor)), FLOAT32 if dtype == FLOAT16 else dtype
+        z = memory.empty((step.outer, step.blocks, step.inner), precision)
+        kernels.columns.fold(x, z, step.block, *scale, squares)
+        squares = False  # the next pass sums these sums
+    return z if z.dtype == dtype else _half(z)
 
 
 @quiet
 def _half(x: np.ndarray) -> np.ndarray:
+    """x in float16; ∞, without a warning, where it overflows."""
     return x.astype(FLOAT16)
 
 
 def _without_repeats(x: np.ndarray, axes: tuple[int, ...]) -> tuple[np.ndarray, int]:
-    """x with those of `axes` along which it is broadcast (stride 0) at length 1; and the number of repeats."""
+    """x with length 1 along those of `axes` where it is broadcast (stride 0); and how often each element counts."""
     if 0 not in x.strides:
         return x, 1
     repeated = [a in axes and x.strides[a] == 0 for a in range(x.ndim)]
@@ -156,7 +165,7 @@ def _plan(shape: tuple[int, ...], axes: tuple[int, ...]) -> tuple[tuple[int, ...
             kinds.append(kind)
     steps = []
     while True in kinds:
-        # The longest first, which leaves the smallest array.
+        # The longest summed axis first: that leaves the smallest array for the next pass.
         k = max((n, k) for k, n in enumerate(lengths) if kinds[k])[1]
         outer, count, inner = math.prod(lengths[:k]), lengths[k], math.prod(lengths[k + 1 :])
         block = LINE if inner == 1 else ROWS
