@@ -18,14 +18,14 @@ from tensorgrad.kernels.pool.planes import count_planes, inside, plane_of, taps
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.windows import Sizes, Window, check_pooled
 
-# Multiply-adds that take as long as a pixel that passes by, by a rough measurement.
+# Multiply-adds that take as long as adding one pixel to one window's sum, by a rough measurement.
 WORK = 5
 
 
 def avg_forward(
     x: np.ndarray, window: Window, *, count_include_pad: bool = True, divisor: int | None = None
 ) -> np.ndarray:
-    """The sum of each window over its divisor (see `divisors`): x `(N, C, H, W)` -> `(N, C, OH, OW)`.
+    """The sum of each window divided by its divisor (see `divisors`): x `(N, C, H, W)` -> `(N, C, OH, OW)`.
 
     Raises `ShapeError`, `ArgumentError`, `DTypeError`.
 
@@ -51,7 +51,7 @@ def avg_forward(
 def avg_backward(
     g: np.ndarray, window: Window, *, count_include_pad: bool = True, divisor: int | None = None
 ) -> np.ndarray:
-    """The adjoint of `avg_forward`: each g over its divisor, added to every pixel of its window.
+    """The adjoint of `avg_forward`: each g is divided by its divisor and added to every pixel of its window.
 
     g `(N, C, OH, OW)` -> `(N, C, H, W)`. Raises `ShapeError`, `ArgumentError`, `DTypeError`.
 
@@ -83,8 +83,8 @@ class AvgPlan(NamedTuple):
     input: Sizes  # the shape (N, C, H, W)
     output: Sizes  # the shape (N, C, OH, OW)
     divisors: np.ndarray  # (OH, OW)
-    numbers: Sizes  # kernel, stride, padding before
-    planes: int
+    numbers: Sizes  # the window as kernels take it: KH, KW, stride down and across, padding above and to the left
+    planes: int  # N · C
     work: int  # in multiply-adds
 
 
@@ -92,7 +92,7 @@ class AvgPlan(NamedTuple):
 def _avg_plan(
     op: str, name: str, shape: Sizes, window: Window, dtype: np.dtype, count_include_pad: bool, divisor: int | None
 ) -> AvgPlan:
-    """The plan for x of this shape or, if `name` is "y", for the gradient of y."""
+    """The plan for an x of this shape or, if `name` is "y", for a gradient of this shape. Checks the shape."""
     check_pooled(op, window, **{name: shape})
     images = shape[:2]
     table = divisors(window, count_include_pad, divisor).astype(dtype)
@@ -102,10 +102,11 @@ def _avg_plan(
 
 
 def divisors(window: Window, count_include_pad: bool, divisor: int | None) -> np.ndarray:
-    """What each window of an average pooling is divided by, `(OH, OW)`, float64, by PyTorch's rules.
+    """What the sum of each window is divided by, `(OH, OW)`, float64, by PyTorch's rules.
 
-    The divisor where one is given; else the window's pixels inside the input, with `count_include_pad` those inside
-    the padded input: what hangs over the end of that (ceil mode) never counts.
+    With a `divisor` it is that number. Else it is the number of the window's pixels that lie inside the input or, with
+    `count_include_pad`, inside the padded input. In ceil mode a window may hang over the end of the padded input; its
+    pixels there never count.
 
     >>> divisors(Window.pooled("avg_pool2d", (3, 3), (2, 2), (2, 2), ((0, 0), (0, 0)), (1, 1), True), True, None)
     array([[4., 2.],
@@ -120,15 +121,21 @@ def divisors(window: Window, count_include_pad: bool, divisor: int | None) -> np
 
 
 @helper
-def _side_by_side(numbers, size, output_size):
-    """Whether the windows are adjacent, of 2×2 pixels, none over the end."""
+def _are_2x2(numbers, size, output_size):
+    """Whether the windows are 2×2 at stride 2, without padding, and none hangs over the end.
+
+    Those have vector kernels of their own, `sum_2x2` and `fill_2x2`, since they are the most common.
+    """
     (kh, kw, sh, sw, top, left), (rows, columns), (height, width) = numbers, output_size, size
     return kh == kw == sh == sw == 2 and top == left == 0 and 2 * rows <= height and 2 * columns <= width
 
 
 @helper
 def _sum_row(source, p, numbers, total):
-    """The sums of row p of the windows."""
+    """total[q] = the sum of window (p, q) of a plane (H, W), for all q.
+
+    The loop over q is the inner one, which LLVM vectorizes; `taps` and `inside` leave out what lies in the padding.
+    """
     (kh, kw, sh, sw, top, left), (height, width) = numbers, source.shape
     total[:] = 0
     for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
@@ -141,20 +148,21 @@ def _sum_row(source, p, numbers, total):
 
 @kernel
 def _avg_kernel(x, divisors, y, numbers, index, chunks):
+    """y (N, C, OH, OW) from x (N, C, H, W), plane by plane and row by row of windows."""
     (rows, columns), width = y.shape[2:], x.shape[3]
-    whole, wide = _side_by_side(numbers, x.shape[2:], y.shape[2:]), np.empty(columns)
+    # The sums of a row of windows, in float64: a window may be a whole image.
+    are_2x2, sums = _are_2x2(numbers, x.shape[2:], y.shape[2:]), np.empty(columns)
     for plane in range(count_planes(x) * index // chunks, count_planes(x) * (index + 1) // chunks):
         target = plane_of(y, plane)
         for p in range(rows):
-            if whole:
+            if are_2x2:
                 source, place = (plane * x.shape[2] + 2 * p) * width, (plane * rows + p) * columns
                 for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
                     sum_2x2(x, source, width, left, y, place, columns)
             else:
-                # In float64: a window may be a whole image.
-                _sum_row(plane_of(x, plane), p, numbers, wide)
+                _sum_row(plane_of(x, plane), p, numbers, sums)
                 for q in range(columns):
-                    target[p, q] = wide[q]
+                    target[p, q] = sums[q]
             total, counts = target[p], divisors[p]
             for q in range(columns):
                 total[q] = total[q] / counts[q]
@@ -162,7 +170,7 @@ def _avg_kernel(x, divisors, y, numbers, index, chunks):
 
 @helper
 def _add_row(part, p, numbers, target):
-    """Add row p of the windows' parts to all pixels of its windows."""
+    """Add part[q] to all pixels of window (p, q) of a plane (H, W), for all q: the adjoint of `_sum_row`."""
     (kh, kw, sh, sw, top, left), (height, width) = numbers, target.shape
     for h in range(max(0, p * sh - top), min(height, p * sh - top + kh)):
         row = target[h]
@@ -174,24 +182,25 @@ def _add_row(part, p, numbers, target):
 
 @kernel
 def _avg_backward_kernel(g, divisors, x, numbers, index, chunks):
+    """x (N, C, H, W) from g (N, C, OH, OW); `part` is a row of g divided by its divisors."""
     (rows, columns), width = g.shape[2:], x.shape[3]
-    part, whole = np.empty(columns, g.dtype), _side_by_side(numbers, x.shape[2:], g.shape[2:])
-    # In float64: a pixel may lie in very many windows.
-    wide = np.empty((0 if whole else x.shape[2], width))
+    part, are_2x2 = np.empty(columns, g.dtype), _are_2x2(numbers, x.shape[2:], g.shape[2:])
+    # The sums of a plane, in float64: a pixel may lie in very many windows. A pixel lies in one 2×2 window at most.
+    sums = np.empty((0 if are_2x2 else x.shape[2], width))
     for plane in range(count_planes(g) * index // chunks, count_planes(g) * (index + 1) // chunks):
         source, target = plane_of(g, plane), plane_of(x, plane)
-        target[2 * rows if whole else 0 :] = 0
-        wide[:] = 0
+        target[2 * rows if are_2x2 else 0 :] = 0  # the 2×2 windows leave out a last odd row, and write all others
+        sums[:] = 0
         for p in range(rows):
             upstream, counts = source[p], divisors[p]
             for q in range(columns):
                 part[q] = upstream[q] / counts[q]
-            if whole:
+            if are_2x2:
                 place = (plane * x.shape[2] + 2 * p) * width
                 for left in range(0, width, 2 * (WIDTH // x.itemsize)):
                     fill_2x2(part, 0, columns, left, x, place, width)
             else:
-                _add_row(part, p, numbers, wide)
-        for h in range(len(wide)):
+                _add_row(part, p, numbers, sums)
+        for h in range(len(sums)):
             for q in range(width):
-                target[h, q] = wide[h, q]
+                target[h, q] = sums[h, q]

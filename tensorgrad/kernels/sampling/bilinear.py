@@ -1,7 +1,11 @@
-"""Images read between pixels: a value, its adjoint, and its slopes, in one pass each over the places.
+"""Bilinear interpolation: the values of images between pixels, the adjoint, and the derivatives by the places.
 
-All take places v, u `(N, Q)`, down and across, in pixels: a value is the mean of the four pixels around, each weighted
-by how near it is. What lies outside the image is 0; a place that is NaN or a pixel or more outside reads 0 too.
+All take Q places per image, v and u `(N, Q)`: the vertical and the horizontal coordinate, in pixels from the center of
+the first pixel. With the fractional parts t of v and s of u, the value between the four pixels around a place is
+
+    (1 − t) · ((1 − s) · upper left + s · upper right) + t · ((1 − s) · lower left + s · lower right)
+
+Pixels outside the image are 0. So a place that lies a pixel or more outside reads 0; one that is NaN does, too.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,7 +18,7 @@ from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import floats
 from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run
 
-WORK = 12  # multiply-adds that take as long as a value read between four pixels, by a rough measurement
+WORK = 12  # multiply-adds that take as long as one interpolated value, by a rough measurement
 
 
 def sample(x: np.ndarray, v: np.ndarray, u: np.ndarray) -> np.ndarray:
@@ -49,7 +53,9 @@ def adjoint(g: np.ndarray, v: np.ndarray, u: np.ndarray, size: tuple[int, int]) 
 
 
 def slopes(g: np.ndarray, x: np.ndarray, v: np.ndarray, u: np.ndarray) -> np.ndarray:
-    """Σ_c g · ∂sample/∂v and Σ_c g · ∂sample/∂u: `(2, N, Q)`, summed in float64.
+    """∂L/∂v and ∂L/∂u, given g = ∂L/∂sample `(N, C, Q)`: Σ_c g · ∂sample/∂v and Σ_c g · ∂sample/∂u, `(2, N, Q)`.
+
+    The sums over the channels of x `(N, C, H, W)` run in float64.
 
     >>> x = np.array([[[[1.0, 2.0], [3.0, 4.0]]]])
     >>> slopes(np.array([[[1.0]]]), x, np.array([[0.5]]), np.array([[0.5]]))
@@ -82,13 +88,14 @@ def _check(images: tuple[int, ...], values: tuple[int, ...], v: np.ndarray, u: n
         raise ShapeError(restate("grid_sample", problem, images=images, values=values, v=v, u=u))
 
 
-# Kernels read from a copy of a channel with zeros around it, in rows of W + 1: the zero behind a row stands before the
-# next one. Places outside the image, and NaN, read from two rows of zeros at the end.
+# Kernels read from a `plane`, a copy of a channel with zeros around it, so that a pixel outside needs no condition. Its
+# rows have W + 1 elements: the zero behind a row is also the one before the next row. Its H + 4 rows are one of zeros,
+# the image's, one of zeros, and two of zeros for places outside the image and NaN; one more zero ends the last row.
 
 
 @helper
 def _corners(v, u, height, width, first, down, across):
-    """For each place: the upper left one of its four pixels in a channel with zeros around, and the parts beyond it."""
+    """For each place: the position of its upper left pixel in a `plane`, and its fractional parts down and across."""
     one = down.dtype.type(1)
     for q in range(len(v)):
         if -one <= v[q] < height and -one <= u[q] < width:
@@ -101,7 +108,7 @@ def _corners(v, u, height, width, first, down, across):
 
 @helper
 def _surround(source, plane):
-    """Copy a channel into its copy with zeros around."""
+    """Copy a channel (H, W) into the middle of a `plane`."""
     height, width = source.shape
     for i in range(height):
         row, start = source[i], (i + 1) * (width + 1) + 1
@@ -112,16 +119,18 @@ def _surround(source, plane):
 
 @kernel
 def _sample_kernel(x, v, u, z, index, chunks):
+    """z (N, C, Q) from x (N, C, H, W). The chunks share out the channels of all images."""
     (count, channels, height, width), results = x.shape, v.shape[1]
     first = np.empty(results, np.uint64)
     down, across = np.empty(results, x.dtype), np.empty(results, x.dtype)
-    plane, one, packed = np.zeros((height + 4) * (width + 1) + 1, x.dtype), x.dtype.type(1), -1
+    # `corners_of` is the image whose places `first`, `down` and `across` hold: all its channels use them.
+    plane, one, corners_of = np.zeros((height + 4) * (width + 1) + 1, x.dtype), x.dtype.type(1), -1
     right, below, last = plane[1:], plane[width + 1 :], plane[width + 2 :]
     for unit in range(count * channels * index // chunks, count * channels * (index + 1) // chunks):
         n, c = unit // channels, unit % channels
-        if n != packed:
+        if n != corners_of:
             _corners(v[n], u[n], height, width, first, down, across)
-            packed = n
+            corners_of = n
         _surround(x[n, c], plane)
         target = z[n, c]
         for q in range(results):
@@ -133,16 +142,17 @@ def _sample_kernel(x, v, u, z, index, chunks):
 
 @kernel
 def _adjoint_kernel(g, v, u, x, index, chunks):
+    """x (N, C, H, W) from g (N, C, Q). The chunks share out the channels of all images."""
     (count, channels, height, width), results = x.shape, v.shape[1]
     first = np.empty(results, np.uint64)
     down, across = np.empty(results, np.float64), np.empty(results, np.float64)
-    plane, packed = np.zeros((height + 4) * (width + 1) + 1), -1
+    plane, corners_of = np.zeros((height + 4) * (width + 1) + 1), -1
     right, below, last = plane[1:], plane[width + 1 :], plane[width + 2 :]
     for unit in range(count * channels * index // chunks, count * channels * (index + 1) // chunks):
         n, c = unit // channels, unit % channels
-        if n != packed:
+        if n != corners_of:
             _corners(v[n], u[n], height, width, first, down, across)
-            packed = n
+            corners_of = n
         plane[:] = 0
         source, target = g[n, c], x[n, c]
         for q in range(results):
@@ -161,25 +171,26 @@ def _adjoint_kernel(g, v, u, x, index, chunks):
 
 @kernel
 def _slopes_kernel(g, x, v, u, z, index, chunks):
+    """z (2, N, Q). The chunks share out the images, since the channels are summed."""
     (count, channels, height, width), results = x.shape, v.shape[1]
     first = np.empty(results, np.uint64)
     down, across = np.empty(results, x.dtype), np.empty(results, x.dtype)
     plane, one = np.zeros((height + 4) * (width + 1) + 1, x.dtype), x.dtype.type(1)
     right, below, last = plane[1:], plane[width + 1 :], plane[width + 2 :]
-    steep, flat = np.empty(results, np.float64), np.empty(results, np.float64)
+    by_v, by_u = np.empty(results, np.float64), np.empty(results, np.float64)
     for n in range(count * index // chunks, count * (index + 1) // chunks):
         _corners(v[n], u[n], height, width, first, down, across)
-        steep[:] = 0.0
-        flat[:] = 0.0
+        by_v[:] = 0.0
+        by_u[:] = 0.0
         for c in range(channels):
             _surround(x[n, c], plane)
             source = g[n, c]
             for q in range(results):
                 at, t, s, value = first[q], down[q], across[q], source[q]
                 a, b, d, e = plane[at], right[at], below[at], last[at]
-                steep[q] += value * ((one - s) * (d - a) + s * (e - b))
-                flat[q] += value * ((one - t) * (b - a) + t * (e - d))
+                by_v[q] += value * ((one - s) * (d - a) + s * (e - b))
+                by_u[q] += value * ((one - t) * (b - a) + t * (e - d))
         vertical, horizontal = z[0, n], z[1, n]
         for q in range(results):
-            vertical[q] = steep[q]
-            horizontal[q] = flat[q]
+            vertical[q] = by_v[q]
+            horizontal[q] = by_u[q]

@@ -1,6 +1,8 @@
-"""Weighted sums of pixels at given places: three functions, each linear in its arrays and the derivative of the others.
+"""Weighted sums of pixels at given places, for any interpolation: each result is a sum of T pixels times T weights.
 
-All take k `(N, Q, T)`, int64: the places of T pixels for each of Q results among the P of a channel; −1 is no pixel.
+All take k `(N, Q, T)`, int64: for each of Q results the indices of its T pixels among the P pixels of a channel, for
+example P = H · W. −1 stands for no pixel, and adds 0. `sample`, `adjoint` and `dots` are linear in each of their two
+arrays, and the derivatives of each are the other two. `pixels` computes k.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,9 +17,9 @@ from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, h
 
 PADDINGS = ("zeros", "border", "reflection")
 
-TOGETHER = 256  # how many places are done together, so that the loop over them is the inner one
+BLOCK = 256  # places per block: the loop over a block is the inner one, so that LLVM vectorizes it
 
-WORK = 3  # multiply-adds that take as long as a pixel that is read by its place, by a rough measurement
+WORK = 3  # multiply-adds that take as long as reading one pixel by its index, by a rough measurement
 
 
 def sample(x: np.ndarray, w: np.ndarray, k: np.ndarray) -> np.ndarray:
@@ -65,12 +67,13 @@ def dots(x: np.ndarray, g: np.ndarray, k: np.ndarray) -> np.ndarray:
 def pixels(
     places: tuple[np.ndarray, ...], offsets: np.ndarray, size: tuple[int, ...], padding: str, align_corners: bool
 ) -> np.ndarray:
-    """The pixels at the places plus each offset, as k: places `(N, Q)` per axis, offsets `(T, axes)` -> `(N, Q, T)`.
+    """The indices k `(N, Q, T)` of the pixels at each place plus each of T offsets.
 
     Args:
-        places: whole numbers, one array for each of the two or three axes; NaN is outside.
-        offsets: int64.
-        size: of the image.
+        places: whole numbers as floats, an array `(N, Q)` for each of the two or three axes, the last one across; NaN
+            is outside the image.
+        offsets: int64, `(T, axes)`, in pixels.
+        size: of the image, (H, W) or (D, H, W).
         padding: what a place outside means: "zeros" (no pixel), "border" or "reflection" (a pixel inside).
         align_corners: whether a reflection is about the centers of the outermost pixels, instead of their edges.
 
@@ -83,7 +86,7 @@ def pixels(
         return by_fallback(fallback.pixels, places, offsets, size, padding, align_corners)
     first, k = places[0], memory.empty((*places[0].shape, len(offsets)), np.int64)
     flat = [place.reshape(-1) for place in (*places, first)[:3]]
-    # The third axis of an image has one pixel and no offsets.
+    # One kernel serves two axes and three. For two it gets a third axis of one pixel, and doesn't read it.
     sizes = np.array((*size, 1)[:3])
     table = np.zeros((len(offsets), 3), np.int64)
     table[:, : len(size)] = offsets
@@ -103,7 +106,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 def _places(k: np.ndarray, pixels: int, given: tuple[int, ...], expected: tuple[int, ...]) -> np.ndarray:
-    """The places as kernels take them. Kernels skip those out of range."""
+    """k as kernels take it: contiguous, and of the `expected` shape. Kernels skip indices out of range."""
     if k.dtype != np.int64 or k.shape != given or k.shape != expected:
         problem = f"the places must be int64 of shape {expected}, as the weights are"
         raise ShapeError(restate("grid_sample", problem, places=k, weights=given, pixels=pixels))
@@ -112,7 +115,7 @@ def _places(k: np.ndarray, pixels: int, given: tuple[int, ...], expected: tuple[
 
 @helper
 def _transposed_places(places, pixels, at):
-    """places (Q, T) -> at (T, Q), unsigned; `pixels`, the place behind the last one, stands for no pixel."""
+    """places (Q, T) -> at (T, Q), unsigned; no pixel becomes `pixels`, the index behind the last one."""
     for q in range(len(places)):
         for t in range(places.shape[1]):
             place = places[q, t]
@@ -121,18 +124,20 @@ def _transposed_places(places, pixels, at):
 
 @kernel
 def _sample_kernel(x, w, k, z, index, chunks):
+    """z (N, C, Q). The chunks share out the channels of all images."""
     (count, channels, pixels), (_, results, taps) = x.shape, k.shape
-    # Transposed, so that the loop over the results is the inner one; a zero behind the last pixel stands for no pixel.
+    # Indices and weights of one image, transposed (T, Q), so that the loop over the results is the inner one. `plane`
+    # is a channel with a zero behind its last pixel, which is read where there is no pixel.
     at, by = np.empty((taps, results), np.uint64), np.empty((taps, results), x.dtype)
-    plane, packed = np.zeros(pixels + 1, x.dtype), -1
+    plane, places_of = np.zeros(pixels + 1, x.dtype), -1
     for unit in range(count * channels * index // chunks, count * channels * (index + 1) // chunks):
         n, c = unit // channels, unit % channels
-        if n != packed:
+        if n != places_of:
             _transposed_places(k[n], pixels, at)
             for q in range(results):
                 for t in range(taps):
                     by[t, q] = w[n, q, t]
-            packed = n
+            places_of = n
         source, target = x[n, c], z[n, c]
         for p in range(pixels):
             plane[p] = source[p]
@@ -141,13 +146,14 @@ def _sample_kernel(x, w, k, z, index, chunks):
         for t in range(taps):
             places, weights = at[t], by[t]
             for q in range(results):
-                # A weight beside no pixel may be NaN or infinite.
+                # Where there is no pixel the value is 0. Its weight may be NaN or infinite, so it isn't multiplied.
                 value = plane[places[q]]
                 target[q] += weights[q] * value if places[q] < pixels else value
 
 
 @kernel
 def _adjoint_kernel(g, w, k, x, index, chunks):
+    """x (N, C, P). The chunks share out the channels of all images."""
     (count, channels, pixels), (_, results, taps) = x.shape, k.shape
     for unit in range(count * channels * index // chunks, count * channels * (index + 1) // chunks):
         n, c = unit // channels, unit % channels
@@ -163,6 +169,7 @@ def _adjoint_kernel(g, w, k, x, index, chunks):
 
 @kernel
 def _dots_kernel(x, g, k, w, index, chunks):
+    """w (N, Q, T). The chunks share out the images, since the channels are summed."""
     (count, channels, pixels), (_, results, taps) = x.shape, k.shape
     at, sums = np.empty((taps, results), np.uint64), np.empty((taps, results), x.dtype)
     plane = np.zeros(pixels + 1, x.dtype)
@@ -185,7 +192,10 @@ def _dots_kernel(x, g, k, w, index, chunks):
 
 @helper
 def _inside(place, n, reflects, align_corners):
-    """A place moved inside n pixels; NaN is carried."""
+    """The place in [0, n − 1] that a place outside stands for: the nearest, or with `reflects` its mirror image.
+
+    NaN remains NaN. Mirrors stand at `low` and at `low + span`; `turns` counts the reflections between them.
+    """
     if reflects:
         low = 0.0 if align_corners else -0.5
         span = n - 1 - 2 * low
@@ -201,10 +211,15 @@ def _inside(place, n, reflects, align_corners):
 
 @kernel
 def _pixels_kernel(first, second, third, axes, sizes, offsets, padding, align_corners, k, index, chunks):
-    numbers, outside, taps = np.empty(TOGETHER, np.int64), np.empty(TOGETHER, np.int64), len(offsets)
+    """k (N · Q, T) from the places (N · Q,) of each axis; the chunks share out the places.
+
+    The index of a pixel is row-major: numbers = numbers · n + place, axis by axis. For "zeros" the inner loop is
+    another one, since places outside needn't be moved.
+    """
+    numbers, outside, taps = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64), len(offsets)
     low, high = len(k) * index // chunks, len(k) * (index + 1) // chunks
-    for start in range(low, high, TOGETHER):
-        end = min(high, start + TOGETHER)
+    for start in range(low, high, BLOCK):
+        end = min(high, start + BLOCK)
         for t in range(taps):
             for axis in range(axes):
                 places = (first if axis == 0 else second if axis == 1 else third)[start:end]
