@@ -1,7 +1,8 @@
 """Elementwise loops, compiled from formulas: one pass over memory, whatever the formula is.
 
-A loop's expression becomes a function of numbers, in which numba sees the functions of `simd.functions`; a number in it
-is made one of the arrays' dtype, since a literal would widen float32 to float64.
+`formula_of` writes a loop's expression as a Python function of numbers, which numba compiles. Functions such as `exp`
+are those of `simd.functions`. Each literal is converted to the arrays' dtype, since `1.0` would widen float32 to
+float64.
 """
 
 from collections.abc import Callable, Iterator
@@ -24,11 +25,11 @@ WORK = 30
 
 
 def compute(name: str, *arrays: np.ndarray, parameters: tuple[float, ...] = ()) -> np.ndarray:
-    """The loop of that name over arrays of one shape, float32 or float64; NaN is carried.
+    """The loop of that name over arrays that broadcast to one shape, all float32 or all float64; NaN propagates.
 
     Raises DTypeError for other dtypes and for mixtures.
 
-    >>> import tensorgrad
+    >>> import tensorgrad  # its ops define the loops
     >>> compute("sigmoid", np.array([-np.inf, 0.0, np.nan]))
     array([0. , 0.5, nan])
     >>> compute("sigmoid gradient", np.array([4.0]), np.array([0.5]))
@@ -40,6 +41,7 @@ def compute(name: str, *arrays: np.ndarray, parameters: tuple[float, ...] = ()) 
         shape = np.broadcast_shapes(*[array.shape for array in arrays])
         arrays = tuple([a if a.shape == shape else np.ascontiguousarray(np.broadcast_to(a, shape)) for a in arrays])
     arrays = floats(name, " ".join(loop.arrays), *arrays)
+    # A formula without parameters takes one number that it doesn't use: see `formula_of`.
     scalars = tuple([arrays[0].dtype.type(value) for value in parameters or (0,)])
     if not COMPILED:
         return by_fallback(fallback.loop, loop, arrays, scalars)

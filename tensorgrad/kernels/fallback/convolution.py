@@ -1,4 +1,8 @@
-"""Convolution and matrix products in plain NumPy."""
+"""Convolution and matrix products in plain NumPy.
+
+The letters of `einsum`: n sample, g group, k filter and c channel within a group, p and q the output's row and column,
+i and j the filter's.
+"""
 
 import numpy as np
 
@@ -35,7 +39,7 @@ def conv_grad_input(
     dilation: Sizes = (1, 1),
     groups: int = 1,
 ) -> np.ndarray:
-    """Tap by tap, each gradient is added to the pixel that the tap read: see `convolution.grad_input`."""
+    """Filter element by filter element, g is added to the pixels that it met: see `convolution.grad_input`."""
     n, _, oh, ow = g.shape
     # (N, K, OH, OW) -> (N, groups, K/groups, OH, OW); (K, …) -> (groups, K/groups, …)
     g = g.reshape(n, groups, w.shape[0] // groups, oh, ow)
@@ -44,7 +48,7 @@ def conv_grad_input(
     x = np.zeros((n, w.shape[1] * groups, height, width), g.dtype)
     for i in range(w.shape[2]):
         for j in range(w.shape[3]):
-            # (N, groups, C/groups, OH, OW) -> (N, C, OH, OW)
+            # filters[..., i, j] (groups, K/groups, C/groups); (N, groups, C/groups, OH, OW) -> (N, C, OH, OW)
             part = np.einsum("ngkpq,gkc->ngcpq", g, filters[..., i, j], optimize=True).reshape(n, x.shape[1], oh, ow)
             top, left = i * dilation[0], j * dilation[1]
             x[:, :, top : top + oh * stride[0] : stride[0], left : left + ow * stride[1] : stride[1]] += part
@@ -62,6 +66,7 @@ def conv_grad_weight(
 ) -> np.ndarray:
     """Each weight's gradient is the dot product of g with the pixels the weight met: see `convolution.grad_weight`."""
     windows = windows_of(padded(x, padding), kernel_size, stride, dilation)
+    # (N, C, OH, OW, KH, KW) -> (N, groups, C/groups, OH, OW, KH, KW)
     windows = windows.reshape(x.shape[0], groups, x.shape[1] // groups, *windows.shape[2:])
     # (N, K, OH, OW) -> (N, groups, K/groups, OH, OW)
     grads = g.reshape(g.shape[0], groups, g.shape[1] // groups, *g.shape[2:])
@@ -71,6 +76,6 @@ def conv_grad_weight(
 
 
 def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.ndarray:
-    """Row times column, plus the bias of the column: see `matmul.product`."""
+    """a (M, K), b (K, N), bias (N,) or None -> (M, N): see `matmul.product`."""
     z = np.einsum("mk,kn->mn", a, b)
     return z if bias is None else z + bias

@@ -1,10 +1,14 @@
-"""The coefficients of rational approximations of erf, without numba: other programs than kernels are made of them, too.
+"""The coefficients of rational approximations of erf.
 
-Those of S. Moshier's Cephes library (ndtr.c), after W. J. Cody, Rational Chebyshev Approximations for the Error
-Function, Mathematics of Computation 23, 1969: x · T(x²)/U(x²) below 1, 1 − e^(−x²) · P(x)/Q(x) above.
+    erf x = x · T(x²)/U(x²)           for 0 ≤ x < 1
+    erf x = 1 − e^(−x²) · P(x)/Q(x)   for x ≥ 1
+
+They are those of S. Moshier's Cephes library (ndtr.c), after W. J. Cody, Rational Chebyshev Approximations for the
+Error Function, Mathematics of Computation 23, 1969. This file doesn't import numba: the JavaScript of playgrounds is
+made from the coefficients, too.
 """
 
-# The coefficients of the highest power first.
+# The highest power first, as Horner's rule takes them.
 _T = (
     9.60497373987051638749,
     90.0260197203842689217,
@@ -44,7 +48,7 @@ _Q = (
 )
 
 NEAR, FAR = (_T, _U), (_P, _Q)
-"""The coefficients of both approximations: of the numerator and of the denominator."""
+"""(numerator, denominator) of the approximation below 1, and of that from 1 on."""
 
 FURTHEST = 7
-"""From here on erf is 1 to the last digit."""
+"""erf x rounds to 1 in float64 from here on: 1 − erf 7 is 4e-23."""

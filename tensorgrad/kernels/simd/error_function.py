@@ -1,6 +1,7 @@
-"""erf in arithmetic that LLVM turns into vectors, for the innermost loops of kernels.
+"""erf for the innermost loops of kernels, by the rational approximations of `error_coefficients`.
 
-The rational approximations of `error_coefficients`.
+The C library's erf is a call per element, which LLVM can't vectorize. Here both approximations are computed and one is
+chosen, without a branch, so the loop around becomes vector instructions.
 """
 
 import math
@@ -28,12 +29,13 @@ def error_function(x: float) -> float:
 
 
 def _formula(dtype: type[np.floating]) -> Callable[[float], float]:
+    """erf for one dtype: each constant has it, since a Python number would widen float32 to float64."""
     one, furthest = dtype(1), dtype(FURTHEST)
     t, u, p, q = (_polynomial(dtype, coefficients) for coefficients in (*NEAR, *FAR))
 
     def compute(x):
         size = abs(x)
-        size = furthest if size > furthest else size
+        size = furthest if size > furthest else size  # else the polynomials overflow: ∞/∞ is NaN
         square = size * size
         near = x * t(square) / u(square)
         far = one - exponential(-square) * p(size) / q(size)
@@ -44,6 +46,7 @@ def _formula(dtype: type[np.floating]) -> Callable[[float], float]:
 
 
 def _polynomial(dtype: type[np.floating], coefficients: tuple[float, ...]) -> Callable[[float], float]:
+    """The polynomial with these coefficients, the highest power first, by Horner's rule."""
     leading, *rest = (dtype(coefficient) for coefficient in coefficients)
     others = tuple(rest)
 
