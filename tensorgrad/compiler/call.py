@@ -1,4 +1,4 @@
-"""The arguments of a call: its tensors, and a key for its kind."""
+"""The arguments of a call: its tensors, and a key that is the same for all calls that one program can serve."""
 
 from __future__ import annotations
 
@@ -41,10 +41,11 @@ class Call:
     Attributes:
         args, kwargs: the same, with tensors in place of ndarrays.
         inputs: the tensors, each once.
-        kind: a key that other calls have if their plain values have the same types and bits, their structures and the
-            shapes, dtypes and `requires_grad` of their tensors are alike, the same tensors are contiguous, and the
-            same arguments are one tensor; and the random numbers come from the same generator.
-        objects: arguments that are compared by identity, not by value.
+        kind: a hashable key. Two calls have the same one if these agree: the structure of the arguments; types and
+            bits of plain values; shape, dtype, `requires_grad` and contiguity of each tensor; which arguments are one
+            tensor, and which tensors share an array; whether gradients are enabled, the default dtype, and the
+            generator of random numbers.
+        objects: the arguments that `kind` compares by identity, since they are neither tensors nor plain values.
     """
 
     __slots__ = ("_kinds", "_ordered", "_places", "args", "inputs", "kind", "kwargs", "objects")
@@ -52,7 +53,7 @@ class Call:
     def __init__(self, args: tuple, kwargs: dict[str, Any], ordered: bool = True) -> None:
         self.inputs: list[Variable] = []
         self.objects: list[Any] = []
-        self._places: dict[int, int] = {}  # of inputs, by identity
+        self._places: dict[int, int] = {}  # the position of each tensor in `inputs`, by the tensor's identity
         self._kinds: list[Any] = [modes.is_grad_enabled(), default_float(), Identity(default_generator())]
         self._ordered = ordered
         self.args = tuple([self._take(value) for value in args])
@@ -66,19 +67,19 @@ class Call:
         self.kind = tuple(self._kinds)
 
     def changed(self) -> bool:
-        """Whether the arguments, or structures among them, have changed."""
+        """Whether the function has changed its arguments: a list that it appended to, for example."""
         now = Call(self.args, self.kwargs, self._ordered)
         return now.kind != self.kind or any(a is not b for a, b in zip(now.inputs, self.inputs, strict=True))
 
     def _take(self, value: Any) -> Any:
-        """Note an argument; returns what the function is to be called with in its place."""
+        """Add an argument to the key; returns it with tensors in place of ndarrays."""
         kind = type(value)
         if isinstance(value, np.ndarray):
             value = as_tensor(value)
         if isinstance(value, Variable):
             self._take_tensor(value)
         elif kind in EQUAL:
-            self._kinds.append((kind, value))  # 1, 1.0 and True are equal
+            self._kinds.append((kind, value))  # with the type, since 1 == 1.0 == True
         elif (key := plain_key(value)) is not None:
             self._kinds.append(key)
         elif kind in (list, tuple) or (isinstance(value, tuple) and hasattr(value, "_fields")):
@@ -89,6 +90,7 @@ class Call:
             self._take_object(kind)
             self._kinds.extend(vars(value))
             for part in vars(value).values():
+                # The dataclass is passed on as it is, so an ndarray in it can't become a tensor.
                 (self._take_object if isinstance(part, np.ndarray) else self._take)(part)
         else:
             self._take_object(value)
@@ -101,13 +103,14 @@ class Call:
             return
         self.inputs.append(value)
         array = value._data
-        # A backward() inside ends at a leaf, and runs its hooks.
-        after = bool(getattr(value, "_after_backward", None))
-        needs = value._requires_grad and (value._node is None, bool(value._hooks), after)
-        # `contiguous()` and `is_contiguous()` decide by the layout.
+        # What a backward() inside the function does at this tensor: it ends there if that is a leaf, and runs hooks.
+        hooked_after = bool(getattr(value, "_after_backward", None))
+        needs = value._requires_grad and (value._node is None, bool(value._hooks), hooked_after)
+        # The layout matters, since `contiguous()` copies or doesn't, and `is_contiguous()` may be branched on.
         self._kinds.append((type(value), array.shape, array.dtype, array.flags.c_contiguous, needs))
 
     def _take_object(self, value: Any) -> None:
+        """Add an object to the key by its identity."""
         self.objects.append(value)
         self._kinds.append(Identity(value))
 
@@ -127,7 +130,7 @@ class Call:
         return parts if _replaced(parts.values(), value.values()) else value
 
     def _shared_arrays(self) -> tuple[int, ...] | None:
-        """Which inputs are one array."""
+        """Per input, the first input with the same array; None if each has an array of its own."""
         arrays = [id(tensor._data) for tensor in self.inputs]
         return None if len(set(arrays)) == len(arrays) else tuple(map(arrays.index, arrays))
 

@@ -25,10 +25,10 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 PROGRAMS = 64
-"""Kinds of calls that are kept; the one least recently used goes first."""
+"""The most kinds of calls that are kept; the least recently used kind is dropped first."""
 
 KEPT = 64 * 1024**2
-"""Bytes of constants that the programs of a compiled function hold together at most, but for the one used last."""
+"""The most bytes of constants in all programs of a compiled function. The program used last may exceed it alone."""
 
 OPTIONS = frozenset({"backend", "disable", "dynamic", "fullgraph", "mode", "options"})
 """PyTorch's options of `compile`."""
@@ -43,19 +43,26 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
     The first two calls run the function and record its ops, forward and backward. If both did the same, later calls
     replay the recording: a flat program of the same ops on arrays, in which one pass over memory may do the work of
-    several ops. The results are those of the function to the bit, and gradients flow through them as ever: in an
-    engine's graph the whole call is one op. A training step may be recorded as a whole: `zero_grad()`, `backward()` and
-    an optimizer's `step()` inside are done in each replay. Calls of another kind (shapes, dtypes, `requires_grad`,
-    `no_grad`, plain arguments) are recorded by themselves; so is every kind anew when something else that the function
-    reads has changed: closures, globals, attributes, containers, the mode of a module.
+    several ops. The results are the function's own, to the bit. Gradients flow through them as without `compile`: in
+    the engine's graph the whole call is one op. A training step may be recorded as a whole: `zero_grad()`,
+    `backward()` and an optimizer's `step()` inside are done in each replay.
 
-    What can't be replayed runs as it is, with one warning that says why: a function that reads values (`.item()`,
-    `if x > 0`, `.numpy()`), that takes gradients otherwise, that goes on with what an optimizer has changed, that
-    changes what it reads (a counter), that depends on clocks, files or random numbers from elsewhere, or whose ops
-    differ between calls. Where a replay fails (a label out of range), the function itself runs, and raises
-    its own error. While an observer watches (`tg.viz.trace`), it runs as it is too, so that every op is seen.
+    Each kind of call (shapes, dtypes, `requires_grad`, `no_grad`, plain arguments) has a recording of its own. It is
+    recorded anew when something else that the function reads has changed: closures, globals, attributes, containers,
+    the mode of a module.
 
-    What no op does isn't repeated: `print`.
+    A function that can't be replayed runs as it is, with one warning that says why. Such a function
+
+    - reads values: `.item()`, `if x > 0`, `.numpy()`;
+    - takes gradients inside other than by `backward()`;
+    - reads a parameter after an optimizer inside has changed it;
+    - changes what it reads, such as a counter;
+    - depends on clocks, files or random numbers from elsewhere;
+    - or applies other ops in one call than in the next.
+
+    Where a replay fails (a label out of range), the function itself runs, and raises its own error. While an observer
+    watches (`tg.viz.trace`), it runs as it is too, so that every op is seen. A replay repeats ops only: a `print`
+    inside prints while the function is recorded, and no longer when it is replayed.
 
     Args:
         function: takes tensors (ndarrays are wrapped), plain values, and tuples, lists, dicts and dataclasses of them;
@@ -64,8 +71,9 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
             the function itself.
 
     Returns:
-        The compiled function; its `source` shows the programs, `problems` what could not be replayed. That of a module
-        has the module's attributes and methods, too. Without a function, a decorator: `@tg.compile(mode="default")`.
+        The compiled function; its `source` shows the programs, `problems` why calls could not be replayed. A compiled
+        module has the module's attributes and methods, too. Without `function` the result is a decorator:
+        `@tg.compile(mode="default")`.
 
     Raises:
         DTypeError: something that can't be called, or an unknown option.
@@ -90,13 +98,16 @@ def compile(function: Callable[..., Any] | None = None, **options: Any) -> Any:
 
 
 class _Counts:
-    """What a compiled function counts in each call: attributes of an object of its own, which cost least to set."""
+    """What a compiled function counts in each call.
+
+    An object of its own, since an assignment to a `CompiledFunction` is slow: it calls `__setattr__` below.
+    """
 
     __slots__ = ("replays", "unreplayed")
 
     def __init__(self) -> None:
         self.replays = 0
-        self.unreplayed = 0  # new kinds of calls in a row, with no replay between
+        self.unreplayed = 0  # new kinds of calls since the last replay
 
 
 class CompiledFunction(Generic[P, R]):
@@ -202,6 +213,8 @@ class CompiledFunction(Generic[P, R]):
         entry = self._entries.get(call.kind) or self._new_entry(call.kind)
         if entry.given_up or (state is not None and state.problem is not None):
             return self.function(*call.args, **call.kwargs)
+        # Guards twice: before the call of all that the function could read, after it of what the code that ran reads.
+        # Where they differ, the call has changed what it reads.
         guards = Guards(self.function, call.objects)
         recording, surroundings = Recording(call.inputs, guards.tensors), Surroundings(guards)
         with modes.observe(recording), modes.observe(surroundings), surroundings:
@@ -211,18 +224,19 @@ class CompiledFunction(Generic[P, R]):
         recording.finish(outputs)
         before, guards = guards, Guards(self.function, call.objects, surroundings.ran)
         changed = "its arguments" if call.changed() else changed_by(before, guards)
-        found = State(guards, call, structure)
-        found.problem = recording.problem or guards.problem or surroundings.problem or _unfollowed(recording, guards)
-        if found.problem is None and changed is None:
-            found.plan = Plan(recording, call.inputs, outputs)
-            found.problem = recording.problem
+        recorded = State(guards, call, structure)
+        recorded.problem = recording.problem or guards.problem or surroundings.problem or _unfollowed(recording, guards)
+        if recorded.problem is None and changed is None:
+            recorded.plan = Plan(recording, call.inputs, outputs)
+            recorded.problem = recording.problem  # the plan may have met one more
         recording.forget()
-        entry.learn(found, changed)
+        entry.learn(recorded, changed)
         if entry.problems:
             self._warn(entry.problems[-1])
         return result
 
     def _new_entry(self, kind: Any) -> Entry:
+        """Add an entry for a new kind of call; drops the least recently used ones beyond the limits."""
         entries = sorted(self._entries.items(), key=lambda item: item[1].used)
         total = sum(entry.nbytes for _, entry in entries)
         while entries and (len(entries) >= PROGRAMS or total > KEPT):
@@ -251,7 +265,7 @@ _NEVER_REPLAYED = f"the last {PROGRAMS} calls differed in shapes, dtypes or argu
 
 
 def _unfollowed(recording: Recording, guards: Guards) -> str | None:
-    """Why a leaf can't be relied on: the guards don't know where the function found it. None if all can."""
+    """Why a replay can't rely on a leaf: the guards don't know where the function found it. None if it can on all."""
     gradients = {id(tensor._grad) for tensor in guards.tensors.values() if tensor._grad is not None}
     for leaf in recording.leaves.values():
         if id(leaf) in gradients:
@@ -262,7 +276,7 @@ def _unfollowed(recording: Recording, guards: Guards) -> str | None:
 
 
 def _takes_any_name(function: Callable[..., Any]) -> bool:
-    """Whether the order of keyword arguments may matter, since the function gets them as a dict."""
+    """Whether the function has a parameter `**kwargs`: that is a dict, so the order of keyword arguments may matter."""
     try:
         parameters = inspect.signature(getattr(function, "forward", function)).parameters.values()
     except (ValueError, TypeError):

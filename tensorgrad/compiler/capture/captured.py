@@ -1,4 +1,4 @@
-"""Captured steps: command lists and host calls over fixed memory, and what becomes of their results."""
+"""Captured steps: command lists and host calls over fixed memory, and who owns their results."""
 
 from __future__ import annotations
 
@@ -20,7 +20,14 @@ LIMIT = memory.LIMIT
 
 
 class Captured:
-    """Steps that were captured on some arrays, and can run on others of the same kind.
+    """Steps that were captured on some arrays, and can run on others of the same shapes, dtypes and layouts.
+
+    Args:
+        steps: the steps, in order.
+        parameters: the names of the arrays that a caller passes in each run.
+        arrays: those arrays, one per parameter, in the run that captures.
+        wanted: the names of the arrays that a run returns.
+        constants: the arrays that stay the same in all runs, by name.
 
     Attributes:
         invalid: whether a kernel set its status flag (the steps then raise their own error), or the number of threads
@@ -45,12 +52,12 @@ class Captured:
             begins_within(one, place_of(other)) or begins_within(other, place_of(one))
             for one, other in combinations(arrays, 2)
         ):
-            raise NotCapturable  # one of them may move
+            raise NotCapturable  # arrays overlap, but in a later run each may lie somewhere else
         self.invalid = False
         self._threads, self._arena = kernels.dispatch.get_num_threads(), memory.Arena(LIMIT)
         self._places = [place_of(array) for array in arrays]
         self._kinds = [(array.shape, array.dtype) for array in arrays]
-        self._known = [weakref.ref(array) for array in arrays]
+        self._known = [weakref.ref(array) for array in arrays]  # the arrays of the last run
         self._held: list[np.ndarray] = []
         capture = Capturing(self._arena, steps, parameters, arrays, wanted, constants)
         parts = capture.parts
@@ -63,7 +70,7 @@ class Captured:
         self._units = [
             part if isinstance(part, HostCall) else kernels.command_list.CommandList(part, regions) for part in parts
         ]
-        self._starts = np.array([begin for begin, _ in regions], np.int64)
+        self._starts = np.array([begin for begin, _ in regions], np.int64)  # where the regions lie in this run
 
     @property
     def nbytes(self) -> int:
@@ -80,6 +87,7 @@ class Captured:
             self.invalid = kernels.dispatch.get_num_threads() != self._threads
             return None
         found: dict[str, np.ndarray] = {}
+        # A fresh result lies in a buffer of its own, at the offset at which the capture's buffer held it.
         for k, (name, ((_, size), offset, like)) in enumerate(self._fresh.items(), len(arrays)):
             buffer = memory.empty((size,), np.uint8)
             self._starts[k] = buffer.ctypes.data
@@ -91,6 +99,7 @@ class Captured:
         for name, array in self._copied.items():
             found[name] = _copied(array)
         for name in self._by_host:
+            # The next run overwrites fixed memory, so a result that is a view of it is copied.
             if _borrows(found[name], self._stays):
                 found[name] = _copied(found[name])
         return found
@@ -105,7 +114,12 @@ class Captured:
         return True
 
     def _plan_results(self, capture: Capturing, wanted: Sequence[str]) -> None:
-        """Decide which results get fresh memory in each run and which are copied; host calls return the others."""
+        """Decide how the caller comes to own each result.
+
+        - A result that lies alone in a buffer of the arena is *fresh*: each run gives the launches another buffer.
+        - A result by a host call is returned as it is, unless it is a view of fixed memory.
+        - Any other result is copied out of fixed memory at the end of a run.
+        """
         self._by_host = [name for name in wanted if name in capture.by_host or capture.returned_by_view(name)]
         self._stays = [*self._arena.buffers(), *map(place_of, self._held)]
         self._fresh: dict[str, tuple[tuple[int, int], int, np.ndarray]] = {}
@@ -121,6 +135,7 @@ class Captured:
             others = (*self._held, *(real(capture.known[other]) for other in wanted if other != name))
             alone = place is not None and not any(begins_within(x, place) for x in others)
             if place is not None and alone and array.nbytes >= memory.SMALLEST and array.flags.carray:
+                # An array of that shape and dtype, without its memory.
                 like = np.broadcast_to(np.empty((), array.dtype), array.shape)
                 self._fresh[name] = place, array.ctypes.data - place[0], like
             else:
@@ -128,13 +143,13 @@ class Captured:
 
 
 def _copied(array: np.ndarray) -> np.ndarray:
-    """A copy that is laid out alike, as a view of a result is: what sums over it follows the order of memory."""
+    """A copy with the same strides. Sums run in the order of memory, so another layout could change their last bits."""
     if array.flags.carray:
         return array.copy()
     shape, strides, dtype = array.shape, array.strides, array.dtype
     count, at = extent(shape, strides, dtype.itemsize)
     copy = np.ndarray(shape, dtype, np.empty(count, dtype), at * dtype.itemsize, strides)
-    once = tuple([slice(None if stride else 1) for stride in strides])  # of an axis that repeats its elements
+    once = tuple([slice(None if stride else 1) for stride in strides])  # an axis of stride 0 has one element in memory
     np.copyto(copy[once], array[once])
     copy.flags.writeable = array.flags.writeable
     return copy

@@ -12,9 +12,11 @@ class HostCall(NamedTuple):
     """A step that Python runs in each replay.
 
     Attributes:
-        sources: per argument the number of a parameter, the name of what an earlier host call returned, or the array
-            or the setting itself.
-        outputs: per output its name, and the array in which captured steps read it, None if none does.
+        run: the function that computes the step.
+        sources: per argument a `Parameter`, the `Name` of what an earlier host call returned, or the array or the
+            setting itself.
+        outputs: per output its name, and the array in fixed memory from which captured steps read it; None if no
+            captured step reads it.
     """
 
     run: Callable[..., Any]
@@ -22,7 +24,15 @@ class HostCall(NamedTuple):
     outputs: list[tuple[str, np.ndarray | None]]
 
     def __call__(self, arrays: Sequence[np.ndarray], found: dict[str, np.ndarray]) -> bool:
-        """Compute, and copy the outputs to their arrays. False if one is laid out otherwise than at the capture."""
+        """Compute the step, and copy its outputs to where captured steps read them.
+
+        Args:
+            arrays: the parameters.
+            found: outputs by name; those of this step are added.
+
+        Returns:
+            False if an output has other strides than at the capture: captured steps would read it in another order.
+        """
         arguments = [SOURCES.get(type(x), itself)(x, arrays, found) for x in self.sources]
         values = self.run(*arguments)
         for (name, target), value in zip(self.outputs, outputs_of(values, len(self.outputs)), strict=True):
@@ -30,7 +40,7 @@ class HostCall(NamedTuple):
                 if value.strides != target.strides:
                     return False
                 np.copyto(target, value)
-            found[name] = value if target is None else target  # what isn't kept is free for other arrays
+            found[name] = value if target is None else target  # not both, so that one buffer becomes free
         return True
 
 
@@ -53,9 +63,9 @@ SOURCES: dict[type, Callable[..., Any]] = {
     Parameter: lambda number, arrays, _: arrays[number],
     Name: lambda name, _, found: found[name],
 }
-"""Per kind of source what reads it, of the parameters and of what has been found by name."""
+"""Per kind of source the function that looks it up, given the parameters and the outputs by name."""
 
 
 def outputs_of(values: Any, count: int) -> Sequence[Any]:
-    """What a call of so many outputs returned, as a sequence."""
+    """What a call with `count` outputs returned, as a sequence: one output isn't in a tuple, and none is None."""
     return (values,) if count == 1 else values if count else ()

@@ -10,14 +10,19 @@ from tensorgrad.compiler.steps import Kind, Step
 
 
 class Chains:
-    """All steps of a program, connected by the arrays that they make and read.
+    """The dataflow graph of a program: its steps, connected by the arrays that they make and read.
+
+    Args:
+        forward: the steps of the forward pass, as recorded.
+        passes: the steps of each backward pass, by its number.
+        results: the names of the arrays that are read outside the steps, such as outputs.
+        kinds: shape and dtype of each array, by name.
 
     Attributes:
-        forward: the present steps of the forward pass; fused steps have replaced others.
-        passes: those of the backward passes, by number.
+        forward, passes: the same; fusion replaces steps in them.
         makers: per array the step that makes it, as recorded.
-        readers: per array the steps that read it, as recorded; None is a reader outside the steps.
-        kinds: of all arrays.
+        readers: per array the steps that read it, as recorded; None stands for a reader outside the steps.
+        kinds: as given.
     """
 
     def __init__(
@@ -62,5 +67,5 @@ def replace(steps: list[Step], old: Sequence[Step], new: Step) -> None:
 
 
 def placed(values: Sequence[Any]) -> dict[int, Any]:
-    """Settings by their position after the arrays."""
+    """`values` as the settings of a step whose function takes them after its arrays, keyed by position among them."""
     return dict(enumerate(values))

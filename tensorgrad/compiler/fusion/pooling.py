@@ -1,8 +1,11 @@
 """Fuses convolution, relu and max pooling into one pass over memory.
 
-Max pooling and relu commute, max(relu x) = relu(max x), so relu runs on the quarter of the elements that pooling
-leaves, and a convolution pools each image while it is in the cache. The backward pass is fused likewise. Without a
-convolution that does so, relu is a part of a loop (`loops`), which takes as long.
+Max pooling and relu commute, max(relu x) = relu(max x). So relu runs after 2×2 pooling, on a quarter of the elements,
+and the kernel of the convolution pools each image while it is in the cache. The backward pass is fused likewise. Where
+no convolution comes before, nothing is fused here: `loops` fuses relu with its neighbours, which is as fast.
+
+The names are those of the kernels: x -> convolution and pooling -> z, with the `indices` of the maxima. In the backward
+pass g is the gradient for z, and dx that for the convolution's output.
 """
 
 from __future__ import annotations
@@ -17,7 +20,11 @@ from tensorgrad.ops.pooling import MaxPool, MaxUnpool
 
 
 def join(chains: Chains, pool: Step) -> None:
-    """Fuse this pooling with the relu before or after it and the convolution before them, if there are both."""
+    """Fuse this pooling with the relu before or after it and the convolution before them, if there are both.
+
+    `gradients` has, per backward pass, the unpooling and the names of g and dx; `last` is the later one of relu and
+    pooling, and `source` is the name of the convolution's output.
+    """
     before, after = chains.makers.get(pool.inputs[0]), _only_reader(chains, pool.outputs[0], Relu)
     if before is not None and before.function is Relu:
         gradients, last, source = _gradients_before(chains, before, pool), pool, before.inputs[0]
@@ -35,13 +42,16 @@ def join(chains: Chains, pool: Step) -> None:
 
 
 def _only_reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
-    """The step that reads an array, if it is the only one and of this op."""
+    """The step that reads an array, if no other does and it applies this op."""
     readers = chains.read_by(name, op)
     return readers[0] if readers is not None and len(readers) == 1 else None
 
 
 def _gradients_before(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step, str, str]] | None:
-    """For a relu before pooling: per backward pass the unpooling, its upstream gradient, and relu's gradient."""
+    """For a relu before pooling: per backward pass the unpooling, which takes g, and the names of g and dx.
+
+    Relu's gradient makes dx. None if another step reads what would no longer be computed.
+    """
     readers = chains.read_by(relu.outputs[0], MaxPool, ReluGradient)
     unpools = chains.read_by(pool.outputs[1], MaxUnpool)
     if readers is None or unpools is None or len(readers) != 1 + len(unpools):
@@ -56,7 +66,7 @@ def _gradients_before(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step
 
 
 def _gradients_after(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step, str, str]] | None:
-    """The same for a relu after pooling."""
+    """The same for a relu after pooling: there relu's gradient takes g, and the unpooling makes dx."""
     unpools = chains.read_by(pool.outputs[1], MaxUnpool)
     if unpools is None:
         return None
@@ -72,39 +82,50 @@ def _gradients_after(chains: Chains, relu: Step, pool: Step) -> list[tuple[Step,
 
 
 def _is_pooled(chains: Chains, step: Step, pool: Step) -> bool:
-    """Whether only one step reads the output of this convolution, pooled by adjacent windows of 2×2."""
-    unread = step.function is Convolution and len(chains.readers[step.outputs[0]]) == 1
-    return unread and pool.settings["window"].halves
+    """Whether this is a convolution whose output only one step reads, and the pooling is 2×2 at stride 2."""
+    read_once = step.function is Convolution and len(chains.readers[step.outputs[0]]) == 1
+    return read_once and pool.settings["window"].halves
 
 
-def _join_back(chains: Chains, unpool: Step, taken: tuple[str, str, str], dx: str) -> None:
-    """Fuse the unpooling with the gradients of the convolution, or with the bias's gradient alone."""
+def _join_back(chains: Chains, unpool: Step, pooled: tuple[str, str, str], dx: str) -> None:
+    """Fuse the unpooling with what reads dx.
+
+    With all gradients of the convolution, where nothing else reads dx, which then isn't computed; else with the bias's
+    gradient, a sum over dx.
+
+    Args:
+        chains: the steps.
+        unpool: the unpooling.
+        pooled: the names of g, z and indices.
+        dx: the name of the gradient for the convolution's output.
+    """
     steps = chains.pass_of(unpool)
     readers = chains.read_by(dx, ConvolutionGradWeight, ConvolutionGradInput, ChannelSum)
-    weight = _reader(chains, dx, ConvolutionGradWeight)
-    back, bias = _reader(chains, dx, ConvolutionGradInput), _reader(chains, dx, ChannelSum)
-    others = [step for step in (back, bias) if step is not None]
+    for_w = _reader(chains, dx, ConvolutionGradWeight)
+    for_x, for_bias = _reader(chains, dx, ConvolutionGradInput), _reader(chains, dx, ChannelSum)
+    others = [step for step in (for_x, for_bias) if step is not None]
     alone = readers is not None and len(readers) == 1 + len(others)
-    if weight is not None and alone:
-        window = placed([weight.settings["window"]])
-        names = (weight.outputs[0], bias.outputs[0] if bias is not None else f"{weight.outputs[0]}_bias")
-        if back is None:
-            step = Step(_grad_weight, window, (weight.inputs[0], *taken), {}, names)
+    if for_w is not None and alone:
+        window = placed([for_w.settings["window"]])
+        # The kernel returns the bias's gradient in any case; without a bias nobody reads it.
+        names = (for_w.outputs[0], for_bias.outputs[0] if for_bias is not None else f"{for_w.outputs[0]}_bias")
+        if for_x is None:
+            step = Step(_grad_weight, window, (for_w.inputs[0], *pooled), {}, names)
         else:
-            arrays = (weight.inputs[0], back.inputs[1], *taken)
-            step = Step(_gradients, window, arrays, {}, (back.outputs[0], *names))
-        replace(steps, [weight, *others], step)
+            arrays = (for_w.inputs[0], for_x.inputs[1], *pooled)
+            step = Step(_gradients, window, arrays, {}, (for_x.outputs[0], *names))
+        replace(steps, [for_w, *others], step)
         return
     window = placed([unpool.settings["window"]])
-    if bias is not None:
-        step = Step(_scatter_and_sum, window, taken, {}, (dx, bias.outputs[0]))
-        replace(steps, [chains.makers[dx], bias], step)
+    if for_bias is not None:
+        step = Step(_scatter_and_sum, window, pooled, {}, (dx, for_bias.outputs[0]))
+        replace(steps, [chains.makers[dx], for_bias], step)
     else:
-        replace(steps, [chains.makers[dx]], Step(_scatter, window, taken, {}, (dx,)))
+        replace(steps, [chains.makers[dx]], Step(_scatter, window, pooled, {}, (dx,)))
 
 
 def _reader(chains: Chains, name: str, op: type[Op]) -> Step | None:
-    """The first application of this op among the readers."""
+    """The first step that reads an array and applies this op; None if there is none."""
     return next((step for step in chains.readers.get(name, []) if step is not None and step.function is op), None)
 
 

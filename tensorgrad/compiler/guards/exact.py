@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-_bits = struct.Struct("<d").pack
+_bits = struct.Struct("<d").pack  # of a float, as bytes
 
 EQUAL = frozenset({int, bool, str, bytes, type(None), type(Ellipsis), type(NotImplemented), range})
 """Types whose values are the same if they are equal."""
@@ -24,7 +24,7 @@ EQUAL = frozenset({int, bool, str, bytes, type(None), type(Ellipsis), type(NotIm
 def plain_key(value: Any) -> Any:
     """A hashable key of a plain value, equal only for the same type and bits; None for anything that isn't plain.
 
-    Plain are numbers, text, None, dtypes, NumPy scalars, members of enums, and slices and tuples of these.
+    Plain values are numbers, text, None, dtypes, NumPy scalars, members of enums, and slices and tuples of these.
 
     >>> plain_key(0.0) == plain_key(-0.0), plain_key(1) == plain_key(True), plain_key(np.nan) == plain_key(np.nan)
     (False, False, True)
@@ -60,7 +60,7 @@ def same_plain(one: Any, other: Any) -> bool:
 
 
 def same(one: Any, other: Any) -> bool:
-    """The same, within arrays, tuples, lists, dicts, dataclasses and bound methods too.
+    """As `same_plain`, and element by element for arrays, tuples, lists, dicts, dataclasses and bound methods.
 
     >>> same([1, {"a": 0.5}], [1, {"a": 0.5}]), same((2,), (2.0,)), same(np.float32([0.0]), np.float32([-0.0]))
     (True, False, False)
@@ -92,7 +92,7 @@ def same_array(one: np.ndarray, other: np.ndarray) -> bool:
 
 
 def same_memory(one: np.ndarray, other: np.ndarray) -> bool:
-    """Whether two arrays are one, or alike views of one memory."""
+    """Whether two arrays are one object, or views of the same memory with one dtype, shape and strides."""
     place, elsewhere = one.__array_interface__, other.__array_interface__
     return one is other or (
         place["data"] == elsewhere["data"]

@@ -1,7 +1,7 @@
-"""What a function reads besides its arguments: written down at a recording, and compared before each replay.
+"""What a function reads besides its arguments: noted at a recording, and compared before each replay.
 
-Values are compared by identity; where another object has taken one's place, plain values by type and bits.
-`traversal.py` finds what the function can read.
+A value has not changed if it is the same object, or a plain value of the same type and bits. `traversal.py` finds what
+the function can read.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class Guards:
         ran: the code that a call ran, if it is known: other code is ignored.
 
     Attributes:
-        problem: why not everything could be followed; None if it could.
-        codes: the code that the traversal found.
+        problem: why something that the function reads couldn't be followed; None if everything could.
+        codes: the code objects that the traversal found.
         tensors: the tensors that it found, by identity.
         generators: the random generators that it found.
     """
@@ -35,7 +35,7 @@ class Guards:
     def __init__(
         self, function: Callable[..., Any], arguments: Iterable[Any] = (), ran: Container[types.CodeType] | None = None
     ) -> None:
-        watch()
+        watch()  # from now on patches of the library are noticed
         traversal = Traversal(ran)
         traversal.reach_patches()
         traversal.reach(function, getattr(function, "__name__", type(function).__name__))
@@ -50,6 +50,7 @@ class Guards:
             traversal.refuse(f"what it reads can't be followed: {type(error).__name__}: {error}")
         self.codes, self.tensors, self.generators = traversal.codes, traversal.tensors, traversal.generators
         self.problem = traversal.problem
+        # A counter of changes to modules, among others. While it stays the same, `_when_reconfigured` isn't compared.
         self._configuration = configuration.current()
 
     def changed(self) -> str | None:
@@ -72,11 +73,11 @@ class Guards:
 
 
 def changed_by(before: Guards, ran: Guards) -> str | None:
-    """The name of something that a call changed though its own code reads it.
+    """The name of something that a call both reads and has changed, such as a counter; None if there isn't any.
 
     Args:
-        before: the guards from before the call.
-        ran: the guards of the code that the call ran.
+        before: the guards of everything that the function could read, made before the call.
+        ran: the guards of what the code that the call ran can read, made after it.
     """
     read = {snapshot.path for snapshot in (*ran._each_replay, *ran._when_reconfigured)}
     for snapshot in (*before._each_replay, *before._when_reconfigured):

@@ -1,4 +1,4 @@
-"""What a recorded call does to gradients: `backward()` inside of it, and `.grad` set or read."""
+"""What a recorded call does to gradients: it runs `backward()`, or reads, sets or clears a `.grad`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from tensorgrad.compiler.steps import Step, check_guard
 
 
 class RecordsGradients(Record, Observer):
-    """The part of `Recording` that hears of gradients."""
+    """The part of `Recording` that observes gradients.
+
+    In what follows "inside" means: by the call that is recorded.
+    """
 
     _known: Mapping[int, Variable]
     _given: set[int]
@@ -22,17 +25,17 @@ class RecordsGradients(Record, Observer):
 
     def __init__(self) -> None:
         super().__init__()
-        self._began: int | None = None  # where among the steps the present backward pass begins
-        self._accumulating: Iterable[Variable] = ()  # leaves whose gradients are being set
-        self._gradients: dict[Variable, Variable | None] = {}  # of leaves whose gradients were set inside
-        self._gradients_before: list[Variable] = []  # gradients from before the call that Python has read
+        self._began: int | None = None  # the number of steps before the present backward pass; None outside of one
+        self._accumulating: Iterable[Variable] = ()  # leaves to whose .grad `backward` is adding
+        self._gradients: dict[Variable, Variable | None] = {}  # the .grad of each leaf that has been set inside
+        self._gradients_before: list[Variable] = []  # values of .grad from before the call that Python has read
 
     def name_of(self, tensor: Variable) -> str:
         """The name of the array of a tensor."""
         raise NotImplementedError
 
     def with_places(self, value: Any) -> Any:
-        """An argument of an effect, as a replay passes it."""
+        """An argument of an effect with a `Given` in place of each tensor that is an argument of the call."""
         raise NotImplementedError
 
     def scope_entered(self, scope: Scope) -> None:
@@ -41,7 +44,7 @@ class RecordsGradients(Record, Observer):
             self._began = len(self.steps)
 
     def scope_left(self, scope: Scope) -> None:
-        """A backward pass ends: its steps are kept apart."""
+        """A backward pass ends: move its steps from `steps` to `passes`."""
         if scope == BACKWARD and not self._finished:
             if not self._accumulating:
                 self.refuse("gradients are taken inside, and not by backward(); take them of what the function returns")
@@ -51,13 +54,16 @@ class RecordsGradients(Record, Observer):
             self._began, self._accumulating = None, ()
 
     def gradient_contributed(self, node: Node, position: int, upstream: Variable, contribution: Variable) -> None:
-        """A contribution to an input."""
+        """The backward pass has found a contribution to the gradient of an input of `node`."""
         edge = node.edges[position]
         if edge in self.wanted:
             self.contributions.setdefault(edge, []).append(self.name_of(contribution))
 
     def gradients_arrived(self, gradients: dict[Variable, Variable], create_graph: bool) -> None:
-        """`backward` has inside, and adds what it found to the leaves, op by op; a replay does so at once."""
+        """`backward()` inside is about to add gradients to the leaves, an op for each.
+
+        The ops aren't recorded. Instead the whole is one effect, `accumulate`, which a replay runs after its steps.
+        """
         if create_graph:
             self.refuse("backward(create_graph=True) inside")
         if any(leaf._hooks for leaf in gradients):
@@ -65,11 +71,11 @@ class RecordsGradients(Record, Observer):
         names = [self.name_of(gradient) for gradient in gradients.values()]
         leaves = self.with_places(tuple(gradients))
         self.effects.append(Step(accumulate, {0: leaves}, (), dict(enumerate(names, 1)), ()))
-        # A `.grad` that this call didn't set was there before.
-        before = tuple(leaf for leaf in gradients if leaf not in self._gradients)
-        found = tuple(leaf._grad is not None for leaf in before)
-        if before:
-            self._guard_gradients(before, found)
+        # A gradient is added to a .grad, or becomes it where there is none. For leaves whose .grad wasn't set inside,
+        # that depends on what was before the call, so it is a condition of the replay.
+        untouched = tuple(leaf for leaf in gradients if leaf not in self._gradients)
+        if untouched:
+            self._guard_gradients(untouched, tuple(leaf._grad is not None for leaf in untouched))
         self.check_gradients()
         self._accumulating = gradients.keys()
 
@@ -81,8 +87,9 @@ class RecordsGradients(Record, Observer):
             self._gradients_before.append(tensor._grad)
         self._guard_gradients((tensor,), (tensor._grad is not None,))
 
-    def _guard_gradients(self, leaves: tuple[Variable, ...], there: tuple[bool, ...]) -> None:
-        settings = {0: _have_gradients, 1: True, 2: self.with_places(leaves), 3: there}
+    def _guard_gradients(self, leaves: tuple[Variable, ...], expected: tuple[bool, ...]) -> None:
+        """Make it a condition of the replay that just these of the leaves have a .grad."""
+        settings = {0: _have_gradients, 1: True, 2: self.with_places(leaves), 3: expected}
         self.conditions.append(Step(check_guard, settings, (), {}, ()))
 
     def check_gradients(self) -> None:
@@ -91,5 +98,5 @@ class RecordsGradients(Record, Observer):
             self.refuse("a .grad is assigned inside; zero_grad() and .grad = None are followed")
 
 
-def _have_gradients(leaves: tuple[Variable, ...], found: tuple[bool, ...]) -> bool:
-    return tuple([leaf._grad is not None for leaf in leaves]) == found
+def _have_gradients(leaves: tuple[Variable, ...], expected: tuple[bool, ...]) -> bool:
+    return tuple([leaf._grad is not None for leaf in leaves]) == expected

@@ -1,4 +1,4 @@
-"""What a function does, as a list of steps on named arrays: an observer writes it down while the function runs."""
+"""What a function does, as a list of steps on named arrays: an observer notes it while the function runs."""
 
 from __future__ import annotations
 
@@ -28,25 +28,25 @@ HELPERS = (
 
 
 class Recording(RecordsGradients):
-    """An observer of one call. Arrays get names; the same call gives the same names again.
+    """An observer of one call. Arrays get names: another call that does the same gives the same names.
 
     Args:
-        inputs: the tensors that the call was given.
-        known: by identity, the tensors that the function can reach by itself; an input may be one of them.
+        inputs: the tensors among the arguments of the call.
+        known: the tensors that the function can reach without its arguments, by identity; an input may be one of them.
     """
 
     def __init__(self, inputs: Sequence[Variable], known: Mapping[int, Variable]) -> None:
         super().__init__()
         self._names = Names()
-        self._kept: list[Any] = []  # kept alive, so that nothing else gets the same identity
+        self._kept: list[Any] = []  # kept alive, so that no new object gets the id() of one of these
         self._numbers = itertools.count(1)
         self._settings: dict[int, np.ndarray] = {}  # arrays that Python made for an index, by identity
         self._origins: dict[int, Variable] = {}  # what an alias was detached from, by the alias's identity
-        self._interior: list[weakref.ref[Variable]] = []
-        self._changed: dict[int, tuple[str, Any]] = {}  # by the identity of a version: who changed it, and the version
+        self._interior: list[weakref.ref[Variable]] = []  # tensors that were computed inside
+        self._changed: dict[int, tuple[str, Any]] = {}  # by the identity of a version: the effect that made it, and it
         self._finished = False
-        self._late: dict[str, str] = {}  # names of arrays that effects return, and the effects
-        self._returning = False
+        self._late: dict[str, str] = {}  # names of arrays that effects return -> names of the effects
+        self._returning = False  # whether the call is over and its results are being looked at
         self._given = {id(x) for x in inputs}  # the inputs, and their aliases
         self._known = known
         self._holders: dict[int, list[Variable]] | None = None  # the known tensors, by the identity of their arrays
@@ -58,8 +58,8 @@ class Recording(RecordsGradients):
     # --------------------------------------------------------------------------------------------------- events
 
     def op_applied(self, op: Op, inputs: tuple[Variable, ...], output: Variable) -> None:
-        """An op ran."""
-        if self._accumulating:
+        """Note an op as a step: its parameters are settings, except for arrays, which an earlier step has made."""
+        if self._accumulating:  # these ops are one effect: see gradients_arrived
             return
         settings: dict[Any, Any] = {}
         arrays: dict[Any, str] = {}
@@ -91,11 +91,11 @@ class Recording(RecordsGradients):
             self._kept.append(output._node)
 
     def op_failed(self, op: Op, inputs: tuple[Variable, ...], error: BaseException) -> None:
-        """An op raised: the function may handle that, a replay would not."""
+        """An op raised. The function may catch that; a replay would not."""
         self.refuse(f"{op.name} raised {type(error).__name__}")
 
     def host_call_finished(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
-        """A host call: a step, or an effect."""
+        """Note a host call as a step or, if it changes tensors in place, as an effect."""
         settings, arrays = {}, {}
         what = "an argument of a guard" if function is check_guard else f"an argument of {function.__name__}"
         for position, value in enumerate(arguments):
@@ -105,7 +105,8 @@ class Recording(RecordsGradients):
                     self._refuse_late(arrays[position])
             else:
                 settings[position] = self.with_places(value)
-        late = effect and isinstance(result, Variable)  # a norm, say: known when the effects have happened
+        # What an effect returns, such as a norm, exists only after all steps of a replay: no step can read it.
+        late = effect and isinstance(result, Variable)
         made = (result._data,) if late else () if effect else result if isinstance(result, tuple) else (result,)
         for part in made:
             if not isinstance(part, np.ndarray):
@@ -124,7 +125,8 @@ class Recording(RecordsGradients):
             self._late[outputs[0]] = function.__name__.strip("_")
         if function is forget:
             self._gradients.update(dict.fromkeys(arguments[0]) if arguments[1] else {})
-            # If the replay stops, this may happen once more.
+            # What is cleared before all steps is cleared before a replay's steps too. If the replay stops, the function
+            # clears it once more, which does no harm.
             self.begins_with += not self.steps and len(self.effects) == self.begins_with + 1
             return
         who = f"{type(function.__self__).__name__}.{name}" if hasattr(function, "__self__") else name
@@ -135,18 +137,21 @@ class Recording(RecordsGradients):
                     self._changed[id(version)] = who, version
 
     def guard_checked(self, condition: Callable, arguments: tuple, found: bool) -> None:
-        """A guard: a condition of the replay. In a backward pass it is too late to run the function instead."""
+        """Note a guard: a replay stops where its condition has another outcome, and the function runs instead.
+
+        In a backward pass after the call that is too late, so such a guard is refused.
+        """
         if self._finished:
             self.refuse(f"a gradient depends on a condition ({condition.__name__})")
         self.host_call_finished(check_guard, (condition, found, *arguments), (), False)
 
     def constant_made(self, tensor: Variable) -> None:
-        """A constant."""
+        """Note an array that each call makes anew with the same values."""
         name = f"constant_{len(self.constants) + 1}"
         self.constants[self.introduce(tensor._data, name)] = tensor._data
 
     def tensor_detached(self, tensor: Variable, alias: Variable) -> None:
-        """Two tensors with one array, which the leaf may exchange for another."""
+        """Note that `alias` has the array of `tensor`: of a leaf that array may be another one in a later call."""
         if id(tensor) in self._given:
             self._given.add(id(alias))
             self._kept.append(alias)
@@ -195,12 +200,12 @@ class Recording(RecordsGradients):
     # ---------------------------------------------------------------------------------------------------- afterwards
 
     def finish(self, returned: Sequence[Variable]) -> None:
-        """The call is over: look for anything that a replay would not do."""
+        """The call is over: refuse it if it did anything that a replay would not do."""
         self.check_gradients()
         self._returning = True
-        mine = {id(tensor) for tensor in returned}
+        ids = {id(tensor) for tensor in returned}
         alive = [tensor for reference in self._interior if (tensor := reference()) is not None]
-        if any(id(tensor) not in mine for tensor in alive):
+        if any(id(tensor) not in ids for tensor in alive):
             self.refuse("a tensor computed inside is kept somewhere, and a replay would not renew it")
         nodes = [item for item in self._kept if hasattr(item, "hooks")]
         if any(node.hooks or node.retained for node in nodes):
@@ -217,7 +222,7 @@ class Recording(RecordsGradients):
         self._finished = True
 
     def name_of(self, tensor: Variable) -> str:
-        """The name of the array of a tensor; one that was there before is introduced as a leaf."""
+        """The name of a tensor's array. A tensor from before the call has none yet, and becomes a leaf."""
         if self._changed and not self._finished and id(version_of(tensor)) in self._changed:
             who, _ = self._changed[id(version_of(tensor))]
             self.refuse(f"{tensor.name or 'a tensor'} is read after {who}(), which changed it")
@@ -252,7 +257,7 @@ class Recording(RecordsGradients):
     # ---------------------------------------------------------------------------------------------------------- names
 
     def introduce(self, array: np.ndarray, name: str) -> str:
-        """Name an array."""
+        """Give an array a name, and note its shape and dtype."""
         if self._names.get(array) is None:  # two inputs may be one array
             self._names.give(array, name)
         self.kinds[name] = Kind(array.shape, array.dtype)
@@ -262,7 +267,7 @@ class Recording(RecordsGradients):
         """The tensor's name as an identifier: `conv1_weight`."""
         name = re.sub(r"\W", "_", tensor.name or "", flags=re.ASCII)
         name = name if name.isidentifier() else f"leaf_{name}"
-        # Numbers at the end are for the results of steps.
+        # A name must not end in a digit: `relu_1` is the result of a step.
         taken = keyword.iskeyword(name) or name in self.kinds or not name[-1].isalpha()
         return f"leaf_{len(self.leaves) + 1}" if taken else name
 
