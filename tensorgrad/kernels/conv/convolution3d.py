@@ -1,9 +1,11 @@
-"""Convolution of volumes: the taps along the depth become channels of a convolution of images.
+"""Convolution of volumes (D, H, W), by convolutions of images.
+
+An output plane depends on KD input planes in each channel. These become the channels of one image:
 
     x (N, C, D, H, W) -> planes (N · OD, C · KD, H, W),    w (K, C/groups, KD, KH, KW) -> (K, C/groups · KD, KH, KW)
 
-The planes of an output plane stand side by side, so its convolution is one of two dimensions, and runs in the tiles of
-`convolution`; so do both gradients. What this adds is a copy of the input for each tap along the depth.
+Then `convolution` computes the output plane, and both gradients likewise. The price is a copy of the input for each of
+the KD taps along the depth.
 """
 
 from collections.abc import Iterator
@@ -16,7 +18,7 @@ from tensorgrad.kernels.arguments import floats
 from tensorgrad.kernels.conv import convolution
 from tensorgrad.windows import Sizes, Window, convolution_shapes
 
-# Bytes of the planes of so many volumes as are worked on at once; of one volume at least.
+# The planes of a batch are made in slices of the batch whose planes take at most this many bytes, or of one volume.
 SCRATCH = 256 * 1024**2
 
 
@@ -30,7 +32,7 @@ def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray | None, window: Windo
     shapes = convolution_shapes("conv3d", window, x=x.shape, w=w.shape)
     x, w = floats("conv3d", "x w", x, w)
     y, filters, channels = memory.empty(shapes.y, x.dtype), _as_channels(w), shapes.x[1]
-    for part in _parts(window, len(x), channels, x.itemsize):
+    for part in _slices(window, len(x), channels, x.itemsize):
         planes = convolution.forward(_planes(x[part], window), filters, bias, window.plane)
         y[part] = _as_volumes(planes, window)
     return y
@@ -44,11 +46,13 @@ def grad_input(g: np.ndarray, w: np.ndarray, window: Window, bias: np.ndarray | 
     if bias is not None:
         convolution.check_bias(channels, bias, "conv_transpose3d")
     x[...] = 0 if bias is None else bias[:, None, None, None]
-    for part in _parts(window, len(g), channels, g.itemsize):
+    for part in _slices(window, len(g), channels, g.itemsize):
         planes = convolution.grad_input(_as_images(g[part], window), filters, window.plane)
-        # (N · OD, C · KD, H, W) -> (N, OD, C, KD, H, W)
+        # (n · OD, C · KD, H, W) -> (n, OD, C, KD, H, W)
         planes = planes.reshape(-1, window.output[0], channels, window.kernel[0], *window.size[1:])
+        # `at`: the output planes whose tap lies inside the volume; `met`: the input planes that it meets there.
         for tap, (at, met) in enumerate(window.met(0)):
+            # (n, at, C, H, W) -> (n, C, met, H, W)
             x[part, :, met] += planes[:, at, :, tap].swapaxes(1, 2)
     return x
 
@@ -59,13 +63,13 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window) -> np.ndarray:
     x, g = floats("conv3d_grad_weight", "x g", x, g)
     parts = [
         convolution.grad_weight(_planes(x[part], window), _as_images(g[part], window), window.plane)
-        for part in _parts(window, len(x), shapes.x[1], x.itemsize)
+        for part in _slices(window, len(x), shapes.x[1], x.itemsize)
     ]
     return sum(parts[1:], parts[0]).reshape(shapes.w) if parts else np.zeros(shapes.w, x.dtype)
 
 
-def _parts(window: Window, count: int, channels: int, itemsize: int) -> Iterator[slice]:
-    """The volumes that are worked on at once."""
+def _slices(window: Window, count: int, channels: int, itemsize: int) -> Iterator[slice]:
+    """Slices of a batch of `count` volumes, whose planes take at most SCRATCH bytes."""
     size = window.output[0] * channels * window.kernel[0] * prod(window.size[1:]) * itemsize
     step = max(1, SCRATCH // size)
     for first in range(0, count, step):
@@ -73,12 +77,14 @@ def _parts(window: Window, count: int, channels: int, itemsize: int) -> Iterator
 
 
 def _planes(x: np.ndarray, window: Window) -> np.ndarray:
-    """(N, C, D, H, W) -> (N · OD, C · KD, H, W): the planes that the taps of each output plane meet, or zeros."""
+    """(N, C, D, H, W) -> (N · OD, C · KD, H, W): the planes that each output plane's taps meet, or zeros of padding."""
     shape: Sizes = (len(x), window.output[0], x.shape[1], window.kernel[0], *window.size[1:])
     planes = memory.empty(shape, x.dtype)
     for tap, (at, met) in enumerate(window.met(0)):
         planes[:, : at.start, :, tap] = planes[:, at.stop :, :, tap] = 0
+        # (N, C, met, H, W) -> (N, at, C, H, W)
         planes[:, at, :, tap] = x[:, :, met].swapaxes(1, 2)
+    # (N, OD, C, KD, H, W) -> (N · OD, C · KD, H, W)
     return planes.reshape(len(x) * shape[1], shape[2] * shape[3], *shape[4:])
 
 

@@ -174,7 +174,7 @@ def _forward_plan(
     if cuts > 1:
         total = total._replace(rest=total.rest[:0], packed=0)  # whose filters are packed all together
     few = cuts > 1 and (window.groups > 1 or w_shape[0] < cuts * ROWS)
-    otherwise = plan.by_planes or plan.by_tiles or total.layout.images > 1
+    otherwise = plan.by_depthwise or plan.by_winograd or total.layout.images > 1
     return None if otherwise or few else (total, cuts)
 
 
@@ -182,10 +182,10 @@ def _forward_plan(
 def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: int, threads: int) -> DotPlan | None:
     """How lines are laid out; None where the layers are computed one after the other."""
     plan = convolution.grad_weight_plan(x_shape, g_shape, window, itemsize, threads)
-    lines = plan.lines
+    lines = plan.direct
     # Bands that several threads share would be summed up in another order; filters that they share, by one.
     whole = (lines.blocks == -(-x_shape[0] // lines.images) and lines.cuts == 1) or lines.work < dispatch.SMALL
-    return None if plan.by_planes or plan.sparsely or plan.by_tiles or not whole else lines
+    return None if plan.by_depthwise or plan.by_sparse or plan.by_winograd or not whole else lines
 
 
 @lru_cache(maxsize=1024)
