@@ -17,7 +17,7 @@ UNITS: dict[int, np.dtype[Any]] = {4: np.dtype(np.uint32), 8: np.dtype(np.uint64
 """Per bytes of an element, what the kernel copies it as: the bits, whatever they mean."""
 
 AXES = 4
-"""The most axes that the kernel takes, after those that are steps through one piece of memory have become one."""
+"""The most axes that the kernel takes, after merging adjacent axes that run through memory in equal steps."""
 
 SHORT = 16
 """Elements of a row that is worth a loop of its own."""

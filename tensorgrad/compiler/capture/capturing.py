@@ -120,7 +120,7 @@ class Capturing:
             target = self._target(value)
             self.known[name] = value if target is None else Opaque(target)
             self.by_host.add(name)
-            outputs.append((name, None if target is None else self._fixed(target)))
+            outputs.append((name, None if target is None else self._unowned(target)))
         return HostCall(quiet(call.run), sources, outputs)
 
     def _target(self, value: np.ndarray) -> np.ndarray | None:
@@ -143,10 +143,10 @@ class Capturing:
             return self._numbers[name]
         if name in self.by_host or self.returned_by_view(name):
             return Name(name)
-        return self._fixed(real(self.known[name]))
+        return self._unowned(real(self.known[name]))
 
-    def _fixed(self, array: np.ndarray) -> np.ndarray:
-        """The array as a host call takes it; no reference keeps the arena's memory in use."""
+    def _unowned(self, array: np.ndarray) -> np.ndarray:
+        """The array as a host call takes it: a view of the arena's memory that doesn't keep its buffer in use."""
         place = next((place for place in self._arena.buffers() if begins_within(array, place)), None)
         if place is not None:
             begin, size = place

@@ -228,14 +228,14 @@ def _sums_of_columns(g, x, mean, inverse, columns, sums):
     """Σ g · x̂ and Σ g of columns, from `start` on, of rows of `width` elements: each `step`th row from `first` on."""
     (first, step, width, start), height, number = columns, len(mean), x.dtype.type
     count, wide = sums.shape[1], strip(x.itemsize)
-    room = -(-count // wide) * wide
-    both, numbers = np.zeros((2, room)), np.empty((CHAIN, 3), x.dtype)
+    padded = -(-count // wide) * wide
+    both, numbers = np.zeros((2, padded)), np.empty((CHAIN, 3), x.dtype)
     for row in range(first, height, step * CHAIN):
         rows, at = min(CHAIN, -(-(height - row) // step)), row * width + start
         for k in range(rows):
             average, scale = mean[row + k * step], inverse[row + k * step]
             center = number(average)
             numbers[k, 0], numbers[k, 1], numbers[k, 2] = center, number(scale), number((center - average) * scale)
-        column_sums(g, at, x, at, step * width, rows, count, numbers, 0, both, 0, room)
+        column_sums(g, at, x, at, step * width, rows, count, numbers, 0, both, 0, padded)
     for k in range(count):
         sums[0, k], sums[1, k] = both[1, k], both[0, k]

@@ -23,7 +23,7 @@ def moments_of_units(x, at, stride, step, count, length, centered, pivots, sums,
 
     `pivots` and `sums`, `(units,)` in the dtype of x and `(units, 2)` in float64, are overwritten.
     """
-    units, share, zero = len(mean), 1 / np.float64(count * length), x.dtype.type(0)
+    units, per_element, zero = len(mean), 1 / np.float64(count * length), x.dtype.type(0)
     block = block_of(length, x.itemsize)
     for u in range(units):
         first = x[at + u * stride]
@@ -31,18 +31,18 @@ def moments_of_units(x, at, stride, step, count, length, centered, pivots, sums,
     centered_sums(x, at, stride, units, step, count, length, block, pivots, 0, sums, 0)
     again = 0
     for u in range(units):
-        distance, squares = sums[u, 0] * share, sums[u, 1] * share
+        distance, squares = sums[u, 0] * per_element, sums[u, 1] * per_element
         variance = squares - distance * distance
         mean[u], var[u] = pivots[u] + distance, max(variance, 0.0) if variance == variance else variance
         again += 1 if distance * distance > FAR * variance else 0
     if not centered:
         for u in range(units):
-            mean[u], var[u] = 0.0, sums[u, 1] * share
+            mean[u], var[u] = 0.0, sums[u, 1] * per_element
     elif again:
         for u in range(units):
             distance = mean[u] - pivots[u]
             if distance * distance > FAR * var[u] and distance - distance == 0:
                 pivots[u] = mean[u]
                 centered_sums(x, at + u * stride, 0, 1, step, count, length, block, pivots, u, sums, 2 * u)
-                distance = sums[u, 0] * share
-                mean[u], var[u] = pivots[u] + distance, max(0.0, sums[u, 1] * share - distance * distance)
+                distance = sums[u, 0] * per_element
+                mean[u], var[u] = pivots[u] + distance, max(0.0, sums[u, 1] * per_element - distance * distance)

@@ -120,7 +120,7 @@ def view_of(memory: Any, shape: Sequence[int], dtype: np.dtype, offset: int, str
 
 
 class _Memory:
-    """A piece of memory as NumPy is told of it; `base` keeps it alive."""
+    """A block of memory that `np.asarray` makes an array of; `base` keeps it alive."""
 
     def __init__(self, address: int, count: int, unit: np.dtype, base: np.ndarray) -> None:
         self.base = base

@@ -84,7 +84,7 @@ def lead(table, state, own):
         elif chunks == 1:
             call_trampoline(trampoline, at, 0, 1)
         else:
-            _share_out(table, chunks, state, k, own)
+            _distribute(table, chunks, state, k, own)
             k += table[k - 1, 3]
 
 
@@ -96,7 +96,7 @@ def _do_chunk(table, number, chunk, chunks):
 
 
 @helper
-def _share_out(table, chunks, state, number, own):
+def _distribute(table, chunks, state, number, own):
     """Announce a launch, do what no other thread claims, and wait for the others."""
     atomic_store(state, DONE, 0)
     atomic_store(state, ANNOUNCED, number)

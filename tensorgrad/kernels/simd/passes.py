@@ -106,18 +106,18 @@ def _sums(build: Writer, arguments: Sequence[ir.Value], terms: Callable) -> None
     first, center = build.mul(unit.index, stride), build.splat(build.load(build.at(centers, unit.index)))
     blocks = Loop(build, count, block, [build.wide_zero] * 2, "blocks")
     some = build.smallest(block, build.sub(count, blocks.index))
-    pieces = Loop(build, length, longest, blocks.carried, "pieces")
+    chunks = Loop(build, length, longest, blocks.carried, "chunks")
     segments = Loop(build, some, 1, [build.zero] * (2 * BESIDE), "segments")
     start = build.add(first, build.mul(build.add(blocks.index, segments.index), step))
 
     def body(place: ir.Value, mask: ir.Value | None, carried: Vectors) -> Vectors:
-        place = build.add(pieces.index, place)
+        place = build.add(chunks.index, place)
         one, other = terms(build.add(start, place), place, mask, center)
         return [build.fadd(carried[0], one), build.multiply_add(one, other, carried[1])]
 
-    whole = build.smallest(longest, build.sub(segment.whole, pieces.index))
+    whole = build.smallest(longest, build.sub(segment.whole, chunks.index))
     sums, before = segment.sweep(whole, segments.carried, body), build.block
-    last = build.icmp_signed(">=", build.add(pieces.index, longest), length)
+    last = build.icmp_signed(">=", build.add(chunks.index, longest), length)
     with build.if_then(last):
         rest, inside = segment.finish(whole, sums, body), build.block
     both = [build.phi(value.type) for value in sums]
@@ -126,11 +126,11 @@ def _sums(build: Writer, arguments: Sequence[ir.Value], terms: Callable) -> None
         phi.add_incoming(changed, inside)
     segments.close(both)
     after = []
-    for k, total in enumerate(pieces.carried):
+    for k, total in enumerate(chunks.carried):
         one, two, three, four = segments.carried[k::2]
         after.append(build.fadd(total, build.widened(build.fadd(build.fadd(one, two), build.fadd(three, four)))))
-    pieces.close(after)
-    blocks.close(pieces.carried)
+    chunks.close(after)
+    blocks.close(chunks.carried)
     target = build.at(out, build.mul(unit.index, integer(2)))
     for k, total in enumerate(blocks.carried):
         build.store(build.sum_of_lanes(total), build.at(target, integer(k)))
@@ -339,7 +339,7 @@ def column_sums(typing, g, g_at, x, x_at, step, count, length, numbers, n_at, ou
     """out[0, q] += Σ_r g[r, q] and out[1, q] += Σ_r g[r, q] · ((x[r, q] − c[r]) · s[r] + t[r]) for q < length.
 
     The `count` rows, at most `CHAIN`, are `step` apart; numbers `(rows, 3)` are their c, s and t. The rows of out are
-    `out_step` apart, with room for `length` rounded up to a multiple of `strip`.
+    `out_step` apart, with space for `length` rounded up to a multiple of `strip`.
     """
     return types.void(g, _N, x, *[_N] * 4, numbers, _N, out, _N, _N), lambda *call: emit_one(*call, _column_sums)
 
