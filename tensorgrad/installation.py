@@ -104,7 +104,7 @@ def _speed() -> Iterator[tuple[str, str]]:
 
 
 def _seconds(images: tg.Tensor, weight: tg.Tensor) -> float:
-    """The shortest time of one convolution, of those that a quarter of a second has room for."""
+    """The shortest time of one convolution, of those that a quarter of a second leaves time for."""
     best, end = float("inf"), 0.0
     with tg.no_grad():
         tg.conv2d(images, weight, padding=1)

@@ -76,7 +76,14 @@ class Ordinary(NamedTuple):
 
 ORDINARY = (
     Ordinary(r"np\.floor|math\.floor|`?floor`?\(|floor_divide|floor (?:of|division)|`floor`", "the function ⌊x⌋"),
-    Ordinary(r"floor_?|Floor|_floor|floor_divide_?|FloorDivide|__r?i?floordiv__", "the function ⌊x⌋", name=True),
+    Ordinary(
+        r"floor_?|Floor|DivideFloor|_floor|_?floor_divide_?|_floor_divide_of_integers|FloorDivide|__r?i?floordiv__",
+        "the function ⌊x⌋",
+        name=True,
+    ),
+    Ordinary(r"share_\w+", "the verb, as PyTorch has it in share_memory_", name=True),
+    Ordinary(r"sign, floor, ceil|expm1 floor fmax|\"Floor\"", "the function ⌊x⌋, in a list"),
+    Ordinary(r"prefers-reduced-motion", "the name of a media feature of CSS"),
     Ordinary(r"Floor counts|floor mode|\"floor\"", "rounding down, the function ⌊x⌋"),
     Ordinary(r"(?:set|put|leave|left|take|taken)s? aside", "to lay something down beside"),
     Ordinary(r"turned (?:into|on|off|to|out)", "the verb: one thing becomes another"),

@@ -146,7 +146,7 @@ class DataLoader:
             return items
         if isinstance(self.sampler, DistributedSampler):
             # All processes have equally many batches; the last one may be empty in some of them.
-            items = self.sampler.shares[0 if self.drop_last else 1]
+            items = self.sampler.fewest_and_most[0 if self.drop_last else 1]
         whole, rest = divmod(items, self.batch_size)
         return whole + (rest > 0 and not self.drop_last)
 

@@ -250,7 +250,7 @@ class DistributedSampler(Sampler):
         largest = n // num_replicas if drop_last else math.ceil(n / num_replicas)
         self.total_size = largest * num_replicas if pad or drop_last else n
         self.num_samples = len(range(rank, self.total_size, num_replicas))
-        self.shares = self.total_size // num_replicas, largest
+        self.fewest_and_most = self.total_size // num_replicas, largest
         """The fewest and the most indices that a process gets."""
 
     def __iter__(self) -> Iterator[int]:

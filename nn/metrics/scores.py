@@ -99,11 +99,11 @@ class R2(Metric):
     def add(self, one: Totals, other: Totals) -> Totals:
         """Both groups: the deviations from their common mean (Chan, Golub and LeVeque, 1983)."""
         count = one["count"] + other["count"]
-        apart, share = other["mean"] - one["mean"], other["count"] / max(count, 1)
+        apart, weight = other["mean"] - one["mean"], other["count"] / max(count, 1)
         return {
             "count": count,
-            "mean": one["mean"] + apart * share,
-            "deviation": one["deviation"] + other["deviation"] + apart**2 * one["count"] * share,
+            "mean": one["mean"] + apart * weight,
+            "deviation": one["deviation"] + other["deviation"] + apart**2 * one["count"] * weight,
             "error": one["error"] + other["error"],
         }
 
@@ -144,7 +144,7 @@ def top_k_accuracy(output: TensorLike, target: TensorLike, k: int = 5, ignore_in
 
 @computes(R2)
 def r2(output: TensorLike, target: TensorLike, average: str = "uniform") -> Any:
-    """R² = 1 − Σ (y − ŷ)² / Σ (y − ȳ)²: the share of the targets' variance that the outputs explain.
+    """R² = 1 − Σ (y − ŷ)² / Σ (y − ȳ)²: the weight of the targets' variance that the outputs explain.
 
     1 is perfect; the targets' mean ȳ gives 0. Where the targets are constant, it is 1 if all are hit, else 0.
 

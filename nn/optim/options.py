@@ -55,7 +55,7 @@ def storable(value: Any) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def _require(call: str, kind: str, holds: Callable[[float], bool], values: dict[str, Any]) -> None:
+def _require(call: str, kind: str, is_valid: Callable[[float], bool], values: dict[str, Any]) -> None:
     for name, value in values.items():
-        if not isinstance(value, int | float) or isinstance(value, bool) or not holds(value):
+        if not isinstance(value, int | float) or isinstance(value, bool) or not is_valid(value):
             raise ArgumentError(restate(call, f"{name} must be {kind}", **{name: value}))

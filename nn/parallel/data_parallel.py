@@ -1,4 +1,4 @@
-"""Data-parallel training: every process has the whole model, and trains on its share of each batch."""
+"""Data-parallel training: every process has the whole model, and trains on its part of each batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tensorgrad.distributed.world import DistributedError, world
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parallel.gradients import Gradients
-from tensorgrad.nn.parallel.shares import count, share_of, weighted
+from tensorgrad.nn.parallel.weights import count, weight_of, weighted
 from tensorgrad.tensor import Tensor
 
 CALL = "DistributedDataParallel"
@@ -29,7 +29,7 @@ attributes: compiled functions compare those.)"""
 
 
 class DistributedDataParallel(Module):
-    """A model that several processes train together, each on its share of every batch: `mpiexec -n 4 python train.py`.
+    """A model that several processes train together, each on its part of every batch: `mpiexec -n 4 python train.py`.
 
     At first all processes get the weights and buffers of rank 0. From then on each `backward()` ends with an exchange,
     after which `.grad` of every parameter is, in all processes, the gradient of the mean over the samples of all
@@ -95,7 +95,7 @@ class DistributedDataParallel(Module):
         self._gradients()
 
     def forward(self, *inputs: Any, **kwargs: Any) -> Any:
-        """What the model computes; its gradients will be weighted by the share of this process in the batch."""
+        """What the model computes; its gradients will be scaled by this process's weight in the batch."""
         several = world().size > 1
         if several and self.broadcast_buffers:
             self.sync_buffers()
@@ -103,8 +103,8 @@ class DistributedDataParallel(Module):
             return self.module(*inputs, **kwargs)
         self._gradients()
         # Before the forward pass: the processes come from the last exchange, so they needn't wait for each other.
-        share = share_of(count((inputs, kwargs), self.dim))
-        return weighted(self.module(*inputs, **kwargs), share)
+        weight = weight_of(count((inputs, kwargs), self.dim))
+        return weighted(self.module(*inputs, **kwargs), weight)
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:

@@ -39,7 +39,7 @@ class AllReduce(Op):
 
 
 class ScaleGradient(Op):
-    """z = x, whose gradient is multiplied by the number s on the way back."""
+    """z = x, whose gradient is multiplied by the number s in the backward pass."""
 
     symbol, formula = "gradient · s", lambda x, s: x
     derivatives = (lambda grad, s: grad * s,)

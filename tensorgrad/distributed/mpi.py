@@ -60,16 +60,16 @@ def world(started: bool) -> World:
         raise DistributedError(restate("tensorgrad.distributed", problem, fix=fix))
     if ours == 1:
         return World()
-    _share_cores()
+    _divide_cores()
     return MpiWorld(MPI.COMM_WORLD.Dup())
 
 
-def _share_cores() -> None:
+def _divide_cores() -> None:
     """Let the processes of one machine share its cores, unless the user has chosen a number of threads."""
     here = MPI.COMM_WORLD.Split_type(MPI.COMM_TYPE_SHARED)
     if "NUMBA_NUM_THREADS" not in os.environ:
-        share = max(1, (os.cpu_count() or 1) // here.size)
-        dispatch.set_num_threads(min(share, dispatch.get_num_threads()))
+        threads = max(1, (os.cpu_count() or 1) // here.size)
+        dispatch.set_num_threads(min(threads, dispatch.get_num_threads()))
     here.Free()
 
 

@@ -78,8 +78,8 @@ def _few(size: int) -> list[int | None]:
 def _cell(value: Any, largest: float) -> str:
     if value is None:
         return "<td>…</td>"
-    share = abs(float(value)) / largest if largest and math.isfinite(float(value)) else 0.0
-    tint = f"background: rgba({TINTS[float(value) > 0]}, {0.5 * share:.2f})" if value.dtype != np.bool_ else ""
+    fraction = abs(float(value)) / largest if largest and math.isfinite(float(value)) else 0.0
+    tint = f"background: rgba({TINTS[float(value) > 0]}, {0.5 * fraction:.2f})" if value.dtype != np.bool_ else ""
     return f'<td style="text-align: right; {tint}">{html.escape(_written(value))}</td>'
 
 

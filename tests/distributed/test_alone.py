@@ -16,7 +16,7 @@ from tensorgrad.distributed import world as worlds
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
 from tensorgrad.nn.data import DataLoader, TensorDataset
 from tensorgrad.nn.parallel import DistributedDataParallel
-from tensorgrad.nn.parallel.shares import count, weighted
+from tensorgrad.nn.parallel.weights import count, weighted
 
 RNG = np.random.default_rng(0)
 

@@ -42,13 +42,13 @@ def _doubled(op: OpRecord, ops: dict[str, OpRecord], index: GraphIndex) -> Itera
     if op.name in ("cross_entropy", "log_softmax") and source.name in ("softmax", "sigmoid"):
         cause = "the loss applies softmax itself: a second one flattens the gradient"
         yield Finding(op.id, f"{source.name} before cross-entropy", cause, f"pass the logits, without {source.name}")
-    if op.name == "softplus" and source.name == "sigmoid" and not _is_seen_before(op, ops, index):
+    if op.name == "softplus" and source.name == "sigmoid" and not _is_reported_already(op, ops, index):
         cause = "the loss applies the sigmoid itself: a second one flattens the gradient"
         remedy = "pass the logits, or use binary_cross_entropy"
         yield Finding(op.id, "sigmoid before a loss of logits", cause, remedy)
 
 
-def _is_seen_before(op: OpRecord, ops: dict[str, OpRecord], index: GraphIndex) -> bool:
+def _is_reported_already(op: OpRecord, ops: dict[str, OpRecord], index: GraphIndex) -> bool:
     """Whether the input of this softplus went to another one: a loss of logits has two, and is named once."""
     (x,) = index.inputs(op.id)
     at = list(ops)

@@ -124,7 +124,7 @@ def _about(tensor: TensorRecord, name: str, style: theme.NodeStyle, mark: str = 
         markup.run(title, style.ink, 10, bold=True),
         markup.run(shape, style.small, 10),
         markup.run(mark, style.ink, 10),
-        markup.run(spread(tensor), style.small, 10),
+        markup.run(mean_and_deviation(tensor), style.small, 10),
     )
 
 
@@ -134,7 +134,7 @@ def _line(*runs: str) -> str:
     return f"{one}{two.join(run for run in runs if run)}{one}"
 
 
-def spread(tensor: TensorRecord) -> str:
+def mean_and_deviation(tensor: TensorRecord) -> str:
     """Mean ± standard deviation; of integers minimum … maximum."""
     return labels.summary(tensor.statistics, tensor.dtype).partition(",")[0]
 

@@ -64,8 +64,8 @@ def _largest(array: np.ndarray) -> float:
 def _written(tape: Tape, applied: Application) -> Slots:
     op, inputs, shape = applied.op, applied.inputs, applied.shape
     if isinstance(op, Elementwise):
-        spread = (np.broadcast_to(x.reshape(a.shape), shape) for x, a in zip(inputs, applied.arrays, strict=True))
-        return tape.mapped(function_of(op), [slots.ravel() for slots in spread])
+        operands = (np.broadcast_to(x.reshape(a.shape), shape) for x, a in zip(inputs, applied.arrays, strict=True))
+        return tape.mapped(function_of(op), [slots.ravel() for slots in operands])
     terms = find_products(applied, MOST_RUNS)
     if terms is None:
         return read(tape, applied)

@@ -138,7 +138,7 @@ class _Probe:
         """The entries, in some rows and columns, of the matrix of z as a linear function of the last operand."""
         r = self._random[last][columns]
         once, by_number, by_square = (
-            self._difference({**units, last: _Spread(last, columns, r, power)})[rows] for power in range(3)
+            self._difference({**units, last: _Powers(last, columns, r, power)})[rows] for power in range(3)
         )
         present = np.abs(once) + np.abs(by_number) + np.abs(by_square) > 0
         rows, once, by_number, by_square = (part[present] for part in (rows, once, by_number, by_square))
@@ -154,7 +154,7 @@ class _Probe:
                 found += self._solve(units, last, half, rows[~single])
         return found
 
-    def _difference(self, given: Mapping[int, _Unit | _Spread]) -> np.ndarray:
+    def _difference(self, given: Mapping[int, _Unit | _Powers]) -> np.ndarray:
         """The part of z that is a product of all these operands: z with all, less what is there without one of them."""
         total = np.zeros(len(self._at({})))
         for count in range(len(given) + 1):
@@ -162,9 +162,9 @@ class _Probe:
                 total = total + (-1) ** (len(given) - count) * self._at({p: given[p] for p in chosen})
         return total
 
-    def _at(self, given: Mapping[int, _Unit | _Spread]) -> np.ndarray:
+    def _at(self, given: Mapping[int, _Unit | _Powers]) -> np.ndarray:
         """z, flat, where all other operands are 0."""
-        key = tuple((p, *(x.key if isinstance(x, _Spread) else x)) for p, x in given.items())
+        key = tuple((p, *(x.key if isinstance(x, _Powers) else x)) for p, x in given.items())
         if key not in self._known:
             if self._left == 0:
                 raise TooMany
@@ -172,7 +172,7 @@ class _Probe:
             arrays = list(self._zeros)
             for p, x in given.items():
                 flat = np.zeros(arrays[p].size)
-                if isinstance(x, _Spread):
+                if isinstance(x, _Powers):
                     flat[x.columns] = x.r * np.arange(1, len(x.columns) + 1) ** x.power
                 else:
                     flat[x.element] = 1.0
@@ -194,7 +194,7 @@ class _Unit(NamedTuple):
     element: int
 
 
-class _Spread(NamedTuple):
+class _Powers(NamedTuple):
     """An operand with r · number^power in some elements, which are numbered from 1."""
 
     operand: int
@@ -204,4 +204,4 @@ class _Spread(NamedTuple):
 
     @property
     def key(self) -> tuple[Any, ...]:
-        return "spread", int(self.columns[0]), len(self.columns), self.power
+        return "powers", int(self.columns[0]), len(self.columns), self.power

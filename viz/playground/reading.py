@@ -90,13 +90,13 @@ class _Reading:
             case Indexed():
                 return self._element(node, inside)
             case Big() | Call("mean" | "max" | "min"):
-                return self._spread(self._reduction(node), inside)
+                return self._repeated(self._reduction(node), inside)
             case Negative(x):
                 return self._mapped(Negate, [x], inside)
             case Binary(sign, left, right) if sign in ARITHMETIC:
                 return self._mapped(ARITHMETIC[sign], [left, right], inside)
             case Call("log", (Big("Σ", Call("exp", (x, *_))),)):
-                return self._spread(self._log_sum_exp(x), inside)
+                return self._repeated(self._log_sum_exp(x), inside)
             case Call(name, operands) if name in FUNCTIONS:
                 return self._mapped(FUNCTIONS[name], operands, inside)
             case Call(body=Expression() as body):
@@ -110,7 +110,7 @@ class _Reading:
         count = len(self._groups.flat) if inside else len(self._groups.of_output)
         return np.full(count, self._tape.constant(float(value)))
 
-    def _spread(self, slots: Slots, inside: bool) -> Slots:
+    def _repeated(self, slots: Slots, inside: bool) -> Slots:
         """What there is one of per group, for each element."""
         return slots[self._groups.of_flat if inside else self._groups.of_output]
 
@@ -121,7 +121,7 @@ class _Reading:
             return self._operand(self._operands[name], inside)
         if name == "n":
             counts = [self._tape.constant(len(group)) for group in self._groups.members]
-            return self._spread(np.array(counts, int), inside)
+            return self._repeated(np.array(counts, int), inside)
         value = getattr(self._op, name, None)
         if isinstance(value, int | float):
             return self._filled(value, inside)

@@ -115,11 +115,11 @@ def rotary_embedding(
 ):
     y = _in_heads(x, num_heads).transpose(1, 2)  # (N, L, heads, E)
     count = rotary_embedding_dim or y.shape[3]
-    turned, rest = y[..., :count], y[..., count:]
+    rotated, rest = y[..., :count], y[..., count:]
     cos, sin = (c if position_ids is None else c[position_ids] for c in (cos_cache, sin_cache))
     cos, sin = cos.unsqueeze(2), sin.unsqueeze(2)
-    a, b = (turned[..., 0::2], turned[..., 1::2]) if interleaved else turned.split(count // 2, 3)
+    a, b = (rotated[..., 0::2], rotated[..., 1::2]) if interleaved else rotated.split(count // 2, 3)
     pair = cos * a - sin * b, sin * a + cos * b
-    turned = tg.stack(list(pair), -1).reshape(*turned.shape) if interleaved else tg.cat(list(pair), 3)
-    z = tg.cat([turned, rest], 3)
+    rotated = tg.stack(list(pair), -1).reshape(*rotated.shape) if interleaved else tg.cat(list(pair), 3)
+    z = tg.cat([rotated, rest], 3)
     return z.transpose(1, 2) if x.ndim == 4 else z.reshape(*x.shape)

@@ -36,10 +36,10 @@ class Axis(NamedTuple):
 
     def count(self, ceil_mode: bool) -> int:
         """How many positions the window takes; a last one that begins behind the values and their padding isn't one."""
-        room = self.size + self.before + self.after - self.reach
-        if room < 0:
-            raise OnnxError(f"a window of {self.reach} doesn't fit into {room + self.reach} values")
-        count = (-(-room // self.stride) if ceil_mode else room // self.stride) + 1
+        slack = self.size + self.before + self.after - self.reach
+        if slack < 0:
+            raise OnnxError(f"a window of {self.reach} doesn't fit into {slack + self.reach} values")
+        count = (-(-slack // self.stride) if ceil_mode else slack // self.stride) + 1
         beyond = ceil_mode and (count - 1) * self.stride >= self.size + self.before
         return count - 1 if beyond else count
 
@@ -54,13 +54,13 @@ def window_axes(
 ) -> list[Axis]:
     """The window along each spatial axis of x; `auto_pad` is worked out."""
     rank = len(kernel)
-    sizes, by, spread = x.shape[2:], strides or (1,) * rank, dilations or (1,) * rank
+    sizes, by, dilation = x.shape[2:], strides or (1,) * rank, dilations or (1,) * rank
     given = tuple(pads or (0,) * (2 * rank)) if auto_pad == "NOTSET" else (0,) * (2 * rank)
-    if not len(sizes) == len(by) == len(spread) == rank == len(given) / 2:
+    if not len(sizes) == len(by) == len(dilation) == rank == len(given) / 2:
         raise OnnxError(f"a window of {rank} axes over {x.shape} needs {rank} strides, dilations and pairs of pads")
-    if not all(1 <= n <= LARGEST for n in (*kernel, *by, *spread)) or not all(0 <= n <= LARGEST for n in given):
+    if not all(1 <= n <= LARGEST for n in (*kernel, *by, *dilation)) or not all(0 <= n <= LARGEST for n in given):
         raise OnnxError("kernel sizes, strides and dilations must be at least 1, pads at least 0")
-    axes = [Axis(*each) for each in zip(sizes, kernel, by, spread, given[:rank], given[rank:], strict=True)]
+    axes = [Axis(*each) for each in zip(sizes, kernel, by, dilation, given[:rank], given[rank:], strict=True)]
     if auto_pad.startswith("SAME"):
         axes = [_same(axis, auto_pad == "SAME_UPPER") for axis in axes]
     return axes

@@ -35,7 +35,7 @@ def gather_elements(x, indices, *, axis: int = 0):
 
 
 def _at(x: Any, indices: Any, batch_dims: int = 0) -> tuple[Any, ...]:
-    """The last axis of `indices` as an index into x, behind `batch_dims` axes that both share."""
+    """The last axis of `indices` as an index into x, behind `batch_dims` axes that both have."""
     batch = [tg.arange(n).reshape(n, *[1] * (indices.ndim - 2 - a)) for a, n in enumerate(x.shape[:batch_dims])]
     within = [_within(indices[..., k], x.shape[batch_dims + k]) for k in range(indices.shape[-1])]
     return (*batch, *within)

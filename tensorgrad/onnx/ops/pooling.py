@@ -182,14 +182,14 @@ def col2im(
 ):
     image, block = numbers(image_shape), numbers(block_shape)
     rank = len(image)
-    by, spread, around = strides or (1,) * rank, dilations or (1,) * rank, pads or (0,) * (2 * rank)
+    by, dilation, around = strides or (1,) * rank, dilations or (1,) * rank, pads or (0,) * (2 * rank)
     before, after = around[:rank], around[rank:]
     wide = [n + b + a for n, b, a in zip(image, before, after, strict=True)]
-    counts = [(n - (k - 1) * d - 1) // s + 1 for n, k, d, s in zip(wide, block, spread, by, strict=True)]
+    counts = [(n - (k - 1) * d - 1) // s + 1 for n, k, d, s in zip(wide, block, dilation, by, strict=True)]
     channels = x.shape[1] // math.prod(block)
     check_size("Col2Im", [x.shape[0], channels, *wide], x.dtype.itemsize)
     # Each tap of the block at each position adds to one pixel. (N, C·k, L) -> (N, C, pixels)
-    taps = np.indices(block).reshape(rank, -1, 1) * np.reshape(spread, (rank, 1, 1))
+    taps = np.indices(block).reshape(rank, -1, 1) * np.reshape(dilation, (rank, 1, 1))
     starts = np.indices(counts).reshape(rank, 1, -1) * np.reshape(by, (rank, 1, 1))
     pixels = np.ravel_multi_index(list(taps + starts), wide).reshape(-1)
     z = tg.zeros(x.shape[0], channels, math.prod(wide), dtype=x.dtype)

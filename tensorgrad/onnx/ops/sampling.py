@@ -95,8 +95,8 @@ def _taps(places: np.ndarray, n: int) -> np.ndarray:
     """`(places, n)`: the weights of the two values around each place; none beyond the borders."""
     inside = (places >= -1) & (places <= n)
     low = np.minimum(np.floor(places.clip(0)), n - 1).astype(int)
-    share = np.where(low >= n - 1, 0.0, places.clip(0) - low)
+    fraction = np.where(low >= n - 1, 0.0, places.clip(0) - low)
     matrix = np.zeros((len(places), n))
-    np.add.at(matrix, (np.arange(len(places)), low), (1 - share) * inside)
-    np.add.at(matrix, (np.arange(len(places)), np.minimum(low + 1, n - 1)), share * inside)
+    np.add.at(matrix, (np.arange(len(places)), low), (1 - fraction) * inside)
+    np.add.at(matrix, (np.arange(len(places)), np.minimum(low + 1, n - 1)), fraction * inside)
     return matrix

@@ -18,7 +18,7 @@ from tensorgrad.onnx.reading.tensors import CODES
 from tensorgrad.onnx.writing.calls import batches_of, traced_call, unchanged
 from tensorgrad.onnx.writing.graph import IR, OPSET, Graph
 from tensorgrad.onnx.writing.layers import write_layer
-from tensorgrad.onnx.writing.sizes import Number, Size, Varying, merged, spread
+from tensorgrad.onnx.writing.sizes import Number, Size, Varying, as_expanded, merged
 from tensorgrad.onnx.writing.table import Applied, NotInOnnx, exporter_of
 from tensorgrad.onnx.writing.trace import LayerCall, Ref, Traced
 from tensorgrad.ops.operands import as_tensor
@@ -228,7 +228,7 @@ class Exporter:
         if first.ndim == 0 and first.dtype.kind in "fiu" and all(float(a).is_integer() for a in arrays):
             return self._number(arrays)
         try:
-            part, shape = spread(arrays, self.batches)
+            part, shape = as_expanded(arrays, self.batches)
         except Varying:
             raise NotInOnnx("a constant of it differs from call to call") from None
         return self.graph.add("Expand", self.graph.constant(part), self.graph.numbers(shape))

@@ -84,7 +84,7 @@ def _merged_arrays(arrays: Sequence[np.ndarray], batches: Sequence[int]) -> Any:
     raise Varying
 
 
-def spread(arrays: Sequence[np.ndarray], batches: Sequence[int]) -> tuple[np.ndarray, tuple[Number, ...]]:
+def as_expanded(arrays: Sequence[np.ndarray], batches: Sequence[int]) -> tuple[np.ndarray, tuple[Number, ...]]:
     """An array that is the same all along the axes whose sizes depend on the batch: a slice of it, and the shape.
 
     Raises:

@@ -70,7 +70,7 @@ class Applied:
         """The first input."""
         return self.inputs[0]
 
-    def fixed(self, values: Any, what: str) -> tuple[int, ...]:
+    def static(self, values: Any, what: str) -> tuple[int, ...]:
         """Sizes that don't depend on the batch. Raises NotInOnnx where one does."""
         if any(isinstance(n, Size) for n in values):
             raise NotInOnnx(f"{what} depend on the size of the batch")

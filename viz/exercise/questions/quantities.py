@@ -35,7 +35,7 @@ class Quantities:
         self.values = dict(numbers(scene))
         self._same: dict[Place, Place] = {}
         with np.errstate(all="ignore"):
-            self.relations = [relation for relation in relations(scene) if self._holds(relation)]
+            self.relations = [relation for relation in relations(scene) if self._is_satisfied(relation)]
         for first, second in equal(scene):
             self._join(first, second)
         self._join_equal_products()
@@ -49,10 +49,10 @@ class Quantities:
                 self.ways[quantity].append(relation)
         # A number that no relation gives is given; so is one that stands where a given number stands.
         made = {relation.of for relation in self.relations}
-        fixed: set[Place] = {("value", t.id) for t in scene.tensors.values() if t.kind in ("parameter", "constant")}
-        fixed |= {("gradient", t.id) for t in scene.tensors.values() if t.kind == "output"}
-        fixed |= set(visible(scene))
-        self.given = {self.quantity(place) for place in self.values if place in fixed or place not in made}
+        given: set[Place] = {("value", t.id) for t in scene.tensors.values() if t.kind in ("parameter", "constant")}
+        given |= {("gradient", t.id) for t in scene.tensors.values() if t.kind == "output"}
+        given |= set(visible(scene))
+        self.given = {self.quantity(place) for place in self.values if place in given or place not in made}
 
     def quantity(self, place: Place) -> Place:
         """The place that stands for all at which the same number stands."""
@@ -76,7 +76,7 @@ class Quantities:
         ways = self.ways[quantity]
         return next((way for way in ways if unknown.isdisjoint(map(self.quantity, way.operands))), None)
 
-    def _holds(self, relation: Relation) -> bool:
+    def _is_satisfied(self, relation: Relation) -> bool:
         places = (relation.of, *relation.operands)
         if not all(place in self.values and math.isfinite(self.values[place]) for place in places):
             return False

@@ -25,7 +25,7 @@ _GRADIENTS = f'text:is([fill="{theme.GRADIENT}" i],[fill="{theme.LIGHT_GRADIENT}
 
 
 def played(svg: str, graph: GraphRecord, folded: Collection[str]) -> str:
-    """The SVG with a style sheet that plays it, again and again; not on paper, and not for readers who want no motion.
+    """The SVG with a style sheet that plays it, over and over; not on paper, nor for readers who want nothing to move.
 
     Args:
         svg: of the graph.

@@ -64,7 +64,7 @@ class Whole:
             self._found[finding.where].append(finding)
         self.order = {key: number for number, key in enumerate(self.modules.calls)}
         self.parts_of: Counter[str] = Counter()
-        self._seen = {tensor.id for tensor in self.view.tensors} | {op.id for op in self.view.ops}
+        self._shown = {tensor.id for tensor in self.view.tensors} | {op.id for op in self.view.ops}
 
     def _place(self, key: str, folded: Collection[str]) -> str:
         """The call that a part is drawn in: the innermost that isn't folded."""
@@ -85,7 +85,7 @@ class Whole:
         found = []
         for where, findings in self._found.items():
             call = self.modules.call_of.get(where, where)
-            if where not in self._seen and not set(box.calls).isdisjoint(self.modules.chain(call)):
+            if where not in self._shown and not set(box.calls).isdisjoint(self.modules.chain(call)):
                 path = self.modules.path(call)
                 found += [f if call in box.calls else replace(f, text=f"{path}: {f.text}") for f in findings]
         return found

@@ -10,8 +10,8 @@ from typing import NamedTuple
 STEP, AIR, CORNER = 4.0, 3.0, 28.0
 """Points: how far titles are moved at a time, what stays free beside them, and in the corner of a frame."""
 
-PIECES = 12
-"""Straight pieces that stand for one curve of an edge."""
+SEGMENTS = 12
+"""Straight segments that stand for one curve of an edge."""
 
 _FRAME = re.compile(r'<g id="[^"]*" class="cluster[^"]*">.*?</g>\s*</g>', re.DOTALL)
 _EDGE = re.compile(r'<g id="[^"]*" class="edge[^"]*">.*?</g>', re.DOTALL)
@@ -29,7 +29,7 @@ class _Box(NamedTuple):
 
 
 def clear(svg: str) -> str:
-    """The SVG of a layout, each title that an edge crossed moved to the right as far as needed, where there is room."""
+    """The SVG of a layout, each title that an edge crossed moved to the right as far as needed and possible."""
     lines = [line for edge in _EDGE.finditer(svg) for line in _lines(edge[0])]
     return _FRAME.sub(lambda found: _cleared(found[0], lines), svg) if lines else svg
 
@@ -38,9 +38,9 @@ def _cleared(frame: str, lines: Sequence[list[Point]]) -> str:
     outline, *label = _SHAPE.findall(frame)
     if not label:
         return frame
-    box, room = _around(map(_box, label)), _box(outline)
-    crossed = list(_crossed(lines, box._replace(left=room.left, right=room.right)))
-    for k in range(max(int((room.right - CORNER - box.right) / STEP), 0) + 1):
+    box, space = _around(map(_box, label)), _box(outline)
+    crossed = list(_crossed(lines, box._replace(left=space.left, right=space.right)))
+    for k in range(max(int((space.right - CORNER - box.right) / STEP), 0) + 1):
         by = k * STEP
         left, right = box.left + by - AIR, box.right + by + AIR
         if all(high < left or low > right for low, high in crossed):
@@ -75,13 +75,13 @@ def _crossed(lines: Iterable[list[Point]], band: _Box) -> Iterator[tuple[float, 
 
 
 def _lines(edge: str) -> Iterator[list[Point]]:
-    """The paths of an edge in straight pieces; of both its lanes."""
+    """The paths of an edge in straight segments; of both its lanes."""
     for d in re.findall(r'<path\b[^>]*? d="([^"]*)"', edge):
         numbers = [float(text) for text in _NUMBER.findall(d)]
         points = list(zip(numbers[::2], numbers[1::2], strict=True))
         line = points[:1]
         for k in range(0, len(points) - 3, 3):
-            line += [_on_curve(points[k : k + 4], piece / PIECES) for piece in range(1, PIECES + 1)]
+            line += [_on_curve(points[k : k + 4], segment / SEGMENTS) for segment in range(1, SEGMENTS + 1)]
         yield line
 
 

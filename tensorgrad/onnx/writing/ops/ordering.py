@@ -14,7 +14,7 @@ from tensorgrad.ops.ordering.sorting import ArgMedian, ArgSort, MedianOfAll
 @exports(ArgSort)
 def argsort(g: Graph, call: Applied) -> str:
     """TopK of all; of equal elements the first comes first."""
-    (n,) = call.fixed([call.shapes[0][call.axis]], "a sorted axis: its size")
+    (n,) = call.static([call.shapes[0][call.axis]], "a sorted axis: its size")
     count = g.constant([n], np.int64)
     return g.add("TopK", call.x, count, outputs=2, axis=call.axis, largest=int(call.descending), sorted=1)[1]
 

@@ -62,7 +62,7 @@ def divide_by_count(g: Graph, call: Applied) -> str:
 @exports(Dispersion)
 def dispersion(g: Graph, call: Applied) -> str:
     """The mean of the squared distance from the mean, over n − ddof."""
-    count = math.prod(call.fixed([call.shapes[0][a] for a in call.axis], "variances over axes that"))
+    count = math.prod(call.static([call.shapes[0][a] for a in call.axis], "variances over axes that"))
     centred = g.add("Sub", call.x, reduced(g, "ReduceMean", call.x, call.axis, True))
     squares = reduced(g, "ReduceSumSquare", centred, call.axis, call.keepdims)
     variance = g.add("Div", squares, g.constant(max(count - call.ddof, 0), call.dtype))
@@ -119,7 +119,7 @@ def cumsum(g: Graph, call: Applied) -> str:
 def cumprod(g: Graph, call: Applied) -> str:
     """Products of 2, 4, 8 … neighbours: each time z is multiplied by z, moved along by as many elements."""
     z = call.x if call.dtypes[0] == call.dtype else g.cast(call.x, call.dtype)
-    (n,) = call.fixed([call.shape[call.axis]], "a cumulative product: its length")
+    (n,) = call.static([call.shape[call.axis]], "a cumulative product: its length")
     distance, axis, one = 1, g.constant([call.axis], np.int64), g.constant(1, call.dtype)
     while distance < n:
         widths = g.constant([distance, -distance], np.int64)  # 1 enters in front, as much is cut off at the end

@@ -39,7 +39,7 @@ def interpolate(g: Graph, call: Applied) -> str:
 def bilinear(g: Graph, call: Applied) -> str:
     """GridSample: places in pixels become those of a grid from −1 to 1 between the centers of the corners."""
     x, down, across = call.inputs
-    sizes = call.fixed(call.shapes[0][2:], "its image")
+    sizes = call.static(call.shapes[0][2:], "its image")
     if min(sizes) < 2:
         raise NotInOnnx("an image of one row or column")
     grid = []

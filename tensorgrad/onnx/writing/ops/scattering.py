@@ -70,22 +70,22 @@ def scattered(g: Graph, call: Applied, parts: list[Any], way: str | None) -> str
     if axis is not None:
         target = _broadcast([array_shape(call, p) for p in parts])
         places = expanded(g, call, parts[axis], target)
-        return g.add("ScatterElements", x, places, _spread(g, call, target), axis=axis, reduction=way)
+        return g.add("ScatterElements", x, places, _updates(g, call, target), axis=axis, reduction=way)
     if len(arrays) == 1:
         alone, part = arrays[0], parts[arrays[0]]
         if len(length := array_shape(call, part)) == 1:  # x[:, k] = v
             target = (*shape[:alone], *length, *shape[alone + 1 :])
             column = g.reshape(expanded(g, call, part, length), [-1, *[1] * (len(shape) - alone - 1)])
             column = g.add("Expand", column, g.numbers(target))
-            return g.add("ScatterElements", x, column, _spread(g, call, target), axis=alone, reduction=way)
+            return g.add("ScatterElements", x, column, _updates(g, call, target), axis=alone, reduction=way)
     if arrays != list(range(len(arrays))):
         raise NotInOnnx("an assignment to an index of arrays behind whole axes")
     front = _broadcast([array_shape(call, parts[k]) for k in arrays])
-    updates = _spread(g, call, (*front, *shape[len(arrays) :]))
+    updates = _updates(g, call, (*front, *shape[len(arrays) :]))
     return g.add("ScatterND", x, side_by_side(g, call, [parts[k] for k in arrays], front), updates, reduction=way)
 
 
-def _spread(g: Graph, call: Applied, shape: tuple[Number, ...]) -> str:
+def _updates(g: Graph, call: Applied, shape: tuple[Number, ...]) -> str:
     """The values, broadcast to a shape."""
     values = call.inputs[1]
     return values if call.shapes[1] == shape else g.add("Expand", values, g.numbers(shape))

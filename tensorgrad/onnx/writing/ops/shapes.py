@@ -88,7 +88,7 @@ def roll(g: Graph, call: Applied) -> str:
     """Two slices, joined the other way round."""
     x = call.x
     for shift, axis in zip(call.shifts, call.axis, strict=True):
-        (n,) = call.fixed([call.shapes[0][axis]], "a rolled axis: its size")
+        (n,) = call.static([call.shapes[0][axis]], "a rolled axis: its size")
         cut = n - shift % n if n else 0
         if cut % max(n, 1):
             parts = sliced(g, x, [cut], [FAR], [axis], [1]), sliced(g, x, [0], [cut], [axis], [1])
@@ -100,7 +100,7 @@ def roll(g: Graph, call: Applied) -> str:
 def constant_pad(g: Graph, call: Applied) -> str:
     """Pad."""
     before, after = zip(*call.widths, strict=True)
-    widths = call.fixed([*before, *after], "its widths")
+    widths = call.static([*before, *after], "its widths")
     return g.add("Pad", call.x, g.numbers(widths), g.constant(call.value, call.dtype))
 
 
@@ -127,7 +127,7 @@ def mirror_pad(g: Graph, call: Applied) -> str:
 def sliding_windows(g: Graph, call: Applied) -> str:
     """A Gather of the elements of each window, whose axis goes to the end."""
     axis, rank = call.axis % len(call.shapes[0]), len(call.shape)
-    (count,) = call.fixed([call.shape[axis]], "the number of windows")
+    (count,) = call.static([call.shape[axis]], "the number of windows")
     places = np.arange(count)[:, None] * call.step + np.arange(call.size)
     z = g.add("Gather", call.x, g.constant(places, np.int64), axis=axis)
     order = [a for a in range(rank) if a != axis + 1]
@@ -146,7 +146,7 @@ def diagonal(g: Graph, call: Applied) -> str:
     first, second = (a % len(call.shapes[0]) for a in call.axes)
     rank = len(call.shapes[0])
     order = [a for a in range(rank) if a not in (first, second)] + [first, second]
-    (length,) = call.fixed(call.shape[-1:], "its length")
+    (length,) = call.static(call.shape[-1:], "its length")
     x = g.add("Transpose", call.x, perm=order)
     row = max(-call.offset, 0)
     x = sliced(g, x, [row], [row + length], [rank - 2], [1])

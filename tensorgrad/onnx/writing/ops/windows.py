@@ -91,7 +91,10 @@ def avg_pool(g: Graph, call: Applied) -> str:
 @exports(AdaptiveAvgPool)
 def adaptive_avg_pool(g: Graph, call: Applied) -> str:
     """AveragePool where all windows are alike, else the product with the weights of the means."""
-    sizes, counts = call.fixed(call.shapes[0][2:], "its windows"), call.fixed(call.shape[2:], "its windows")
+    sizes, counts = (
+        call.static(call.shapes[0][2:], "its windows"),
+        call.static(call.shape[2:], "its windows"),
+    )
     if all(n % m == 0 for n, m in zip(sizes, counts, strict=True)):
         steps = [n // m for n, m in zip(sizes, counts, strict=True)]
         return g.add("AveragePool", call.x, kernel_shape=steps, strides=steps)
@@ -101,17 +104,17 @@ def adaptive_avg_pool(g: Graph, call: Applied) -> str:
 @exports(PickPixels)
 def pick_pixels(g: Graph, call: Applied) -> str:
     """GatherElements over the pixels of each plane."""
-    planes = g.reshape(call.x, [*call.shapes[0][:2], math.prod(call.fixed(call.shapes[0][2:], "its pixels"))])
-    places = g.reshape(call.inputs[1], [*call.shapes[1][:2], math.prod(call.fixed(call.shapes[1][2:], "its pixels"))])
+    planes = g.reshape(call.x, [*call.shapes[0][:2], math.prod(call.static(call.shapes[0][2:], "its pixels"))])
+    places = g.reshape(call.inputs[1], [*call.shapes[1][:2], math.prod(call.static(call.shapes[1][2:], "its pixels"))])
     return g.reshape(g.add("GatherElements", planes, places, axis=2), call.shape)
 
 
 @exports(PutPixels)
 def put_pixels(g: Graph, call: Applied) -> str:
     """ScatterElements into planes of zeros."""
-    pixels = math.prod(call.fixed(call.shape[2:], "its pixels"))
+    pixels = math.prod(call.static(call.shape[2:], "its pixels"))
     zeros = g.add("Expand", g.constant(0, call.dtype), g.numbers([*call.shape[:2], pixels]))
-    count = math.prod(call.fixed(call.shapes[0][2:], "its pixels"))
+    count = math.prod(call.static(call.shapes[0][2:], "its pixels"))
     flat, places = (g.reshape(x, [*call.shapes[0][:2], count]) for x in call.inputs)
     return g.reshape(g.add("ScatterElements", zeros, places, flat, axis=2), call.shape)
 

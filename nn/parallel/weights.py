@@ -1,4 +1,4 @@
-"""The share of each process in the common batch, by which gradients are weighted."""
+"""The weight of each process's samples in the common batch, by which gradients are scaled."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
 
-def share_of(samples: int) -> np.ndarray:
+def weight_of(samples: int) -> np.ndarray:
     """n·R/N, for n samples here and N in all R processes together."""
-    return host_call(_share, samples)
+    return host_call(_weight, samples)
 
 
-def weighted(output: Any, share: np.ndarray) -> Any:
-    """The output, whose gradients are weighted by the share of this process.
+def weighted(output: Any, weight: np.ndarray) -> Any:
+    """The output, whose gradients are scaled by the weight of this process.
 
     If each process takes the mean of the losses of its own samples, the mean over the processes of the gradients is
     then the gradient of the mean over all samples.
 
     Args:
         output: a Tensor, or tuples, lists and dicts of tensors.
-        share: of `share_of`.
+        weight: of `weight_of`.
     """
 
     def scaled(x: Any) -> Any:
         if isinstance(x, Tensor):
-            return apply(ScaleGradient, x, wrap(share)) if x.requires_grad else x
+            return apply(ScaleGradient, x, wrap(weight)) if x.requires_grad else x
         if isinstance(x, Mapping):
             return type(x)({key: scaled(value) for key, value in x.items()})  # type: ignore[call-arg]
         if isinstance(x, tuple) and hasattr(x, "_fields"):
@@ -49,7 +49,7 @@ def weighted(output: Any, share: np.ndarray) -> Any:
     return scaled(output)
 
 
-def _share(samples: int) -> np.ndarray:
+def _weight(samples: int) -> np.ndarray:
     """n·R/N, with the samples of all processes."""
     group = world()
     everywhere = float(group.agree("DistributedDataParallel.forward", numbers=(samples,)).sum())
