@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from benchmarks import peak
-from tensorgrad.kernels.conv import col2im, convolution, sparse, winograd
+from tensorgrad.kernels.conv import col2im, convolution, im2row, sparse, taps, winograd
 from tensorgrad.kernels.conv.direct import correlate, dots
 from tensorgrad.kernels.conv.groups import depthwise
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.linalg import matmul
-from tensorgrad.kernels.simd import emitter, planes, tiles
+from tensorgrad.kernels.simd import emitter, packing, planes, tiles
 from tensorgrad.windows import Window
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -38,8 +38,13 @@ def copy(target, count, rows, source, at, step, shift, size):
 
 
 @dispatch.kernel
-def skip(target, count, rows, source, at, step, shift, size):
-    tiles.skip_rows(target, 0, count, rows, source, at, step, shift, size)
+def pack(x, first, images, band, target, lengths):
+    im2row.pack(x, first, images, band, target, im2row.unpacked(lengths))
+
+
+@dispatch.kernel
+def wipe(line, start, end):
+    packing.clear(line, start, end)
 
 
 @dispatch.kernel
@@ -96,16 +101,51 @@ def test_every_dot_tile_is_the_product_it_states_whatever_lies_behind_its_lines(
 @FLOATS
 @pytest.mark.parametrize("count", [1, 5, 16, 37])
 @pytest.mark.parametrize("shift", [-40, -2, 0, 3, 40])
-@pytest.mark.parametrize(("copied", "stride"), [(copy, 1), (skip, 2)])
-def test_rows_are_copied_with_zeros_around_them(dtype, count, shift, copied, stride):
+def test_rows_are_copied_with_zeros_around_them(dtype, count, shift):
     lanes, rows, size = emitter.lanes(dtype), 3, 20
     source = np.full((rows + 2, 33), np.nan, dtype)
     source[1:-1, 5 : 5 + size] = np.arange(1, 1 + rows * size).reshape(rows, size)
     target = np.full(rows * count + lanes, 7, dtype)
-    copied(target, count, rows, source, 33 + 5, 33, shift, size)
+    copy(target, count, rows, source, 33 + 5, 33, shift, size)
     padded = np.pad(source[1:-1, 5 : 5 + size], ((0, 0), (100, 100)))
-    expected = padded[:, 100 + shift :: stride][:, :count]
+    expected = padded[:, 100 + shift :][:, :count]
     np.testing.assert_array_equal(target[: rows * count].reshape(rows, count), expected)
+
+
+@FLOATS
+@pytest.mark.parametrize(
+    ("height", "kernel", "dilation"), [(1, (1, 3), 1), (7, (3, 3), 1), (9, (2, 3), 3), (4, (5, 1), 2)]
+)
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2), (3, 1), (1, 2), (2, 3), (4, 4)])
+def test_lines_of_images_hold_what_each_tap_meets(dtype, height, kernel, dilation, stride):
+    pads = ((4, 6) if height > 1 else (0, 0), (5, 4))
+    for width in (1, 3, 8, 13, 37):
+        x = np.random.default_rng(1).standard_normal((4, 2, height, width)).astype(dtype)
+        window = Window.fitting("conv2d", (height, width), kernel, stride, pads, (dilation, dilation))
+        for bands, images in ((1, 1), (2, 1), (50, 1), (1, 3)):
+            check_lines(x, window, taps.layout(window, 2, bands, images))
+
+
+def check_lines(x, window, where):
+    """That the line of each tap has the pixels that it meets in images 1, 2, … of x, side by side."""
+    (kh, kw), (dh, dw), (sh, sw) = window.kernel, window.dilation, window.stride
+    padded, (oh, ow), images = np.pad(x, ((0, 0), (0, 0), *window.padding)), window.output, where.images
+    for band in range(where.bands):
+        scratch = np.full(where.image + emitter.lanes(x.dtype), np.nan, x.dtype)
+        pack(x, 1, images, band, scratch, np.array(where))
+        first, rows = band * where.band, min(where.band, oh - band * where.band)
+        for tap, start in enumerate(taps.offsets(window, x.shape[1], where)):
+            c, i, j = tap // (kh * kw), tap // kw % kh * dh, tap % kw * dw
+            met = padded[1 : 1 + images, c, i + first * sh :: sh, j::sw][:, :rows, :ow]
+            expected = met.transpose(1, 0, 2).ravel()
+            np.testing.assert_array_equal(scratch[start : start + expected.size], expected)
+
+
+def test_a_range_of_a_line_is_cleared_and_no_more():
+    line = np.ones(100, np.float32)
+    wipe(line, 7, 7)
+    wipe(line, 10, 53)
+    assert np.flatnonzero(line == 0).tolist() == list(range(10, 53))
 
 
 @FLOATS

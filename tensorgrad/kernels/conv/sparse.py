@@ -22,7 +22,6 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv import sparse_layout, taps
-from tensorgrad.kernels.conv.im2row import clear
 from tensorgrad.kernels.conv.sparse_images import (
     filters_kernel,
     image_kernel,
@@ -47,6 +46,7 @@ from tensorgrad.kernels.jit.dispatch import (
 )
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.jit.views import between
+from tensorgrad.kernels.simd.packing import clear
 from tensorgrad.windows import Shapes, Sizes, Window
 
 # The fewest vectors per window and block: an entry has a fixed cost, that of two vectors.

@@ -1,12 +1,12 @@
 """The work of a `sparse` thread on one image: find the nonzero elements, and add up windows of pixels."""
 
-from tensorgrad.kernels.conv.im2row import clear
 from tensorgrad.kernels.conv.sparse_layout import lay_out_image, take_filters, take_image, unpacked
 from tensorgrad.kernels.conv.sparse_tiles import find_in_planes, find_in_windows, list_by_corner, list_by_line
 from tensorgrad.kernels.elementwise.pointwise import finite
 from tensorgrad.kernels.jit.dispatch import call, kernel
 from tensorgrad.kernels.jit.views import between, flattened, tail
 from tensorgrad.kernels.simd.emitter import WIDTH
+from tensorgrad.kernels.simd.packing import clear
 from tensorgrad.kernels.simd.tiles import SPARSE_COLUMNS, SPARSE_ROWS, part_begin, sparse_tile, turn_rows
 
 

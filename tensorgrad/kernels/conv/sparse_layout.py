@@ -164,7 +164,7 @@ def lay_out_image(x, n, image, lines, packing, layout):
     """x[n] (C, H, W) -> image. The border of the image must be zero already."""
     width = WIDTH // x.itemsize
     if layout.copied:
-        pack(x, n, packing.bands - 1, lines, packing)
+        pack(x, n, 1, packing.bands - 1, lines, packing)
         # (C · KW, rows · OW) -> (rows · OW, C · KW)
         taps, count = layout.channels * layout.kernel_w, layout.rows * layout.output_w
         turn_rows(image, 0, layout.pixel, lines, 0, count, taps, count)

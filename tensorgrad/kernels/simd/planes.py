@@ -6,7 +6,6 @@ keep some rows of sums, and multiply each vector of pixels that they load by all
     plane_tile   y[r, q] = (bias or y[r, q]) + Σ_{i, t} w[i, t] · x[r + i, q + offset[t]]
     plane_dots   out[i, t] = Σ_{r, q} g[r, q] · x[r + i, q + offset[t]]      q where inside[q] isn't 0
     pack_rows    target[r, n, q] = source[r, n, q], zeros up to whole vectors
-    shift_rows   target[r, n, q] = source[r, n, s · q + shift], zero outside the source, for strides s of 1 and 2
     split_rows   the same as pack_rows for even and odd pixels, each in a line of its own
     store_rows   target[r, n, q] = source[r, n, q]
     merge_rows   the same from even and odd pixels in lines of their own
@@ -134,28 +133,6 @@ def _store_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> Non
     _over_rows(build, arguments, 1, move)
 
 
-def _shift_rows(build: Writer, arguments: tuple, stride: int) -> None:
-    *others, shift, size = arguments
-
-    def move(there: ir.Value, here: ir.Value, left: ir.Value, index: ir.Value) -> None:
-        found = []
-        for part in range(stride):
-            place = build.add(build.mul(index, integer(stride)), build.add(shift, integer(part * build.lanes)))
-            found.append(build.read_where(build.first_lanes(size, place), build.at(here, place)))
-        even = list(range(0, 2 * build.lanes, 2))
-        build.write(found[0] if stride == 1 else build.pick(found[0], found[1], even), build.at(there, index))
-
-    _over_rows(build, tuple(others), 1, move)
-
-
-def _shift_rows_1(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    _shift_rows(build, arguments, 1)
-
-
-def _shift_rows_2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    _shift_rows(build, arguments, 2)
-
-
 def _split_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     *others, size, apart, shift = arguments
 
@@ -219,25 +196,6 @@ def pack_rows(typing, target, target_at, target_row, target_image, source, sourc
     """target[r, n, q] = source[r, n, q] for q < size, row after row; zeros follow up to a whole vector."""
     n = types.intp
     return types.void(target, n, n, n, source, *[n] * 6), lambda *call: emit_one(*call, _pack_rows)
-
-
-@intrinsic
-def shift_rows(typing, target, target_at, target_row, target_image, source, source_at, source_row, source_image, rows,
-               images, count, shift, size):  # fmt: skip
-    """target[r, n, q] = source[r, n, q + shift] for q < count, zero where q + shift is outside 0 … size.
-
-    Whole vectors are written, row after row, image after image: what they overrun is rewritten but for the last.
-    """
-    n = types.intp
-    return types.void(target, n, n, n, source, *[n] * 8), lambda *call: emit_one(*call, _shift_rows_1)
-
-
-@intrinsic
-def shift_rows_2(typing, target, target_at, target_row, target_image, source, source_at, source_row, source_image, rows,
-                 images, count, shift, size):  # fmt: skip
-    """As `shift_rows`, of every other pixel: target[r, n, q] = source[r, n, 2 · q + shift]."""
-    n = types.intp
-    return types.void(target, n, n, n, source, *[n] * 8), lambda *call: emit_one(*call, _shift_rows_2)
 
 
 @intrinsic

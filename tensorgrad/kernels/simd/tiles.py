@@ -11,7 +11,6 @@ up to the largest that fits into registers, and called by these intrinsics:
     dot_tile         out[m, n] = Σ_q g[m, q] · x[n, q]              q along the vectors, lanes summed at the end
     sparse_tile      target[r] += Σ_e value[e] · source[place[e]]   e over the entries of row r, each as many vectors
     copy_rows        target[r, q] = source[r, q + shift], zero outside the source
-    skip_rows        target[r, q] = source[r, 2 · q + shift], zero outside the source
     fold_row         target[q] = Σ_{i, j} source[i, j, q + shift − j · d], zero outside the source
     turn_rows        target[k, j] = source[j, k]
 
@@ -157,26 +156,15 @@ def _sparse_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> No
 
 
 def _copy_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    _move_rows(build, arguments, 1)
-
-
-def _skip_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    _move_rows(build, arguments, 2)
-
-
-def _move_rows(build: Writer, arguments: tuple, stride: int) -> None:
     target, count, length, source, source_step, shift, size = arguments
     last = build.and_(build.sub(count, integer(1)), integer(-build.lanes))
     # Backwards: a row's last vector overruns into the next row, which is then rewritten.
     vectors = Loop(build, build.add(last, integer(1)), build.lanes, [], "vectors")
     start = build.sub(last, vectors.index)
-    places = [build.add(build.mul(start, integer(stride)), shift)]
-    places += [build.add(places[0], integer(build.lanes))] * (stride - 1)
-    masks = [build.first_lanes(size, place) for place in places]
+    place = build.add(start, shift)
+    mask = build.first_lanes(size, place)
     row = Loop(build, length, 1, [], "rows")
-    first = build.at(source, build.mul(row.index, source_step))
-    found = [build.read_where(mask, build.at(first, place)) for mask, place in zip(masks, places, strict=True)]
-    value = found[0] if stride == 1 else build.pick(found[0], found[1], list(range(0, 2 * build.lanes, 2)))
+    value = build.read_where(mask, build.at(source, build.mul(row.index, source_step), place))
     build.write(value, build.at(target, build.mul(row.index, count), start))
     row.close([])
     vectors.close([])
@@ -292,16 +280,6 @@ def copy_rows(typing, target, target_at, count, rows, source, source_at, source_
     """
     n = types.intp
     return types.void(target, n, n, n, source, n, n, n, n), lambda *call: emit_one(*call, _copy_rows)
-
-
-@intrinsic
-def skip_rows(typing, target, target_at, count, rows, source, source_at, source_step, shift, size):
-    """target[r, q] = source[r · source_step + 2 · q + shift] for q < count, zero where that is outside 0 … size.
-
-    Vector stores overrun as those of `copy_rows`.
-    """
-    n = types.intp
-    return types.void(target, n, n, n, source, n, n, n, n), lambda *call: emit_one(*call, _skip_rows)
 
 
 @intrinsic

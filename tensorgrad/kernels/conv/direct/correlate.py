@@ -8,7 +8,7 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv import taps
-from tensorgrad.kernels.conv.im2row import pack, pack_images, unpacked
+from tensorgrad.kernels.conv.im2row import pack, unpacked
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, is_recording, kernel, run
 from tensorgrad.kernels.jit.partition import Access
 from tensorgrad.kernels.jit.views import flattened, tail
@@ -141,7 +141,7 @@ def _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_s
     for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
         first = block * layout.images
         images = min(layout.images, len(x) - first)
-        pack_images(x, first, images, image, layout)
+        pack(x, first, images, 0, image, layout)
         for group in range(layout.groups):
             row = group * filters
             _correlate_group(
@@ -175,7 +175,7 @@ def correlate_kernel(x, w, bias, y, table, rest, packed, panels, scratch, length
         if layout.direct:
             lines = tail(flattened(x), n * layout.image + band * layout.band * layout.output_w)
         elif cut == 0 or unit == first:
-            pack(x, n, band, image, layout)
+            pack(x, n, 1, band, image, layout)
         pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)
         if len(rest):
             pixels = pixels // width * width

@@ -7,11 +7,12 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv import taps
-from tensorgrad.kernels.conv.im2row import clear, pack, pack_images, unpacked
+from tensorgrad.kernels.conv.im2row import pack, unpacked
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import address_of, call, chunks_for, inlined, kernel, run, threads_for
 from tensorgrad.kernels.jit.views import flattened, tail
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
+from tensorgrad.kernels.simd.packing import clear
 from tensorgrad.kernels.simd.planes import pack_rows
 from tensorgrad.kernels.simd.tiles import DOTS, dot_tile, part_begin
 from tensorgrad.windows import Shapes, Window
@@ -128,7 +129,7 @@ def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, 
         images = min(layout.images, len(x) - first)
         if images < layout.images:  # nothing of other images may stand in what counts for nothing
             clear(image, 0, end)
-        pack_images(x, first, images, image, layout)
+        pack(x, first, images, 0, image, layout)
         for k in range(filters):
             pack_rows(
                 image, begin + k * line, columns, layout.output_w, flattened(g), (first * filters + k) * plane,
@@ -157,7 +158,7 @@ def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots
             lines = tail(flattened(x), first * layout.image + band * layout.band * layout.output_w)
         else:
             for i in range(count):
-                pack(x, first + i, band, tail(image, i * layout.image), layout)
+                pack(x, first + i, 1, band, tail(image, i * layout.image), layout)
         call(dots, (sums[index % len(sums)], g, first, count, band, lines, offsets, lengths), cut, cuts)
 
 

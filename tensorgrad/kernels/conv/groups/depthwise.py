@@ -19,10 +19,10 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.groups.plans import LENGTHS, Plan, Planes, forward_plan, grad_input_plan, grad_weight_plan
-from tensorgrad.kernels.conv.im2row import clear
 from tensorgrad.kernels.jit.dispatch import chunks_for, helper, inlined, is_recording, kernel, run
 from tensorgrad.kernels.jit.partition import Access
 from tensorgrad.kernels.jit.views import flattened
+from tensorgrad.kernels.simd.packing import clear
 from tensorgrad.kernels.simd.planes import (
     PLANE_DOTS,
     merge_rows,
