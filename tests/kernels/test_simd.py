@@ -27,9 +27,11 @@ def broadcast(rows, columns, w, table, x, bias, y, last):
 
 
 @dispatch.kernel
-def dot(rows, columns, g, x, offsets, images, length, out):
+def dot(rows, columns, g, x, offsets, across, gap, images, length, out):
     step = g.shape[1] * g.shape[2]
-    tiles.dot_tile(rows, columns, g, 0, step, g.shape[2], x, 0, offsets, 0, x.shape[1], images, length, out, 0)
+    tiles.dot_tile(
+        rows, columns, g, 0, step, g.shape[2], x, 0, offsets, 0, x.shape[1], across, gap, images, length, out, 0
+    )  # fmt: skip
 
 
 @dispatch.kernel
@@ -86,15 +88,23 @@ def test_every_broadcast_tile_is_the_product_it_states_and_writes_nothing_else(d
 def test_every_dot_tile_is_the_product_it_states_whatever_lies_behind_its_lines(dtype, images):
     generator, lanes = np.random.default_rng(1), emitter.lanes(dtype)
     for rows, columns in SIZES:
-        for length in {1, lanes - 1, lanes, 2 * lanes + 1}:
+        for length, across, gap in (
+            (1, 1, 0),
+            (lanes - 1, 1, 0),
+            (lanes, 1, 2),
+            (5 * lanes + 1, 1, 0),
+            (5 * lanes, 2, 3),
+        ):
             g = generator.standard_normal((rows, images, length)).astype(dtype)
-            x = np.full((images, 60 + length), np.nan, dtype)
+            pixels = np.arange(length)
+            pixels += pixels // (across * lanes) * gap
             offsets = np.arange(columns) * 10
-            x[:, : offsets[-1] + length] = generator.standard_normal((images, offsets[-1] + length))
+            found = (offsets[:, None] + pixels).ravel()
+            x = np.full((images, 60 + found.max()), np.nan, dtype)
+            x[:, found] = generator.standard_normal((images, found.size))
             out = np.zeros(2 * lanes * tiles.ROWS * tiles.COLUMNS, dtype)
-            dot(rows, columns, g, x, offsets, images, length, out)
-            lines = np.stack([x[:, start : start + length] for start in offsets])
-            expected = np.einsum("miq,niq->mn", g, lines).ravel()
+            dot(rows, columns, g, x, offsets, across, gap, images, length, out)
+            expected = np.einsum("miq,inq->mn", g, x[:, found].reshape(images, columns, length)).ravel()
             np.testing.assert_allclose(out[: rows * columns], expected, rtol=1e-4, atol=1e-4)
 
 
@@ -122,8 +132,8 @@ def test_lines_of_images_hold_what_each_tap_meets(dtype, height, kernel, dilatio
     for width in (1, 3, 8, 13, 37):
         x = np.random.default_rng(1).standard_normal((4, 2, height, width)).astype(dtype)
         window = Window.fitting("conv2d", (height, width), kernel, stride, pads, (dilation, dilation))
-        for bands, images in ((1, 1), (2, 1), (50, 1), (1, 3)):
-            check_lines(x, window, taps.layout(window, 2, bands, images))
+        for bands, images, gaps in ((1, 1, False), (1, 1, True), (2, 1, True), (50, 1, False), (1, 3, False)):
+            check_lines(x, window, taps.layout(window, 2, bands, images, gaps))
 
 
 def check_lines(x, window, where):
@@ -137,8 +147,8 @@ def check_lines(x, window, where):
         for tap, start in enumerate(taps.offsets(window, x.shape[1], where)):
             c, i, j = tap // (kh * kw), tap // kw % kh * dh, tap % kw * dw
             met = padded[1 : 1 + images, c, i + first * sh :: sh, j::sw][:, :rows, :ow]
-            expected = met.transpose(1, 0, 2).ravel()
-            np.testing.assert_array_equal(scratch[start : start + expected.size], expected)
+            found = [scratch[start + r * where.columns :][: images * ow] for r in range(rows)]
+            np.testing.assert_array_equal(np.concatenate(found), met.transpose(1, 0, 2).ravel())
 
 
 def test_a_range_of_a_line_is_cleared_and_no_more():

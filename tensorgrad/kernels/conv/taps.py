@@ -4,7 +4,8 @@ An image is packed into a scratch: one copy for each column j of the kernel, shi
 output has, its rows sorted by phase, the row modulo the stride. There the pixels that one tap meets stand in a line, in
 the order of the output's pixels, whatever the stride, the padding and the dilation. Large images are taken in bands.
 Where a band is one row, as of a signal, a shifted line begins further on in the same copy: one copy serves all columns
-of the kernel, or one for each phase of the stride. Where a plane is so small that it leaves vectors part empty, rows
+of the kernel, or one for each phase of the stride. So do lines with gaps between their rows, for who can skip these:
+dot products of rows that are whole vectors. Where a plane is so small that it leaves vectors part empty, rows
 of several images stand side by side, as one row: the lines are those of one wide image.
 
 Where each window is one pixel, and each pixel has its window, the lines are the image's own planes: nothing is packed.
@@ -51,6 +52,7 @@ class Layout(NamedTuple):
     rows: int  # of each phase: those that the windows of a band meet
     group: int  # length of a group of channels
     image: int  # length of all
+    shared: int  # 1 if a copy serves all columns of the kernel that are in one phase of the stride
     direct: int = 0  # 1 if the lines are read where they lie in the image
 
 
@@ -84,14 +86,18 @@ def partition(total: Sum) -> Partition | None:
     return Partition(count, starts, size, length)
 
 
-def layout(window: Window, channels: int, bands: int, images: int = 1) -> Layout:
-    """Lay out an image, with so many channels in each group, for that many bands, or fewer."""
+def layout(window: Window, channels: int, bands: int, images: int = 1, gaps: bool = False) -> Layout:
+    """Lay out an image, with so many channels in each group, for that many bands, or fewer.
+
+    With `gaps` between the rows of a line, one copy serves several columns of the kernel.
+    """
     (kh, kw), (oh, ow), (sh, sw), (dh, dw) = window.kernel, window.output, window.stride, window.dilation
     (top, left), groups, band = window.before, window.groups, -(-oh // bands)
     # A kernel lower than the stride doesn't meet all phases.
     phases, rows = min(sh, dh * (kh - 1) + 1), band + dh * (kh - 1) // sh
     bands = -(-oh // band)
-    if band == 1 and images == 1:
+    shared = images == 1 and (gaps or band == 1)
+    if shared:
         reach = dw * (kw - 1)
         copies, shift, columns = min(sw, reach + 1), 1, ow + reach // sw
     else:
@@ -99,7 +105,7 @@ def layout(window: Window, channels: int, bands: int, images: int = 1) -> Layout
     group = channels * copies * phases * rows * columns
     return Layout(
         groups, copies, sh, sw, shift, columns, top, left, oh, ow, images, bands, band, phases, rows, group,
-        groups * group,
+        groups * group, int(shared),
     )  # fmt: skip
 
 
@@ -108,11 +114,11 @@ def work(window: Window, channels: int, count: int, filters: int) -> int:
     return count * filters * prod(window.output) * channels * prod(window.kernel)
 
 
-def banded(window: Window, channels: int, count: int, itemsize: int, threads: int) -> Layout:
+def banded(window: Window, channels: int, count: int, itemsize: int, threads: int, gaps: bool = False) -> Layout:
     """The layout whose scratch fits into the cache, and that gives each of `threads` something to do."""
-    length = layout(window, channels, 1).image * itemsize
+    length = layout(window, channels, 1, gaps=gaps).image * itemsize
     bands = max(-(-length // SCRATCH), -(-threads // max(count, 1)))
-    return layout(window, channels, min(window.output[0], bands))
+    return layout(window, channels, min(window.output[0], bands), gaps=gaps)
 
 
 def side_by_side(
@@ -157,9 +163,7 @@ def offsets(window: Window, channels: int, layout: Layout) -> np.ndarray:
     # (C/groups, 1, 1), (KH, 1), (KW,) -> (C/groups, KH, KW) -> (taps,)
     c, h, j = np.arange(channels)[:, None, None], dilation[0] * np.arange(kh)[:, None], np.arange(kw)
     across = j * dilation[1]
-    copy, further = (
-        (across % layout.stride_w, across // layout.stride_w) if layout.band * layout.images == 1 else (j, 0)
-    )
+    copy, further = (across % layout.stride_w, across // layout.stride_w) if layout.shared else (j, 0)
     phase = (c * layout.copies + copy) * layout.phases + h % layout.stride_h
     return ((phase * layout.rows + h // layout.stride_h) * layout.columns + further).ravel()
 

@@ -331,7 +331,7 @@ def _dot_block(sums, scratch, offsets, filters, tiles, dots, grid):
                 c, c_end = part_begin(channels, COLUMNS, part), part_begin(channels, COLUMNS, part + 1)
                 dot_tile(
                     k_end - k, c_end - c, scratch, m + k * grid.line, grid.line, 0,
-                    scratch, v, offsets, c, 0, 1, tiles, dots, 0,
+                    scratch, v, offsets, c, 0, 1, 0, 1, tiles, dots, 0,
                 )  # fmt: skip
                 total = sums[f, (block * parts + part) * DOTS :]
                 for i in range(DOTS):

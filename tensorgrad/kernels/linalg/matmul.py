@@ -168,7 +168,7 @@ def _dot_kernel(a, b, offsets, bias, z, index, chunks):
         part, block = unit // blocks, unit % blocks
         n, n_end = part_begin(columns, COLUMNS, part), part_begin(columns, COLUMNS, part + 1)
         m, m_end = part_begin(rows, ROWS, block), part_begin(rows, ROWS, block + 1)
-        dot_tile(m_end - m, n_end - n, a, m * length, length, 0, b, 0, offsets, n, 0, 1, length, dots, 0)
+        dot_tile(m_end - m, n_end - n, a, m * length, length, 0, b, 0, offsets, n, 0, 1, 0, 1, length, dots, 0)
         for i in range(m, m_end):
             for j in range(n, n_end):
                 z[i, j] = dots[(i - m) * (n_end - n) + j - n] + bias[j]

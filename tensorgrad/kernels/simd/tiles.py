@@ -109,7 +109,7 @@ def _write_tile(
 
 
 def _dot_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    g, g_step, g_image, x, offsets, x_image, images, length, out = arguments
+    g, g_step, g_image, x, offsets, x_image, across, gap, images, length, out = arguments
     places = [build.load(build.at(offsets, integer(n))) for n in range(columns)]
     whole = build.and_(length, integer(-build.lanes))
     rest = build.sub(length, whole)
@@ -120,12 +120,18 @@ def _dot_tile(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     g_rows = [build.at(first, build.mul(g_step, integer(m))) for m in range(rows)]
     first = build.at(x, build.mul(loop.index, x_image))
     x_rows = [build.at(first, place) for place in places]
-    inner = Loop(build, whole, build.lanes, loop.carried, "pixels")
-    a, b = ([build.read(build.at(row, inner.index)) for row in side] for side in (g_rows, x_rows))
-    inner.close(_products(build, a, b, inner.carried))
-    sums, full = inner.carried, build.block
+    inner = Loop(build, whole, build.lanes, [*loop.carried, integer(0), across], "pixels")
+    *sums, place, left = inner.carried
+    a, b = ([build.read(build.at(row, at)) for row in side] for side, at in ((g_rows, inner.index), (x_rows, place)))
+    left = build.sub(left, integer(1))
+    ends = build.icmp_unsigned("==", left, integer(0))
+    place = build.add(place, build.select(ends, build.add(gap, integer(build.lanes)), integer(build.lanes)))
+    inner.close([*_products(build, a, b, sums), place, build.select(ends, across, left)])
+    *sums, place, _ = inner.carried
+    full = build.block
     with build.if_then(build.icmp_unsigned(">", rest, integer(0))):
-        a, b = ([build.read_where(mask, build.at(row, whole)) for row in side] for side in (g_rows, x_rows))
+        sides = (g_rows, whole), (x_rows, place)
+        a, b = ([build.read_where(mask, build.at(row, at)) for row in side] for side, at in sides)
         with_rest, partial = _products(build, a, b, sums), build.block
     both = [build.phi(build.vector) for _ in sums]
     for phi, value, more in zip(both, sums, with_rest, strict=True):
@@ -248,14 +254,15 @@ def copy_panel(typing, rows, columns, panel, panel_at, table, table_at, taps, x,
 
 
 @intrinsic
-def dot_tile(typing, rows, columns, g, g_at, g_step, g_image, x, x_at, offsets, offsets_at, x_image, images, length,
-             out, out_at):  # fmt: skip
+def dot_tile(typing, rows, columns, g, g_at, g_step, g_image, x, x_at, offsets, offsets_at, x_image, across, gap,
+             images, length, out, out_at):  # fmt: skip
     """out[m, n] = Σ_i Σ_q g[m, i, q] · x[offsets[n], i, q] for `rows` m and `columns` n, `images` i, `length` q.
 
+    In a line of x a `gap` follows each `across` vectors.
     The rows follow each other, rounded up to whole vectors: `DOTS` elements at most.
     """
     n = types.intp
-    signature = types.void(n, n, g, n, n, n, x, n, offsets, n, n, n, n, out, n)
+    signature = types.void(n, n, g, n, n, n, x, n, offsets, n, n, n, n, n, n, out, n)
     return signature, lambda *call: _emit_tile(*call, _dot_tile)
 
 

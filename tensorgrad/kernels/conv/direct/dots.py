@@ -45,9 +45,11 @@ def dot_plan(window: Window, shapes: Shapes, itemsize: int, threads: int) -> Dot
     threads = threads_for(work, threads)
     # Bands for the threads would make short lines and sums to add up; only where there are few filters.
     few = groups * -(-filters // groups // ROWS) < threads
-    layout = taps.banded(window, channels, count, itemsize, threads if few else 1)
-    layout = taps.in_place(window, taps.side_by_side(window, channels, count, itemsize, threads, layout, LINE))
     lanes = WIDTH // itemsize
+    # Lines of a shared copy mostly lie across two lines of the cache: tiles of few filters would wait for them.
+    gaps = window.output[1] % lanes == 0 and filters // groups >= ROWS
+    layout = taps.banded(window, channels, count, itemsize, threads if few else 1, gaps)
+    layout = taps.in_place(window, taps.side_by_side(window, channels, count, itemsize, threads, layout, LINE))
     vectors = -(-layout.band * layout.output_w // lanes)
     fitting = taps.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
     images = layout.images
@@ -99,6 +101,9 @@ def _dot_lines_kernel(sums, g, first, images, band, image, offsets, lengths, ind
     filters, plane = g.shape[1] // layout.groups, layout.output_h * layout.output_w
     begin, blocks = band * layout.band * layout.output_w, -(-filters // ROWS)
     pixels = min(begin + layout.band * layout.output_w, plane) - begin
+    across, gap = 1, 0
+    if layout.shared and layout.band > 1:
+        across, gap = layout.output_w // (WIDTH // g.itemsize), layout.columns - layout.output_w
     for unit in range(layout.groups * blocks * index // chunks, layout.groups * blocks * (index + 1) // chunks):
         group, block = unit // blocks, unit % blocks
         k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
@@ -107,7 +112,7 @@ def _dot_lines_kernel(sums, g, first, images, band, image, offsets, lengths, ind
             t, t_end = part_begin(offsets.size, COLUMNS, part), part_begin(offsets.size, COLUMNS, part + 1)
             dot_tile(
                 k_end - k, t_end - t, g, (first * g.shape[1] + row) * plane + begin, plane, g.shape[1] * plane,
-                image, group * layout.group, offsets, t, layout.image, images, pixels, tile, 0,
+                image, group * layout.group, offsets, t, layout.image, across, gap, images, pixels, tile, 0,
             )  # fmt: skip
             for m in range(k_end - k):
                 for n in range(t_end - t):
