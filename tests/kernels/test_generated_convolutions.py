@@ -1,11 +1,15 @@
 """Generated convolutions of all kinds against sums in float64, under a random upstream gradient."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.conv import convolution, taps
 from tensorgrad.kernels.conv.direct import correlate
+from tensorgrad.kernels.jit import dispatch
+from tensorgrad.kernels.jit.cache import _NoCache
 from tensorgrad.windows import Window, convolution_shapes
 
 # Of each kind: groups, channels in a group, filters in a group, sides of the filter, strides and dilations.
@@ -92,6 +96,14 @@ def test_nan_and_infinity_reach_what_they_reach_in_the_sums(kind):
             np.testing.assert_allclose(found, expected[name], rtol=1e-10, atol=1e-10, err_msg=f"{name}, {window}")
 
 
+@cache
+def kernel_with_panels():
+    """The kernel, not yet compiled: that of a host without panels has no code for them. The files' cache can't tell."""
+    kernel = dispatch.kernel(correlate.correlate_kernel.py_func)
+    kernel._cache = _NoCache()
+    return kernel
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_panels_give_the_bits_of_factors_read_where_they_lie(kind, monkeypatch):
     """Which of the two a host takes follows from its registers: here both are, one after the other."""
@@ -103,6 +115,9 @@ def test_panels_give_the_bits_of_factors_read_where_they_lie(kind, monkeypatch):
         draws.append((window, [rng.standard_normal(shape).astype(np.float32) for shape in shapes]))
     for way in (False, True):
         monkeypatch.setattr(taps, "PANELS", way)
+        if way:
+            monkeypatch.setattr(correlate, "PANELS", True)
+            monkeypatch.setattr(correlate, "correlate_kernel", kernel_with_panels())
         monkeypatch.setattr(taps, "DOWN", 1)
         monkeypatch.setattr(taps, "ACROSS", 1)
         for window, (x, w, bias, g) in draws:

@@ -5,7 +5,7 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tensorgrad.kernels.conv import taps
 from tensorgrad.kernels.jit.dispatch import helper
 from tensorgrad.kernels.jit.views import flattened
-from tensorgrad.kernels.simd.packing import clear, pack_lines
+from tensorgrad.kernels.simd.packing import pack_lines
 
 LENGTHS = len(taps.Layout._fields)
 
@@ -17,48 +17,27 @@ def unpacked(lengths):
 
 
 @helper
-def _span(phase, stride, before, size, count):
-    """The positions r below `count` whose pixel r · stride + phase − before lies inside the image, as (first, last)."""
-    first = min(count, max(0, -((phase - before) // stride)))
-    return first, max(first, min(count, -((phase - before - size) // stride)))
-
-
-@helper
 def pack(x, n, images, band, image, layout):
     """The rows that a band of the output meets -> (C, copies, phases, rows, columns), of image n of x (N, C, H, W).
 
     Of several images, those of a row stand side by side.
     """
-    _, channels, height, width = x.shape
-    plane, above, stride = height * width, layout.top - band * layout.band * layout.stride_h, layout.stride_h
-    count = layout.columns if layout.images == 1 else layout.output_w
-    if layout.stride_w > 2:
-        _pack_pixels(x, n, images, above, count, image, layout)
-        return
-    pack_lines(
-        image, 0, channels, layout.copies, layout.phases, layout.rows, images, count, layout.columns,
-        flattened(x), n * channels * plane, plane, channels * plane, width, stride, above, above // stride,
-        above % stride, (above + height) // stride, (above + height) % stride, -layout.left, layout.shift,
-        layout.stride_w,
+    above, count = layout.top - band * layout.band * layout.stride_h, layout.columns
+    if layout.images > 1:
+        count = layout.output_w
+    pack_copies(
+        x, n, images, image, 0, layout.copies, layout.phases, layout.rows, count, layout.columns, layout.stride_h,
+        layout.stride_w, above, -layout.left, layout.shift,
     )  # fmt: skip
 
 
 @helper
-def _pack_pixels(x, n, images, above, count, image, layout):
-    """The same pixel by pixel, for any stride."""
+def pack_copies(x, n, images, image, at, copies, phases, rows, count, columns, stride_h, stride_w, above, shift, step):
+    """The same from its numbers (see `pack_lines`), to the scratch from `at` on."""
     _, channels, height, width = x.shape
-    pixels, start = flattened(x), 0
-    clear(image, 0, layout.image)
-    for c in range(channels):
-        for j in range(layout.copies):
-            shift = j * layout.shift - layout.left
-            left, right = _span(shift, layout.stride_w, 0, width, count)
-            for phase in range(layout.phases):
-                first, last = _span(phase, layout.stride_h, above, height, layout.rows)
-                for r in range(first, last):
-                    for i in range(images):
-                        row = ((n + i) * channels + c) * height + r * layout.stride_h + phase - above
-                        to, at = start + r * layout.columns + i * count, row * width + shift
-                        for q in range(left, right):
-                            image[to + q] = pixels[at + q * layout.stride_w]
-                start += layout.rows * layout.columns
+    plane, end = height * width, above + height
+    pack_lines(
+        image, at, channels, copies, phases, rows, images, count, columns, flattened(x), n * channels * plane, plane,
+        channels * plane, width, stride_h, above, above // stride_h, above % stride_h, end // stride_h, end % stride_h,
+        shift, step, stride_w,
+    )  # fmt: skip

@@ -14,11 +14,14 @@ from tensorgrad.kernels.simd.emitter import INT, Loop, Writer, emit_one, integer
 
 def _pack_lines(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     *numbers, stride = arguments
-    with build.if_else(build.icmp_unsigned("==", stride, integer(1))) as (one, two):
+    with build.if_else(build.icmp_unsigned("==", stride, integer(1))) as (one, more):
         with one:
             _in_vectors(build, tuple(numbers), 1)
-        with two:
-            _in_vectors(build, tuple(numbers), 2)
+        with more, build.if_else(build.icmp_unsigned("==", stride, integer(2))) as (two, others):
+            with two:
+                _in_vectors(build, tuple(numbers), 2)
+            with others:
+                _lines(build, tuple(numbers), stride, 1, long=True)
 
 
 def _in_vectors(build: Writer, arguments: tuple, stride: int) -> None:
@@ -34,7 +37,7 @@ def _in_vectors(build: Writer, arguments: tuple, stride: int) -> None:
                 _lines(build, arguments, stride, max(1, lanes // 4), long=False)
 
 
-def _lines(build: Writer, arguments: tuple, stride: int, lanes: int, long: bool) -> None:
+def _lines(build: Writer, arguments: tuple, stride: int | ir.Value, lanes: int, long: bool) -> None:
     """All lines in the order of addresses, since a vector overruns into what is written later.
 
     Unless `long`, a row is one vector.
@@ -80,22 +83,23 @@ def _rows(
     rows: ir.Value,
     shift: ir.Value,
     sizes: tuple,
-    stride: int,
+    stride: int | ir.Value,
     long: bool,
 ) -> None:
     images, count, columns, image, step, width = sizes
+    spread = stride if isinstance(stride, int) else 1  # a stride that isn't known goes pixel by pixel
 
     def move(start: ir.Value) -> None:
-        place = build.add(build.mul(start, integer(stride)), shift)
-        with build.narrow(stride * build.lanes):
+        place = build.add(build.mul(start, integer(stride) if isinstance(stride, int) else stride), shift)
+        with build.narrow(spread * build.lanes):
             mask = build.first_lanes(width, place)
         row = Loop(build, rows, 1, [], "rows")
         to, at = build.mul(row.index, columns), build.mul(row.index, step)
         n = Loop(build, images, 1, [], "images")
-        with build.narrow(stride * build.lanes):
+        with build.narrow(spread * build.lanes):
             value = build.read_where(mask, build.at(here, at, build.mul(n.index, image), place))
-        if stride > 1:
-            value = build.pick(value, value, list(range(0, stride * build.lanes, stride)))
+        if spread > 1:
+            value = build.pick(value, value, list(range(0, spread * build.lanes, spread)))
         build.write(value, build.at(there, to, build.mul(n.index, count), start))
         n.close([])
         row.close([])
@@ -122,7 +126,7 @@ def pack_lines(typing, target, target_at, channels, copies, phases, rows, images
                plane, image, width, stride_h, above, first, more, last, last_more, shift, step, stride_w):  # fmt: skip
     """target[c, j, p, r, n, q] = source[n, c, r · s + p − above, q · s' + shift + j · step], zero outside the source.
 
-    s is `stride_h`, and s' is `stride_w`, 1 or 2. A row r has `columns` elements, `count` of each image n. Of the
+    s is `stride_h`, and s' is `stride_w`. A row r has `columns` elements, `count` of each image n. Of the
     source, `plane` lies from one channel c to the next, `image` from one image to the next, and a row has `width`.
     `first` and `more` are the quotient and the remainder of above / s, `last` and `last_more` of (above + height) / s.
 

@@ -12,7 +12,7 @@ from tensorgrad.kernels.conv.im2row import pack, unpacked
 from tensorgrad.kernels.jit.dispatch import chunks_for, inlined, is_recording, kernel, run
 from tensorgrad.kernels.jit.partition import Access
 from tensorgrad.kernels.jit.views import flattened, tail
-from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
+from tensorgrad.kernels.simd.emitter import COLUMNS, PANELS, ROWS, WIDTH
 from tensorgrad.kernels.simd.gemm import fill_panel, panel_products, products
 from tensorgrad.kernels.simd.planes import merge_rows, store_rows
 from tensorgrad.kernels.simd.tiles import turn_rows
@@ -96,7 +96,7 @@ def _correlate_group(group, filters, cut, cuts, pixels, w, bias, table, panels, 
     """So many pixels of the filters of a group, or of one of `cuts` parts of them; `width` lanes make a vector."""
     lines, row, blocks = tail(image, group * layout.group), group * filters, -(-filters // ROWS)
     first, end = blocks * cut // cuts, blocks * (cut + 1) // cuts
-    if len(panels):
+    if PANELS and len(panels):  # otherwise numba leaves the tiles of panels out, which take long to compile
         own = tail(panels, group * blocks * (1 + len(table)) * ROWS)
         panel_products(filters, first, end, pixels, own, table, lines, y, y_step, panel, width)
     else:
@@ -160,7 +160,7 @@ def correlate_kernel(x, w, bias, y, table, rest, packed, panels, scratch, length
                      chunks):  # fmt: skip
     """y (N, K, OH, OW) as a `taps.Sum` says; the bands of all images are shared out, and `cuts` of the filters."""
     layout, image = unpacked(lengths), scratch[index]
-    panel = tail(image, len(image) - len(table) * COLUMNS * width) if len(panels) else image
+    panel = tail(image, len(image) - len(table) * COLUMNS * width) if PANELS and len(panels) else image
     if layout.images > 1:
         _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_step, panel, width, index, chunks)
         return

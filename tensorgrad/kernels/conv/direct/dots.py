@@ -7,13 +7,12 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv import taps
-from tensorgrad.kernels.conv.im2row import pack, unpacked
+from tensorgrad.kernels.conv.im2row import pack, pack_copies, unpacked
 from tensorgrad.kernels.elementwise import pointwise
 from tensorgrad.kernels.jit.dispatch import address_of, call, chunks_for, inlined, kernel, run, threads_for
 from tensorgrad.kernels.jit.views import flattened, tail
 from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH
 from tensorgrad.kernels.simd.packing import clear
-from tensorgrad.kernels.simd.planes import pack_rows
 from tensorgrad.kernels.simd.tiles import DOTS, dot_tile, part_begin
 from tensorgrad.windows import Shapes, Window
 
@@ -122,7 +121,7 @@ def _dot_lines_kernel(sums, g, first, images, band, image, offsets, lengths, ind
 @inlined
 def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, chunks):
     """The same with images side by side, and their gradients too."""
-    filters, plane, columns = g.shape[1], layout.output_h * layout.output_w, layout.columns
+    filters, columns = g.shape[1], layout.columns
     lanes, line = WIDTH // x.itemsize, layout.output_h * columns
     begin = layout.image + lanes
     end = begin + filters * line
@@ -135,11 +134,9 @@ def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, 
         if images < layout.images:  # nothing of other images may stand in what counts for nothing
             clear(image, 0, end)
         pack(x, first, images, 0, image, layout)
-        for k in range(filters):
-            pack_rows(
-                image, begin + k * line, columns, layout.output_w, flattened(g), (first * filters + k) * plane,
-                layout.output_w, filters * plane, layout.output_h, images, layout.output_w,
-            )  # fmt: skip
+        pack_copies(
+            g, first, images, image, begin, 1, 1, layout.output_h, layout.output_w, columns, 1, 1, 0, 0, 0
+        )  # fmt: skip
         call(dots, (sums, upstream, 0, 1, 0, image, offsets, wide), cut, cuts)
 
 
