@@ -94,8 +94,9 @@ def _over_rows(build: Writer, arguments: tuple, pairs: int, move) -> None:
 
     def over(lanes: int, long: bool) -> None:
         with build.narrow(lanes):
-            row = Loop(build, rows, 1, [], "rows")
+            # Image by image: an image's rows follow each other in memory, outside of the scratch.
             image = Loop(build, images, 1, [], "images")
+            row = Loop(build, rows, 1, [], "rows")
             there = build.at(target, build.mul(row.index, target_row), build.mul(image.index, target_image))
             here = build.at(source, build.mul(row.index, source_row), build.mul(image.index, source_image))
             if long:
@@ -104,8 +105,8 @@ def _over_rows(build: Writer, arguments: tuple, pairs: int, move) -> None:
                 vectors.close([])
             else:
                 move(there, here, size, integer(0))
-            image.close([])
             row.close([])
+            image.close([])
 
     # A vector that a short row doesn't fill takes twice as long as one of half the length: most cross a cache line.
     whole = build.lanes
@@ -134,18 +135,16 @@ def _store_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> Non
 
 
 def _split_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    *others, size, apart, shift = arguments
+    *others, even, odd = arguments
 
     def move(there: ir.Value, here: ir.Value, left: ir.Value, index: ir.Value) -> None:
-        halves = []
-        for half in (0, build.lanes):
-            place = build.sub(build.add(index, integer(half)), shift)
-            halves.append(build.read_where(build.first_lanes(size, place), build.at(here, place)))
-        there, even = build.at(there, build.udiv(index, integer(2))), list(range(0, 2 * build.lanes, 2))
-        build.write(build.pick(halves[0], halves[1], even), there)
-        build.write(build.pick(halves[0], halves[1], [lane + 1 for lane in even]), build.at(there, apart))
+        with build.narrow(2 * build.lanes):
+            both = build.read_where(build.first_lanes(left), build.at(here, index))
+        there = build.at(there, build.udiv(index, integer(2)))
+        for first, start in ((0, even), (1, odd)):
+            build.write(build.pick(both, both, list(range(first, 2 * build.lanes, 2))), build.at(there, start))
 
-    _over_rows(build, (*others, build.add(size, shift)), 2, move)
+    _over_rows(build, tuple(others), 2, move)
 
 
 def _merge_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
@@ -153,14 +152,10 @@ def _merge_rows(build: Writer, rows: int, columns: int, arguments: tuple) -> Non
 
     def move(there: ir.Value, here: ir.Value, left: ir.Value, index: ir.Value) -> None:
         here = build.at(here, build.udiv(index, integer(2)))
-        both = build.read(here), build.read(build.at(here, apart))
-        for half in (0, build.lanes):
-            lanes = [q // 2 + q % 2 * build.lanes for q in range(half, half + build.lanes)]
-            place = build.at(there, index, integer(half))
-            # Signed: fewer pixels than half of them may be left.
-            rest = build.sub(left, integer(half))
-            rest = build.select(build.icmp_signed(">", rest, integer(0)), rest, integer(0))
-            build.write_where(build.first_lanes(rest), build.pick(both[0], both[1], lanes), place)
+        lanes = [q // 2 + q % 2 * build.lanes for q in range(2 * build.lanes)]
+        both = build.pick(build.read(here), build.read(build.at(here, apart)), lanes)
+        with build.narrow(2 * build.lanes):
+            build.write_where(build.first_lanes(left), both, build.at(there, index))
 
     _over_rows(build, tuple(others), 2, move)
 
@@ -193,17 +188,17 @@ def plane_dots(typing, strip, taps, rows, x, x_at, x_step, table, table_at, g, g
 @intrinsic
 def pack_rows(typing, target, target_at, target_row, target_image, source, source_at, source_row, source_image, rows,
               images, size):  # fmt: skip
-    """target[r, n, q] = source[r, n, q] for q < size, row after row; zeros follow up to a whole vector."""
+    """target[r, n, q] = source[r, n, q] for q < size, image after image; zeros follow up to a whole vector."""
     n = types.intp
     return types.void(target, n, n, n, source, *[n] * 6), lambda *call: emit_one(*call, _pack_rows)
 
 
 @intrinsic
 def split_rows(typing, target, target_at, target_row, target_image, source, source_at, source_row, source_image, rows,
-               images, size, apart, shift):  # fmt: skip
-    """target[b · apart, r, n, q] = source[r, n, 2 · q + b − shift] for b < 2, zero where outside 0 … size.
+               images, size, even, odd):  # fmt: skip
+    """target[r, n, even + q] = source[r, n, 2 · q], target[r, n, odd + q] = source[r, n, 2 · q + 1]; 2 · q + 1 < size.
 
-    Whole vectors are written.
+    Whole vectors are written, image after image, with zeros behind the pixels.
     """
     n = types.intp
     return types.void(target, n, n, n, source, *[n] * 8), lambda *call: emit_one(*call, _split_rows)

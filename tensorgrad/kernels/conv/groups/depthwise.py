@@ -109,9 +109,11 @@ def _pack_planes(x, first, images, channel, scratch, at, packs, layout):
                     scratch, target, layout.line, layout.pitch, pixels, source, step, image, rows, images, width
                 )  # fmt: skip
             elif layout.stride_w == 2:
+                # Behind a padding of one column the first pixel is an odd one.
+                even, odd = (layout.apart, 1) if layout.shift else (0, layout.apart)
                 split_rows(
                     scratch, target, layout.line, layout.pitch, pixels, source, step, image, rows, images, width,
-                    layout.apart, layout.shift,
+                    even, odd,
                 )  # fmt: skip
             else:
                 for r in range(rows):

@@ -136,7 +136,8 @@ def _planes(
     # Each image's pixels lie behind those of the image before it, and where that one meets zeros there are some.
     pitch = max(last, need - lead, across)
     images = _images(count, across, pitch, lanes, many)
-    written = _whole(-(-(width + left % sw) // sw), lanes)
+    # Whole vectors of each phase; behind a padding of one column odd pixels begin one further on.
+    written = left % sw + _whole(-(-width // sw), lanes)
     line = (images - 1) * pitch + max(lead + written, need)
     down = max([(top + f) // sh + part.rows.pixels for part in parts for _, f in part.rows.taps], default=1)
     phases = sorted({(top + f) % sh for f in rows}) or [0]
