@@ -10,11 +10,11 @@ import pytest
 from benchmarks import peak
 from tensorgrad.kernels.conv import col2im, convolution, im2row, sparse, taps, winograd
 from tensorgrad.kernels.conv.direct import correlate, dots
-from tensorgrad.kernels.conv.groups import depthwise
+from tensorgrad.kernels.conv.groups import depthwise, short_rows
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.cache import _NoCache
 from tensorgrad.kernels.linalg import matmul
-from tensorgrad.kernels.simd import emitter, packing, planes, tiles
+from tensorgrad.kernels.simd import emitter, lines, packing, planes, tiles
 from tensorgrad.windows import Window
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
@@ -230,6 +230,10 @@ KERNELS = {
     ),
     "dot_tile": (dots, "_dot_lines_kernel", SIZES, lambda x, w, g: convolution.grad_weight(x, g, over(x, w))),
     "plane_tile": (depthwise, "_correlate_kernel", planes.SIZES, lambda x, w, g: next(depthwise.samples(x.dtype))[1]()),
+    "line_tile": (
+        *(short_rows, "_correlate_kernel", [size for size in lines.SIZES if size[0]]),
+        lambda x, w, g: dict(depthwise.samples(x.dtype))["forward of short rows"](),
+    ),
     "sparse_tile": (sparse, "multiply_kernel", tiles.SPARSE_SIZES, lambda x, w, g: next(sparse.samples(x.dtype))[1]()),
 }
 ADDRESSES = dots.dot_lines, sparse._addresses

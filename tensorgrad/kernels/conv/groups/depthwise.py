@@ -7,7 +7,8 @@ sums and all rows of the filter, from planes that are first copied into a scratc
     scratch[a, b, r, i · pitch + q] = pixel (r · s + a − top, q · s + b − left) of image i
 
 for each phase (a, b) of the stride, so that neighbouring windows lie side by side whatever the stride. Where rows are
-short, the same channel of several images stands in one row, and they share the zeros between them. The gradient for
+short, the same channel of several images stands in one row, and they share the zeros between them; a single image's
+planes are lines then (`short_rows`). The gradient for
 the input is the same sum over the output's gradient, one for each phase of the stride, interleaved at the end.
 """
 
@@ -18,6 +19,7 @@ import numpy as np
 from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad.arrays import memory
+from tensorgrad.kernels.conv.groups import short_rows
 from tensorgrad.kernels.conv.groups.plans import LENGTHS, Plan, Planes, forward_plan, grad_input_plan, grad_weight_plan
 from tensorgrad.kernels.jit.dispatch import chunks_for, helper, inlined, is_recording, kernel, run
 from tensorgrad.kernels.jit.partition import Access
@@ -47,6 +49,9 @@ def serves(window: Window, shapes: Shapes) -> bool:
 
 def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window) -> np.ndarray:
     """As `convolution.forward`. The arrays are contiguous."""
+    short = short_rows.forward_plan(x.shape, w.shape, window, x.itemsize)
+    if short is not None:
+        return short_rows.forward(x, w, bias, short)
     return _correlate(x, w, bias, forward_plan(x.shape, w.shape, window, x.itemsize))
 
 
@@ -72,6 +77,8 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     window = Window.fitting("conv2d", (3, 3), (2, 2), (1, 1), ((0, 0), (0, 0)), (1, 1), 2)
     g = np.ones((2, 2, 2, 2), dtype)
     yield "forward", lambda: forward(x, w, bias, window)
+    same = Window.fitting("conv2d", (3, 3), (2, 2), (1, 1), ((0, 1), (0, 1)), (1, 1), 2)
+    yield "forward of short rows", lambda: forward(x[:1], w, bias, same)
     yield "grad_weight", lambda: grad_weight(x, g, window)
 
 

@@ -174,7 +174,7 @@ def _images(count: int, width: int, pitch: int, lanes: int, many: bool) -> int:
     return good[-1] if many else good[0]
 
 
-def _cut(taps: int) -> Iterator[tuple[int, int]]:
+def cut_taps(taps: int) -> Iterator[tuple[int, int]]:
     """So many taps in strips of nearly equal length, as (first, last)."""
     parts = -(-taps // STRIP)
     for part in range(parts):
@@ -190,7 +190,7 @@ def _strips(axis: Axis, row: Callable[[int], tuple[int, int]]) -> Iterator[tuple
         phase, place = row(first)
         groups.setdefault(phase, []).append((index, place))
     for taps in groups.values():
-        for begin, end in _cut(len(taps)):
+        for begin, end in cut_taps(len(taps)):
             (index, place), (second, below) = taps[begin], taps[min(begin + 1, end - 1)]
             yield end - begin, index, second - index, place, below - place
 
@@ -269,7 +269,7 @@ def grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: i
         for strip, index, index_step, place, step in _strips(part.rows, row):
             apart = max(step, layout.line) // layout.line
             for residue in range(min(apart, out_h)):
-                for t, t_end in _cut(len(taps)):
+                for t, t_end in cut_taps(len(taps)):
                     entries.append((
                         strip, t_end - t, -(-(out_h - residue) // apart), c * layout.slot + place
                         + residue * layout.line, apart * layout.line, t, residue * out_line, apart * out_line,
