@@ -2,8 +2,8 @@
 
     z[p, a, b, c] = Σ_{i,j,k} u[i, a] · v[j, b] · w[k, c] · x[p, at(i, a), at(j, b), at(k, c)]
 
-A new row is first summed from old rows, over whole rows, and then read by the taps of the last axis. The gradient is
-the same with transposed tables.
+A new row is first summed from old rows, over whole rows, and then read by the taps of the last axis; one with the taps
+of the row above is a copy of it. The gradient is the same with transposed tables.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,7 +16,7 @@ from tensorgrad.arrays import memory
 from tensorgrad.errors import ShapeError, restate
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import floats
-from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, kernel, run
+from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.sampling.tables import Axis, Taps, taps
 from tensorgrad.windows import Sizes
@@ -76,13 +76,34 @@ def _plan(shape: Sizes, axes: tuple[Axis, ...], dtype: np.dtype) -> Plan:
     return Plan(output, (prod(lead), *[a.size for a in three]), (prod(lead), *count), tables, rows, work)
 
 
+@helper
+def _same_column(places, weights, b):
+    """Whether row b is read by the same taps as the row before it, as where rows are repeated."""
+    same = True
+    for j in range(len(places)):
+        same &= places[j, b] == places[j, b - 1] and weights[j, b] == weights[j, b - 1]
+    return same
+
+
 @kernel
 def _resample_kernel(x, z, depth_at, depth_by, row_at, row_by, at, by, index, chunks):
     (planes, depth, height, width), (_, layers, rows, columns) = x.shape, z.shape
     # The last element stands for what isn't there.
     row, total = np.zeros(width + 1, x.dtype), planes * layers * rows
-    for unit in range(total * index // chunks, total * (index + 1) // chunks):
-        p, a, b = unit // (layers * rows), unit // rows % layers, unit % rows
+    first = total * index // chunks
+    p, a, b = first // (layers * rows), first // rows % layers, first % rows - 1
+    for unit in range(first, total * (index + 1) // chunks):
+        b += 1
+        if b == rows:
+            a, b = a + 1, 0
+        if a == layers:
+            p, a = p + 1, 0
+        target = z[p, a, b]
+        if b > 0 and unit > first and _same_column(row_at, row_by, b):
+            above = z[p, a, b - 1]
+            for q in range(columns):
+                target[q] = above[q]
+            continue
         for q in range(width):
             row[q] = 0
         empty = True
@@ -98,7 +119,6 @@ def _resample_kernel(x, z, depth_at, depth_by, row_at, row_by, at, by, index, ch
                         for q in range(width):
                             row[q] += factor * source[q]
                     empty = False
-        target = z[p, a, b]
         for k in range(len(at)):
             places, weights = at[k], by[k]
             if k == 0:
