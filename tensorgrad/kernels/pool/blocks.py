@@ -1,6 +1,7 @@
 """2×2 windows that don't overlap, a vector of neighbouring windows at a time: see `pooling`.
 
     max_2x2                the maximum of each window, and its position
+    max_1x2                the same for windows of two neighbours in a row
     rectified_max_2x2      the same, with zero for a maximum below zero
     unpool_2x2             each number at the position of the maximum, zero at the other three
     rectified_unpool_2x2   the same, but zero where the maximum is zero or below
@@ -23,7 +24,7 @@ BAND = 16 * 1024
 
 @helper
 def band_of(x):
-    """How many lines of windows of x (N, C, H, W) make a band."""
+    """How many lines of 2×2 windows of x (N, C, H, W) make a band."""
     return max(1, BAND // (2 * x.shape[3] * x.itemsize))
 
 
@@ -36,10 +37,10 @@ def _places(build: Writer, place: ir.Value, width: ir.Value) -> list[ir.Value]:
     return [first, build.add(first, one), below, build.add(below, one)]
 
 
-def window_pixels(build: Writer, x: ir.Value, width: ir.Value, left: ir.Value) -> list[ir.Value]:
-    """The four pixels of each window, row by row."""
+def window_pixels(build: Writer, x: ir.Value, width: ir.Value, left: ir.Value, high: int = 2) -> list[ir.Value]:
+    """The pixels of each window of `high` rows and two columns, row by row."""
     pixels = []
-    for r in (0, 1):
+    for r in range(high):
         row, ahead = build.at(x, build.mul(width, integer(r))), build.add(left, integer(build.lanes))
         pixels += build.read_pairs((row, left, width), (row, ahead, width))
     return pixels
@@ -59,13 +60,7 @@ def _max_2x2(build: Writer, rows: int, columns: int, arguments: tuple, rectified
     x, width, left, y, indices, place, count, lines = arguments
     line = Loop(build, lines, 1, [], "lines")
     down = build.mul(line.index, build.mul(width, integer(2)))
-    pixels = window_pixels(build, build.at(x, down), width, left)
-    places = _places(build, build.add(build.add(place, down), left), width)
-    best, where = pixels[0], places[0]
-    for value, position in zip(pixels[1:], places[1:], strict=True):
-        # NaN beats numbers, and no NaN beats an earlier one.
-        wins = build.and_(build.fcmp_unordered(">", value, best), build.fcmp_ordered("==", best, best))
-        best, where = build.select(wins, value, best), build.select(wins, position, where)
+    best, where = _first_maxima(build, build.at(x, down), width, left, build.add(place, down), 2)
     if rectified:
         best = build.select(build.fcmp_ordered("<=", best, build.zero), build.zero, best)
     out = build.lshr(left, integer(1))
@@ -73,6 +68,30 @@ def _max_2x2(build: Writer, rows: int, columns: int, arguments: tuple, rectified
     build.write_where(mask, best, build.at(y, windows, out))
     build.write_where(mask, where, build.at(indices, windows, out))
     line.close([])
+
+
+def _max_1x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
+    x, width, y, indices, place, count = arguments
+    vectors = Loop(build, count, build.lanes, [], "vectors")
+    best, where = _first_maxima(build, x, width, build.shl(vectors.index, integer(1)), place, 1)
+    mask = build.first_lanes(build.sub(count, vectors.index))
+    build.write_where(mask, best, build.at(y, vectors.index))
+    build.write_where(mask, where, build.at(indices, vectors.index))
+    vectors.close([])
+
+
+def _first_maxima(
+    build: Writer, x: ir.Value, width: ir.Value, left: ir.Value, place: ir.Value, high: int
+) -> tuple[ir.Value, ir.Value]:
+    """The maximum of each window of `high` rows and two columns from `left` on, and the position of the first one."""
+    pixels = window_pixels(build, x, width, left, high)
+    places = _places(build, build.add(place, left), width)[: len(pixels)]
+    best, where = pixels[0], places[0]
+    for value, position in zip(pixels[1:], places[1:], strict=True):
+        # NaN beats numbers, and no NaN beats an earlier one.
+        wins = build.and_(build.fcmp_unordered(">", value, best), build.fcmp_ordered("==", best, best))
+        best, where = build.select(wins, value, best), build.select(wins, position, where)
+    return best, where
 
 
 def _rectified_max_2x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
@@ -131,6 +150,13 @@ def max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, c
     """
     n = types.intp
     return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _max_2x2)
+
+
+@intrinsic
+def max_1x2(typing, x, x_at, width, y, y_at, indices, indices_at, place, count):
+    """The maxima of `count` adjacent windows of two pixels of a row of x, and their positions; `place` is the row's."""
+    n = types.intp
+    return types.void(x, n, n, y, n, indices, n, n, n), lambda *call: emit_one(*call, _max_1x2)
 
 
 @intrinsic

@@ -15,9 +15,19 @@ from tensorgrad.arrays import memory
 from tensorgrad.errors import DTypeError, RangeError, ShapeError, restate
 from tensorgrad.kernels import fallback
 from tensorgrad.kernels.arguments import as_contiguous, floats
-from tensorgrad.kernels.jit.dispatch import COMPILED, by_fallback, chunks_for, helper, inlined, kernel, run, status_set
+from tensorgrad.kernels.jit.dispatch import (
+    COMPILED,
+    by_fallback,
+    chunks_for,
+    helper,
+    inlined,
+    kernel,
+    run,
+    status_set,
+)
 from tensorgrad.kernels.jit.opaque import planned
-from tensorgrad.kernels.pool.blocks import band_of, max_2x2, unpool_2x2
+from tensorgrad.kernels.pool import adjacent
+from tensorgrad.kernels.pool.blocks import band_of, unpool_2x2
 from tensorgrad.kernels.pool.planes import count_planes, inside, plane_of
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.windows import Sizes, Window, check_pooled
@@ -47,9 +57,9 @@ def max_forward(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
         moves = window.kernel, window.stride, window.padding, window.dilation
         return by_fallback(partial(fallback.max_forward, output_size=window.output), x, *moves)
     y, indices = memory.empty(plan.output, x.dtype), memory.empty(plan.output, INT32)
-    if plan.table is None:
-        run(_max_2x2_kernel, (x, y, indices), chunks_for(plan.planes, plan.work))
-    else:
+    if plan.shares is not None:
+        adjacent.maxima(x, y, indices, window, plan.shares, chunks_for(plan.planes, plan.work))
+    elif plan.table is not None:
         run(_max_kernel, (x, y, indices, *plan.table), chunks_for(plan.planes, plan.work))
     return y, indices
 
@@ -120,9 +130,10 @@ class MaxPlan(NamedTuple):
     """How max pooling is computed."""
 
     output: Sizes  # the shape (N, C, OH, OW)
-    table: tuple | None  # for the kernel of any window; None for 2×2 pooling
+    table: tuple | None  # for the kernel of any window; None for adjacent windows of 2×2 or 1×2
     planes: int
     work: int  # in multiply-adds
+    shares: adjacent.Shares | None  # where there is no table
 
 
 @planned
@@ -133,9 +144,9 @@ def max_plan(shape: Sizes, window: Window) -> MaxPlan:
         problem = "a plane of x must have at most 2³¹ − 1 pixels: indices are int32"
         raise ShapeError(restate("max_pool2d", problem, x=shape))
     output, planes = (*shape[:2], *window.output), shape[0] * shape[1]
-    if window.halves:
-        return MaxPlan(output, None, planes, WORK * prod(shape))
-    return MaxPlan(output, _max_table(window), planes, TAP_WORK * prod(output) * prod(window.kernel))
+    if window.halves or adjacent.halves_rows(window):
+        return MaxPlan(output, None, planes, WORK * prod(shape), adjacent.by_planes(shape, window))
+    return MaxPlan(output, _max_table(window), planes, TAP_WORK * prod(output) * prod(window.kernel), None)
 
 
 class _MaxLayout(NamedTuple):
@@ -261,17 +272,6 @@ def _max_kernel(x, y, indices, offsets, shifts, corners, firsts, layout, index, 
             for q in range(np.uint64(y.shape[3])):
                 target[p, q] = best[row + q]
                 positions[p, q] = where[row + q]
-
-
-@kernel
-def _max_2x2_kernel(x, y, indices, index, chunks):
-    (height, width), (rows, columns), band = x.shape[2:], y.shape[2:], band_of(x)
-    for plane in range(count_planes(x) * index // chunks, count_planes(x) * (index + 1) // chunks):
-        for p in range(0, rows, band):
-            source, target = (plane * height + 2 * p) * width, (plane * rows + p) * columns
-            place, lines = 2 * p * width, min(band, rows - p)
-            for left in range(0, 2 * columns, 2 * (WIDTH // x.itemsize)):
-                max_2x2(x, source, width, left, y, target, indices, target, place, columns, lines)
 
 
 @helper
