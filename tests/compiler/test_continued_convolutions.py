@@ -129,3 +129,34 @@ def test_a_result_that_others_read_keeps_its_memory(threads):
                 for one, other in pairs:
                     assert one.numpy().tobytes() == other.numpy().tobytes()
             assert compiled.replays == 2
+
+
+class Tiles(nn.Module):
+    """Winograd's convolutions, each with what continues it, a single step too; pooling; short rows behind a 1×1."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = nn.Conv2d(16, 16, 3, padding=1), nn.Conv2d(16, 24, 3, padding=1, bias=False)
+        self.norm, self.up = nn.BatchNorm2d(24), nn.Conv2d(24, 96, 1)
+        self.wide, self.planes = nn.BatchNorm2d(96), nn.Conv2d(96, 96, 3, padding=1, groups=96)
+
+    def forward(self, x):
+        x = tg.relu(self.one(x)) + x
+        x = nn.functional.max_pool2d(tg.relu(self.norm(self.two(x))), 2)
+        x = nn.functional.max_pool2d(tg.relu(self.wide(self.up(x))), 2)
+        return tg.relu(self.planes(x))
+
+
+def test_what_continues_tiles_is_done_once_more_where_a_result_is_not_finite(threads, monkeypatch):
+    net, chained = Tiles().eval(), []
+    followers_of = command_list.followers_of
+    monkeypatch.setattr(command_list, "followers_of", lambda launches: note(chained, followers_of(launches)))
+    compiled, rng = tg.compile(net), np.random.default_rng(2)
+    for number in range(8):
+        x = rng.standard_normal((1, 16, 32, 32)).astype(np.float32)
+        if number % 3 == 2:
+            x[0, rng.integers(16), rng.integers(32), rng.integers(32)] = [np.inf, -np.inf, np.nan][number // 3 % 3]
+        with tg.no_grad():
+            np.testing.assert_array_equal(compiled(tg.tensor(x)).numpy(), net(tg.tensor(x)).numpy())
+    assert compiled.replays >= 5 and not compiled.problems
+    assert (max(chained) >= 2) == (threads > 1), "1×1, batch norm and relu, pooling"

@@ -10,6 +10,7 @@ from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.command_list import CommandList, followers_of
 from tensorgrad.kernels.jit.opaque import Opaque
 from tensorgrad.kernels.jit.partition import Access, Partition, follows, memory_of
+from tensorgrad.kernels.pool import pooling
 from tensorgrad.windows import Window
 from tests.kernels.test_command_list import recorded
 
@@ -91,6 +92,37 @@ def test_what_continues_a_convolution_waits_for_nobody(case):
     for _ in range(3):
         assert CommandList(recorder.launches, []).play(np.zeros(0, np.int64))
         np.testing.assert_array_equal(result, expected)
+
+
+POOLED = {  # the shape of x, the window, whether its bands go through whole windows
+    "bands of 2×2": ((1, 12, 32, 33), (2, 2), True),
+    "bands of 2×2, the last of one row": ((1, 12, 37, 33), (2, 2), False),
+    "filters, pairs of a signal": ((1, 24, 1, 999), (1, 2), True),
+    "images of 2×2": ((4, 9, 31, 21), (2, 2), True),
+}
+
+
+@pytest.mark.usefixtures("two_threads")
+@pytest.mark.parametrize("case", POOLED)
+def test_pooling_waits_for_nobody_where_windows_are_whole(case):
+    shape, size, waits_not = POOLED[case]
+    kernel = (1, 3) if shape[2] == 1 else (3, 3)
+    padding = (kernel[0] // 2,) * 2, (1, 1)
+    window = Window.fitting("conv2d", shape[2:], kernel, (1, 1), padding, (1, 1))
+    pooled = Window.pooled("max_pool2d", shape[2:], size, size, ((0, 0), (0, 0)), (1, 1), False)
+    x, w = (np.random.default_rng(0).standard_normal(s).astype(np.float32) for s in (shape, (40, shape[1], *kernel)))
+    y, places = pooling.max_forward(convolution.forward(x, w, None, window), pooled)
+    found = []
+    recorder = recorded(
+        lambda: found.extend(pooling.max_forward(convolution.forward(Opaque(x), Opaque(w), None, window), pooled))
+    )
+    assert (followers_of(recorder.launches)[-2:] == [1, 0]) == waits_not
+    for array in found:
+        array._array[...] = 0
+    for _ in range(3):
+        assert CommandList(recorder.launches, []).play(np.zeros(0, np.int64))
+        np.testing.assert_array_equal(found[0]._array, y)
+        np.testing.assert_array_equal(found[1]._array, places)
 
 
 @pytest.mark.usefixtures("two_threads")

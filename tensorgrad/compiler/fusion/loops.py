@@ -203,19 +203,23 @@ class _Groups:
 
 
 def _in_order(steps: Sequence[Step], at: Mapping[int, Group], results: Sequence[str]) -> list[Step]:
-    """All steps, with the groups of several where their last steps stood."""
-    groups = {position: group for position, group in at.items() if len(group.members) > 1}
+    """All steps, with the groups of several where their last steps stood; of one where it takes an array's memory."""
     readers = Counter(results)
     for position, step in enumerate(steps):
-        if position not in groups:
+        if position not in at:
             readers.update({*step.takes})
-    for group in {*groups.values()}:
+    for group in {*at.values()}:
         readers.update({name for member in group.members.values() for name in member.reads} - group.links.keys())
     made = {step.outputs[0] for step in steps if step.function in (Convolution, ConvolutionGradInput)}
 
     def spent(name: str) -> bool:
         return name in made and readers[name] == 1
 
+    groups = {
+        position: group
+        for position, group in at.items()
+        if len(group.members) > 1 or any(x.shape == group.kind.shape and spent(x.name) for x in group.arrays)
+    }
     found = []
     for position, step in enumerate(steps):
         if position not in groups:

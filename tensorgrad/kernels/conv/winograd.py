@@ -31,11 +31,12 @@ from tensorgrad.arrays import memory
 from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv.winograd_transforms import read_gradients, read_patches, write_tiles
 from tensorgrad.kernels.elementwise.pointwise import clear, not_finite
-from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, helper, inlined, kernel, run
+from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, helper, inlined, is_recording, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
+from tensorgrad.kernels.jit.partition import Access, Partition
 from tensorgrad.kernels.simd.emitter import COLUMNS, FAST, ROWS, WIDTH, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin
-from tensorgrad.windows import Shapes, Window
+from tensorgrad.windows import Shapes, Sizes, Window
 
 # Channels on either side, and tiles in all, from which the transforms cost less than the products they save: few tiles
 # do between many channels. And the share of the tiles' pixels that the output has: for 3×3 pixels the products are
@@ -204,8 +205,19 @@ def _correlate(x: np.ndarray, u: np.ndarray, bias: np.ndarray, window: Window, y
     # The products begin with zero; the bias joins the pixels. `marks` collects what isn't finite.
     marks = memory.empty((chunks, grid.width), x.dtype)
     clear(marks)
-    run(_correlate_kernel, (x, u, bias, zeros(filters, x.dtype), y, table, scratch, marks, grid), chunks)
+    access = None
+    if is_recording() and (len(x) == 1 or grid.rows % grid.block == 0):
+        access = Access(_partition(y.shape, grid), (y,), (y, scratch, marks))
+    run(_correlate_kernel, (x, u, bias, zeros(filters, x.dtype), y, table, scratch, marks, grid), chunks, access)
     return not_finite(marks)
+
+
+def _partition(shape: Sizes, grid: Grid) -> Partition:
+    """How blocks of rows of tiles share out y (N, K, OH, OW), if each belongs to one image."""
+    count, filters, height, width = shape
+    if grid.block >= grid.rows:
+        return Partition(count, (0, filters))
+    return Partition(count, (0, filters), height * width, 2 * grid.block * width)
 
 
 @helper

@@ -36,6 +36,9 @@ Shape = tuple[int, ...]
 # Multiply-adds that take as long as one element of a link, by a rough measurement.
 WORK = 20
 
+# Pixels from which on a loop over planes takes no longer than one over all elements.
+PLANE = 16
+
 _exactly = register_jitable(**INLINE | {"fastmath": False})  # else it would inherit the caller's flags
 
 # What NumPy computes for op by op: each is one operation, rounded once, and never joined with another.
@@ -211,7 +214,11 @@ class _Plan(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def _plan(loop: FusedLoop) -> _Plan:
-    found = layout(loop.shape, loop.operands, bool(loop.sums))
+    # What has made the memory that the loop takes is shared out by images and planes.
+    by_planes = loop.over is not None and prod(loop.shape[2:]) >= PLANE
+    found = layout(loop.shape, loop.operands, bool(loop.sums) or by_planes)
+    if found is None and by_planes:
+        found = layout(loop.shape, loop.operands, False)
     if found is None:
         raise ValueError(f"no loop over three axes does this: {loop}")
     shape, operands = found

@@ -16,6 +16,7 @@ from tensorgrad.arrays import memory
 from tensorgrad.kernels.jit import team
 from tensorgrad.kernels.jit.dispatch import enter_parallel, kernel, loop_address, run, trampoline_of
 from tensorgrad.kernels.jit.opaque import Opaque, Unreadable, is_constant, real
+from tensorgrad.kernels.jit.order import arranged
 from tensorgrad.kernels.jit.partition import Access, Memory, Partition, follows, memory_of
 from tensorgrad.kernels.jit.trampolines import call
 
@@ -68,11 +69,13 @@ class Recorder:
         return arguments
 
     def _memory(self, arguments: tuple, chunks: int, access: Access | None) -> Memory:
-        if access is None or chunks == 1:
+        if access is None:
             return memory_of(_arrays(arguments))
         own, written = real(access.own), real(access.written)
-        self.partitions.update({x.ctypes.data: (access.partition, chunks) for x in written})
-        return memory_of(_arrays(arguments), access, own, written)
+        if chunks > 1:
+            self.partitions.update({x.ctypes.data: (access.partition, chunks) for x in written})
+        shared = access._replace(partition=access.partition.among(chunks))
+        return memory_of(_arrays(arguments), shared, own, written)
 
     def status_read(self, flags: Opaque) -> np.ndarray:
         """Python reads status flags, (M,) integers: returns their values. A replay continues only where all are 0."""
@@ -88,11 +91,12 @@ class Recorder:
         _checked(flags)
         found = memory.empty((1,), np.int64)
         run(_any_kernel, (flags, found), 1)
-        before, self.launches = self.launches, []
+        before, self.launches, known = self.launches, [], dict(self.partitions)
         try:
             compute()
         finally:
             made, self.launches = self.launches, before
+            self.partitions.update(known)  # what follows is shared out as in the usual way
         if made:
             self.launches += _branch(real(found))._replace(chunks=len(made)), *made
 
@@ -119,6 +123,7 @@ class CommandList:
     """
 
     def __init__(self, launches: Sequence[Launch], regions: Sequence[tuple[int, int]]) -> None:
+        launches = arranged(launches)
         followers = followers_of(launches)
         starts = [0, *accumulate(len(launch.packed) for launch in launches)][: len(launches)]
         self._packed = np.array([value for launch in launches for value in launch.packed], np.int64)

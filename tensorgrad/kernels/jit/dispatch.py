@@ -203,6 +203,17 @@ def partition_of(array: Any) -> tuple[Partition, int] | None:
     return None if recorder is None else recorder.partitions.get(real(array).ctypes.data)
 
 
+def chunks_as_made(array: Any, partition: Partition) -> int | None:
+    """In how many chunks a recorded launch made an array, if it shared it out as a partition does; else None.
+
+    Then each thread finds its part in its own cache, and waits for no other.
+    """
+    found = partition_of(array) if is_recording() else None
+    if found is None or found[0].among(found[1]) != partition.among(found[1]):
+        return None
+    return found[1]
+
+
 def status_set(flags: np.ndarray) -> bool:
     """Whether the kernel set a status flag: the result is invalid."""
     if _recorders and _mode.recorder is not None:

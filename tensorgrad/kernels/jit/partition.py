@@ -36,6 +36,14 @@ class Partition(NamedTuple):
         images, planes, size = shape
         return (images, planes) == (self.images, self.starts[-1]) and self.size in (0, size)
 
+    def among(self, chunks: int) -> Partition:
+        """The same for so many chunks: of whole planes only those where a chunk begins, so equal ones are told."""
+        if self.length or not self.images:
+            return self
+        cuts = len(self.starts) - 1
+        units = [self.images * cuts * index // chunks for index in range(chunks + 1)]
+        return Partition(1, tuple([unit // cuts * self.starts[-1] + self.starts[unit % cuts] for unit in units]))
+
 
 class Access(NamedTuple):
     """What a launch of several chunks does to its arrays; those that aren't named are only read.
@@ -83,13 +91,13 @@ def follows(launch: Memory, chain: Sequence[Memory]) -> bool:
     """Whether a chunk of this launch may run when the same chunk of all launches of a chain has run, and no other."""
     return launch.partition is not None and all(
         before.partition == launch.partition
-        and _apart(launch.read, before.written, before.own & launch.own)
-        and _apart(launch.written, before.read | before.written, before.own & launch.own)
+        and apart(launch.read, before.written, before.own & launch.own)
+        and apart(launch.written, before.read | before.written, before.own & launch.own)
         for before in chain
     )
 
 
-def _apart(ranges: Iterable[Range], others: Iterable[Range], allowed: Iterable[Range] = ()) -> bool:
+def apart(ranges: Iterable[Range], others: Iterable[Range], allowed: Iterable[Range] = ()) -> bool:
     """Whether no range overlaps one of the others; the ranges `allowed` may be equal."""
     return not any(
         begin < end and start < stop and not (one == other and one in allowed)

@@ -21,7 +21,15 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.groups import short_rows
 from tensorgrad.kernels.conv.groups.plans import LENGTHS, Plan, Planes, forward_plan, grad_input_plan, grad_weight_plan
-from tensorgrad.kernels.jit.dispatch import chunks_for, helper, inlined, is_recording, kernel, run
+from tensorgrad.kernels.jit.dispatch import (
+    chunks_as_made,
+    chunks_for,
+    helper,
+    inlined,
+    is_recording,
+    kernel,
+    run,
+)
 from tensorgrad.kernels.jit.partition import Access
 from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.packing import clear
@@ -87,11 +95,13 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, plan: Plan) -> np.ndarray:
     y = memory.empty(plan.shape, x.dtype)
-    chunks = chunks_for(plan.units, WORK * plan.work)
+    same = x.shape[1] == y.shape[1]
+    chunks = chunks_as_made(x, plan.partition) if plan.partition and same else None
+    chunks = chunks or chunks_for(plan.units, WORK * plan.work)
     scratch = memory.empty((chunks, plan.scratch), x.dtype)
     access = None
     if plan.partition and is_recording():
-        access = Access(plan.partition, (x, y) if x.shape[1] == y.shape[1] else (y,), (y, scratch))
+        access = Access(plan.partition, (x, y) if same else (y,), (y, scratch))
     run(_correlate_kernel, (x, w.reshape(-1), bias, y, scratch, *plan.tables, plan.numbers), chunks, access)
     return y
 

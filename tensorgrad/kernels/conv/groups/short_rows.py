@@ -13,7 +13,7 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.groups.plans import cut_taps
 from tensorgrad.kernels.conv.im2row import clear
-from tensorgrad.kernels.jit.dispatch import chunks_for, is_recording, kernel, run
+from tensorgrad.kernels.jit.dispatch import chunks_as_made, chunks_for, is_recording, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.jit.partition import Access, Partition
 from tensorgrad.kernels.jit.views import flattened
@@ -76,11 +76,12 @@ def forward_plan(x_shape: Sizes, w_shape: Sizes, window: Window, itemsize: int) 
 def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, plan: Plan) -> np.ndarray:
     """As `convolution.forward`. The arrays are contiguous."""
     y = memory.empty(plan.shape, x.dtype)
-    chunks = chunks_for(plan.units, WORK * plan.work)
+    same = x.shape[1] == y.shape[1]
+    chunks = (chunks_as_made(x, plan.partition) if same else None) or chunks_for(plan.units, WORK * plan.work)
     scratch = memory.empty((chunks, plan.scratch), x.dtype)
     access = None
     if is_recording():
-        access = Access(plan.partition, (x, y) if x.shape[1] == y.shape[1] else (y,), (y, scratch))
+        access = Access(plan.partition, (x, y) if same else (y,), (y, scratch))
     arguments = (x, w.reshape(-1), bias, y, scratch, plan.table, plan.masks, plan.numbers, plan.together)
     run(_correlate_kernel, arguments, chunks, access)
     return y
