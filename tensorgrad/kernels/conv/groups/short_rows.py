@@ -12,13 +12,13 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.groups.plans import cut_taps
-from tensorgrad.kernels.conv.im2row import clear
 from tensorgrad.kernels.jit.dispatch import chunks_as_made, chunks_for, is_recording, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.jit.partition import Access, Partition
 from tensorgrad.kernels.jit.views import flattened
 from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.lines import VECTORS, line_tile
+from tensorgrad.kernels.simd.packing import clear
 from tensorgrad.kernels.simd.planes import STRIP, pack_rows
 from tensorgrad.windows import Sizes, Window, convolution_shapes
 
