@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -15,6 +15,7 @@ from tensorgrad.autograd.modes import set_grad_enabled
 from tensorgrad.autograd.node import Node
 from tensorgrad.autograd.variable import Variable, wrap
 from tensorgrad.errors import ArgumentError, DTypeError, GraphError, restate
+from tensorgrad.viz.record.arrivals import HOOK, arrivals
 from tensorgrad.viz.record.collect import live_steps
 from tensorgrad.viz.record.recorder import names_by_variables
 from tensorgrad.viz.record.steps import Computed, Key, Known, Step, key_of
@@ -44,12 +45,14 @@ class Computation:
         loss: the result.
         users: per key, the links through which a gradient comes back to it.
         copies: for a trace, the tensors of the second run by the keys of the user's tensors.
+        hooked: the keys of the tensors with hooks; of a trace, of those whose gradient a hook changed.
     """
 
     steps: list[Step]
     known: Mapping[Key, Known]
     loss: Variable
     copies: Mapping[Key, Variable] = field(default_factory=dict)
+    hooked: frozenset[Key] = frozenset()
     users: dict[Key, list[Link]] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,7 +106,15 @@ def computation(
         problem = "backward() has freed the values that the rules need"
         fix = "explain before backward(), or call backward(retain_graph=True), or pass a trace of the whole step"
         raise GraphError(restate("explain", problem, expected="a graph that is still alive", fix=fix, loss=loss))
-    return Computation(found.steps, found.known, loss)
+    return Computation(found.steps, found.known, loss, hooked=frozenset(_with_hooks(found.steps)))
+
+
+def _with_hooks(steps: list[Step]) -> Iterator[Key]:
+    """The leaves and the interior tensors of a live graph that have hooks."""
+    for step in steps:
+        yield from (key for key in step.inputs if isinstance(key, Variable) and key._hooks)
+        if step.node is not None and step.node.hooks:
+            yield step.output
 
 
 def _check_scalar(loss: Variable) -> None:
@@ -144,7 +155,8 @@ def _revived(traced: Computed) -> Computation:
             alive.append(step)
             for key in (*step.inputs, step.output):
                 known.setdefault(key, whole.known.get(key, Known()))
-    return Computation(alive, known, loss, copies)
+    changed = (key for key, arrival in arrivals(traced.passes, traced.steps).items() if arrival.altered == HOOK)
+    return Computation(alive, known, loss, copies, frozenset(key_of(copies[key]) for key in changed if key in copies))
 
 
 def _seeds(traced: Computed) -> dict[Key, np.ndarray | None]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -64,6 +66,16 @@ class Subject:
         """The value of L."""
         return self.computation.loss._data.item()
 
+    @property
+    def hooked(self) -> list[str]:
+        """The names of the tensors on the way to the loss whose gradient a hook changes; the tensor itself first."""
+        met = {self.key}
+        for step in self.computation.steps:
+            if any(step.carries(position) for position, key in enumerate(step.inputs) if key in met):
+                met.add(step.output)
+        order = [self.key, *(step.output for step in self.computation.steps)]
+        return [self.words[key] for key in order if key in met and key in self.computation.hooked]
+
     def value(self, gradient: np.ndarray) -> Any:
         """The element of a gradient as a number, or all of it."""
         return gradient if self.index is None else float(gradient[self.index])
@@ -75,7 +87,23 @@ class Subject:
 
 def _backward_pass(computation: Computation, wrt: Variable) -> tuple[np.ndarray, dict[tuple[Node, int], Flow]]:
     flows = Flows()
-    with observe(flows):
-        (gradient,) = gradients([computation.loss], [computation.tensor(wrt)], [None], retain_graph=True)
+    wanted = [computation.tensor(wrt)]
+    # What a hook returns isn't the derivative, which the paths and the central difference are compared with.
+    with observe(flows), _without_hooks(computation):
+        (gradient,) = gradients([computation.loss], wanted, [None], retain_graph=True, leaf_hooks=False)
     assert gradient is not None
     return gradient._data, flows_of(flows.passes)
+
+
+@contextmanager
+def _without_hooks(computation: Computation) -> Iterator[None]:
+    """Take the hooks off all interior tensors, and put them back."""
+    nodes = [step.node for step in computation.steps if step.node is not None]
+    hooks = [node.hooks for node in nodes]
+    try:
+        for node in nodes:
+            node.hooks = None
+        yield
+    finally:
+        for node, own in zip(nodes, hooks, strict=True):
+            node.hooks = own

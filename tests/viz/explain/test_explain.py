@@ -469,3 +469,46 @@ def test_latex_of_an_indexed_name_with_a_number_has_one_index_at_a_time():
     text = tg.viz.explain(tg.nn.cross_entropy(w.reshape(1, 3), tg.tensor([1])), wrt=w, index=(0,)).latex
     assert r"e^{{u_{1}}_{j}}" in text and r"\mathrm{cross-entropy}" in text
     assert not re.search(r"_\{[^{}]*\}_", text)
+
+
+# ---------------------------------------------------------------------------------------------------------------- hooks
+
+
+@pytest.mark.parametrize("traced", [False, True])
+@pytest.mark.parametrize("where", ["leaf", "between"])
+def test_hooks_change_grad_and_not_the_derivative_and_are_named(traced, where):
+    rng = np.random.default_rng(8)
+    w, factor = leaf(rng, 3, name="w"), rng.uniform(2, 9)
+
+    def run():
+        h = w * 3.0
+        (w if where == "leaf" else h).register_hook(lambda gradient: gradient * factor)
+        loss = weighted(h * h, np.random.default_rng(9))
+        loss.backward(retain_graph=True)
+        return loss
+
+    if traced:
+        with tg.viz.trace() as step:
+            run()
+    loss = step if traced else run()
+    right = 18 * w.numpy()[1] * np.random.default_rng(9).standard_normal(3)[1]
+    told = tg.viz.explain(loss, wrt=w, index=1)
+    assert [told.gradient, told.path_sum, told.difference, told.expected] == pytest.approx([right] * 4, rel=1e-6)
+    assert w.grad.numpy()[1] == pytest.approx(factor * right, rel=1e-12)
+    verdicts = re.findall(r"^  (sum|w.grad|central).* ([✓✗].*)$", told.text(width=100), re.M)
+    assert [(way, verdict[0]) for way, verdict in verdicts] == [("sum", "✓"), ("w.grad", "✗"), ("central", "✓")]
+    assert "rounding" not in dict(verdicts)["sum"]
+    text = " ".join(told.text(width=100).split())
+    name = "w" if where == "leaf" else "h" if traced else "u₁"
+    assert f"A hook changes the gradient of {name}: .grad is what came of it" in text
+    assert "zero_grad()" not in text
+
+
+def test_the_hooks_are_still_there_after_an_explanation():
+    w = leaf(np.random.default_rng(3), 2)
+    h = w * 2.0
+    h.register_hook(lambda gradient: gradient * 5)
+    loss = h.sum()
+    tg.viz.explain(loss, wrt=w)
+    loss.backward()
+    assert w.grad.tolist() == [10.0, 10.0]

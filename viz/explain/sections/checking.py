@@ -14,7 +14,7 @@ from tensorgrad.autograd.modes import no_grad
 from tensorgrad.viz.explain.rounding import rounding
 from tensorgrad.viz.explain.subject import Subject
 from tensorgrad.viz.format.document import Block, Heading, Prose, Table
-from tensorgrad.viz.format.notation import inline, numeral, plain
+from tensorgrad.viz.format.notation import few, inline, numeral, plain
 from tensorgrad.viz.record.check import TOLERANCE
 
 STEP = 1e-5
@@ -51,7 +51,7 @@ class Check:
                 slope = inline(f"⟨{subject.goal}, d⟩ = {numeral(self.expected)}")
                 text += f" It is taken along a random direction d, where backpropagation has {slope}."
         if any(way.endswith(".grad") and verdict.startswith("✗") for way, _, verdict in rows):
-            text += " .grad adds up over all passes since it was cleared: zero_grad() before this one makes them equal."
+            text += f" {_why_grad_differs(subject.hooked)}"
         self.blocks: list[Block] = [Heading("Check"), Table(("", "", ""), "ttt", tuple(rows)), Prose(text)]
 
     def _exact(self, path_sum: np.ndarray | None) -> list[tuple[str, str, str]]:
@@ -143,6 +143,14 @@ def _direction(subject: Subject) -> np.ndarray:
     direction = np.zeros(shape)
     direction[subject.index or (0,) * len(shape)] = 1
     return direction
+
+
+def _why_grad_differs(hooked: list[str]) -> str:
+    """Why `.grad` isn't the derivative."""
+    if hooked:
+        whose = " and ".join(map(inline, few(hooked, 4)))
+        return f"A hook changes the gradient of {whose}: .grad is what came of it, all else is the derivative."
+    return ".grad adds up over all passes since it was cleared: zero_grad() before this one makes them equal."
 
 
 def _verdict(found: Any, expected: Any, allowed: Callable[[], Any]) -> str:
