@@ -13,6 +13,9 @@ from tensorgrad.autograd.op import Op
 STEP = 1e-6
 """Of the differences, in float64: so small that few elements cross a kink; rounding costs 1e-10."""
 
+LARGE = 1e4
+"""Of elements above this one the step is relative: x + 1e-6 is x from 1e10 on, and 1 % off at 1e8."""
+
 TOLERANCE = 1e-2
 """The largest relative error of a contribution that counts as right."""
 
@@ -41,6 +44,7 @@ def relative_error(
     if direction.size == 0:
         return 0.0
     arrays = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in inputs]
+    direction *= np.maximum(1.0, np.abs(arrays[position]) / LARGE)
     with np.errstate(all="ignore"):
         difference = CentralDifference(_function_of(op, arrays, position), arrays[position], direction, STEP)
         upstream = upstream.astype(np.float64)

@@ -100,6 +100,14 @@ def test_finite_differences_agree_with_every_edge_and_disagree_with_a_wrong_rule
     assert all(error is not None and error < TOLERANCE for error in checks)
 
 
+@pytest.mark.parametrize("size", [1e9, 1e15, 1e100])
+def test_finite_differences_agree_at_large_numbers(size):
+    x = tg.Tensor(size * np.random.default_rng(5).standard_normal(4), requires_grad=True, name="x")
+    with tg.viz.trace() as t:
+        (x * np.array([3.0, -1e20, 7.0, 0.5])).sum().backward()
+    assert all(e.checked < 1e-4 < TOLERANCE for e in t.record(depth=ALL).edges if e.carries_gradient)
+
+
 def test_a_wrong_rule_is_found_out(monkeypatch):
     from tensorgrad.ops.elementwise.transcendental import Tanh
 
