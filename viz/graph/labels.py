@@ -265,7 +265,7 @@ def _size(gradient: GradientRecord, upstream: GradientRecord | None) -> str:
         return f"= {theme.number(gradient.value)}"
     size = theme.short(gradient.mean_abs)
     if upstream is not None and upstream.shape == gradient.shape and 0 < upstream.mean_abs < math.inf:
-        ratio = theme.power(gradient.mean_abs / upstream.mean_abs)
+        ratio = theme.short(gradient.mean_abs / upstream.mean_abs)
         if ratio != "1":
             return f"mean |·|: {theme.short(upstream.mean_abs)} × {ratio} = {size}"
     return f"mean |·| = {size}"

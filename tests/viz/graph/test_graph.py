@@ -355,6 +355,15 @@ def texts(drawing):
     return {ends: text for ends, text, _ in edges(drawing.dot)}
 
 
+def test_small_and_large_mean_factors_have_two_digits_like_the_numbers_beside_them():
+    w = tg.Tensor(np.array([0.004, 0.0029]), requires_grad=True, name="w")
+    v = tg.Tensor(np.array([3e20, 3.6e20]), requires_grad=True, name="v")
+    x = tg.Tensor(np.ones(2), requires_grad=True, name="x")
+    told = texts(tg.viz.graph((x * w * v).sum()))
+    assert told["t0 -> op0"].endswith("mean |·|: 3.3·10²⁰ × 0.0034 = 1.1·10¹⁸")
+    assert told["t2 -> op1"].endswith("mean |·|: 1 × 3.3·10²⁰ = 3.3·10²⁰")
+
+
 def test_of_arrays_the_mean_size_is_shown_what_is_left_of_it_and_the_axes_of_a_sum():
     w = tg.Tensor(np.array([3.0, -4.0]), requires_grad=True, name="w")
     x = tg.Tensor(np.array([[1.0, 2.0], [0.0, 2.0], [1.0, 2.0]]), requires_grad=True, name="x")
