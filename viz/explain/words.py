@@ -163,5 +163,14 @@ def mean(array: np.ndarray) -> float:
 
 
 def norm(array: np.ndarray) -> float:
-    """The Euclidean norm."""
-    return float(np.linalg.norm(array.astype(np.float64).ravel()))
+    """The Euclidean norm; squares of large and of small numbers don't leave the range of floats.
+
+    >>> norm(np.array([0.0, -4e200])), norm(np.array([0.0, -1e-200])), norm(np.zeros(0))
+    (4e+200, 1e-200, 0.0)
+    """
+    values = array.astype(np.float64).ravel()
+    largest = float(np.abs(values).max(initial=0.0))
+    if not 0 < largest < math.inf:
+        return largest
+    scale = 2.0 ** (math.frexp(largest)[1] - 1)  # a power of two costs no rounding
+    return scale * float(np.linalg.norm(values / scale))

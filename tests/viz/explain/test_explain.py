@@ -512,3 +512,18 @@ def test_the_hooks_are_still_there_after_an_explanation():
     tg.viz.explain(loss, wrt=w)
     loss.backward()
     assert w.grad.tolist() == [10.0, 10.0]
+
+
+# --------------------------------------------------------------------------------------------------- single ops, scale
+
+
+def test_the_derivative_of_a_single_op_is_not_written_twice():
+    w = tg.tensor(1.5, requires_grad=True, name="w")
+    assert "  ∂L/∂w = 7\n\n" in tg.viz.explain(w * 7.0, wrt=w).text(width=80)
+    assert "  ∂L/∂w = L\n        = 4.482\n" in tg.viz.explain(w.exp(), wrt=w).text(width=80)
+
+
+@pytest.mark.filterwarnings("error")
+def test_norms_of_large_gradients_are_numbers():
+    w = tg.tensor([1e300, 2e300], dtype="float64", requires_grad=True, name="w")
+    assert " 2.24·10³⁰⁰" in tg.viz.explain((w * w).sum(), wrt=w).text(width=80)

@@ -11,7 +11,7 @@ from tensorgrad.viz.explain.computation import Link
 from tensorgrad.viz.explain.paths import Path, column
 from tensorgrad.viz.explain.places import Index, met_label, rule
 from tensorgrad.viz.explain.words import Words
-from tensorgrad.viz.format.notation import element, factor, few, partial
+from tensorgrad.viz.format.notation import element, factor, few, partial, plain
 
 FACTORS = 24
 """Of longer products, the beginning and the end are written."""
@@ -69,11 +69,12 @@ def product(turns: Sequence[Turn], words: Words, start: str, rest: str = "") -> 
         formulas.append(_formula(turn, words, symbols[-1]))
     numbers = [factor(turn.derivative) for turn in reversed(turns)]
     symbols, formulas, numbers = (few(factors, FACTORS) for factors in (symbols, formulas, numbers))
-    rows = [" · ".join(symbols)]
-    if formulas != symbols:
-        rows.append(" · ".join(formulas))
+    left = partial("L", start)
+    rows = [" · ".join(symbols), " · ".join(formulas), " × ".join(numbers)]
     value = float(np.prod([turn.derivative for turn in turns]))
-    return partial("L", start), (*rows, " × ".join(numbers)), value
+    # Of one op alone the symbols are the left side, and the formula may be the number.
+    fresh = [row for row, before in zip(rows, [left, *rows], strict=False) if plain(row) != plain(before)]
+    return left, tuple(fresh), value
 
 
 def _formula(turn: Turn, words: Words, symbol: str) -> str:

@@ -13,6 +13,7 @@ from tensorgrad.arrays.differences import CentralDifference
 from tensorgrad.autograd.modes import no_grad
 from tensorgrad.viz.explain.rounding import rounding
 from tensorgrad.viz.explain.subject import Subject
+from tensorgrad.viz.explain.words import norm
 from tensorgrad.viz.format.document import Block, Heading, Prose, Table
 from tensorgrad.viz.format.notation import few, inline, numeral, plain
 from tensorgrad.viz.record.check import TOLERANCE
@@ -165,10 +166,9 @@ def _verdict(found: Any, expected: Any, allowed: Callable[[], Any]) -> str:
     if np.array_equal(found, expected, equal_nan=True):
         return "✓ the same"
     with np.errstate(all="ignore"):
-        apart = float(np.linalg.norm(found - expected))
-        scale = max(float(np.linalg.norm(found)), float(np.linalg.norm(expected)))
+        apart, scale = norm(found - expected), max(norm(found), norm(expected))
     if not math.isfinite(apart):
         return "✗ not finite"
     if apart <= TOLERANCE * scale:
         return f"✓ within {numeral(apart / scale, 1)}"
-    return "✓ within rounding" if apart <= float(np.linalg.norm(allowed())) else "✗ differs"
+    return "✓ within rounding" if apart <= norm(np.asarray(allowed())) else "✗ differs"
