@@ -16,7 +16,7 @@ LISTED = 6
 
 def document(record: GraphRecord, runs: Runs) -> Iterator[Block]:
     """The comparison, from the summary to the last gradient."""
-    names = {tensor.id: _name(tensor) for tensor in record.tensors}
+    names = _names(record)
     yield Prose(_summary(runs, "value", "values", names))
     yield Prose(_summary(runs, "gradient", "gradients", names))
     made = {op.output for op in record.ops}
@@ -32,8 +32,17 @@ def document(record: GraphRecord, runs: Runs) -> Iterator[Block]:
     yield from _table("Gradients, of arrays the mean absolute value", "gradient", record, runs, names)
 
 
-def _name(tensor: TensorRecord) -> str:
-    return theme.shorten(tensor.name or tensor.symbol or tensor.kind, 28)
+def _names(record: GraphRecord) -> dict[str, str]:
+    """What each tensor is called; a constant that is only a number, after the result that it went into."""
+    own = {tensor.id: tensor.name or tensor.symbol for tensor in record.tensors}
+    made = {op.id: own.get(op.output or "") for op in record.ops}
+    results = {edge.tensor: made.get(edge.op) for edge in reversed(record.edges)}  # the first use counts
+
+    def name(tensor: TensorRecord) -> str:
+        into = results.get(tensor.id)
+        return own[tensor.id] or (f"{tensor.kind} in {into}" if into else tensor.kind)
+
+    return {tensor.id: theme.shorten(name(tensor), 28) for tensor in record.tensors}
 
 
 def _summary(runs: Runs, what: str, noun: str, names: dict[str, str]) -> str:

@@ -46,13 +46,21 @@ function differencesTable(first, second) {
 }
 
 function startLine(text, ids = []) {
-  const links = ids.slice(0, 6).map((id) => [id, title(tensors.get(id))]);
+  const links = ids.slice(0, 6).map((id) => [id, called(tensors.get(id))]);
   return ids.length ? [line(`${text} `, jumps(links), ids.length > 6 ? " …" : "")] : [];
+}
+
+/** A tensor's name; of a constant that is only a number, which may differ, the result that it went into. */
+function called(tensor) {
+  if (tensor.name || tensor.symbol) return title(tensor);
+  const use = graph.edges.find((edge) => edge.tensor === tensor.id);
+  const result = tensors.get(graph.ops.find((op) => op.id === use?.op)?.output);
+  return result ? `${tensor.kind} in ${title(result)}` : tensor.kind;
 }
 
 function differenceRow(found) {
   const tensor = tensors.get(found.id);
-  const label = found.what === "gradient" ? `∂${graph.loss}/∂${title(tensor)}` : title(tensor);
+  const label = found.what === "gradient" ? `∂${graph.loss}/∂${title(tensor)}` : called(tensor);
   const data = { "data-tensor": found.id, "data-what": found.what, "data-relative": found.relative, class: found.what };
   const cells = [jump(found.id, label), oneOf(found.first), oneOf(found.second), percent(found.relative)];
   return element("tr", data, cells.map((cell) => element("td", {}, cell)));

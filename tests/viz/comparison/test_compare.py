@@ -206,6 +206,18 @@ def test_a_gradient_that_only_one_run_has_is_infinitely_different():
     assert "only one run has it" in comparison.text(80)
 
 
+def test_constants_without_a_name_are_told_apart_by_what_they_went_into():
+    def run(k):
+        w = tg.tensor([1.0, -2.0], requires_grad=True, name="w")
+        with tg.viz.trace() as t:
+            ((w * k + (k - 7) - k / 3) ** 2).sum().backward()
+        return t
+
+    text = tg.viz.compare(run(1.0), run(2.0)).text(90)
+    assert "Parameters and inputs that differ: constant in u₁, constant in u₂, constant in u₃." in text
+    assert text.count("constant in u") == 7
+
+
 @needs_program
 def test_the_drawing_has_both_numbers_and_marks_the_largest_differences(tmp_path):
     def run(scale):

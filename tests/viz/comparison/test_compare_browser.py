@@ -56,6 +56,19 @@ def test_d_visits_the_differences_from_the_largest_on(tmp_path):
     assert f"{w.grad.numpy()[k]:.3g}".replace("-", "−") in gradient_of_w
 
 
+def test_the_panel_tells_constants_apart_by_what_they_went_into(tmp_path):
+    def run(k):
+        w = tg.tensor([1.0, -2.0], requires_grad=True, name="w")
+        with tg.viz.trace() as t:
+            ((w * k + (k - 7)) ** 2).sum().backward()
+        return t
+
+    script = 'return [textOf("#differences p"), all("#differences .value .link").map((link) => link.textContent)];'
+    starts, rows = play(tg.viz.compare(run(1.0), run(2.0)).html, script, tmp_path)
+    assert starts.startswith("Parameters and inputs that differ: constant in u₁")
+    assert {"constant in u₁", "constant in u₂"} <= set(rows)
+
+
 def test_runs_that_agree_say_so_and_a_plain_page_has_no_such_panel(tmp_path):
     (before, *_), _ = two_runs()
     same = tg.viz.compare(before, before)
