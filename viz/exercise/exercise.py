@@ -98,7 +98,8 @@ class Exercise:
     def __repr__(self) -> str:
         counts = Counter(blank.kind for blank in self.blanks)
         said = [f"{counts[kind]} {KINDS[kind][counts[kind] > 1]}" for kind in KINDS if counts[kind]]
-        return f"<Exercise of {len(self.blanks)} blanks: {listed(said)}>" if said else "<Exercise without blanks>"
+        noun = "blank" if len(self.blanks) == 1 else "blanks"
+        return f"<Exercise of {len(self.blanks)} {noun}: {listed(said)}>" if said else "<Exercise without blanks>"
 
 
 def exercise(drawing: Drawing, blank: float, seed: int) -> Exercise:

@@ -143,7 +143,8 @@ class Film:
 
     def __repr__(self) -> str:
         last = self.frames[-1].step
-        return f"<Film of {len(self.frames)} frames, steps {self.frames[0].step} to {last}>"
+        noun = "frame" if len(self.frames) == 1 else "frames"
+        return f"<Film of {len(self.frames)} {noun}, steps {self.frames[0].step} to {last}>"
 
 
 def _check(shape: tuple[int, ...], targets: np.ndarray | None, every: int, maps: Sequence[int], layers: int) -> None:

@@ -126,7 +126,7 @@ def microscope(
 def _chosen(found: list[Layer], names: str | Iterable[str] | None) -> list[Layer]:
     if not found:
         problem = "no convolution or pooling over signals or images was found whose numbers are known"
-        fix = "trace the step: with tg.viz.trace() as step: ..., and microscope(step)"
+        fix = "trace a step that has one: with tg.viz.trace() as step: ...; explain(step, wrt=w) takes any other weight"
         raise GraphError(restate("microscope", problem, fix=fix))
     if names is None:
         return found

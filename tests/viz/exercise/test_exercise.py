@@ -263,6 +263,13 @@ def test_files(tmp_path, drawings):
     assert repr(sheet).startswith(f"<Exercise of {len(sheet.blanks)} blanks: ")
 
 
+def test_one_blank_is_one_blank():
+    w = tg.tensor([-1.0, 2.0], requires_grad=True, name="w")
+    with tg.viz.trace() as step:
+        w.log().sum().backward()
+    assert repr(tg.viz.graph(step).exercise(blank=0.01)).startswith("<Exercise of 1 blank: 1 ")
+
+
 REFUSED = {
     "blank above 1": ({"blank": 1.5}, tg.ArgumentError, r"blank must be in \[0, 1\], got 1.5"),
     "blank below 0": ({"blank": -0.1}, tg.ArgumentError, r"blank must be in \[0, 1\]"),
