@@ -69,6 +69,31 @@ def test_the_panel_tells_constants_apart_by_what_they_went_into(tmp_path):
     assert {"constant in u₁", "constant in u₂"} <= set(rows)
 
 
+def test_long_names_break_behind_a_dot_or_a_slash_and_not_inside_a_word(tmp_path):
+    def run(k):
+        w = tg.tensor([1.0, -2.0], requires_grad=True, name="encoder.convolution1.weight")
+        with tg.viz.trace() as t:
+            (w * w * k).sum().backward()
+        return t
+
+    script = """
+      const link = all("#differences .gradient .link").find((link) => link.textContent.includes("weight"));
+      const range = document.createRange(), lines = new Map();
+      for (const node of link.querySelector(".name").childNodes) {
+        for (let k = 0; k < (node.nodeType === 3 ? node.length : 0); k++) {
+          range.setStart(node, k), range.setEnd(node, k + 1);
+          const { top } = range.getBoundingClientRect();
+          lines.set(top, (lines.get(top) ?? "") + node.data[k]);
+        }
+      }
+      return [...lines.values()];
+    """
+    lines = play(tg.viz.compare(run(1.0), run(3.0)).html, script, tmp_path)
+    assert "".join(lines) == "∂L/∂encoder.convolution1.weight"
+    assert len(lines) > 1
+    assert all(line[-1] in "./" for line in lines[:-1])
+
+
 def test_runs_that_agree_say_so_and_a_plain_page_has_no_such_panel(tmp_path):
     (before, *_), _ = two_runs()
     same = tg.viz.compare(before, before)

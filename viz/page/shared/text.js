@@ -44,9 +44,13 @@ function shorten(text, longest = 48) {
   return `${letters.slice(0, half).join("")}…${letters.slice(1 - half).join("")}`;
 }
 
-/** A name, isolated so that one written from right to left doesn't reverse its neighbours. */
+/**
+ * A name, isolated so that one written from right to left doesn't reverse its neighbours. In a narrow column it breaks
+ * behind a dot or a slash rather than inside a word: `conv1.` and `weight`.
+ */
 function nameTag(text, longest) {
-  return element("bdi", { class: "name" }, shorten(text, longest));
+  const parts = shorten(text, longest).split(/(?<=[./])/);
+  return element("bdi", { class: "name" }, parts.flatMap((part, k) => (k ? [element("wbr"), part] : part)));
 }
 
 /** A line of text. */
