@@ -39,9 +39,9 @@ from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_b
 from tensorgrad.windows import Shapes, Sizes, Window
 
 # Channels on either side, and tiles in all, from which the transforms cost less than the products they save: few tiles
-# do between many channels. And the share of the tiles' pixels that the output has: for 3×3 pixels the products are
+# do between many channels. And the fraction of the tiles' pixels that the output has: for 3×3 pixels the products are
 # nearly as many as those of the sum.
-CHANNELS, TILES, MANY_CHANNELS, FEW_TILES, SHARE = 16, 256, 64, 64, 0.6
+CHANNELS, TILES, MANY_CHANNELS, FEW_TILES, FRACTION = 16, 256, 64, 64, 0.6
 
 # The transforms read C + K channels, the products are of C · K: what counts is the harmonic mean of C and K. Where
 # products are fast, as on Zen 5, F(2×2) takes 1.4 times as long as the direct sum between 16 channels, 1.2 times from
@@ -84,7 +84,7 @@ def serves(window: Window, shapes: Shapes) -> bool:
         return False
     if tiles < (FEW_TILES if channels >= MANY_CHANNELS else TILES):
         return False
-    return shapes.x[0] * prod(window.output) >= SHARE * 4 * tiles
+    return shapes.x[0] * prod(window.output) >= FRACTION * 4 * tiles
 
 
 def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window, y: np.ndarray) -> np.ndarray:

@@ -87,19 +87,19 @@ def _rows(
     long: bool,
 ) -> None:
     images, count, columns, image, step, width = sizes
-    spread = stride if isinstance(stride, int) else 1  # a stride that isn't known goes pixel by pixel
+    known_stride = stride if isinstance(stride, int) else 1  # a stride that isn't known goes pixel by pixel
 
     def move(start: ir.Value) -> None:
         place = build.add(build.mul(start, integer(stride) if isinstance(stride, int) else stride), shift)
-        with build.narrow(spread * build.lanes):
+        with build.narrow(known_stride * build.lanes):
             mask = build.first_lanes(width, place)
         row = Loop(build, rows, 1, [], "rows")
         to, at = build.mul(row.index, columns), build.mul(row.index, step)
         n = Loop(build, images, 1, [], "images")
-        with build.narrow(spread * build.lanes):
+        with build.narrow(known_stride * build.lanes):
             value = build.read_where(mask, build.at(here, at, build.mul(n.index, image), place))
-        if spread > 1:
-            value = build.pick(value, value, list(range(0, spread * build.lanes, spread)))
+        if known_stride > 1:
+            value = build.pick(value, value, list(range(0, known_stride * build.lanes, known_stride)))
         build.write(value, build.at(there, to, build.mul(n.index, count), start))
         n.close([])
         row.close([])
