@@ -1,6 +1,9 @@
-"""The sum that is a convolution, and for each phase of the stride its input gradient: filters × lines, by tiles.
+"""A matrix of filters times a matrix of lines, in tiles of vectors.
 
-An image's lines stand in a scratch (see `taps`), or are its own planes.
+    y[k, q] = bias[k] + Σ_tap w[k, tap] · line[tap][q]
+
+is a convolution and, for each phase of the stride, its input gradient. An image's lines stand in a scratch (see
+`taps`), or are its own planes.
 """
 
 import numpy as np
@@ -19,15 +22,15 @@ from tensorgrad.kernels.simd.tiles import turn_rows
 
 
 def correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, total: taps.Sum, y: np.ndarray) -> None:
-    """The sum over taps as `total` says, to y (N, K, OH, OW). The arrays are contiguous."""
+    """The sum over taps that `total` describes, to y (N, K, OH, OW). The arrays are contiguous."""
     chunks, width = chunks_for(total.blocks * total.cuts, total.work), WIDTH // x.itemsize
     scratch = memory.empty((chunks, total.scratch), x.dtype)
     packed = packed_filters(w, bias, total.packed) if total.packed else zeros(0, x.dtype)
     panels = _panels(w, bias, total) if total.panels else zeros(0, x.dtype)
-    numbers = (total.rest, packed, panels, scratch, total.lengths, total.step, total.group, total.cuts, width)
+    arguments = (total.rest, packed, panels, scratch, total.lengths, total.step, total.group, total.cuts, width)
     partition = taps.partition(total) if is_recording() else None
     access = None if partition is None else Access(partition, (y,), (y, scratch))
-    run(correlate_kernel, (x, w, bias, y, total.table, *numbers), chunks, access)
+    run(correlate_kernel, (x, w, bias, y, total.table, *arguments), chunks, access)
 
 
 def interleave(parts: np.ndarray, x: np.ndarray) -> None:
@@ -57,7 +60,7 @@ def _interleave_kernel(parts, x, index, chunks):
 
 
 def packed_filters(w: np.ndarray, bias: np.ndarray, length: int) -> np.ndarray:
-    """The filters as `taps.Sum.rest` finds them: (taps, K rounded up to vectors), and bias (K,), in one line."""
+    """(taps, K rounded up to vectors) filters, then bias (K,), flat: the layout that `taps.Sum.rest` refers to."""
     width = WIDTH // w.itemsize
     packed = memory.empty((length,), w.dtype)
     run(_pack_filters_kernel, (w, bias, packed, -(-len(w) // width) * width), 1)
@@ -77,8 +80,8 @@ def _panels_kernel(w, bias, panels, table, groups, filters, step, group_step, in
     blocks, weights = -(-filters // ROWS), flattened(w)
     for unit in range(groups * blocks * index // chunks, groups * blocks * (index + 1) // chunks):
         group, block = unit // blocks, unit % blocks
-        panel, own = tail(panels, unit * (1 + len(table)) * ROWS), tail(weights, group * group_step)
-        fill_panel(filters, block, own, step, table, tail(bias, group * filters), panel)
+        panel, group_weights = tail(panels, unit * (1 + len(table)) * ROWS), tail(weights, group * group_step)
+        fill_panel(filters, block, group_weights, step, table, tail(bias, group * filters), panel)
 
 
 @kernel
@@ -93,21 +96,21 @@ def _pack_filters_kernel(w, bias, packed, across, index, chunks):
 @inlined
 def _correlate_group(group, filters, cut, cuts, pixels, w, bias, table, panels, image, layout, step, group_step, y,
                      y_step, panel, width):  # fmt: skip
-    """So many pixels of the filters of a group, or of one of `cuts` parts of them; `width` lanes make a vector."""
+    """`pixels` pixels of the part `cut` of the `cuts` parts of a group's filters; `width` lanes make a vector."""
     lines, row, blocks = tail(image, group * layout.group), group * filters, -(-filters // ROWS)
     first, end = blocks * cut // cuts, blocks * (cut + 1) // cuts
     if PANELS and len(panels):  # otherwise numba leaves the tiles of panels out, which take long to compile
-        own = tail(panels, group * blocks * (1 + len(table)) * ROWS)
-        panel_products(filters, first, end, pixels, own, table, lines, y, y_step, panel, width)
+        group_panels = tail(panels, group * blocks * (1 + len(table)) * ROWS)
+        panel_products(filters, first, end, pixels, group_panels, table, lines, y, y_step, panel, width)
     else:
-        weights = tail(flattened(w), group * group_step)
-        products(filters, first, end, pixels, weights, step, table, lines, tail(bias, row), y, y_step, width)
+        group_weights = tail(flattened(w), group * group_step)
+        products(filters, first, end, pixels, group_weights, step, table, lines, tail(bias, row), y, y_step, width)
 
 
 @inlined
 def _correlate_band(image, w, bias, y, n, band, cut, cuts, table, panels, layout, step, group_step, pixels, panel,
                     width):  # fmt: skip
-    """So many pixels of a band of y[n], of a part of each group's filters."""
+    """`pixels` pixels of a band of y[n], for the part `cut` of the `cuts` parts of each group's filters."""
     filters, plane = y.shape[1] // layout.groups, layout.output_h * layout.output_w
     for group in range(layout.groups):
         first = (n * y.shape[1] + group * filters) * plane + band * layout.band * layout.output_w
@@ -118,14 +121,18 @@ def _correlate_band(image, w, bias, y, n, band, cut, cuts, table, panels, layout
 
 
 @inlined
-def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
-    """The pixels of y[n] from `whole` on, a vector being so many filters; the sums are in the order of the others."""
+def _correlate_rest(image, y, n, rest_table, packed, layout, whole, width):
+    """The pixels of y[n] from `whole` on, vectorized over filters instead of pixels; each sum is in the same order.
+
+    Here the pixels are the weights of `products`: a row of ones in `image` multiplies the bias, a row of zeros is where
+    the sums start.
+    """
     filters, plane = y.shape[1], layout.output_h * layout.output_w
     across, target = -(-filters // width) * width, flattened(y)
     zeros, out = tail(image, layout.image + 2 * width), tail(image, layout.image + 3 * width)
     rows, none = plane - whole, np.intp(0)
     blocks = -(-rows // ROWS)
-    products(rows, none, blocks, across, tail(image, whole), np.intp(1), rest, packed, zeros, out, across, width)
+    products(rows, none, blocks, across, tail(image, whole), np.intp(1), rest_table, packed, zeros, out, across, width)
     # (rows, K) -> (K, rows)
     for k in range(filters):
         for q in range(rows):
@@ -134,7 +141,10 @@ def _correlate_rest(image, y, n, rest, packed, layout, whole, width):
 
 @inlined
 def _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_step, panel, width, index, chunks):
-    """The same with images side by side, whose output stands in the scratch first."""
+    """As `correlate_kernel`, for a layout in which several images lie side by side in a row.
+
+    Their output is computed in the scratch, and copied from there to each image's planes.
+    """
     blocks, filters = -(-len(x) // layout.images), y.shape[1] // layout.groups
     plane, line = layout.output_h * layout.output_w, layout.output_h * layout.columns
     target, out = flattened(y), layout.image + 2 * width - WIDTH // x.itemsize
@@ -156,16 +166,21 @@ def _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_s
 
 
 @kernel
-def correlate_kernel(x, w, bias, y, table, rest, packed, panels, scratch, lengths, step, group_step, cuts, width, index,
-                     chunks):  # fmt: skip
-    """y (N, K, OH, OW) as a `taps.Sum` says; the bands of all images are shared out, and `cuts` of the filters."""
+def correlate_kernel(x, w, bias, y, table, rest_table, packed, panels, scratch, lengths, step, group_step, cuts, width,
+                     index, chunks):  # fmt: skip
+    """y (N, K, OH, OW) as a `taps.Sum` describes it.
+
+    The chunks share out units: the bands of all images, times the `cuts` parts into which each group's filters are
+    divided. `rest_table` isn't empty if the pixels beyond the last whole vector are computed by `_correlate_rest`.
+    """
     layout, image = unpacked(lengths), scratch[index]
     panel = tail(image, len(image) - len(table) * COLUMNS * width) if PANELS and len(panels) else image
     if layout.images > 1:
         _correlate_images(x, w, bias, y, table, panels, image, layout, step, group_step, panel, width, index, chunks)
         return
     units, plane = len(x) * layout.bands * cuts, layout.output_h * layout.output_w
-    for i in range(width if len(rest) else 0):
+    # A row of ones, then one of zeros: see `_correlate_rest`.
+    for i in range(width if len(rest_table) else 0):
         image[layout.image + width + i], image[layout.image + 2 * width + i] = 1, 0
     first = units * index // chunks
     for unit in range(first, units * (index + 1) // chunks):
@@ -177,9 +192,9 @@ def correlate_kernel(x, w, bias, y, table, rest, packed, panels, scratch, length
         elif cut == 0 or unit == first:
             pack(x, n, 1, band, image, layout)
         pixels = min(layout.band * layout.output_w, plane - band * layout.band * layout.output_w)
-        if len(rest):
+        if len(rest_table):
             pixels = pixels // width * width
-            _correlate_rest(image, y, n, rest, packed, layout, pixels, width)
+            _correlate_rest(image, y, n, rest_table, packed, layout, pixels, width)
         _correlate_band(
             lines, w, bias, y, n, band, cut, cuts, table, panels, layout, step, group_step, pixels, panel, width
         )

@@ -1,4 +1,10 @@
-"""The gradient for the weights: dot products of the gradient's planes with the lines that the taps meet."""
+"""The gradient for the weights of a convolution.
+
+    ∂L/∂w[k, tap] = Σ over images n and pixels q of g[n, k, q] · line[tap][n, q]
+
+the dot product of planes of g with the lines of pixels that the tap meets (see `taps`). Where several products are
+added up, the sums are in float64.
+"""
 
 from functools import cache
 from typing import NamedTuple
@@ -18,21 +24,21 @@ from tensorgrad.windows import Shapes, Window
 
 FLOAT64 = np.dtype(np.float64)
 
-# Vectors that the dot products of a weight gradient have at least, where there are so many images: each ends with a
-# sum over lanes that takes as long as some of them.
+# The fewest vectors in a dot product, if there are enough images: with shorter lines one product takes several images,
+# since each product ends with a sum over the lanes of a vector, which takes as long as several multiply-adds.
 LINE = 128
-# The place of the output's columns in a layout.
+# The position of the field output_w in a Layout: `_dot_images` overwrites it.
 OUTPUT_W = taps.Layout._fields.index("output_w")
 
 
 class DotPlan(NamedTuple):
     """How lines are laid out so that their dot products are the gradient for the weights."""
 
-    lengths: np.ndarray  # the layout of an image, as the kernel takes it
-    offsets: np.ndarray  # of the lines
-    images: int  # at a time
-    length: int  # of a scratch
-    blocks: int  # of so many images, or bands of one
+    lengths: np.ndarray  # the Layout of an image, as an array of integers
+    offsets: np.ndarray  # where each tap's line begins, (taps,)
+    images: int  # per dot product
+    length: int  # elements of a thread's scratch
+    blocks: int  # units of work: groups of `images`, or bands of them
     cuts: int  # parts of the filters, where there are fewer blocks than threads
     work: int  # in multiply-adds
 
@@ -42,35 +48,41 @@ def dot_plan(window: Window, shapes: Shapes, itemsize: int, threads: int) -> Dot
     count, (filters, channels), groups = shapes.x[0], shapes.w[:2], window.groups
     work = taps.work(window, channels, count, filters)
     threads = threads_for(work, threads)
-    # Bands for the threads would make short lines and sums to add up; only where there are few filters.
-    few = groups * -(-filters // groups // ROWS) < threads
+    # Threads share out images and, if there are fewer of these than threads, blocks of filters. Only with fewer blocks
+    # of filters than threads are images cut into bands: lines get shorter, and there are partial sums to add up.
+    few_filters = groups * -(-filters // groups // ROWS) < threads
     lanes = WIDTH // itemsize
-    # Lines of a shared copy mostly lie across two lines of the cache: tiles of few filters would wait for them.
+    # The vectors of a shared copy mostly cross a cache line: tiles of few filters would wait for them.
     gaps = window.output[1] % lanes == 0 and filters // groups >= ROWS
-    layout = taps.banded(window, channels, count, itemsize, threads if few else 1, gaps)
+    layout = taps.banded(window, channels, count, itemsize, threads if few_filters else 1, gaps)
     layout = taps.in_place(window, taps.side_by_side(window, channels, count, itemsize, threads, layout, LINE))
     vectors = -(-layout.band * layout.output_w // lanes)
-    fitting = taps.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
+    images_that_fit = taps.SCRATCH // (layout.image * itemsize) if layout.bands == 1 else 1
     images = layout.images
     if images == 1:
-        images = max(1, min(fitting, -(-LINE // vectors), count // threads))
+        images = max(1, min(images_that_fit, -(-LINE // vectors), count // threads))
     offsets = taps.offsets(window, channels, layout)
     length, blocks = images // layout.images * layout.image + lanes, -(-count // images) * layout.bands
     if layout.direct:
         length = 0
-    if layout.images > 1:  # the gradient stands behind
+    if layout.images > 1:  # g is packed behind the images, in as many columns
         length += filters * layout.output_h * layout.columns + lanes
-    cuts = 1 if few else -(-threads // max(blocks, 1))
+    cuts = 1 if few_filters else -(-threads // max(blocks, 1))
     return DotPlan(np.array(layout), offsets, images, length, blocks, cuts, work)
 
 
 def dot(x: np.ndarray, g: np.ndarray, lines: DotPlan, dw: np.ndarray) -> None:
-    """The gradient for the weights from the dot products of lines, to dw. The arrays are contiguous."""
+    """The gradient for the weights, to dw (K, C/groups, KH, KW), from x (N, C, H, W) and g (N, K, OH, OW).
+
+    The arrays are contiguous.
+    """
     chunks = chunks_for(lines.blocks * lines.cuts, lines.work)
     scratch = memory.empty((chunks, lines.length), x.dtype)
     if lines.blocks > 1:
         sums = memory.empty((chunks, len(dw), lines.offsets.size), FLOAT64)
-    else:  # each chunk has filters of its own, and nothing is added up
+    else:
+        # One block: each chunk writes other filters, straight into dw and in its dtype, since a weight has one product.
+        # (K, C/groups, KH, KW) -> (1, K, taps)
         sums = dw.reshape(1, len(dw), lines.offsets.size)
     pointwise.clear(sums)
     dots = dot_lines(x.dtype, sums.dtype)
@@ -81,21 +93,24 @@ def dot(x: np.ndarray, g: np.ndarray, lines: DotPlan, dw: np.ndarray) -> None:
 
 
 def add_up(sums: np.ndarray, dw: np.ndarray) -> None:
-    """The sum over the chunks of `grad_weight_kernel`, sums (chunks, K, taps), to dw (K, C/groups, KH, KW)."""
+    """dw (K, C/groups, KH, KW) = Σ over chunks of sums (chunks, K, taps), as `grad_weight_kernel` writes them."""
     run(_add_up_kernel, (sums, dw), chunks_for(len(dw), sums.size))
 
 
 @cache
 def dot_lines(dtype: np.dtype, precision: np.dtype) -> int:
-    """The address of what `grad_weight_kernel` takes dot products with, to add them up in such a precision."""
+    """The address of `_dot_lines_kernel` for arrays of `dtype` and sums of the dtype `precision`."""
     images, sums = np.empty((0,) * 4, dtype), np.empty((0, 0), precision)
     line, whole = np.empty(0, dtype), np.empty(0, np.int64)
     return address_of(_dot_lines_kernel, (sums, images, 0, 0, 0, line, whole, whole))
 
 
 @kernel
-def _dot_lines_kernel(sums, g, first, images, band, image, offsets, lengths, index, chunks):
-    """sums (K, taps) += g (N, K, OH, OW) · lines, for a band of so many images from the first on, and a part of K."""
+def _dot_lines_kernel(sums, g, first, count, band, lines, offsets, lengths, index, chunks):
+    """sums (K, taps) += g (N, K, OH, OW) · lines, for one band of `count` images from `first` on.
+
+    The blocks of filters of all groups are divided into `chunks` parts; this call takes the part `index`.
+    """
     layout, tile = unpacked(lengths), np.empty(DOTS, g.dtype)
     filters, plane = g.shape[1] // layout.groups, layout.output_h * layout.output_w
     begin, blocks = band * layout.band * layout.output_w, -(-filters // ROWS)
@@ -111,7 +126,7 @@ def _dot_lines_kernel(sums, g, first, images, band, image, offsets, lengths, ind
             t, t_end = part_begin(offsets.size, COLUMNS, part), part_begin(offsets.size, COLUMNS, part + 1)
             dot_tile(
                 k_end - k, t_end - t, g, (first * g.shape[1] + row) * plane + begin, plane, g.shape[1] * plane,
-                image, group * layout.group, offsets, t, layout.image, across, gap, images, pixels, tile, 0,
+                lines, group * layout.group, offsets, t, layout.image, across, gap, count, pixels, tile, 0,
             )  # fmt: skip
             for m in range(k_end - k):
                 for n in range(t_end - t):
@@ -120,18 +135,24 @@ def _dot_lines_kernel(sums, g, first, images, band, image, offsets, lengths, ind
 
 @inlined
 def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, chunks):
-    """The same with images side by side, and their gradients too."""
+    """As `grad_weight_kernel`, for a layout in which several images lie side by side in a row.
+
+    g is packed likewise, so that a line of g and a line of pixels run over all of these images.
+    """
     filters, columns = g.shape[1], layout.columns
     lanes, line = WIDTH // x.itemsize, layout.output_h * columns
     begin = layout.image + lanes
     end = begin + filters * line
+    # -> (1, K, OH, columns of all images)
     upstream, wide = image[begin:end].reshape(1, filters, layout.output_h, columns), lengths.copy()
+    # To `_dot_lines_kernel` these are the rows of one wide image.
     wide[OUTPUT_W] = columns
     units = -(-len(x) // layout.images) * cuts
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
         first, cut = unit // cuts * layout.images, unit % cuts
         images = min(layout.images, len(x) - first)
-        if images < layout.images:  # nothing of other images may stand in what counts for nothing
+        # Fewer images than there are columns for: the others must be 0, not the pixels of earlier images.
+        if images < layout.images:
             clear(image, 0, end)
         pack(x, first, images, 0, image, layout)
         pack_copies(
@@ -142,9 +163,10 @@ def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, 
 
 @kernel
 def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots, index, chunks):
-    """sums[index] (K, taps), or sums[0] where there is one for all, += the products with so many `images` at a time.
+    """sums[index] (K, taps), or sums[0] if there is only one, += the dot products over `images` images each.
 
-    The bands of images are shared out, and `cuts` of the filters.
+    The chunks share out units: the bands of groups of images, times the `cuts` parts into which the blocks of filters
+    of all groups are divided. `dots` is the address of `_dot_lines_kernel`.
     """
     layout, image = unpacked(lengths), scratch[index]
     if layout.images > 1:
@@ -166,7 +188,7 @@ def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots
 
 @kernel
 def _add_up_kernel(sums, dw, index, chunks):
-    """sums (chunks before, K, taps), chunk after chunk -> dw (K, C/groups, KH, KW)."""
+    """See `add_up`; sums[0] is overwritten."""
     _, filters, taps = sums.shape
     target = flattened(dw)
     for row in range(filters * index // chunks, filters * (index + 1) // chunks):

@@ -1,15 +1,15 @@
 """Convolution in groups of few channels, depthwise above all: plane by plane, without im2row.
 
-A tile of a product needs many channels on both sides. With one channel in a group there is one row of weights, so a
-tile of that kind has one row of sums. Here (see `simd.planes`) a vector of pixels is loaded once for several rows of
-sums and all rows of the filter, from planes that are first copied into a scratch with zeros around them:
+A GEMM tile multiplies each vector of pixels that it loads by the weights of several filters. With one filter per group
+it would have a single row of sums. Here (see `simd.planes`) a vector of pixels is loaded once for several rows of sums
+and several rows of the filter, from planes that are first copied into a scratch with zeros around them:
 
     scratch[a, b, r, i · pitch + q] = pixel (r · s + a − top, q · s + b − left) of image i
 
 for each phase (a, b) of the stride, so that neighbouring windows lie side by side whatever the stride. Where rows are
 short, the same channel of several images stands in one row, and they share the zeros between them; a single image's
-planes are lines then (`short_rows`). The gradient for
-the input is the same sum over the output's gradient, one for each phase of the stride, interleaved at the end.
+planes are lines then (`short_rows`). The gradient for the input is the same sum over the output's gradient, one for
+each phase of the stride, interleaved at the end.
 """
 
 from collections.abc import Callable, Iterator
@@ -46,7 +46,8 @@ from tensorgrad.windows import Shapes, Window
 
 # Channels in a group, on either side, up to which this is faster than the tiles of `convolution`.
 CHANNELS, FILTERS = 2, 4
-# Multiply-adds of a large tile that take as long as one in a small plane, packing included, by a rough measurement.
+# Multiply-adds of a large GEMM tile that take as long as one multiply-add here, where planes are small and are packed
+# first; by a rough measurement.
 WORK = 8
 
 
@@ -107,13 +108,13 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, plan: Plan) -> np
 
 
 @inlined
-def _unpacked(numbers):
-    return Planes(*to_fixed_tuple(numbers, LENGTHS))
+def _unpacked(layout_numbers):
+    return Planes(*to_fixed_tuple(layout_numbers, LENGTHS))
 
 
 @helper
 def _pack_planes(x, first, images, channel, scratch, at, packs, layout):
-    """Channel after channel of a group of so many images into the scratch."""
+    """Pack the channels of a group, of `images` images from `first` on, into the scratch from `at` on."""
     _, channels, height, width = x.shape
     pixels, image = flattened(x), channels * height * width
     for c in range(layout.inputs):
@@ -144,7 +145,7 @@ def _pack_planes(x, first, images, channel, scratch, at, packs, layout):
 
 @inlined
 def _store_planes(y, first, images, channel, scratch, layout):
-    """The planes of one channel of so many images out of the scratch, their phases interleaved."""
+    """Copy the planes of one channel, of `images` images from `first` on, from the scratch to y; interleave phases."""
     _, channels, height, width = y.shape
     pixels, image = flattened(y), channels * height * width
     plane = (first * channels + channel) * height * width
@@ -171,8 +172,12 @@ def _store_planes(y, first, images, channel, scratch, layout):
 
 
 @kernel
-def _correlate_kernel(x, w, bias, y, scratch, packs, entries, table, numbers, index, chunks):
-    layout, lines, taps = _unpacked(numbers), scratch[index], flattened(table)
+def _correlate_kernel(x, w, bias, y, scratch, packs, entries, table, layout_numbers, index, chunks):
+    """y (N, K, OH, OW) = bias + Σ w · x, entry by entry of a `plans.Plan`; the chunks share out images and groups.
+
+    packs (P, 3), entries (E, 13), table (taps, 2): (index of a filter's column, offset of its pixels in the scratch).
+    """
+    layout, lines, taps = _unpacked(layout_numbers), scratch[index], flattened(table)
     groups, pixels, plane = y.shape[1] // layout.outputs, flattened(y), y.shape[2] * y.shape[3]
     clear(lines, 0, layout.end)
     units = -(-len(x) // layout.images) * groups
@@ -184,24 +189,28 @@ def _correlate_kernel(x, w, bias, y, scratch, packs, entries, table, numbers, in
             channel = group * layout.outputs + o
             weights = group * layout.group_step + o * layout.filter_step
             if layout.direct:
-                target, to = pixels, (first * y.shape[1] + channel) * plane
+                target, y_at = pixels, (first * y.shape[1] + channel) * plane
             else:
-                target, to = lines, layout.out
+                target, y_at = lines, layout.out
             for e in range(len(entries)):
-                (strip, high, blocks, place, step, at, w_step, table_at, count, fresh, begin, down, size) = (
+                (strip, high, blocks, x_at, x_step, w_at, w_step, table_at, count, fresh, y_begin, y_step, size) = (
                     to_fixed_tuple(entries[e], 13)
                 )
                 plane_tile(
-                    high, strip, blocks, lines, place, step, w, weights + at, w_step, taps, 2 * table_at, count, bias,
-                    channel, fresh, target, to + begin, down, (images - 1) * layout.pitch + size,
+                    high, strip, blocks, lines, x_at, x_step, w, weights + w_at, w_step, taps, 2 * table_at, count,
+                    bias, channel, fresh, target, y_at + y_begin, y_step, (images - 1) * layout.pitch + size,
                 )  # fmt: skip
             if not layout.direct:
                 _store_planes(y, first, images, channel, lines, layout)
 
 
 @kernel
-def _grad_weight_kernel(x, g, dw, sums, scratch, packs, entries, table, numbers, index, chunks):
-    layout, lines, taps = _unpacked(numbers), scratch[index], flattened(table)
+def _grad_weight_kernel(x, g, dw, sums, scratch, packs, entries, table, layout_numbers, index, chunks):
+    """dw (K, C/groups, KH, KW) = Σ g · x, entry by entry of a `plans.Plan`; the chunks share out groups.
+
+    sums (K, taps) are in float64; packs (P, 3), entries (E, 10), table (KW, 2): see `_correlate_kernel`.
+    """
+    layout, lines, taps = _unpacked(layout_numbers), scratch[index], flattened(table)
     groups, (_, filters, out_h, out_w), gradients = g.shape[1] // layout.outputs, g.shape, flattened(g)
     upstream, dots, plane = layout.out + layout.out_apart, np.empty(PLANE_DOTS, x.dtype), out_h * out_w
     clear(lines, 0, layout.end)
@@ -226,9 +235,9 @@ def _grad_weight_kernel(x, g, dw, sums, scratch, packs, entries, table, numbers,
                     source, values = upstream, lines
                 total = sums[k]
                 for e in range(len(entries)):
-                    strip, across, rows, place, step, t, at, down, tap, tap_step = to_fixed_tuple(entries[e], 10)
+                    strip, across, rows, x_at, x_step, t, g_at, g_step, tap, tap_step = to_fixed_tuple(entries[e], 10)
                     plane_dots(
-                        strip, across, rows, lines, place, step, taps, 2 * t, values, source + at, down, lines,
+                        strip, across, rows, lines, x_at, x_step, taps, 2 * t, values, source + g_at, g_step, lines,
                         layout.out, length, dots, 0,
                     )  # fmt: skip
                     for i in range(strip):

@@ -1,4 +1,4 @@
-"""What the kernels of `depthwise` are told: how planes lie in the scratch, and which rows of which tile meet where.
+"""Plans of the kernels in `depthwise`: the layout of planes in the scratch, and which rows of filter and image meet.
 
 All of it follows from shapes: tables of integers, made once for each combination of shapes.
 """
@@ -14,15 +14,19 @@ from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.kernels.simd.planes import STRIP, SUMS
 from tensorgrad.windows import Sizes, Window, convolution_shapes
 
-# Vectors of a row that images share, at most.
+# The most vectors in a row of the scratch in which images lie side by side: short rows are joined up to that.
 VECTORS = 8
 
 Taps = tuple[tuple[int, int], ...]
 
 
 class Axis(NamedTuple):
-    """One phase of the output along one axis: its number of pixels, and of each tap the index in the filter and the
-    pixel of the input that it meets first, below 0 in the padding.
+    """One phase of the output along one axis.
+
+    Attributes:
+        pixels: their number.
+        taps: per tap (its index in the filter, the input pixel that it meets at output pixel 0, negative in the
+            padding).
     """
 
     pixels: int
@@ -38,7 +42,17 @@ class Part(NamedTuple):
 
 
 class Planes(NamedTuple):
-    """How the planes of a channel lie in the scratch. Lengths count elements."""
+    """How the planes of a channel lie in the scratch. Lengths count elements.
+
+    A row of the scratch holds one phase of the columns, of the same row of several images:
+
+        |← lead →|← image 0 →|  zeros  |← image 1 →|  zeros  |
+                 |←      pitch        →|
+        |←                        line                      →|
+
+    A channel takes `slot` elements: for each phase of the rows that a tap meets, and each phase of the columns, the
+    rows of that phase one after the other, `apart` elements in all.
+    """
 
     inputs: int  # channels in a group
     outputs: int
@@ -48,14 +62,14 @@ class Planes(NamedTuple):
     stride_w: int
     out_stride_h: int
     out_stride_w: int
-    lead: int  # zeros before a row
-    shift: int  # columns of the padding beyond these zeros
+    lead: int  # zeros before the first image of a row
+    shift: int  # the phase in which the first column of an image lies, after `lead` zeros
     line: int  # length of a row
     apart: int  # from one phase of the columns to the next
     slot: int  # length of a channel
     out: int  # where the output begins, in the scratch
-    out_line: int
-    out_apart: int
+    out_line: int  # from one row of the output to the next
+    out_apart: int  # from one phase of its columns to the next; for `grad_weight` the length of the row of ones
     direct: int  # 1 if the output is written where it belongs
     filter_step: int  # in w, from one output channel of a group to the next
     group_step: int
@@ -66,13 +80,13 @@ LENGTHS = len(Planes._fields)
 
 
 class Plan(NamedTuple):
-    """What the kernels take."""
+    """The shape of the result, and the arguments of the kernels that follow from shapes."""
 
     shape: Sizes  # of the result
-    tables: tuple[np.ndarray, np.ndarray, np.ndarray]  # packs, entries, taps
+    tables: tuple[np.ndarray, np.ndarray, np.ndarray]  # packs, entries, taps (index, offset)
     numbers: np.ndarray  # Planes
     scratch: int
-    units: int  # parts of the work
+    units: int  # of the work: groups of images times groups of channels, or these alone
     work: int
     partition: Partition | None = None
 
@@ -113,7 +127,7 @@ def forward_plan(x_shape: Sizes, w_shape: Sizes, window: Window, itemsize: int) 
 
 @planned
 def grad_input_plan(g_shape: Sizes, w_shape: Sizes, window: Window, itemsize: int) -> Plan:
-    """How `depthwise.grad_input` does."""
+    """How `depthwise.grad_input` computes arrays of these shapes."""
     shapes = convolution_shapes("conv2d_grad_input", window, w=w_shape, y=g_shape)
     taps = shapes.w[2] * shapes.w[3]
     sizes = (window.output, (1, 1), window.size, window.stride)
@@ -133,7 +147,8 @@ def _planes(
     lead, last = left // sw, (left + width - 1) // sw + 1
     need = max([(left + f) // sw + part.columns.pixels for part in parts for _, f in part.columns.taps], default=1)
     across = max(part.columns.pixels for part in parts)
-    # Each image's pixels lie behind those of the image before it, and where that one meets zeros there are some.
+    # Images lie one after the other. `pitch` leaves enough zeros between two: for the padding of the second, and for
+    # the taps of the first that reach beyond its end.
     pitch = max(last, need - lead, across)
     images = _images(count, across, pitch, lanes, many)
     # Whole vectors of each phase; behind a padding of one column odd pixels begin one further on.
@@ -167,23 +182,26 @@ def _whole(length: int, lanes: int) -> int:
 
 
 def _images(count: int, width: int, pitch: int, lanes: int, many: bool) -> int:
-    """How many images stand in a row: those that fill the vectors best; few of them, or many for longer sums."""
+    """How many images lie in a row, so that vectors are nearly full: the fewest, or with `many` the most."""
     most = max(1, min(count, VECTORS * lanes // pitch))
     fill = [m * width / _whole((m - 1) * pitch + width, lanes) for m in range(1, most + 1)]
-    good = [m for m, share in enumerate(fill, 1) if share >= 0.96 * max(fill)]
+    # Within 4 % of the best fill: fewer images need less scratch, more make longer dot products.
+    good = [m for m, fraction in enumerate(fill, 1) if fraction >= 0.96 * max(fill)]
     return good[-1] if many else good[0]
 
 
 def cut_taps(taps: int) -> Iterator[tuple[int, int]]:
-    """So many taps in strips of nearly equal length, as (first, last)."""
+    """`taps` taps in strips of nearly equal length, STRIP at most, as (first, last + 1)."""
     parts = -(-taps // STRIP)
     for part in range(parts):
         yield taps * part // parts, taps * (part + 1) // parts
 
 
 def _strips(axis: Axis, row: Callable[[int], tuple[int, int]]) -> Iterator[tuple[int, int, int, int, int]]:
-    """Rows of the filter that a tile takes: how many, the first one, the step to the next one, the place of the first
-    one's pixels, and how many rows of the scratch lie between those of neighbours.
+    """The rows of the filter that one tile takes, all meeting the same phase of the input's rows.
+
+    Each is (number of rows, index of the first one, step of the index to the next one, offset in the scratch of the row
+    that the first one meets, step of that offset to the next one).
     """
     groups: dict[int, list[tuple[int, int]]] = {}
     for index, first in axis.taps:
@@ -226,18 +244,23 @@ def _plan(
             if not strips and fresh:
                 strips = [(1, 0, 0, 0, 0)]  # no tap: the bias alone
             for strip, index, index_step, place, step in strips:
-                apart = max(step, layout.line) // layout.line
-                for residue in range(min(apart, part.rows.pixels)):
-                    rows = -(-(part.rows.pixels - residue) // apart)
-                    high = -(-rows // -(-rows // SUMS))
+                # A tile needs filter rows and output rows to be the same number of input rows apart.
+                rows_apart = max(step, layout.line) // layout.line
+                for residue in range(min(rows_apart, part.rows.pixels)):
+                    rows = -(-(part.rows.pixels - residue) // rows_apart)
+                    most = -(-rows // -(-rows // SUMS))
                     # As many rows at a time as can be, then the rest.
-                    for begin, tall, blocks in ((0, high, rows // high), (rows // high * high, rows % high, 1)):
-                        first = residue + begin * apart
-                        if tall:
+                    for begin, rows_at_once, blocks in ((0, most, rows // most), (rows // most * most, rows % most, 1)):
+                        first = residue + begin * rows_apart
+                        # The 13 numbers of an entry, in the order in which `depthwise._correlate_kernel` reads them:
+                        # rows of the filter, rows of sums at once, how often; of x the offset and the step to the next
+                        # row; of w the same; the first of its taps in the table, and how many; 1 if the sums begin with
+                        # the bias; of y the offset and the step to the next row; pixels per row.
+                        if rows_at_once:
                             entries.append((
-                                strip, tall, blocks, c * layout.slot + place + first * layout.line,
-                                apart * layout.line, c * steps[0] + index * kernel_w, index_step * kernel_w, table_at,
-                                len(part.columns.taps), fresh, to + first * out_line, apart * out_line,
+                                strip, rows_at_once, blocks, c * layout.slot + place + first * layout.line,
+                                rows_apart * layout.line, c * steps[0] + index * kernel_w, index_step * kernel_w,
+                                table_at, len(part.columns.taps), fresh, to + first * out_line, rows_apart * out_line,
                                 part.columns.pixels,
                             ))  # fmt: skip
                 fresh = 0
@@ -256,7 +279,7 @@ def _plan(
 
 @planned
 def grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: int) -> Plan:
-    """How `depthwise.grad_weight` does."""
+    """How `depthwise.grad_weight` computes arrays of these shapes."""
     shapes = convolution_shapes("conv2d_grad_weight", window, x=x_shape, y=g_shape)
     lanes, (channels, kernel_h, kernel_w) = WIDTH // itemsize, shapes.w[1:]
     part = Part((0, 0), _along(window, 0), _along(window, 1))
@@ -267,15 +290,18 @@ def grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: i
     entries = []
     for c in range(channels):
         for strip, index, index_step, place, step in _strips(part.rows, row):
-            apart = max(step, layout.line) // layout.line
-            for residue in range(min(apart, out_h)):
+            rows_apart = max(step, layout.line) // layout.line
+            for residue in range(min(rows_apart, out_h)):
                 for t, t_end in cut_taps(len(taps)):
+                    # The 10 numbers of an entry, in the order in which `depthwise._grad_weight_kernel` reads them: rows
+                    # and columns of the filter, rows of the output; of x the offset and the step to the next row; the
+                    # first tap in the table; of g the offset and the step to the next row; the same of w.
                     entries.append((
-                        strip, t_end - t, -(-(out_h - residue) // apart), c * layout.slot + place
-                        + residue * layout.line, apart * layout.line, t, residue * out_line, apart * out_line,
+                        strip, t_end - t, -(-(out_h - residue) // rows_apart), c * layout.slot + place
+                        + residue * layout.line, rows_apart * layout.line, t, residue * out_line, rows_apart * out_line,
                         c * kernel_h * kernel_w + index * kernel_w, index_step * kernel_w,
                     ))  # fmt: skip
-    # Behind the planes the row that tells which pixels count, and the gradient's rows.
+    # Behind the planes a row of ones and zeros that tells which pixels count, and the rows of g.
     out = channels * layout.slot
     inside = _whole((layout.images - 1) * layout.pitch + out_w, lanes) + lanes
     end = out + inside + (0 if direct else out_h * out_line) + 2 * lanes
