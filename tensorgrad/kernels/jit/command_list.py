@@ -20,15 +20,17 @@ from tensorgrad.kernels.jit.order import arranged
 from tensorgrad.kernels.jit.partition import Access, Memory, Partition, follows, memory_of
 from tensorgrad.kernels.jit.trampolines import call
 
-# In numba's structure of an array the address follows two pointers that kernels don't need, the size and the item size.
+# The position of the address in numba's structure of an array: (meminfo, parent, nitems, itemsize, data, *shape,
+# *strides). Kernels don't need the first two.
 ADDRESS = 4
 
 
 class Launch(NamedTuple):
-    """A kernel with its packed arguments; or a branch, whose `trampoline` is 0, on the status flag at an address.
+    """A launch of a kernel with its packed arguments, or a branch.
 
-    Where the flag isn't set, a branch skips the next launches, as many as `chunks` says. If it says 0, the replay stops
-    where the flag is set.
+    A branch has the trampoline 0, and its only packed argument is the address of a status flag. With `chunks` = n > 0
+    it skips the next n launches unless the flag is set: they compute the result in another way. With `chunks` = 0 it
+    stops the replay if the flag is set.
     """
 
     trampoline: int
@@ -41,12 +43,12 @@ class Launch(NamedTuple):
 
 
 class Recorder:
-    """Records the launches within `dispatch.recorded`, on opaque arrays and constants; it refuses others.
+    """Records the launches within `dispatch.recorded`, on opaque arrays and constants; raises Unreadable for others.
 
     Attributes:
         launches: in order, with the status flags that were read.
         constants: the constants among their arguments, which must stay alive.
-        partitions: by the address of an array how chunks shared it out, and how many there were.
+        partitions: address of an array -> (the partition by which chunks wrote it, the number of chunks).
     """
 
     def __init__(self, partitions: dict[int, tuple[Partition, int]] | None = None) -> None:
@@ -78,7 +80,7 @@ class Recorder:
         return memory_of(_arrays(arguments), shared, own, written)
 
     def status_read(self, flags: Opaque) -> np.ndarray:
-        """Python reads status flags, (M,) integers: returns their values. A replay continues only where all are 0."""
+        """Python reads status flags, (M,) integers: returns their values. A replay continues only if all are 0."""
         array = _checked(flags)
         if array.any():
             raise Unreadable("a kernel has set its status flag")
@@ -87,10 +89,10 @@ class Recorder:
         return array
 
     def otherwise(self, flags: Opaque, compute: Callable[[], object]) -> None:
-        """Record the launches of `compute`, which a replay makes where one of the status flags, (M,), is set."""
+        """Record the launches of `compute`, which a replay makes only if one of the status flags, (M,), is set."""
         _checked(flags)
-        found = memory.empty((1,), np.int64)
-        run(_any_kernel, (flags, found), 1)
+        any_set = memory.empty((1,), np.int64)
+        run(_any_kernel, (flags, any_set), 1)
         before, self.launches, known = self.launches, [], dict(self.partitions)
         try:
             compute()
@@ -98,7 +100,7 @@ class Recorder:
             made, self.launches = self.launches, before
             self.partitions.update(known)  # what follows is shared out as in the usual way
         if made:
-            self.launches += _branch(real(found))._replace(chunks=len(made)), *made
+            self.launches += _branch(real(any_set))._replace(chunks=len(made)), *made
 
 
 def _checked(flags: Opaque) -> np.ndarray:
@@ -110,7 +112,7 @@ def _checked(flags: Opaque) -> np.ndarray:
 
 
 def _branch(flag: np.ndarray) -> Launch:
-    """Stop where the first of these flags is set."""
+    """Stop the replay if the first of these flags is set."""
     return Launch(0, [flag.ctypes.data], [0], 0)
 
 
@@ -128,17 +130,19 @@ class CommandList:
         starts = [0, *accumulate(len(launch.packed) for launch in launches)][: len(launches)]
         self._packed = np.array([value for launch in launches for value in launch.packed], np.int64)
         first = self._packed.ctypes.data
-        # (launches, 4): the trampoline, the address of its packed arguments, the number of chunks, that of followers
+        # (launches, 4): the trampoline, the address of its packed arguments, the number of chunks, that of followers.
+        # A packed argument has 8 bytes.
         numbers = zip(launches, starts, followers, strict=True)
         rows = [(x.trampoline, first + 8 * start, x.chunks, count) for x, start, count in numbers]
         self._table = np.array(rows, np.int64).reshape(-1, 4)
         threads = max((launch.chunks for launch in launches if launch.trampoline), default=1)
         self._state = team.state_of(threads)
         trampoline, address = trampoline_of(team.take_part, (self._table, self._state))
-        part = [address]
-        _flatten((self._table, self._state), part, [])
-        self._part = np.array(part, np.int64)
+        team_arguments = [address]
+        _flatten((self._table, self._state), team_arguments, [])
+        self._part = np.array(team_arguments, np.int64)
         self._team = loop_address(), trampoline, self._part.ctypes.data, threads
+        # (addresses, 3): the position in `_packed`, the region, and the offset in the region
         moved = [
             (start + k, region, launch.packed[k] - begin)
             for launch, start in zip(launches, starts, strict=True)
@@ -148,14 +152,18 @@ class CommandList:
         ]
         self._moved = np.array(moved, np.int64).reshape(-1, 3)
 
-    def play(self, regions: np.ndarray) -> bool:
-        """Replay all launches, given the present address of each region (int64). False if a status flag is set."""
-        arguments = (*self._team, self._state, self._table, self._packed, self._moved, regions)
+    def play(self, starts: np.ndarray) -> bool:
+        """Replay all launches, given where each region starts now, (regions,) int64. False if a status flag is set."""
+        arguments = (*self._team, self._state, self._table, self._packed, self._moved, starts)
         return enter_parallel(_play, *arguments) if self._team[-1] > 1 else _play(*arguments)
 
 
 def followers_of(launches: Sequence[Launch]) -> list[int]:
-    """Per launch, how many others follow it without a barrier."""
+    """Per launch, how many others follow it without a barrier.
+
+    Consecutive launches with the same number of chunks need none if each chunk reads, of what they change, only what
+    the same chunk wrote: a thread then runs its chunk of all of them. The first one of such a chain counts the others.
+    """
     followers = [0] * len(launches)
     chain: list[Memory] = []  # of the last launches
     ends: set[int] = set()  # where branches end
@@ -176,29 +184,33 @@ def followers_of(launches: Sequence[Launch]) -> list[int]:
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     """A small call of each kernel, for the warm-up."""
     yield "play", lambda: CommandList([], []).play(np.zeros(0, np.int64))
-    apart, found = np.zeros((2, 2), np.int32)[:, 0], np.zeros(1, np.int64)
-    for name, flags in (("a flag", found), ("a short flag", apart[:1]), ("flags of chunks", apart)):
-        yield name, partial(run, _any_kernel, (flags, found), 1)
+    apart, any_set = np.zeros((2, 2), np.int32)[:, 0], np.zeros(1, np.int64)
+    for name, flags in (("a flag", any_set), ("a short flag", apart[:1]), ("flags of chunks", apart)):
+        yield name, partial(run, _any_kernel, (flags, any_set), 1)
 
 
 @kernel
-def _play(loop, trampoline, part, threads, state, table, packed, moved, regions):
+def _play(loop, trampoline, team_arguments, threads, state, table, packed, moved, starts):
+    """Replay a `CommandList`: put the addresses into `packed`, then a team of threads goes through `table`.
+
+    False if a branch has stopped the replay.
+    """
     for k in range(len(moved)):
-        packed[moved[k, 0]] = regions[moved[k, 1]] + moved[k, 2]
+        packed[moved[k, 0]] = starts[moved[k, 1]] + moved[k, 2]
     team.reset(state)
     if threads > 1:
-        call(loop, (trampoline, part), 0, threads)
+        call(loop, (trampoline, team_arguments), 0, threads)
     else:
         team.lead(table, state, 0)
     return state[team.STOPPED] == 0
 
 
 @kernel
-def _any_kernel(flags, found, index, chunks):
-    found[0] = 0
+def _any_kernel(flags, any_set, index, chunks):
+    any_set[0] = 0
     for k in range(len(flags)):
         if flags[k] != 0:
-            found[0] = 1
+            any_set[0] = 1
 
 
 def _arrays(arguments: tuple) -> Iterator[np.ndarray]:

@@ -8,7 +8,8 @@
     sum_2x2                the sum of each window
     fill_2x2               each number at all four positions of its window
 
-Lane l of a vector belongs to window l: the pixels of a row are sorted into even and odd ones.
+Lane l of a vector belongs to window l: the pixels of a row are sorted into even and odd ones. Each is written by a
+function that `emit_one` calls as all tiles, with a number of rows and of columns: both are 1 here and ignored.
 """
 
 from llvmlite import ir
@@ -28,10 +29,10 @@ def band_of(x):
     return max(1, BAND // (2 * x.shape[3] * x.itemsize))
 
 
-def _places(build: Writer, place: ir.Value, width: ir.Value) -> list[ir.Value]:
-    """The positions in the plane of each window's four pixels, `place` being the first window's first."""
+def _places(build: Writer, first_index: ir.Value, width: ir.Value) -> list[ir.Value]:
+    """The positions in the plane of each window's four pixels; `first_index` is that of the first window's first."""
     steps = ir.Constant(ir.VectorType(HALF, build.lanes), list(range(0, 2 * build.lanes, 2)))
-    first = build.add(steps, build.splat(build.trunc(place, HALF)))
+    first = build.add(steps, build.splat(build.trunc(first_index, HALF)))
     below = build.add(first, build.splat(build.trunc(width, HALF)))
     one = build.splat(ir.Constant(HALF, 1))
     return [first, build.add(first, one), below, build.add(below, one)]
@@ -50,6 +51,7 @@ def _write_pixels(build: Writer, pixels: list[ir.Value], x: ir.Value, width: ir.
     """The inverse of `window_pixels`, up to the end of the rows."""
     for r, (a, b) in enumerate((pixels[:2], pixels[2:])):
         for half in (0, 1):
+            # Even lanes from a, odd ones from b: a0 b0 a1 b1 …, of the first half of both, then of the second.
             lanes = [lane // 2 + half * build.lanes // 2 + lane % 2 * build.lanes for lane in range(build.lanes)]
             start = build.add(left, integer(half * build.lanes))
             target = build.at(x, build.mul(width, integer(r)), start)
@@ -57,23 +59,23 @@ def _write_pixels(build: Writer, pixels: list[ir.Value], x: ir.Value, width: ir.
 
 
 def _max_2x2(build: Writer, rows: int, columns: int, arguments: tuple, rectified: bool = False) -> None:
-    x, width, left, y, indices, place, count, lines = arguments
-    line = Loop(build, lines, 1, [], "lines")
-    down = build.mul(line.index, build.mul(width, integer(2)))
-    best, where = _first_maxima(build, build.at(x, down), width, left, build.add(place, down), 2)
+    x, width, left, y, indices, first_index, count, lines = arguments
+    loop = Loop(build, lines, 1, [], "lines")
+    down = build.mul(loop.index, build.mul(width, integer(2)))
+    best, where = _first_maxima(build, build.at(x, down), width, left, build.add(first_index, down), 2)
     if rectified:
         best = build.select(build.fcmp_ordered("<=", best, build.zero), build.zero, best)
-    out = build.lshr(left, integer(1))
-    mask, windows = build.first_lanes(build.sub(count, out)), build.mul(line.index, count)
+    out = build.lshr(left, integer(1))  # the column of the window: left / 2
+    mask, windows = build.first_lanes(build.sub(count, out)), build.mul(loop.index, count)
     build.write_where(mask, best, build.at(y, windows, out))
     build.write_where(mask, where, build.at(indices, windows, out))
-    line.close([])
+    loop.close([])
 
 
 def _max_1x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
-    x, width, y, indices, place, count = arguments
+    x, width, y, indices, first_index, count = arguments
     vectors = Loop(build, count, build.lanes, [], "vectors")
-    best, where = _first_maxima(build, x, width, build.shl(vectors.index, integer(1)), place, 1)
+    best, where = _first_maxima(build, x, width, build.shl(vectors.index, integer(1)), first_index, 1)
     mask = build.first_lanes(build.sub(count, vectors.index))
     build.write_where(mask, best, build.at(y, vectors.index))
     build.write_where(mask, where, build.at(indices, vectors.index))
@@ -81,14 +83,14 @@ def _max_1x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
 
 
 def _first_maxima(
-    build: Writer, x: ir.Value, width: ir.Value, left: ir.Value, place: ir.Value, high: int
+    build: Writer, x: ir.Value, width: ir.Value, left: ir.Value, first_index: ir.Value, high: int
 ) -> tuple[ir.Value, ir.Value]:
     """The maximum of each window of `high` rows and two columns from `left` on, and the position of the first one."""
     pixels = window_pixels(build, x, width, left, high)
-    places = _places(build, build.add(place, left), width)[: len(pixels)]
+    places = _places(build, build.add(first_index, left), width)[: len(pixels)]
     best, where = pixels[0], places[0]
     for value, position in zip(pixels[1:], places[1:], strict=True):
-        # NaN beats numbers, and no NaN beats an earlier one.
+        # NaN beats numbers; of several NaN the first counts.
         wins = build.and_(build.fcmp_unordered(">", value, best), build.fcmp_ordered("==", best, best))
         best, where = build.select(wins, value, best), build.select(wins, position, where)
     return best, where
@@ -99,25 +101,25 @@ def _rectified_max_2x2(build: Writer, rows: int, columns: int, arguments: tuple)
 
 
 def _unpool_2x2(build: Writer, rows: int, columns: int, arguments: tuple, maxima: ir.Value | None = None) -> None:
-    g, indices, place, count, left, x, width, lines, flag = arguments
-    none = ir.Constant(ir.VectorType(ir.IntType(1), build.lanes), [False] * build.lanes)
-    line = Loop(build, lines, 1, [none], "lines")
-    down = build.mul(line.index, build.mul(width, integer(2)))
-    out = build.lshr(left, integer(1))
-    mask, windows = build.first_lanes(build.sub(count, out)), build.mul(line.index, count)
+    g, indices, first_index, count, left, x, width, lines, flag = arguments
+    no_lanes = ir.Constant(ir.VectorType(ir.IntType(1), build.lanes), [False] * build.lanes)
+    loop = Loop(build, lines, 1, [no_lanes], "lines")
+    down = build.mul(loop.index, build.mul(width, integer(2)))
+    out = build.lshr(left, integer(1))  # the column of the window: left / 2
+    mask, windows = build.first_lanes(build.sub(count, out)), build.mul(loop.index, count)
     value = build.read_where(mask, build.at(g, windows, out))
     if maxima is not None:
         passes = build.fcmp_unordered(">", build.read_where(mask, build.at(maxima, windows, out)), build.zero)
         value = build.select(passes, value, build.zero)
     where = build.read_integers_where(mask, build.at(indices, windows, out))
-    first = build.add(build.add(place, down), left)
+    first = build.add(build.add(first_index, down), left)
     hits = [build.icmp_signed("==", where, position) for position in _places(build, first, width)]
-    strays = mask
+    invalid = mask  # lanes whose index is none of its window's four
     for hit in hits:
-        strays = build.and_(strays, build.not_(hit))
+        invalid = build.and_(invalid, build.not_(hit))
     _write_pixels(build, [build.select(hit, value, build.zero) for hit in hits], build.at(x, down), width, left)
-    line.close([build.or_(strays, line.carried[0])])
-    bits = build.zext(build.bitcast(line.carried[0], ir.IntType(build.lanes)), INT)
+    loop.close([build.or_(invalid, loop.carried[0])])
+    bits = build.zext(build.bitcast(loop.carried[0], ir.IntType(build.lanes)), INT)
     build.store(build.or_(build.load(flag), bits), flag)
 
 
@@ -131,43 +133,43 @@ def _sum_2x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     total, *others = window_pixels(build, x, width, left)
     for pixel in others:
         total = build.fadd(total, pixel)
-    out = build.lshr(left, integer(1))
+    out = build.lshr(left, integer(1))  # the column of the window: left / 2
     build.write_where(build.first_lanes(build.sub(count, out)), total, build.at(y, out))
 
 
 def _fill_2x2(build: Writer, rows: int, columns: int, arguments: tuple) -> None:
     g, count, left, x, width = arguments
-    out = build.lshr(left, integer(1))
+    out = build.lshr(left, integer(1))  # the column of the window: left / 2
     value = build.read_where(build.first_lanes(build.sub(count, out)), build.at(g, out))
     _write_pixels(build, [value] * 4, x, width, left)
 
 
 @intrinsic
-def max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
-    """The maxima of windows at columns left, left + 2, … of x, `count` windows in each of so many `lines`.
+def max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at, first_index, count, lines):
+    """The maxima of windows at columns left, left + 2, … of x, `count` windows in each of `lines` lines.
 
-    `indices` gets their positions; `place` is that of the first column of the first row.
+    `indices` gets their positions in the plane; `first_index` is that of the first column of the first row.
     """
     n = types.intp
     return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _max_2x2)
 
 
 @intrinsic
-def max_1x2(typing, x, x_at, width, y, y_at, indices, indices_at, place, count):
-    """The maxima of `count` adjacent windows of two pixels of a row of x, and their positions; `place` is the row's."""
+def max_1x2(typing, x, x_at, width, y, y_at, indices, indices_at, first_index, count):
+    """The maxima of `count` windows of two pixels of a row of x, and their positions; the row's is `first_index`."""
     n = types.intp
     return types.void(x, n, n, y, n, indices, n, n, n), lambda *call: emit_one(*call, _max_1x2)
 
 
 @intrinsic
-def rectified_max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at, place, count, lines):
+def rectified_max_2x2(typing, x, x_at, width, left, y, y_at, indices, indices_at, first_index, count, lines):
     """As `max_2x2`; maxima below zero, and zeros of either sign, become zero."""
     n = types.intp
     return types.void(x, n, n, n, y, n, indices, n, n, n, n), lambda *call: emit_one(*call, _rectified_max_2x2)
 
 
 @intrinsic
-def unpool_2x2(typing, g, g_at, indices, indices_at, place, count, left, x, x_at, width, lines, flag, flag_at):
+def unpool_2x2(typing, g, g_at, indices, indices_at, first_index, count, left, x, x_at, width, lines, flag, flag_at):
     """The inverse for windows at columns left, left + 2, …: two rows of x for each line, up to their `width`.
 
     Sets `flag` (64 bits) if an index isn't one of its window's.
@@ -178,7 +180,7 @@ def unpool_2x2(typing, g, g_at, indices, indices_at, place, count, left, x, x_at
 
 
 @intrinsic
-def rectified_unpool_2x2(typing, g, g_at, z, z_at, indices, indices_at, place, count, left, x, x_at, width, lines,
+def rectified_unpool_2x2(typing, g, g_at, z, z_at, indices, indices_at, first_index, count, left, x, x_at, width, lines,
                            flag, flag_at):  # fmt: skip
     """As `unpool_2x2`, with zero instead of each g whose z is zero or below."""
     n = types.intp
