@@ -3,8 +3,9 @@
 Operands are whole arrays, or one number per channel, image or plane, or a row: whatever NumPy's rule broadcasts. The
 pass may end in sums per channel. The results have the bits of the single functions.
 
-- A formula may be computed with fused multiply-adds, within itself only. So its operands are *fenced*: a bit pattern
-  combined with a 0 that LLVM doesn't know is an operand as good as one from memory, and belongs to no other formula.
+- A formula may be computed with fused multiply-adds, within itself only. So its operands are *fenced*: `_fence` XORs an
+  operand's bits with a 0 whose value LLVM can't know. Then LLVM can't contract an operand and the formula that computed
+  it into one fused multiply-add.
 - Sums are taken by the function of `channels` that the single kernels call, plane by plane, while the plane that the
   loop has written is in the cache.
 """
@@ -33,15 +34,16 @@ from tensorgrad.kernels.simd.functions import CALLS
 
 Shape = tuple[int, ...]
 
-# Multiply-adds that take as long as one element of a link, by a rough measurement.
+# Multiply-adds that take as long as one element of one link, by a rough measurement.
 WORK = 20
 
 # Pixels from which on a loop over planes takes no longer than one over all elements.
 PLANE = 16
 
-_exactly = register_jitable(**INLINE | {"fastmath": False})  # else it would inherit the caller's flags
+_exactly = register_jitable(**INLINE | {"fastmath": False})  # an inlined function has its caller's flags otherwise
 
-# What NumPy computes for op by op: each is one operation, rounded once, and never joined with another.
+# Ops that NumPy computes when they aren't fused. Each is one operation without fastmath, so that a loop rounds as NumPy
+# does.
 ARITHMETIC: dict[str, Callable[..., Any]] = {
     "add": _exactly(lambda x, y: x + y),
     "subtract": _exactly(lambda x, y: x - y),
@@ -60,7 +62,7 @@ class Link(NamedTuple):
 
     Attributes:
         formula: its name: in ARITHMETIC, in `channels.FORMULAS`, or that of a loop of `formulas.loops`.
-        operands: the numbers of its operands: the arrays of the loop, then the results of the links before.
+        operands: the indices of its operands, among the arrays of the loop and then the results of the links before.
         parameters: the values of the formula's parameters.
     """
 
@@ -76,9 +78,9 @@ class FusedLoop(NamedTuple):
         shape: of the results.
         operands: the shape of each array, with as many axes, each of length 1 or of the shape's length.
         links: in their order.
-        written: the numbers of the results that are written to memory.
-        sums: ends of the loop: the name of a function in `channels.SUMS`, and the numbers of its operands.
-        over: the number of an array whose memory the first result takes, since nobody reads that array later.
+        written: the indices of the results that are written to memory, counted as for operands.
+        sums: ends of the loop: the name of a function in `channels.SUMS`, and the indices of its operands.
+        over: the index of an array that the first written result overwrites, since nobody reads that array later.
     """
 
     shape: Shape
@@ -90,7 +92,10 @@ class FusedLoop(NamedTuple):
 
 
 def can_fuse(formula: str) -> bool:
-    """Whether a formula can be a link. One that calls the C library isn't vectorized, nor is a loop with it."""
+    """Whether a formula can be a link.
+
+    A formula that calls the C library can't, since the whole loop would no longer be vectorized.
+    """
     if formula in ARITHMETIC or formula in channels.FORMULAS:
         return True
     return formula in loops.LOOPS and CALLS.isdisjoint(_formula(formula).__code__.co_names)
@@ -107,8 +112,10 @@ def layout(shape: Shape, operands: tuple[Shape, ...], by_channel: bool) -> tuple
     >>> layout((8, 5, 5), ((8, 5, 5), (1, 5, 5)), by_channel=False)
     ((1, 8, 25), ((1, 8, 25), (1, 1, 25)))
     """
-    axes: list[tuple[int, tuple]] = []  # the length of each, and what tells it from its neighbours
+    # (length, kind): the kind says which operands aren't broadcast along the axis; neighbours of one kind are joined.
+    axes: list[tuple[int, tuple]] = []
     for axis, length in enumerate(shape):
+        # By channel axis 0, axis 1 and the others are kinds of their own.
         kind = *[operand[axis] == length for operand in operands], min(axis, 2) if by_channel else 0
         if axes and axes[-1][1] == kind:
             axes[-1] = axes[-1][0] * length, kind
@@ -140,7 +147,7 @@ def compute(loop: FusedLoop, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
         outputs.insert(0, inputs[loop.over].reshape(loop.shape))
     chunks = chunks_for(plan.units, plan.work)
     if plan.partition is None:
-        run(plan.kernel, (*flat, plan.shape, numbers, 0), chunks)
+        run(plan.kernel, (*flat, plan.shape, numbers, 0), chunks)  # 0: for `_fence`
         return *outputs, *sums
     partition, access = plan.partition, None
     if is_recording():
@@ -152,7 +159,7 @@ def compute(loop: FusedLoop, *arrays: np.ndarray) -> tuple[np.ndarray, ...]:
 
 
 def _as_shared_out(arrays: Iterable[Any], plan: _Plan, chunks: int) -> tuple[Partition, int]:
-    """The partition by which one of the arrays was made, so that no thread waits for another; else the plan's own."""
+    """The partition by which one of the inputs was made, so that no thread waits for another; else the plan's own."""
     found = [partition_of(x) for x in arrays]
     assert plan.partition is not None
     return next((x for x in found if x is not None and x[0].fits(plan.shape)), (plan.partition, chunks))
@@ -175,7 +182,7 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
 
 
 class _Structure(NamedTuple):
-    """What the kernel of a loop depends on: all but its sizes and the values of parameters.
+    """The key of a loop's kernel: what its source depends on, so all but sizes and the values of parameters.
 
     Attributes:
         varies: per array, along which of the axes (A, B, P) it isn't broadcast.
@@ -240,21 +247,41 @@ def _bounds(partition: Partition) -> tuple[int, np.ndarray]:
 
 # ------------------------------------------------------------------------------------------------------------- kernels
 #
-# Names in the source: arrays x0, x1, … and what of them a plane needs, x0_, …; results z5, z5_, …; numbers v0, v1, … of
-# an element; formulas f5, …; sums s0, …
+# The source for tanh(scale · x), x of shape (A, B, P), scale (1, B, 1):
+#
+#     for _ in range(unit, end):
+#         first, last = band * length, min(size, (band + 1) * length)
+#         for b in range(starts[cut], starts[cut + 1]):
+#             plane = a * shape[1] + b
+#             at, to = plane * size + first, plane * size + last
+#             x0_ = between(x0, at, to)
+#             x1_ = x1[b]
+#             z3_ = between(z3, at, to)
+#             for k in range(last - first):
+#                 v0 = x0_[k]
+#                 v1 = x1_
+#                 v2 = f2(v0, v1)
+#                 v3 = f3(fence(v2, zero >> 3), numbers[0])
+#                 z3_[k] = v3
+#         (then the next cut, band and a)
+#
+# x0, x1: arrays, x0_, x1_: what the plane needs of them. f2, f3: formulas, numbered after the arrays; v2, v3: their
+# results for an element; z3, z3_: the memory of one that is written. s0, …: sums. numbers: parameters of formulas.
 
 
 @cache
 def _kernel_of(structure: _Structure) -> Callable[..., None]:
-    """The kernel; its arguments: arrays, results, sums, the shape, parameters, 0, and which chunk of how many."""
+    """The kernel. Its arguments: arrays, results, sums, the shape, parameters, 0, the bounds of a partition (see
+    `jit.partition`) if there is one, the chunk's index and the number of chunks.
+    """
     count, sums = len(structure.varies), _sums(structure)
     formulas = {f"f{k}": _function(name) for k, (name, *_) in enumerate(structure.links, count)}
     formulas |= {f"sum{k}": channels.SUMS[name][0] for k, (name, _) in enumerate(structure.sums)}
     arguments = [*(f"x{k}" for k in range(count)), *(f"z{k}" for k in structure.fresh), *sums]
-    own = "" if structure.flat or structure.sums else "length, starts, "
+    partition_arguments = "" if structure.flat or structure.sums else "length, starts, "
     lines = [
         f"def make({', '.join(formulas)}):",
-        f"    def loop({', '.join(arguments)}, shape, numbers, zero, {own}index, chunks):",
+        f"    def loop({', '.join(arguments)}, shape, numbers, zero, {partition_arguments}index, chunks):",
         "        apart()",
         "        size = shape[2]",
         *_indented(_planes(structure, _plane(structure)), 2),
@@ -343,7 +370,7 @@ def _plane(structure: _Structure) -> list[str]:
 
 
 def _element(structure: _Structure) -> list[str]:
-    """What is done to an element."""
+    """The formulas for one element, each link's after those that it uses."""
     count, used = len(structure.varies), 0
     lines = [f"v{k} = x{k}_{'[k]' if varies[2] else ''}" for k, varies in enumerate(structure.varies)]
     for k, (name, operands, parameters) in enumerate(structure.links, count):
@@ -368,7 +395,7 @@ def _formula(name: str) -> Callable[..., Any]:
 
 @intrinsic
 def _fence(typing, value, zero):
-    """The value, through an operation on its bits with `zero`, which is 0."""
+    """The value, its bits XORed with those of `zero`, which is 0, but unknown to LLVM."""
 
     def emit(context, builder, signature, arguments):
         number, pattern = arguments
@@ -381,7 +408,7 @@ def _fence(typing, value, zero):
 
 @intrinsic
 def _apart(typing):
-    """Tell LLVM that the arrays among the arguments of this function don't overlap: else it compares many of them."""
+    """Tell LLVM that the arrays among the arguments don't overlap (noalias): else it compares their addresses."""
 
     def emit(context, builder, signature, arguments):
         for argument in builder.function.args:

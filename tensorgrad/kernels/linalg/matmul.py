@@ -24,16 +24,18 @@ from tensorgrad.kernels.simd.emitter import COLUMNS, ROWS, WIDTH, lanes
 from tensorgrad.kernels.simd.tiles import DOTS, broadcast_tile, dot_tile, part_begin, turn_rows
 from tensorgrad.windows import Sizes
 
-# Multiply-adds up to which OpenBLAS uses one thread, for two matrices, and for a matrix and a vector. Up to those, it
-# computes the products with fewer than SHORT columns, which would leave most lanes of a vector empty.
+# ONE_THREAD: multiply-adds up to which OpenBLAS uses one thread for two matrices.
+# ONE_THREAD_VECTOR: the same for a matrix and a vector.
+# SHORT: columns below which products of at most so many multiply-adds are left to the BLAS, since most lanes of a
+# vector would be empty.
 ONE_THREAD, ONE_THREAD_VECTOR, SHORT = 1 << 18, 9216, 8
 
 # Elements of a factor above which a BLAS, which packs its factors, is faster: products of 1024 × 1024 matrices took
 # 0.83 of OpenBLAS's time here, those of 1536 × 1536 matrices 1.12.
 LARGE = 3 << 19
 
-# The number of rows from which it pays to transpose a second factor in column order, a panel at a time: short dot
-# products spend half of their time on the sums over their lanes. Long ones don't: one row more per `LONG` terms.
+# From max(PACKED_ROWS, K / LONG) rows on it pays to transpose a second factor in column order, a panel at a time. Short
+# dot products spend half of their time on the sums over their lanes; the longer they are, the less these matter.
 PACKED_ROWS, LONG = 24, 48
 
 
@@ -52,23 +54,27 @@ def product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None = None) -> np.
         problem = "the shapes must be a (M, K), b (K, N), bias (N,) or None"
         raise ShapeError(restate("product", problem, a=a, b=b, bias=bias))
     (m, k, n), blas, tiles, work = how
+    # Long sums in parts, which are added up in float64.
     if k > sums.TERMS:
         z = sums.product_in_parts(product, a, b)
         return z if bias is None else _plus(z, bias)
+    # Small products with few columns, and large ones, by the BLAS; all of them where no kernels are compiled.
     if blas or not COMPILED:
         return _blas_product(a, b, bias) if COMPILED else by_fallback(fallback.product, a, b, bias)
     dtype = a.dtype
     if b.dtype is not dtype or dtype not in KERNEL_FLOATS or (bias is not None and bias.dtype is not dtype):
         arrays = {"a": a, "b": b} if bias is None else {"a": a, "b": b, "bias": bias}
         dtype = check_float("product", **arrays)
-    # Whether a matrix is in column order, and not in row order.
+    # fnc: Fortran- and not C-contiguous, so a transposed view.
     a_transposed, b_transposed = a.flags.fnc, b.flags.fnc
     if a_transposed and b_transposed:
-        a, a_transposed = np.ascontiguousarray(a), False
+        a, a_transposed = np.ascontiguousarray(a), False  # no kernel takes both transposed
     z, chunks = memory.empty((m, n), dtype), chunks_for(tiles, work)
+    # b transposed: dot products of rows of a and rows of bᵀ, or b transposed back by panels.
     if b_transposed:
         a, b, bias = floats("product", "a b bias", a, b.T, zeros(n, dtype) if bias is None else bias)
         return _by_columns(a, b, bias, z, chunks)
+    # Otherwise rows of b, times numbers of a: the kernel takes a in either order.
     a, step = (a.T, 1) if a_transposed else (a, k)
     a, b = floats("product", "a b", a, b)
     places = table(k, m if a_transposed else 1, n)
@@ -121,6 +127,7 @@ def plan(a_shape: Sizes, b_shape: Sizes, bias_shape: Sizes | None = None) -> Pla
 
 @quiet
 def _blas_product(a: np.ndarray, b: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+    # K = 1: (M, 1) · (1, N) is an outer product, by broadcasting.
     z = np.multiply(a, b) if a.shape[1] == 1 else np.matmul(a, b)
     return z if bias is None else np.add(z, bias, out=z)
 
@@ -137,7 +144,7 @@ def _offsets(rows: int, length: int) -> np.ndarray:
 
 @planned
 def table(count: int, a_step: int, b_step: int) -> np.ndarray:
-    """The offsets of a[0, k] and b[k, 0], (K, 2), for `broadcast_kernel`."""
+    """The offset table of `broadcast_kernel`, (K, 2): those of a[0, k] and b[k, 0]."""
     index = np.arange(count)
     return np.stack([index * a_step, index * b_step], axis=1)
 
@@ -161,6 +168,7 @@ def broadcast_kernel(a, b, table, zeros, z, a_step, index, chunks):
 
 @kernel
 def _dot_kernel(a, b, offsets, bias, z, index, chunks):
+    """z (M, N) = a (M, K) · bᵀ + bias (N,) for b (N, K), as dot products of rows; `offsets` (N,) are those of b's."""
     (rows, columns), length, dots = z.shape, a.shape[1], np.empty(DOTS, z.dtype)
     blocks = -(-rows // ROWS)
     units = -(-columns // COLUMNS) * blocks
