@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tensorgrad.kernels.jit.dispatch import is_recording, kernel, partition_of, run
+from tensorgrad.kernels.jit.dispatch import kernel, partition_of, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.jit.partition import Access, Partition
 from tensorgrad.kernels.pool.blocks import band_of, max_1x2, max_2x2
@@ -16,13 +16,13 @@ from tensorgrad.kernels.simd.emitter import WIDTH
 from tensorgrad.windows import Sizes, Window
 
 
-class Shares(NamedTuple):
-    """How the chunks share out bands of so many lines of windows, and ranges of planes: `partition` has those of x."""
+class BandPlan(NamedTuple):
+    """How the windows of all planes are divided among chunks: into bands of rows of windows, and ranges of planes."""
 
-    partition: Partition
-    lines: int
-    bands: int
-    starts: np.ndarray
+    partition: Partition  # of x
+    lines: int  # rows of windows in a band
+    bands: int  # in a plane
+    starts: np.ndarray  # the first plane of each range, and the end of the last
 
 
 def halves_rows(window: Window) -> bool:
@@ -32,36 +32,46 @@ def halves_rows(window: Window) -> bool:
     return kernel == stride == (1, 2) and window.dilation[1] == 1 and inside
 
 
-def by_planes(shape: Sizes, window: Window) -> Shares | None:
-    """By planes of x (N, C, H, W)."""
-    return _shares(window, Partition(shape[0], tuple(range(shape[1] + 1))))
+def by_planes(shape: Sizes, window: Window) -> BandPlan:
+    """By whole planes of x (N, C, H, W), each a range of its own."""
+    return _whole_planes(window, Partition(shape[0], tuple(range(shape[1] + 1))))
+
+
+def _whole_planes(window: Window, partition: Partition) -> BandPlan:
+    return BandPlan(partition, window.output[0], 1, np.array(partition.starts))
 
 
 @planned
-def _shares(window: Window, partition: Partition) -> Shares | None:
+def _bands_of(window: Window, partition: Partition) -> BandPlan | None:
     """As a partition of x says; None where its bands cut windows."""
     (height, width), high, length = window.size, window.kernel[0], partition.length
     if not length:
-        return Shares(partition, window.output[0], 1, np.array(partition.starts))
+        return _whole_planes(window, partition)
     lines = length // (high * width)
     whole = length == lines * high * width
-    return Shares(partition, lines, -(-height // (high * lines)), np.array(partition.starts)) if whole else None
+    return BandPlan(partition, lines, -(-height // (high * lines)), np.array(partition.starts)) if whole else None
 
 
-def maxima(x: np.ndarray, y: np.ndarray, indices: np.ndarray, window: Window, shares: Shares, chunks: int) -> None:
-    """The maximum of each window to y and its position to indices, in so many chunks unless x was made in others."""
-    access = None
-    if is_recording():
-        made = partition_of(x)
-        if made is not None and made[0].fits((*x.shape[:2], prod(window.size))):
-            other = _shares(window, made[0])
-            shares, chunks = (shares, chunks) if other is None else (other, made[1])
-        access = Access(shares.partition, (x,) if shares.partition.length else (x, y, indices), (y, indices))
-    run(_max_kernel, (x, y, indices, window.kernel[0], shares.lines, shares.bands, shares.starts), chunks, access)
+def arguments(window: Window, plan: BandPlan) -> tuple:
+    """What the kernel takes after its arrays."""
+    return window.kernel[0], plan.lines, plan.bands, plan.starts
+
+
+def record_maxima(
+    x: np.ndarray, y: np.ndarray, indices: np.ndarray, window: Window, plan: BandPlan, chunks: int
+) -> None:
+    """Launch the kernel while launches are recorded: in so many chunks, or in those that made x."""
+    made = partition_of(x)
+    if made is not None and made[0].fits((*x.shape[:2], prod(window.size))):
+        other = _bands_of(window, made[0])
+        plan, chunks = (plan, chunks) if other is None else (other, made[1])
+    access = Access(plan.partition, (x,) if plan.partition.length else (x, y, indices), (y, indices))
+    run(max_kernel, (x, y, indices, *arguments(window, plan)), chunks, access)
 
 
 @kernel
-def _max_kernel(x, y, indices, high, lines, bands, starts, index, chunks):
+def max_kernel(x, y, indices, high, lines, bands, starts, index, chunks):
+    """The maximum of each window to y, and its position to indices."""
     (height, width), (rows, columns), cuts, step = x.shape[2:], y.shape[2:], len(starts) - 1, 2 * (WIDTH // x.itemsize)
     units, most = len(x) * bands * cuts, band_of(x)
     for unit in range(units * index // chunks, units * (index + 1) // chunks):

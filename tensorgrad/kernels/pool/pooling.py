@@ -21,6 +21,7 @@ from tensorgrad.kernels.jit.dispatch import (
     chunks_for,
     helper,
     inlined,
+    is_recording,
     kernel,
     run,
     status_set,
@@ -57,10 +58,11 @@ def max_forward(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
         moves = window.kernel, window.stride, window.padding, window.dilation
         return by_fallback(partial(fallback.max_forward, output_size=window.output), x, *moves)
     y, indices = memory.empty(plan.output, x.dtype), memory.empty(plan.output, INT32)
-    if plan.shares is not None:
-        adjacent.maxima(x, y, indices, window, plan.shares, chunks_for(plan.planes, plan.work))
-    elif plan.table is not None:
-        run(_max_kernel, (x, y, indices, *plan.table), chunks_for(plan.planes, plan.work))
+    chunks = chunks_for(plan.planes, plan.work)
+    if plan.bands is not None and is_recording():
+        adjacent.record_maxima(x, y, indices, window, plan.bands, chunks)
+    else:
+        run(plan.kernel, (x, y, indices, *plan.arguments), chunks)
     return y, indices
 
 
@@ -130,10 +132,11 @@ class MaxPlan(NamedTuple):
     """How max pooling is computed."""
 
     output: Sizes  # the shape (N, C, OH, OW)
-    table: tuple | None  # for the kernel of any window; None for adjacent windows of 2×2 or 1×2
+    kernel: Callable
+    arguments: tuple  # of the kernel, after its arrays
     planes: int
     work: int  # in multiply-adds
-    shares: adjacent.Shares | None  # where there is no table
+    bands: adjacent.BandPlan | None = None  # of adjacent windows of 2×2 or 1×2
 
 
 @planned
@@ -145,8 +148,11 @@ def max_plan(shape: Sizes, window: Window) -> MaxPlan:
         raise ShapeError(restate("max_pool2d", problem, x=shape))
     output, planes = (*shape[:2], *window.output), shape[0] * shape[1]
     if window.halves or adjacent.halves_rows(window):
-        return MaxPlan(output, None, planes, WORK * prod(shape), adjacent.by_planes(shape, window))
-    return MaxPlan(output, _max_table(window), planes, TAP_WORK * prod(output) * prod(window.kernel), None)
+        bands = adjacent.by_planes(shape, window)
+        return MaxPlan(
+            output, adjacent.max_kernel, adjacent.arguments(window, bands), planes, WORK * prod(shape), bands
+        )
+    return MaxPlan(output, _max_kernel, _max_table(window), planes, TAP_WORK * prod(output) * prod(window.kernel))
 
 
 class _MaxLayout(NamedTuple):
