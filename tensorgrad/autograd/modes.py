@@ -99,6 +99,13 @@ class set_grad_enabled(ContextDecorator):
                 return await _in_steps(function(*args, **kwargs), self.enabled)
 
             return work  # type: ignore[return-value]
+        if isinstance(function, type):  # functools.wraps copies attributes that a class may keep as descriptors
+
+            def make(*args: Any, **kwargs: Any) -> Any:
+                return function(*args, **kwargs)
+
+            make.__module__, make.__name__, make.__doc__ = function.__module__, function.__name__, function.__doc__
+            return super().__call__(make)  # type: ignore[return-value]
         return super().__call__(function)
 
     def _recreate_cm(self) -> "set_grad_enabled":
