@@ -350,7 +350,7 @@ def test_each_variable_of_an_assignment_to_several_names_its_own_result():
 )
 def test_the_variable_that_a_result_is_assigned_to_is_read_from_the_instructions(statement, names):
     code = compile(f"def f(self, m, x, y):\n {statement}", "", "exec").co_consts[0]
-    sums = [found.offset for found in dis.get_instructions(code) if found.opname == "BINARY_OP"]
+    sums = [found.offset for found in dis.get_instructions(code) if (found.opname, found.argrepr) == ("BINARY_OP", "+")]
     assert [assigned_at(code, offset) for offset in sums] == names
 
 
