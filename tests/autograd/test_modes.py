@@ -95,6 +95,21 @@ def test_modes_decorate_without_parentheses_too():
     assert tg.is_grad_enabled()
 
 
+def test_a_decorated_class_makes_its_objects_in_the_mode():
+    class Probe:
+        """What it found."""
+
+        def __init__(self, factor):
+            self.factor, self.recorded = factor, tg.is_grad_enabled()
+
+    make = tg.inference_mode(Probe)
+    found = make(factor=3)
+    assert type(found) is Probe and (found.factor, found.recorded) == (3, False)
+    assert (make.__name__, make.__doc__) == ("Probe", "What it found.") and tg.is_grad_enabled()
+    # A metaclass keeps attributes that functions have as descriptors: copied one by one they would be refused.
+    assert tg.inference_mode(type)(found) is Probe
+
+
 def test_autograd_has_the_modes():
     for name in ("no_grad", "enable_grad", "set_grad_enabled", "inference_mode"):
         assert getattr(tg.autograd, name) is getattr(tg, name)

@@ -52,7 +52,7 @@ class Callback:
 
     While it trains, `fit` sets the attribute `training`, with the model, the optimizer and the history. An object of
     another class will do if it has one of these methods. If it has `state_dict` and `load_state_dict`, checkpoints
-    hold its state; a state is loaded after `on_train_begin`. A subclass with a method `on_…` that is no event raises
+    hold its state; a state is loaded after `on_train_begin`. A subclass with a method `on_…` that isn't an event raises
     ArgumentError, since nothing would call it.
 
     >>> import tensorgrad as tg

@@ -4,8 +4,8 @@ An image is packed into a scratch: one copy for each column j of the kernel, shi
 output has, its rows sorted by phase, the row modulo the stride. There the pixels that one tap meets stand in a line, in
 the order of the output's pixels, whatever the stride, the padding and the dilation. Large images are taken in bands.
 Where a band is one row, as of a signal, a shifted line begins further on in the same copy: one copy serves all columns
-of the kernel, or one for each phase of the stride. So do lines with gaps between their rows, for who can skip these:
-dot products of rows that are whole vectors. Where a plane is so small that it leaves vectors part empty, rows
+of the kernel, or one for each phase of the stride. So do lines with gaps between their rows, which dot
+products skip where rows are whole vectors. Where a plane is so small that it leaves vectors part empty, rows
 of several images stand side by side, as one row: the lines are those of one wide image.
 
 Where each window is one pixel, and each pixel has its window, the lines are the image's own planes: nothing is packed.

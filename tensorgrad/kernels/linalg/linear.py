@@ -79,7 +79,7 @@ def _plan(g_shape: Sizes, x_shape: Sizes, w_shape: Sizes, z_shape: Sizes | None)
 
 @cache
 def _empty(dtype: np.dtype) -> np.ndarray:
-    """In place of `masked` where there is no rectifier, so that one compiled kernel serves both cases."""
+    """In place of `masked` without a rectifier, so that one compiled kernel serves both cases."""
     return np.empty((0, 0, 0), dtype)
 
 
