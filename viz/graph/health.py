@@ -50,8 +50,9 @@ class Finding:
     remedy: str = ""
 
 
+WITH_RELU = "He initialisation or batch norm"
 REMEDIES = {
-    "vanishing": "relu, He initialisation or batch norm",
+    "vanishing": f"relu, {WITH_RELU}",
     "exploding": "clip_norm=1.0, a lower learning rate or scaled inputs",
     "no gradient": "look for a zero, or dead units, between it and the loss",
     "dead": "a lower learning rate, He initialisation or leaky_relu",
@@ -125,20 +126,20 @@ def _layers(graph: GraphRecord, index: GraphIndex, modules: Modules) -> Iterator
     sizes = {layer: _mean([w.gradient for w in ws.values() if w.gradient]) for layer, ws in weights.items()}
     *others, last = list(sizes) or [""]
     for layer, size in sizes.items():
-        text, cause, reference = "", "", sizes[last]
+        text, cause, remedy, reference = "", "", "", sizes[last]
         if not math.isfinite(size):
             text = "exploding: gradient not finite"
         elif layer in others and size == 0:
             text = "no gradient: all zeros"
         elif layer in others and math.isfinite(reference) and size < VANISHING * reference:
             text = f"vanishing: {power(size / reference)} of the last layer's"
-            cause = _shrinking(graph, index, layer, modules)
+            cause, remedy = _shrinking(graph, index, layer, modules)
         elif layer in others and size > EXPLODING * reference > 0:
             text = f"exploding: {power(size / reference)} × the last layer's"
         if text:
             calls = {id: modules.call_of[id] for id in weights[layer]}
             places = (key if modules.path(key) == layer else id for id, key in calls.items())
-            yield from (Finding(place, text, cause) for place in dict.fromkeys(places))
+            yield from (Finding(place, text, cause, remedy) for place in dict.fromkeys(places))
 
 
 def _layer(tensor: TensorRecord, index: GraphIndex, modules: Modules) -> str:
@@ -148,8 +149,11 @@ def _layer(tensor: TensorRecord, index: GraphIndex, modules: Modules) -> str:
     return together[-1] if together else tensor.id
 
 
-def _shrinking(graph: GraphRecord, index: GraphIndex, layer: str, modules: Modules) -> str:
-    """The activations behind a layer that let less than half of the gradient through: `3 × σ after it …`."""
+def _shrinking(graph: GraphRecord, index: GraphIndex, layer: str, modules: Modules) -> tuple[str, str]:
+    """The activations behind a layer that let less than half of the gradient through, `3 × σ after it …`; what helps.
+
+    The remedy is "", the usual one, unless they are relus already.
+    """
     factors: dict[str, list[float]] = defaultdict(list)
     for op in reversed(graph.ops):
         inputs = index.edges[op.id]
@@ -161,11 +165,12 @@ def _shrinking(graph: GraphRecord, index: GraphIndex, layer: str, modules: Modul
         if 0 < contribution.mean_abs < upstream.mean_abs / 2:
             factors[op.symbol].append(contribution.mean_abs / upstream.mean_abs)
     if not factors:
-        return ""
+        return "", ""
     symbol, most = max(factors.items(), key=lambda item: len(item[1]))
     left = power(math.prod(most) ** (1 / len(most)))
     each = f"{len(most)} × {symbol} after it, and each" if len(most) > 1 else f"{symbol} after it"
-    return f"{each} multiplies the gradient by {left}"
+    remedy = WITH_RELU if "relu" in symbol else ""
+    return f"{each} multiplies the gradient by {left}", remedy
 
 
 def _mean(gradients: list[GradientRecord]) -> float:

@@ -68,6 +68,15 @@ def test_the_first_layer_of_a_four_layer_sigmoid_network_vanishes_and_no_other()
     assert found.text == "vanishing: 2·10⁻³ of the last layer's"
     assert round(ratio, 3) == 0.002
     assert found.cause == "3 × σ after it, and each multiplies the gradient by 0.24"
+    assert found.remedy == "relu, He initialisation or batch norm"
+
+
+def test_who_has_relus_already_is_not_told_to_take_relus():
+    layers = [layer for _ in range(20) for layer in (nn.Linear(8, 8), nn.ReLU())]
+    findings = examined(loss_of(nn.Sequential(*layers, nn.Linear(8, 10)), (4, 8)))
+    vanishing = [finding for finding in findings if finding.text.startswith("vanishing")]
+    assert "relu" in vanishing[0].cause
+    assert {finding.remedy for finding in vanishing} == {"He initialisation or batch norm"}
 
 
 def test_vanishing_has_no_cause_to_name_where_no_activation_shrinks_the_gradient():
