@@ -54,7 +54,7 @@ class Call:
         self.inputs: list[Variable] = []
         self.objects: list[Any] = []
         self._places: dict[int, int] = {}  # the position of each tensor in `inputs`, by the tensor's identity
-        self._kinds: list[Any] = [modes.is_grad_enabled(), default_float(), Identity(default_generator())]
+        self._kinds: list[Any] = [modes.is_grad_enabled(), default_float(), default_generator()]
         self._ordered = ordered
         self.args = tuple([self._take(value) for value in args])
         if kwargs:
@@ -73,12 +73,13 @@ class Call:
 
     def _take(self, value: Any) -> Any:
         """Add an argument to the key; returns it with tensors in place of ndarrays."""
-        kind = type(value)
         if isinstance(value, np.ndarray):
             value = as_tensor(value)
         if isinstance(value, Variable):
             self._take_tensor(value)
-        elif kind in EQUAL:
+            return value
+        kind = type(value)
+        if kind in EQUAL:
             self._kinds.append((kind, value))  # with the type, since 1 == 1.0 == True
         elif (key := plain_key(value)) is not None:
             self._kinds.append(key)
@@ -104,8 +105,11 @@ class Call:
         self.inputs.append(value)
         array = value._data
         # What a backward() inside the function does at this tensor: it ends there if that is a leaf, and runs hooks.
-        hooked_after = bool(getattr(value, "_after_backward", None))
-        needs = value._requires_grad and (value._node is None, bool(value._hooks), hooked_after)
+        needs = value._requires_grad and (
+            value._node is None,
+            bool(value._hooks),
+            bool(getattr(value, "_after_backward", None)),
+        )
         # The layout matters, since `contiguous()` copies or doesn't, and `is_contiguous()` may be branched on.
         self._kinds.append((type(value), array.shape, array.dtype, array.flags.c_contiguous, needs))
 
