@@ -54,6 +54,7 @@ OTHERS = {
     "arguments": f"{__name__}.arguments",
     "sums": f"{__name__}.reduce.sums",
     "fallback": f"{__name__}.fallback",
+    "fused_ir": f"{__name__}.elementwise.fused_ir",
     "convolution3d": f"{__name__}.conv.convolution3d",
     "patches": f"{__name__}.conv.patches",
     "pooling3d": f"{__name__}.pool.pooling3d",

@@ -7,7 +7,8 @@ import pytest
 
 import tensorgrad as tg
 from tensorgrad.kernels.elementwise import loops, normalization, pointwise
-from tensorgrad.kernels.elementwise.fused_loops import FusedLoop, Link, _plan, can_fuse, compute, layout
+from tensorgrad.kernels.elementwise.fused_ir import FusedLoop, Link, can_fuse, layout
+from tensorgrad.kernels.elementwise.fused_loops import _plan, compute
 
 FLOATS = pytest.mark.parametrize("dtype", [np.float32, np.float64], ids=["float32", "float64"])
 SHAPE, CHANNEL = (4, 6, 20, 21), (1, 6, 1, 1)

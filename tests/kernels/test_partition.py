@@ -5,7 +5,7 @@ import pytest
 
 from tensorgrad.kernels.conv import convolution
 from tensorgrad.kernels.elementwise import fused_loops, normalization, pointwise
-from tensorgrad.kernels.elementwise.fused_loops import FusedLoop, Link
+from tensorgrad.kernels.elementwise.fused_ir import FusedLoop, Link
 from tensorgrad.kernels.jit import dispatch
 from tensorgrad.kernels.jit.command_list import CommandList, followers_of
 from tensorgrad.kernels.jit.opaque import Opaque

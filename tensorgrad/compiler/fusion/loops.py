@@ -28,7 +28,7 @@ from tensorgrad.ops.reductions import DivideByCount
 from tensorgrad.ops.shapes import BroadcastTo
 
 if TYPE_CHECKING:  # with numba, which is loaded at its first use
-    from tensorgrad.kernels.elementwise.fused_loops import FusedLoop
+    from tensorgrad.kernels.elementwise.fused_ir import FusedLoop
 
 SMALLEST = 4096
 """Elements from which a pass is worth a kernel of its own: to compile one takes a second, once per machine."""
@@ -103,7 +103,7 @@ class Group:
         few = len(self.arrays) <= ARRAYS and len(self.members) <= LINKS
         summed = len(self.links) < len(self.members)
         shapes = tuple([x.shape for x in self.arrays])
-        return few and kernels.fused_loops.layout(self.kind.shape, shapes, summed) is not None
+        return few and kernels.fused_ir.layout(self.kind.shape, shapes, summed) is not None
 
     def steps(self, read: Callable[[str], bool], spent: Callable[[str], bool]) -> tuple[list[Step], Step, list[Step]]:
         """The steps in place of those of the members: what comes before the loop, the loop, what comes after it.
@@ -122,12 +122,12 @@ class Group:
                 sums.append((member.formula, operands))
                 results += member.sums
             else:
-                links.append(kernels.fused_loops.Link(member.formula, operands, member.parameters))
+                links.append(kernels.fused_ir.Link(member.formula, operands, member.parameters))
         written = [name for name in self.links if read(name)]
         shapes, places = tuple([x.shape for x in self.arrays]), tuple([numbers[name] for name in written])
         # Sums read their operands after the loop.
         over = [k for k, x in enumerate(self.arrays) if x.shape == self.kind.shape and spent(x.name) and not sums]
-        loop = kernels.fused_loops.FusedLoop(self.kind.shape, shapes, tuple(links), places, tuple(sums), *over[-1:])
+        loop = kernels.fused_ir.FusedLoop(self.kind.shape, shapes, tuple(links), places, tuple(sums), *over[-1:])
         step = Step(_function_of(loop), {}, tuple([x.name for x in self.arrays]), {}, (*written, *results))
         members = self.members.values()
         return [s for x in members for s in x.before], step, [s for x in members for s in x.after]
@@ -248,7 +248,7 @@ def _put_last(steps: list[Step], spent: Sequence[str]) -> None:
 def _recordable(step: Step, kinds: Kinds) -> Step:
     """A step that NumPy computes, such that a command list can be recorded of it: a loop with the same bits then."""
     member = _member(step, kinds, {}, least=1)
-    if member is None or member.formula not in kernels.fused_loops.ARITHMETIC:
+    if member is None or member.formula not in kernels.fused_ir.ARITHMETIC:
         return step
     group, plain, name = Group({0: member}, kinds[step.outputs[0]], 0), call_of(step).run, call_of(step).name
     if not group.fits():
@@ -289,7 +289,7 @@ def _member(step: Step, kinds: Kinds, makers: Mapping[str, Step], least: int = S
         found = special(step, made)
         return found if prod(made.shape[2:]) >= PIXELS or not found.sums else None
     formula, parameters = _formula(step)
-    if formula is None or step.arrays or not kernels.fused_loops.can_fuse(formula):
+    if formula is None or step.arrays or not kernels.fused_ir.can_fuse(formula):
         return None
     operands = []
     for name in step.inputs:
