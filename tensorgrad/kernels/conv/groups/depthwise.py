@@ -20,7 +20,8 @@ from numba.np.unsafe.ndarray import to_fixed_tuple
 
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.conv.groups import short_rows
-from tensorgrad.kernels.conv.groups.plans import LENGTHS, Plan, Planes, forward_plan, grad_input_plan, grad_weight_plan
+from tensorgrad.kernels.conv.groups.plans import Plan, forward_plan, grad_input_plan, grad_weight_plan
+from tensorgrad.kernels.conv.groups.tables import COLUMN, DOT_TILE, FIRST, PLANES, ROWS, TILE, TO, DotTile, Planes, Tile
 from tensorgrad.kernels.jit.dispatch import (
     chunks_as_made,
     chunks_for,
@@ -109,7 +110,7 @@ def _correlate(x: np.ndarray, w: np.ndarray, bias: np.ndarray, plan: Plan) -> np
 
 @inlined
 def _unpacked(layout_numbers):
-    return Planes(*to_fixed_tuple(layout_numbers, LENGTHS))
+    return Planes(*to_fixed_tuple(layout_numbers, PLANES))
 
 
 @helper
@@ -120,7 +121,7 @@ def _pack_planes(x, first, images, channel, scratch, at, packs, layout):
     for c in range(layout.inputs):
         plane = (first * channels + channel + c) * height * width
         for index in range(len(packs)):
-            target, row, rows = at + c * layout.slot + packs[index, 0], packs[index, 1], packs[index, 2]
+            target, row, rows = at + c * layout.slot + packs[index, TO], packs[index, FIRST], packs[index, ROWS]
             source, step = plane + row * width, layout.stride_h * width
             if layout.stride_w == 1:
                 pack_rows(
@@ -172,10 +173,10 @@ def _store_planes(y, first, images, channel, scratch, layout):
 
 
 @kernel
-def _correlate_kernel(x, w, bias, y, scratch, packs, entries, table, layout_numbers, index, chunks):
-    """y (N, K, OH, OW) = bias + Σ w · x, entry by entry of a `plans.Plan`; the chunks share out images and groups.
+def _correlate_kernel(x, w, bias, y, scratch, packs, tiles, table, layout_numbers, index, chunks):
+    """y (N, K, OH, OW) = bias + Σ w · x, tile by tile of a `plans.Plan`; the chunks share out images and groups.
 
-    packs (P, 3), entries (E, 13), table (taps, 2): (index of a filter's column, offset of its pixels in the scratch).
+    packs, tiles, table: with rows of `Pack`, `Tile` and `Tap`, see `tables`.
     """
     layout, lines, taps = _unpacked(layout_numbers), scratch[index], flattened(table)
     groups, pixels, plane = y.shape[1] // layout.outputs, flattened(y), y.shape[2] * y.shape[3]
@@ -192,23 +193,22 @@ def _correlate_kernel(x, w, bias, y, scratch, packs, entries, table, layout_numb
                 target, y_at = pixels, (first * y.shape[1] + channel) * plane
             else:
                 target, y_at = lines, layout.out
-            for e in range(len(entries)):
-                (strip, high, blocks, x_at, x_step, w_at, w_step, table_at, count, fresh, y_begin, y_step, size) = (
-                    to_fixed_tuple(entries[e], 13)
-                )
+            for t in range(len(tiles)):
+                tile = Tile(*to_fixed_tuple(tiles[t], TILE))
                 plane_tile(
-                    high, strip, blocks, lines, x_at, x_step, w, weights + w_at, w_step, taps, 2 * table_at, count,
-                    bias, channel, fresh, target, y_at + y_begin, y_step, (images - 1) * layout.pitch + size,
+                    tile.rows, tile.strip, tile.blocks, lines, tile.x_at, tile.x_step, w, weights + tile.w_at,
+                    tile.w_step, taps, 2 * tile.tap, tile.taps, bias, channel, tile.fresh, target, y_at + tile.y_at,
+                    tile.y_step, (images - 1) * layout.pitch + tile.pixels,
                 )  # fmt: skip
             if not layout.direct:
                 _store_planes(y, first, images, channel, lines, layout)
 
 
 @kernel
-def _grad_weight_kernel(x, g, dw, sums, scratch, packs, entries, table, layout_numbers, index, chunks):
-    """dw (K, C/groups, KH, KW) = Σ g · x, entry by entry of a `plans.Plan`; the chunks share out groups.
+def _grad_weight_kernel(x, g, dw, sums, scratch, packs, tiles, table, layout_numbers, index, chunks):
+    """dw (K, C/groups, KH, KW) = Σ g · x, tile by tile of a `plans.Plan`; the chunks share out groups.
 
-    sums (K, taps) are in float64; packs (P, 3), entries (E, 10), table (KW, 2): see `_correlate_kernel`.
+    sums (K, taps) are in float64; packs, tiles, table: with rows of `Pack`, `DotTile` and `Tap`.
     """
     layout, lines, taps = _unpacked(layout_numbers), scratch[index], flattened(table)
     groups, (_, filters, out_h, out_w), gradients = g.shape[1] // layout.outputs, g.shape, flattened(g)
@@ -234,15 +234,16 @@ def _grad_weight_kernel(x, g, dw, sums, scratch, packs, entries, table, layout_n
                     )  # fmt: skip
                     source, values = upstream, lines
                 total = sums[k]
-                for e in range(len(entries)):
-                    strip, across, rows, x_at, x_step, t, g_at, g_step, tap, tap_step = to_fixed_tuple(entries[e], 10)
+                for t in range(len(tiles)):
+                    tile = DotTile(*to_fixed_tuple(tiles[t], DOT_TILE))
                     plane_dots(
-                        strip, across, rows, lines, x_at, x_step, taps, 2 * t, values, source + g_at, g_step, lines,
-                        layout.out, length, dots, 0,
+                        tile.strip, tile.across, tile.rows, lines, tile.x_at, tile.x_step, taps, 2 * tile.tap, values,
+                        source + tile.g_at, tile.g_step, lines, layout.out, length, dots, 0,
                     )  # fmt: skip
-                    for i in range(strip):
-                        for j in range(across):
-                            total[tap + i * tap_step + table[t + j, 0]] += dots[i * across + j]
+                    for i in range(tile.strip):
+                        for j in range(tile.across):
+                            column = table[tile.tap + j, COLUMN]
+                            total[tile.w_at + i * tile.w_step + column] += dots[i * tile.across + j]
     for k in range(begin * layout.outputs, end * layout.outputs):
         weights, total = dw[k].reshape(-1), sums[k]
         for t in range(weights.size):
