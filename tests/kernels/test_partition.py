@@ -54,6 +54,7 @@ SHAPES = {  # images, channels, height, width, filters, size of a filter, stride
     "bands": (1, 12, 31, 33, 20, 3, 1, 1),
     "strided": (1, 16, 63, 61, 20, 3, 2, 1),
     "filters of one image": (1, 24, 31, 33, 50, 1, 1, 1),
+    "filters larger than a plane": (1, 40, 9, 11, 30, 3, 1, 1),
     "images": (3, 8, 31, 33, 40, 5, 1, 1),
     "planes": (1, 40, 63, 61, 40, 3, 1, 40),
     "strided planes": (2, 40, 63, 61, 40, 3, 2, 40),

@@ -175,6 +175,7 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
     # Threads share out the filters of a 1×1 convolution, if there are more of them than channels: then fewer numbers
     # go from one core to another, if what follows takes channel by channel.
     whole = in_place(window, layout(window, channels, 1)).direct and window.groups == 1 and filters >= channels
+    whole = whole or _shares_filters(window, filters, threads)
     where = banded(window, channels, count, itemsize, 1 if whole else threads)
     where = side_by_side(window, channels, count, itemsize, threads, where)
     lines, lanes = offsets(window, channels, where), WIDTH // itemsize
@@ -193,6 +194,17 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
     scratch = total.scratch + lanes * (2 + across)
     total = total._replace(rest=rest, packed=(len(rest) + lanes) * across, scratch=scratch)
     return _in_panels(total, window.groups, itemsize)
+
+
+def _shares_filters(window: Window, filters: int, threads: int) -> bool:
+    """Whether threads that have one image between them share out its filters, and not bands of its rows.
+
+    Each then reads a part of the filters and the whole image: less than the other way where the filters are the larger
+    ones, and it multiplies lines that aren't cut, which fill more vectors.
+    """
+    if window.groups > 1 or filters < threads * ROWS:
+        return False
+    return filters * prod(window.kernel) > prod(window.size)
 
 
 def _sum(shape: Sizes, where: Layout, table: np.ndarray, step: int, group: int, itemsize: int) -> Sum:
@@ -244,7 +256,8 @@ def grad_input_sums(window: Window, shapes: Shapes, itemsize: int, threads: int)
     sums = []
     for start, (rows, columns), phase in window.phases():
         wanted = threads_for(work(phase, filters, count, channels), threads)
-        where = banded(phase, filters, count, itemsize, wanted)
+        whole = _shares_filters(phase, channels, wanted)
+        where = banded(phase, filters, count, itemsize, 1 if whole else wanted)
         where = in_place(phase, side_by_side(phase, filters, count, itemsize, wanted, where))
         # (K/groups, 1, 1), (taps of a, 1), (taps of b,) -> (taps,)
         places = np.arange(filters)[:, None, None] * itself + np.array(rows)[:, None] * kw + np.array(columns)
