@@ -8,7 +8,10 @@ from networks import BasicBlock
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.arrays.random import default_generator
+from tensorgrad.autograd.engine import host_call
+from tensorgrad.autograd.variable import wrap
 from tensorgrad.compiler.capture import HostCall
+from tensorgrad.nn import functional as F
 
 
 def normed(layer, channels, activation=nn.ReLU):
@@ -156,6 +159,50 @@ def assert_launches(function):
     names = [name for unit in hosts for name, _ in unit.outputs]
     assert [name for name in names if not name.startswith(BY_PYTHON)] == []
     assert sum(len(unit._table) for unit in captured._units if not isinstance(unit, HostCall)) > 2 * len(hosts)
+
+
+def read_by_python(x):
+    """A host call with an array: it waits for the launches that make the array."""
+    return wrap(host_call(np.array, x._data))
+
+
+def noisy(generator, array):
+    return array + generator.random(array.shape, array.dtype)
+
+
+def noisy_by_python(x):
+    """Draws in its turn, after the first mask and before the second: so the second is drawn after it."""
+    return wrap(host_call(noisy, default_generator(), x._data))
+
+
+@pytest.mark.parametrize(
+    ("between", "order"),
+    [
+        (lambda x: x, [True, True, False]),
+        (read_by_python, [True, True, False, True, False]),
+        (noisy_by_python, [True, False] * 3),
+        (lambda x: x + tg.randn(30, 40), [True, True, True, False]),
+    ],
+    ids=["masks", "a host call between", "a draw between", "noise"],
+)
+def test_random_numbers_are_drawn_before_all_launches(between, order):
+    """No parallel region ends for a mask; the generator's numbers go to the same masks as without compile."""
+    tg.manual_seed(0)
+    rng = np.random.default_rng(0)
+    w = [tg.tensor(rng.standard_normal((40, 40)).astype(np.float32)) for _ in range(3)]
+
+    def network(x):
+        h = F.dropout((x @ w[0]).relu(), 0.4)
+        return (F.dropout(between(h @ w[1]).relu(), 0.3) @ w[2]).relu()
+
+    compiled = tg.compile(network)
+    inputs = [tg.tensor(rng.standard_normal((30, 40)).astype(np.float32)) for _ in range(4)]
+    state = default_generator().bit_generator.state
+    expected = [numbers(network(x)) for x in inputs]
+    default_generator().bit_generator.state = state
+    assert_same(expected, [numbers(compiled(x)) for x in inputs])
+    (captured,) = captures(compiled)
+    assert [isinstance(unit, HostCall) for unit in captured._units] == order
 
 
 @pytest.mark.filterwarnings("error")

@@ -12,6 +12,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays import memory
 from tensorgrad.compiler.capture.host_calls import HostCall, Name, Parameter, outputs_of
+from tensorgrad.compiler.guards.trust import is_library
 from tensorgrad.compiler.program import Call, Setting, call_of, last_uses
 from tensorgrad.compiler.steps import Step, check_guard
 from tensorgrad.kernels.jit.opaque import Opaque, real
@@ -58,6 +59,7 @@ class Capturing:
         self.known = {
             name: Opaque(array) for name, array in (*constants.items(), *zip(parameters, arrays, strict=True))
         }
+        steps = _drawn_first(steps)
         self.parts = self._parts_of([call_of(step) for step in steps], last_uses(steps, wanted, ()))
 
     def _parts_of(self, calls: Sequence[Call], uses: dict[int, list[str]]) -> list[list[Launch] | HostCall]:
@@ -186,6 +188,27 @@ class _OpaqueArena:
 
     def take(self, shape: tuple[int, ...], dtype: np.dtype) -> Any:
         return Opaque(self._arena.take(shape, dtype))
+
+
+def _drawn_first(steps: Sequence[Step]) -> list[Step]:
+    """The steps, with the library's draws of random numbers before all others, as many as keep their turn.
+
+    A mask that is drawn between two command lists makes two parallel regions of one, and while Python draws it the
+    other threads fall asleep.
+    """
+    first: list[int] = []
+    for k, step in enumerate(steps):
+        if _draws(call_of(step)):
+            if step.op is not None or step.takes or not _changes_nothing_else(step.function):
+                break
+            first.append(k)
+    return [*(steps[k] for k in first), *(step for k, step in enumerate(steps) if k not in first)]
+
+
+def _changes_nothing_else(function: Any) -> bool:
+    """Whether a function changes at most a generator: the library's own, and the generator's methods."""
+    draws_itself = isinstance(getattr(function, "__self__", None), np.random.Generator)
+    return draws_itself or is_library(getattr(function, "__globals__", {}))
 
 
 def _values(call: Call, known: dict[str, Any]) -> list[Any]:
