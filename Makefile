@@ -40,7 +40,7 @@ docs: $(VENV)/docs ## the documentation site: out/site/index.html; fails for a w
 notebooks: $(VENV)/ready ## write notebooks/ anew, from the lessons and the tutorials
 	$(VENV)/bin/python -m tools.notebooks
 
-run-notebooks: $(VENV)/notebooks ## execute notebooks, NAMES=digits or all: out/notebooks, with outputs; fails for an error or 2 minutes
+run-notebooks: $(VENV)/notebooks ## execute all notebooks, or NAMES='digits one-neuron': out/notebooks, with outputs; fails for an error or 2 minutes
 	$(VENV)/bin/python -m tools.run_notebooks $(NAMES)
 
 lint: $(VENV)/ready ## style, and the types that users' editors see
