@@ -7,10 +7,10 @@ from cores import MOST_THREADS
 
 from tensorgrad.errors import ArgumentError, DTypeError, ShapeError
 from tensorgrad.kernels import fallback
-from tensorgrad.kernels.conv import convolution
+from tensorgrad.kernels.conv import convolution, taps
 from tensorgrad.kernels.conv.direct import correlate, dots
 from tensorgrad.kernels.jit import dispatch
-from tensorgrad.windows import Window, conv_padding, convolution as convolution_window
+from tensorgrad.windows import Window, conv_padding, convolution as convolution_window, convolution_shapes
 
 
 class Layer(NamedTuple):
@@ -372,3 +372,16 @@ def test_fewer_images_than_threads_are_cut_by_filters(monkeypatch, count, groups
     convolution.grad_weight_plan.cache_clear()
     np.testing.assert_allclose(dw, fallback.conv_grad_weight(x, g, (3, 3), groups=groups), rtol=1e-12, atol=1e-12)
     assert shared[0] == threads
+
+
+@pytest.mark.parametrize("count", [1, 3, 8, 15])
+@pytest.mark.parametrize("size", [4, 10, 50])
+def test_every_thread_has_a_part_of_few_images(count, size):
+    """Bands of rows, or filters where these are larger than an image; 10×10 pixels leave four beyond whole vectors."""
+    sizes = (size, size)
+    window = Window.fitting("conv2d", sizes, (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
+    shapes = convolution_shapes("conv2d", window, x=(count, 64, *sizes), w=(256, 64, 3, 3))
+    for threads in (2, 4, 16):
+        total = taps.forward_sum(window, shapes, 4, threads)
+        assert total.blocks * total.cuts >= threads or count >= threads
+        assert (total.layout.bands == 1) == (size < 50)

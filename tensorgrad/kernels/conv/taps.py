@@ -179,7 +179,7 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
     where = banded(window, channels, count, itemsize, 1 if whole else threads)
     where = side_by_side(window, channels, count, itemsize, threads, where)
     lines, lanes = offsets(window, channels, where), WIDTH // itemsize
-    rest = _rest(count, filters, where, lines, lanes)
+    rest = _rest(count, filters, where, lines, lanes, threads)
     if not len(rest):
         where = in_place(window, where)
         lines = offsets(window, channels, where)
@@ -197,7 +197,7 @@ def forward_sum(window: Window, shapes: Shapes, itemsize: int, threads: int) -> 
 
 
 def _shares_filters(window: Window, filters: int, threads: int) -> bool:
-    """Whether threads that have one image between them share out its filters, and not bands of its rows.
+    """Whether threads that have an image between them share out the filters, and not bands of its rows.
 
     Each then reads a part of the filters and the whole image: less than the other way where the filters are the larger
     ones, and it multiplies lines that aren't cut, which fill more vectors.
@@ -233,7 +233,7 @@ def _in_panels(total: Sum, groups: int, itemsize: int) -> Sum:
     return total._replace(panels=groups * down * (1 + taps) * ROWS, scratch=scratch)
 
 
-def _rest(count: int, filters: int, where: Layout, lines: np.ndarray, lanes: int) -> np.ndarray:
+def _rest(count: int, filters: int, where: Layout, lines: np.ndarray, lanes: int, threads: int) -> np.ndarray:
     """The offsets of the last pixels of a plane for packed filters, if these pixels are few.
 
     There a vector holds neighbouring filters, not neighbouring pixels. The bias comes before the taps, times ones.
@@ -241,8 +241,9 @@ def _rest(count: int, filters: int, where: Layout, lines: np.ndarray, lanes: int
     pixels = where.output_h * where.output_w
     whole, left = pixels // lanes, pixels % lanes
     across = -(-filters // lanes)
-    # Only with enough filters and images that packing the filters is little work.
-    if where.images > 1 or where.bands > 1 or where.groups > 1 or not 0 < 2 * left * across <= filters or count < MANY:
+    # Only with enough filters and images that packing the filters is little work, and each thread has own images.
+    enough = count >= max(MANY, threads) and 0 < 2 * left * across <= filters
+    if where.images > 1 or where.bands > 1 or where.groups > 1 or not enough:
         return np.empty((0, 2), np.int64)
     ones = where.image + lanes - whole * lanes
     places, rows = np.concatenate([[ones], lines]), np.concatenate([[lines.size], np.arange(lines.size)])
