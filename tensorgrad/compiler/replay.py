@@ -230,14 +230,19 @@ class Run:
 
     __slots__ = ("again", "arrays", "kept", "outputs", "program", "shown", "upstream", "variables", "versions")
 
-    def __init__(self, program: Program, variables: Sequence[Variable], again: Callable) -> None:
+    def __init__(
+        self,
+        program: Program,
+        variables: Sequence[Variable],
+        outputs: list[np.ndarray],
+        kept: tuple[np.ndarray, ...],
+        again: Callable,
+    ) -> None:
         self.program, self.variables, self.again = program, variables, again
-        results = program.run_or_undo(variables)
-        self.outputs = [np.asarray(array) for array in results[: program.count]]
-        self.kept = results[program.count :]
+        self.outputs, self.kept = outputs, kept
         self.shown: list[Version] = []  # of the watched outputs; the outputs themselves would be a cycle
-        self.versions = [version_of(x) for x in variables] if program.backward else []
-        self.arrays = [x._data for x in variables] if program.backward else []
+        self.versions = [version_of(x) for x in variables]
+        self.arrays = [x._data for x in variables]
         self.upstream: dict[int, Variable] = {}  # gradients of outputs that wait for others
 
     def gradients(
@@ -359,20 +364,22 @@ class Part(Op):
 def replay(program: Program, inputs: Sequence[Variable], again: Callable) -> list[Any]:
     """Run the program on the inputs: the outputs, as tensors through which gradients flow."""
     variables = (*inputs, *program.leaves)
-    run = Run(program, variables, again)
-    outputs = [wrap(array) for array in run.outputs]
+    results = program.run_or_undo(variables)
+    arrays = [np.asarray(array) for array in results[: program.count]]
+    outputs = [wrap(array) for array in arrays]
     for k in program.spent:
-        outputs[k] = wrap(run.outputs[k], True, program.spent_node(k, variables))
+        outputs[k] = wrap(arrays[k], True, program.spent_node(k, variables))
     for output in outputs:
         note_shared_memory(output, variables, False)
-    if program.groups:
+    run = Run(program, variables, arrays, results[program.count :], again) if program.groups else None
+    if run is not None:
         _connect(program, variables, run, outputs)
     for k in range(1, len(outputs)):
         output = outputs[k]
         other = next((x for x in outputs[:k] if np.may_share_memory(x._data, output._data)), None)
         if other is not None and output._aliases is None:
             add_stranger(output, other)
-    if program.watched:
+    if run is not None:
         run.shown = [version_of(outputs[k]) for k in program.watched]
     return outputs
 
