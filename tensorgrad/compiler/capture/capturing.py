@@ -194,21 +194,24 @@ def _drawn_first(steps: Sequence[Step]) -> list[Step]:
     """The steps, with the library's draws of random numbers before all others, as many as keep their turn.
 
     A mask that is drawn between two command lists makes two parallel regions of one, and while Python draws it the
-    other threads fall asleep.
+    other threads fall asleep. Draws pass only what the library computes: a user's function may look at the generator.
     """
     first: list[int] = []
     for k, step in enumerate(steps):
+        called = step.function, *(x for x in step.settings.values() if callable(x))  # a guard's condition is a setting
+        if step.op is None and not all(map(_is_of_the_library, called)):
+            break
         if _draws(call_of(step)):
-            if step.op is not None or step.takes or not _changes_nothing_else(step.function):
+            if step.op is not None or step.takes:
                 break
             first.append(k)
     return [*(steps[k] for k in first), *(step for k, step in enumerate(steps) if k not in first)]
 
 
-def _changes_nothing_else(function: Any) -> bool:
-    """Whether a function changes at most a generator: the library's own, and the generator's methods."""
-    draws_itself = isinstance(getattr(function, "__self__", None), np.random.Generator)
-    return draws_itself or is_library(getattr(function, "__globals__", {}))
+def _is_of_the_library(function: Any) -> bool:
+    """Whether a function is the library's own, or a method of a generator."""
+    method = isinstance(getattr(function, "__self__", None), np.random.Generator)
+    return method or is_library(getattr(function, "__globals__", {}))
 
 
 def _values(call: Call, known: dict[str, Any]) -> list[Any]:
