@@ -50,9 +50,9 @@ class Finding:
     remedy: str = ""
 
 
-WITH_RELU = "He initialisation or batch norm"
+BESIDES_RELU = "He initialisation or batch norm"
 REMEDIES = {
-    "vanishing": f"relu, {WITH_RELU}",
+    "vanishing": f"relu, {BESIDES_RELU}",
     "exploding": "clip_norm=1.0, a lower learning rate or scaled inputs",
     "no gradient": "look for a zero, or dead units, between it and the loss",
     "dead": "a lower learning rate, He initialisation or leaky_relu",
@@ -169,7 +169,7 @@ def _shrinking(graph: GraphRecord, index: GraphIndex, layer: str, modules: Modul
     symbol, most = max(factors.items(), key=lambda item: len(item[1]))
     left = power(math.prod(most) ** (1 / len(most)))
     each = f"{len(most)} × {symbol} after it, and each" if len(most) > 1 else f"{symbol} after it"
-    remedy = WITH_RELU if "relu" in symbol else ""
+    remedy = BESIDES_RELU if "relu" in symbol else ""
     return f"{each} multiplies the gradient by {left}", remedy
 
 
