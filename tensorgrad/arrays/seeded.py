@@ -57,13 +57,17 @@ class Blocks(threading.local):
         Where all are suspended, the last that was entered: a fixture of pytest yields to a test that shall be seeded.
         """
         if len(self.opened) < 2:
-            return self.opened[0] if self.opened else None
+            return next(iter(self.opened), None)
         running, frame = dict[FrameType, int](), sys._getframe()
         while frame is not None:
             running[frame] = len(running)
             frame = frame.f_back  # type: ignore[assignment]
-        inside = [(-far, k) for k, block in enumerate(self.opened) if (far := block.owner(running)) is not None]
-        return self.opened[max(inside)[1] if inside else -1]
+        # A copy, made in one go: what allocates here may collect a forgotten generator, which closes its block.
+        opened = [*self.opened]
+        inside = [(-far, k) for k, block in enumerate(opened) if (far := block.owner(running)) is not None]
+        if inside:
+            return opened[max(inside)[1]]
+        return opened[-1] if opened else None
 
 
 def _entered_by_with(frame: FrameType) -> bool:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import threading
 
 import numpy as np
@@ -161,3 +162,25 @@ def test_a_seed_given_in_a_block_is_that_blocks():
     a, b = reseeded(0), reseeded(1)
     assert [next(a), next(b), next(a), next(b)] == [0, 1, 10, 11]
     assert [next(a), next(b)] == [numbers(10, 1)[0], numbers(11, 1)[0]]
+
+
+def test_forgotten_generator_functions_collected_meanwhile_change_nothing():
+    def forgotten(kept):
+        with tg.seeded(0):
+            yield kept
+
+    for allocations in range(1, 200):
+        gc.collect(0)
+        for _ in range(5):
+            circle = []
+            circle.append(forgotten(circle))
+            next(circle[0])
+        del circle  # only the collector frees them, and closes their blocks
+        thresholds = gc.get_threshold()
+        with tg.seeded(5) as generator:
+            try:
+                gc.set_threshold(allocations)
+                found = tg.default_generator()
+            finally:
+                gc.set_threshold(*thresholds)
+        assert found is generator
