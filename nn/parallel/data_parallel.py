@@ -18,7 +18,7 @@ from tensorgrad.distributed.world import DistributedError, world
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parallel.gradients import Gradients
-from tensorgrad.nn.parallel.weights import count, weight_of, weighted
+from tensorgrad.nn.parallel.weights import Weight, count, weighted
 from tensorgrad.tensor import Tensor
 
 CALL = "DistributedDataParallel"
@@ -26,6 +26,9 @@ CALL = "DistributedDataParallel"
 _exchanged: weakref.WeakKeyDictionary[DistributedDataParallel, tuple[int, Gradients]] = weakref.WeakKeyDictionary()
 """By model, the gradients that it exchanges, and the configuration in which its parameters were last looked at. (Not
 attributes: compiled functions compare those.)"""
+
+_weights: weakref.WeakKeyDictionary[DistributedDataParallel, Weight] = weakref.WeakKeyDictionary()
+"""By model, the weight of this process's samples in its batch."""
 
 
 class DistributedDataParallel(Module):
@@ -102,9 +105,10 @@ class DistributedDataParallel(Module):
         if not several or not is_grad_enabled() or self.dim is None:
             return self.module(*inputs, **kwargs)
         self._gradients()
-        # Before the forward pass: the processes come from the last exchange, so they needn't wait for each other.
-        weight = weight_of(count((inputs, kwargs), self.dim))
-        return weighted(self.module(*inputs, **kwargs), weight)
+        weight = _weights.setdefault(self, Weight())
+        samples = weight.begin(count((inputs, kwargs), self.dim))
+        output = self.module(*inputs, **kwargs)
+        return weighted(output, lambda dtype: weight.complete(samples, dtype))
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:

@@ -61,27 +61,28 @@ class _Flat:
 
     def average(self) -> None:
         grads = [p._grad for p in self.parameters]
-        for place, grad in zip(self.places, grads, strict=True):
-            place[...] = 0 if grad is None else grad._data
-        self.counts[...] = [grad is not None for grad in grads]
         for p, grad in zip(self.parameters, grads, strict=True):
             if grad is not None and grad._requires_grad:
                 raise _has_graph(p)
         group = world()
-        group.agree("backward", self.what)
+        agreement = group.begin_agreement("backward", self.what)  # its messages travel while the gradients are copied
+        for place, grad in zip(self.places, grads, strict=True):
+            place[...] = 0 if grad is None else grad._data
+        self.counts[...] = [grad is not None for grad in grads]
+        agreement.numbers()
         group.reduce(self.array)
-        self.array *= self.array.dtype.type(1 / group.size)
+        share = self.array.dtype.type(1 / group.size)
         for p, place, count in zip(self.parameters, self.places, self.counts.tolist(), strict=True):
             if count:
-                _set(p, place)
+                _set(p, place, share)
 
 
-def _set(p: Tensor, mean: np.ndarray) -> None:
-    """Set the gradient: in its memory, if it has some that can be written."""
+def _set(p: Tensor, total: np.ndarray, share: np.floating) -> None:
+    """Set the gradient to total · share: in its memory, if it has some that can be written."""
     grad = p._grad
     if grad is None or not grad._data.flags.writeable:
         grad = p._grad = Tensor(np.empty(p.shape, p.dtype))
-    grad._data[...] = mean
+    np.multiply(total, share, out=grad._data, casting="same_kind")
     begin_version(grad, keep=False)
 
 

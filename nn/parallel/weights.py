@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,17 +10,39 @@ import numpy as np
 from tensorgrad.autograd.engine import apply, host_call
 from tensorgrad.autograd.variable import wrap
 from tensorgrad.distributed.functional import ScaleGradient
-from tensorgrad.distributed.world import world
+from tensorgrad.distributed.world import Agreement, world
 from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
 
-def weight_of(samples: int) -> np.ndarray:
-    """n·R/N, for n samples here and N in all R processes together."""
-    return host_call(_weight, samples)
+class Weight:
+    """The weight of this process's samples in a batch of all: n·R/N, for n samples here and N in all R processes.
+
+    The samples are counted while the model computes: the numbers are sent before its forward pass, and received after.
+    """
+
+    def __init__(self) -> None:
+        self._everywhere: Agreement | None = None
+
+    def begin(self, samples: int) -> np.ndarray:
+        """Send the number of samples to the other processes; returns it as an array, for `complete`."""
+        return host_call(self._begin, samples)
+
+    def complete(self, samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        """The weight, once the numbers of all processes have come."""
+        return host_call(self._complete, samples, dtype)
+
+    def _begin(self, samples: int) -> np.ndarray:
+        self._everywhere = world().begin_agreement("DistributedDataParallel.forward", numbers=(samples,))
+        return np.array(float(samples))
+
+    def _complete(self, samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
+        assert self._everywhere is not None
+        everywhere = self._everywhere.numbers().sum()
+        return np.array(samples * world().size / everywhere if everywhere else 1.0, dtype)
 
 
-def weighted(output: Any, weight: np.ndarray) -> Any:
+def weighted(output: Any, weight: Callable[[np.dtype], np.ndarray]) -> Any:
     """The output, whose gradients are scaled by the weight of this process.
 
     If each process takes the mean of the losses of its own samples, the mean over the processes of the gradients is
@@ -28,12 +50,12 @@ def weighted(output: Any, weight: np.ndarray) -> Any:
 
     Args:
         output: a Tensor, or tuples, lists and dicts of tensors.
-        weight: of `weight_of`.
+        weight: gives the weight in a dtype.
     """
 
     def scaled(x: Any) -> Any:
         if isinstance(x, Tensor):
-            return apply(ScaleGradient, x, wrap(weight)) if x.requires_grad else x
+            return apply(ScaleGradient, x, wrap(weight(x.dtype))) if x.requires_grad else x
         if isinstance(x, Mapping):
             return type(x)({key: scaled(value) for key, value in x.items()})  # type: ignore[call-arg]
         if isinstance(x, tuple) and hasattr(x, "_fields"):
@@ -47,13 +69,6 @@ def weighted(output: Any, weight: np.ndarray) -> Any:
         raise DTypeError(restate("DistributedDataParallel", problem, fix=fix))
 
     return scaled(output)
-
-
-def _weight(samples: int) -> np.ndarray:
-    """n·R/N, with the samples of all processes."""
-    group = world()
-    everywhere = float(group.agree("DistributedDataParallel.forward", numbers=(samples,)).sum())
-    return np.array(samples * group.size / everywhere if everywhere else 1.0)
 
 
 def count(arguments: Any, dim: int) -> int:

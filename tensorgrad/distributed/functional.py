@@ -39,7 +39,7 @@ class AllReduce(Op):
 
 
 class ScaleGradient(Op):
-    """z = x, whose gradient is multiplied by the number s in the backward pass."""
+    """z = x, whose gradient is multiplied by the number s, of its dtype, in the backward pass."""
 
     symbol, formula = "gradient · s", lambda x, s: x
     derivatives = (lambda grad, s: grad * s,)
@@ -49,7 +49,7 @@ class ScaleGradient(Op):
         return x
 
     def backward_x(self, grad, s):
-        return grad * (s if s.dtype == grad.dtype else s.astype(grad.dtype))
+        return grad * s
 
 
 def all_reduce(tensor: TensorLike) -> Tensor:

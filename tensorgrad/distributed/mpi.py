@@ -25,7 +25,7 @@ import mpi4py
 import numpy as np
 
 from tensorgrad.distributed import world as worlds
-from tensorgrad.distributed.world import DistributedError, World
+from tensorgrad.distributed.world import Agreement, DistributedError, World
 from tensorgrad.errors import restate
 from tensorgrad.kernels.jit import dispatch
 
@@ -81,34 +81,49 @@ class MpiWorld(World):
         self.rank, self.size = communicator.rank, communicator.size
         self._process = os.getpid()
         self._exchanges = 0
+        self._begun: Agreement | None = None
         self._excepthook = sys.excepthook
         sys.excepthook = self._fail
         atexit.register(self._leave)
 
-    def agree(self, call: str, what: str = "", numbers: Sequence[float] = ()) -> np.ndarray:
-        """Check that all processes make this call, and exchange a few numbers."""
+    def begin_agreement(self, call: str, what: str = "", numbers: Sequence[float] = ()) -> Agreement:
+        """Begin to check that all processes make this call, and to exchange a few numbers."""
+        self._complete_begun()
         own = np.array([CALLS.index(call), _checksum(what), *numbers, *[0.0] * (NUMBERS - len(numbers))])
         # (8,) -> (size, 8)
         everybody = np.empty((self.size, own.size))
         self._exchanges += 1
-        self._wait(self._communicator.Iallgather(own, everybody), call)
-        if (everybody[:, :2] != own[:2]).any():
-            self._disagree(call, what, everybody)
-        return everybody[:, 2 : 2 + len(numbers)]
+        request = self._communicator.Iallgather(own, everybody)
+
+        def complete() -> None:
+            self._begun = None
+            self._wait(request, call)
+            if (everybody[:, :2] != own[:2]).any():
+                self._disagree(call, what, everybody)
+
+        self._begun = Agreement(everybody[:, 2 : 2 + len(numbers)], complete)
+        return self._begun
 
     def reduce(self, array: np.ndarray, operation: str = "sum") -> None:
         """Replace an array by the sum, product, minimum or maximum over all processes."""
+        self._complete_begun()
         self._wait(self._communicator.Iallreduce(MPI.IN_PLACE, array, OPERATIONS[operation]), "all_reduce")
 
     def broadcast(self, array: np.ndarray, source: int) -> None:
         """Replace an array by that of the process `source`."""
+        self._complete_begun()
         self._wait(self._communicator.Ibcast(_as_bytes(array), source), "broadcast")
 
     def gather(self, array: np.ndarray) -> np.ndarray:
         """The arrays of all processes."""
+        self._complete_begun()
         everybody = np.empty((self.size, *array.shape), array.dtype)
         self._wait(self._communicator.Iallgather(_as_bytes(array), _as_bytes(everybody)), "all_gather")
         return everybody
+
+    def _complete_begun(self) -> None:
+        if self._begun is not None:
+            self._begun.numbers()
 
     # --------------------------------------------------------------------------------------------------------- waiting
 

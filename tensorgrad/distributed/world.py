@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -23,6 +23,26 @@ DEFAULT_TIMEOUT = 300.0
 
 class DistributedError(TensorgradError, RuntimeError):
     """Processes that compute together disagree about what they do next, or one of them doesn't come."""
+
+
+class Agreement:
+    """An agreement that has begun: its messages travel while the process computes.
+
+    Args:
+        everybody: the numbers of all processes, once it is complete.
+        complete: waits for the other processes, and raises where they disagree.
+    """
+
+    def __init__(self, everybody: np.ndarray, complete: Callable[[], None]) -> None:
+        self._everybody = everybody
+        self._complete: Callable[[], None] | None = complete
+
+    def numbers(self) -> np.ndarray:
+        """The numbers of all processes, as `World.agree` returns them, with its errors."""
+        if self._complete is not None:
+            self._complete()
+            self._complete = None
+        return self._everybody
 
 
 class World:
@@ -50,7 +70,11 @@ class World:
         Raises:
             DistributedError: another process makes another call, gives another description, or ended.
         """
-        return np.array([numbers], np.float64)
+        return self.begin_agreement(call, what, numbers).numbers()
+
+    def begin_agreement(self, call: str, what: str = "", numbers: Sequence[float] = ()) -> Agreement:
+        """Begin what `agree` does. The next exchange completes it, if nobody has before."""
+        return Agreement(np.array([numbers], np.float64), lambda: None)
 
     def reduce(self, array: np.ndarray, operation: str = "sum") -> None:
         """Replace a C-contiguous array, in place, by the sum (or "product", "min", "max") over all processes."""

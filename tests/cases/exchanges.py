@@ -23,7 +23,7 @@ ROWS = [
     ),
     Row(
         "scale_gradient",
-        lambda x: apply(ScaleGradient, tg.as_tensor(x), tg.tensor(1.0)),
+        lambda x: apply(ScaleGradient, tg.as_tensor(x), tg.tensor(1.0, dtype=tg.as_tensor(x).dtype)),
         lambda x: x,
         None,
         [sample((3, 2)), sample(())],

@@ -57,6 +57,9 @@ def disagreements():
         dist.broadcast(tg.zeros(2, dtype="float64" if RANK else "float32"))
     with refused(dist.DistributedError, "different calls", "rank 0: all_reduce", "barrier"):
         dist.barrier() if RANK else dist.all_reduce(tg.zeros(2))
+    model = DistributedDataParallel(nn.Linear(2, 1))
+    with refused(dist.DistributedError, "different calls", "rank 0: DistributedDataParallel.forward", "barrier"):
+        dist.barrier() if RANK else model(tg.ones(3, 2))
     with refused(dist.DistributedError, "rank 0: weight: (1, 2) float32", "rank 1: weight: (1, 3) float32"):
         DistributedDataParallel(nn.Linear(2 + (RANK > 0), 1))
     with refused(dist.DistributedError, "rank 0: bias: (1,) float32", "rank 1: nothing"):
@@ -212,6 +215,40 @@ def accumulation_without_exchange():
     assert len(set(gathered)) == SIZE  # no exchange yet
 
 
+class Exchanging(nn.Module):
+    """A layer whose forward pass makes exchanges of its own; given 13, it raises between them."""
+
+    def __init__(self):
+        self.layer = nn.Linear(2, 1, **DOUBLE)
+
+    def forward(self, x):
+        ranks = tg.ones(1)
+        dist.all_reduce(ranks)
+        if x[0, 0].item() == 13:
+            raise KeyError
+        dist.barrier()
+        return self.layer(x) * ranks.item()
+
+
+def samples_are_counted_while_the_model_computes():
+    tg.manual_seed(0)
+    model = DistributedDataParallel(Exchanging())
+    batches = [RNG.normal(size=(SIZE, 5, 2)) for _ in range(2)]
+    sizes = [[1 + (rank + k) % 3 for rank in range(SIZE)] for k in range(2)]
+    with refused(KeyError):
+        model(tg.full((7, 2), 13.0, **DOUBLE))
+    parts = [tg.tensor(x[RANK, : each[RANK]]) for x, each in zip(batches, sizes, strict=True)]
+    losses = [(model(x) ** 2).mean() for x in parts]
+    model(parts[0])  # without a backward pass
+    sum(losses).backward()
+    alone = nn.Linear(2, 1, **DOUBLE)
+    alone.load_state_dict(model.module.layer.state_dict())
+    for x, each in zip(batches, sizes, strict=True):
+        whole = np.concatenate([x[rank, :n] for rank, n in enumerate(each)])
+        ((alone(tg.tensor(whole)) * SIZE) ** 2).mean().backward()
+    np.testing.assert_allclose(model.module.layer.weight.grad.numpy(), alone.weight.grad.numpy(), rtol=1e-12)
+
+
 def ranks_count_alike():
     """With dim=None a gradient is the mean over ranks, whatever their numbers of samples, as in PyTorch."""
     model = DistributedDataParallel(nn.Linear(2, 1, **DOUBLE), dim=None)
@@ -233,7 +270,8 @@ def buffers_of_rank_0():
 
 CHECKS = (
     exchanges, disagreements, gradients_of_an_exchange, batch_norm_of_all_batches, weights_of_one_process,
-    parameters_that_not_all_ranks_use, accumulation_without_exchange, ranks_count_alike, buffers_of_rank_0,
+    parameters_that_not_all_ranks_use, accumulation_without_exchange,
+    samples_are_counted_while_the_model_computes, ranks_count_alike, buffers_of_rank_0,
 )  # fmt: skip
 
 if __name__ == "__main__":
