@@ -23,7 +23,7 @@ SMALLEST = 32 * 1024  # bytes: smaller arrays come from malloc, which reuses mem
 FEW = SMALLEST // 16  # fewer elements than this take less than SMALLEST bytes in any dtype, complex included
 LIMIT = 1024**3  # the most bytes in the pool, in use and free together
 SWEEP = 4096  # the number of arrays until the pool drops free buffers of sizes that weren't requested meanwhile
-TRIES = 4  # the number of buffers of a size that are checked before a new one is allocated, the oldest first
+TRIES = 4  # the number of buffers of a size that are checked before a new one is allocated: the newest, the oldest
 
 
 class Statistics(NamedTuple):
@@ -129,9 +129,16 @@ _IDLE = _references(_new_slot(1))
 
 
 class _Pool:
-    """Buffers by size class; in each class the one used longest ago is first."""
+    """Buffers by size class; in each class the one used longest ago is first.
 
-    def __init__(self) -> None:
+    A free buffer that was in use a moment ago is in a cache, where an old one must come from memory.
+
+    Args:
+        tries: how many of the newest buffers are checked, and of the oldest.
+    """
+
+    def __init__(self, tries: int = TRIES) -> None:
+        self._tries = tries
         self.start_anew()
 
     def start_anew(self) -> None:
@@ -162,10 +169,18 @@ class _Pool:
             self._until_sweep -= 1
             if not self._until_sweep:
                 self._sweep()
-            for _ in range(min(TRIES, len(slots))):
+            for k in range(1, min(self._tries, len(slots)) + 1):
+                slot = slots[-k]
+                if sys.getrefcount(slot[0]) == _IDLE:  # as _references, without the call
+                    self._reused += 1
+                    if k > 1:
+                        del slots[-k]
+                        slots.append(slot)
+                    return np.ndarray(shape, dtype, *slot)
+            for _ in range(min(self._tries, len(slots) - self._tries)):
                 slot = slots[0]
                 slots.rotate(-1)
-                if sys.getrefcount(slot[0]) == _IDLE:  # as _references, without the call
+                if sys.getrefcount(slot[0]) == _IDLE:
                     self._reused += 1
                     return np.ndarray(shape, dtype, *slot)
             self._created += 1
@@ -233,7 +248,7 @@ class Arena:
     """Memory at fixed addresses for the life of the arena, for arrays that are made again at the same addresses."""
 
     def __init__(self, limit: int) -> None:
-        self._pool, self._limit = _Pool(), limit
+        self._pool, self._limit = _Pool(tries=sys.maxsize), limit
 
     def take(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """As `empty`. Raises `ArenaFull`."""

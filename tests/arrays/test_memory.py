@@ -41,6 +41,27 @@ def test_a_buffer_is_reused_only_when_no_array_and_no_view_is_left():
     assert memory.statistics().reused >= 1
 
 
+def test_the_buffer_used_last_is_reused_first():
+    """What it holds is in a cache."""
+    arrays = [memory.empty(SHAPE, np.float32) for _ in range(memory.TRIES)]
+    places = [*map(address, arrays)]
+    del arrays[1], arrays[0]
+    assert address(memory.empty(SHAPE, np.float32)) == places[1]
+    again = memory.empty(SHAPE, np.float32)
+    assert address(again) == places[1] and address(memory.empty(SHAPE, np.float32)) == places[0]
+
+
+def test_an_arena_has_no_more_buffers_than_arrays_at_once():
+    arena, live, most = memory.Arena(memory.LIMIT), [], 0
+    generator = np.random.default_rng(0)
+    for _ in range(200):
+        live.append(arena.take(SHAPE, np.dtype(np.float32)))
+        most = max(most, len(live))
+        for _ in range(int(generator.integers(len(live) + 1)) if len(live) > 20 else 0):
+            live.pop(int(generator.integers(len(live))))
+    assert len(arena.buffers()) == most > 20
+
+
 def test_other_holders_keep_a_buffer_too():
     array = memory.empty(SHAPE, np.float32)
     export = memoryview(array)

@@ -385,3 +385,18 @@ def test_every_thread_has_a_part_of_few_images(count, size):
         total = taps.forward_sum(window, shapes, 4, threads)
         assert total.blocks * total.cuts >= threads or count >= threads
         assert (total.layout.bands == 1) == (size < 50)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7, 16, 32, 33])
+@pytest.mark.parametrize("size", [4, 8, 16, 40])
+@pytest.mark.parametrize("threads", [1, 2, 3, 8])
+def test_weight_gradients_share_out_images_evenly(count, size, threads):
+    window = Window.fitting("conv2d", (size, size), (3, 3), (1, 1), ((1, 1), (1, 1)), (1, 1))
+    plan = dots.dot_plan(
+        window, convolution_shapes("conv2d", window, x=(count, 64, size, size), w=(64, 64, 3, 3)), 4, threads
+    )
+    begins = [count * batch // plan.batches for batch in range(plan.batches + 1)]
+    assert max(np.diff(begins)) <= plan.images
+    if plan.blocks == plan.batches >= threads:
+        shares = np.diff([begins[plan.batches * index // threads] for index in range(threads + 1)])
+        assert shares.max() - shares.min() <= 1

@@ -93,14 +93,14 @@ def grad_weight(
     w_shape = (shape[1], x.shape[1] // window.groups, *window.kernel)
     dtype, indices = rectified_pooling.check_scatter(g, z, indices, halving)
     check_float("conv2d_grad_weight", x=x, g=g)
-    chunks = chunks_for(-(-len(x) // lines.images), prod(shape) * lines.offsets.size)
+    chunks = chunks_for(lines.batches, prod(shape) * lines.offsets.size)
     planes = memory.empty((chunks, lines.images, *shape[1:]), dtype)
     scratch = memory.empty((chunks, lines.length), dtype)
     sums = memory.empty((chunks, w_shape[0], lines.offsets.size), np.float64)
     plane_sums, strays = memory.empty(shape[:2], np.float64), memory.empty((chunks,), np.int64)
     arguments = (
         as_contiguous(x), as_contiguous(g), as_contiguous(z), indices, strays, plane_sums.reshape(-1), planes, sums,
-        lines.offsets, scratch, lines.lengths, lines.images, *_grad_weight_addresses(dtype),
+        lines.offsets, scratch, lines.lengths, lines.batches, *_grad_weight_addresses(dtype),
     )  # fmt: skip
     run(_grad_weight_kernel, arguments, chunks)
     pooling.check_strays(rectified_pooling.OP, strays, indices, window.output)
@@ -184,7 +184,7 @@ def _grad_weight_plan(x_shape: Sizes, g_shape: Sizes, window: Window, itemsize: 
     plan = convolution.grad_weight_plan(x_shape, g_shape, window, itemsize, threads)
     lines = plan.direct
     # Bands that several threads share would be summed up in another order; filters that they share, by one.
-    whole = (lines.blocks == -(-x_shape[0] // lines.images) and lines.cuts == 1) or lines.work < dispatch.SMALL
+    whole = (lines.blocks == lines.batches and lines.cuts == 1) or lines.work < dispatch.SMALL
     return None if plan.by_depthwise or plan.by_sparse or plan.by_winograd or not whole else lines
 
 
@@ -215,7 +215,7 @@ def _grad_weight_addresses(dtype: np.dtype) -> tuple[int, int, int, int]:
     sum_planes = rectified_pooling.sum_planes(dtype)
     upstream = (images, images, positions, images, counts, sums, sum_planes)
     dots = dot_lines(dtype, products.dtype)
-    weights = (images, images, products, counts, scratch, counts, 0, 0, dots)
+    weights = (images, images, products, False, counts, scratch, counts, 0, 0, dots)
     return address_of(scatter_kernel, upstream), sum_planes, address_of(grad_weight_kernel, weights), dots
 
 
@@ -236,15 +236,15 @@ def _forward_kernel(x, w, bias, z, indices, planes, cuts, table, rest, packed, p
 
 
 @kernel
-def _grad_weight_kernel(x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, images, scatter,
+def _grad_weight_kernel(x, g, z, indices, strays, plane_sums, planes, sums, offsets, scratch, lengths, batches, scatter,
                        sum_planes, weigh, dots, index, chunks):  # fmt: skip
-    blocks, filters, one, outside = -(-len(x) // images), g.shape[1], slice(index, index + 1), 0
+    filters, one, outside = g.shape[1], slice(index, index + 1), 0
     sums[index] = 0
-    for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
-        first, end = block * images, min((block + 1) * images, len(x))
+    for batch in range(batches * index // chunks, batches * (index + 1) // chunks):
+        first, end = len(x) * batch // batches, len(x) * (batch + 1) // batches
         full, lines = planes[index][: end - first], plane_sums[first * filters : end * filters]
         upstream = (g[first:end], z[first:end], indices[first:end])
         call(scatter, (*upstream, full, strays[one], lines, sum_planes), 0, 1)
         outside += strays[index]
-        call(weigh, (x[first:end], full, sums[one], offsets, scratch[one], lengths, images, 1, dots), 0, 1)
+        call(weigh, (x[first:end], full, sums[one], False, offsets, scratch[one], lengths, 1, 1, dots), 0, 1)
     strays[index] = outside

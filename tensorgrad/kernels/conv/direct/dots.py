@@ -36,9 +36,10 @@ class DotPlan(NamedTuple):
 
     lengths: np.ndarray  # the Layout of an image, as an array of integers
     offsets: np.ndarray  # where each tap's line begins, (taps,)
-    images: int  # per dot product
+    images: int  # per dot product, at most
+    batches: int  # groups of images, shared out evenly: each has a dot product
     length: int  # elements of a thread's scratch
-    blocks: int  # units of work: groups of `images`, or bands of them
+    blocks: int  # units of work: batches, or bands of them
     cuts: int  # parts of the filters, where there are fewer blocks than threads
     work: int  # in multiply-adds
 
@@ -61,14 +62,18 @@ def dot_plan(window: Window, shapes: Shapes, itemsize: int, threads: int) -> Dot
     images = layout.images
     if images == 1:
         images = max(1, min(images_that_fit, -(-LINE // vectors), count // threads))
+    batches = -(-count // images)
+    if layout.bands == 1:  # as many for each thread
+        batches = min(count, -(-batches // threads) * threads)
+    images = -(-count // max(batches, 1)) if layout.images == 1 else images
     offsets = taps.offsets(window, channels, layout)
-    length, blocks = images // layout.images * layout.image + lanes, -(-count // images) * layout.bands
+    length, blocks = images // layout.images * layout.image + lanes, batches * layout.bands
     if layout.direct:
         length = 0
     if layout.images > 1:  # g is packed behind the images, in as many columns
         length += filters * layout.output_h * layout.columns + lanes
     cuts = 1 if few_filters else -(-threads // max(blocks, 1))
-    return DotPlan(np.array(layout), offsets, images, length, blocks, cuts, work)
+    return DotPlan(np.array(layout), offsets, images, batches, length, blocks, cuts, work)
 
 
 def dot(x: np.ndarray, g: np.ndarray, lines: DotPlan, dw: np.ndarray) -> None:
@@ -84,9 +89,9 @@ def dot(x: np.ndarray, g: np.ndarray, lines: DotPlan, dw: np.ndarray) -> None:
         # One block: each chunk writes other filters, straight into dw and in its dtype, since a weight has one product.
         # (K, C/groups, KH, KW) -> (1, K, taps)
         sums = dw.reshape(1, len(dw), lines.offsets.size)
-    pointwise.clear(sums)
+        pointwise.clear(sums)
     dots = dot_lines(x.dtype, sums.dtype)
-    arguments = (x, g, sums, lines.offsets, scratch, lines.lengths, lines.images, lines.cuts, dots)
+    arguments = (x, g, sums, lines.blocks > 1, lines.offsets, scratch, lines.lengths, lines.batches, lines.cuts, dots)
     run(grad_weight_kernel, arguments, chunks)
     if lines.blocks > 1:
         add_up(sums, dw)
@@ -134,7 +139,7 @@ def _dot_lines_kernel(sums, g, first, count, band, lines, offsets, lengths, inde
 
 
 @inlined
-def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, chunks):
+def _dot_images(x, g, sums, offsets, image, lengths, layout, batches, cuts, dots, index, chunks):
     """As `grad_weight_kernel`, for a layout in which several images lie side by side in a row.
 
     g is packed likewise, so that a line of g and a line of pixels run over all of these images.
@@ -147,10 +152,11 @@ def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, 
     upstream, wide = image[begin:end].reshape(1, filters, layout.output_h, columns), lengths.copy()
     # To `_dot_lines_kernel` these are the rows of one wide image.
     wide[OUTPUT_W] = columns
-    units = -(-len(x) // layout.images) * cuts
+    units = batches * cuts
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
-        first, cut = unit // cuts * layout.images, unit % cuts
-        images = min(layout.images, len(x) - first)
+        batch, cut = unit // cuts, unit % cuts
+        first = len(x) * batch // batches
+        images = len(x) * (batch + 1) // batches - first
         # Fewer images than there are columns for: the others must be 0, not the pixels of earlier images.
         if images < layout.images:
             clear(image, 0, end)
@@ -162,21 +168,25 @@ def _dot_images(x, g, sums, offsets, image, lengths, layout, cuts, dots, index, 
 
 
 @kernel
-def grad_weight_kernel(x, g, sums, offsets, scratch, lengths, images, cuts, dots, index, chunks):
-    """sums[index] (K, taps), or sums[0] if there is only one, += the dot products over `images` images each.
+def grad_weight_kernel(x, g, sums, clears, offsets, scratch, lengths, batches, cuts, dots, index, chunks):
+    """sums[index] (K, taps), or sums[0] if there is only one, += the dot products over the images of each batch.
 
-    The chunks share out units: the bands of groups of images, times the `cuts` parts into which the blocks of filters
-    of all groups are divided. `dots` is the address of `_dot_lines_kernel`.
+    The chunks share out units: the bands of batches, times the `cuts` parts into which the blocks of filters
+    of all groups are divided. `dots` is the address of `_dot_lines_kernel`. With `clears` each chunk begins with zeros,
+    which are then in the cache of its own core.
     """
     layout, image = unpacked(lengths), scratch[index]
+    if clears:
+        sums[index] = 0
     if layout.images > 1:
-        _dot_images(x, g, sums[index % len(sums)], offsets, image, lengths, layout, cuts, dots, index, chunks)
+        _dot_images(x, g, sums[index % len(sums)], offsets, image, lengths, layout, batches, cuts, dots, index, chunks)
         return
-    units = -(-len(x) // images) * layout.bands * cuts
+    units = batches * layout.bands * cuts
     for unit in range(units * index // chunks, units * (index + 1) // chunks):
         block, cut = unit // cuts, unit % cuts
-        first, band = block // layout.bands * images, block % layout.bands
-        count = min(images, len(x) - first)
+        batch, band = block // layout.bands, block % layout.bands
+        first = len(x) * batch // batches
+        count = len(x) * (batch + 1) // batches - first
         lines = image
         if layout.direct:
             lines = tail(flattened(x), first * layout.image + band * layout.band * layout.output_w)
