@@ -370,34 +370,43 @@ def _fold(first, second, third, last):
 
 
 @helper
-def _fold_column(sums, place, f):
-    """Gᵀ times a column of the sums over the chunks, which begins at position f; in float64."""
-    a, b, c, d = 0.0, 0.0, 0.0, 0.0
-    for i in range(len(sums)):
-        a += sums[i, f, place]
-        b += sums[i, f + 4, place]
-        c += sums[i, f + 8, place]
-        d += sums[i, f + 12, place]
-    return _fold(a, b, c, d)
+def _fold_tiles(totals, count, folded):
+    """Gᵀ (the sums (16, DOTS)) G, for `count` pairs of a filter and a channel -> (9, DOTS)."""
+    for j in range(count):
+        first = _fold(totals[0, j], totals[4, j], totals[8, j], totals[12, j])
+        second = _fold(totals[1, j], totals[5, j], totals[9, j], totals[13, j])
+        third = _fold(totals[2, j], totals[6, j], totals[10, j], totals[14, j])
+        last = _fold(totals[3, j], totals[7, j], totals[11, j], totals[15, j])
+        for i in range(3):
+            row = _fold(first[i], second[i], third[i], last[i])
+            folded[3 * i, j], folded[3 * i + 1, j], folded[3 * i + 2, j] = row
 
 
 @kernel
 def _gather_kernel(sums, dw, index, chunks):
-    """Gᵀ (the sum over the chunks) G, from the blocks of `_dot_block` -> dw (K, C, 3, 3)."""
+    """Gᵀ (the sum over the chunks) G, from the blocks of `_dot_block` -> dw (K, C, 3, 3); in float64.
+
+    The innermost loops run over the pairs of a filter and a channel in a block, which lie next to each other.
+    """
     filters, channels = dw.shape[:2]
     blocks, parts = -(-filters // ROWS), -(-channels // COLUMNS)
+    totals, folded = np.empty((16, DOTS)), np.empty((9, DOTS))
     for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
         k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
         for part in range(parts):
             c, c_end = part_begin(channels, COLUMNS, part), part_begin(channels, COLUMNS, part + 1)
-            place = (block * parts + part) * DOTS
-            for m in range(k, k_end):
-                for n in range(c, c_end):
-                    first, second = _fold_column(sums, place, 0), _fold_column(sums, place, 1)
-                    third, last = _fold_column(sums, place, 2), _fold_column(sums, place, 3)
-                    for i in range(3):
-                        dw[m, n, i, 0], dw[m, n, i, 1], dw[m, n, i, 2] = _fold(first[i], second[i], third[i], last[i])
-                    place += 1
+            count, place = (k_end - k) * (c_end - c), (block * parts + part) * DOTS
+            totals[:] = 0
+            for i in range(len(sums)):
+                for f in range(16):
+                    total, some = totals[f], sums[i, f, place:]
+                    for j in range(count):
+                        total[j] += some[j]
+            _fold_tiles(totals, count, folded)
+            for j in range(count):
+                target = dw[k + j // (c_end - c), c + j % (c_end - c)]
+                for i in range(9):
+                    target[i // 3, i % 3] = folded[i, j]
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
