@@ -157,13 +157,26 @@ def test_launches_are_made_where_a_flag_is_set(kind):
 
 
 def test_what_cannot_be_recorded_otherwise_raises():
-    flags, log = Opaque(np.zeros(1, np.int64)), Opaque(np.zeros(9, np.int64))
+    flags, log = Opaque(np.zeros(2, np.int64)), Opaque(np.zeros(9, np.int64))
     recorder = Recorder()
     with dispatch.recorded(recorder), memory.drawn_from(Room()), pytest.raises(Unreadable):
         dispatch.otherwise(flags, lambda: run(note, (np.zeros(9, np.int64), 1), 1))
     with dispatch.recorded(recorder), memory.drawn_from(Room()):
         run(note, (log, 1), 1)
     assert [launch.chunks for launch in recorder.launches] == [1, 1]  # that of the flags, and the last
+
+
+@pytest.mark.parametrize(("count", "dtype", "launches"), [(1, np.int64, 0), (1, np.int32, 1), (3, np.int64, 1)])
+def test_a_single_flag_is_read_where_it_stands(count, dtype, launches):
+    flags, log, recorder = np.zeros(count, dtype), np.zeros(9, np.int64), Recorder()
+    with dispatch.recorded(recorder), memory.drawn_from(Room()):
+        dispatch.otherwise(Opaque(flags), lambda: run(note, (Opaque(log), 1), 1))
+    assert len(recorder.launches) == launches + 2  # the branch, and what it skips
+    log[:] = 0
+    played = CommandList(recorder.launches, [])
+    assert played.play(np.zeros(0, np.int64)) and not log.any()
+    flags[-1] = 1
+    assert played.play(np.zeros(0, np.int64)) and log.any()
 
 
 def test_a_status_flag_stops_the_launches():

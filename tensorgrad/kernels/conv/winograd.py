@@ -30,7 +30,7 @@ import numpy as np
 from tensorgrad.arrays import memory
 from tensorgrad.kernels.arguments import zeros
 from tensorgrad.kernels.conv.winograd_transforms import read_gradients, read_patches, write_tiles
-from tensorgrad.kernels.elementwise.pointwise import clear, not_finite
+from tensorgrad.kernels.elementwise.pointwise import finite
 from tensorgrad.kernels.jit.dispatch import chunks_for, get_num_threads, helper, inlined, is_recording, kernel, run
 from tensorgrad.kernels.jit.opaque import planned
 from tensorgrad.kernels.jit.partition import Access, Partition
@@ -88,17 +88,17 @@ def serves(window: Window, shapes: Shapes) -> bool:
 
 
 def forward(x: np.ndarray, w: np.ndarray, bias: np.ndarray, window: Window, y: np.ndarray) -> np.ndarray:
-    """As `convolution.forward`, to y; the arrays are contiguous. A status flag, set where a result isn't finite."""
+    """As `convolution.forward`, to y; the arrays are contiguous. Status flags, set where a result isn't finite."""
     return _correlate(x, _transform_filters(w, flipped=False), bias, window, y)
 
 
 def grad_input(g: np.ndarray, w: np.ndarray, bias: np.ndarray, phase: Window, x: np.ndarray) -> np.ndarray:
-    """As `convolution.grad_input`, to x, for the window of its only phase; returns the flag."""
+    """As `convolution.grad_input`, to x, for the window of its only phase; returns the flags."""
     return _correlate(g, _transform_filters(w, flipped=True), bias, phase, x)
 
 
 def grad_weight(x: np.ndarray, g: np.ndarray, window: Window, dw: np.ndarray) -> np.ndarray:
-    """As `convolution.grad_weight`, to dw; returns the flag."""
+    """As `convolution.grad_weight`, to dw; returns the flags."""
     channels, filters = x.shape[1], g.shape[1]
     shapes = len(x), channels, filters, window
     grid = _grid(*shapes, x.itemsize, get_num_threads(), DOT_SCRATCH, SHORTEST_DOT)
@@ -107,8 +107,10 @@ def grad_weight(x: np.ndarray, g: np.ndarray, window: Window, dw: np.ndarray) ->
     sums = memory.empty((chunks, 16, _odd(-(-filters // ROWS) * -(-channels // COLUMNS) * DOTS, grid.width)), x.dtype)
     _, offsets = _lines(channels, grid.line)
     run(_grad_weight_kernel, (x, g, sums, offsets, scratch, grid), chunks)
-    run(_gather_kernel, (sums, dw), chunks_for(-(-filters // ROWS), 32 * dw.size))
-    return not_finite(dw)
+    chunks = chunks_for(-(-filters // ROWS), 32 * dw.size)
+    flags = memory.empty((chunks,), np.int64)
+    run(_gather_kernel, (sums, dw, flags), chunks)
+    return flags
 
 
 @lru_cache(maxsize=1024)
@@ -202,14 +204,12 @@ def _correlate(x: np.ndarray, u: np.ndarray, bias: np.ndarray, window: Window, y
     chunks = chunks_for(-(-grid.total // grid.block), 4 * y.size * channels)
     scratch = memory.empty((chunks, grid.scratch), x.dtype)
     table, _ = _lines(channels, grid.line)
-    # The products begin with zero; the bias joins the pixels. `marks` collects what isn't finite.
-    marks = memory.empty((chunks, grid.width), x.dtype)
-    clear(marks)
-    access = None
+    flags, access = memory.empty((chunks,), np.int64), None
     if is_recording() and (len(x) == 1 or grid.rows % grid.block == 0):
-        access = Access(_partition(y.shape, grid), (y,), (y, scratch, marks))
-    run(_correlate_kernel, (x, u, bias, zeros(filters, x.dtype), y, table, scratch, marks, grid), chunks, access)
-    return not_finite(marks)
+        access = Access(_partition(y.shape, grid), (y,), (y, scratch, flags))
+    # The products begin with zero; the bias joins the pixels.
+    run(_correlate_kernel, (x, u, bias, zeros(filters, x.dtype), y, table, scratch, flags, grid), chunks, access)
+    return flags
 
 
 def _partition(shape: Sizes, grid: Grid) -> Partition:
@@ -302,13 +302,15 @@ def _write_block(scratch, bias, y, first, last, flag, grid):
 
 
 @kernel
-def _correlate_kernel(x, u, bias, zeros, y, table, scratch, flag, grid, index, chunks):
-    blocks = -(-grid.total // grid.block)
+def _correlate_kernel(x, u, bias, zeros, y, table, scratch, flags, grid, index, chunks):
+    """flags[index] = 1 where the chunk writes a number that isn't finite, else 0."""
+    blocks, mark = -(-grid.total // grid.block), np.zeros(grid.width, x.dtype)
     for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
         first, last = block * grid.block, min(grid.total, (block + 1) * grid.block)
         _read_block(x, first, last, scratch[index], grid)
         _multiply_block(u, scratch[index], (last - first) * grid.columns, zeros, table, grid)
-        _write_block(scratch[index], bias, y, first, last, flag[index], grid)
+        _write_block(scratch[index], bias, y, first, last, mark, grid)
+    flags[index] = 0 if finite(mark) else 1
 
 
 # ----------------------------------------------------------------------------------------------------- weight gradient
@@ -383,14 +385,16 @@ def _fold_tiles(totals, count, folded):
 
 
 @kernel
-def _gather_kernel(sums, dw, index, chunks):
+def _gather_kernel(sums, dw, flags, index, chunks):
     """Gᵀ (the sum over the chunks) G, from the blocks of `_dot_block` -> dw (K, C, 3, 3); in float64.
 
-    The innermost loops run over the pairs of a filter and a channel in a block, which lie next to each other.
+    flags[index] = 1 where the chunk writes a number that isn't finite, else 0. The innermost loops run over the pairs
+    of a filter and a channel in a block, which lie next to each other.
     """
     filters, channels = dw.shape[:2]
     blocks, parts = -(-filters // ROWS), -(-channels // COLUMNS)
     totals, folded = np.empty((16, DOTS)), np.empty((9, DOTS))
+    mark, zero = dw.dtype.type(0), dw.dtype.type(0)
     for block in range(blocks * index // chunks, blocks * (index + 1) // chunks):
         k, k_end = part_begin(filters, ROWS, block), part_begin(filters, ROWS, block + 1)
         for part in range(parts):
@@ -407,6 +411,8 @@ def _gather_kernel(sums, dw, index, chunks):
                 target = dw[k + j // (c_end - c), c + j % (c_end - c)]
                 for i in range(9):
                     target[i // 3, i % 3] = folded[i, j]
+                    mark += zero * target[i // 3, i % 3]
+    flags[index] = 0 if mark == zero else 1
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:

@@ -90,9 +90,10 @@ class Recorder:
 
     def otherwise(self, flags: Opaque, compute: Callable[[], object]) -> None:
         """Record the launches of `compute`, which a replay makes only if one of the status flags, (M,), is set."""
-        _checked(flags)
-        any_set = memory.empty((1,), np.int64)
-        run(_any_kernel, (flags, any_set), 1)
+        any_set: Any = flags
+        if _checked(flags).shape != (1,) or flags.dtype != np.int64:
+            any_set = memory.empty((1,), np.int64)
+            run(_any_kernel, (flags, any_set), 1)
         before, self.launches, known = self.launches, [], dict(self.partitions)
         try:
             compute()
