@@ -3,7 +3,9 @@
     python -m benchmarks.scaling --ranks 2 --networks LeNet-5 ResNet-20
 
 Efficiency is the time of a step of one process alone over that of the same step in several processes, each with a batch
-of the same size. The two are measured in turns.
+of the same size. Both are measured in short turns, by the same processes, since the speed of a machine that others use
+too changes within seconds; what counts is the median of the turns' ratios (in brackets the quartiles). In a third turn
+all processes compute at once, each for itself: that tells what the machine loses from what the exchange costs.
 """
 
 import argparse
@@ -14,6 +16,7 @@ import subprocess
 import sys
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 from benchmarks.scaling.step import NETWORKS
 
@@ -26,32 +29,36 @@ def main() -> None:
     parser.add_argument("--ranks", type=int, default=2, help="processes; no more than there are cores")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=1.0, help="the steps of a round, in each setting")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=0.3, help="the steps of a turn, alone and together")
     options = parser.parse_args()
     for network in options.networks:
         for way in options.ways:
-            pairs = [
-                [step(ranks, network, way, options.seconds) for ranks in (1, options.ranks)]
-                for _ in range(options.rounds)
-            ]
-            alone, together = (median(times) for times in zip(*pairs, strict=True))
-            rounds = ", ".join(f"{a / b:.2f}" for a, b in pairs)
+            found = steps(options.ranks, network, way, options.rounds, options.seconds)
+            alone, apart, together = (found[turn] for turn in ("alone", "apart", "together"))
             print(
-                f"{network}, {way}: {alone * 1e3:.2f} ms alone, {together * 1e3:.2f} ms with {options.ranks} ranks: "
-                f"efficiency {alone / together:.2f} (rounds: {rounds})",
+                f"{network}, {way}: {median(alone) * 1e3:.2f} ms alone, {median(together) * 1e3:.2f} ms with "
+                f"{options.ranks} ranks: efficiency {_ratios(alone, together)}; "
+                f"without an exchange {_ratios(alone, apart)}, the exchange {_ratios(apart, together)}",
                 flush=True,
             )
 
 
-def step(ranks: int, network: str, way: str, seconds: float) -> float:
-    """The median time of a step, in seconds."""
-    program = [sys.executable, "-m", "benchmarks.scaling.step", network, way, str(seconds)]
-    command = program if ranks == 1 else [mpiexec(), "-n", str(ranks), *program]
+def steps(ranks: int, network: str, way: str, rounds: int, seconds: float) -> dict[str, Any]:
+    """What `step` prints: the median times of a step in each turn, in seconds."""
+    program = [sys.executable, "-m", "benchmarks.scaling.step", network, way, str(rounds), str(seconds)]
+    command = [mpiexec(), "-n", str(ranks), *program]
     done = subprocess.run(command, capture_output=True, text=True, env=os.environ | ONE_THREAD)
     if done.returncode:
         sys.exit(done.stdout + done.stderr)
-    return json.loads(done.stdout.strip().splitlines()[-1])["median"]
+    return json.loads(done.stdout.strip().splitlines()[-1])
+
+
+def _ratios(times: list[float], others: list[float]) -> str:
+    """The median of the turns' ratios, and the quartiles."""
+    ratios = sorted(a / b for a, b in zip(times, others, strict=True))
+    low, middle, high = (ratios[len(ratios) * k // 4] for k in (1, 2, 3))
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
 
 
 def mpiexec() -> str:

@@ -1,18 +1,21 @@
-"""Steps of one network, in as many processes as `mpiexec` starts; rank 0 prints their times as JSON.
+"""Steps of one network by one process, by each of several for itself, and by all together, in turns.
 
-mpiexec -n 2 python -m benchmarks.scaling.step LeNet-5 compiled 2.0
+Rank 0 prints the times as JSON.
+
+mpiexec -n 2 python -m benchmarks.scaling.step LeNet-5 compiled 20 0.3
 """
 
 import json
 import sys
 import time
+from collections.abc import Callable
 from statistics import median
 
 import tensorgrad as tg
 from tensorgrad import nn
 from tensorgrad.nn import models
 
-NETWORKS = {
+NETWORKS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...]]] = {
     "LeNet-5": (lambda: models.LeNet(size=28), (64, 1, 28, 28)),
     "ResNet-20": (models.resnet20, (32, 3, 32, 32)),
 }
@@ -23,10 +26,28 @@ WARM = 8
 
 
 def main() -> None:
-    name, way, seconds = sys.argv[1], sys.argv[2], float(sys.argv[3])
+    name, way, rounds, seconds = sys.argv[1], sys.argv[2], int(sys.argv[3]), float(sys.argv[4])
     tg.manual_seed(0)
     build, shape = NETWORKS[name]
     model = nn.DistributedDataParallel(build())
+    by_all, by_one = _step(model, shape, way), _step(build(), shape, way)
+    first = tg.distributed.get_rank() == 0
+    counts = [max(10, int(seconds / _times(step, WARM)[-1])) for step in (by_one, by_all)]
+    tg.distributed.broadcast_object_list(counts)  # all ranks take as many steps as rank 0 finds to fill the time
+    found: dict[str, list[float]] = {"alone": [], "apart": [], "together": []}
+    for _ in range(rounds):
+        if first:
+            found["alone"].append(median(_times(by_one, counts[0])))
+        else:
+            time.sleep(seconds)
+        for turn, step, count in (("apart", by_one, counts[0]), ("together", by_all, counts[1])):
+            tg.distributed.barrier()
+            found[turn].append(median(_times(step, count)))
+    if first:
+        print(json.dumps(found | {"parameters": sum(p.numel() for p in model.parameters())}))
+
+
+def _step(model: nn.Module, shape: tuple[int, ...], way: str) -> Callable[[], tg.Tensor]:
     sgd = nn.optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
     x, y = tg.randn(*shape), tg.randint(0, 10, shape[:1])
 
@@ -38,21 +59,16 @@ def main() -> None:
         return loss.detach()
 
     call = tg.compile(step) if way == "compiled" else step
-    for _ in range(WARM):
-        call(x, y)
-    start = time.perf_counter()
-    call(x, y)
-    # All ranks take as many steps as rank 0 finds to fill the time.
-    count = [max(10, int(seconds / (time.perf_counter() - start)))]
-    tg.distributed.broadcast_object_list(count)
+    return lambda: call(x, y)
+
+
+def _times(step: Callable[[], tg.Tensor], count: int) -> list[float]:
     times = []
-    for _ in range(count[0]):
+    for _ in range(count):
         start = time.perf_counter()
-        call(x, y)
+        step()
         times.append(time.perf_counter() - start)
-    if tg.distributed.get_rank() == 0:
-        numbers = sum(p.numel() for p in model.parameters())
-        print(json.dumps({"median": median(times), "steps": len(times), "parameters": numbers}))
+    return times
 
 
 if __name__ == "__main__":
