@@ -282,3 +282,5 @@ if __name__ == "__main__":
         dist.barrier()
         if RANK == 0:
             print(check.__name__, "right", flush=True)
+    if RANK == 0:
+        print("all checks right")
