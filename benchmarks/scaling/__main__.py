@@ -5,7 +5,7 @@
 Efficiency is the time of a step of one process alone over that of the same step in several processes, each with a batch
 of the same size. Both are measured in short turns, by the same processes, since the speed of a machine that others use
 too changes within seconds; what counts is the median of the turns' ratios (in brackets the quartiles). In a third turn
-all processes compute at once, each for itself: that tells what the machine loses from what the exchange costs.
+all processes compute at once, each for itself: so what the machine loses and what the exchange costs are told apart.
 """
 
 import argparse
@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=0.3, help="the steps of a turn, alone and together")
+    parser.add_argument("--seconds", type=float, default=0.3, help="of a turn, of which there are three in a round")
     options = parser.parse_args()
     for network in options.networks:
         for way in options.ways:

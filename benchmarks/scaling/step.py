@@ -32,19 +32,23 @@ def main() -> None:
     model = nn.DistributedDataParallel(build())
     by_all, by_one = _step(model, shape, way), _step(build(), shape, way)
     first = tg.distributed.get_rank() == 0
-    counts = [max(10, int(seconds / _times(step, WARM)[-1])) for step in (by_one, by_all)]
-    tg.distributed.broadcast_object_list(counts)  # all ranks take as many steps as rank 0 finds to fill the time
+    alone, together = (_times(step, WARM)[-1] for step in (by_one, by_all))
+    # All ranks take as many steps as rank 0 finds to fill the time, and the others sleep while it steps alone.
+    plan: list = [max(10, int(seconds / alone)), max(10, int(seconds / together)), 0.0]
+    plan[2] = 1.2 * plan[0] * alone
+    tg.distributed.broadcast_object_list(plan)
+    steps_alone, steps_together, asleep = plan
     found: dict[str, list[float]] = {"alone": [], "apart": [], "together": []}
     for _ in range(rounds):
         if first:
-            found["alone"].append(median(_times(by_one, counts[0])))
+            found["alone"].append(median(_times(by_one, steps_alone)))
         else:
-            time.sleep(seconds)
-        for turn, step, count in (("apart", by_one, counts[0]), ("together", by_all, counts[1])):
+            time.sleep(asleep)
+        for turn, step, count in (("apart", by_one, steps_alone), ("together", by_all, steps_together)):
             tg.distributed.barrier()
             found[turn].append(median(_times(step, count)))
     if first:
-        print(json.dumps(found | {"parameters": sum(p.numel() for p in model.parameters())}))
+        print(json.dumps(found))
 
 
 def _step(model: nn.Module, shape: tuple[int, ...], way: str) -> Callable[[], tg.Tensor]:

@@ -18,7 +18,7 @@ from tensorgrad.distributed.world import DistributedError, world
 from tensorgrad.errors import ArgumentError, DTypeError, restate
 from tensorgrad.nn.module import Module
 from tensorgrad.nn.parallel.gradients import Gradients
-from tensorgrad.nn.parallel.weights import Weight, count, weighted
+from tensorgrad.nn.parallel.weights import begin_counting, count, stop_counting, weighted, weights
 from tensorgrad.tensor import Tensor
 
 CALL = "DistributedDataParallel"
@@ -26,9 +26,6 @@ CALL = "DistributedDataParallel"
 _exchanged: weakref.WeakKeyDictionary[DistributedDataParallel, tuple[int, Gradients]] = weakref.WeakKeyDictionary()
 """By model, the gradients that it exchanges, and the configuration in which its parameters were last looked at. (Not
 attributes: compiled functions compare those.)"""
-
-_weights: weakref.WeakKeyDictionary[DistributedDataParallel, Weight] = weakref.WeakKeyDictionary()
-"""By model, the weight of this process's samples in its batch."""
 
 
 class DistributedDataParallel(Module):
@@ -105,10 +102,12 @@ class DistributedDataParallel(Module):
         if not several or not is_grad_enabled() or self.dim is None:
             return self.module(*inputs, **kwargs)
         self._gradients()
-        weight = _weights.setdefault(self, Weight())
-        samples = weight.begin(count((inputs, kwargs), self.dim))
-        output = self.module(*inputs, **kwargs)
-        return weighted(output, lambda dtype: weight.complete(samples, dtype))
+        counting = begin_counting(count((inputs, kwargs), self.dim))
+        try:
+            return weighted(self.module(*inputs, **kwargs), lambda dtypes: weights(counting, dtypes))
+        except BaseException:
+            stop_counting(counting)
+            raise
 
     @contextmanager
     def no_sync(self) -> Iterator[None]:

@@ -64,12 +64,11 @@ class _Flat:
         for p, grad in zip(self.parameters, grads, strict=True):
             if grad is not None and grad._requires_grad:
                 raise _has_graph(p)
-        group = world()
-        agreement = group.begin_agreement("backward", self.what)  # its messages travel while the gradients are copied
         for place, grad in zip(self.places, grads, strict=True):
             place[...] = 0 if grad is None else grad._data
         self.counts[...] = [grad is not None for grad in grads]
-        agreement.numbers()
+        group = world()
+        group.agree("backward", self.what)  # after all that may fail: whoever agrees takes part in what follows
         group.reduce(self.array)
         share = self.array.dtype.type(1 / group.size)
         for p, place, count in zip(self.parameters, self.places, self.counts.tolist(), strict=True):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,35 +15,45 @@ from tensorgrad.distributed.world import Agreement, world
 from tensorgrad.errors import DTypeError, ShapeError, restate
 from tensorgrad.tensor import Tensor
 
+_begun: dict[int, Agreement] = {}
+"""By number, the agreements about samples that have begun and aren't complete: models may be called within others."""
 
-class Weight:
-    """The weight of this process's samples in a batch of all: n·R/N, for n samples here and N in all R processes.
+_numbers = itertools.count()
 
-    The samples are counted while the model computes: the numbers are sent before its forward pass, and received after.
+
+def begin_counting(samples: int) -> np.ndarray:
+    """Send the number of samples to the other processes; theirs travel while the model computes.
+
+    Returns:
+        The number of samples, and that of the agreement, `(2,)`: for `weights`.
     """
-
-    def __init__(self) -> None:
-        self._everywhere: Agreement | None = None
-
-    def begin(self, samples: int) -> np.ndarray:
-        """Send the number of samples to the other processes; returns it as an array, for `complete`."""
-        return host_call(self._begin, samples)
-
-    def complete(self, samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        """The weight, once the numbers of all processes have come."""
-        return host_call(self._complete, samples, dtype)
-
-    def _begin(self, samples: int) -> np.ndarray:
-        self._everywhere = world().begin_agreement("DistributedDataParallel.forward", numbers=(samples,))
-        return np.array(float(samples))
-
-    def _complete(self, samples: np.ndarray, dtype: np.dtype) -> np.ndarray:
-        assert self._everywhere is not None
-        everywhere = self._everywhere.numbers().sum()
-        return np.array(samples * world().size / everywhere if everywhere else 1.0, dtype)
+    return host_call(_begin, samples)
 
 
-def weighted(output: Any, weight: Callable[[np.dtype], np.ndarray]) -> Any:
+def weights(counting: np.ndarray, dtypes: Sequence[np.dtype]) -> tuple[np.ndarray, ...]:
+    """n·R/N in these dtypes, for n samples here and N in all R processes, once all numbers have come."""
+    return host_call(_complete, counting, tuple(dtypes))
+
+
+def stop_counting(counting: np.ndarray) -> None:
+    """Forget an agreement that wasn't completed, since the model raised; the next exchange completes it."""
+    _begun.pop(int(counting[1]), None)
+
+
+def _begin(samples: int) -> np.ndarray:
+    number = next(_numbers)
+    _begun[number] = world().begin_agreement("DistributedDataParallel.forward", numbers=(samples,))
+    return np.array([float(samples), float(number)])
+
+
+def _complete(counting: np.ndarray, dtypes: tuple[np.dtype, ...]) -> tuple[np.ndarray, ...]:
+    samples, number = counting.tolist()
+    everywhere = _begun.pop(int(number)).numbers().sum()
+    weight = samples * world().size / everywhere if everywhere else 1.0
+    return tuple([np.array(weight, dtype) for dtype in dtypes])
+
+
+def weighted(output: Any, weigh: Callable[[Sequence[np.dtype]], Sequence[np.ndarray]]) -> Any:
     """The output, whose gradients are scaled by the weight of this process.
 
     If each process takes the mean of the losses of its own samples, the mean over the processes of the gradients is
@@ -50,25 +61,30 @@ def weighted(output: Any, weight: Callable[[np.dtype], np.ndarray]) -> Any:
 
     Args:
         output: a Tensor, or tuples, lists and dicts of tensors.
-        weight: gives the weight in a dtype.
+        weigh: gives the weight in several dtypes.
     """
+    found: list[Tensor] = []
+    _mapped(output, lambda x: (found.append(x), x)[1])
+    dtypes = tuple(dict.fromkeys(x.dtype for x in found))
+    weight = dict(zip(dtypes, weigh(dtypes), strict=True))
+    return _mapped(output, lambda x: apply(ScaleGradient, x, wrap(weight[x.dtype])))
 
-    def scaled(x: Any) -> Any:
-        if isinstance(x, Tensor):
-            return apply(ScaleGradient, x, wrap(weight(x.dtype))) if x.requires_grad else x
-        if isinstance(x, Mapping):
-            return type(x)({key: scaled(value) for key, value in x.items()})  # type: ignore[call-arg]
-        if isinstance(x, tuple) and hasattr(x, "_fields"):
-            return type(x)(*map(scaled, x))
-        if isinstance(x, tuple | list):
-            return type(x)(map(scaled, x))
-        if x is None or isinstance(x, int | float | str | np.ndarray):
-            return x
-        problem = f"forward returned {type(x).__name__}, whose tensors aren't known"
-        fix = "return tensors, or tuples, lists or dicts of tensors; or pass dim=None: ranks count alike, whatever n"
-        raise DTypeError(restate("DistributedDataParallel", problem, fix=fix))
 
-    return scaled(output)
+def _mapped(output: Any, function: Callable[[Tensor], Tensor]) -> Any:
+    """The output, with the function of each of its tensors through which gradients flow."""
+    if isinstance(output, Tensor):
+        return function(output) if output.requires_grad else output
+    if isinstance(output, Mapping):
+        return type(output)({key: _mapped(value, function) for key, value in output.items()})  # type: ignore[call-arg]
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        return type(output)(*[_mapped(value, function) for value in output])
+    if isinstance(output, tuple | list):
+        return type(output)([_mapped(value, function) for value in output])
+    if output is None or isinstance(output, int | float | str | np.ndarray):
+        return output
+    problem = f"forward returned {type(output).__name__}, whose tensors aren't known"
+    fix = "return tensors, or tuples, lists or dicts of tensors; or pass dim=None: ranks count alike, whatever n"
+    raise DTypeError(restate("DistributedDataParallel", problem, fix=fix))
 
 
 def count(arguments: Any, dim: int) -> int:

@@ -23,7 +23,7 @@ SMALLEST = 32 * 1024  # bytes: smaller arrays come from malloc, which reuses mem
 FEW = SMALLEST // 16  # fewer elements than this take less than SMALLEST bytes in any dtype, complex included
 LIMIT = 1024**3  # the most bytes in the pool, in use and free together
 SWEEP = 4096  # the number of arrays until the pool drops free buffers of sizes that weren't requested meanwhile
-TRIES = 4  # the number of buffers of a size that are checked before a new one is allocated: the newest, the oldest
+TRIES = 4  # buffers of a size that are checked before a new one is allocated: so many of the newest, and of the oldest
 
 
 class Statistics(NamedTuple):
@@ -129,12 +129,13 @@ _IDLE = _references(_new_slot(1))
 
 
 class _Pool:
-    """Buffers by size class; in each class the one used longest ago is first.
+    """Buffers by size class; in each class the one taken last is last.
 
-    A free buffer that was in use a moment ago is in a cache, where an old one must come from memory.
+    A free buffer that was in use a moment ago is still in a cache; an old one must come from memory. So the newest are
+    checked first, and then the oldest, which are moved to the end: in time all buffers have their turn.
 
     Args:
-        tries: how many of the newest buffers are checked, and of the oldest.
+        tries: how many of the newest buffers are checked, and how many of the oldest.
     """
 
     def __init__(self, tries: int = TRIES) -> None:
@@ -145,6 +146,7 @@ class _Pool:
         """Begin with an unlocked lock and no buffers, as a forked child must: the parent may have held the lock."""
         # Reentrant: the garbage collector may run a finalizer that allocates while the lock is held.
         self._lock = threading.RLock()
+        self._taking = False
         self.clear()
 
     def clear(self) -> None:
@@ -162,34 +164,43 @@ class _Pool:
         """An array of `size` bytes in a free buffer; made under the lock, since its reference makes the buffer used."""
         rounded = _size_class(size)
         with self._lock:
-            # Popped and inserted again, so that the class used longest ago is first in the dictionary.
-            slots = self._classes.pop(rounded, None)
-            slots = self._classes[rounded] = deque() if slots is None else slots
-            self._requested.add(rounded)
-            self._until_sweep -= 1
-            if not self._until_sweep:
-                self._sweep()
-            for k in range(1, min(self._tries, len(slots)) + 1):
-                slot = slots[-k]
-                if sys.getrefcount(slot[0]) == _IDLE:  # as _references, without the call
-                    self._reused += 1
-                    if k > 1:
-                        del slots[-k]
-                        slots.append(slot)
-                    return np.ndarray(shape, dtype, *slot)
-            for _ in range(min(self._tries, len(slots) - self._tries)):
-                slot = slots[0]
-                slots.rotate(-1)
-                if sys.getrefcount(slot[0]) == _IDLE:
-                    self._reused += 1
-                    return np.ndarray(shape, dtype, *slot)
-            self._created += 1
-            self._evict(rounded)
-            slot = _new_slot(rounded)
-            if self._held + rounded <= LIMIT:
-                slots.append(slot)
-                self._held += rounded
-            return np.ndarray(shape, dtype, *slot)
+            if self._taking:  # by a finalizer or a signal handler, amid a call of this thread: no buffer is taken twice
+                return np.ndarray(shape, dtype, *_new_slot(rounded))
+            self._taking = True
+            try:
+                return self._take(shape, dtype, rounded)
+            finally:
+                self._taking = False
+
+    def _take(self, shape: tuple[int, ...], dtype: np.dtype, rounded: int) -> np.ndarray:
+        # Popped and inserted again, so that the class used longest ago is first in the dictionary.
+        slots = self._classes.pop(rounded, None)
+        slots = self._classes[rounded] = deque() if slots is None else slots
+        self._requested.add(rounded)
+        self._until_sweep -= 1
+        if not self._until_sweep:
+            self._sweep()
+        for k in range(1, min(self._tries, len(slots)) + 1):
+            slot = slots[-k]
+            if sys.getrefcount(slot[0]) == _IDLE:  # as _references, without the call
+                self._reused += 1
+                if k > 1:
+                    del slots[-k]
+                    slots.append(slot)
+                return np.ndarray(shape, dtype, *slot)
+        for _ in range(min(self._tries, len(slots) - self._tries)):
+            slot = slots[0]
+            slots.rotate(-1)
+            if sys.getrefcount(slot[0]) == _IDLE:
+                self._reused += 1
+                return np.ndarray(shape, dtype, *slot)
+        self._created += 1
+        self._evict(rounded)
+        slot = _new_slot(rounded)
+        if self._held + rounded <= LIMIT:
+            slots.append(slot)
+            self._held += rounded
+        return np.ndarray(shape, dtype, *slot)
 
     def slots(self) -> list[Slot]:
         """All buffers."""

@@ -73,7 +73,10 @@ class World:
         return self.begin_agreement(call, what, numbers).numbers()
 
     def begin_agreement(self, call: str, what: str = "", numbers: Sequence[float] = ()) -> Agreement:
-        """Begin what `agree` does. The next exchange completes it, if nobody has before."""
+        """Begin what `agree` does.
+
+        The next exchange completes it, if nobody has before, and raises its error then.
+        """
         return Agreement(np.array([numbers], np.float64), lambda: None)
 
     def reduce(self, array: np.ndarray, operation: str = "sum") -> None:

@@ -1,5 +1,6 @@
 import gc
 import os
+import sys
 import threading
 
 import numpy as np
@@ -49,6 +50,27 @@ def test_the_buffer_used_last_is_reused_first():
     assert address(memory.empty(SHAPE, np.float32)) == places[1]
     again = memory.empty(SHAPE, np.float32)
     assert address(again) == places[1] and address(memory.empty(SHAPE, np.float32)) == places[0]
+
+
+def test_code_that_runs_amid_a_call_gets_another_buffer():
+    """As finalizers and signal handlers do: here before each line of the module."""
+    within, arrays = [], [memory.empty(SHAPE, np.float32) for _ in range(4)]
+    del arrays[1:]
+
+    def take_another(frame, event, argument):
+        if frame.f_code.co_filename == memory.__file__:
+            within.append(memory.empty(SHAPE, np.float32))
+            return take_another
+        return None
+
+    before = sys.gettrace()
+    sys.settrace(take_another)
+    try:
+        arrays += [memory.empty(SHAPE, np.float32) for _ in range(6)]
+    finally:
+        sys.settrace(before)
+    places = [*map(address, (*arrays, *within))]
+    assert len(within) > 6 and len(set(places)) == len(places)
 
 
 def test_an_arena_has_no_more_buffers_than_arrays_at_once():

@@ -153,12 +153,14 @@ def test_converted_layers_keep_parameters_buffers_and_settings():
 def test_the_share_weights_gradients_alone():
     x = tg.tensor(RNG.normal(size=(2, 3)), requires_grad=True)
     upstream = tg.tensor(RNG.normal(size=(2, 3)))
-    pair, rest = weighted((x * 2, {"a": [x * 3], "b": "text"}), lambda dtype: np.array(0.25, dtype))
+    pair, rest = weighted(
+        (x * 2, {"a": [x * 3], "b": "text"}), lambda dtypes: [np.array(0.25, dtype) for dtype in dtypes]
+    )
     assert (pair == x * 2).all() and rest["b"] == "text"
     ((pair + rest["a"][0]) * upstream).sum().backward()
     np.testing.assert_allclose(x.grad.numpy(), 5 * 0.25 * upstream.numpy(), rtol=1e-12)
     with pytest.raises(DTypeError, match="forward returned object"):
-        weighted(object(), np.ones_like)
+        weighted(object(), lambda dtypes: ())
 
 
 def test_samples_are_counted_in_the_first_input():

@@ -115,8 +115,8 @@ def _at_stride_1(
     if plan.by_col2im:
         col2im.grad_input(g, w, window, x)
     elif plan.by_winograd is not None:
-        flag = winograd.grad_input(g, w, bias, plan.by_winograd, x)
-        otherwise(flag, lambda: correlate(g, w, bias, plan.phases[0][1], x))
+        flags = winograd.grad_input(g, w, bias, plan.by_winograd, x)
+        otherwise(flags, lambda: correlate(g, w, bias, plan.phases[0][1], x))
     else:
         correlate(g, w, bias, plan.phases[0][1], x)
 

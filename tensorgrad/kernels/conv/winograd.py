@@ -285,7 +285,7 @@ def _multiply_block(u, scratch, tiles, zeros, table, grid):
 
 
 @inlined
-def _write_block(scratch, bias, y, first, last, flag, grid):
+def _write_block(scratch, bias, y, first, last, mark, grid):
     """The tiles of some rows -> y."""
     filters, height, width = y.shape[1], y.shape[2], y.shape[3]
     step, apart = _step(grid)
@@ -296,7 +296,7 @@ def _write_block(scratch, bias, y, first, last, flag, grid):
             for q in range(0, grid.columns, grid.width):
                 write_tiles(
                     scratch, at + q, grid.filters, apart, bias, k,
-                    y, a, rows, 2 * q, y, b, rows_b, 2 * q + ahead, width, flag, 0,
+                    y, a, rows, 2 * q, y, b, rows_b, 2 * q + ahead, width, mark, 0,
                 )  # fmt: skip
             at += step * grid.columns
 
@@ -386,7 +386,7 @@ def _fold_tiles(totals, count, folded):
 
 @kernel
 def _gather_kernel(sums, dw, flags, index, chunks):
-    """Gᵀ (the sum over the chunks) G, from the blocks of `_dot_block` -> dw (K, C, 3, 3); in float64.
+    """Gᵀ (the sum over the chunks) G, computed in float64, from the blocks of `_dot_block` -> dw (K, C, 3, 3).
 
     flags[index] = 1 where the chunk writes a number that isn't finite, else 0. The innermost loops run over the pairs
     of a filter and a channel in a block, which lie next to each other.
@@ -411,7 +411,7 @@ def _gather_kernel(sums, dw, flags, index, chunks):
                 target = dw[k + j // (c_end - c), c + j % (c_end - c)]
                 for i in range(9):
                     target[i // 3, i % 3] = folded[i, j]
-                    mark += zero * target[i // 3, i % 3]
+                    mark += zero * target[i // 3, i % 3]  # 0 times what isn't finite is NaN
     flags[index] = 0 if mark == zero else 1
 
 

@@ -249,6 +249,33 @@ def samples_are_counted_while_the_model_computes():
     np.testing.assert_allclose(model.module.layer.weight.grad.numpy(), alone.weight.grad.numpy(), rtol=1e-12)
 
 
+def a_model_called_within_its_own_forward_pass():
+    """Each call has its own numbers of samples."""
+    model, inner = DistributedDataParallel(nn.Linear(1, 1, **DOUBLE)), []
+
+    def call_again(module, inputs, output):
+        if not inner:
+            inner.append(tg.ones(9 - RANK, 1, **DOUBLE))
+            model(inner[0])
+
+    model.module.register_forward_hook(call_again)
+    model(tg.ones(1 + 3 * RANK, 1, **DOUBLE)).mean().backward()
+    np.testing.assert_allclose(model.module.bias.grad.numpy(), [1.0], rtol=1e-12)
+
+
+def an_exchange_that_one_rank_cannot_begin():
+    """Nobody takes part in it then."""
+    model = DistributedDataParallel(Heads())
+    if RANK == 0:
+        model.module.neither.weight.grad = tg.ones(5, 7)  # of a wrong shape
+    loss = model(tg.ones(3, 2, **DOUBLE), 0)["score"][0].mean()
+    if RANK == 0:
+        with refused(ValueError):
+            loss.backward()
+    with refused(dist.DistributedError, "rank 0: barrier", "backward"):
+        dist.barrier() if RANK == 0 else loss.backward()
+
+
 def ranks_count_alike():
     """With dim=None a gradient is the mean over ranks, whatever their numbers of samples, as in PyTorch."""
     model = DistributedDataParallel(nn.Linear(2, 1, **DOUBLE), dim=None)
@@ -270,8 +297,9 @@ def buffers_of_rank_0():
 
 CHECKS = (
     exchanges, disagreements, gradients_of_an_exchange, batch_norm_of_all_batches, weights_of_one_process,
-    parameters_that_not_all_ranks_use, accumulation_without_exchange,
-    samples_are_counted_while_the_model_computes, ranks_count_alike, buffers_of_rank_0,
+    parameters_that_not_all_ranks_use, accumulation_without_exchange, samples_are_counted_while_the_model_computes,
+    a_model_called_within_its_own_forward_pass, an_exchange_that_one_rank_cannot_begin, ranks_count_alike,
+    buffers_of_rank_0,
 )  # fmt: skip
 
 if __name__ == "__main__":

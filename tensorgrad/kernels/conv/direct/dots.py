@@ -36,8 +36,8 @@ class DotPlan(NamedTuple):
 
     lengths: np.ndarray  # the Layout of an image, as an array of integers
     offsets: np.ndarray  # where each tap's line begins, (taps,)
-    images: int  # per dot product, at most
-    batches: int  # groups of images, shared out evenly: each has a dot product
+    images: int  # the most images in a batch
+    batches: int  # into which the images are divided evenly: each has dot products of its own
     length: int  # elements of a thread's scratch
     blocks: int  # units of work: batches, or bands of them
     cuts: int  # parts of the filters, where there are fewer blocks than threads
@@ -168,15 +168,15 @@ def _dot_images(x, g, sums, offsets, image, lengths, layout, batches, cuts, dots
 
 
 @kernel
-def grad_weight_kernel(x, g, sums, clears, offsets, scratch, lengths, batches, cuts, dots, index, chunks):
+def grad_weight_kernel(x, g, sums, clear_first, offsets, scratch, lengths, batches, cuts, dots, index, chunks):
     """sums[index] (K, taps), or sums[0] if there is only one, += the dot products over the images of each batch.
 
     The chunks share out units: the bands of batches, times the `cuts` parts into which the blocks of filters
-    of all groups are divided. `dots` is the address of `_dot_lines_kernel`. With `clears` each chunk begins with zeros,
-    which are then in the cache of its own core.
+    of all groups are divided. `dots` is the address of `_dot_lines_kernel`. With `clear_first` each chunk begins with
+    zeros, which are then in the cache of its own core.
     """
     layout, image = unpacked(lengths), scratch[index]
-    if clears:
+    if clear_first:
         sums[index] = 0
     if layout.images > 1:
         _dot_images(x, g, sums[index % len(sums)], offsets, image, lengths, layout, batches, cuts, dots, index, chunks)
