@@ -63,9 +63,9 @@ def weighted(output: Any, weigh: Callable[[Sequence[np.dtype]], Sequence[np.ndar
         output: a Tensor, or tuples, lists and dicts of tensors.
         weigh: gives the weight in several dtypes.
     """
-    found: list[Tensor] = []
-    _mapped(output, lambda x: (found.append(x), x)[1])
-    dtypes = tuple(dict.fromkeys(x.dtype for x in found))
+    found: dict[np.dtype, Tensor] = {}
+    _mapped(output, lambda x: found.setdefault(x.dtype, x))
+    dtypes = tuple(found)
     weight = dict(zip(dtypes, weigh(dtypes), strict=True))
     return _mapped(output, lambda x: apply(ScaleGradient, x, wrap(weight[x.dtype])))
 
