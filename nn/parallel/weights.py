@@ -64,7 +64,7 @@ def weighted(output: Any, weigh: Callable[[Sequence[np.dtype]], Sequence[np.ndar
         weigh: gives the weight in several dtypes.
     """
     found: dict[np.dtype, Tensor] = {}
-    _mapped(output, lambda x: found.setdefault(x.dtype, x))
+    _mapped(output, lambda x: found.setdefault(x.dtype, x))  # to collect the dtypes alone
     dtypes = tuple(found)
     weight = dict(zip(dtypes, weigh(dtypes), strict=True))
     return _mapped(output, lambda x: apply(ScaleGradient, x, wrap(weight[x.dtype])))
