@@ -32,7 +32,8 @@ def begin_counting(samples: int) -> np.ndarray:
 
 def weights(counting: np.ndarray, dtypes: Sequence[np.dtype]) -> tuple[np.ndarray, ...]:
     """n·R/N in these dtypes, for n samples here and N in all R processes, once all numbers have come."""
-    return host_call(_complete, counting, tuple(dtypes))
+    found = host_call(_complete, counting, tuple(dtypes))
+    return found if isinstance(found, tuple) else (found,)
 
 
 def stop_counting(counting: np.ndarray) -> None:
@@ -46,11 +47,13 @@ def _begin(samples: int) -> np.ndarray:
     return np.array([float(samples), float(number)])
 
 
-def _complete(counting: np.ndarray, dtypes: tuple[np.dtype, ...]) -> tuple[np.ndarray, ...]:
+def _complete(counting: np.ndarray, dtypes: tuple[np.dtype, ...]) -> np.ndarray | tuple[np.ndarray, ...]:
+    """The weights; of one dtype without a tuple, as host calls return."""
     samples, number = counting.tolist()
     everywhere = _begun.pop(int(number)).numbers().sum()
     weight = samples * world().size / everywhere if everywhere else 1.0
-    return tuple([np.array(weight, dtype) for dtype in dtypes])
+    found = tuple([np.array(weight, dtype) for dtype in dtypes])
+    return found[0] if len(found) == 1 else found
 
 
 def weighted(output: Any, weigh: Callable[[Sequence[np.dtype]], Sequence[np.ndarray]]) -> Any:

@@ -130,7 +130,7 @@ def host_call(function: Callable[..., Any], *arguments: Any, effect: bool = Fals
     Observers hear of the call as a whole, and of nothing inside it: statistics, random masks.
 
     Args:
-        function: takes ndarrays and other values, and returns an ndarray or a tuple of ndarrays.
+        function: takes ndarrays and other values, and returns an ndarray or a tuple of several ndarrays.
         arguments: ndarrays that an op or another host call made; a replay passes all other values again as they are.
         effect: whether the function changes tensors in place that are arguments, or in tuples among them. A replay
             makes such calls after all ops, in their order, and ignores what they return.

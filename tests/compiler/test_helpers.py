@@ -105,6 +105,14 @@ def test_a_host_call_must_return_arrays():
 # ------------------------------------------------------------------------------------------------------------- followed
 
 
+def test_a_host_call_must_not_return_a_tuple_of_one():
+    """A replay would pass the tuple on in place of the array."""
+    compiled = tg.compile(lambda x: x * wrap(host_call(lambda array: (array.max(keepdims=True),), x._data)[0]))
+    with pytest.warns(RuntimeWarning, match="returned a tuple of one; it must return an ndarray or a tuple of several"):
+        for _ in range(4):
+            assert (compiled(tg.tensor([1.0, 2.0])) == tg.tensor([2.0, 4.0])).all()
+
+
 def parameter_by_host_call(x):
     return apply(ScaleBy, x, factor=host_call(peak, x._data))
 

@@ -108,10 +108,12 @@ class Recording(RecordsGradients):
         # What an effect returns, such as a norm, exists only after all steps of a replay: no step can read it.
         late = effect and isinstance(result, Variable)
         made = (result._data,) if late else () if effect else result if isinstance(result, tuple) else (result,)
+        alone = isinstance(result, tuple) and len(result) == 1  # steps with one output return the array itself
         for part in made:
-            if not isinstance(part, np.ndarray):
-                returned = f"host_call({function.__name__}) returned {type(part).__name__}"
-                self.refuse(f"{returned}; it must return an ndarray or a tuple of ndarrays")
+            if alone or not isinstance(part, np.ndarray):
+                returned = "a tuple of one" if alone else type(part).__name__
+                fix = "it must return an ndarray or a tuple of several ndarrays"
+                self.refuse(f"host_call({function.__name__}) returned {returned}; {fix}")
                 return
         number = next(self._numbers)
         name = function.__name__.strip("_")
