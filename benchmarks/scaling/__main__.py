@@ -30,7 +30,7 @@ def main() -> None:
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--ways", nargs="+", choices=WAYS, default=WAYS)
     parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--seconds", type=float, default=0.3, help="of a turn, of which there are three in a round")
+    parser.add_argument("--seconds", type=float, default=0.3, help="length of a turn; a round has three")
     options = parser.parse_args()
     for network in options.networks:
         for way in options.ways:
