@@ -184,14 +184,11 @@ class Program:
         """Call `run`. If it raises, undo its changes; if they can't be undone, raise `StoppedHalfway`."""
         before, arrays = self._journal.note(variables), [x._data for x in variables]
         try:
-            for _ in range(2):  # the first run may make a capture, which the second one replays
-                try:
-                    return self.run(variables, *arrays) if self.given else self.run(*arrays)
-                except NotReplayed as stop:
-                    self._journal.restore(before, self._begins_with)
-                    if not stop.captured:
-                        break
-            return self.forward(*arrays)
+            try:
+                return self.run(variables, *arrays) if self.given else self.run(*arrays)
+            except NotReplayed:
+                self._journal.restore(before, self._begins_with)
+                return self.forward(*arrays)
         except StoppedHalfway as stop:
             if self._journal.restore(before, self._begins_with + stop.done):
                 raise stop.error from None

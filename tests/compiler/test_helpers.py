@@ -113,6 +113,22 @@ def test_a_host_call_must_not_return_a_tuple_of_one():
             assert (compiled(tg.tensor([1.0, 2.0])) == tg.tensor([2.0, 4.0])).all()
 
 
+@pytest.mark.parametrize("takes_array", [False, True])
+def test_a_host_call_is_made_once_in_each_call(takes_array):
+    """While launches are captured, too: it may have a part in what other processes do."""
+    made = []
+
+    def count(array=None):
+        number = float(np.sum(array)) if takes_array else 2.0
+        made.append(number)
+        return np.array([number], np.float32)
+
+    compiled = tg.compile(lambda x: (x * 2 * wrap(host_call(count, *[x._data] * takes_array))).exp())
+    for calls in range(1, 12):
+        assert (compiled(tg.tensor([1.0, 1.0])) == tg.tensor([4.0, 4.0]).exp()).all()
+        assert made == [2.0] * calls
+
+
 def parameter_by_host_call(x):
     return apply(ScaleBy, x, factor=host_call(peak, x._data))
 

@@ -28,6 +28,7 @@ class Captured:
         arrays: those arrays, one per parameter, in the run that captures.
         wanted: the names of the arrays that a run returns.
         constants: the arrays that stay the same in all runs, by name.
+        made: what host calls among the steps have returned for these arrays, by the names of their outputs.
 
     Attributes:
         invalid: whether a kernel set its status flag (the steps then raise their own error), or the number of threads
@@ -45,6 +46,7 @@ class Captured:
         arrays: Sequence[np.ndarray],
         wanted: Sequence[str],
         constants: dict[str, np.ndarray],
+        made: dict[tuple[str, ...], Sequence[np.ndarray]],
     ) -> None:
         if not all(array.flags.carray for array in arrays):
             raise NotCapturable  # kernels would get copies
@@ -59,7 +61,7 @@ class Captured:
         self._kinds = [(array.shape, array.dtype) for array in arrays]
         self._known = [weakref.ref(array) for array in arrays]  # the arrays of the last run
         self._held: list[np.ndarray] = []
-        capture = Capturing(self._arena, steps, parameters, arrays, wanted, constants)
+        capture = Capturing(self._arena, steps, parameters, arrays, wanted, constants, made)
         parts = capture.parts
         hosts = sum(type(part) is HostCall for part in parts)
         if sum(len(part) for part in parts if type(part) is list) <= hosts:
@@ -82,10 +84,10 @@ class Captured:
         self._arena.fill(byte)
 
     def run(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray] | None:
-        """The wanted arrays by name, owned by the caller; None if the capture can't run now."""
-        if not kernels.dispatch.parallel_with(self._threads) or not self._follow(arrays):
-            self.invalid = kernels.dispatch.get_num_threads() != self._threads
-            return None
+        """The wanted arrays by name, owned by the caller; None if a kernel set its status flag.
+
+        `follow` must have returned True for the arrays.
+        """
         found: dict[str, np.ndarray] = {}
         # A fresh result lies in a buffer of its own, at the offset at which the capture's buffer held it.
         for k, (name, ((_, size), offset, like)) in enumerate(self._fresh.items(), len(arrays)):
@@ -104,14 +106,20 @@ class Captured:
                 found[name] = _copied(found[name])
         return found
 
-    def _follow(self, arrays: Sequence[np.ndarray]) -> bool:
-        """Note parameters that have moved; False if one has another shape, dtype or layout."""
+    def follow(self, arrays: Sequence[np.ndarray]) -> bool:
+        """Note parameters that have moved.
+
+        Returns:
+            False if the capture can't run: an array has another shape, dtype or layout, or the number of threads has
+            changed.
+        """
         for k, array in enumerate(arrays):
             if self._known[k]() is not array:
                 if (array.shape, array.dtype) != self._kinds[k] or not array.flags.carray:
                     return False
                 self._known[k], self._starts[k] = weakref.ref(array), array.ctypes.data
-        return True
+        self.invalid = kernels.dispatch.get_num_threads() != self._threads
+        return kernels.dispatch.parallel_with(self._threads)
 
     def _plan_results(self, capture: Capturing, wanted: Sequence[str]) -> None:
         """Decide how the caller comes to own each result.

@@ -45,7 +45,9 @@ class Capturing:
         arrays: Sequence[np.ndarray],
         wanted: Sequence[str],
         constants: dict[str, np.ndarray],
+        made: dict[tuple[str, ...], Sequence[np.ndarray]],
     ) -> None:
+        self._made = made
         self.views: list[HostCall] = []
         self.held: list[np.ndarray] = []
         self.by_host: set[str] = set()
@@ -56,7 +58,7 @@ class Capturing:
         self._made_by: dict[str, Call] = {}  # a view's name -> the step that took it
         self._read: set[str] = set()  # by captured steps
         self._partitions: dict[int, Any] = {}  # of the recorders
-        self.known = {
+        self.known: dict[str, Any] = {
             name: Opaque(array) for name, array in (*constants.items(), *zip(parameters, arrays, strict=True))
         }
         steps = _drawn_first(steps)
@@ -89,9 +91,11 @@ class Capturing:
 
     def _captured(self, call: Call) -> list[Launch] | None:
         """The launches of a step; None if it must be a host call."""
-        arguments = _values(call, self.known)
-        if not all(type(self.known[name]) is Opaque for name in _names(call)) or _draws(call):
+        names = _names(call)
+        opaque = names and all(type(self.known[name]) is Opaque for name in names)
+        if not opaque or _draws(call) or not _is_of_the_library(call.run):  # a user's host call may do anything
             return None
+        arguments = _values(call, self.known)
         recorder = kernels.command_list.Recorder(self._partitions)
         try:
             with kernels.dispatch.recorded(recorder), memory.drawn_from(self._opaque_arena):
@@ -105,17 +109,19 @@ class Capturing:
             return None
         self.held += recorder.constants
         self.known.update(zip(call.outputs, outputs, strict=True))
-        self._read.update(_names(call))
+        self._read.update(names)
         if not recorder.launches:
             self._made_by.update(dict.fromkeys(call.outputs, call))
         return recorder.launches
 
     def _host_call(self, call: Call) -> HostCall:
-        """Make the call, and note its arguments and results."""
+        """Note the call's arguments and results."""
         sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
         arguments = [x.value if isinstance(x, Setting) else real(self.known[x]) for x in call.arguments]
         outputs = []
-        values = outputs_of(quiet(call.run)(*arguments), len(call.outputs))
+        values = self._made.get(call.outputs) if call.run is not check_guard else ()
+        if values is None:  # an op, which changes nothing
+            values = outputs_of(quiet(call.run)(*arguments), len(call.outputs))
         if any(np.may_share_memory(x, y) for x in _arrays(arguments) for y in _arrays(values)):
             raise NotCapturable  # a view of an argument: a copy of it would no longer share the argument's memory
         for name, value in zip(call.outputs, values, strict=True):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import threading
 import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.compiler.capture.captured import Captured
+from tensorgrad.compiler.capture.host_calls import outputs_of
 from tensorgrad.compiler.program import function_of
 from tensorgrad.compiler.steps import Step
 
@@ -24,15 +27,7 @@ TRIES = 3
 
 
 class NotReplayed(Exception):
-    """A capture was made or found to be invalid: undo what has happened, and run again.
-
-    Attributes:
-        captured: whether a capture was made, to be run now; else run the steps.
-    """
-
-    def __init__(self, captured: bool) -> None:
-        super().__init__()
-        self.captured = captured
+    """A kernel set its status flag in a replay: undo what has happened, and run the steps."""
 
 
 class GraphCapture:
@@ -60,7 +55,8 @@ class GraphCapture:
         self._begin = function_of("begin", (), (), (), {}, before) if before else None
         self._late = tuple(dict.fromkeys(name for name in self._results if name in made))
         self._finish = function_of("finish", (), (), self._late, {}, (), effects, self._taken) if effects else None
-        self._steps, self._parameters, self._constants = steps, tuple(parameters), constants
+        self._before, self._steps, self._effects = before, steps, effects
+        self._parameters, self._constants = tuple(parameters), constants
         self._wanted = (*self._taken, *(name for name in self._results if name not in made))
         self._captured: Captured | None = None
         # A duplicated result would be owned twice: don't capture.
@@ -92,32 +88,55 @@ class GraphCapture:
         if not self._lock.acquire(blocking=False):  # the fixed memory serves one call at a time
             return self._function(*arrays)
         try:
+            captured, self._used = self._captured, next(_clock)
+            if captured is None or captured.invalid:
+                self._captured = None
+                return self._capture(arrays) if self._tries else self._function(*arrays)
+            if not captured.follow(arrays):
+                return self._function(*arrays)
             if self._begin is not None:
                 self._begin()
-            before = self._captured
-            found = self._found(arrays)
-            captured = self._captured not in (before, None)
+            found = captured.run(arrays)
         finally:
             self._lock.release()
         if found is None:
-            raise NotReplayed(captured)
+            raise NotReplayed
         if self._finish is not None:
             late = self._finish([found.pop(name) for name in self._taken]) if self._taken else self._finish()
             found.update(zip(self._late, late, strict=True))
         return tuple([found[name] for name in self._results])
 
-    def _found(self, arrays: tuple[np.ndarray, ...]) -> dict[str, np.ndarray] | None:
-        captured, self._used = self._captured, next(_clock)
-        if captured is not None and not captured.invalid:
-            return captured.run(arrays)
-        self._captured = None
-        if self._tries:
-            self._tries -= 1
-            memory.empty_cache()  # what the steps took: from now on the capture has memory of its own
-            with suppress(Exception):  # if the steps themselves fail, `function` fails too
-                self._captured = Captured(self._steps, self._parameters, arrays, self._wanted, self._constants)
-                _evict(self)
-        return None
+    def _capture(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
+        """Run the steps, then capture them.
+
+        What their host calls returned is noted, so that the capture doesn't make them once more: they may draw random
+        numbers, or have a part in what several processes do.
+        """
+        self._tries -= 1
+        made: dict[tuple[str, ...], Sequence[np.ndarray]] = {}
+        steps = [_noted(step, made) for step in self._steps]
+        names = self._parameters, steps, self._results, self._constants
+        run = function_of("run", *names, self._before, self._effects)
+        results = run(*arrays)
+        memory.empty_cache()  # what the steps took: from now on the capture has memory of its own
+        with suppress(Exception):
+            self._captured = Captured(self._steps, self._parameters, arrays, self._wanted, self._constants, made)
+            _evict(self)
+        return results
+
+
+def _noted(step: Step, made: dict[tuple[str, ...], Sequence[np.ndarray]]) -> Step:
+    """A step whose results are added to `made`, if it is a host call."""
+    if step.op is not None or not step.outputs:
+        return step
+
+    @functools.wraps(step.function)
+    def run(*arguments: Any) -> Any:
+        values = step.function(*arguments)
+        made[step.outputs] = outputs_of(values, len(step.outputs))
+        return values
+
+    return step._replace(function=run)
 
 
 _clock, _captures, _together = itertools.count(1), weakref.WeakSet[GraphCapture](), threading.Lock()
