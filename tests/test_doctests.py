@@ -12,7 +12,11 @@ import pytest
 
 import tensorgrad as tg
 
-EXTRAS = {"tensorgrad.distributed.mpi": "mpi4py.MPI", "tensorgrad.sklearn": "sklearn.base"}
+EXTRAS = {
+    "tensorgrad.distributed.channels": "mpi4py.MPI",
+    "tensorgrad.distributed.mpi": "mpi4py.MPI",
+    "tensorgrad.sklearn": "sklearn.base",
+}
 """Modules that import a package of an extra, with those below them; where it can't be used they have no examples."""
 
 

@@ -1,4 +1,4 @@
-"""Gradients averaged over the processes, in one flat array per dtype."""
+"""Gradients averaged over the processes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tensorgrad.autograd.versions import begin_version
 from tensorgrad.distributed.world import world
-from tensorgrad.errors import GraphError, restate
+from tensorgrad.errors import GraphError, ShapeError, TensorgradError, restate
 from tensorgrad.tensor import Tensor
 
 
@@ -17,10 +17,8 @@ class Gradients:
 
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         self.parameters = list(parameters)
-        # MPI has no half precision.
-        dtypes = [np.promote_types(p.dtype, np.float32) for p in self.parameters]
-        alike = ([p for p, its in zip(self.parameters, dtypes, strict=True) if its == d] for d in sorted(set(dtypes)))
-        self._flat = [_Flat(group) for group in alike]
+        dtypes = sorted({p.dtype for p in self.parameters})
+        self._alike = [_Alike([p for p in self.parameters if p.dtype == dtype]) for dtype in dtypes]
 
     def are_of(self, parameters: Sequence[Tensor]) -> bool:
         """Whether these are the parameters."""
@@ -35,57 +33,54 @@ class Gradients:
         Raises:
             DistributedError: another process exchanges other gradients.
             GraphError: a gradient with a graph.
+            ShapeError: a gradient that was assigned, of another shape than its parameter.
         """
-        for flat in self._flat:
-            flat.average()
+        for parameters in self._alike:
+            parameters.average()
 
 
-class _Flat:
-    """Gradients that are exchanged in one dtype, one after the other in one array.
-
-    Behind them stands, per parameter, in how many processes it has a gradient.
-    """
+class _Alike:
+    """Parameters of one dtype, whose gradients are exchanged together."""
 
     def __init__(self, parameters: list[Tensor]) -> None:
-        self.parameters = parameters
-        dtype = np.promote_types(parameters[0].dtype, np.float32)
-        ends = np.cumsum([p.numel() for p in parameters]).tolist()
-        self.array = np.empty(ends[-1] + len(parameters), dtype)
-        self.counts = self.array[ends[-1] :]
-        starts = [0, *ends[:-1]]
-        self.places = [
-            self.array[start:end].reshape(p.shape) for p, start, end in zip(parameters, starts, ends, strict=True)
-        ]
+        self.parameters, self.dtype = parameters, parameters[0].dtype
+        self.zeros = [np.broadcast_to(self.dtype.type(0), p.shape) for p in parameters]
         names = " ".join([p.name or "" for p in parameters])
-        self.what = f"{len(parameters)} parameters with {ends[-1]} numbers in {dtype}: {names}"
+        numbers = sum(p.numel() for p in parameters)
+        self.what = f"{len(parameters)} parameters with {numbers} numbers in {self.dtype}: {names}"
 
     def average(self) -> None:
         grads = [p._grad for p in self.parameters]
         for p, grad in zip(self.parameters, grads, strict=True):
-            if grad is not None and grad._requires_grad:
-                raise _has_graph(p)
-        for place, grad in zip(self.places, grads, strict=True):
-            place[...] = 0 if grad is None else grad._data
-        self.counts[...] = [grad is not None for grad in grads]
+            if grad is not None and (grad._requires_grad or grad.shape != p.shape):
+                raise _unfit(p, grad)
+        own = [zeros if grad is None else grad._data for grad, zeros in zip(grads, self.zeros, strict=True)]
+        averages = [_written(p) for p in self.parameters]
+        # In which part of the processes each parameter has a gradient.
+        used = np.array([grad is not None for grad in grads], self.dtype)
         group = world()
-        group.agree("backward", self.what)  # after all that may fail: whoever agrees takes part in what follows
-        group.reduce(self.array)
-        share = self.array.dtype.type(1 / group.size)
-        for p, place, count in zip(self.parameters, self.places, self.counts.tolist(), strict=True):
-            if count:
-                _set(p, place, share)
+        # After all that may fail: whoever agrees takes part in what follows.
+        group.begin_agreement("backward", self.what).numbers()
+        group.reduce([*own, used], [*(average._data for average in averages), used], "avg")
+        for p, average, part in zip(self.parameters, averages, used.tolist(), strict=True):
+            if part:
+                p._grad = average
+                begin_version(average, keep=False)
 
 
-def _set(p: Tensor, total: np.ndarray, share: np.floating) -> None:
-    """Set the gradient to total · share: in its memory, if it has some that can be written."""
+def _written(p: Tensor) -> Tensor:
+    """The tensor whose memory gets the average: the gradient, if it is there and can be written."""
     grad = p._grad
-    if grad is None or not grad._data.flags.writeable:
-        grad = p._grad = Tensor(np.empty(p.shape, p.dtype))
-    np.multiply(total, share, out=grad._data, casting="same_kind")
-    begin_version(grad, keep=False)
+    if grad is not None and grad.dtype == p.dtype and grad._data.flags.writeable and grad._data.flags.c_contiguous:
+        return grad
+    return Tensor(np.empty(p.shape, p.dtype))
 
 
-def _has_graph(p: Tensor) -> GraphError:
+def _unfit(p: Tensor, grad: Tensor) -> TensorgradError:
+    call = "DistributedDataParallel"
+    if grad.shape != p.shape:
+        problem = f"a gradient must have the parameter's shape {p.shape}, got {grad.shape}"
+        return ShapeError(restate(call, problem, fix="assign a .grad of that shape, or None", parameter=p))
     problem = "the gradient has a graph, which an exchange would cut: backward(create_graph=True)"
     fix = "take such gradients by tg.grad(…, create_graph=True), and then backward() without it"
-    return GraphError(restate("DistributedDataParallel", problem, fix=fix, parameter=p))
+    return GraphError(restate(call, problem, fix=fix, parameter=p))

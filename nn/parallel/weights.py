@@ -50,7 +50,7 @@ def _begin(samples: int) -> np.ndarray:
 def _complete(counting: np.ndarray, dtypes: tuple[np.dtype, ...]) -> np.ndarray | tuple[np.ndarray, ...]:
     """The weights; of one dtype without a tuple, as host calls return."""
     samples, number = counting.tolist()
-    everywhere = _begun.pop(int(number)).numbers().sum()
+    everywhere = sum([theirs for (theirs,) in _begun.pop(int(number)).numbers()])
     weight = samples * world().size / everywhere if everywhere else 1.0
     found = tuple([np.array(weight, dtype) for dtype in dtypes])
     return found[0] if len(found) == 1 else found
@@ -69,8 +69,8 @@ def weighted(output: Any, weigh: Callable[[Sequence[np.dtype]], Sequence[np.ndar
     found: dict[np.dtype, Tensor] = {}
     _mapped(output, lambda x: found.setdefault(x.dtype, x))  # to collect the dtypes alone
     dtypes = tuple(found)
-    weight = dict(zip(dtypes, weigh(dtypes), strict=True))
-    return _mapped(output, lambda x: apply(ScaleGradient, x, wrap(weight[x.dtype])))
+    weight = dict(zip(dtypes, map(wrap, weigh(dtypes)), strict=True))
+    return _mapped(output, lambda x: apply(ScaleGradient, x, weight[x.dtype]))
 
 
 def _mapped(output: Any, function: Callable[[Tensor], Tensor]) -> Any:
@@ -105,8 +105,8 @@ def count(arguments: Any, dim: int) -> int:
 def _arrays(arguments: Any) -> Iterator[Any]:
     if isinstance(arguments, Tensor | np.ndarray):
         yield arguments
-    elif isinstance(arguments, Mapping):
-        yield from _arrays(list(arguments.values()))
     elif isinstance(arguments, tuple | list):
         for x in arguments:
             yield from _arrays(x)
+    elif isinstance(arguments, Mapping):
+        yield from _arrays(list(arguments.values()))

@@ -231,10 +231,9 @@ def _all_reduce(tensor: Array, op: str) -> None:
     world().agree("all_reduce", f"{op} of {_described(tensor)}")
     if world().size > 1:
         array = _array(tensor)
-        # MPI has no half precision.
-        array = np.array(array, np.float32 if array.dtype == np.float16 else array.dtype, order="C")
-        world().reduce(array, "sum" if op == "avg" else op)
-        _write(tensor, array / world().size if op == "avg" else array)
+        result = np.empty(array.shape, array.dtype)
+        world().reduce([array], [result], op)
+        _write(tensor, result)
 
 
 def _all_gather(places: tuple[Array, ...], tensor: Array) -> None:

@@ -5,7 +5,7 @@ Where these differ, all of them raise the same error, in place of computing with
 end of the program is such a call too.
 
 Exchanges are begun without blocking and then asked for: so one that doesn't end is noticed, and where there are more
-processes than cores, a process that waits lets others compute.
+processes than cores, a process that waits lets others compute. How the numbers travel is in `channels.py`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 import time
 import traceback
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
@@ -33,6 +33,8 @@ mpi4py.rc.threads = False  # one thread of a process makes the exchanges
 
 from mpi4py import MPI  # noqa: E402
 
+from tensorgrad.distributed.channels import channel  # noqa: E402
+
 END = "the end of the program"
 CALLS = (
     END, "barrier", "broadcast", "all_reduce", "all_gather", "all_gather_object", "broadcast_object_list",
@@ -43,8 +45,6 @@ CALLS = (
 
 NUMBERS = 6
 """How many numbers an agreement exchanges, besides the call and the checksum of its description."""
-
-OPERATIONS = {"sum": MPI.SUM, "product": MPI.PROD, "min": MPI.MIN, "max": MPI.MAX}
 
 EAGER = 2e-3
 """For so many seconds a process asks again and again whether an exchange is complete; then it sleeps in between."""
@@ -77,79 +77,88 @@ class MpiWorld(World):
     """The processes of a communicator. It ends all of them where one of them fails."""
 
     def __init__(self, communicator: Any) -> None:
-        self._communicator = communicator
+        self._communicator, self._channel = communicator, channel(communicator)
         self.rank, self.size = communicator.rank, communicator.size
         self._process = os.getpid()
         self._exchanges = 0
         self._begun: Agreement | None = None
+        self._left: str | None = None  # the call that this process is waiting in, or was when an error ended the wait
         self._excepthook = sys.excepthook
         sys.excepthook = self._fail
         atexit.register(self._leave)
 
     def begin_agreement(self, call: str, what: str = "", numbers: Sequence[float] = ()) -> Agreement:
         """Begin to check that all processes make this call, and to exchange a few numbers."""
-        self._complete_begun()
-        own = np.array([CALLS.index(call), _checksum(what), *numbers, *[0.0] * (NUMBERS - len(numbers))])
-        # (8,) -> (size, 8)
-        everybody = np.empty((self.size, own.size))
+        self._enter()
+        own = (float(CALLS.index(call)), float(_checksum(what)))
         self._exchanges += 1
-        request = self._communicator.Iallgather(own, everybody)
+        is_complete, read = self._channel.begin_exchange((*own, *numbers, *[0.0] * (NUMBERS - len(numbers))))
 
-        def complete() -> None:
+        def complete() -> list[tuple[float, ...]]:
             self._begun = None
-            self._wait(request, call)
-            if (everybody[:, :2] != own[:2]).any():
-                self._disagree(call, what, everybody)
+            self._wait(is_complete, call)
+            everybody = read()
+            if any([theirs[:2] != own for theirs in everybody]):
+                self._disagree(call, what, [CALLS[int(theirs[0])] for theirs in everybody])
+            return [theirs[2 : 2 + len(numbers)] for theirs in everybody]
 
-        self._begun = Agreement(everybody[:, 2 : 2 + len(numbers)], complete)
+        self._begun = Agreement(complete)
         return self._begun
 
-    def reduce(self, array: np.ndarray, operation: str = "sum") -> None:
-        """Replace an array by the sum, product, minimum or maximum over all processes."""
-        self._complete_begun()
-        self._wait(self._communicator.Iallreduce(MPI.IN_PLACE, array, OPERATIONS[operation]), "all_reduce")
+    def reduce(self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray], operation: str = "sum") -> None:
+        """Write, for each array, the sum, average, product, minimum or maximum over all processes to `out`."""
+        self._enter()
+        self._left = "all_reduce"
+        self._channel.reduce(arrays, out, operation, lambda is_complete: self._wait(is_complete, "all_reduce"))
+        self._left = None
 
     def broadcast(self, array: np.ndarray, source: int) -> None:
         """Replace an array by that of the process `source`."""
-        self._complete_begun()
-        self._wait(self._communicator.Ibcast(_as_bytes(array), source), "broadcast")
+        self._enter()
+        self._wait(self._communicator.Ibcast(array.reshape(-1).view(np.uint8), source).Test, "broadcast")
 
     def gather(self, array: np.ndarray) -> np.ndarray:
         """The arrays of all processes."""
-        self._complete_begun()
+        self._enter()
         everybody = np.empty((self.size, *array.shape), array.dtype)
-        self._wait(self._communicator.Iallgather(_as_bytes(array), _as_bytes(everybody)), "all_gather")
+        # As bytes: MPI doesn't know all dtypes.
+        sent, received = (x.reshape(-1).view(np.uint8) for x in (array, everybody))
+        self._wait(self._communicator.Iallgather(sent, received).Test, "all_gather")
         return everybody
 
-    def _complete_begun(self) -> None:
+    def _enter(self) -> None:
+        """Complete what has begun, ahead of another exchange."""
+        if self._left is not None:
+            problem = f"rank {self.rank} left {self._left} before it was complete, so the ranks are no longer in step"
+            raise DistributedError(restate("tensorgrad.distributed", problem, fix="end the program on all ranks"))
         if self._begun is not None:
             self._begun.numbers()
 
     # --------------------------------------------------------------------------------------------------------- waiting
 
-    def _wait(self, request: Any, call: str) -> None:
+    def _wait(self, is_complete: Callable[[], bool], call: str) -> None:
         """Wait for an exchange, in turns with other processes of this core; raise where it takes too long."""
-        start, limit = time.perf_counter(), worlds.timeout()
-        while not request.Test():
+        start, limit, self._left = time.perf_counter(), worlds.timeout(), call
+        while not is_complete():
             waited = time.perf_counter() - start
             if waited < EAGER:
                 _yield()
             elif waited < limit:
                 time.sleep(50e-6 if waited < 1 else 2e-3)
             else:
-                self._unanswered = request  # its arrays must outlive it
+                self._unanswered = is_complete  # with the request, whose arrays must outlive it
                 problem = (
                     f"rank {self.rank} waited {limit:g} s for the other ranks in {call}, its exchange number "
                     f"{self._exchanges}: one of them hangs, computes for longer, or takes another path"
                 )
                 fix = "all ranks must make the same calls; init_process_group(timeout=seconds) lets them wait longer"
                 raise DistributedError(restate("tensorgrad.distributed", problem, fix=fix))
+        self._left = None
 
     # -------------------------------------------------------------------------------------------------- disagreements
 
-    def _disagree(self, call: str, what: str, everybody: np.ndarray) -> None:
+    def _disagree(self, call: str, what: str, calls: list[str]) -> None:
         """Raise, in all processes, an error that says what each of them was about to do."""
-        calls = [CALLS[int(code)] for code in everybody[:, 0]]
         if END in calls:
             if call == END:
                 return  # the others raise
@@ -168,6 +177,7 @@ class MpiWorld(World):
     def _leave(self) -> None:
         """Tell the others that the program has ended; wait for them to end too."""
         if os.getpid() == self._process and not MPI.Is_finalized():
+            self._begun = self._left = None
             worlds.set_timeout(float("inf"))  # another process may still have much to do by itself
             self.agree(END)
 
@@ -200,11 +210,6 @@ def _by_rank(described: Sequence[str]) -> str:
 def _text(what: str) -> np.ndarray:
     """The beginning of a description, as an array of the same size in all processes."""
     return np.frombuffer(what.encode()[:400].ljust(400, b"\0"), np.uint8)
-
-
-def _as_bytes(array: np.ndarray) -> np.ndarray:
-    """A C-contiguous array as bytes, whatever its dtype."""
-    return array.reshape(-1).view(np.uint8)
 
 
 def _yield() -> None:

@@ -137,9 +137,9 @@ def _merged(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _moments_of_all(x: np.ndarray) -> tuple[np.ndarray, ...]:
     """Mean, variance and unbiased variance over all ranks, `(C,)`; how many values these are; the others' moments."""
-    group = world()
+    own, group = _moments_here(np.asarray(x)), world()  # what may fail, before any process has taken part
     group.agree("SyncBatchNorm", f"{x.shape[1]} channels")
-    moments = group.gather(_moments_here(x))
+    moments = group.gather(own)
     if moments[:, 0].sum(0)[0] < 2:
         fix = "use more examples, or model.eval()"
         problem = "training needs more than one value per channel, in all ranks together"

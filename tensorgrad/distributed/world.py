@@ -29,18 +29,31 @@ class Agreement:
     """An agreement that has begun: its messages travel while the process computes.
 
     Args:
-        everybody: the numbers of all processes, once it is complete.
-        complete: waits for the other processes, and raises where they disagree.
+        complete: waits for the other processes, raises where they disagree, and returns the numbers of each.
     """
 
-    def __init__(self, everybody: np.ndarray, complete: Callable[[], None]) -> None:
-        self._everybody = everybody
-        self._complete: Callable[[], None] | None = complete
+    def __init__(self, complete: Callable[[], Sequence[Sequence[float]]]) -> None:
+        self._complete: Callable[[], Sequence[Sequence[float]]] | None = complete
+        self._everybody: Sequence[Sequence[float]] = ()
+        self._error: DistributedError | None = None
 
-    def numbers(self) -> np.ndarray:
-        """The numbers of all processes, as `World.agree` returns them, with its errors."""
+    def numbers(self) -> Sequence[Sequence[float]]:
+        """Wait until the agreement is complete.
+
+        Returns:
+            The numbers of each process.
+
+        Raises:
+            DistributedError: as `World.agree` does; again at each call.
+        """
+        if self._error is not None:
+            raise self._error
         if self._complete is not None:
-            self._complete()
+            try:
+                self._everybody = self._complete()
+            except DistributedError as error:
+                self._error = error
+                raise
             self._complete = None
         return self._everybody
 
@@ -70,17 +83,27 @@ class World:
         Raises:
             DistributedError: another process makes another call, gives another description, or ended.
         """
-        return self.begin_agreement(call, what, numbers).numbers()
+        # (size, N)
+        return np.array(self.begin_agreement(call, what, numbers).numbers(), np.float64)
 
     def begin_agreement(self, call: str, what: str = "", numbers: Sequence[float] = ()) -> Agreement:
         """Begin what `agree` does.
 
         The next exchange completes it, if nobody has before, and raises its error then.
         """
-        return Agreement(np.array([numbers], np.float64), lambda: None)
+        return Agreement(lambda: [numbers])
 
-    def reduce(self, array: np.ndarray, operation: str = "sum") -> None:
-        """Replace a C-contiguous array, in place, by the sum (or "product", "min", "max") over all processes."""
+    def reduce(self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray], operation: str = "sum") -> None:
+        """Write, for each array, the sum over all processes to `out`; or "avg", "product", "min", "max".
+
+        Args:
+            arrays: of the shapes of `out`.
+            out: of one dtype, C-contiguous; may be the arrays themselves.
+            operation: how the arrays of the processes are combined.
+        """
+        for x, y in zip(arrays, out, strict=True):
+            if y is not x:
+                y[...] = x
 
     def broadcast(self, array: np.ndarray, source: int) -> None:
         """Replace a C-contiguous array, in place, by that of the process `source`."""

@@ -46,6 +46,7 @@ MODULES = {
         "sampling.row_sums",
         "copies",
         "optim",
+        "exchange",
         "jit.command_list",
     )
 }

@@ -15,13 +15,13 @@ from itertools import chain
 from typing import Any
 
 import numpy as np
-from numba import carray, types
-from numba.extending import intrinsic
+from numba import carray
 
 from tensorgrad.arrays.memory import addresses
 from tensorgrad.kernels.arguments import as_contiguous
 from tensorgrad.kernels.jit.dispatch import chunks_for, helper, kernel, run
 from tensorgrad.kernels.jit.generated import execute
+from tensorgrad.kernels.jit.views import pointer
 from tensorgrad.kernels.rules import NUMBERS, RESULTS, SLOTS, Program, traced
 
 # Multiply-adds that take as long as the update of one weight, by a rough measurement.
@@ -97,16 +97,6 @@ def update(table, sizes, numbers, like, index, chunks):
     return kernel(space["update"])
 
 
-@intrinsic
-def _pointer(typing, address, like):
-    """An address as a pointer to the numbers of an array like `like`."""
-
-    def emit(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(like.dtype)(address, like), emit
-
-
 @kernel
 def _chunk_range(sizes, p, index, chunks):
     """The range of elements of parameter p in a chunk: the parameters are cut as if they were one array."""
@@ -121,4 +111,4 @@ def _chunk_range(sizes, p, index, chunks):
 @helper
 def _elements(table, p, column, first, last, like):
     """The elements from first to last of an array of parameter p."""
-    return carray(_pointer(table[p, column] + first * like.itemsize, like), max(0, last - first))
+    return carray(pointer(table[p, column] + first * like.itemsize, like), max(0, last - first))

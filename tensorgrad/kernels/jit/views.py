@@ -10,6 +10,16 @@ from numba.np.arrayobj import make_array, populate_array
 
 
 @intrinsic
+def pointer(typing, address, like):
+    """An address as a pointer to the numbers of an array like `like`, for `numba.carray`."""
+
+    def emit(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
+
+    return types.CPointer(like.dtype)(address, like), emit
+
+
+@intrinsic
 def flattened(typing, array):
     """All elements of a contiguous array as one line: `array.reshape(-1)`.
 

@@ -1,0 +1,169 @@
+"""The two ways in which numbers travel between processes: memory that the processes of a machine share, and messages.
+
+Shared memory is for up to eight processes of one machine, messages for more and for several machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from struct import pack_into, unpack_from
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+
+from tensorgrad import kernels
+from tensorgrad.arrays.dtypes import KERNEL_FLOATS
+from tensorgrad.distributed.world import DistributedError
+from tensorgrad.errors import restate
+from tensorgrad.kernels.fallback import exchange as fallback
+from tensorgrad.kernels.fallback.exchange import LINE, portions
+
+Arrays = Sequence[np.ndarray]
+Test = Callable[[], bool]
+"""Whether an exchange is complete."""
+Wait = Callable[[Test], None]
+"""Waits for it; raises where that takes too long."""
+
+OPERATIONS = {"sum": (MPI.SUM, np.add), "avg": (MPI.SUM, np.add), "product": (MPI.PROD, np.multiply),
+              "min": (MPI.MIN, np.minimum), "max": (MPI.MAX, np.maximum)}  # fmt: skip
+
+MOST = 8
+"""So many processes share memory at most: each reads what all others wrote, where messages add up on their way."""
+
+NUMBERS, ARRAYS = 0, 1
+"""Kinds of steps: processes that are in different ones don't read what the others have written."""
+
+HALF = 1 << 19
+"""Bytes that a process publishes at once; longer arrays take several steps."""
+
+
+def channel(communicator: Any) -> Messages:
+    """Shared memory, where all processes can have it; otherwise messages."""
+    here = communicator.Split_type(MPI.COMM_TYPE_SHARED)
+    shared = None
+    if here.size == communicator.size <= MOST:
+        try:
+            shared = SharedMemory(communicator)
+        except MPI.Exception:  # the machine has none left, or the MPI has no such windows
+            shared = None
+    here.Free()
+    return shared if communicator.allreduce(shared is not None, MPI.LAND) and shared else Messages(communicator)
+
+
+class Messages:
+    """Exchanges of MPI, which are begun without blocking."""
+
+    def __init__(self, communicator: Any) -> None:
+        self._communicator = communicator
+
+    def begin_exchange(self, numbers: Sequence[float]) -> tuple[Test, Callable[[], list[tuple[float, ...]]]]:
+        """Begin to send a few numbers, as many as the others send.
+
+        Returns:
+            Whether the numbers of all processes are here; and then what they are.
+        """
+        own = np.array(numbers, np.float64)
+        # (N,) -> (size, N)
+        everybody = np.empty((self._communicator.size, own.size))
+        return self._communicator.Iallgather(own, everybody).Test, lambda: [tuple(row) for row in everybody.tolist()]
+
+    def reduce(self, arrays: Arrays, out: Arrays, operation: str, wait: Wait) -> None:
+        """Reduce arrays over all processes, as `World.reduce` says."""
+        flat = np.concatenate([x.reshape(-1) for x in arrays], dtype=_exchanged(out), casting="same_kind")
+        if operation == "avg":
+            flat *= flat.dtype.type(1 / self._communicator.size)
+        wait(self._communicator.Iallreduce(MPI.IN_PLACE, flat, OPERATIONS[operation][0]).Test)
+        start = 0
+        for y in out:
+            y[...] = flat[start : start + y.size].reshape(y.shape)
+            start += y.size
+
+
+class SharedMemory(Messages):
+    """A window of MPI with a part for each process, which it alone writes and all read.
+
+    An exchange is a step, or several. In a step each process writes into one half of its part, then sets its counter to
+    the number and kind of the step, then waits until the counters of the others have come as far, and reads their
+    halves. The next step uses the other halves. So a half is written again after all have published the step between,
+    before which they had read what was there.
+
+    Raises:
+        MPI.Exception: there is no room for the memory.
+    """
+
+    def __init__(self, communicator: Any) -> None:
+        super().__init__(communicator)
+        self._size, self._rank = communicator.size, communicator.rank
+        self._window = MPI.Win.Allocate_shared(2 * LINE + 2 * HALF, 1, comm=communicator)
+        self._window.Lock_all(MPI.MODE_NOCHECK)  # what `Sync` needs, which keeps numbers and counters in their order
+        query: Any = self._window.Shared_query
+        parts = [np.frombuffer(query(rank)[0], np.uint8) for rank in range(self._size)]
+        # The counter has a line for itself: writing to it takes the line from all who read it.
+        parts = [part[-part.ctypes.data % LINE :] for part in parts]
+        self._halves = [[part[start : start + HALF] for part in parts] for start in (LINE, LINE + HALF)]
+        counters = [part[:8].data.cast("q") for part in parts]
+        self._counter, self._others = counters[self._rank], counters[: self._rank] + counters[self._rank + 1 :]
+        self._counter[0] = self._step = 0
+        self._window.Sync()
+        communicator.Barrier()
+
+    def begin_exchange(self, numbers: Sequence[float]) -> tuple[Test, Callable[[], list[tuple[float, ...]]]]:
+        """Publish the numbers."""
+        form, halves = f"{len(numbers)}d", self._next()
+        pack_into(form, halves[self._rank].data, 0, *numbers)
+        return self._publish(NUMBERS), lambda: [unpack_from(form, half.data) for half in halves]
+
+    def reduce(self, arrays: Arrays, out: Arrays, operation: str, wait: Wait) -> None:
+        """Combine what all processes have written in the order of their ranks: so all have the same bits."""
+        dtype = _exchanged(out)
+        own = [_plain(x, dtype) for x in arrays]
+        results = [y if y.dtype == dtype else np.empty(y.shape, dtype) for y in out]
+        factor = 1 / self._size if operation == "avg" else 1
+        combine: Callable[..., None] = partial(fallback.combine, operation=OPERATIONS[operation][1])
+        write: Callable[..., None] = fallback.write
+        if operation in ("sum", "avg") and dtype in KERNEL_FLOATS and kernels.dispatch.COMPILED:
+            write, combine = kernels.exchange.write, kernels.exchange.add
+        for portion in portions(tuple([x.size for x in own]), HALF // dtype.itemsize, dtype.itemsize):
+            halves = [half.view(dtype) for half in self._next()]
+            write(own, portion, halves[self._rank], factor, results)
+            wait(self._publish(ARRAYS))
+            combine(halves, self._rank, portion, results)
+        for y, result in zip(out, results, strict=True):
+            if y is not result:
+                y[...] = result
+
+    def _next(self) -> list[np.ndarray]:
+        """What each process writes in the next step, as bytes."""
+        return self._halves[(self._step + 1) % 2]
+
+    def _publish(self, kind: int) -> Test:
+        """Let the others read what was written; the test says whether all of them have come as far."""
+        self._step += 1
+        now, sync, others = 2 * self._step + kind, self._window.Sync, self._others
+        sync()
+        self._counter[0] = now
+
+        def published() -> bool:
+            for counter in others:
+                theirs = counter[0]
+                if theirs // 2 < now // 2:
+                    return False
+                if theirs // 2 == now // 2 and theirs != now:
+                    problem = "another rank left an exchange before it was complete"
+                    raise DistributedError(restate("tensorgrad.distributed", problem, fix="let errors end the program"))
+            sync()
+            return True
+
+        return published
+
+
+def _exchanged(out: Arrays) -> np.dtype:
+    """The dtype in which numbers travel and are added: MPI has no half precision."""
+    return np.dtype(np.float32) if out[0].dtype == np.float16 else out[0].dtype
+
+
+def _plain(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The array, or a copy of it, with the dtype, contiguous and writable, as kernels take it by its address."""
+    return x if x.dtype == dtype and x.flags.carray else np.array(x, dtype, order="C")

@@ -1,0 +1,96 @@
+"""What processes write in shared memory and add up there, against NumPy; and where each piece stands."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from tensorgrad.kernels import exchange
+from tensorgrad.kernels.fallback import exchange as fallback
+from tensorgrad.kernels.fallback.exchange import LINE, portions
+
+RNG = np.random.default_rng(0)
+FLOATS = pytest.mark.parametrize("dtype", ["float32", "float64"])
+SIZES = (1, 0, 3, 16, 17, 200, 5, 64, 1000)
+
+
+def shared(count, dtype):
+    """Memory that begins with a cache line, with numbers that nobody wrote."""
+    memory = np.full(count + LINE, np.nan, dtype)
+    return memory[-memory.ctypes.data % LINE // memory.itemsize :][:count]
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.integers(0, 300), max_size=8), st.sampled_from([16, 64, 256]), st.sampled_from([1, 2, 4, 8]))
+def test_portions_hold_each_element_once(sizes, lines, itemsize):
+    most = lines * LINE // itemsize
+    seen = [np.zeros(size, int) for size in sizes]
+    for portion in portions(tuple(sizes), most, itemsize):
+        end = 0
+        for which, offset, start, size in portion.tolist():
+            seen[which][offset : offset + size] += 1
+            assert size > 0 and start >= end and start * itemsize % LINE == 0
+            end = start + size
+        assert end <= most
+    assert all((counts == 1).all() for counts in seen)
+
+
+@FLOATS
+@pytest.mark.parametrize("processes", [2, 3, 5])
+@pytest.mark.parametrize("in_place", [False, True])
+def test_sums_over_processes(dtype, processes, in_place):
+    """Each process has the same bits as the others and as NumPy."""
+    given = [[RNG.normal(size=size).astype(dtype) for size in SIZES] for _ in range(processes)]
+    factor = np.dtype(dtype).type(1 / processes)
+    expected = []
+    for arrays in zip(*given, strict=True):
+        total = arrays[0] * factor + arrays[1] * factor
+        for x in arrays[2:]:
+            total += x * factor
+        expected.append(total)
+    itemsize = np.dtype(dtype).itemsize
+    most = 32 * LINE // itemsize
+    own = [[x.copy() for x in arrays] for arrays in given]
+    out = own if in_place else [[np.full_like(x, np.nan) for x in arrays] for arrays in given]
+    for portion in portions(SIZES, most, itemsize):
+        written, by_numpy = ([shared(most, dtype) for _ in range(processes)] for _ in range(2))
+        for arrays, results, memory, other in zip(own, out, written, by_numpy, strict=True):
+            fallback.write(arrays, portion, other, factor, results)
+            exchange.write(arrays, portion, memory, factor, results)
+            for _, _, start, size in portion.tolist():
+                np.testing.assert_array_equal(memory[start : start + size], other[start : start + size])
+        for rank, results in enumerate(out):
+            exchange.add(written, rank, portion, results)
+            again = [np.full_like(x, np.nan) for x in results]
+            fallback.combine(written, rank, portion, again)
+            for which, offset, _, size in portion.tolist():
+                place = slice(offset, offset + size)
+                np.testing.assert_array_equal(again[which][place], expected[which][place])
+    for results in out:
+        for result, total in zip(results, expected, strict=True):
+            np.testing.assert_array_equal(result, total)
+
+
+@FLOATS
+def test_nothing_is_written_outside(dtype):
+    """Beyond the last vector of a piece the shared memory stays as it was, and beyond an array what follows it."""
+    itemsize = np.dtype(dtype).itemsize
+    (portion,) = portions((5,), 64, itemsize)
+    memory, whole = shared(64, dtype), np.full(20, 7.0, dtype)
+    exchange.write([whole[3:8]], portion, memory, 2.0, [whole[3:8]])
+    assert memory[:5].tolist() == [14.0] * 5 and np.isnan(memory[LINE // itemsize :]).all()
+    exchange.add([memory, memory], 1, portion, [whole[3:8]])
+    assert whole.tolist() == [7.0] * 3 + [28.0] * 5 + [7.0] * 12
+
+
+@pytest.mark.parametrize(
+    ("operation", "expected"), [(np.multiply, [3, 10, -7]), (np.minimum, [1, 2, -1]), (np.maximum, [3, 5, 7])]
+)
+def test_other_operations(operation, expected):
+    given = [np.array([1, 5, -1]), np.array([3, 2, 7])]
+    (portion,) = portions((3,), 64, 8)
+    memory = np.zeros((2, 64), int)
+    for x, own in zip(given, memory, strict=True):
+        fallback.write([x], portion, own, 1, [x])
+    result = np.zeros(3, int)
+    fallback.combine(memory, 0, portion, [result], operation)
+    assert result.tolist() == expected
