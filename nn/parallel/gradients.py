@@ -50,30 +50,31 @@ class _Alike:
         self.what = f"{len(parameters)} parameters with {numbers} numbers in {self.dtype}: {names}"
 
     def average(self) -> None:
-        grads = [p._grad for p in self.parameters]
-        for p, grad in zip(self.parameters, grads, strict=True):
-            if grad is not None and (grad._requires_grad or grad.shape != p.shape):
-                raise _unfit(p, grad)
-        own = [zeros if grad is None else grad._data for grad, zeros in zip(grads, self.zeros, strict=True)]
-        averages = [_written(p) for p in self.parameters]
+        own, averages, used = [], [], []
+        for p, zeros in zip(self.parameters, self.zeros, strict=True):
+            grad = p._grad
+            used.append(grad is not None)
+            if grad is None:
+                own.append(zeros)
+            else:
+                data = grad._data
+                if grad._requires_grad or data.shape != zeros.shape:
+                    raise _unfit(p, grad)
+                own.append(data)
+                if data.flags.carray and data.dtype == self.dtype:
+                    averages.append(grad)  # in its memory
+                    continue
+            averages.append(Tensor(np.empty(zeros.shape, self.dtype)))
         # In which part of the processes each parameter has a gradient.
-        used = np.array([grad is not None for grad in grads], self.dtype)
+        own.append(np.array(used, self.dtype))
         group = world()
         # After all that may fail: whoever agrees takes part in what follows.
         group.begin_agreement("backward", self.what).numbers()
-        group.reduce([*own, used], [*(average._data for average in averages), used], "avg")
-        for p, average, part in zip(self.parameters, averages, used.tolist(), strict=True):
+        group.reduce(own, [*[average._data for average in averages], own[-1]], "avg")
+        for p, average, part in zip(self.parameters, averages, own[-1].tolist(), strict=True):
             if part:
                 p._grad = average
                 begin_version(average, keep=False)
-
-
-def _written(p: Tensor) -> Tensor:
-    """The tensor whose memory gets the average: the gradient, if it is there and can be written."""
-    grad = p._grad
-    if grad is not None and grad.dtype == p.dtype and grad._data.flags.writeable and grad._data.flags.c_contiguous:
-        return grad
-    return Tensor(np.empty(p.shape, p.dtype))
 
 
 def _unfit(p: Tensor, grad: Tensor) -> TensorgradError:

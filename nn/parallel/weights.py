@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from tensorgrad.autograd import modes
 from tensorgrad.autograd.engine import apply, host_call
 from tensorgrad.autograd.variable import wrap
 from tensorgrad.distributed.functional import ScaleGradient
@@ -66,11 +67,14 @@ def weighted(output: Any, weigh: Callable[[Sequence[np.dtype]], Sequence[np.ndar
         output: a Tensor, or tuples, lists and dicts of tensors.
         weigh: gives the weight in several dtypes.
     """
-    found: dict[np.dtype, Tensor] = {}
-    _mapped(output, lambda x: found.setdefault(x.dtype, x))  # to collect the dtypes alone
-    dtypes = tuple(found)
-    weight = dict(zip(dtypes, map(wrap, weigh(dtypes)), strict=True))
-    return _mapped(output, lambda x: apply(ScaleGradient, x, weight[x.dtype]))
+    found: dict[np.dtype, Any] = {}
+    _mapped(output, lambda x: found.setdefault(x._data.dtype, x))  # to collect the dtypes alone
+    factors = weigh(tuple(found))
+    if not modes.observers() and all([factor == 1 for factor in factors]):
+        return output  # nobody records this for batches of other sizes
+    for dtype, factor in zip(found, factors, strict=True):
+        found[dtype] = wrap(factor)
+    return _mapped(output, lambda x: apply(ScaleGradient, x, found[x._data.dtype]))
 
 
 def _mapped(output: Any, function: Callable[[Tensor], Tensor]) -> Any:

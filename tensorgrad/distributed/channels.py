@@ -118,7 +118,8 @@ class SharedMemory(Messages):
     def reduce(self, arrays: Arrays, out: Arrays, operation: str, wait: Wait) -> None:
         """Combine what all processes have written in the order of their ranks: so all have the same bits."""
         dtype = _exchanged(out)
-        own = [_plain(x, dtype) for x in arrays]
+        # Kernels take arrays by their addresses.
+        own = [x if x.flags.carray and x.dtype == dtype else np.array(x, dtype, order="C") for x in arrays]
         results = [y if y.dtype == dtype else np.empty(y.shape, dtype) for y in out]
         factor = 1 / self._size if operation == "avg" else 1
         combine: Callable[..., None] = partial(fallback.combine, operation=OPERATIONS[operation][1])
@@ -162,8 +163,3 @@ class SharedMemory(Messages):
 def _exchanged(out: Arrays) -> np.dtype:
     """The dtype in which numbers travel and are added: MPI has no half precision."""
     return np.dtype(np.float32) if out[0].dtype == np.float16 else out[0].dtype
-
-
-def _plain(x: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """The array, or a copy of it, with the dtype, contiguous and writable, as kernels take it by its address."""
-    return x if x.dtype == dtype and x.flags.carray else np.array(x, dtype, order="C")
