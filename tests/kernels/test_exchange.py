@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
 
 from tensorgrad.kernels import exchange
 from tensorgrad.kernels.fallback import exchange as fallback
@@ -19,9 +18,11 @@ def shared(count, dtype):
     return memory[-memory.ctypes.data % LINE // memory.itemsize :][:count]
 
 
-@settings(max_examples=200, deadline=None)
-@given(st.lists(st.integers(0, 300), max_size=8), st.sampled_from([16, 64, 256]), st.sampled_from([1, 2, 4, 8]))
-def test_portions_hold_each_element_once(sizes, lines, itemsize):
+@pytest.mark.parametrize("itemsize", [1, 2, 4, 8])
+@pytest.mark.parametrize("lines", [16, 64, 256])
+@pytest.mark.parametrize("arrays", range(8))
+def test_portions_hold_each_element_once(arrays, lines, itemsize):
+    sizes = RNG.integers(0, 300, arrays).tolist()
     most = lines * LINE // itemsize
     seen = [np.zeros(size, int) for size in sizes]
     for portion in portions(tuple(sizes), most, itemsize):
