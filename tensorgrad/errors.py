@@ -16,6 +16,9 @@ from tensorgrad.system.console import printable
 class TensorgradError(Exception):
     """The base class of the errors that tensorgrad raises."""
 
+    repeatable = True
+    """Whether a call that raised it may be made again, by which a compiled function finds the function's own error."""
+
     def __str__(self) -> str:
         return printable(super().__str__())
 

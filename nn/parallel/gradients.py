@@ -18,7 +18,7 @@ class Gradients:
     def __init__(self, parameters: Sequence[Tensor]) -> None:
         self.parameters = list(parameters)
         dtypes = sorted({p.dtype for p in self.parameters})
-        self._alike = [_Alike([p for p in self.parameters if p.dtype == dtype]) for dtype in dtypes]
+        self._by_dtype = [_OneDtype([p for p in self.parameters if p.dtype == dtype]) for dtype in dtypes]
 
     def are_of(self, parameters: Sequence[Tensor]) -> bool:
         """Whether these are the parameters."""
@@ -35,11 +35,11 @@ class Gradients:
             GraphError: a gradient with a graph.
             ShapeError: a gradient that was assigned, of another shape than its parameter.
         """
-        for parameters in self._alike:
+        for parameters in self._by_dtype:
             parameters.average()
 
 
-class _Alike:
+class _OneDtype:
     """Parameters of one dtype, whose gradients are exchanged together."""
 
     def __init__(self, parameters: list[Tensor]) -> None:
@@ -51,6 +51,7 @@ class _Alike:
 
     def average(self) -> None:
         own, averages, used = [], [], []
+        owners: set[int] = set()
         for p, zeros in zip(self.parameters, self.zeros, strict=True):
             grad = p._grad
             used.append(grad is not None)
@@ -60,21 +61,30 @@ class _Alike:
                 data = grad._data
                 if grad._requires_grad or data.shape != zeros.shape:
                     raise _unfit(p, grad)
-                own.append(data)
-                if data.flags.carray and data.dtype == self.dtype:
-                    averages.append(grad)  # in its memory
+                owner = data if data.base is None else data.base
+                shared = id(owner) in owners
+                owners.add(id(owner))
+                # What is averaged in place must be the memory of this gradient alone.
+                own.append(data.copy() if shared else data)
+                if not shared and _owns(owner) and data.flags.carray and data.dtype == self.dtype:
+                    averages.append(grad)
                     continue
             averages.append(Tensor(np.empty(zeros.shape, self.dtype)))
-        # In which part of the processes each parameter has a gradient.
+        # The fraction of the processes in which each parameter has a gradient.
         own.append(np.array(used, self.dtype))
         group = world()
         # After all that may fail: whoever agrees takes part in what follows.
         group.begin_agreement("backward", self.what).numbers()
-        group.reduce(own, [*[average._data for average in averages], own[-1]], "avg")
-        for p, average, part in zip(self.parameters, averages, own[-1].tolist(), strict=True):
-            if part:
+        group.reduce(own, [*[average._data for average in averages], own[-1]], factor=1 / group.size)
+        for p, average, fraction in zip(self.parameters, averages, own[-1].tolist(), strict=True):
+            if fraction:
                 p._grad = average
                 begin_version(average, keep=False)
+
+
+def _owns(array: object) -> bool:
+    """Whether an array has memory of its own, not a part of something else's."""
+    return type(array) is np.ndarray and array.flags.owndata
 
 
 def _unfit(p: Tensor, grad: Tensor) -> TensorgradError:

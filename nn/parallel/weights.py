@@ -71,7 +71,7 @@ def weighted(output: Any, weigh: Callable[[Sequence[np.dtype]], Sequence[np.ndar
     _mapped(output, lambda x: found.setdefault(x._data.dtype, x))  # to collect the dtypes alone
     factors = weigh(tuple(found))
     if not modes.observers() and all([factor == 1 for factor in factors]):
-        return output  # nobody records this for batches of other sizes
+        return output  # a recording needs the op: its factor may be another in a later call
     for dtype, factor in zip(found, factors, strict=True):
         found[dtype] = wrap(factor)
     return _mapped(output, lambda x: apply(ScaleGradient, x, found[x._data.dtype]))

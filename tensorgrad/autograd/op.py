@@ -52,6 +52,8 @@ class Op:
     differentiable: ClassVar[bool] = False
     aliases: ClassVar[bool] = False
     """True where the output may share memory with the first input: reshape, transpose, slices."""
+    repeatable: ClassVar[bool] = True
+    """False where `forward` has a part in what other processes do: a compiled function runs it once in each call."""
 
     inputs: ClassVar[tuple[str, ...]] = ()
     variadic: ClassVar[bool] = False

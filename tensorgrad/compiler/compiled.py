@@ -142,6 +142,8 @@ class CompiledFunction(Generic[P, R]):
         except StoppedHalfway as stop:
             raise stop.error from None
         except Exception as error:
+            if not getattr(error, "repeatable", True):
+                raise
             entry.stopped(state)
             result = self.function(*call.args, **call.kwargs)  # raises its own error
             if entry.failed_alone(error):

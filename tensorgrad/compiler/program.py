@@ -83,10 +83,10 @@ def _final(effect: Step, done: int, wanted: Container[str]) -> Step:
 
 
 def live(steps: Sequence[Step], wanted: Iterable[str]) -> list[Step]:
-    """The steps that the `wanted` names depend on, and all host calls: a random mask advances the generator."""
+    """The steps that the `wanted` names depend on, and all that run once in each call, as a mask is drawn."""
     needed, kept = set(wanted), []
     for step in reversed(steps):
-        if step.op is None or needed.intersection(step.outputs):
+        if step.once or needed.intersection(step.outputs):
             needed.update(step.takes)
             kept.append(step)
     return kept[::-1]
@@ -104,7 +104,7 @@ def folded(
     seen = {name for result in results for name in viewed(result, steps)}
     for step in steps:
         known = step.inputs and constants.keys() >= {*step.takes}
-        if step.op is None or not known or seen.intersection(step.outputs):
+        if step.once or not known or seen.intersection(step.outputs):
             left.append(step)
             continue
         made = quiet(_run_of(step.op, step))(*[constants[name] for name in step.takes])

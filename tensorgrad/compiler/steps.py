@@ -33,6 +33,11 @@ class Step(NamedTuple):
         return cast("type[Op]", self.function) if isinstance(self.function, type) else None
 
     @property
+    def once(self) -> bool:
+        """Whether it runs exactly once in each call, wanted or not: a host call, or an op that isn't repeatable."""
+        return self.op is None or not self.op.repeatable
+
+    @property
     def takes(self) -> tuple[str, ...]:
         """The names of all arrays that it reads."""
         return (*self.inputs, *self.arrays.values())

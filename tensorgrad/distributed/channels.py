@@ -6,9 +6,8 @@ Shared memory is for up to eight processes of one machine, messages for more and
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from struct import pack_into, unpack_from
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from mpi4py import MPI
@@ -26,24 +25,38 @@ Test = Callable[[], bool]
 Wait = Callable[[Test], None]
 """Waits for it; raises where that takes too long."""
 
-OPERATIONS = {"sum": (MPI.SUM, np.add), "avg": (MPI.SUM, np.add), "product": (MPI.PROD, np.multiply),
+OPERATIONS = {"sum": (MPI.SUM, np.add), "product": (MPI.PROD, np.multiply),
               "min": (MPI.MIN, np.minimum), "max": (MPI.MAX, np.maximum)}  # fmt: skip
 
-MOST = 8
-"""So many processes share memory at most: each reads what all others wrote, where messages add up on their way."""
+LARGEST = 8
+"""Processes that share memory at most. Each of R reads R - 1 arrays there; with MPI's messages it gets about two."""
 
 NUMBERS, ARRAYS = 0, 1
-"""Kinds of steps: processes that are in different ones don't read what the others have written."""
+"""Kinds of steps. Where two processes are in steps of different kinds, neither reads what the other has written."""
 
 HALF = 1 << 19
 """Bytes that a process publishes at once; longer arrays take several steps."""
 
 
-def channel(communicator: Any) -> Messages:
+class Channel(Protocol):
+    """How numbers travel."""
+
+    def begin_exchange(self, numbers: Sequence[float]) -> tuple[Test, Callable[[], list[tuple[float, ...]]]]:
+        """Begin to send a few numbers, as many as the others send.
+
+        Returns:
+            Whether the numbers of all processes are here; and then what they are.
+        """
+
+    def reduce(self, arrays: Arrays, out: Arrays, operation: str, factor: float, wait: Wait) -> None:
+        """Reduce arrays over all processes: see `World.reduce`."""
+
+
+def channel(communicator: Any) -> Channel:
     """Shared memory, where all processes can have it; otherwise messages."""
     here = communicator.Split_type(MPI.COMM_TYPE_SHARED)
     shared = None
-    if here.size == communicator.size <= MOST:
+    if here.size == communicator.size <= LARGEST:
         try:
             shared = SharedMemory(communicator)
         except MPI.Exception:  # the machine has none left, or the MPI has no such windows
@@ -59,29 +72,25 @@ class Messages:
         self._communicator = communicator
 
     def begin_exchange(self, numbers: Sequence[float]) -> tuple[Test, Callable[[], list[tuple[float, ...]]]]:
-        """Begin to send a few numbers, as many as the others send.
-
-        Returns:
-            Whether the numbers of all processes are here; and then what they are.
-        """
+        """Begin MPI's all-gather."""
         own = np.array(numbers, np.float64)
         # (N,) -> (size, N)
         everybody = np.empty((self._communicator.size, own.size))
         return self._communicator.Iallgather(own, everybody).Test, lambda: [tuple(row) for row in everybody.tolist()]
 
-    def reduce(self, arrays: Arrays, out: Arrays, operation: str, wait: Wait) -> None:
-        """Reduce arrays over all processes, as `World.reduce` says."""
+    def reduce(self, arrays: Arrays, out: Arrays, operation: str, factor: float, wait: Wait) -> None:
+        """Make MPI's all-reduce of one flat array."""
         flat = np.concatenate([x.reshape(-1) for x in arrays], dtype=_exchanged(out), casting="same_kind")
-        if operation == "avg":
-            flat *= flat.dtype.type(1 / self._communicator.size)
         wait(self._communicator.Iallreduce(MPI.IN_PLACE, flat, OPERATIONS[operation][0]).Test)
+        if factor != 1:
+            flat *= flat.dtype.type(factor)
         start = 0
         for y in out:
             y[...] = flat[start : start + y.size].reshape(y.shape)
             start += y.size
 
 
-class SharedMemory(Messages):
+class SharedMemory:
     """A window of MPI with a part for each process, which it alone writes and all read.
 
     An exchange is a step, or several. In a step each process writes into one half of its part, then sets its counter to
@@ -94,7 +103,6 @@ class SharedMemory(Messages):
     """
 
     def __init__(self, communicator: Any) -> None:
-        super().__init__(communicator)
         self._size, self._rank = communicator.size, communicator.rank
         self._window = MPI.Win.Allocate_shared(2 * LINE + 2 * HALF, 1, comm=communicator)
         self._window.Lock_all(MPI.MODE_NOCHECK)  # what `Sync` needs, which keeps numbers and counters in their order
@@ -115,22 +123,24 @@ class SharedMemory(Messages):
         pack_into(form, halves[self._rank].data, 0, *numbers)
         return self._publish(NUMBERS), lambda: [unpack_from(form, half.data) for half in halves]
 
-    def reduce(self, arrays: Arrays, out: Arrays, operation: str, wait: Wait) -> None:
+    def reduce(self, arrays: Arrays, out: Arrays, operation: str, factor: float, wait: Wait) -> None:
         """Combine what all processes have written in the order of their ranks: so all have the same bits."""
         dtype = _exchanged(out)
         # Kernels take arrays by their addresses.
         own = [x if x.flags.carray and x.dtype == dtype else np.array(x, dtype, order="C") for x in arrays]
         results = [y if y.dtype == dtype else np.empty(y.shape, dtype) for y in out]
-        factor = 1 / self._size if operation == "avg" else 1
-        combine: Callable[..., None] = partial(fallback.combine, operation=OPERATIONS[operation][1])
-        write: Callable[..., None] = fallback.write
-        if operation in ("sum", "avg") and dtype in KERNEL_FLOATS and kernels.dispatch.COMPILED:
-            write, combine = kernels.exchange.write, kernels.exchange.add
+        by_kernel = operation == "sum" and dtype in KERNEL_FLOATS and kernels.dispatch.COMPILED
         for portion in portions(tuple([x.size for x in own]), HALF // dtype.itemsize, dtype.itemsize):
             halves = [half.view(dtype) for half in self._next()]
-            write(own, portion, halves[self._rank], factor, results)
+            if by_kernel:
+                kernels.exchange.write(own, portion, halves[self._rank])
+            else:
+                fallback.write(own, portion, halves[self._rank])
             wait(self._publish(ARRAYS))
-            combine(halves, self._rank, portion, results)
+            if by_kernel:
+                kernels.exchange.add(own, halves, self._rank, portion, results, factor)
+            else:
+                fallback.combine(halves, portion, results, OPERATIONS[operation][1], factor)
         for y, result in zip(out, results, strict=True):
             if y is not result:
                 y[...] = result
@@ -152,8 +162,9 @@ class SharedMemory(Messages):
                 if theirs // 2 < now // 2:
                     return False
                 if theirs // 2 == now // 2 and theirs != now:
-                    problem = "another rank left an exchange before it was complete"
-                    raise DistributedError(restate("tensorgrad.distributed", problem, fix="let errors end the program"))
+                    problem = "another rank left an exchange before it was complete, by an error that it caught"
+                    fix = "don't catch errors of exchanges; what isn't caught ends all ranks"
+                    raise DistributedError(restate("tensorgrad.distributed", problem, fix=fix))
             sync()
             return True
 
@@ -161,5 +172,5 @@ class SharedMemory(Messages):
 
 
 def _exchanged(out: Arrays) -> np.dtype:
-    """The dtype in which numbers travel and are added: MPI has no half precision."""
-    return np.dtype(np.float32) if out[0].dtype == np.float16 else out[0].dtype
+    """The dtype in which numbers travel and are added: MPI has no half precision, and native byte order alone."""
+    return np.dtype(np.float32) if out[0].dtype == np.float16 else out[0].dtype.newbyteorder("=")

@@ -232,8 +232,8 @@ def _all_reduce(tensor: Array, op: str) -> None:
     if world().size > 1:
         array = _array(tensor)
         result = np.empty(array.shape, array.dtype)
-        world().reduce([array], [result], op)
-        _write(tensor, result)
+        world().reduce([array], [result], "sum" if op == "avg" else op)
+        _write(tensor, result / world().size if op == "avg" else result)
 
 
 def _all_gather(places: tuple[Array, ...], tensor: Array) -> None:

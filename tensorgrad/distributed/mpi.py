@@ -80,9 +80,9 @@ class MpiWorld(World):
         self._communicator, self._channel = communicator, channel(communicator)
         self.rank, self.size = communicator.rank, communicator.size
         self._process = os.getpid()
-        self._exchanges = 0
+        self._exchanges, self._call = 0, "init_process_group"  # the number and the name of the last agreement
         self._begun: Agreement | None = None
-        self._left: str | None = None  # the call that this process is waiting in, or was when an error ended the wait
+        self._left: str | None = None  # the call that this process waits in, or whose wait an error has ended
         self._excepthook = sys.excepthook
         sys.excepthook = self._fail
         atexit.register(self._leave)
@@ -91,7 +91,7 @@ class MpiWorld(World):
         """Begin to check that all processes make this call, and to exchange a few numbers."""
         self._enter()
         own = (float(CALLS.index(call)), float(_checksum(what)))
-        self._exchanges += 1
+        self._exchanges, self._call = self._exchanges + 1, call
         is_complete, read = self._channel.begin_exchange((*own, *numbers, *[0.0] * (NUMBERS - len(numbers))))
 
         def complete() -> list[tuple[float, ...]]:
@@ -105,11 +105,13 @@ class MpiWorld(World):
         self._begun = Agreement(complete)
         return self._begun
 
-    def reduce(self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray], operation: str = "sum") -> None:
-        """Write, for each array, the sum, average, product, minimum or maximum over all processes to `out`."""
+    def reduce(
+        self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray], operation: str = "sum", factor: float = 1.0
+    ) -> None:
+        """Write, for each array, its sum over all processes, or another combination, times a factor."""
         self._enter()
-        self._left = "all_reduce"
-        self._channel.reduce(arrays, out, operation, lambda is_complete: self._wait(is_complete, "all_reduce"))
+        self._left = self._call
+        self._channel.reduce(arrays, out, operation, factor, lambda is_complete: self._wait(is_complete, self._call))
         self._left = None
 
     def broadcast(self, array: np.ndarray, source: int) -> None:
@@ -128,6 +130,9 @@ class MpiWorld(World):
 
     def _enter(self) -> None:
         """Complete what has begun, ahead of another exchange."""
+        if os.getpid() != self._process:
+            problem = f"a child process of rank {self.rank} isn't a rank, and can't take part in exchanges"
+            raise DistributedError(restate("tensorgrad.distributed", problem, fix="make them in the parent process"))
         if self._left is not None:
             problem = f"rank {self.rank} left {self._left} before it was complete, so the ranks are no longer in step"
             raise DistributedError(restate("tensorgrad.distributed", problem, fix="end the program on all ranks"))

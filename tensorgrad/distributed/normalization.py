@@ -137,7 +137,8 @@ def _merged(moments: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 def _moments_of_all(x: np.ndarray) -> tuple[np.ndarray, ...]:
     """Mean, variance and unbiased variance over all ranks, `(C,)`; how many values these are; the others' moments."""
-    own, group = _moments_here(np.asarray(x)), world()  # what may fail, before any process has taken part
+    # First what may fail, before any process has taken part: of an opaque array nothing can be read.
+    own, group = _moments_here(np.asarray(x)), world()
     group.agree("SyncBatchNorm", f"{x.shape[1]} channels")
     moments = group.gather(own)
     if moments[:, 0].sum(0)[0] < 2:

@@ -24,6 +24,8 @@ DEFAULT_TIMEOUT = 300.0
 class DistributedError(TensorgradError, RuntimeError):
     """Processes that compute together disagree about what they do next, or one of them doesn't come."""
 
+    repeatable = False
+
 
 class Agreement:
     """An agreement that has begun: its messages travel while the process computes.
@@ -93,17 +95,20 @@ class World:
         """
         return Agreement(lambda: [numbers])
 
-    def reduce(self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray], operation: str = "sum") -> None:
-        """Write, for each array, the sum over all processes to `out`; or "avg", "product", "min", "max".
+    def reduce(
+        self, arrays: Sequence[np.ndarray], out: Sequence[np.ndarray], operation: str = "sum", factor: float = 1.0
+    ) -> None:
+        """Write, for each array, its sum over all processes, or another combination, times a factor.
 
         Args:
-            arrays: of the shapes of `out`.
-            out: of one dtype, C-contiguous; may be the arrays themselves.
-            operation: how the arrays of the processes are combined.
+            arrays: of the same shapes in all processes.
+            out: where the results go: C-contiguous arrays of these shapes and one dtype. They may be the arrays
+                themselves, but no two of them overlap.
+            operation: "sum", "product", "min" or "max".
+            factor: what the results are multiplied by, of floats.
         """
         for x, y in zip(arrays, out, strict=True):
-            if y is not x:
-                y[...] = x
+            np.multiply(x, factor, out=y) if factor != 1 else np.copyto(y, x)
 
     def broadcast(self, array: np.ndarray, source: int) -> None:
         """Replace a C-contiguous array, in place, by that of the process `source`."""

@@ -1,7 +1,7 @@
 """How processes exchange arrays through memory that they share: each writes its own, and adds up what all have written.
 
-A core that writes to a cache line which another has read waits until that one has given it up: for 250 kB 0.1 ms, where
-the two cores are far apart. So what is written goes past the caches, in 5 µs, and is read from memory in 13.
+A core that writes to a cache line which another has read waits until that one has given it up, and the farther apart
+the two cores are, the longer. So what is written goes past the caches. docs/distributed.md has figures.
 """
 
 from __future__ import annotations
@@ -18,25 +18,33 @@ from tensorgrad.kernels.jit.views import pointer
 from tensorgrad.kernels.simd import streams
 
 Arrays = Sequence[np.ndarray]
+"""C-contiguous and writable arrays of one dtype, float32 or float64."""
 
 
-def write(arrays: Arrays, portion: np.ndarray, shared: np.ndarray, factor: float, out: Arrays) -> None:
-    """Write arrays · factor, in what is exchanged at once and in `out`.
+def write(arrays: Arrays, portion: np.ndarray, shared: np.ndarray) -> None:
+    """Write a portion of the arrays for the other processes.
 
     Args:
-        arrays: C-contiguous and writable, of the dtype of `shared`.
-        portion: what is written of them: see `fallback.exchange.portions`.
-        shared: begins with a cache line; is as long as a portion can be.
-        factor: of a sum 1.
-        out: arrays like those; may be the same.
+        arrays: what is exchanged.
+        portion: which pieces of them, and where each is written: see `fallback.exchange.portions`.
+        shared: the memory that the others read, from the beginning of a cache line on.
+    """
+    run(_write, (np.array(addresses(arrays)), portion, shared), 1)
+
+
+def add(arrays: Arrays, written: Arrays, rank: int, portion: np.ndarray, out: Arrays, factor: float) -> None:
+    """Add up what all processes have written, in the order of their ranks, times a factor.
+
+    Args:
+        arrays: what this process has written a portion of.
+        written: what the processes have written, in the order of their ranks.
+        rank: that of this process.
+        portion: as for `write`.
+        out: where the results go: the arrays themselves, or others; no two of them overlap.
+        factor: what each sum is multiplied by.
     """
     places = np.array([addresses(arrays), addresses(out)])
-    run(_write, (places, portion, shared.dtype.type(factor), shared), 1)
-
-
-def add(written: Sequence[np.ndarray], own: int, portion: np.ndarray, out: Arrays) -> None:
-    """Write to `out` the sum of what processes have written, in their order. What is our `own` already stands there."""
-    run(_add, (np.array(addresses(out)), portion, np.array(addresses(written)), own, written[0]), 1)
+    run(_add, (places, portion, np.array(addresses(written)), rank, written[0].dtype.type(factor), written[0]), 1)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -44,35 +52,36 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     x, (portion,) = np.ones(3, dtype), portions((3,), 16, np.dtype(dtype).itemsize)
     shared = np.empty(128, dtype)
     shared = shared[-shared.ctypes.data % LINE // shared.itemsize :]
-    yield "write", lambda: write([x], portion, shared, 0.5, [x])
-    yield "add", lambda: add([shared, shared], 0, portion, [x])
+    yield "write", lambda: write([x], portion, shared)
+    yield "add", lambda: add([x], [shared, shared], 0, portion, [x], 0.5)
 
 
 @kernel
-def _write(places, portion, factor, shared, index, chunks):
+def _write(places, portion, shared, index, chunks):
     for which, offset, start, size in portion:
-        x = _elements(places[0, which], offset, size, shared)
-        z = _elements(places[1, which], offset, size, shared)
-        streams.scaled(x, 0, factor, shared, start, z, 0, size)
+        streams.copied(_elements(places[which], offset, size, shared), 0, shared, start, size)
 
 
 @kernel
-def _add(places, portion, sources, own, like, index, chunks):
+def _add(places, portion, sources, rank, factor, like, index, chunks):
     for which, offset, start, size in portion:
-        z = _elements(places[which], offset, size, like)
-        # What this process wrote went past its own cache, too; of two numbers the order doesn't matter.
-        if len(sources) == 2:
-            x = _elements(sources[1 - own], start, size, like)
-            for k in range(size):
-                z[k] += x[k]
+        z = _elements(places[1, which], offset, size, like)
+        if len(sources) > 2:
+            x, y = _elements(sources[0], start, size, like), _elements(sources[1], start, size, like)
+        else:  # of two numbers the order doesn't matter, and our own are in a cache
+            x, y = _elements(places[0, which], offset, size, like), _elements(sources[1 - rank], start, size, like)
+        if len(sources) == 2 and places[0, which] == places[1, which]:
+            for k in range(size):  # as below; LLVM makes vectors only where it knows that z is x, or isn't
+                z[k] = (z[k] + y[k]) * factor
             continue
-        x, y = _elements(sources[0], start, size, like), _elements(sources[1], start, size, like)
+        last = factor if len(sources) == 2 else like.dtype.type(1)
         for k in range(size):
-            z[k] = x[k] + y[k]
+            z[k] = (x[k] + y[k]) * last
         for other in range(2, len(sources)):
-            x = _elements(sources[other], start, size, like)
+            y = _elements(sources[other], start, size, like)
+            last = factor if other == len(sources) - 1 else like.dtype.type(1)
             for k in range(size):
-                z[k] += x[k]
+                z[k] = (z[k] + y[k]) * last
 
 
 @helper

@@ -12,6 +12,7 @@ import tensorgrad as tg
 from tensorgrad.autograd.engine import apply, constant, guard, host_call
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import wrap
+from tensorgrad.distributed import functional, world as worlds
 
 GUIDE = Path(__file__).parents[2] / "docs" / "adding-an-op.md"
 
@@ -127,6 +128,79 @@ def test_a_host_call_is_made_once_in_each_call(takes_array):
     for calls in range(1, 12):
         assert (compiled(tg.tensor([1.0, 1.0])) == tg.tensor([4.0, 4.0]).exp()).all()
         assert made == [2.0] * calls
+
+
+def test_a_view_of_an_argument_isnt_captured():
+    """Captured steps would write to the argument's memory while a later step still reads the view."""
+
+    def layers(y):
+        for _ in range(8):
+            y = tg.layer_norm(tg.softmax(y * 3 + 1, 1) * 3, (64,))
+        return y
+
+    def reversed_rows(a):
+        return a[::-1]
+
+    def added(a, b):
+        return np.ascontiguousarray(a) + b
+
+    def function(x):
+        y = tg.softmax(layers(x) * 2, 1)
+        view = host_call(reversed_rows, y._data)
+        w = layers(x + 1)
+        w2 = layers(w * 2)
+        return w, w2, layers(wrap(host_call(added, view, w2._data)) * 2)
+
+    compiled, x = tg.compile(function), tg.randn(64, 64)
+    for _ in range(8):
+        for ours, plain in zip(compiled(x), function(x), strict=True):
+            np.testing.assert_array_equal(ours.numpy(), plain.numpy())
+    assert compiled.problems == []
+
+
+@pytest.mark.parametrize("of_constant", [False, True])
+@pytest.mark.parametrize("used", [False, True])
+def test_an_op_that_isnt_repeatable_is_made_once_in_each_call(of_constant, used, monkeypatch):
+    """Neither tried at a capture, nor folded, nor left out where nobody needs its result."""
+    made = []
+
+    # With the module's names around it, it counts as the library's own, which compiled functions don't look into.
+    space = vars(worlds) | {"made": made}
+    exec("def agree(self, *arguments): made.append(arguments)", space)
+    monkeypatch.setattr(worlds.World, "agree", space["agree"])
+
+    def function(x):
+        y = x
+        for _ in range(4):
+            y = tg.softmax(y * 3 + 1, 1)
+        z = functional.all_reduce(tg.ones(3, 3) if of_constant else y)
+        return y * z if used else y * 2
+
+    compiled = tg.compile(function)
+    for calls in range(1, 10):
+        compiled(tg.randn(3, 3))
+        assert len(made) == calls
+    assert compiled.problems == []
+
+
+def test_an_error_that_isnt_repeatable_is_raised_without_another_run():
+    class Left(tg.TensorgradError):
+        repeatable = False
+
+    made = []
+
+    def raise_late(x):
+        made.append(1)
+        if len(made) > 6:
+            raise Left("another process has left")
+        return np.zeros(1, np.float32)
+
+    compiled = tg.compile(lambda x: x * 2 + wrap(host_call(raise_late, x._data)))
+    for _ in range(6):
+        compiled(tg.ones(3))
+    with pytest.raises(Left):
+        compiled(tg.ones(3))
+    assert len(made) == 7
 
 
 def parameter_by_host_call(x):

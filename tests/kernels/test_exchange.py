@@ -40,29 +40,28 @@ def test_portions_hold_each_element_once(arrays, lines, itemsize):
 @pytest.mark.parametrize("in_place", [False, True])
 def test_sums_over_processes(dtype, processes, in_place):
     """Each process has the same bits as the others and as NumPy."""
-    given = [[RNG.normal(size=size).astype(dtype) for size in SIZES] for _ in range(processes)]
+    own = [[RNG.normal(size=size).astype(dtype) for size in SIZES] for _ in range(processes)]
     factor = np.dtype(dtype).type(1 / processes)
     expected = []
-    for arrays in zip(*given, strict=True):
-        total = arrays[0] * factor + arrays[1] * factor
-        for x in arrays[2:]:
-            total += x * factor
-        expected.append(total)
+    for arrays in zip(*own, strict=True):
+        total = arrays[0].copy()
+        for x in arrays[1:]:
+            total += x
+        expected.append(total * factor)
     itemsize = np.dtype(dtype).itemsize
     most = 32 * LINE // itemsize
-    own = [[x.copy() for x in arrays] for arrays in given]
-    out = own if in_place else [[np.full_like(x, np.nan) for x in arrays] for arrays in given]
+    out = own if in_place else [[np.full_like(x, np.nan) for x in arrays] for arrays in own]
     for portion in portions(SIZES, most, itemsize):
         written, by_numpy = ([shared(most, dtype) for _ in range(processes)] for _ in range(2))
-        for arrays, results, memory, other in zip(own, out, written, by_numpy, strict=True):
-            fallback.write(arrays, portion, other, factor, results)
-            exchange.write(arrays, portion, memory, factor, results)
+        for arrays, memory, other in zip(own, written, by_numpy, strict=True):
+            exchange.write(arrays, portion, memory)
+            fallback.write(arrays, portion, other)
             for _, _, start, size in portion.tolist():
                 np.testing.assert_array_equal(memory[start : start + size], other[start : start + size])
-        for rank, results in enumerate(out):
-            exchange.add(written, rank, portion, results)
+        for rank, (arrays, results) in enumerate(zip(own, out, strict=True)):
+            exchange.add(arrays, written, rank, portion, results, factor)
             again = [np.full_like(x, np.nan) for x in results]
-            fallback.combine(written, rank, portion, again)
+            fallback.combine(written, portion, again, np.add, factor)
             for which, offset, _, size in portion.tolist():
                 place = slice(offset, offset + size)
                 np.testing.assert_array_equal(again[which][place], expected[which][place])
@@ -77,9 +76,9 @@ def test_nothing_is_written_outside(dtype):
     itemsize = np.dtype(dtype).itemsize
     (portion,) = portions((5,), 64, itemsize)
     memory, whole = shared(64, dtype), np.full(20, 7.0, dtype)
-    exchange.write([whole[3:8]], portion, memory, 2.0, [whole[3:8]])
-    assert memory[:5].tolist() == [14.0] * 5 and np.isnan(memory[LINE // itemsize :]).all()
-    exchange.add([memory, memory], 1, portion, [whole[3:8]])
+    exchange.write([whole[3:8]], portion, memory)
+    assert memory[:5].tolist() == [7.0] * 5 and np.isnan(memory[LINE // itemsize :]).all()
+    exchange.add([whole[3:8]], [memory, memory], 1, portion, [whole[3:8]], 2.0)
     assert whole.tolist() == [7.0] * 3 + [28.0] * 5 + [7.0] * 12
 
 
@@ -91,7 +90,7 @@ def test_other_operations(operation, expected):
     (portion,) = portions((3,), 64, 8)
     memory = np.zeros((2, 64), int)
     for x, own in zip(given, memory, strict=True):
-        fallback.write([x], portion, own, 1, [x])
+        fallback.write([x], portion, own)
     result = np.zeros(3, int)
-    fallback.combine(memory, 0, portion, [result], operation)
+    fallback.combine(memory, portion, [result], operation, 1.0)
     assert result.tolist() == expected

@@ -11,7 +11,7 @@ import numpy as np
 from tensorgrad import kernels
 from tensorgrad.arrays import memory
 from tensorgrad.compiler.capture.capturing import Capturing, NotCapturable, begins_within, place_of
-from tensorgrad.compiler.capture.host_calls import HostCall
+from tensorgrad.compiler.capture.host_calls import HostCall, Made
 from tensorgrad.compiler.steps import Step
 from tensorgrad.kernels.jit.opaque import extent, real
 
@@ -28,11 +28,10 @@ class Captured:
         arrays: those arrays, one per parameter, in the run that captures.
         wanted: the names of the arrays that a run returns.
         constants: the arrays that stay the same in all runs, by name.
-        made: what host calls among the steps have returned for these arrays, by the names of their outputs.
+        made: what those steps have returned for these arrays that mustn't be run once more.
 
     Attributes:
-        invalid: whether a kernel set its status flag (the steps then raise their own error), or the number of threads
-            has changed.
+        invalid: whether a run stopped halfway, or the number of threads has changed.
 
     Raises:
         NotCapturable: the steps or the arrays can't be captured.
@@ -46,7 +45,7 @@ class Captured:
         arrays: Sequence[np.ndarray],
         wanted: Sequence[str],
         constants: dict[str, np.ndarray],
-        made: dict[tuple[str, ...], Sequence[np.ndarray]],
+        made: Made,
     ) -> None:
         if not all(array.flags.carray for array in arrays):
             raise NotCapturable  # kernels would get copies
@@ -84,7 +83,9 @@ class Captured:
         self._arena.fill(byte)
 
     def run(self, arrays: Sequence[np.ndarray]) -> dict[str, np.ndarray] | None:
-        """The wanted arrays by name, owned by the caller; None if a kernel set its status flag.
+        """The wanted arrays by name, owned by the caller; None if it stopped halfway.
+
+        It stops where a kernel sets its status flag, or a host call's result has other strides than at the capture.
 
         `follow` must have returned True for the arrays.
         """

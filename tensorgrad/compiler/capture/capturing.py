@@ -11,7 +11,7 @@ import numpy as np
 
 from tensorgrad import kernels
 from tensorgrad.arrays import memory
-from tensorgrad.compiler.capture.host_calls import HostCall, Name, Parameter, outputs_of
+from tensorgrad.compiler.capture.host_calls import HostCall, Made, Name, Parameter, arrays_of, outputs_of
 from tensorgrad.compiler.guards.trust import is_library
 from tensorgrad.compiler.program import Call, Setting, call_of, last_uses
 from tensorgrad.compiler.steps import Step, check_guard
@@ -45,9 +45,10 @@ class Capturing:
         arrays: Sequence[np.ndarray],
         wanted: Sequence[str],
         constants: dict[str, np.ndarray],
-        made: dict[tuple[str, ...], Sequence[np.ndarray]],
+        made: Made,
     ) -> None:
         self._made = made
+        self._once = {step.outputs for step in steps if step.op is not None and step.once}
         self.views: list[HostCall] = []
         self.held: list[np.ndarray] = []
         self.by_host: set[str] = set()
@@ -93,7 +94,8 @@ class Capturing:
         """The launches of a step; None if it must be a host call."""
         names = _names(call)
         opaque = names and all(type(self.known[name]) is Opaque for name in names)
-        if not opaque or _draws(call) or not _is_of_the_library(call.run):  # a user's host call may do anything
+        # A user's host call may do anything.
+        if not opaque or call.outputs in self._once or _draws(call) or not _is_of_the_library(call.run):
             return None
         arguments = _values(call, self.known)
         recorder = kernels.command_list.Recorder(self._partitions)
@@ -119,10 +121,8 @@ class Capturing:
         sources = [x.value if isinstance(x, Setting) else self._source(x) for x in call.arguments]
         arguments = [x.value if isinstance(x, Setting) else real(self.known[x]) for x in call.arguments]
         outputs = []
-        values = self._made.get(call.outputs) if call.run is not check_guard else ()
-        if values is None:  # an op, which changes nothing
-            values = outputs_of(quiet(call.run)(*arguments), len(call.outputs))
-        if any(np.may_share_memory(x, y) for x in _arrays(arguments) for y in _arrays(values)):
+        values = self._results(call, arguments)
+        if values is None or any(np.may_share_memory(x, y) for x in arrays_of(arguments) for y in arrays_of(values)):
             raise NotCapturable  # a view of an argument: a copy of it would no longer share the argument's memory
         for name, value in zip(call.outputs, values, strict=True):
             target = self._target(value)
@@ -130,6 +130,14 @@ class Capturing:
             self.by_host.add(name)
             outputs.append((name, None if target is None else self._unowned(target)))
         return HostCall(quiet(call.run), sources, outputs)
+
+    def _results(self, call: Call, arguments: Sequence[Any]) -> Sequence[Any] | None:
+        """What the call returns; None for a view, where that is known."""
+        if call.outputs in self._made:
+            return self._made[call.outputs]
+        if call.run is check_guard:
+            return ()  # it has just held
+        return outputs_of(quiet(call.run)(*arguments), len(call.outputs))
 
     def _target(self, value: np.ndarray) -> np.ndarray | None:
         """Memory from which captured steps read a host call's result, laid out alike, with a copy of the result."""
@@ -232,10 +240,6 @@ def _draws(call: Call) -> bool:
     """Whether the call may pass a random number to a kernel, where it would be fixed."""
     values = (*[x.value for x in call.arguments if isinstance(x, Setting)], getattr(call.run, "__self__", None))
     return any(isinstance(value, np.random.Generator) for value in values)
-
-
-def _arrays(values: Sequence[Any]) -> list[np.ndarray]:
-    return [x for x in values if isinstance(x, np.ndarray)]
 
 
 def place_of(array: np.ndarray) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import os
 import threading
@@ -15,8 +14,8 @@ import numpy as np
 
 from tensorgrad.arrays import memory
 from tensorgrad.compiler.capture.captured import Captured
-from tensorgrad.compiler.capture.host_calls import outputs_of
-from tensorgrad.compiler.program import function_of
+from tensorgrad.compiler.capture.host_calls import Made, arrays_of, outputs_of
+from tensorgrad.compiler.program import call_of, function_of
 from tensorgrad.compiler.steps import Step
 
 KEPT = memory.LIMIT
@@ -27,7 +26,7 @@ TRIES = 3
 
 
 class NotReplayed(Exception):
-    """A kernel set its status flag in a replay: undo what has happened, and run the steps."""
+    """A replay stopped halfway: undo what has happened, and run the steps."""
 
 
 class GraphCapture:
@@ -109,11 +108,11 @@ class GraphCapture:
     def _capture(self, arrays: tuple[np.ndarray, ...]) -> tuple[np.ndarray, ...]:
         """Run the steps, then capture them.
 
-        What their host calls returned is noted, so that the capture doesn't make them once more: they may draw random
-        numbers, or have a part in what several processes do.
+        What host calls return, and ops that aren't repeatable, is noted, so that the capture doesn't make them once
+        more: they may draw random numbers, or have a part in what other processes do.
         """
         self._tries -= 1
-        made: dict[tuple[str, ...], Sequence[np.ndarray]] = {}
+        made: Made = {}
         steps = [_noted(step, made) for step in self._steps]
         names = self._parameters, steps, self._results, self._constants
         run = function_of("run", *names, self._before, self._effects)
@@ -125,18 +124,23 @@ class GraphCapture:
         return results
 
 
-def _noted(step: Step, made: dict[tuple[str, ...], Sequence[np.ndarray]]) -> Step:
-    """A step whose results are added to `made`, if it is a host call."""
-    if step.op is not None or not step.outputs:
+def _noted(step: Step, made: Made) -> Step:
+    """A step whose results are added to `made`, unless it may be run once more."""
+    if not (step.once and step.outputs):
         return step
+    call = call_of(step)
 
-    @functools.wraps(step.function)
     def run(*arguments: Any) -> Any:
-        values = step.function(*arguments)
-        made[step.outputs] = outputs_of(values, len(step.outputs))
+        values = call.run(*arguments)
+        results = outputs_of(values, len(step.outputs))
+        # A view can't be copied to where captured steps read it: it would no longer share the argument's memory.
+        shared = any(np.may_share_memory(x, y) for x in arrays_of(arguments) for y in arrays_of(results))
+        made[step.outputs] = None if shared else results
         return values
 
-    return step._replace(function=run)
+    run.__name__ = call.name
+    # Arrays alone are the arguments of an op's call.
+    return step._replace(function=run) if step.op is None else Step(run, {}, step.takes, {}, step.outputs)
 
 
 _clock, _captures, _together = itertools.count(1), weakref.WeakSet[GraphCapture](), threading.Lock()

@@ -44,6 +44,10 @@ class HostCall(NamedTuple):
         return True
 
 
+Made = dict[tuple[str, ...], Sequence[Any] | None]
+"""What steps that mustn't be run once more have returned, by the names of their outputs; None if it was a view."""
+
+
 class Parameter(int):
     """The number of a parameter."""
 
@@ -69,3 +73,8 @@ SOURCES: dict[type, Callable[..., Any]] = {
 def outputs_of(values: Any, count: int) -> Sequence[Any]:
     """What a call with `count` outputs returned, as a sequence: one output isn't in a tuple, and none is None."""
     return (values,) if count == 1 else values if count else ()
+
+
+def arrays_of(values: Sequence[Any]) -> list[np.ndarray]:
+    """The arrays among some values."""
+    return [x for x in values if isinstance(x, np.ndarray)]

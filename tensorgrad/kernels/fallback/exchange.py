@@ -38,26 +38,21 @@ def portions(sizes: tuple[int, ...], most: int, itemsize: int) -> tuple[np.ndarr
     return tuple([np.array(pieces, np.int64).reshape(-1, 4) for pieces in found])
 
 
-def write(
-    arrays: Sequence[np.ndarray], portion: np.ndarray, shared: np.ndarray, factor: float, out: Sequence[np.ndarray]
-) -> None:
-    """Write arrays · factor, as `kernels.exchange.write`, of any dtype; not to `out`, which `combine` won't read."""
+def write(arrays: Sequence[np.ndarray], portion: np.ndarray, shared: np.ndarray) -> None:
+    """Write a portion of the arrays, as `kernels.exchange.write`, of any dtype."""
     for which, offset, start, size in portion.tolist():
-        x = arrays[which].reshape(-1)[offset : offset + size]
-        shared[start : start + size] = x if factor == 1 else x * shared.dtype.type(factor)
+        shared[start : start + size] = arrays[which].reshape(-1)[offset : offset + size]
 
 
 def combine(
-    written: Sequence[np.ndarray],
-    own: int,
-    portion: np.ndarray,
-    out: Sequence[np.ndarray],
-    operation: np.ufunc = np.add,
+    written: Sequence[np.ndarray], portion: np.ndarray, out: Sequence[np.ndarray], operation: np.ufunc, factor: float
 ) -> None:
-    """Write to `out` what all processes have written, added up in their order, or combined otherwise."""
+    """Combine what all processes have written, as `kernels.exchange.add` adds it up, of any dtype."""
     for which, offset, start, size in portion.tolist():
         z = out[which].reshape(-1)[offset : offset + size]
         first, *others = [x[start : start + size] for x in written]
         z[...] = first
         for other in others:
             operation(z, other, out=z)
+        if factor != 1:
+            np.multiply(z, z.dtype.type(factor), out=z)

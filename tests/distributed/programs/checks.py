@@ -9,7 +9,7 @@ from mpi4py import MPI
 
 import tensorgrad as tg
 from tensorgrad import distributed as dist, nn
-from tensorgrad.distributed.channels import OPERATIONS, Messages, SharedMemory, channel
+from tensorgrad.distributed.channels import LARGEST, OPERATIONS, Messages, SharedMemory, channel
 from tensorgrad.nn.data import DataLoader, DistributedSampler, TensorDataset
 from tensorgrad.nn.parallel import DistributedDataParallel
 
@@ -36,6 +36,9 @@ def exchanges():
         dist.all_reduce(array, dist.ReduceOp(op))
         np.testing.assert_allclose(x.numpy(), expected, rtol=1e-14, atol=1e-14)
         np.testing.assert_allclose(array, expected, rtol=1e-14, atol=1e-14)
+    seven = np.full(3, 7.0)
+    dist.all_reduce(seven, "avg")
+    assert seven.tolist() == [7.0] * 3
     half = tg.tensor([0.5 + RANK], dtype="float16")
     dist.all_reduce(half)
     assert half.dtype == np.float16 and half.item() == 0.5 * SIZE + SIZE * (SIZE - 1) / 2
@@ -54,24 +57,23 @@ def exchanges():
 def channels():
     """Shared memory and messages bring the same: arrays of many sizes and layouts, longer than what travels at once."""
     ways = [channel(MPI.COMM_WORLD), Messages(MPI.COMM_WORLD)]
-    assert isinstance(ways[0], SharedMemory)
+    assert isinstance(ways[0], SharedMemory) == (SIZE <= LARGEST)
 
     def wait(is_complete):
         while not is_complete():
             os.sched_yield()
 
-    for dtype, operation in itertools.product(("float16", "float32", "float64", "int32"), OPERATIONS):
-        if dtype == "int32" and operation == "avg":
-            continue
+    for dtype, operation in itertools.product(("float16", "float32", "float64", "int32", ">f4"), OPERATIONS):
+        factor = 0.75 if operation == "sum" and dtype != "int32" else 1.0
         shapes = [(3, 5), (), (0, 2), (200_001,), (700, 300), (1,)]
         everywhere = [RNG.integers(1, 4, (SIZE, *shape)).astype(dtype) for shape in shapes]
         own = [x[RANK].T.copy().T for x in everywhere]
         for way in ways:
             out = [np.empty(shape, dtype) for shape in shapes]
-            way.reduce(own, out, operation, wait)
-            function = {"sum": np.add, "avg": np.add, "product": np.multiply, "min": np.minimum, "max": np.maximum}
+            way.reduce(own, out, operation, factor, wait)
+            function = {"sum": np.add, "product": np.multiply, "min": np.minimum, "max": np.maximum}
             for x, z in zip(everywhere, out, strict=True):
-                expected = function[operation].reduce(x, 0, dtype) / (SIZE if operation == "avg" else 1)
+                expected = function[operation].reduce(x, 0, x.dtype.type) * factor
                 np.testing.assert_allclose(z, expected, rtol=1e-3 if dtype == "float16" else 1e-6)
     for way in ways:
         is_complete, read = way.begin_exchange((RANK, 0.5))
@@ -307,6 +309,44 @@ def an_exchange_that_one_rank_cannot_begin():
         dist.barrier() if RANK == 0 else loss.backward()
 
 
+def gradients_that_share_memory():
+    """Each is averaged as if it had memory of its own, though others have none to share."""
+    model = DistributedDataParallel(Many(5))
+    parts = list(model.module.parameters())
+    whole = np.arange(5.0) + RANK
+    if RANK == 0:
+        parts[0].grad = parts[1].grad = tg.Tensor(whole[:4])
+        parts[2].grad = tg.Tensor(whole[1:])
+    else:
+        parts[0].grad, parts[1].grad, parts[2].grad = (tg.tensor(x) for x in (whole[:4], whole[:4], whole[1:]))
+    parts[3].grad = tg.Tensor(np.asfortranarray(np.arange(4.0)))
+    model(tg.ones(4, **DOUBLE)).sum().backward()
+    mean = np.arange(5.0) + (SIZE - 1) / 2
+    for p, expected in zip(parts, (mean[:4], mean[:4], mean[1:], np.arange(4.0), np.ones(4)), strict=True):
+        np.testing.assert_allclose(p.grad.numpy(), expected, rtol=1e-12)
+
+
+def compiled_alone():
+    """Ranks meet sizes of batches for the third time, and capture, in different calls, and exchange the same in all."""
+    model = DistributedDataParallel(
+        nn.Sequential(nn.Linear(16, 64), nn.SyncBatchNorm(64), nn.ReLU(), nn.Softmax(1), nn.Linear(64, 5))
+    )
+    sgd = nn.optim.SGD(model.parameters(), lr=0.1)
+
+    @tg.compile
+    def step(x, y):
+        sgd.zero_grad()
+        loss = nn.cross_entropy(model(x), y)
+        loss.backward()
+        sgd.step()
+        return loss.detach()
+
+    for k in range(15):
+        rows = 8 if RANK == 0 else (5, 8, 0)[k % 3]
+        step(tg.randn(rows, 16), tg.randint(0, 5, (rows,)))
+        dist.barrier()
+
+
 def ranks_count_alike():
     """With dim=None a gradient is the mean over ranks, whatever their numbers of samples, as in PyTorch."""
     model = DistributedDataParallel(nn.Linear(2, 1, **DOUBLE), dim=None)
@@ -326,11 +366,24 @@ def buffers_of_rank_0():
         (model(tg.ones(2, 1, **DOUBLE) * tg.tensor([[1.0], [2.0]], **DOUBLE)) ** 2).sum().backward(create_graph=True)
 
 
+class Many(nn.Module):
+    """Parameters of four numbers, of which `forward` uses the last."""
+
+    def __init__(self, count):
+        super().__init__()
+        for k in range(count):
+            setattr(self, f"p{k}", nn.Parameter(tg.zeros(4, **DOUBLE)))
+        self.last = getattr(self, f"p{count - 1}")
+
+    def forward(self, x):
+        return self.last * x
+
+
 CHECKS = (
     exchanges, channels, disagreements, gradients_of_an_exchange, batch_norm_of_all_batches, weights_of_one_process,
     parameters_that_not_all_ranks_use, accumulation_without_exchange, samples_are_counted_while_the_model_computes,
-    a_model_called_within_its_own_forward_pass, an_exchange_that_one_rank_cannot_begin, ranks_count_alike,
-    buffers_of_rank_0,
+    a_model_called_within_its_own_forward_pass, an_exchange_that_one_rank_cannot_begin,
+    gradients_that_share_memory, compiled_alone, ranks_count_alike, buffers_of_rank_0,
 )  # fmt: skip
 
 if __name__ == "__main__":
