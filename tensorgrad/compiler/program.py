@@ -104,7 +104,7 @@ def folded(
     seen = {name for result in results for name in viewed(result, steps)}
     for step in steps:
         known = step.inputs and constants.keys() >= {*step.takes}
-        if step.once or not known or seen.intersection(step.outputs):
+        if step.op is None or step.once or not known or seen.intersection(step.outputs):
             left.append(step)
             continue
         made = quiet(_run_of(step.op, step))(*[constants[name] for name in step.takes])

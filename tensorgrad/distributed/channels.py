@@ -130,15 +130,16 @@ class SharedMemory:
         own = [x if x.flags.carray and x.dtype == dtype else np.array(x, dtype, order="C") for x in arrays]
         results = [y if y.dtype == dtype else np.empty(y.shape, dtype) for y in out]
         by_kernel = operation == "sum" and dtype in KERNEL_FLOATS and kernels.dispatch.COMPILED
+        table = kernels.exchange.Table.of(own, results) if by_kernel else None
         for portion in portions(tuple([x.size for x in own]), HALF // dtype.itemsize, dtype.itemsize):
             halves = [half.view(dtype) for half in self._next()]
-            if by_kernel:
-                kernels.exchange.write(own, portion, halves[self._rank])
+            if table is not None:
+                kernels.exchange.write(table, portion, halves[self._rank])
             else:
                 fallback.write(own, portion, halves[self._rank])
             wait(self._publish(ARRAYS))
-            if by_kernel:
-                kernels.exchange.add(own, halves, self._rank, portion, results, factor)
+            if table is not None:
+                kernels.exchange.add(table, halves, self._rank, portion, factor)
             else:
                 fallback.combine(halves, portion, results, OPERATIONS[operation][1], factor)
         for y, result in zip(out, results, strict=True):

@@ -7,6 +7,7 @@ the two cores are, the longer. So what is written goes past the caches. docs/dis
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numba import carray
@@ -21,30 +22,43 @@ Arrays = Sequence[np.ndarray]
 """C-contiguous and writable arrays of one dtype, float32 or float64."""
 
 
-def write(arrays: Arrays, portion: np.ndarray, shared: np.ndarray) -> None:
+class Table(NamedTuple):
+    """Where what is exchanged lies. The arrays must outlive it."""
+
+    own: np.ndarray
+    """The addresses of the arrays that this process writes for the others."""
+    out: np.ndarray
+    """The addresses of the arrays that get the results: the same, or others, no two of which overlap."""
+
+    @classmethod
+    def of(cls, arrays: Arrays, out: Arrays) -> Table:
+        """The table of these arrays."""
+        return cls(np.array(addresses(arrays)), np.array(addresses(out)))
+
+
+def write(table: Table, portion: np.ndarray, shared: np.ndarray) -> None:
     """Write a portion of the arrays for the other processes.
 
     Args:
-        arrays: what is exchanged.
-        portion: which pieces of them, and where each is written: see `fallback.exchange.portions`.
+        table: what is exchanged.
+        portion: which pieces of it, and where each is written: see `fallback.exchange.portions`.
         shared: the memory that the others read, from the beginning of a cache line on.
     """
-    run(_write, (np.array(addresses(arrays)), portion, shared), 1)
+    run(_write, (table.own, portion, shared), 1)
 
 
-def add(arrays: Arrays, written: Arrays, rank: int, portion: np.ndarray, out: Arrays, factor: float) -> None:
+def add(table: Table, written: Arrays, rank: int, portion: np.ndarray, factor: float) -> None:
     """Add up what all processes have written, in the order of their ranks, times a factor.
 
     Args:
-        arrays: what this process has written a portion of.
+        table: what is exchanged.
         written: what the processes have written, in the order of their ranks.
         rank: that of this process.
         portion: as for `write`.
-        out: where the results go: the arrays themselves, or others; no two of them overlap.
         factor: what each sum is multiplied by.
     """
-    places = np.array([addresses(arrays), addresses(out)])
-    run(_add, (places, portion, np.array(addresses(written)), rank, written[0].dtype.type(factor), written[0]), 1)
+    like = written[0]
+    run(_add, (*table, portion, np.array(addresses(written)), rank, like.dtype.type(factor), like), 1)
 
 
 def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
@@ -52,25 +66,25 @@ def samples(dtype: str) -> Iterator[tuple[str, Callable[[], object]]]:
     x, (portion,) = np.ones(3, dtype), portions((3,), 16, np.dtype(dtype).itemsize)
     shared = np.empty(128, dtype)
     shared = shared[-shared.ctypes.data % LINE // shared.itemsize :]
-    yield "write", lambda: write([x], portion, shared)
-    yield "add", lambda: add([x], [shared, shared], 0, portion, [x], 0.5)
+    yield "write", lambda: write(Table.of([x], [x]), portion, shared)
+    yield "add", lambda: add(Table.of([x], [x]), [shared, shared], 0, portion, 0.5)
 
 
 @kernel
-def _write(places, portion, shared, index, chunks):
+def _write(own, portion, shared, index, chunks):
     for which, offset, start, size in portion:
-        streams.copied(_elements(places[which], offset, size, shared), 0, shared, start, size)
+        streams.copied(_elements(own[which], offset, size, shared), 0, shared, start, size)
 
 
 @kernel
-def _add(places, portion, sources, rank, factor, like, index, chunks):
+def _add(own, out, portion, sources, rank, factor, like, index, chunks):
     for which, offset, start, size in portion:
-        z = _elements(places[1, which], offset, size, like)
+        z = _elements(out[which], offset, size, like)
         if len(sources) > 2:
             x, y = _elements(sources[0], start, size, like), _elements(sources[1], start, size, like)
         else:  # of two numbers the order doesn't matter, and our own are in a cache
-            x, y = _elements(places[0, which], offset, size, like), _elements(sources[1 - rank], start, size, like)
-        if len(sources) == 2 and places[0, which] == places[1, which]:
+            x, y = _elements(own[which], offset, size, like), _elements(sources[1 - rank], start, size, like)
+        if len(sources) == 2 and own[which] == out[which]:
             for k in range(size):  # as below; LLVM makes vectors only where it knows that z is x, or isn't
                 z[k] = (z[k] + y[k]) * factor
             continue

@@ -54,12 +54,12 @@ def test_sums_over_processes(dtype, processes, in_place):
     for portion in portions(SIZES, most, itemsize):
         written, by_numpy = ([shared(most, dtype) for _ in range(processes)] for _ in range(2))
         for arrays, memory, other in zip(own, written, by_numpy, strict=True):
-            exchange.write(arrays, portion, memory)
+            exchange.write(exchange.Table.of(arrays, arrays), portion, memory)
             fallback.write(arrays, portion, other)
             for _, _, start, size in portion.tolist():
                 np.testing.assert_array_equal(memory[start : start + size], other[start : start + size])
         for rank, (arrays, results) in enumerate(zip(own, out, strict=True)):
-            exchange.add(arrays, written, rank, portion, results, factor)
+            exchange.add(exchange.Table.of(arrays, results), written, rank, portion, factor)
             again = [np.full_like(x, np.nan) for x in results]
             fallback.combine(written, portion, again, np.add, factor)
             for which, offset, _, size in portion.tolist():
@@ -76,9 +76,10 @@ def test_nothing_is_written_outside(dtype):
     itemsize = np.dtype(dtype).itemsize
     (portion,) = portions((5,), 64, itemsize)
     memory, whole = shared(64, dtype), np.full(20, 7.0, dtype)
-    exchange.write([whole[3:8]], portion, memory)
+    table = exchange.Table.of([whole[3:8]], [whole[3:8]])
+    exchange.write(table, portion, memory)
     assert memory[:5].tolist() == [7.0] * 5 and np.isnan(memory[LINE // itemsize :]).all()
-    exchange.add([whole[3:8]], [memory, memory], 1, portion, [whole[3:8]], 2.0)
+    exchange.add(table, [memory, memory], 1, portion, 2.0)
     assert whole.tolist() == [7.0] * 3 + [28.0] * 5 + [7.0] * 12
 
 
