@@ -14,7 +14,7 @@ from tensorgrad.arrays.quiet import is_quiet, quiet
 from tensorgrad.autograd.backward_pass import accumulate
 from tensorgrad.autograd.op import Op
 from tensorgrad.autograd.variable import Variable
-from tensorgrad.compiler.steps import Given, Step
+from tensorgrad.compiler.steps import Given, Step, identifier
 from tensorgrad.kernels.jit.opaque import Opaque
 from tensorgrad.ops.shapes import Clone
 
@@ -155,7 +155,7 @@ def call_of(step: Step) -> Call:
     settings = {position: Setting(position, value) for position, value in step.settings.items()}
     places: dict[int, str | Setting] = step.arrays | settings
     arguments = [*step.inputs, *(places[position] for position in sorted(places))]
-    return Call(step.function.__name__.strip("_"), step.function, arguments, step.outputs)
+    return Call(identifier(step.function), step.function, arguments, step.outputs)
 
 
 def _line(step: Step, known: dict[str, Any]) -> str:

@@ -22,7 +22,7 @@ from tensorgrad.compiler.fusion import fused, loops
 from tensorgrad.compiler.journal import Journal
 from tensorgrad.compiler.program import GIVEN, StoppedHalfway, folded, function_of, live, names_given, renewed, viewed
 from tensorgrad.compiler.recording import Recording
-from tensorgrad.compiler.steps import Step
+from tensorgrad.compiler.steps import Step, identifier
 from tensorgrad.errors import GraphError, TensorgradError, restate
 from tensorgrad.formulas.symbolic import equation, function, partial, words
 from tensorgrad.ops.assignment import ReadPart, WritePart
@@ -219,7 +219,7 @@ def _taken_by(steps: Sequence[Step]) -> list[str]:
 
 
 def _host_calls(steps: Sequence[Step]) -> list[str]:
-    return [step.function.__name__.strip("_") for step in steps if step.op is None]
+    return [identifier(step.function) for step in steps if step.op is None]
 
 
 class Run:

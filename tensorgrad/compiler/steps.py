@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, NamedTuple, cast
 
 import numpy as np
 
 from tensorgrad.autograd.op import Op
+
+
+def identifier(function: Callable[..., Any]) -> str:
+    """What a function is called in source: its name without what no identifier holds; that of its type if it has none.
+
+    >>> identifier(lambda x: x), identifier(np.sum)
+    ('lambda', 'sum')
+    """
+    return re.sub(r"\W", "", getattr(function, "__name__", type(function).__name__)).strip("_") or "function"
 
 
 class Step(NamedTuple):

@@ -1,6 +1,7 @@
 """What stands outside of an op's forward: with the helpers it is replayed, and who forgets them is told."""
 
 import contextlib
+import functools
 import io
 import re
 from pathlib import Path
@@ -128,6 +129,19 @@ def test_a_host_call_is_made_once_in_each_call(takes_array):
     for calls in range(1, 12):
         assert (compiled(tg.tensor([1.0, 1.0])) == tg.tensor([4.0, 4.0]).exp()).all()
         assert made == [2.0] * calls
+
+
+DOUBLED = {"lambda": lambda array: array * 2, "partial": functools.partial(np.multiply, 2), "ufunc": np.square}
+
+
+@pytest.mark.parametrize("name", DOUBLED)
+def test_a_host_call_of_any_callable_is_compiled(name):
+    """Whatever its name is, and if it has none."""
+    function = DOUBLED[name]
+    compiled, x = tg.compile(lambda x: tg.softmax(x.exp() * wrap(host_call(function, x._data)), 1)), tg.randn(4, 4)
+    expected = tg.softmax(x.exp() * tg.tensor(function(x.numpy())), 1)
+    for _ in range(8):
+        np.testing.assert_array_equal(compiled(x).numpy(), expected.numpy())
 
 
 def test_a_view_of_an_argument_isnt_captured():

@@ -18,7 +18,7 @@ from tensorgrad.autograd.variable import Variable
 from tensorgrad.autograd.versions import version_of
 from tensorgrad.compiler.recording.gradients import RecordsGradients
 from tensorgrad.compiler.recording.names import Names
-from tensorgrad.compiler.steps import Given, Kind, Step, check_guard
+from tensorgrad.compiler.steps import Given, Kind, Step, check_guard, identifier
 from tensorgrad.ops.assignment import ReadPart
 
 HELPERS = (
@@ -97,7 +97,7 @@ class Recording(RecordsGradients):
     def host_call_finished(self, function: Callable, arguments: tuple, result: Any, effect: bool) -> None:
         """Note a host call as a step or, if it changes tensors in place, as an effect."""
         settings, arrays = {}, {}
-        what = "an argument of a guard" if function is check_guard else f"an argument of {function.__name__}"
+        what = "an argument of a guard" if function is check_guard else f"an argument of {identifier(function)}"
         for position, value in enumerate(arguments):
             if isinstance(value, np.ndarray) and id(value) not in self._settings:
                 arrays[position] = self._name_of_array(value, what)
@@ -113,10 +113,10 @@ class Recording(RecordsGradients):
             if alone or not isinstance(part, np.ndarray):
                 returned = "a tuple of one" if alone else type(part).__name__
                 fix = "it must return an ndarray or a tuple of several ndarrays"
-                self.refuse(f"host_call({function.__name__}) returned {returned}; {fix}")
+                self.refuse(f"host_call({identifier(function)}) returned {returned}; {fix}")
                 return
         number = next(self._numbers)
-        name = function.__name__.strip("_")
+        name = identifier(function)
         outputs = tuple([self.introduce(part, f"{name}_{number}_{k}") for k, part in enumerate(made)])
         step = Step(function, settings, (), arrays, outputs)
         if not effect:
@@ -124,7 +124,7 @@ class Recording(RecordsGradients):
             return
         self.effects.append(step)
         if late:
-            self._late[outputs[0]] = function.__name__.strip("_")
+            self._late[outputs[0]] = identifier(function)
         if function is forget:
             self._gradients.update(dict.fromkeys(arguments[0]) if arguments[1] else {})
             # What is cleared before all steps is cleared before a replay's steps too. If the replay stops, the function
@@ -144,7 +144,7 @@ class Recording(RecordsGradients):
         In a backward pass after the call that is too late, so such a guard is refused.
         """
         if self._finished:
-            self.refuse(f"a gradient depends on a condition ({condition.__name__})")
+            self.refuse(f"a gradient depends on a condition ({identifier(condition)})")
         self.host_call_finished(check_guard, (condition, found, *arguments), (), False)
 
     def constant_made(self, tensor: Variable) -> None:
