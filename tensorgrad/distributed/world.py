@@ -108,7 +108,7 @@ class World:
             factor: what the results are multiplied by, of floats.
         """
         for x, y in zip(arrays, out, strict=True):
-            np.multiply(x, factor, out=y) if factor != 1 else np.copyto(y, x)
+            np.copyto(y, x if factor == 1 else x * factor, casting="same_kind")
 
     def broadcast(self, array: np.ndarray, source: int) -> None:
         """Replace a C-contiguous array, in place, by that of the process `source`."""

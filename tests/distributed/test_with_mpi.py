@@ -32,9 +32,9 @@ def run(ranks, program, *arguments):
     return done.returncode, done.stdout + done.stderr, time.perf_counter() - start
 
 
-@pytest.mark.parametrize("ranks", [2, 4])
-def test_ranks_compute_what_one_process_computes(ranks):
-    code, output, _ = run(ranks, "checks.py")
+@pytest.mark.parametrize(("ranks", "way"), [(2, "shared memory"), (4, "shared memory"), (2, "messages")])
+def test_ranks_compute_what_one_process_computes(ranks, way):
+    code, output, _ = run(ranks, "checks.py", way)
     assert code == 0 and output.rstrip().endswith("all checks right"), output
 
 

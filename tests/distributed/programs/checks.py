@@ -1,7 +1,11 @@
-"""What every rank of `mpiexec -n N` checks: exchanges, gradients, weights beside those of one process."""
+"""What every rank of `mpiexec -n N` checks: exchanges, gradients, weights beside those of one process.
+
+With the argument "messages" the ranks share no memory, as those of several machines.
+"""
 
 import itertools
 import os
+import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -9,10 +13,13 @@ from mpi4py import MPI
 
 import tensorgrad as tg
 from tensorgrad import distributed as dist, nn
-from tensorgrad.distributed.channels import LARGEST, OPERATIONS, Messages, SharedMemory, channel
+from tensorgrad.distributed import channels as ways_to_exchange
+from tensorgrad.distributed.channels import OPERATIONS, Messages, SharedMemory, channel
 from tensorgrad.nn.data import DataLoader, DistributedSampler, TensorDataset
 from tensorgrad.nn.parallel import DistributedDataParallel
 
+if "messages" in sys.argv:
+    ways_to_exchange.LARGEST = 0
 RANK, SIZE = dist.get_rank(), dist.get_world_size()
 RNG = np.random.default_rng(0)  # the same numbers in all ranks
 DOUBLE = {"dtype": tg.float64}
@@ -57,7 +64,7 @@ def exchanges():
 def channels():
     """Shared memory and messages bring the same: arrays of many sizes and layouts, longer than what travels at once."""
     ways = [channel(MPI.COMM_WORLD), Messages(MPI.COMM_WORLD)]
-    assert isinstance(ways[0], SharedMemory) == (SIZE <= LARGEST)
+    assert isinstance(ways[0], SharedMemory) == (SIZE <= ways_to_exchange.LARGEST)
 
     def wait(is_complete):
         while not is_complete():
@@ -347,6 +354,17 @@ def compiled_alone():
         dist.barrier()
 
 
+def a_child_process_is_no_rank():
+    child = os.fork()
+    if child == 0:
+        try:
+            dist.barrier()
+        except dist.DistributedError as error:
+            os._exit("a child process of rank" not in str(error))
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+
+
 def ranks_count_alike():
     """With dim=None a gradient is the mean over ranks, whatever their numbers of samples, as in PyTorch."""
     model = DistributedDataParallel(nn.Linear(2, 1, **DOUBLE), dim=None)
@@ -384,6 +402,7 @@ CHECKS = (
     parameters_that_not_all_ranks_use, accumulation_without_exchange, samples_are_counted_while_the_model_computes,
     a_model_called_within_its_own_forward_pass, an_exchange_that_one_rank_cannot_begin,
     gradients_that_share_memory, compiled_alone, ranks_count_alike, buffers_of_rank_0,
+    a_child_process_is_no_rank,
 )  # fmt: skip
 
 if __name__ == "__main__":
